@@ -1,0 +1,64 @@
+# EPIC: two commands do all: `make run` and `make test`. `make` alone lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --python $(BIN)/python --quiet
+# Bytecode is compiled at install, so that the first start is as fast as the second.
+SYNC := $(UV) --compile-bytecode --require-hashes
+say = printf '\033[1m%s\033[0m\n' "$(1)"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev run test check lock docs clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: .venv/.runtime ## make .venv with the pinned packages and .venv/bin/epic
+	@echo "Ready: .venv/bin/epic --help"
+
+dev: .venv/.dev ## the same, with what the tests and checks need
+
+.venv/.uv: requirements/uv.txt
+	@$(call say,Setting up .venv)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "EPIC needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name another with make PYTHON=python3.12")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/.runtime: .venv/.uv requirements/runtime.txt pyproject.toml
+	@$(call say,Installing the pinned packages that EPIC runs on)
+	@$(SYNC) -r requirements/runtime.txt
+	@$(UV) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements/dev.txt
+	@$(call say,Installing the pinned packages that the tests need)
+	@$(SYNC) -r requirements/dev.txt
+	@touch $@
+
+run: .venv/.runtime ## the main job on embedded stores: play Prime Day 2024, print it, then serve
+	@exec $(BIN)/epic up --play $(ARGS)
+
+test: .venv/.dev ## everything that can run on this machine, saying what it left out
+	@$(call say,Testing: rules and contracts and embedded flows and (with Docker) real Kafka and MongoDB and MySQL)
+	@$(BIN)/pytest --durations=10 $(ARGS)
+
+check: .venv/.dev ## under a minute: format, lint, types, layers, fast tests
+	@$(call say,ruff)
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(call say,mypy --strict)
+	@$(BIN)/mypy
+	@$(call say,import-linter)
+	@$(BIN)/lint-imports --no-cache | tail -n 12
+	@$(call say,fast tests)
+	@$(BIN)/pytest -q -n 2 -m "not docker and not slow" tests/unit tests/golden
+
+lock: .venv/.uv ## pin every package with its hashes anew
+	@for name in uv runtime dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --allow-unsafe --python-version 3.11 --no-header \
+	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; done
+
+clean: ## remove .venv and caches; the data folder .epic stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""The wire contracts: a module per owner, the registry of topics, and one golden JSON per message."""

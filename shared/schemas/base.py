@@ -1,0 +1,223 @@
+"""Owns what every wire contract is made of: names, ids, numbers, times, and the managed fields only EPIC sets."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from shared.clock import iso, parse_instant
+from shared.errors import BadInput, FieldError
+
+__all__ = [
+    "MANAGED_FIELDS",
+    "MAX_COUNT",
+    "AuditMetadata",
+    "Count",
+    "DecimalNumber",
+    "Flag",
+    "Id",
+    "Instant",
+    "Name",
+    "PositiveCount",
+    "Snapshot",
+    "Text",
+    "WireDate",
+    "WireModel",
+    "check_id",
+    "decode_object",
+    "field_errors",
+    "wire_name",
+]
+
+MAX_COUNT = 2_147_483_647
+RESERVED_IDS = frozenset(
+    [
+        "event",
+        "latest",
+        "versions",
+        "inventory",
+        "dashboard",
+        "status",
+        "history",
+        "run",
+        "order",
+        "review",
+    ]  # path segments of the API
+)
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ACRONYMS = {
+    "arn": "ARN", "asg": "ASG", "bau": "BAU", "ct": "CT", "eap": "EAP", "eta": "ETA", "spco": "SPCO", "tpm": "TPM",
+}  # fmt: skip
+
+# Fields that only EPIC sets: ignored in a request, so that a document may be posted back as it was read.
+MANAGED_FIELDS = frozenset(
+    {
+        "VersionId", "LatestVersionId", "SchemaVersion", "CreatedAt", "CreatedBy", "LastUpdatedTimestamp", "Source",
+        "Closed", "PeakReadyStatus", "HostOrderStatuses", "HostInventory", "BaseVersionId", "CapacityAsOf",
+        "ReviewedBy", "ReviewTimestamp",
+    }
+)  # fmt: skip
+
+
+def wire_name(attribute: str) -> str:
+    """``peak_start_date`` is ``PeakStartDate`` on the wire, ``input_tpm`` is ``InputTPM``."""
+    return "".join(_ACRONYMS.get(part, part.capitalize()) for part in attribute.split("_"))
+
+
+def check_id(value: str) -> str:
+    """An id: 1–128 letters, digits, ``. _ -``, beginning with a letter or digit, and none of the API's own words."""
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise ValueError("an id is 1 to 128 letters, digits, '.', '_' or '-', and begins with a letter or digit")
+    if value in RESERVED_IDS:
+        raise ValueError(f"{value!r} is a word of the API itself; choose another id")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        raise ValueError("give a whole number")
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9]{1,10}", value):
+            raise ValueError(f"give a whole number from 0 to {MAX_COUNT}, as a number or a string of digits")
+        return int(value)
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise ValueError("give a whole number, without a fraction")
+        return int(value)
+    return value
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise ValueError("give a number")
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError:
+        raise ValueError("give a number, such as 1.5") from None
+    if not number.is_finite() or math.isinf(float(number)):
+        raise ValueError("give a finite number")
+    return number
+
+
+def _number(value: Decimal) -> int | float:
+    """The JSON number of a decimal, whole where it is whole; repr round-trips, so no digit is lost on the way."""
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _flag(value: Any) -> Any:
+    if not isinstance(value, bool):
+        raise ValueError("give true or false")
+    return value
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("the time has no zone; add Z")
+        return value.astimezone(UTC)
+    if not isinstance(value, str):
+        raise ValueError("give a time such as 2024-06-15T09:00:00Z")
+    return parse_instant(value)
+
+
+def _date(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError("give a day such as 2024-07-16")
+    return date.fromisoformat(value)
+
+
+Id = Annotated[str, AfterValidator(check_id), Field(examples=["FORTRESSService-NA-X0"])]
+Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Field(max_length=16_384)]
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MAX_COUNT)]
+PositiveCount = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_COUNT)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+DecimalNumber = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    PlainSerializer(_number, when_used="json"),
+    WithJsonSchema({"type": "number"}),
+]
+Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(iso, when_used="json")]
+WireDate = Annotated[date, BeforeValidator(_date)]
+
+
+class WireModel(BaseModel):
+    """A contract: snake_case in Python, the reference's names on the wire; unknown fields are refused.
+
+    Consumers of events pass ``extra="ignore"`` when they validate, so that a newer producer may say more.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=wire_name, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
+    )
+
+    def wire(self) -> dict[str, Any]:
+        """The JSON form: wire names, members that were not given left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class AuditMetadata(WireModel):
+    """Why a version was made, by whom and when."""
+
+    message: Text | None = None
+    user: Name | None = None
+    timestamp: Instant | None = None
+
+
+class Snapshot(WireModel):
+    """What every event of a versioned resource carries beside the resource's own fields."""
+
+    version_id: PositiveCount
+    latest_version_id: PositiveCount | None = None
+    schema_version: PositiveCount = 1
+    created_at: Instant | None = None
+    created_by: str | None = None
+    audit_metadata: AuditMetadata
+    deleted: bool = False
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``. BadInput when it is none (NaN and Infinity are no JSON)."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"the body is not JSON: {error}; send one JSON object", slug="not-json") from None
+    if not isinstance(value, dict):
+        raise BadInput('the body must be one JSON object, such as {"EventId": "PD2024"}', slug="not-an-object")
+    return value
+
+
+def _pointer(location: Iterable[int | str]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def field_errors(error: ValidationError, renames: Mapping[str, str] | None = None) -> list[FieldError]:
+    """Each problem pydantic found, as a JSON pointer and a remedy."""
+    found = []
+    for item in error.errors(include_url=False, include_context=True):
+        kind, message = item["type"], item["msg"].removeprefix("Value error, ")
+        if kind == "missing":
+            message = "required; add it"
+        elif kind == "extra_forbidden":
+            message = "unknown field; remove it or correct its name"
+        found.append(FieldError(_pointer(item["loc"]), message[0].lower() + message[1:]))
+    return found

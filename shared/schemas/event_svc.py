@@ -1,0 +1,78 @@
+"""Owns the contracts of event_svc: Event, what it publishes and what may be asked of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from shared.schemas.base import AuditMetadata, Count, Flag, Id, Name, Snapshot, WireDate, WireModel
+
+__all__ = [
+    "CreateEvent",
+    "DeleteEvent",
+    "Event",
+    "EventSnapshot",
+    "SPCOEventDates",
+    "UpdateEvent",
+]
+
+
+class SPCOEventDates(WireModel):
+    """When hardware may be ordered in a region, and when its game days are."""
+
+    spco_start_date: WireDate | None = None
+    spco_end_date: WireDate | None = None
+    game_day_dates: list[WireDate] | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.spco_start_date and self.spco_end_date and self.spco_start_date > self.spco_end_date:
+            raise ValueError("SPCOStartDate must not be after SPCOEndDate")
+        return self
+
+
+class Event(WireModel):
+    """A peak, with dates per region. Days are UTC days."""
+
+    event_id: Id
+    event_name: Name
+    event_type: Name | None = None
+    region_list: list[Name] = Field(min_length=1)
+    spco_event_dates_by_region: dict[Name, SPCOEventDates] | None = None
+    peak_start_date: WireDate
+    peak_end_date: WireDate
+    is_active: Flag | None = None
+    emergent_scale_start_date: WireDate | None = None
+    start_offset: Count | None = None
+    end_offset: Count | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.peak_start_date > self.peak_end_date:
+            raise ValueError("PeakStartDate must not be after PeakEndDate")
+        if (self.emergent_scale_start_date or date.min) > self.peak_end_date:
+            raise ValueError("EmergentScaleStartDate must not be after PeakEndDate")
+        return self
+
+
+class EventSnapshot(Event, Snapshot):
+    """``event.{created,updated,deleted}``: as stored; defaults that hang on dates are the reader's to compute."""
+
+
+class CreateEvent(Event):
+    audit_metadata: AuditMetadata | None = None
+
+
+class UpdateEvent(WireModel):
+    """A merge patch of an Event."""
+
+    model_config = {"extra": "allow"}
+
+    event_id: Id
+
+
+class DeleteEvent(WireModel):
+    event_id: Id
+    audit_metadata: AuditMetadata | None = None

@@ -1,0 +1,147 @@
+"""Owns the contracts of eventplan_svc: EventPlan, what it publishes and what may be asked of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from shared.schemas.base import AuditMetadata, Id, Instant, Name, PositiveCount, Snapshot, Text, WireDate, WireModel
+
+__all__ = [
+    "Closed",
+    "CreateEventPlan",
+    "DashboardQuery",
+    "EventPlan",
+    "EventPlanSnapshot",
+    "Milestone",
+    "MilestoneId",
+    "MilestoneStatus",
+    "PeakReadyStatus",
+    "ReplaceMilestones",
+    "SetMilestone",
+    "SetMilestoneStatus",
+    "SubMilestone",
+]
+
+
+class MilestoneId(StrEnum):
+    """Every milestone's id, subs and descale included."""
+
+    GATHER_PROJECTION = "GatherProjectionFromUpstream"
+    HARDWARE_ORDER = "HardwareOrder"
+    PLACE_HARDWARE_ORDER = "PlaceHardwareOrder"
+    HARDWARE_ORDER_APPROVAL = "HardwareOrderApproval"
+    HARDWARE_FULFILLMENT = "HardwareFulfillment"
+    COMMUNICATE_TPM = "CommunicateTPMToDownstream"
+    UPDATE_THROTTLING = "UpdateThrottlingInSDC"
+    GATHER_DESCALE_PROJECTIONS = "GatherDescaleProjections"
+    PLACE_DESCALE_ORDER = "PlaceDescaleOrder"
+    DESCALE_FULFILLMENT = "DescaleFulfillment"
+    RESTORE_THROTTLING = "RestoreThrottling"
+
+
+class MilestoneStatus(StrEnum):
+    NOT_STARTED = "NotStarted"
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    PENDING_ON_EPIC = "PendingOnEPIC"
+    PENDING_ON_SERVICE_OWNER = "PendingOnServiceOwner"
+    BLOCKED = "Blocked"
+
+
+class PeakReadyStatus(StrEnum):
+    GREEN = "Green"
+    YELLOW = "Yellow"
+    RED = "Red"
+
+
+class SubMilestone(WireModel):
+    event_milestone_id: MilestoneId
+    milestone_completion_status: MilestoneStatus
+    milestone_message: Text | None = None
+    source: Name | None = None
+    last_updated_timestamp: Instant | None = None
+
+
+class Milestone(SubMilestone):
+    peak_ready_status: PeakReadyStatus | None = None
+    eta: WireDate | None = None
+    sub_milestones: list[SubMilestone] | None = None
+
+
+class Closed(WireModel):
+    reason: Text
+    since: Instant
+
+
+class EventPlan(WireModel):
+    """One fleet's milestones for one event."""
+
+    event_plan_id: Name
+    fleet_id: Id
+    event_id: Id
+    service_id: Id
+    event_milestone: list[Milestone]
+    event_descale_milestone: list[Milestone]
+    peak_ready_status: PeakReadyStatus | None = None
+    closed: Closed | None = None
+
+
+class EventPlanSnapshot(EventPlan, Snapshot):
+    """``eventplan.{created,updated}`` and ``eventplan.ready``."""
+
+
+# -- commands: the body of HTTP plus the path's ids --------------------------------------------------------------------
+
+
+class CreateEventPlan(WireModel):
+    event_id: Id
+    fleet_id: Id
+    audit_metadata: AuditMetadata | None = None
+
+
+class SetMilestoneStatus(WireModel):
+    """``PUT /eventplan/{EventId}/{FleetId}/status``."""
+
+    event_id: Id
+    fleet_id: Id
+    event_milestone_id: MilestoneId
+    milestone_completion_status: MilestoneStatus
+    milestone_message: Text | None = None
+    audit_metadata: AuditMetadata | None = None
+
+
+class SetMilestone(WireModel):
+    """``PUT /eventplan/{EventId}/{FleetId}/milestone``: what is given changes; ``ETA`` null makes it automatic again."""
+
+    event_id: Id
+    fleet_id: Id
+    event_milestone_id: MilestoneId
+    milestone_completion_status: MilestoneStatus | None = None
+    milestone_message: Text | None = None
+    eta: WireDate | None = None
+    audit_metadata: AuditMetadata | None = None
+
+
+class ReplaceMilestones(WireModel):
+    """``PUT /eventplan/{EventId}/{FleetId}/milestones``: exactly the known ids, in order."""
+
+    event_id: Id
+    fleet_id: Id
+    event_milestone: list[Milestone]
+    event_descale_milestone: list[Milestone] | None = None
+    audit_metadata: AuditMetadata | None = None
+
+
+class DashboardQuery(WireModel):
+    """Filters of ``PUT /event/{EventId}/dashboard``; pages by service."""
+
+    service_ids: list[Id] | None = None
+    leader_alias: Name | None = None
+    owner: Name | None = None
+    region: Name | None = None
+    colour: PeakReadyStatus | None = None
+    organization: Id | None = None
+    limit: PositiveCount | None = Field(default=None, le=1000)
+    cursor: Name | None = None

@@ -1,0 +1,196 @@
+"""Owns the contracts of hotw_svc: runs, executions, orders, and the facts it publishes about a fleet's hardware."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from shared.schemas.base import Count, Id, Instant, Name, PositiveCount, Text, WireDate, WireModel
+
+__all__ = [
+    "CancelRun",
+    "Decision",
+    "ExecuteFleet",
+    "ExecutionFact",
+    "ExecutionStatus",
+    "FulfillmentStatus",
+    "HardwareFact",
+    "OrderFact",
+    "OrderType",
+    "Purpose",
+    "ReportDelivery",
+    "ReviewOrder",
+    "RunFact",
+    "RunStatus",
+    "ServiceOrders",
+    "StartRun",
+]
+
+
+class OrderType(StrEnum):
+    STANDARD = "Standard"
+    EMERGENT = "Emergent"
+
+
+class Purpose(StrEnum):
+    UPSCALING = "Upscaling"
+    DESCALING = "Descaling"
+
+
+class RunStatus(StrEnum):
+    RUNNING = "Running"
+    COMPLETED = "Completed"
+    CANCELLED = "Cancelled"
+
+
+class ExecutionStatus(StrEnum):
+    SUCCESS = "Success"
+    PARTIAL_SUCCESS = "PartialSuccess"
+    FAIL = "Fail"
+
+
+class FulfillmentStatus(StrEnum):
+    PENDING = "Pending"
+    APPROVED = "Approved"
+    REJECTED = "Rejected"
+    CANCELLED = "Cancelled"
+    DELAYED = "Delayed"
+    FULFILLED = "Fulfilled"
+    EXPIRED = "Expired"
+
+
+class Decision(StrEnum):
+    APPROVE = "Approve"
+    REJECT = "Reject"
+    CANCEL = "Cancel"
+    DELAY = "Delay"
+
+
+# -- commands: the body of HTTP plus the path's ids --------------------------------------------------------------------
+
+
+class StartRun(WireModel):
+    """``POST /hotw/run``."""
+
+    event_id: Id
+    fleet_ids: list[Id] | None = Field(default=None, min_length=1)
+    order_type: OrderType | None = None
+
+
+class CancelRun(WireModel):
+    """``PUT /hotw/run/{RunId}/cancel``."""
+
+    run_id: PositiveCount
+
+
+class ExecuteFleet(WireModel):
+    """``POST /hotw/atomic/{FleetId}/{EventId}``: the atomic trigger, a run of one fleet."""
+
+    event_id: Id
+    fleet_id: Id
+    order_type: OrderType | None = None
+
+
+class ReviewOrder(WireModel):
+    """``PUT /hotw/order/{FulfillmentId}``."""
+
+    fulfillment_id: Name
+    decision: Decision
+    reason: Text | None = None
+    fulfillment_date: WireDate | None = None
+
+
+class ReportDelivery(WireModel):
+    """``PUT /hotw/order/{FulfillmentId}/delivery``: the total delivered so far."""
+
+    fulfillment_id: Name
+    fulfilled_hosts: Count
+    delivered_at: Instant | None = None
+
+
+# -- events ------------------------------------------------------------------------------------------------------------
+
+
+class ExecutionFact(WireModel):
+    """The latest execution of a fleet that counts."""
+
+    execution_id: PositiveCount
+    run_id: PositiveCount
+    order_type: OrderType
+    status: ExecutionStatus
+    reasoning: Text
+    needed: Count | None = None
+    required_hosts: Count | None = None
+    hosts_present_in_apollo: int | None = None
+    pending_epicfmc_host_order: Count | None = Field(default=None, alias="PendingEPICFMCHostOrder")
+    capacity_override_sum: Count | None = None
+    ordered_hosts: Count = 0
+    shortfall: Count = 0
+    cap_reason: Text | None = None
+    created_at: Instant
+
+
+class OrderFact(WireModel):
+    """One order of a fleet, event and purpose."""
+
+    fulfillment_id: Name
+    execution_id: PositiveCount
+    run_id: PositiveCount
+    auto_scaling_group_name: Name
+    availability_zone: Name
+    fulfillment_type: OrderType
+    fulfillment_status: FulfillmentStatus
+    ever_approved: bool = False
+    fulfillment_value: Count
+    fulfilled_hosts: Count = 0
+    fulfillment_date: WireDate
+    reason: Text | None = None
+    superseded: bool = False
+
+
+class HardwareFact(WireModel):
+    """Every ``hotw.execution|order|fulfillment|override.*`` fact about a fleet: the latest execution and all orders.
+
+    Facts of one fleet, event and purpose are ordered by ``OrdersVersionId``, whatever their topic.
+    ``FulfillmentIds`` names the orders this fact is about.
+    """
+
+    event_id: Id
+    fleet_id: Id
+    service_id: Id
+    purpose: Purpose
+    orders_version_id: PositiveCount
+    occurred_at: Instant
+    user: Name | None = None
+    run_id: PositiveCount | None = None
+    fulfillment_ids: list[Name] = Field(default_factory=list)
+    execution: ExecutionFact | None = None
+    orders: list[OrderFact] = Field(default_factory=list)
+    gap: Count = 0
+
+
+class ServiceOrders(WireModel):
+    """How many executions of a run ordered hosts for a service, and how many hosts."""
+
+    service_id: Id
+    ordering_executions: Count
+    ordered_hosts: Count
+
+
+class RunFact(WireModel):
+    """``hotw.run.{started,completed,cancelled}``."""
+
+    run_id: PositiveCount
+    event_id: Id
+    purpose: Purpose
+    order_type: OrderType
+    run_status: RunStatus
+    user: Name
+    fleets: Count
+    executions: Count = 0
+    by_status: dict[str, Count] = Field(default_factory=dict)
+    ordered_hosts: Count = 0
+    services: list[ServiceOrders] = Field(default_factory=list)
+    created_at: Instant
+    ended_at: Instant | None = None

@@ -1,0 +1,105 @@
+"""Owns the contracts of notify_svc: tickets and notifications, and what may be asked of it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from shared.schemas.base import AuditMetadata, Id, Instant, Name, Snapshot, Text, WireModel, _whole
+
+__all__ = [
+    "CreateTicket",
+    "EscalateTicket",
+    "Notification",
+    "NotificationFact",
+    "NotificationStatus",
+    "Ticket",
+    "TicketComment",
+    "TicketSnapshot",
+    "TicketStatus",
+    "UpdateTicket",
+]
+
+Severity = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=5)]
+
+
+class TicketStatus(StrEnum):
+    OPEN = "Open"
+    IN_PROGRESS = "InProgress"
+    RESOLVED = "Resolved"
+    CLOSED = "Closed"
+
+
+class TicketComment(WireModel):
+    user: Name | None = None
+    timestamp: Instant | None = None
+    text: Text
+
+
+class Ticket(WireModel):
+    """A SIM ticket. ``TicketId`` is assigned unless given."""
+
+    ticket_id: Id | None = None
+    title: Name
+    description: Text | None = None
+    assignee: Name | None = None
+    severity: Severity | None = None
+    status: TicketStatus | None = None
+    event_id: Id | None = None
+    service_id: Id | None = None
+    fleet_id: Id | None = None
+    comments: list[TicketComment] | None = None
+
+
+class TicketSnapshot(Ticket, Snapshot):
+    """``ticket.{created,updated,deleted}`` and ``ticket.escalated``."""
+
+
+class CreateTicket(Ticket):
+    audit_metadata: AuditMetadata | None = None
+
+
+class UpdateTicket(WireModel):
+    """A merge patch of a Ticket; lists are replaced whole."""
+
+    model_config = {"extra": "allow"}
+
+    ticket_id: Id
+
+
+class EscalateTicket(WireModel):
+    """``PUT /ticket/{TicketId}/escalate``: one severity higher, or the one given."""
+
+    ticket_id: Id
+    severity: Severity | None = None
+    reason: Text | None = None
+
+
+class NotificationStatus(StrEnum):
+    PENDING = "Pending"
+    SENT = "Sent"
+    FAILED = "Failed"
+
+
+class Notification(WireModel):
+    """One mail, once per cause."""
+
+    notification_id: Name
+    kind: Name
+    cause: Name
+    status: NotificationStatus
+    recipients: list[Name]
+    subject: Text
+    event_id: Id | None = None
+    service_id: Id | None = None
+    run_id: int | None = None
+    attempts: int = 0
+    reason: Text | None = None
+    created_at: Instant
+    sent_at: Instant | None = None
+
+
+class NotificationFact(Notification):
+    """``notification.{sent,failed}``."""

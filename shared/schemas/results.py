@@ -1,0 +1,47 @@
+"""Owns the contracts that no one service owns: the answer of a command, and a dead letter."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from shared.schemas.base import Instant, Name, Text, WireModel
+
+__all__ = ["CommandResult", "DeadLetter", "Outcome"]
+
+
+class Outcome(StrEnum):
+    ACCEPTED = "Accepted"
+    REFUSED = "Refused"
+
+
+class CommandResult(WireModel):
+    """What ``command.results`` carries; ce_type and key are the command's, ce_causationid is its id."""
+
+    command_id: Name
+    source: Name
+    outcome: Outcome
+    id: Name | None = None
+    version_id: int | None = None
+    problem: dict[str, Any] | None = None
+
+
+class DeadLetter(WireModel):
+    """A record that can never be handled: where it came from, why it failed, and itself.
+
+    ``Key`` and ``Value`` are base64, headers as text with what is not UTF-8 escaped; ``Id`` is the consumer's group
+    and the record's place in its topic, so the same record is one dead letter however often it is met.
+    """
+
+    id: Name
+    group: Name
+    topic: Name
+    partition: int
+    offset: int
+    timestamp: Instant
+    key: str | None = None
+    value: str | None = None
+    headers: list[tuple[str, str]]
+    reason: Text
+    attempts: int
+    dead_since: Instant

@@ -1,0 +1,176 @@
+"""Owns the real servers of the tests: Kafka, a MongoDB-wire store and MySQL, each a container on a port of its own.
+
+Images come from ``KAFKA_IMAGE``, ``MONGO_IMAGE`` and ``MYSQL_IMAGE``, the public ones by default. A server can be
+stopped and started again with its data and its port, as the fault tests do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from docker.models.containers import Container
+from testcontainers.core.container import DockerContainer
+
+__all__ = ["HOST", "Server", "docker_missing", "free_port", "kafka", "mongo", "mysql"]
+
+HOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def docker_missing() -> str | None:
+    """Why no container can be started here; None when one can."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env()
+        client.ping()
+        client.close()
+    except DockerException as error:
+        return f"no Docker engine answers ({type(error).__name__})"
+    return None
+
+
+class Server:
+    """One container; ``url`` is what a client is given."""
+
+    def __init__(self, container: DockerContainer, port: int, url: str, ready: Callable[[], bool]) -> None:
+        self._container = container
+        self._ready = ready
+        self.port = port
+        self.url = url
+
+    def start(self) -> Server:
+        self._container.start()
+        self._wait()
+        return self
+
+    def remove(self) -> None:
+        self._container.stop(force=True, delete_volume=True)
+
+    def kill(self) -> None:
+        """As a power cut: SIGKILL; the data stays."""
+        self._wrapped.kill()
+        self._wrapped.wait()
+
+    def stop(self) -> None:
+        self._wrapped.stop(timeout=10)
+
+    def start_again(self) -> None:
+        self._wrapped.start()
+        self._wait()
+
+    @property
+    def _wrapped(self) -> Container:
+        return self._container.get_wrapped_container()
+
+    def _wait(self, seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._ready():
+            if time.monotonic() > deadline:
+                logs = self._wrapped.logs(tail=20).decode(errors="replace")
+                raise TimeoutError(f"{self.url} did not answer within {seconds:.0f} s:\n{logs}")
+            time.sleep(0.1)
+
+
+def _plain(image: str, inner: int, outer: int) -> DockerContainer:
+    return DockerContainer(image).with_bind_ports(inner, outer)
+
+
+def kafka() -> Server:
+    """Apache Kafka, one KRaft node; ``url`` is the bootstrap address."""
+    port = free_port()
+    container = _plain(os.environ.get("KAFKA_IMAGE", "apache/kafka:3.9.1"), 9092, port)
+    for name, value in {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{HOST}:{port}",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+    }.items():
+        container.with_env(name, value)
+    return Server(container, port, f"{HOST}:{port}", lambda: _kafka_answers(f"{HOST}:{port}"))
+
+
+def mongo() -> Server:
+    """A MongoDB-wire server; ``url`` is the connection string."""
+    port = free_port()
+    url = f"mongodb://{HOST}:{port}/?directConnection=true"
+    container = _plain(os.environ.get("MONGO_IMAGE", "mongo:7.0"), 27017, port)
+    return Server(container, port, url, lambda: _mongo_answers(url))
+
+
+def mysql() -> Server:
+    """MySQL; ``url`` is SQLAlchemy's for aiomysql, of the database ``hotw``."""
+    port = free_port()
+    container = _plain(os.environ.get("MYSQL_IMAGE", "mysql:8.4"), 3306, port)
+    for name, value in {
+        "MYSQL_ROOT_PASSWORD": "root",
+        "MYSQL_DATABASE": "hotw",
+        "MYSQL_USER": "epic",
+        "MYSQL_PASSWORD": "epic",
+    }.items():
+        container.with_env(name, value)
+    return Server(container, port, f"mysql+aiomysql://root:root@{HOST}:{port}/hotw", lambda: _mysql_answers(port))
+
+
+def _kafka_answers(bootstrap: str) -> bool:
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
+
+    async def ask() -> None:
+        client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2000)
+        try:
+            await client.start()
+            await client.list_topics()
+        finally:
+            await client.close()
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        asyncio.run(ask())
+    except (KafkaError, OSError):
+        return False
+    return True
+
+
+def _mongo_answers(url: str) -> bool:
+    import pymongo
+    from pymongo.errors import PyMongoError
+
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, serverSelectionTimeoutMS=500)
+    try:
+        client.admin.command("ping")
+    except PyMongoError:
+        return False
+    finally:
+        client.close()
+    return True
+
+
+def _mysql_answers(port: int) -> bool:
+    import pymysql
+
+    try:
+        pymysql.connect(host=HOST, port=port, user="root", password="root", database="hotw", connect_timeout=1).close()
+    except (pymysql.Error, OSError):
+        return False
+    return True
