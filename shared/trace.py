@@ -1,4 +1,4 @@
-"""Owns the thread that ties an effect to its first cause: correlation, causation and W3C trace ids, also in every log."""
+"""Owns what ties an effect to its first cause: correlation, causation and W3C trace ids, also in every log line."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One CloudEvent. ``data`` is the JSON object's bytes; ``key`` the Kafka key; ``if_match`` a command's condition."""
+    """One CloudEvent. ``data``: a JSON object's bytes; ``key``: the Kafka key; ``if_match``: a command's condition."""
 
     topic: str
     type: str

@@ -33,6 +33,7 @@ __all__ = [
     "Flag",
     "Id",
     "Instant",
+    "MergePatch",
     "Name",
     "PositiveCount",
     "Snapshot",
@@ -42,23 +43,14 @@ __all__ = [
     "check_id",
     "decode_object",
     "field_errors",
+    "whole_number",
     "wire_name",
 ]
 
 MAX_COUNT = 2_147_483_647
+# Path segments of the API itself.
 RESERVED_IDS = frozenset(
-    [
-        "event",
-        "latest",
-        "versions",
-        "inventory",
-        "dashboard",
-        "status",
-        "history",
-        "run",
-        "order",
-        "review",
-    ]  # path segments of the API
+    {"event", "latest", "versions", "inventory", "dashboard", "status", "history", "run", "order", "review"}
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ACRONYMS = {
@@ -89,7 +81,8 @@ def check_id(value: str) -> str:
     return value
 
 
-def _whole(value: Any) -> Any:
+def whole_number(value: Any) -> Any:
+    """A whole number, also from a string of digits; ValueError says what to give."""
     if isinstance(value, bool) or value is None:
         raise ValueError("give a whole number")
     if isinstance(value, str):
@@ -147,8 +140,8 @@ def _date(value: Any) -> Any:
 Id = Annotated[str, AfterValidator(check_id), Field(examples=["FORTRESSService-NA-X0"])]
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, Field(max_length=16_384)]
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=MAX_COUNT)]
-PositiveCount = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_COUNT)]
+Count = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_COUNT)]
+PositiveCount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_COUNT)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 DecimalNumber = Annotated[
     Decimal,
@@ -173,6 +166,15 @@ class WireModel(BaseModel):
     def wire(self) -> dict[str, Any]:
         """The JSON form: wire names, members that were not given left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class MergePatch(WireModel):
+    """A partial document (RFC 7396): objects merge, lists and scalars are replaced, null clears.
+
+    Only the ids are checked here; the rest is, once it is merged into the whole document.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
 
 class AuditMetadata(WireModel):

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from shared.schemas.base import AuditMetadata, Count, Flag, Id, Name, Snapshot, WireDate, WireModel
+from shared.schemas.base import AuditMetadata, Count, Flag, Id, MergePatch, Name, Snapshot, WireDate, WireModel
 
 __all__ = [
     "CreateEvent",
@@ -65,10 +65,8 @@ class CreateEvent(Event):
     audit_metadata: AuditMetadata | None = None
 
 
-class UpdateEvent(WireModel):
+class UpdateEvent(MergePatch):
     """A merge patch of an Event."""
-
-    model_config = {"extra": "allow"}
 
     event_id: Id
 

@@ -113,7 +113,7 @@ class SetMilestoneStatus(WireModel):
 
 
 class SetMilestone(WireModel):
-    """``PUT /eventplan/{EventId}/{FleetId}/milestone``: what is given changes; ``ETA`` null makes it automatic again."""
+    """``PUT /eventplan/{EventId}/{FleetId}/milestone``: what is given changes; ``ETA`` null is automatic again."""
 
     event_id: Id
     fleet_id: Id

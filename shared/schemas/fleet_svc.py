@@ -14,6 +14,7 @@ from shared.schemas.base import (
     Flag,
     Id,
     Instant,
+    MergePatch,
     Name,
     PositiveCount,
     Snapshot,
@@ -258,10 +259,8 @@ class CreateService(Service):
     audit_metadata: AuditMetadata | None = None
 
 
-class UpdateService(WireModel):
+class UpdateService(MergePatch):
     """A merge patch of a Service (RFC 7396): its members, any of them, null to clear."""
-
-    model_config = {"extra": "allow"}
 
     service_id: Id
 
@@ -275,10 +274,8 @@ class CreateFleet(Fleet):
     audit_metadata: AuditMetadata | None = None
 
 
-class UpdateFleet(WireModel):
+class UpdateFleet(MergePatch):
     """A merge patch of a Fleet; with ``EventId`` of its line for that event."""
-
-    model_config = {"extra": "allow"}
 
     fleet_id: Id
     event_id: Id | None = None
@@ -297,10 +294,8 @@ class CreateProjection(Projection):
     audit_metadata: AuditMetadata | None = None
 
 
-class UpdateProjection(WireModel):
+class UpdateProjection(MergePatch):
     """A merge patch of a Projection."""
-
-    model_config = {"extra": "allow"}
 
     fleet_id: Id
     event_id: Id

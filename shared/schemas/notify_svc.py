@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from shared.schemas.base import AuditMetadata, Id, Instant, Name, Snapshot, Text, WireModel, _whole
+from shared.schemas.base import AuditMetadata, Id, Instant, MergePatch, Name, Snapshot, Text, WireModel, whole_number
 
 __all__ = [
     "CreateTicket",
@@ -22,7 +22,7 @@ __all__ = [
     "UpdateTicket",
 ]
 
-Severity = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=5)]
+Severity = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=5)]
 
 
 class TicketStatus(StrEnum):
@@ -61,10 +61,8 @@ class CreateTicket(Ticket):
     audit_metadata: AuditMetadata | None = None
 
 
-class UpdateTicket(WireModel):
+class UpdateTicket(MergePatch):
     """A merge patch of a Ticket; lists are replaced whole."""
-
-    model_config = {"extra": "allow"}
 
     ticket_id: Id
 
