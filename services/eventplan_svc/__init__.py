@@ -1,0 +1,1 @@
+"""Event plans and readiness: one fleet's milestones for one event, kept by people and by automation."""

@@ -1,0 +1,211 @@
+"""The readiness dashboard: one plan's row, one service's entry, and totals that are kept up to date, not scanned."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from services.eventplan_svc.domain.milestones import (
+    ALL_UPSCALE_IDS,
+    COMPLETED,
+    FULFILLMENT,
+    ORDER_APPROVAL,
+    PENDING_ON_EPIC,
+    PENDING_ON_OWNER,
+    PLACE_ORDER,
+    STATUSES,
+    Plan,
+    leaves,
+)
+from services.eventplan_svc.domain.readiness import COLOURS, RED, plan_colour, status_colour, worst
+from services.eventplan_svc.domain.surroundings import Fleet, Service
+
+_AWAITED_FROM: Final = {PLACE_ORDER: "EPIC", ORDER_APPROVAL: "AWS", FULFILLMENT: "FMC"}
+
+
+def fleet_row(plan: Plan, fleet: Fleet, owner: str, today: str) -> dict[str, Any]:
+    """A fleet's row: the first open milestone (a sub rather than its parent), when it is due, why, and on whom.
+
+    The last four are null where everything is Completed.
+    """
+    row: dict[str, Any] = {
+        "FleetId": plan["FleetId"],
+        "Region": fleet.region,
+        "PeakReadyStatus": plan_colour(plan, today),
+        "EventMilestone": None,
+        "ETA": None,
+        "StatusReasoning": None,
+        "ActionPendingOn": None,
+    }
+    for leaf, eta in leaves(plan):
+        if leaf["MilestoneCompletionStatus"] != COMPLETED:
+            row["EventMilestone"] = leaf["EventMilestoneId"]
+            row["ETA"] = eta
+            row["StatusReasoning"] = leaf.get("MilestoneMessage")
+            row["ActionPendingOn"] = action_pending_on(
+                leaf["EventMilestoneId"], leaf["MilestoneCompletionStatus"], owner
+            )
+            break
+    return row
+
+
+def action_pending_on(milestone_id: str, status: str, owner: str) -> str:
+    """Who has to act: the owner where the status says so, else EPIC, AWS (approval), FMC (fulfilment) or the owner."""
+    if status == PENDING_ON_OWNER:
+        return owner
+    otherwise = "EPIC" if status == PENDING_ON_EPIC else owner
+    return _AWAITED_FROM.get(milestone_id, otherwise)
+
+
+def service_entry(service: Service, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A service with its fleets' rows; its colour is its worst fleet's."""
+    return {
+        "ServiceId": service.service_id,
+        "Owner": service.owner,
+        "LeaderAlias": service.leader_alias,
+        "PeakReadyStatus": worst(row["PeakReadyStatus"] for row in rows),
+        "Fleets": list(rows),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one open plan adds to the totals. Its colour on a day follows from the last two alone."""
+
+    event_id: str
+    service_id: str
+    statuses: tuple[str, ...]
+    undated_colour: str
+    first_open_eta: str | None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self | None:
+        """None for a closed plan, which stands outside the totals."""
+        if "Closed" in plan:
+            return None
+        statuses: list[str] = []
+        colours: list[str] = []
+        open_etas: list[str] = []
+        for milestone in plan["EventMilestone"]:
+            status = milestone["MilestoneCompletionStatus"]
+            statuses.append(status)
+            colours.append(status_colour(status))
+            if status != COMPLETED:
+                open_etas.append(milestone["ETA"])
+            statuses += [sub["MilestoneCompletionStatus"] for sub in milestone.get("SubMilestones", ())]
+        return cls(plan["EventId"], plan["ServiceId"], tuple(statuses), worst(colours), min(open_etas, default=None))
+
+    def colour(self, today: str) -> str:
+        """The plan's colour on `today`."""
+        return RED if self.first_open_eta is not None and self.first_open_eta < today else self.undated_colour
+
+
+class _Tally:
+    """Counts of one service's open plans for one event."""
+
+    __slots__ = ("by_colour", "by_milestone", "fleets")
+
+    def __init__(self) -> None:
+        self.fleets = 0
+        self.by_colour: Counter[str] = Counter()
+        self.by_milestone: Counter[tuple[int, str]] = Counter()
+
+    def count(self, contribution: Contribution, colour: str, sign: int) -> None:
+        self.fleets += sign
+        self.by_colour[colour] += sign
+        for place in enumerate(contribution.statuses):
+            self.by_milestone[place] += sign
+
+
+class ReadinessTotals:
+    """Totals per event and per service of it, in memory; a plan is put and removed in constant time.
+
+    Colours stand for `today` and move on, never back, as later days are asked for; only the plans whose first open ETA
+    passed in between are looked at. Not safe to share between threads.
+    """
+
+    def __init__(self, today: str) -> None:
+        self._today = today
+        self._held: dict[str, Contribution] = {}
+        self._services: dict[str, dict[str, _Tally]] = defaultdict(dict)
+        self._events: dict[str, _Tally] = {}
+        self._due: dict[str, set[str]] = defaultdict(set)
+
+    def put(self, plan_id: str, contribution: Contribution | None) -> None:
+        """Count a plan as it now stands, in place of how it stood before; None (closed) counts it no longer."""
+        held = self._held.pop(plan_id, None)
+        if held is not None:
+            self._count(plan_id, held, -1)
+        if contribution is not None:
+            self._held[plan_id] = contribution
+            self._count(plan_id, contribution, 1)
+
+    def remove(self, plan_id: str) -> None:
+        """Count a plan no longer; nothing happens where it was not counted."""
+        self.put(plan_id, None)
+
+    def of_event(self, event_id: str, today: str) -> dict[str, Any]:
+        """{Fleets, ByColour, ByMilestone} of the event's open plans; each milestone and sub lists the statuses it has.
+
+        ByColour names all three colours.
+        """
+        self.move_to(today)
+        tally = self._events.get(event_id)
+        return _wire([tally] if tally else [])
+
+    def of_services(self, event_id: str, service_ids: Iterable[str], today: str) -> dict[str, Any]:
+        """The same of some services only; in the time it takes to add those up."""
+        self.move_to(today)
+        tallies = self._services.get(event_id, {})
+        return _wire([tallies[name] for name in dict.fromkeys(service_ids) if name in tallies])
+
+    def move_to(self, today: str) -> None:
+        """Let the colours stand for `today`; an earlier day than before changes nothing."""
+        if today <= self._today:
+            return
+        for eta in [eta for eta in self._due if self._today <= eta < today]:
+            for plan_id in self._due[eta]:
+                held = self._held[plan_id]
+                before, after = held.colour(self._today), held.colour(today)
+                for tally in self._tallies(held):
+                    tally.by_colour[before] -= 1
+                    tally.by_colour[after] += 1
+        self._today = today
+
+    def _count(self, plan_id: str, contribution: Contribution, sign: int) -> None:
+        colour = contribution.colour(self._today)
+        for tally in self._tallies(contribution):
+            tally.count(contribution, colour, sign)
+        eta = contribution.first_open_eta
+        if eta is None:
+            return
+        if sign > 0:
+            self._due[eta].add(plan_id)
+            return
+        self._due[eta].discard(plan_id)
+        if not self._due[eta]:
+            del self._due[eta]
+
+    def _tallies(self, contribution: Contribution) -> tuple[_Tally, _Tally]:
+        services = self._services[contribution.event_id]
+        return (
+            self._events.setdefault(contribution.event_id, _Tally()),
+            services.setdefault(contribution.service_id, _Tally()),
+        )
+
+
+def _wire(tallies: Sequence[_Tally]) -> dict[str, Any]:
+    return {
+        "Fleets": sum(tally.fleets for tally in tallies),
+        "ByColour": {colour: sum(tally.by_colour[colour] for tally in tallies) for colour in COLOURS},
+        "ByMilestone": {
+            name: {
+                status: count
+                for status in STATUSES
+                if (count := sum(tally.by_milestone[place, status] for tally in tallies))
+            }
+            for place, name in enumerate(ALL_UPSCALE_IDS)
+        },
+    }
