@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from shared.trace import Trace, new_id
 __all__ = ["CONTENT_TYPE", "Message", "Record", "decode", "encode_headers"]
 
 CONTENT_TYPE: Final = "application/json"
-_STRUCTURED: Final = "application/cloudevents+json"
+_STRUCTURED: Final = b"application/cloudevents+json"
 _REQUIRED: Final = ("id", "source", "type", "specversion")
 
 
@@ -29,7 +30,7 @@ class Record(Protocol):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Iterable[tuple[str, bytes]]
+    headers: Iterable[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,61 +89,98 @@ def encode_headers(message: Message) -> list[tuple[str, bytes]]:
 
 
 def decode(record: Record) -> Message:
-    """The CloudEvent in a record. Poison, saying what is missing, when it is none."""
+    """The CloudEvent in a record. Poison, saying what is missing, when it is none.
+
+    Headers that are not CloudEvents' own may hold anything; those that are must be UTF-8.
+    """
+    headers = {name: value for name, value in record.headers if value}
     try:
-        headers = {name.lower(): value.decode() for name, value in record.headers}
-        key = (record.key or b"").decode()
+        key = "" if record.key is None else record.key.decode()
+        if "ce_id" not in headers:  # not binary mode as EPIC writes it: structured, or other letter case
+            return _decode_otherwise(record, key)
+        if headers["ce_specversion"] != b"1.0":
+            raise Poison(f"ce_specversion is {headers['ce_specversion'].decode()!r}; only 1.0 is understood")
+        identity = headers["ce_id"].decode()
+        correlation = headers.get("ce_correlationid")
+        return Message(
+            record.topic,
+            headers["ce_type"].decode(),
+            key,
+            record.value or b"",
+            headers["ce_source"].decode(),
+            _instant(headers.get("ce_time"), record),
+            Trace(
+                correlation.decode() if correlation else identity,
+                _text(headers.get("ce_causationid")),
+                _text(headers.get("traceparent")),
+            ),
+            identity,
+            _text(headers.get("ce_subject")),
+            _text(headers.get("ce_ifmatch")),
+            _text(headers.get("ce_user")),
+        )
     except UnicodeDecodeError as error:
-        raise Poison(f"a header or the key is not UTF-8: {error}") from None
-    data = record.value or b""
-    if headers.get("content-type", "").startswith(_STRUCTURED):
-        attributes, data = _structured(data)
+        raise Poison(f"a CloudEvents header or the key is not UTF-8: {error}") from None
+    except KeyError:
+        raise _incomplete(headers) from None
+
+
+def _incomplete(headers: Mapping[str, bytes]) -> Poison:
+    missing = [f"ce_{name}" for name in _REQUIRED if not headers.get(f"ce_{name}")]
+    return Poison(f"no CloudEvent: {', '.join(missing)} missing")
+
+
+def _text(value: bytes | None) -> str | None:
+    return value.decode() if value else None
+
+
+def _instant(value: bytes | None, record: Record) -> datetime:
+    if not value:
+        return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    try:
+        return parse_instant(value.decode())
+    except ValueError as error:
+        raise Poison(f"ce_time: {error}") from None
+
+
+def _decode_otherwise(record: Record, key: str) -> Message:
+    """Structured mode, or binary mode with header names in another letter case."""
+    headers = {name.lower(): value for name, value in record.headers if value}
+    if headers.get("content-type", b"").lower().startswith(_STRUCTURED):
+        headers, data = _structured(record.value or b"")
     else:
-        attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
-        if "traceparent" in headers:
-            attributes["traceparent"] = headers["traceparent"]
-    return _message(attributes, record, key, data)
+        data = record.value or b""
+    if "ce_id" not in headers:
+        raise _incomplete(headers)
+    return decode(_Rewritten(record, key, data, headers))
 
 
-def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
+def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
     try:
         envelope = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         raise Poison(f"the structured CloudEvent is not JSON: {error}") from None
     if not isinstance(envelope, dict):
         raise Poison("the structured CloudEvent is not a JSON object")
-    attributes = {str(name): str(item) for name, item in envelope.items() if name not in ("data", "data_base64")}
-    return attributes, orjson.dumps(envelope.get("data"))
-
-
-def _message(attributes: Mapping[str, str], record: Record, key: str, data: bytes) -> Message:
-    missing = [f"ce_{name}" for name in _REQUIRED if not attributes.get(name)]
-    if missing:
-        raise Poison(f"no CloudEvent: {', '.join(missing)} missing")
-    if attributes["specversion"] != "1.0":
-        raise Poison(f"ce_specversion is {attributes['specversion']!r}; only 1.0 is understood")
+    headers = {
+        name if name == "traceparent" else f"ce_{name}": str(item).encode()
+        for name, item in envelope.items()
+        if name not in ("data", "data_base64") and item not in (None, "")
+    }
+    if "data_base64" not in envelope:
+        return headers, orjson.dumps(envelope.get("data"))
     try:
-        time = parse_instant(attributes["time"]) if "time" in attributes else _record_time(record)
-    except ValueError as error:
-        raise Poison(f"ce_time: {error}") from None
-    return Message(
-        topic=record.topic,
-        type=attributes["type"],
-        key=key,
-        data=data,
-        source=attributes["source"],
-        time=time,
-        trace=Trace(
-            attributes.get("correlationid") or attributes["id"],
-            attributes.get("causationid"),
-            attributes.get("traceparent"),
-        ),
-        id=attributes["id"],
-        subject=attributes.get("subject"),
-        if_match=attributes.get("ifmatch"),
-        user=attributes.get("user"),
-    )
+        return headers, base64.b64decode(envelope["data_base64"], validate=True)
+    except (ValueError, TypeError):
+        raise Poison("data_base64 of the structured CloudEvent is not base64") from None
 
 
-def _record_time(record: Record) -> datetime:
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+class _Rewritten:
+    """A record as it would be in EPIC's own binary mode."""
+
+    def __init__(self, record: Record, key: str, data: bytes, headers: Mapping[str, bytes]) -> None:
+        self.topic, self.partition, self.offset = record.topic, record.partition, record.offset
+        self.timestamp = record.timestamp
+        self.key: bytes | None = key.encode()
+        self.value: bytes | None = data
+        self.headers: Iterable[tuple[str, bytes | None]] = tuple(headers.items())
