@@ -1,0 +1,109 @@
+"""Owns the main job as a person does it, step by step over HTTP, for the flows to follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.flows import reference
+from tests.flows.systems import System, eventually
+
+__all__ = ["Caller", "milestone"]
+
+PLAN = "/eventplan/PD2024/FORTRESSService-NA-X0"
+
+
+def milestone(plan: dict[str, Any], name: str) -> dict[str, Any]:
+    """The milestone or sub-milestone of that id."""
+    for item in plan["EventMilestone"]:
+        if item["EventMilestoneId"] == name:
+            return dict(item)
+        for sub in item.get("SubMilestones", ()):
+            if sub["EventMilestoneId"] == name:
+                return dict(sub)
+    raise AssertionError(f"no milestone {name}")
+
+
+@dataclass
+class Caller:
+    """Calls EPIC over HTTP; anything but 200 fails the test with the answer's text."""
+
+    system: System
+    http: httpx.AsyncClient
+
+    async def call(self, method: str, path: str, body: Any = None, expect: int = 200, **headers: str) -> Any:
+        answer = await self.http.request(
+            method, self.system.url(path), json=body, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
+        assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    async def peek(self, path: str) -> Any:
+        """The answer's JSON, or None while it is 404."""
+        answer = await self.http.get(self.system.url(path))
+        return None if answer.status_code == 404 else answer.json()
+
+    async def post_reference(self, fleet: dict[str, Any] = reference.FLEET) -> None:
+        """The reference's documents, posted as they stand."""
+        await self.call("POST", "/service", reference.SERVICE)
+        await self.call("POST", "/fleet", fleet)
+        await self.call("PUT", f"/fleet/{fleet['FleetId']}/inventory", reference.INVENTORY)
+        await self.call("POST", "/event", reference.EVENT)
+        await self.call("POST", "/projection", reference.PROJECTION)
+
+    async def gathered_plan(self) -> dict[str, Any]:
+        """The plan, once its projection is in."""
+        plan = await eventually(
+            "GatherProjectionFromUpstream Completed",
+            lambda: self.peek(PLAN),
+            lambda plan: plan and milestone(plan, "GatherProjectionFromUpstream")["MilestoneCompletionStatus"]
+            == "Completed",
+        )  # fmt: skip
+        return dict(plan)
+
+    async def known_to_hotw(self, event_id: str, fleet_id: str, *parts: str) -> None:
+        """Returns when HOTW's replicas hold all inputs of a fleet (or the ones named)."""
+        wanted = parts or ("Event", "Service", "Fleet", "Projection", "Inventory")
+        await eventually(
+            f"HOTW knows {', '.join(wanted)} of {fleet_id}",
+            lambda: self.peek(f"/hotw/inputs/{event_id}/{fleet_id}"),
+            lambda seen: seen and all(seen.get(part) for part in wanted),
+        )
+
+    async def run(self, event_id: str, **more: Any) -> dict[str, Any]:
+        """A run of the event, once it has completed."""
+        started = await self.call("POST", "/hotw/run", {"EventId": event_id, **more})
+        return dict(
+            await eventually(
+                "the run completes",
+                lambda: self.peek(f"/hotw/run/{started['RunId']}"),
+                lambda run: run["RunStatus"] == "Completed",
+                seconds=120,
+            )
+        )
+
+    async def orders(self, event_id: str, **filters: str) -> list[dict[str, Any]]:
+        query = "&".join(f"{name}={value}" for name, value in {"EventId": event_id, **filters}.items())
+        return list((await self.call("GET", f"/hotw/order?{query}"))["Items"])
+
+    async def approve_all(self, event_id: str) -> list[dict[str, Any]]:
+        orders = await self.orders(event_id, Status="Pending")
+        for order in orders:
+            await self.call("PUT", f"/hotw/order/{order['FulfillmentId']}", {"Decision": "Approve"})
+        return orders
+
+    async def deliver(self, order: dict[str, Any]) -> None:
+        await self.call(
+            "PUT", f"/hotw/order/{order['FulfillmentId']}/delivery", {"FulfilledHosts": order["FulfillmentValue"]}
+        )
+
+    async def plan_when(self, name: str, status: str, message: str | None = None) -> dict[str, Any]:
+        """The plan, once a milestone has that status (and message)."""
+
+        def holds(plan: dict[str, Any]) -> bool:
+            item = milestone(plan, name)
+            return item["MilestoneCompletionStatus"] == status and message in (None, item.get("MilestoneMessage"))
+
+        return dict(await eventually(f"{name} {status} {message or ''}", lambda: self.peek(PLAN), holds))

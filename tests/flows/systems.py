@@ -1,0 +1,202 @@
+"""Owns how a whole EPIC is run for a test: embedded in one process, or five services on real servers, as processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import httpx
+
+from shared.schemas.topics import SERVICES
+from tests import servers
+
+__all__ = ["Embedded", "RealStack", "Replica", "System", "eventually", "kcat_produce"]
+
+T = TypeVar("T")
+_OWNERS = {
+    "service": "fleet_svc", "fleet": "fleet_svc", "projection": "fleet_svc", "event": "event_svc",
+    "eventplan": "eventplan_svc", "hotw": "hotw_svc", "ticket": "notify_svc", "notification": "notify_svc",
+}  # fmt: skip
+_DASHBOARD = re.compile(r"^/event/[^/]+/dashboard")
+
+
+async def eventually(
+    what: str, look: Callable[[], Awaitable[T]], holds: Callable[[T], Any], *, seconds: float = 30
+) -> T:
+    """Looks until it holds; fails naming what was awaited and what was seen last."""
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = await look()
+        if holds(seen):
+            return seen
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} was awaited for {seconds:.0f} s; last seen: {seen!r}"[:4000])
+        await asyncio.sleep(0.05)
+
+
+class System(Protocol):
+    """A whole EPIC that answers HTTP; ``url`` gives the address of a path, whoever owns it."""
+
+    def url(self, path: str) -> str: ...
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EPIC_")}
+    return {**kept, "EPIC_LOG_FORMAT": "json", "EPIC_LOG_LEVEL": "INFO", **extra}
+
+
+@dataclass
+class Replica:
+    """One process of EPIC, its log kept for a failing test to show."""
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    port: int
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "epic", *self.arguments],
+                env=_environment(self.environment), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                cwd=Path(__file__).parents[2],
+            )  # fmt: skip
+
+    async def ready(self, seconds: float = 60) -> None:
+        """Returns when /health/ready answers 200; fails at once, with the log's end, when the process has ended."""
+        deadline = time.monotonic() + seconds
+        async with httpx.AsyncClient() as client:
+            while True:
+                if self.process is None or self.process.poll() is not None:
+                    raise AssertionError(f"{self.arguments} ended:\n{self.tail()}")
+                try:
+                    answer = await client.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=5)
+                    if answer.status_code == 200:
+                        return
+                    seen = answer.text
+                except httpx.HTTPError as error:
+                    seen = repr(error)
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"{self.arguments} not ready in {seconds:.0f} s: {seen}\n{self.tail()}")
+                await asyncio.sleep(0.1)
+
+    def kill(self) -> None:
+        """kill -9: no goodbye."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, seconds: float = 30) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def tail(self, lines: int = 40) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+@dataclass
+class Embedded:
+    """``epic up``: all five in one process on a data folder."""
+
+    folder: Path
+    now: str = "2024-06-15T09:00:00Z"
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=servers.free_port)
+
+    def __post_init__(self) -> None:
+        self.replica = Replica(
+            ["up", "--data", str(self.folder / "data"), "--port", str(self.port), "--now", self.now],
+            self.environment, self.port, self.folder / "epic.log",
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        self.replica.start()
+        await self.replica.ready()
+
+    async def stop(self) -> None:
+        if self.replica.process and self.replica.process.poll() is None:
+            await asyncio.to_thread(self.replica.stop)
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+
+@dataclass
+class RealStack:
+    """``epic serve`` five times (or more) on real Kafka, MongoDB and MySQL."""
+
+    folder: Path
+    kafka: str
+    mongo: str
+    mysql: str
+    now: str = "2024-06-15T09:00:00Z"
+    environment: dict[str, str] = field(default_factory=dict)
+    replicas_each: int = 1
+
+    def __post_init__(self) -> None:
+        self._turn = 0
+        anchor = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        common = {
+            "EPIC_TRANSPORT": "kafka", "EPIC_KAFKA_BOOTSTRAP_SERVERS": self.kafka, "EPIC_MONGO_URL": self.mongo,
+            "EPIC_MYSQL_URL": self.mysql, "EPIC_NOW": f"{self.now}@{anchor}", "EPIC_MAIL_DOMAIN": "example.com",
+            **self.environment,
+        }  # fmt: skip
+        self.replicas: dict[str, list[Replica]] = {}
+        for service in SERVICES:
+            for number in range(self.replicas_each):
+                port = servers.free_port()
+                log = self.folder / f"{service}.{number}.log"
+                environment = {
+                    **common, "EPIC_HTTP_PORT": str(port), "EPIC_DATA_DIR": str(self.folder / f"{service}.{number}")
+                }  # fmt: skip
+                self.replicas.setdefault(service, []).append(Replica(["serve", service], environment, port, log))
+
+    def each(self) -> list[Replica]:
+        return [replica for group in self.replicas.values() for replica in group]
+
+    async def start(self) -> None:
+        for replica in self.each():
+            replica.start()
+        await asyncio.gather(*(replica.ready() for replica in self.each()))
+
+    async def stop(self) -> None:
+        for replica in self.each():
+            if replica.process and replica.process.poll() is None:
+                replica.process.send_signal(signal.SIGTERM)
+        for replica in self.each():
+            if replica.process:
+                await asyncio.to_thread(replica.process.wait, 30)
+
+    def url(self, path: str) -> str:
+        """The next replica in turn of the service a path belongs to, as a gateway would choose."""
+        owner = "eventplan_svc" if _DASHBOARD.match(path) else _OWNERS[path.split("/")[1].partition("?")[0]]
+        self._turn += 1
+        group = self.replicas[owner]
+        return f"http://127.0.0.1:{group[self._turn % len(group)].port}{path}"
+
+
+def kcat_produce(bootstrap: str, topic: str, ce_type: str, ce_id: str, key: str, body: Mapping[str, Any]) -> None:
+    """Produces one command with kcat: a plain Kafka client, none of EPIC's code."""
+    kcat = shutil.which("kcat")
+    assert kcat, "kcat is needed for this test: apt-get install kcat"
+    headers = {"ce_id": ce_id, "ce_source": "/kcat", "ce_type": ce_type, "ce_specversion": "1.0",
+               "content-type": "application/json"}  # fmt: skip
+    options = [part for name, value in headers.items() for part in ("-H", f"{name}={value}")]
+    subprocess.run(
+        [kcat, "-P", "-b", bootstrap, "-t", topic, "-k", key, *options],
+        input=json.dumps(body).encode(), check=True, capture_output=True,
+    )  # fmt: skip

@@ -1,0 +1,161 @@
+"""The reference's documents, posted as they stand, come out as the reference says: embedded and on the real stack."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.flows import reference
+from tests.flows.conftest import SETTINGS
+from tests.flows.scenario import PLAN, Caller, milestone
+from tests.flows.systems import Embedded, System, eventually
+
+FLEET_ID = "FORTRESSService-NA-X0"
+pytestmark = [pytest.mark.slow]
+
+
+@pytest.fixture
+def caller(system: System, http: httpx.AsyncClient) -> Caller:
+    return Caller(system, http)
+
+
+def with_four_asgs() -> dict[str, Any]:
+    """The reference's fleet with a second ASG in us-east-1a, so that its zone's 20 hosts make two orders of 10."""
+    fleet = copy.deepcopy(reference.FLEET)
+    asgs = fleet["FleetConfiguration"]["ASGProperties"]
+    asgs.append({**asgs[0], "AutoScalingGroupName": "FORTRESSService/NA/X0/Prod/1a2"})
+    return fleet
+
+
+async def test_the_worked_example_orders_50_hosts_as_20_20_10(caller: Caller) -> None:
+    await caller.post_reference()
+    plan = await caller.gathered_plan()
+    assert plan["EventPlanId"] == f"PD2024#{FLEET_ID}"
+    assert milestone(plan, "GatherProjectionFromUpstream")["MilestoneMessage"] == "All upstream projections verified"
+
+    await caller.known_to_hotw("PD2024", FLEET_ID)
+    run = await caller.run("PD2024")
+    [execution] = (await caller.call("GET", f"/hotw/executionDetail/PD2024/{FLEET_ID}"))["Items"]
+
+    assert run["OrderType"] == "Standard"
+    assert {name: execution[name] for name in (
+        "PeakTPM", "BufferFactor", "HostThroughPutTPM", "RequiredHosts", "HostsPresentInApollo",
+        "PendingEPICFMCHostOrder", "CapacityOverrideSum", "OrderedHosts", "Shortfall", "Status", "DesiredCapacity",
+        "ChildDesiredCapacity", "HostDistribution", "PreferredHostType", "Homogeneous",
+    )} == {
+        "PeakTPM": 50000, "BufferFactor": 1.1, "HostThroughPutTPM": 250, "RequiredHosts": 200,
+        "HostsPresentInApollo": 150, "PendingEPICFMCHostOrder": 0, "CapacityOverrideSum": 50, "OrderedHosts": 50,
+        "Shortfall": 0, "Status": "Success", "DesiredCapacity": 200, "ChildDesiredCapacity": 10,
+        "HostDistribution": {"c5.2xlarge": 50}, "PreferredHostType": "c5.2xlarge", "Homogeneous": True,
+    }  # fmt: skip
+    assert "220" in execution["Reasoning"]
+    assert "MaxHostCount" in execution["Reasoning"]
+    orders = await caller.orders("PD2024")
+    assert {order["AutoScalingGroupName"][-2:]: order["FulfillmentValue"] for order in orders} == {
+        "1a": 20, "1b": 20, "1c": 10,
+    }  # fmt: skip
+    assert {order["FulfillmentStatus"] for order in orders} == {"Pending"}
+
+
+async def test_after_three_of_four_deliveries_the_plan_reads_like_the_references(caller: Caller) -> None:
+    await caller.post_reference(with_four_asgs())
+    await caller.gathered_plan()
+    await caller.known_to_hotw("PD2024", FLEET_ID)
+    await caller.run("PD2024")
+    assert [order["FulfillmentValue"] for order in await caller.orders("PD2024")] == [10, 10, 20, 10]
+
+    orders = await caller.approve_all("PD2024")
+    for order in orders[:3]:
+        await caller.deliver(order)
+    plan = await caller.plan_when("HardwareFulfillment", "InProgress", "1 of 4 orders pending")
+
+    order = milestone(plan, "HardwareOrder")
+    execution = (await caller.call("GET", f"/hotw/executionDetail/PD2024/{FLEET_ID}"))["Items"][0]
+    assert order["MilestoneCompletionStatus"] == "Completed"
+    assert order["PeakReadyStatus"] == "Green"
+    assert order["MilestoneMessage"] == (
+        f"[Automated] Hardware order placed: SPCO-{execution['ExecutionId']} (220 needed, 200 is MaxHostCount)"
+    )
+    placed, approved = order["SubMilestones"]
+    assert (placed["MilestoneCompletionStatus"], placed["MilestoneMessage"]) == (
+        "Completed",
+        "50 hosts ordered via HOTW",
+    )
+    assert (approved["MilestoneCompletionStatus"], approved["MilestoneMessage"]) == (
+        "Completed",
+        "Order approved by AWS",
+    )
+    assert milestone(plan, "HardwareFulfillment")["PeakReadyStatus"] == "Yellow"
+    assert milestone(plan, "UpdateThrottlingInSDC")["MilestoneCompletionStatus"] == "NotStarted"
+    assert plan["AuditMetadata"]["User"] == "HOTWAutomation"
+
+    await caller.deliver(orders[3])
+    await caller.plan_when("HardwareFulfillment", "Completed")
+
+    statuses = (await caller.call("GET", f"/fleet/{FLEET_ID}"))["HostOrderStatuses"]
+    fulfilled = await eventually(
+        "HostOrderStatuses of the fleet show the delivery",
+        lambda: caller.call("GET", f"/fleet/{FLEET_ID}"),
+        lambda fleet: fleet.get("HostOrderStatuses", [{}])[0].get("HostsFulfilled")
+        == {"us-east-1a": 20, "us-east-1b": 20, "us-east-1c": 10},
+    )  # fmt: skip
+    assert fulfilled["HostOrderStatuses"][0]["EventId"] == "PD2024", statuses
+    assert fulfilled["VersionId"] == 1, "order statuses make no version"
+
+
+async def test_the_last_milestones_set_by_hand_make_the_plan_ready(caller: Caller) -> None:
+    await caller.post_reference()
+    await caller.gathered_plan()
+    await caller.known_to_hotw("PD2024", FLEET_ID)
+    await caller.run("PD2024")
+    for order in await caller.approve_all("PD2024"):
+        await caller.deliver(order)
+    await caller.plan_when("HardwareFulfillment", "Completed")
+    for name in ("CommunicateTPMToDownstream", "UpdateThrottlingInSDC"):
+        await caller.call(
+            "PUT", f"{PLAN}/status", {"EventMilestoneId": name, "MilestoneCompletionStatus": "Completed"}
+        )  # fmt: skip
+
+    plan = await caller.call("GET", PLAN)
+    assert plan["PeakReadyStatus"] == "Green"
+    dashboard = await eventually(
+        "the dashboard shows the fleet Green",
+        lambda: caller.call("PUT", "/event/PD2024/dashboard", {}),
+        lambda page: page["Totals"]["ByColour"].get("Green") == 1,
+    )
+    assert dashboard["Totals"]["Fleets"] == 1
+    assert dashboard["Services"][0]["PeakReadyStatus"] == "Green"
+    assert dashboard["Services"][0]["Owner"] == "fortress-owner@amazon.com"
+
+
+async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
+    tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    system = Embedded(tmp_path, now="2024-07-10T09:00:00Z", environment=dict(SETTINGS))
+    await system.start()
+    try:
+        caller = Caller(system, http)
+        await caller.post_reference()
+        await caller.known_to_hotw("PD2024", FLEET_ID)
+        run = await caller.run("PD2024")
+        assert run["OrderType"] == "Emergent"
+        assert {order["IsEmergent"] for order in await caller.orders("PD2024")} == {True}
+        found = await eventually(
+            "one Sev2 ticket", lambda: caller.call("GET", "/ticket?EventId=PD2024"), lambda page: page["Items"]
+        )
+        assert [(ticket["Severity"], ticket["ServiceId"]) for ticket in found["Items"]] == [(2, "FORTRESSService")]
+        sent = await eventually(
+            "the order summary is sent",
+            lambda: caller.call("GET", "/notification?EventId=PD2024&Status=Sent"),
+            lambda page: page["Items"],
+        )
+        recipients = {address for item in sent["Items"] for address in item["Recipients"]}
+        assert recipients == {"fortress-owner@amazon.com", "jsmith@example.com"}
+        mails = list((system.folder / "data" / "mail").glob("*.eml"))
+        assert len(mails) == len(sent["Items"])
+    finally:
+        await system.stop()
