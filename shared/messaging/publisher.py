@@ -1,0 +1,203 @@
+"""Owns how messages reach the broker: each key's in order, acknowledged, in bounded time, none sent twice while waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    RecordTooLargeError,
+    TopicAuthorizationFailedError,
+)
+
+from shared.errors import Unavailable
+from shared.messaging.envelope import Message, encode_headers
+from shared.messaging.transport.contract import Producer, Transport
+from shared.metrics import Metrics
+
+__all__ = ["Publisher", "publish_all"]
+
+log = structlog.get_logger(__name__)
+
+PATIENCE: Final = 30.0
+"""Seconds after which what is not acknowledged is told to be Unavailable."""
+
+_GOODBYE: Final = 10.0
+
+# The message's own fault: the same message fails again, any other goes through.
+_OWN_FAULT: Final = (
+    MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError, InvalidTopicError,
+    TopicAuthorizationFailedError,
+)  # fmt: skip
+
+
+class Publisher:
+    """Sends messages by one idempotent producer.
+
+    A message that was given up on may still lie in the producer and go out when the broker is back: asked to publish
+    it again meanwhile (same topic, source and id), this waits for that one instead of sending another.
+    """
+
+    def __init__(
+        self, transport: Transport, source: str, *, metrics: Metrics | None = None, patience: float = PATIENCE
+    ) -> None:
+        self.source = source
+        self._transport = transport
+        self._metrics = metrics or Metrics(source)
+        self._patience = patience
+        self._producer: Producer | None = None
+        self._starting = asyncio.Lock()
+        self._under_way: dict[tuple[str, str, str], asyncio.Future[object]] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Connects if the broker is there; if not, the first publish does."""
+        self._stopped = False
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._connected()
+        except (Unavailable, TimeoutError) as error:
+            log.warning("the broker is away; publishing waits for it", error=str(error))
+
+    async def stop(self) -> None:
+        """Sends what is under way, and closes."""
+        self._stopped = True
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            self._retire(producer)
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+
+    async def publish(self, messages: Sequence[Message]) -> list[Exception | None]:
+        """For each message None when the broker has acknowledged it, else why not: Unavailable, or its own fault.
+
+        Messages of one key go one after another and end with the first that fails; keys go concurrently. Answers
+        within 30 s. Never raises; a message told to have failed may still arrive, once.
+        """
+        began = time.perf_counter()
+        outcome: list[Exception | None] = [None] * len(messages)
+        chains: dict[str, deque[int]] = {}
+        for index, message in enumerate(messages):
+            chains.setdefault(message.key, deque()).append(index)
+        deadline = asyncio.get_running_loop().time() + self._patience
+        while chains:
+            wave = {key: indexes.popleft() for key, indexes in chains.items()}
+            errors = await self._send([messages[index] for index in wave.values()], deadline)
+            for (key, index), error in zip(wave.items(), errors, strict=True):
+                outcome[index] = error
+                if error is not None:
+                    for later in chains.pop(key):
+                        outcome[later] = Unavailable(f"an earlier message of key {key} was not sent: {error}")
+                elif not chains[key]:
+                    del chains[key]
+        self._count(messages, outcome, time.perf_counter() - began)
+        return outcome
+
+    async def _send(self, messages: list[Message], deadline: float) -> list[Exception | None]:
+        futures: list[asyncio.Future[object] | None] = [None] * len(messages)
+        errors: list[Exception | None] = [None] * len(messages)
+        producer: Producer | None = None
+        try:
+            async with asyncio.timeout_at(deadline):
+                producer = await self._connected()
+                for index, message in enumerate(messages):
+                    try:
+                        futures[index] = await self._enqueue(producer, message)
+                    except (KafkaError, ValueError) as error:
+                        errors[index] = self._told(error, producer)
+                waiting = [future for future in futures if future is not None and not future.done()]
+                if waiting:
+                    await asyncio.wait(waiting)
+        except TimeoutError:
+            pass
+        except Unavailable as away:
+            return [away] * len(messages)
+        for index, future in enumerate(futures):
+            if future is None or not future.done():
+                errors[index] = errors[index] or Unavailable(f"the broker did not acknowledge in {self._patience:.0f} s")
+            elif (failure := future.exception()) is not None:
+                errors[index] = self._told(failure, producer)
+        return errors
+
+    async def _enqueue(self, producer: Producer, message: Message) -> asyncio.Future[object]:
+        name = (message.topic, message.source, message.id)
+        earlier = self._under_way.get(name)
+        if earlier is not None and not earlier.done():
+            return earlier
+        future: asyncio.Future[object] = await producer.send(
+            message.topic, message.data, message.key.encode(), headers=encode_headers(message)
+        )
+        self._under_way[name] = future
+        future.add_done_callback(lambda done: self._forget(name, done))
+        return future
+
+    def _forget(self, name: tuple[str, str, str], future: asyncio.Future[object]) -> None:
+        if self._under_way.get(name) is future:
+            del self._under_way[name]
+        if not future.cancelled():
+            future.exception()  # seen: nobody may be waiting for it any more
+
+    def _told(self, error: BaseException, producer: Producer | None) -> Exception:
+        if isinstance(error, _OWN_FAULT) or not isinstance(error, KafkaError):
+            return error if isinstance(error, Exception) else Unavailable("the producer was closed")
+        if producer is not None and producer is self._producer and not error.retriable:
+            log.warning("the producer failed; a new one takes over", error=repr(error))
+            self._producer = None
+            self._retire(producer)
+        return Unavailable(f"the broker did not take the message: {error!r}")
+
+    async def _connected(self) -> Producer:
+        if self._producer is not None:
+            return self._producer
+        async with self._starting:
+            if self._stopped:
+                raise Unavailable("the publisher is stopped")
+            if self._producer is None:
+                producer = self._transport.producer(client_id=self.source)
+                try:
+                    await producer.start()
+                except BaseException as error:
+                    await producer.stop()
+                    if isinstance(error, KafkaConnectionError | OSError):
+                        raise Unavailable(f"the broker is away: {error}") from error
+                    raise
+                self._producer = producer
+            return self._producer
+
+    def _retire(self, producer: Producer) -> None:
+        task = asyncio.create_task(_close(producer))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    def _count(self, messages: Sequence[Message], outcome: Sequence[Exception | None], seconds: float) -> None:
+        counts: dict[tuple[str, str], int] = {}
+        for message, error in zip(messages, outcome, strict=True):
+            name = (message.topic, "acknowledged" if error is None else "failed")
+            counts[name] = counts.get(name, 0) + 1
+        for (topic, result), count in counts.items():
+            self._metrics.published.labels(topic, result).inc(count)
+        if messages:
+            self._metrics.publish_seconds.observe(seconds)
+
+
+async def publish_all(publisher: Publisher, messages: Sequence[Message]) -> None:
+    """Publishes every message, or raises the first error met; those that went may go again at the next try."""
+    for error in await publisher.publish(messages):
+        if error is not None:
+            raise error
+
+
+async def _close(producer: Producer) -> None:
+    try:
+        await asyncio.wait_for(producer.stop(), _GOODBYE)
+    except (TimeoutError, KafkaError) as error:
+        log.warning("the producer did not close in time; what it held is in the outbox still", error=repr(error))
