@@ -75,7 +75,7 @@ def _derivations(facts: FactSheet, memory: Memory) -> Iterator[tuple[str, Deriva
         for name, said in hardware_milestones(facts.hardware.body, memory.peak_start).items():
             yield name, said, at
     for name in PEAK_TPM_MILESTONES:
-        yield _peak_tpm_milestone(name, facts, memory)
+        yield name, *peak_tpm_milestone(name, facts, memory)
 
 
 def projection_milestone(facts: FactSheet) -> Derivation:
@@ -103,7 +103,7 @@ class _Done:
     message: str | None
 
 
-def _peak_tpm_milestone(name: str, facts: FactSheet, memory: Memory) -> tuple[str, Derivation, str]:
+def peak_tpm_milestone(name: str, facts: FactSheet, memory: Memory) -> tuple[Derivation, str]:
     """CommunicateTPM and UpdateThrottling: done for one PeakTPM, by a fact or by hand; back when that changes."""
     mark = memory.done_for.get(name)
     candidates = [_Done(mark.peak_tpm, mark.at, mark.message)] if mark else []
@@ -116,15 +116,15 @@ def _peak_tpm_milestone(name: str, facts: FactSheet, memory: Memory) -> tuple[st
         candidates.append(_Done(body["PeakTPM"], facts.throttling.at, said))
     projection = facts.projection
     if not candidates:
-        return name, Derivation.none_yet(name), projection.at if projection else ""
+        return Derivation.none_yet(name), projection.at if projection else ""
     done = max(candidates, key=lambda candidate: candidate.at)
     if projection is None:
-        return name, Derivation(COMPLETED, done.message), done.at
+        return Derivation(COMPLETED, done.message), done.at
     at = max(done.at, projection.at)
     if done.peak_tpm is None or done.peak_tpm == facts.peak_tpm:
-        return name, Derivation(COMPLETED, done.message), at
+        return Derivation(COMPLETED, done.message), at
     now = "the projection is deleted" if facts.peak_tpm is None else f"PeakTPM is {facts.peak_tpm} now"
-    return name, Derivation(PENDING_ON_OWNER, f"{now}, this was done for {done.peak_tpm}"), at
+    return Derivation(PENDING_ON_OWNER, f"{now}, this was done for {done.peak_tpm}"), at
 
 
 def _sent_to(downstreams: int) -> str:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from services.eventplan_svc.domain.automation import PEAK_TPM_MILESTONES
+from services.eventplan_svc.domain.automation import PEAK_TPM_MILESTONES, peak_tpm_milestone
 from services.eventplan_svc.domain.editing import UNSAID, Edit, Unsaid, edited
 from services.eventplan_svc.domain.errors import BadValue, RefusedByRule
 from services.eventplan_svc.domain.facts import FactSheet
-from services.eventplan_svc.domain.memory import Derivation, DoneFor, Memory, remembering
+from services.eventplan_svc.domain.memory import DoneFor, Memory, remembering
 from services.eventplan_svc.domain.milestones import (
     ALL_IDS,
     COMPLETED,
@@ -195,6 +195,7 @@ def _remembered(
         peak_tpm = facts.peak_tpm if turned else held.peak_tpm if held else None
         if peak_tpm is not None:
             marks[name] = DoneFor(peak_tpm, at, message)
-            # What a person did counts as derived, so that only another PeakTPM makes automation speak up.
-            memory = replace(memory, derived={**memory.derived, name: Derivation(COMPLETED, message)})
-    return replace(memory, done_for=marks)
+    memory = replace(memory, done_for=marks)
+    # The person knew these facts: only what they come to from here on is news.
+    derived, _ = peak_tpm_milestone(name, facts, memory)
+    return replace(memory, derived={**memory.derived, name: derived})

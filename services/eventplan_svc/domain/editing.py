@@ -62,11 +62,13 @@ def _rewritten(milestone: Milestone, edits: Mapping[str, Edit], source: str, at:
     if subs is None:
         return milestone if edit is None else _written(milestone, edit, source, at)
     new_subs = [_rewritten(sub, edits, source, at) for sub in subs]
-    if edit is None and all(new is old for new, old in zip(new_subs, subs, strict=True)):
+    if any(new is not old for new, old in zip(new_subs, subs, strict=True)):
+        milestone = {**milestone, "SubMilestones": new_subs}
+    elif edit is None:
         return milestone
     edit = edit or Edit()
     status = roll_up([sub["MilestoneCompletionStatus"] for sub in new_subs])
-    return _written({**milestone, "SubMilestones": new_subs}, Edit(status, edit.message, edit.eta), source, at)
+    return _written(milestone, Edit(status, edit.message, edit.eta), source, at)
 
 
 def _written(milestone: Milestone, edit: Edit, source: str, at: str) -> Milestone:

@@ -6,7 +6,8 @@ every person's PUT and restart, and comes back with a restored version. On the w
     PeakStartDate  the start of the peak the automatic ETAs were last reckoned from
     PeakEndDate    its end
     PeakMovedAt    when those dates last moved; absent until they do
-    Derived        {milestone id: [status or null, message or null]}: what the facts last came to, written or not
+    Derived        {milestone id: [status or null, message or null]}: what the facts last came to, written or not;
+                   absent where that is what no fact at all comes to
     HumanAt        {milestone id: instant}: when a person last changed its status or message
     HandETA        the ids whose ETA a person set, in the order of the milestones
     DoneFor        {milestone id: {PeakTPM, At, Message}}: the PeakTPM a person completed it for
@@ -80,7 +81,7 @@ class Memory:
             "Derived": {
                 name: [self.derived[name].status, self.derived[name].message]
                 for name in ALL_IDS
-                if name in self.derived
+                if self.derived.get(name, Derivation.none_yet(name)) != Derivation.none_yet(name)
             },
             "HumanAt": {name: self.human_at[name] for name in ALL_IDS if name in self.human_at},
             "HandETA": [name for name in ALL_IDS if name in self.hand_etas],

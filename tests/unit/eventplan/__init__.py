@@ -1,0 +1,1 @@
+"""The rules of event plans, tested without any input or output."""
