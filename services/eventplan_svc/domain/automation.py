@@ -14,7 +14,7 @@ from typing import Final
 from services.eventplan_svc.domain.editing import UNSAID, Edit, edited
 from services.eventplan_svc.domain.facts import FactSheet
 from services.eventplan_svc.domain.hardware import hardware_milestones
-from services.eventplan_svc.domain.memory import Derivation, Memory, remembering
+from services.eventplan_svc.domain.memory import Derivation, Memory, none_yet, remembering
 from services.eventplan_svc.domain.milestones import (
     ALL_UPSCALE_IDS,
     AUTOMATED,
@@ -54,7 +54,7 @@ def automated(plan: Plan, facts: FactSheet, *, at: str) -> Automated:
     derived = dict(memory.derived)
     edits: dict[str, Edit] = {}
     for name, said, said_at in _derivations(facts, memory):
-        if said == memory.derived.get(name, Derivation.none_yet(name)):
+        if said == memory.derived.get(name, none_yet(name)):
             continue
         derived[name] = said
         if said_at > memory.human_at.get(name, ""):
@@ -82,7 +82,7 @@ def projection_milestone(facts: FactSheet) -> Derivation:
     """GatherProjectionFromUpstream: NotStarted without a projection, and again once it is deleted."""
     fact = facts.projection
     if fact is None or fact.deleted:
-        return Derivation.none_yet(GATHER_PROJECTION)
+        return none_yet(GATHER_PROJECTION)
     missing = [] if fact.body.get("IsVerifiedByOwner") else ["the owner"]
     missing += [
         upstream["UpstreamServiceId"]
@@ -116,7 +116,7 @@ def peak_tpm_milestone(name: str, facts: FactSheet, memory: Memory) -> tuple[Der
         candidates.append(_Done(body["PeakTPM"], facts.throttling.at, said))
     projection = facts.projection
     if not candidates:
-        return Derivation.none_yet(name), projection.at if projection else ""
+        return none_yet(name), projection.at if projection else ""
     done = max(candidates, key=lambda candidate: candidate.at)
     if projection is None:
         return Derivation(COMPLETED, done.message), done.at

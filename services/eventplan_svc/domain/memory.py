@@ -31,10 +31,13 @@ class Derivation:
     status: str | None
     message: str | None
 
-    @classmethod
-    def none_yet(cls, milestone_id: str) -> Self:
-        """What no fact at all comes to."""
-        return cls(None if milestone_id in SUB_IDS else NOT_STARTED, None)
+
+_NOTHING: Final = {name: Derivation(None if name in SUB_IDS else NOT_STARTED, None) for name in ALL_IDS}
+
+
+def none_yet(milestone_id: str) -> Derivation:
+    """What no fact at all comes to."""
+    return _NOTHING[milestone_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,9 @@ class Memory:
         optional: dict[str, Any] = {
             "PeakMovedAt": self.peak_moved_at,
             "Derived": {
-                name: [self.derived[name].status, self.derived[name].message]
+                name: [said.status, said.message]
                 for name in ALL_IDS
-                if self.derived.get(name, Derivation.none_yet(name)) != Derivation.none_yet(name)
+                if (said := self.derived.get(name)) is not None and said != _NOTHING[name]
             },
             "HumanAt": {name: self.human_at[name] for name in ALL_IDS if name in self.human_at},
             "HandETA": [name for name in ALL_IDS if name in self.hand_etas],
