@@ -1,0 +1,230 @@
+"""What an execution works from: frozen facts, each with the version it came from (HOTW rule 3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from fractions import Fraction
+
+from services.hotw_svc.domain.arithmetic import ONE, one_plus
+from services.hotw_svc.domain.distribution import EVEN, AzFactors
+from services.hotw_svc.domain.instants import end_of, shifted, start_of
+from services.hotw_svc.domain.orders import Order, OrderType
+from services.hotw_svc.domain.overrides import Override, Window
+
+EMERGENT_DAYS_BEFORE_PEAK = 7
+
+
+class Strategy(StrEnum):
+    """How a service wants its hosts counted (CapacityStrategy)."""
+
+    PERFORMANCE_BASED = "PerformanceBased"
+    COST_BASED = "CostBased"
+    FIXED = "Fixed"
+
+
+class Line(StrEnum):
+    """Which line of a fleet was read: the one for the event, or the fleet's own."""
+
+    EVENT = "event"
+    BASE = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDates:
+    """The days on which hardware may be ordered in a region; an absent end leaves that side open."""
+
+    first: date | None
+    last: date | None
+
+    def hold(self, now: datetime) -> bool:
+        """Whether hardware may be ordered at this instant."""
+        return (self.first is None or now >= start_of(self.first)) and (self.last is None or now < end_of(self.last))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFacts:
+    """A peak event; days are UTC days.
+
+    An order is Emergent from `emergent_from` on; overrides are planned for `override_window`.
+    """
+
+    event_id: str
+    version_id: int
+    peak_start_date: date
+    peak_end_date: date
+    region_list: tuple[str, ...]
+    is_active: bool = True
+    order_dates: Mapping[str, OrderDates] = field(default_factory=dict)
+    emergent_scale_start_date: date | None = None
+    start_offset: int = 1
+    end_offset: int = 1
+
+    # Worked out once: the fleets of a run share one event.
+    peak_start: datetime = field(init=False)
+    peak_end: datetime = field(init=False)
+    emergent_from: datetime = field(init=False)
+    override_window: Window = field(init=False)
+
+    def __post_init__(self) -> None:
+        start, end = start_of(self.peak_start_date), end_of(self.peak_end_date)
+        given = self.emergent_scale_start_date
+        emergent = shifted(start, days=-EMERGENT_DAYS_BEFORE_PEAK) if given is None else start_of(given)
+        window = Window(
+            start=shifted(start, days=-self.start_offset),
+            end=shifted(end, days=self.end_offset),
+            peak_end=end,
+            start_offset=self.start_offset,
+            end_offset=self.end_offset,
+        )
+        object.__setattr__(self, "peak_start", start)
+        object.__setattr__(self, "peak_end", end)
+        object.__setattr__(self, "emergent_from", emergent)
+        object.__setattr__(self, "override_window", window)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Philosophy:
+    """A service's bounds per fleet and how its need is counted."""
+
+    max_hosts: int | None = None
+    min_hosts: int | None = None
+    strategy: Strategy | None = None
+    headroom_percentage: Fraction = Fraction(0)
+
+    @property
+    def headroom(self) -> Fraction:
+        """The factor on the need; only PerformanceBased has one above 1."""
+        return one_plus(self.headroom_percentage) if self.strategy is Strategy.PERFORMANCE_BASED else ONE
+
+
+NO_PHILOSOPHY = Philosophy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFacts:
+    """The service a fleet belongs to."""
+
+    service_id: str
+    version_id: int
+    service_type: str
+    owner: str
+    leader_alias: str | None = None
+    philosophy: Philosophy = NO_PHILOSOPHY
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the service is planned for."""
+        return self.service_type == "Registered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsgFacts:
+    """One Auto Scaling Group of a fleet, as ASGProperties last gave it."""
+
+    name: str
+    zone: str
+    host_type: str | None = None
+    min_instance: int | None = None
+    max_instance: int | None = None
+    desired_capacity: int = 0
+    max_override_capacity: int | None = None
+    eap_onboarding_status: bool = True
+    capacity_lower_bound: int | None = None
+    tag: str | None = None
+    arn: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetFacts:
+    """A fleet, from the event's line if there is one, else the base; its ASGs from whichever changed them last.
+
+    `capacity_as_of` is when the ASGs last changed in value. `own_tpm` is the first TotalInputTPM of FleetProjection.
+    """
+
+    fleet_id: str
+    service_id: str
+    region: str
+    line: Line
+    version_id: int
+    asgs: tuple[AsgFacts, ...] = ()
+    asgs_line: Line = Line.BASE
+    asgs_version_id: int = 0
+    capacity_as_of: datetime | None = None
+    host_throughput_tpm: int | None = None
+    buffer_percentage: Fraction = Fraction(0)
+    ct_factor: Fraction | None = None
+    max_host_count: int | None = None
+    host_type: str | None = None
+    homogeneous: bool | None = None
+    eap_enrolled: bool = True
+    child_desired_capacity: int = 0
+    own_tpm: int | None = None
+    own_tpm_verified: bool = False
+
+    @property
+    def desired_capacity(self) -> int:
+        """Σ DesiredCapacity of the ASGs."""
+        return sum(asg.desired_capacity for asg in self.asgs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionFacts:
+    """The Peak projection of a fleet for an event; `unverified_upstreams` are the service ids nobody vouched for."""
+
+    version_id: int
+    manual_override: int | None = None
+    cloud_tune: int | None = None
+    total_input: int | None = None
+    verified_by_owner: bool = False
+    unverified_upstreams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryFacts:
+    """The hosts somebody counted in a fleet at `as_of`."""
+
+    hosts_present: int
+    as_of: datetime
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """The run an execution belongs to; `user` is who asked, or `auto`."""
+
+    run_id: int
+    order_type: OrderType
+    user: str = "auto"
+    purpose: str = "Upscaling"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything one execution reads, as of the moment its fleet was locked.
+
+    `orders` and `overrides` are the fleet's own, of the run's purpose and of every event, the ended ones included;
+    `event_orders` are the orders of this event.
+    """
+
+    run: RunFacts
+    fleet_index_id: int
+    event: EventFacts
+    fleet: FleetFacts
+    service: ServiceFacts | None
+    projection: ProjectionFacts | None = None
+    inventory: InventoryFacts | None = None
+    orders: tuple[Order, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    az_factors: AzFactors = EVEN
+    event_orders: tuple[Order, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        event_id = self.event.event_id
+        mine = tuple(order for order in self.orders if order.event_id == event_id) if self.orders else ()
+        object.__setattr__(self, "event_orders", mine)
+
+    @property
+    def philosophy(self) -> Philosophy:
+        """The service's philosophy; one without bounds where there is none."""
+        return NO_PHILOSOPHY if self.service is None else self.service.philosophy

@@ -1,0 +1,274 @@
+"""An order of hosts for one ASG: its states, the decisions about it and its deliveries (HOTW rule 8)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from services.hotw_svc.domain.errors import InvalidInput, RefusedByRule
+from services.hotw_svc.domain.wording import hosts, whole
+from shared.clock import iso
+
+
+class OrderType(StrEnum):
+    """How fast an order must come: the normal way, or too late for it."""
+
+    STANDARD = "Standard"
+    EMERGENT = "Emergent"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands; Rejected, Cancelled, Fulfilled and Expired are final."""
+
+    PENDING = "Pending"
+    APPROVED = "Approved"
+    DELAYED = "Delayed"
+    REJECTED = "Rejected"
+    CANCELLED = "Cancelled"
+    FULFILLED = "Fulfilled"
+    EXPIRED = "Expired"
+
+
+class Decision(StrEnum):
+    """What a person (or an approval rule) says about an order."""
+
+    APPROVE = "Approve"
+    REJECT = "Reject"
+    CANCEL = "Cancel"
+    DELAY = "Delay"
+
+
+_OUTCOME = {
+    Decision.APPROVE: OrderStatus.APPROVED,
+    Decision.REJECT: OrderStatus.REJECTED,
+    Decision.CANCEL: OrderStatus.CANCELLED,
+    Decision.DELAY: OrderStatus.DELAYED,
+}
+_TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.PENDING: frozenset(
+        {
+            OrderStatus.APPROVED,
+            OrderStatus.REJECTED,
+            OrderStatus.CANCELLED,
+            OrderStatus.DELAYED,
+            OrderStatus.EXPIRED,
+        }
+    ),
+    OrderStatus.APPROVED: frozenset(
+        {OrderStatus.DELAYED, OrderStatus.CANCELLED, OrderStatus.FULFILLED, OrderStatus.EXPIRED}
+    ),
+    OrderStatus.DELAYED: frozenset(
+        {
+            OrderStatus.APPROVED,
+            OrderStatus.REJECTED,
+            OrderStatus.CANCELLED,
+            OrderStatus.FULFILLED,
+            OrderStatus.EXPIRED,
+        }
+    ),
+}
+_DEAD = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
+_DELIVERABLE = frozenset({OrderStatus.APPROVED, OrderStatus.DELAYED})
+_DAYS_TO_DELIVER = {OrderType.STANDARD: 14, OrderType.EMERGENT: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One increase of what an order has delivered: how many more hosts, and since when."""
+
+    hosts: int
+    delivered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One line of fulfillment_details.
+
+    `approved_at` is its first approval and stays through a delay; `superseded` says that a later Success saw it dead
+    and did without it.
+    """
+
+    fulfillment_id: str
+    run_id: int
+    fleet_id: str
+    event_id: str
+    asg_name: str
+    zone: str
+    order_type: OrderType
+    value: int
+    placed_at: datetime
+    fulfillment_date: date
+    purpose: str = "Upscaling"
+    status: OrderStatus = OrderStatus.PENDING
+    status_since: datetime | None = None
+    approved_at: datetime | None = None
+    decided_by: str | None = None
+    reason: str | None = None
+    deliveries: tuple[Delivery, ...] = ()
+    superseded: bool = False
+    execution_id: int = 0
+
+    @property
+    def fulfilled_hosts(self) -> int:
+        """Delivered so far."""
+        return sum(delivery.hosts for delivery in self.deliveries)
+
+    @property
+    def outstanding_hosts(self) -> int:
+        """Ordered and not delivered."""
+        return self.value - self.fulfilled_hosts
+
+    @property
+    def is_live(self) -> bool:
+        """Neither rejected, cancelled nor expired."""
+        return self.status not in _DEAD
+
+    @property
+    def is_open(self) -> bool:
+        """Live, with hosts still to come."""
+        return self.status not in _DEAD and self.status is not OrderStatus.FULFILLED
+
+    @property
+    def is_lost(self) -> bool:
+        """Dead, and not yet made up for by a later execution that is a Success."""
+        return self.status in _DEAD and not self.superseded
+
+    @property
+    def is_granted(self) -> bool:
+        """Approved and still standing: its whole value may be on its ASG."""
+        if self.status is OrderStatus.DELAYED:
+            return self.approved_at is not None
+        return self.status in (OrderStatus.APPROVED, OrderStatus.FULFILLED)
+
+    @property
+    def overriding_hosts(self) -> int:
+        """What this order adds to its ASG's override (HOTW rule 9)."""
+        return self.value if self.is_granted else self.fulfilled_hosts
+
+    @property
+    def standing_hosts(self) -> int:
+        """The room this order takes in its ASG: all of a live one, of a dead one what it has delivered."""
+        return self.value if self.is_live else self.fulfilled_hosts
+
+    def is_late_for(self, peak_start_date: date) -> bool:
+        """Expected on the day the peak starts, or after it."""
+        return self.fulfillment_date >= peak_start_date
+
+
+def fulfillment_id(*, run_id: int, fleet_index_id: int, number: int) -> str:
+    """The id of an execution's n-th order; known before any provider is asked."""
+    return f"F{run_id}-{fleet_index_id}-{number}"
+
+
+def expected_delivery(order_type: OrderType, now: datetime) -> date:
+    """The day hosts ordered now are expected."""
+    return (now + timedelta(days=_DAYS_TO_DELIVER[order_type])).date()
+
+
+def may_become(order: Order, status: OrderStatus) -> bool:
+    """Whether the order may pass from its present state to another."""
+    if status is OrderStatus.REJECTED and order.approved_at is not None:
+        return False
+    return status in _TRANSITIONS.get(order.status, frozenset())
+
+
+def decide(
+    order: Order,
+    decision: Decision,
+    *,
+    now: datetime,
+    user: str,
+    reason: str | None = None,
+    fulfillment_date: date | None = None,
+) -> Order:
+    """The order after a decision; the very same object when the decision changes nothing.
+
+    A repeated Approve or Delay that names another FulfillmentDate moves that date; any other repetition changes
+    nothing. Raises RefusedByRule for every transition the rule does not know.
+    """
+    status = _OUTCOME[decision]
+    expected = order.fulfillment_date if fulfillment_date is None else fulfillment_date
+    if order.status is status:
+        if not order.is_open or expected == order.fulfillment_date:
+            return order
+        return replace(order, fulfillment_date=expected, reason=reason or order.reason, decided_by=user)
+    if not may_become(order, status):
+        raise RefusedByRule("order-transition", _refusal(order, status))
+    return replace(
+        order,
+        status=status,
+        status_since=now,
+        approved_at=order.approved_at or (now if decision is Decision.APPROVE else None),
+        fulfillment_date=expected,
+        decided_by=user,
+        reason=reason,
+    )
+
+
+def deliver(order: Order, *, fulfilled_hosts: int, now: datetime, delivered_at: datetime | None = None) -> Order:
+    """The order after a report that `fulfilled_hosts` of it stand in total; the same object when nothing is new.
+
+    Raises InvalidInput for a DeliveredAt in the future, RefusedByRule for an order that takes no delivery and for a
+    total below the last one or above what was ordered.
+    """
+    since = now if delivered_at is None else delivered_at
+    if since > now:
+        raise InvalidInput(
+            "delivered-in-future",
+            f"DeliveredAt {iso(since)} is later than now, {iso(now)}.",
+            pointer="/DeliveredAt",
+        )
+    before = order.fulfilled_hosts
+    if fulfilled_hosts == before and (before or order.status in _DELIVERABLE):
+        return order
+    if order.status not in _DELIVERABLE:
+        raise RefusedByRule(
+            "order-not-deliverable",
+            f"Order {order.fulfillment_id} is {order.status}; only an Approved or Delayed order takes a delivery.",
+        )
+    if fulfilled_hosts < before:
+        raise RefusedByRule(
+            "delivery-below-total",
+            f"Order {order.fulfillment_id} has {hosts(before)} delivered; the total cannot fall to "
+            f"{whole(fulfilled_hosts)}.",
+        )
+    if fulfilled_hosts > order.value:
+        raise RefusedByRule(
+            "delivery-above-order",
+            f"Order {order.fulfillment_id} is for {hosts(order.value)}; {whole(fulfilled_hosts)} cannot be delivered.",
+        )
+    complete = fulfilled_hosts == order.value
+    return replace(
+        order,
+        deliveries=(*order.deliveries, Delivery(fulfilled_hosts - before, since)),
+        status=OrderStatus.FULFILLED if complete else order.status,
+        status_since=now if complete else order.status_since,
+    )
+
+
+def expire(order: Order, *, window_end: datetime, now: datetime) -> Order:
+    """The order once its override's window is over: Expired if hosts are still to come, else the same object."""
+    if not order.is_open or now < window_end:
+        return order
+    return replace(
+        order,
+        status=OrderStatus.EXPIRED,
+        status_since=now,
+        reason=f"{order.outstanding_hosts:,} of {hosts(order.value)} not delivered when the override ended",
+    )
+
+
+def live_hosts(orders: Iterable[Order]) -> int:
+    """Σ of what live orders are for: the dashboard's CapacityOverrideSum."""
+    return sum(order.value for order in orders if order.is_live)
+
+
+def pending_hosts(orders: Iterable[Order]) -> int:
+    """PendingEPICFMCHostOrder: what open orders have still to deliver."""
+    return sum(order.outstanding_hosts for order in orders if order.is_open)
+
+
+def _refusal(order: Order, status: OrderStatus) -> str:
+    if status is OrderStatus.REJECTED and order.approved_at is not None and order.is_open:
+        return f"Order {order.fulfillment_id} was approved and can no longer be Rejected; it may be Cancelled."
+    return f"Order {order.fulfillment_id} is {order.status} and cannot become {status}."

@@ -1,0 +1,131 @@
+"""How many hosts a fleet must have at the peak: the TPM that counts, buffer, headroom and bounds (HOTW rules 3, 4)."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from services.hotw_svc.domain.arithmetic import MAX_FACTOR, MAX_INT, ceil_ratio, one_plus
+from services.hotw_svc.domain.inputs import FleetFacts, Inputs, Philosophy, ProjectionFacts, Strategy
+from services.hotw_svc.domain.wording import plain, whole
+
+FLEETS_OWN = "FleetProjection"
+
+
+@dataclass(frozen=True, slots=True)
+class PeakTPM:
+    """The transactions per minute a fleet is sized for, where they came from, and who has not verified them."""
+
+    value: int
+    source: str
+    version_id: int
+    unverified_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """Needed and RequiredHosts, and which bound stood between them.
+
+    `peak` is None only for a Fixed need. `cap` names the bound that lowered the need, as in "200 is MaxHostCount";
+    `crossed` says that MinHosts lies above the lowest cap.
+    """
+
+    needed: int
+    required: int
+    fixed: bool
+    peak: PeakTPM | None
+    buffer_factor: Fraction
+    headroom: Fraction
+    cap: str | None = None
+    raised: bool = False
+    crossed: bool = False
+
+
+def peak_tpm(fleet: FleetFacts, projection: ProjectionFacts | None) -> PeakTPM | None:
+    """The first TPM there is: ManualOverride, CloudTuneProjection, TotalInputTPM, the fleet's own; else None."""
+    if projection is not None:
+        for source, value in (
+            ("ManualOverride", projection.manual_override),
+            ("CloudTuneProjection", projection.cloud_tune),
+            ("TotalInputTPM", projection.total_input),
+        ):
+            if value is not None:
+                owner = () if projection.verified_by_owner else ("its owner",)
+                return PeakTPM(value, source, projection.version_id, (*owner, *projection.unverified_upstreams))
+    if fleet.own_tpm is not None:
+        return PeakTPM(fleet.own_tpm, FLEETS_OWN, fleet.version_id, () if fleet.own_tpm_verified else ("its owner",))
+    return None
+
+
+def buffer_factor(fleet: FleetFacts) -> Fraction:
+    """1 + BufferPercentage/100, exactly."""
+    return one_plus(fleet.buffer_percentage)
+
+
+def missing(inputs: Inputs) -> tuple[str, ...]:
+    """What keeps the need from being worked out, in sentences; nothing when all is there."""
+    philosophy, fleet = inputs.philosophy, inputs.fleet
+    if philosophy.strategy is Strategy.FIXED:
+        return () if philosophy.min_hosts is not None else ("CapacityStrategy is Fixed, but there is no MinHosts.",)
+    found = []
+    if peak_tpm(fleet, inputs.projection) is None:
+        found.append(f"No PeakTPM: neither a projection for {inputs.event.event_id} nor FleetProjection gives a TPM.")
+    if not fleet.host_throughput_tpm:
+        found.append("No HostThroughPutTPM: what one host can take is not known.")
+    if buffer_factor(fleet) > MAX_FACTOR:
+        found.append(
+            f"BufferPercentage {plain(fleet.buffer_percentage)} cannot be right: the buffer factor may be "
+            f"{plain(MAX_FACTOR)} at most."
+        )
+    return tuple(found)
+
+
+def required(inputs: Inputs) -> Requirement:
+    """The requirement; call it only where nothing is `missing`. `too_large` judges the answer."""
+    fleet, philosophy = inputs.fleet, inputs.philosophy
+    peak = peak_tpm(fleet, inputs.projection)
+    factor, headroom = buffer_factor(fleet), philosophy.headroom
+    fixed = philosophy.strategy is Strategy.FIXED
+    if fixed:
+        needed = philosophy.min_hosts or 0
+    else:
+        needed = needed_hosts(
+            0 if peak is None else peak.value,
+            buffer=factor,
+            headroom=headroom,
+            throughput=fleet.host_throughput_tpm or 1,
+        )
+    minimum = philosophy.min_hosts or 0
+    name, cap = _cap(fleet, philosophy)
+    floored = max(needed, minimum)
+    bounded = floored if cap is None else min(floored, cap)
+    return Requirement(
+        needed=needed,
+        required=bounded,
+        fixed=fixed,
+        peak=peak,
+        buffer_factor=factor,
+        headroom=headroom,
+        cap=name if bounded < needed else None,
+        raised=bounded > needed,
+        crossed=cap is not None and minimum > cap,
+    )
+
+
+def needed_hosts(tpm: int, *, buffer: Fraction, headroom: Fraction, throughput: int) -> int:
+    """ceil(tpm × buffer × headroom / throughput) in whole numbers: no rounding on the way."""
+    return ceil_ratio(
+        tpm * buffer.numerator * headroom.numerator, buffer.denominator * headroom.denominator * throughput
+    )
+
+
+def too_large(requirement: Requirement) -> str | None:
+    """The sentence that refuses a need no column can keep; None for any other."""
+    if max(requirement.needed, requirement.required) <= MAX_INT:
+        return None
+    return f"{whole(requirement.needed)} hosts needed cannot be right: {whole(MAX_INT)} is the most EPIC can plan."
+
+
+def _cap(fleet: FleetFacts, philosophy: Philosophy) -> tuple[str, int | None]:
+    own, theirs = fleet.max_host_count, philosophy.max_hosts
+    if own is not None and (theirs is None or own <= theirs):
+        return "MaxHostCount", own
+    return "the service's MaxHosts", theirs
