@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
+from tests import servers
 from tests.flows.systems import Embedded, RealStack, System
 
 AZ_FACTORS = {"EPIC_AZ_FACTOR_MAP": json.dumps({"us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 1})}
@@ -27,6 +32,37 @@ def new_database(mysql_url: str) -> str:
     with connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
     return url.set(database=name).render_as_string(hide_password=False)
+
+
+def wipe_mongo(url: str) -> None:
+    """Drops every database of EPIC."""
+    import pymongo
+
+    with pymongo.MongoClient[dict[str, Any]](url) as client:
+        for name in client.list_database_names():
+            if name not in ("admin", "config", "local"):
+                client.drop_database(name)
+
+
+def wipe_kafka(bootstrap: str) -> None:
+    """Deletes every topic and group, and returns when they are gone."""
+
+    async def wipe() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        await admin.start()
+        try:
+            topics = [name for name in await admin.list_topics() if not name.startswith("__")]
+            if topics:
+                await admin.delete_topics(topics)
+            if groups := [name for name, _ in await admin.list_consumer_groups()]:
+                await admin.delete_consumer_groups(groups)
+            while [name for name in await admin.list_topics() if not name.startswith("__")]:
+                await asyncio.sleep(0.1)
+        finally:
+            await admin.close()
+
+    with ThreadPoolExecutor(1) as thread:  # a loop of its own, whether or not the caller runs in one
+        thread.submit(asyncio.run, wipe()).result(60)
 
 
 @pytest.fixture
@@ -59,3 +95,17 @@ async def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> A
     await chosen.start()
     yield chosen
     await chosen.stop()
+
+
+@pytest.fixture
+def fresh_stack(
+    kafka_server: servers.Server, mongo_server: servers.Server, mysql_server: servers.Server
+) -> Callable[..., RealStack]:
+    """Makes a stack on servers emptied first, so that every flow begins with nothing there."""
+
+    def make(folder: Path, **options: Any) -> RealStack:
+        wipe_mongo(mongo_server.url)
+        wipe_kafka(kafka_server.url)
+        return RealStack(folder, kafka_server.url, mongo_server.url, new_database(mysql_server.url), **options)
+
+    return make

@@ -1,0 +1,145 @@
+"""Every write may also be asked for by a command on Kafka, by any client, and is answered on command.results."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+from typing import Any
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from tests.flows import reference
+from tests.flows.conftest import SETTINGS
+from tests.flows.scenario import PLAN, Caller, milestone
+from tests.flows.systems import RealStack, eventually, kcat_produce
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+FLEET_ID = "FORTRESSService-NA-X0"
+
+
+class Desk:
+    """Sends commands with kcat and collects their answers with a plain consumer."""
+
+    def __init__(self, stack: RealStack, consumer: AIOKafkaConsumer) -> None:
+        self.stack, self.consumer = stack, consumer
+        self.answers: dict[str, list[dict[str, Any]]] = {}
+
+    def send(self, topic: str, ce_type: str, ce_id: str, key: str, body: dict[str, Any]) -> None:
+        kcat_produce(self.stack.kafka, topic, ce_type, ce_id, key, body)
+
+    async def collect(self) -> dict[str, list[dict[str, Any]]]:
+        for records in (await self.consumer.getmany(timeout_ms=200)).values():
+            for record in records:
+                answer = json.loads(record.value)
+                self.answers.setdefault(answer["CommandId"], []).append(answer)
+        return self.answers
+
+    async def ask(self, topic: str, ce_type: str, ce_id: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.to_thread(self.send, topic, ce_type, ce_id, key, body)
+        answers = await eventually(f"the answer of {ce_type} {ce_id}", self.collect, lambda seen: ce_id in seen)
+        return answers[ce_id][0]
+
+
+@pytest.fixture
+async def stack(fresh_stack: Any, tmp_path: Any) -> Any:
+    system = fresh_stack(tmp_path, environment=dict(SETTINGS))
+    await system.start()
+    yield system
+    await system.stop()
+
+
+@pytest.fixture
+async def desk(stack: RealStack) -> Any:
+    consumer = AIOKafkaConsumer("command.results", bootstrap_servers=stack.kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    yield Desk(stack, consumer)
+    await consumer.stop()
+
+
+async def test_the_main_job_by_commands_alone(desk: Desk, stack: RealStack, http: httpx.AsyncClient) -> None:
+    caller = Caller(stack, http)
+    steps = [
+        ("fleet.commands", "CreateService", "FORTRESSService", reference.SERVICE),
+        ("fleet.commands", "CreateFleet", FLEET_ID, reference.FLEET),
+        ("fleet.commands", "ReportInventory", FLEET_ID, {"FleetId": FLEET_ID, **reference.INVENTORY}),
+        ("event.commands", "CreateEvent", "PD2024", reference.EVENT),
+        ("fleet.commands", "CreateProjection", FLEET_ID, reference.PROJECTION),
+    ]
+    for number, (topic, ce_type, key, body) in enumerate(steps):
+        answer = await desk.ask(topic, ce_type, f"step-{number}", key, body)
+        assert answer["Outcome"] == "Accepted", answer
+        assert answer["Source"] == "/kcat"
+    await caller.gathered_plan()
+    await caller.known_to_hotw("PD2024", FLEET_ID)
+
+    run = await desk.ask("hotw.commands", "StartRun", "run", "PD2024", {"EventId": "PD2024"})
+    assert run["Outcome"] == "Accepted", run
+    orders = await eventually(
+        "three orders", lambda: caller.orders("PD2024"), lambda found: len(found) == 3, seconds=60
+    )
+    assert [order["FulfillmentValue"] for order in orders] == [20, 20, 10]
+    for order in orders:
+        name = order["FulfillmentId"]
+        body: dict[str, Any] = {"FulfillmentId": name, "Decision": "Approve"}
+        assert (await desk.ask("hotw.commands", "ReviewOrder", f"r-{name}", FLEET_ID, body))["Outcome"] == "Accepted"
+        body = {"FulfillmentId": name, "FulfilledHosts": order["FulfillmentValue"]}
+        assert (await desk.ask("hotw.commands", "ReportDelivery", f"d-{name}", FLEET_ID, body))[
+            "Outcome"
+        ] == "Accepted"  # fmt: skip
+    await caller.plan_when("HardwareFulfillment", "Completed")
+    body = {
+        "EventId": "PD2024",
+        "FleetId": FLEET_ID,
+        "EventMilestoneId": "UpdateThrottlingInSDC",
+        "MilestoneCompletionStatus": "Completed",
+    }
+    assert (await desk.ask("eventplan.commands", "SetMilestoneStatus", "by-hand", FLEET_ID, body))[
+        "Outcome"
+    ] == "Accepted"  # fmt: skip
+    plan = await caller.call("GET", PLAN)
+    assert milestone(plan, "UpdateThrottlingInSDC")["MilestoneCompletionStatus"] == "Completed"
+
+
+async def test_a_command_sent_twice_changes_nothing_and_gets_its_first_answer_again(
+    desk: Desk, stack: RealStack, http: httpx.AsyncClient
+) -> None:
+    caller = Caller(stack, http)
+    for _ in range(2):
+        await asyncio.to_thread(
+            desk.send, "fleet.commands", "CreateService", "twice", "FORTRESSService", reference.SERVICE
+        )
+    answers = await eventually("both answers", desk.collect, lambda seen: len(seen.get("twice", ())) == 2)
+    assert answers["twice"][0] == answers["twice"][1]
+    assert (await caller.call("GET", "/service/FORTRESSService"))["VersionId"] == 1
+
+
+async def test_a_refused_command_is_answered_with_the_problem_http_would_give(desk: Desk) -> None:
+    event = copy.deepcopy(reference.EVENT)
+    event["PeakStartDate"] = "2025-01-01"
+    answer = await desk.ask("event.commands", "CreateEvent", "reversed", "PD2024", event)
+    assert answer["Outcome"] == "Refused"
+    assert answer["Problem"]["status"] == 400
+    assert "PeakStartDate" in str(answer["Problem"]["errors"])
+
+
+async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_good_ones_go_through(
+    desk: Desk, stack: RealStack, http: httpx.AsyncClient
+) -> None:
+    caller = Caller(stack, http)
+    good = [{**reference.SERVICE, "ServiceId": f"Good{number}"} for number in range(2)]
+    await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "good-0", "k", good[0])
+    await asyncio.to_thread(desk.send, "fleet.commands", "NoSuchCommand", "poison", "k", {"Service": 1})
+    await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "good-1", "k", good[1])
+    answers = await eventually("both good answers", desk.collect, lambda seen: {"good-0", "good-1"} <= seen.keys())
+    assert [answers[name][0]["Outcome"] for name in ("good-0", "good-1")] == ["Accepted", "Accepted"]
+    letters = await eventually(
+        "one dead letter",
+        lambda: caller.http.get(f"http://127.0.0.1:{stack.replicas['fleet_svc'][0].port}/dlq"),
+        lambda answer: answer.json()["Items"],
+    )
+    [letter] = letters.json()["Items"]
+    assert "NoSuchCommand" in letter["Reason"]
+    assert letter["Topic"] == "fleet.commands"
