@@ -45,7 +45,7 @@ def wipe_mongo(url: str) -> None:
 
 
 def wipe_kafka(bootstrap: str) -> None:
-    """Deletes every topic and group, and returns when they are gone."""
+    """Deletes every topic, and with them what groups had committed; returns when they are gone."""
 
     async def wipe() -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -54,8 +54,6 @@ def wipe_kafka(bootstrap: str) -> None:
             topics = [name for name in await admin.list_topics() if not name.startswith("__")]
             if topics:
                 await admin.delete_topics(topics)
-            if groups := [name for name, _ in await admin.list_consumer_groups()]:
-                await admin.delete_consumer_groups(groups)
             while [name for name in await admin.list_topics() if not name.startswith("__")]:
                 await asyncio.sleep(0.1)
         finally:
