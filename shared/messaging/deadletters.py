@@ -6,7 +6,7 @@ import base64
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import orjson
 import structlog
@@ -70,7 +70,8 @@ def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: da
     """The dead letter of a record. A value too large for a record stays where it is: replay reads it there."""
     value, note = record.value, ""
     if value is not None and len(value) > _KEPT_VALUE:
-        value, note = None, f" (its {len(value)} bytes are left in {record.topic}, not copied here)"
+        note = f" (its {len(value)} bytes are left in {record.topic}, not copied here)"
+        value = None
     return DeadLetter(
         id=letter_id(group, record),
         group=group,
@@ -191,8 +192,7 @@ class DeadLetters:
 
     async def _keep_all(self, batch: Sequence[Received]) -> None:
         for received in batch:
-            assert isinstance(received.data, DeadLetter)
-            await self._keep(received.data)
+            await self._keep(cast("DeadLetter", received.data))
 
     async def _keep(self, letter: DeadLetter) -> None:
         try:

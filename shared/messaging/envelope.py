@@ -22,15 +22,22 @@ _REQUIRED: Final = ("id", "source", "type", "specversion")
 
 
 class Record(Protocol):
-    """A record as aiokafka gives it."""
+    """A record as aiokafka gives it; ``timestamp`` in milliseconds since the epoch."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Iterable[tuple[str, bytes | None]]
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Iterable[tuple[str, bytes | None]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +159,8 @@ def _decode_otherwise(record: Record, key: str) -> Message:
         data = record.value or b""
     if "ce_id" not in headers:
         raise _incomplete(headers)
-    return decode(_Rewritten(record, key, data, headers))
+    place = (record.topic, record.partition, record.offset, record.timestamp)
+    return decode(_Rewritten(*place, key.encode(), data, tuple(headers.items())))
 
 
 def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
@@ -175,12 +183,14 @@ def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
         raise Poison("data_base64 of the structured CloudEvent is not base64") from None
 
 
+@dataclass(frozen=True, slots=True)
 class _Rewritten:
     """A record as it would be in EPIC's own binary mode."""
 
-    def __init__(self, record: Record, key: str, data: bytes, headers: Mapping[str, bytes]) -> None:
-        self.topic, self.partition, self.offset = record.topic, record.partition, record.offset
-        self.timestamp = record.timestamp
-        self.key: bytes | None = key.encode()
-        self.value: bytes | None = data
-        self.headers: Iterable[tuple[str, bytes | None]] = tuple(headers.items())
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]

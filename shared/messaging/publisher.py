@@ -1,4 +1,4 @@
-"""Owns how messages reach the broker: each key's in order, acknowledged, in bounded time, none sent twice while waiting."""
+"""Owns how messages reach the broker: each key's in order, acknowledged, in bounded time."""
 
 from __future__ import annotations
 
@@ -123,7 +123,8 @@ class Publisher:
             return [away] * len(messages)
         for index, future in enumerate(futures):
             if future is None or not future.done():
-                errors[index] = errors[index] or Unavailable(f"the broker did not acknowledge in {self._patience:.0f} s")
+                late = Unavailable(f"the broker did not acknowledge within {self._patience:.0f} s")
+                errors[index] = errors[index] or late
             elif (failure := future.exception()) is not None:
                 errors[index] = self._told(failure, producer)
         return errors

@@ -1,0 +1,298 @@
+"""Owns a running consumer: one FastStream batch subscriber, at least once, one commit a batch when all is settled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from shared.clock import Clock
+from shared.errors import Unavailable
+from shared.messaging.batch import Batch, parse, undecoded
+from shared.messaging.deadletters import DeadLetters
+from shared.messaging.envelope import Record
+from shared.messaging.failures import Backoff, StopLimit, is_transient
+from shared.messaging.publisher import Publisher, publish_all
+from shared.messaging.recall import REBALANCE, STOP_LIMIT, STOPPING, Recall
+from shared.messaging.settlement import Desk, Settlement
+from shared.messaging.subscription import Subscribed
+from shared.messaging.transport.contract import Transport
+from shared.metrics import Metrics
+from shared.trace import bind_trace
+
+__all__ = ["Consumer", "ConsumerHealth", "ConsumerState", "Tuning"]
+
+log = structlog.get_logger(__name__)
+
+_LAG_EVERY: Final = 10.0
+_REBALANCE_MS: Final = 30_000  # how long the broker waits for a member that is still at work
+
+
+class ConsumerState(StrEnum):
+    """``stuck``: a record has been in work for too long. ``stopped``: it consumes no more until it is started anew."""
+
+    RUNNING = "running"
+    STUCK = "stuck"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerHealth:
+    """How a consumer fares; ``lag`` is the whole group's, as last sampled (None: not yet)."""
+
+    group: str
+    state: ConsumerState
+    reason: str
+    lag: int | None
+
+    @property
+    def moving(self) -> bool:
+        return self.state is ConsumerState.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How a consumer paces itself; seconds.
+
+    ``patience``: the longest a batch may take before what is left of it is handed back (it must stay well under the
+    broker's max.poll.interval, 300 s). ``handover``: how long a rebalance waits for the batch in work (under the
+    broker's rebalance timeout). ``stuck_after``: how long a record may be in work before health says so.
+    """
+
+    max_records: int = 1_000
+    concurrency: int = 32
+    patience: float = 100.0
+    handover: float = 20.0
+    stuck_after: float = 60.0
+    transient: Backoff = field(default_factory=lambda: Backoff(0.1, 5.0))
+    unexpected: Backoff = field(default_factory=lambda: Backoff(0.05, 1.0))
+
+
+class Consumer:
+    """Runs one subscription.
+
+    At least once: a batch is committed when every record is handled, refused or a durable dead letter, and every
+    answer is acknowledged; else what is left of it is put back and delivered again. Starts again after a stop.
+    """
+
+    def __init__(
+        self, transport: Transport, clock: Clock, subscription: Subscribed, publisher: Publisher,
+        dead_letters: DeadLetters, metrics: Metrics, *, tuning: Tuning | None = None,
+    ) -> None:  # fmt: skip
+        self.subscription = subscription
+        self._transport = transport
+        self._publisher = publisher
+        self._clock = clock
+        self._metrics = metrics
+        self._tuning = tuning or Tuning()
+        self._dead_letters = dead_letters
+        self._broker: KafkaBroker | None = None
+        self._subscriber: Any = None
+        self._settlement: Settlement | None = None
+        self._recall: Recall | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+        self._stopped_because: str | None = "not started"
+        self._lag: int | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._desk = self._new_desk()
+        dead_letters.attach(subscription.group, self.replay)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Joins the group and begins. Unavailable when the broker is away."""
+        group = self.subscription.group
+        self._desk = self._new_desk()
+        self._stopping = False
+        self._broker = broker = self._transport.broker(group)
+        self._subscriber = subscriber = broker.subscriber(
+            *self.subscription.topics,
+            group_id=group,
+            batch=True,
+            max_records=self._tuning.max_records,
+            auto_offset_reset=self.subscription.from_,
+            rebalance_timeout_ms=_REBALANCE_MS,
+            ack_policy=AckPolicy.MANUAL,
+            parser=self._parse,
+            decoder=undecoded,
+            listener=_Handover(self._hand_over),
+            no_reply=True,
+        )
+        subscriber(self._consume)
+        try:
+            await broker.start()
+        except (KafkaError, OSError) as error:
+            await broker.stop()
+            raise Unavailable(f"{group} cannot join its group: {error}") from error
+        self._stopped_because = None
+        self._metrics.stopped.labels(group).set(0)
+        self._metrics.in_work_seconds.labels(group).set_function(self._in_work)
+        self._spawn(self._sample_lag())
+        log.info("consuming", group=group, topics=list(self.subscription.topics))
+
+    async def stop(self) -> None:
+        """Finishes the records in hand, commits what is settled, and leaves the group."""
+        self._stopping = True
+        if self._recall is not None:
+            self._recall.call(STOPPING)
+        if self._stopped_because is None:
+            self._stopped_because = "stopped"
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._leave()
+
+    def health(self) -> ConsumerHealth:
+        """Whether it gets on; asks nobody."""
+        group, in_work = self.subscription.group, self._in_work()
+        state, reason = ConsumerState.RUNNING, ""
+        if self._stopped_because is None and self._subscriber is not None:
+            tasks = self._subscriber.tasks
+            if not tasks or all(task.done() for task in tasks):
+                self._stopped_because = "its loop ended"
+        if self._stopped_because is not None:
+            state, reason = ConsumerState.STOPPED, self._stopped_because
+        elif in_work > self._tuning.stuck_after:
+            state, reason = ConsumerState.STUCK, f"a record has been in work for {in_work:.0f} s"
+        return ConsumerHealth(group, state, reason, self._lag)
+
+    async def replay(self, record: Record) -> None:
+        """Handles one record here and now, outside of the group's own course; raises what the handler raises."""
+        received = self.subscription.read(record)
+        with bind_trace(received.message.trace.caused_by(received.message.id)):
+            try:
+                done = await self.subscription.handle(received, self._clock)
+                await publish_all(self._publisher, done.answers)
+            except Exception as error:
+                if is_transient(error):
+                    raise Unavailable(str(error)) from error
+                raise
+
+    # -- the course of a batch -----------------------------------------------------------------------------------------
+
+    async def _parse(self, records: tuple[Any, ...]) -> Batch:
+        return parse(records, self._subscriber.consumer)
+
+    async def _consume(self, batch: Any) -> None:
+        began = time.monotonic()
+        self._idle.clear()
+        self._recall = Recall(self._tuning.patience)
+        structlog.contextvars.bind_contextvars(group=self.subscription.group)
+        try:
+            if self._stopping or self._stopped_because is not None:
+                await batch.nack()
+                return
+            await self._settle(batch, self._recall)
+            self._metrics.batch_seconds.labels(self.subscription.group).observe(time.monotonic() - began)
+            self._metrics.batch_records.labels(self.subscription.group).observe(len(batch.records))
+        except Exception:
+            log.exception("the batch could not be settled; all of it is delivered again")
+            await batch.nack()
+            await asyncio.sleep(1.0)
+        finally:
+            self._settlement = self._recall = None
+            self._idle.set()
+
+    async def _settle(self, batch: Batch, recall: Recall) -> None:
+        self._settlement = settlement = Settlement(self._desk, batch.records, recall)
+        handed_back = await settlement.run()
+        if handed_back == STOP_LIMIT:
+            self._stop_consuming()
+        try:
+            if handed_back is None:
+                await batch.ack()
+            else:
+                log.info("a batch is handed back", reason=handed_back)
+                self._metrics.rewinds.labels(self.subscription.group, handed_back).inc()
+                await batch.keep(settlement.resume_at())
+        except CommitFailedError as error:  # another member has the partitions now, and gets the records again
+            log.info("the group has moved on; the batch is delivered again", error=str(error))
+        except KafkaError as error:  # what is settled stays so; the next commit covers it
+            log.warning("the commit failed", error=repr(error))
+
+    def _stop_consuming(self) -> None:
+        self._stopped_because = (
+            "most records fail, whatever their key: the fault is not in one of them; see the log, mend it, start anew"
+        )
+        self._metrics.stopped.labels(self.subscription.group).set(1)
+        log.error("consuming stops", group=self.subscription.group, reason=self._stopped_because)
+        self._subscriber.running = False
+        self._spawn(self._leave())
+
+    async def _hand_over(self, revoked: Sequence[TopicPartition]) -> None:
+        """Before a rebalance: let the batch in work be finished and committed, so that no other member repeats it."""
+        recall = self._recall
+        if recall is None or not revoked:
+            return
+        recall.call(REBALANCE, waiting_only=True)
+        try:
+            await asyncio.wait_for(self._idle.wait(), self._tuning.handover)
+        except TimeoutError:
+            recall.call(REBALANCE)
+
+    # -- around it -----------------------------------------------------------------------------------------------------
+
+    def _new_desk(self) -> Desk:
+        return Desk(
+            subscription=self.subscription,
+            publisher=self._publisher,
+            dead_letters=self._dead_letters,
+            clock=self._clock,
+            metrics=self._metrics,
+            limit=StopLimit(),
+            concurrency=self._tuning.concurrency,
+            transient=self._tuning.transient,
+            unexpected=self._tuning.unexpected,
+        )
+
+    async def _leave(self) -> None:
+        broker, self._broker = self._broker, None
+        if broker is not None:
+            await broker.stop()
+
+    def _in_work(self) -> float:
+        oldest = self._settlement.oldest() if self._settlement is not None else None
+        return 0.0 if oldest is None else time.monotonic() - oldest
+
+    async def _sample_lag(self) -> None:
+        while True:
+            try:
+                lag = await self._transport.lag(self.subscription.group)
+            except (KafkaError, OSError):
+                await asyncio.sleep(_LAG_EVERY)
+                continue
+            by_topic = dict.fromkeys(self.subscription.topics, 0)
+            for partition, behind in lag.items():
+                by_topic[partition.topic] = by_topic.get(partition.topic, 0) + behind
+            for topic, behind in by_topic.items():
+                self._metrics.lag.labels(self.subscription.group, topic).set(behind)
+            self._lag = sum(by_topic.values())
+            await asyncio.sleep(_LAG_EVERY)
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Handover(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, before: Any) -> None:
+        self._before = before
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        await self._before(revoked)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Nothing to do: the group's own offsets say where to begin."""
