@@ -1,0 +1,83 @@
+"""At size: 2,000 services of ten fleets each, one event: exactly 20,000 plans, executions, and hosts that add up."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.flows import reference
+from tests.flows.scenario import Caller
+from tests.flows.systems import System, eventually
+
+SERVICES, FLEETS_EACH = 2_000, 10
+FLEETS = SERVICES * FLEETS_EACH
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+async def everything(caller: Caller, path: str, limit: int = 1000) -> list[dict[str, Any]]:
+    """All items of a list, page by page."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = await caller.call("GET", f"{path}&Limit={limit}{cursor}")
+        found += page["Items"]
+        if not page["NextCursor"]:
+            return found
+        cursor = f"&Cursor={page['NextCursor']}"
+
+
+async def load(system: System, file: Path) -> None:
+    """`epic load`, as a person runs it; through each service's own address where there is no gateway."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "epic", "load", str(file), "--url", system.url("").rstrip("/"),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()[-3000:]
+
+
+async def test_2000_services_of_ten_fleets(system: System, http: httpx.AsyncClient, tmp_path: Path) -> None:
+    caller = Caller(system, http)
+    sample = tmp_path / "sample.ndjson"
+    subprocess.run(
+        [sys.executable, "-m", "epic", "sample", "--services", str(SERVICES), "--fleets-per-service",
+         str(FLEETS_EACH), "--seed", "7", "--event", "PD2024", "--out", str(sample)],
+        check=True, capture_output=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    await load(system, sample)
+    await caller.call("POST", "/event", reference.EVENT)
+
+    async def planned() -> int:
+        page = await caller.call("PUT", "/event/PD2024/dashboard", {"Limit": 1})
+        return int(page["Totals"]["Fleets"])
+
+    await eventually("every fleet has its plan", planned, lambda count: count == FLEETS, seconds=240)
+    plans = await everything(caller, "/eventplan?EventId=PD2024")
+    assert len({plan["EventPlanId"] for plan in plans}) == len(plans) == FLEETS
+
+    await eventually(
+        "HOTW knows every fleet",
+        lambda: caller.peek("/hotw/inputs/PD2024"),
+        lambda seen: seen and seen["Fleets"] == FLEETS and seen["Projections"] == FLEETS,
+        seconds=240,
+    )
+    run = await caller.call("POST", "/hotw/run", {"EventId": "PD2024"})
+    run = await eventually(
+        "the run completes",
+        lambda: caller.peek(f"/hotw/run/{run['RunId']}"),
+        lambda seen: seen["RunStatus"] == "Completed",
+        seconds=240,
+    )
+    assert run["Executions"] == FLEETS
+    orders = await everything(caller, "/hotw/order?EventId=PD2024")
+    assert sum(order["FulfillmentValue"] for order in orders) == run["OrderedHosts"] > 0
+    dashboard = await caller.call("GET", "/hotw/dashboard/PD2024/Upscaling")
+    fleets = [fleet for service in dashboard["Services"] for fleet in service["Fleets"]]
+    assert len(fleets) == FLEETS
+    assert sum(fleet["CapacityOverrideSum"] for fleet in fleets) == run["OrderedHosts"]
