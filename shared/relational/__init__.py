@@ -1,0 +1,27 @@
+"""The relational store of the kit: transactions with inbox, outbox and kept answers, alike on MySQL and SQLite."""
+
+from shared.relational.answers import Answer
+from shared.relational.database import Database, UnitOfWork
+from shared.relational.migration import migrations_in, run_environment
+from shared.relational.outbox import OutboxState
+from shared.relational.tables import TABLE_OPTIONS, KitTables, kit_columns, kit_tables
+from shared.relational.types import UtcTimestamp, ascii_id, big_integer, database_now, long_text, name_text
+
+__all__ = [
+    "TABLE_OPTIONS",
+    "Answer",
+    "Database",
+    "KitTables",
+    "OutboxState",
+    "UnitOfWork",
+    "UtcTimestamp",
+    "ascii_id",
+    "big_integer",
+    "database_now",
+    "kit_columns",
+    "kit_tables",
+    "long_text",
+    "migrations_in",
+    "name_text",
+    "run_environment",
+]

@@ -1,0 +1,115 @@
+"""Owns kept answers: what a command or a write with an idempotency id was told, told again when it comes again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.cause import Cause
+from shared.errors import Conflict, Refused, refusal_of
+from shared.relational.types import database_now
+
+__all__ = ["KEPT_SECONDS", "Answer", "Answers"]
+
+KEPT_SECONDS: Final = 30 * 86_400
+_UNDER_WAY: Final = "UnderWay"
+_DONE: Final = "Done"
+_REFUSED: Final = "Refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered: a body, a refusal, or (``under_way``) nothing yet, with a reference to the work begun."""
+
+    body: dict[str, Any] | None = None
+    refusal: Refused | None = None
+    under_way: bool = False
+    reference: str | None = None
+
+    def result(self) -> dict[str, Any]:
+        """The body again, or the refusal raised again as it was."""
+        if self.refusal is not None:
+            raise self.refusal
+        return self.body or {}
+
+
+class Answers:
+    """The answers of one service, within its own transactions. A cause without an id keeps nothing."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def find(self, connection: AsyncConnection, cause: Cause) -> Answer | None:
+        """The answer this cause got before. Conflict ``id-reused`` when it came with another body then."""
+        if cause.id is None:
+            return None
+        table = self._table
+        row = (
+            await connection.execute(
+                select(table.c.Digest, table.c.State, table.c.Reference, table.c.Body).where(
+                    table.c.AnswerId == _key(cause.id)
+                )
+            )
+        ).first()
+        if row is None:
+            return None
+        if row.Digest != cause.digest:
+            raise Conflict(
+                "this id was used before with another body; use a new one for a new request", slug="id-reused"
+            )
+        body = None if row.Body is None else orjson.loads(row.Body)
+        if row.State == _REFUSED:
+            return Answer(refusal=refusal_of(body or {}))
+        return Answer(body=body, under_way=row.State == _UNDER_WAY, reference=row.Reference)
+
+    async def keep(self, connection: AsyncConnection, cause: Cause, answer: Answer) -> None:
+        """Keeps a first answer. Of two at once the later fails on the key, and its transaction is tried again."""
+        if cause.id is None:
+            return
+        state, body = _stored(answer)
+        await connection.execute(
+            insert(self._table).values(
+                AnswerId=_key(cause.id), Cause=cause.id, Digest=cause.digest, State=state,
+                Reference=answer.reference, Body=body, KeptAt=database_now(),
+            )
+        )  # fmt: skip
+
+    async def finish(self, connection: AsyncConnection, cause: Cause, answer: Answer) -> None:
+        """Gives an answer that was under way its end; one that has an end already keeps it."""
+        if cause.id is None:
+            return
+        state, body = _stored(answer)
+        await connection.execute(
+            update(self._table)
+            .where(self._table.c.AnswerId == _key(cause.id), self._table.c.State == _UNDER_WAY)
+            .values(State=state, Body=body)
+        )
+
+    async def purge(self, connection: AsyncConnection, limit: int = 5000) -> int:
+        """Drops answers older than any topic keeps its commands; at most ``limit`` at once."""
+        table = self._table
+        old = (
+            await connection.execute(
+                select(table.c.AnswerId).where(table.c.KeptAt < database_now(-KEPT_SECONDS)).limit(limit)
+            )
+        ).scalars().all()  # fmt: skip
+        if old:
+            await connection.execute(delete(table).where(table.c.AnswerId.in_(old)))
+        return len(old)
+
+
+def _stored(answer: Answer) -> tuple[str, str | None]:
+    if answer.refusal is not None:
+        return _REFUSED, orjson.dumps(answer.refusal.problem()).decode()
+    if answer.under_way:
+        return _UNDER_WAY, None
+    return _DONE, orjson.dumps(answer.body).decode()
+
+
+def _key(cause_id: str) -> str:
+    return hashlib.blake2b(cause_id.encode(), digest_size=32).hexdigest()

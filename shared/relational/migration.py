@@ -1,0 +1,55 @@
+"""Owns how a schema is brought up to date: Alembic at a service's start, one process at a time, on both dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.errors import Unavailable
+from shared.relational.engine import WRITING
+
+__all__ = ["migrations_in", "run_environment"]
+
+_LOCK_SECONDS: Final = 120
+
+
+def migrations_in(folder: Path, *, name: str) -> Callable[[AsyncEngine], Awaitable[None]]:
+    """What brings a database to the newest revision in ``folder``; ``name`` is the service's, for the lock.
+
+    Idempotent. On SQLite it is one transaction; MySQL commits each statement, so its statements say IF NOT EXISTS.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+
+    def upgrade(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+    async def migrate(engine: AsyncEngine) -> None:
+        async with engine.execution_options(**{WRITING: True}).begin() as connection:
+            if engine.dialect.name == "sqlite":
+                await connection.run_sync(upgrade)
+                return
+            lock = {"name": f"epic-migrate-{name}", "seconds": _LOCK_SECONDS}
+            if (await connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)).scalar() != 1:
+                raise Unavailable(f"another process has been migrating the schema of {name} for {_LOCK_SECONDS} s")
+            try:
+                await connection.run_sync(upgrade)
+            finally:
+                await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock["name"]})
+
+    return migrate
+
+
+def run_environment(metadata: MetaData) -> None:
+    """What a service's ``env.py`` does: runs its revisions on the connection it was given."""
+    options: dict[str, Any] = {"target_metadata": metadata, "transactional_ddl": False, "compare_type": True}
+    context.configure(connection=context.config.attributes["connection"], **options)
+    context.run_migrations()

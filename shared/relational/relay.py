@@ -1,0 +1,176 @@
+"""Owns the way from the outbox to the broker: one relay at a time for a database, by a lease, oldest first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from sqlalchemy import func, insert, select, update
+
+from shared.errors import Unavailable
+from shared.messaging.envelope import Message
+from shared.relational.lease import release_lease, take_lease
+from shared.trace import new_id
+
+if TYPE_CHECKING:
+    from shared.documents.contract import Publish
+    from shared.relational.database import Database, UnitOfWork
+
+__all__ = ["Relay", "last_instant"]
+
+_BATCH: Final = 1000
+_LEASE: Final = "outbox-relay"
+_LEASE_SECONDS: Final = 60.0
+_RENEW_AFTER: Final = 15.0
+_MOST_BLOCKED: Final = 500
+_LAST_INSTANT: Final = "last-instant"
+
+log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Publishes what is open. A message may go twice after a crash, never out of its key's order, and none is lost.
+
+    ``poll`` is how often the lease's holder looks for what other processes wrote, in seconds; its own process wakes it.
+    """
+
+    def __init__(self, database: Database, publish: Publish, *, poll: float) -> None:
+        self._database = database
+        self._publish = publish
+        self._poll = poll
+        self._holder = new_id()
+        self._lease_until = 0.0
+        self._renew_at = 0.0
+        self._blocked: dict[str, float] = {}
+        self._passing = asyncio.Lock()
+        self._awake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="outbox-relay")
+
+    async def stop(self) -> None:
+        """Ends after the pass under way, and gives the lease to whoever wants it."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        try:
+            await self._database.write(
+                lambda unit: release_lease(unit.connection, self._database.kit.leases, _LEASE, self._holder)
+            )
+        except Unavailable as error:
+            log.info("relay_lease_left", reason=str(error))
+
+    def wake(self) -> None:
+        """Something was committed."""
+        self._awake.set()
+
+    async def drain(self) -> None:
+        """Returns when nothing is open any more; keeps trying while the broker or another holder takes its time."""
+        pause = 0.01
+        while True:
+            while await self.one_pass():
+                pause = 0.01
+            async with self._database.read() as connection:
+                state = await self._database.outbox_rows.state(connection)
+            if not state.open:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+    async def one_pass(self) -> bool:
+        """Publishes one batch; whether there may be more to do at once."""
+        async with self._passing:
+            if not await self._hold_lease():
+                return False
+            now = time.monotonic()
+            self._blocked = {key: until for key, until in self._blocked.items() if until > now}
+            async with self._database.read() as connection:
+                ids, messages = await self._database.outbox_rows.oldest_first(
+                    connection, _BATCH, without=list(self._blocked)
+                )
+            if not messages:
+                return False
+            failures = await self._publish(messages)
+            sent = [i for i, failure in enumerate(failures) if failure is None]
+            await self._settle([ids[i] for i in sent], [messages[i].time for i in sent])
+            if len(sent) == len(messages):
+                return True
+            self._block(messages, failures)
+            return bool(sent)
+
+    async def _settle(self, ids: Sequence[int], times: Sequence[datetime]) -> None:
+        if not ids:
+            return
+        outbox, meta = self._database.outbox_rows, self._database.kit.meta
+        latest = max(times)
+
+        async def settle(unit: UnitOfWork) -> None:
+            connection = unit.connection
+            await outbox.remove(connection, ids)
+            known = await connection.execute(select(meta.c.Instant).where(meta.c.Name == _LAST_INSTANT))
+            row = known.first()
+            if row is None:
+                await connection.execute(insert(meta).values(Name=_LAST_INSTANT, Instant=latest))
+            elif row.Instant < latest:
+                await connection.execute(update(meta).where(meta.c.Name == _LAST_INSTANT).values(Instant=latest))
+
+        await self._database.write(settle)
+        outbox.open_estimate = max(0, outbox.open_estimate - len(ids))
+
+    def _block(self, messages: Sequence[Message], failures: Sequence[Exception | None]) -> None:
+        """Keys that could not go wait a little, so that those behind them in the table can."""
+        failed = {message.key: failure for message, failure in zip(messages, failures, strict=True) if failure}
+        pause = time.monotonic() + random.uniform(0.5, 1.0)
+        room = _MOST_BLOCKED - len(self._blocked)
+        self._blocked |= dict.fromkeys(list(failed)[: max(room, 0)], pause)
+        log.warning("outbox_not_published", keys=len(failed), reason=str(next(iter(failed.values()))))
+
+    async def _hold_lease(self) -> bool:
+        now = time.monotonic()
+        if now < self._renew_at and now < self._lease_until:
+            return True
+        held = await self._database.write(
+            lambda unit: take_lease(unit.connection, self._database.kit.leases, _LEASE, self._holder, _LEASE_SECONDS)
+        )
+        self._lease_until = now + _LEASE_SECONDS / 2 if held else 0.0
+        self._renew_at = now + _RENEW_AFTER if held else 0.0
+        return held
+
+    async def _run(self) -> None:
+        counted_at, pause = 0.0, self._poll
+        while True:
+            try:
+                self._awake.clear()
+                while await self.one_pass():
+                    pause = self._poll
+                pause = 0.5 if self._blocked else self._poll if self._lease_until else max(self._poll, 2.0)
+                if time.monotonic() - counted_at > 1.0:
+                    async with self._database.read() as connection:
+                        await self._database.outbox_rows.state(connection)
+                    counted_at = time.monotonic()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # the loop outlives every fault; what is open stays open
+                pause = min(max(pause, 0.25) * 2, 5.0)
+                known = isinstance(error, Unavailable)
+                log.warning("relay_waits", reason=str(error), seconds=round(pause, 2), exc_info=not known)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._awake.wait(), pause * random.uniform(0.8, 1.2))
+
+
+async def last_instant(database: Database) -> datetime | None:
+    """The latest instant a message of this database was dated by, published or not."""
+    meta = database.kit.meta
+    async with database.read() as connection:
+        told = (await connection.execute(select(func.max(meta.c.Instant)))).scalar()
+        waiting = await database.outbox_rows.latest_instant(connection)
+    return max((moment for moment in (told, waiting) if moment is not None), default=None)

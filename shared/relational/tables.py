@@ -1,0 +1,83 @@
+"""Owns the tables every service's relational store has: outbox, inbox, answers, leases, dead letters, meta."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Column, Index, MetaData, Table
+from sqlalchemy.sql.schema import SchemaItem
+
+from shared.relational.types import UtcTimestamp, ascii_id, big_integer, long_text, name_text
+
+__all__ = ["TABLE_OPTIONS", "KitTables", "kit_columns", "kit_tables"]
+
+TABLE_OPTIONS: Final[dict[str, Any]] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "sqlite_autoincrement": True,
+}
+
+
+def kit_columns() -> dict[str, list[SchemaItem]]:
+    """The columns and indexes of each table, new objects at each call; a service's first migration creates them."""
+    return {
+        "outbox": [
+            Column("Id", big_integer(), primary_key=True, autoincrement=True),
+            Column("MessageId", name_text(512), nullable=False),
+            Column("Topic", ascii_id(249), nullable=False),
+            Column("Type", name_text(), nullable=False),
+            Column("MessageKey", name_text(512), nullable=False),
+            Column("OccurredAt", UtcTimestamp(), nullable=False),
+            Column("Envelope", long_text(), nullable=False),
+            Column("Body", long_text(), nullable=False),
+            Index("outbox_key", "MessageKey"),
+        ],
+        "inbox": [
+            Column("Consumer", name_text(128), primary_key=True),
+            Column("MessageId", ascii_id(64), primary_key=True),
+            Column("SeenAt", UtcTimestamp(), nullable=False),
+            Index("inbox_seen", "SeenAt"),
+        ],
+        "answers": [
+            Column("AnswerId", ascii_id(64), primary_key=True),
+            Column("Cause", long_text(), nullable=False),
+            Column("Digest", ascii_id(64), nullable=False),
+            Column("State", ascii_id(16), nullable=False),
+            Column("Reference", name_text(), nullable=True),
+            Column("Body", long_text(), nullable=True),
+            Column("KeptAt", UtcTimestamp(), nullable=False),
+            Index("answers_kept", "KeptAt"),
+        ],
+        "leases": [
+            Column("Name", ascii_id(64), primary_key=True),
+            Column("Holder", ascii_id(64), nullable=True),
+            Column("Until", UtcTimestamp(), nullable=True),
+        ],
+        "dead_letters": [
+            Column("Id", name_text(512), primary_key=True),
+            Column("Letter", long_text(), nullable=False),
+        ],
+        "meta": [
+            Column("Name", ascii_id(64), primary_key=True),
+            Column("Instant", UtcTimestamp(), nullable=True),
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class KitTables:
+    """The kit's tables within one service's metadata."""
+
+    outbox: Table
+    inbox: Table
+    answers: Table
+    leases: Table
+    dead_letters: Table
+    meta: Table
+
+
+def kit_tables(metadata: MetaData) -> KitTables:
+    """Adds the kit's tables to a service's metadata."""
+    return KitTables(**{name: Table(name, metadata, *items, **TABLE_OPTIONS) for name, items in kit_columns().items()})

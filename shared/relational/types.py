@@ -1,0 +1,77 @@
+"""Owns the column types both dialects keep alike (ids, names, long texts, UTC times), and the database's own clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, Text, literal
+from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+__all__ = ["UtcTimestamp", "ascii_id", "big_integer", "database_now", "long_text", "name_text"]
+
+
+class UtcTimestamp(TypeDecorator[datetime]):
+    """A UTC instant to the microsecond: ``TIMESTAMP(6)``, and its text on SQLite. Naive values are refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(mysql.TIMESTAMP(fsp=6) if dialect.name == "mysql" else DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def ascii_id(length: int = 128) -> TypeEngine[str]:
+    """An id: ASCII, compared byte by byte."""
+    return String(length).with_variant(mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mysql")
+
+
+def name_text(length: int = 255) -> TypeEngine[str]:
+    """A name of any printable characters, compared byte by byte."""
+    return String(length).with_variant(mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
+
+
+def long_text() -> TypeEngine[str]:
+    """A text without a bound of its own, such as a JSON body."""
+    return Text().with_variant(mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
+
+
+def big_integer() -> TypeEngine[int]:
+    """64 bits; as a primary key of SQLite it counts by itself, which only INTEGER does there."""
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
+class database_now(FunctionElement[datetime]):  # noqa: N801 - used as a SQL function
+    """The database's own clock, ``seconds`` from now: what leases are measured by, whatever the hosts' clocks say."""
+
+    type = UtcTimestamp()
+    inherit_cache = True
+    name = "database_now"
+
+    def __init__(self, seconds: float = 0) -> None:
+        super().__init__(literal(int(seconds * 1000)))
+
+
+@compiles(database_now, "mysql")
+def _mysql_now(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"TIMESTAMPADD(MICROSECOND, {compiler.process(element.clauses, **kw)} * 1000, UTC_TIMESTAMP(6))"
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: database_now, compiler: SQLCompiler, **kw: Any) -> str:
+    moved = f"({compiler.process(element.clauses, **kw)} / 1000.0) || ' seconds'"
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {moved}) || '000')"

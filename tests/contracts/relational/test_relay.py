@@ -1,0 +1,122 @@
+"""The relay: everything committed goes, in its key's order, whoever crashes and whatever the broker does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import insert
+
+from shared.relational import Database, UnitOfWork
+from tests.contracts.relational.conftest import COUNTERS, Broker
+from tests.contracts.relational.test_transactions import NOW, message
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_committed_message_goes_as_it_was_written(opened: Callable[..., Database], broker: Broker) -> None:
+    database = opened(publishing=True)
+    written = message("PD2024#X#Upscaling", 1, subject="s", user="jsmith", if_match='"3"')
+    await database.write(lambda unit: unit.emit([written]))
+    await database.drain()
+    assert broker.taken == [written]
+    assert (await database.outbox()).open == 0
+
+
+async def test_a_started_relay_is_woken_by_a_commit(opened: Callable[..., Database], broker: Broker) -> None:
+    database = opened(publishing=True)
+    await database.start()
+    await database.write(lambda unit: unit.emit([message("a", 1)]))
+    await until(lambda: len(broker.taken) == 1)
+
+
+async def test_the_order_of_a_key_is_kept_over_batches(opened: Callable[..., Database], broker: Broker) -> None:
+    database = opened(publishing=True)
+    for chunk in range(5):
+        await database.write(
+            lambda unit, chunk=chunk: unit.emit([message(f"k{n % 25}", chunk * 500 + n) for n in range(500)])
+        )
+    await database.drain()
+    assert len(broker.taken) == 2500
+    for key in {taken.key for taken in broker.taken}:
+        numbers = [int(taken.id.split(":")[1]) for taken in broker.taken if taken.key == key]
+        assert numbers == sorted(numbers)
+
+
+async def test_a_key_that_cannot_go_holds_no_other_back(opened: Callable[..., Database], broker: Broker) -> None:
+    database = opened(publishing=True)
+    broker.refused = {"stuck"}
+    await database.write(lambda unit: unit.emit([message("stuck", n) for n in range(150)]))
+    await database.write(lambda unit: unit.emit([message(f"k{n}", n) for n in range(50)]))
+    await database.start()
+    await until(lambda: len(broker.taken) == 50)
+    assert (await database.outbox()).open == 150
+    broker.refused = set()
+    await database.drain()
+    assert [taken.id for taken in broker.taken[50:]] == [f"stuck:{n}" for n in range(150)]
+
+
+async def test_nothing_is_lost_while_the_broker_is_away(opened: Callable[..., Database], broker: Broker) -> None:
+    database = opened(publishing=True)
+    broker.away = True
+    await database.start()
+    for n in range(20):
+        await database.write(lambda unit, n=n: unit.emit([message("k", n)]))
+    state = await database.outbox()
+    assert state.open == 20
+    assert state.oldest == NOW
+    broker.away = False
+    await database.drain()
+    assert [taken.id for taken in broker.taken] == [f"k:{n}" for n in range(20)]
+
+
+async def test_only_one_of_two_relays_works_and_the_other_takes_over(
+    opened: Callable[..., Database], broker: Broker
+) -> None:
+    first, second = opened(publishing=True), opened(publishing=True)
+    await first.write(lambda unit: unit.emit([message("a", 1)]))
+    await first.drain()
+    await second.write(lambda unit: unit.emit([message("a", 2)]))
+    assert second._relay is not None
+    assert not await second._relay.one_pass()
+    assert len(broker.taken) == 1
+    await first.stop()
+    await second.drain()
+    assert [taken.id for taken in broker.taken] == ["a:1", "a:2"]
+
+
+async def test_the_last_instant_outlives_publishing(opened: Callable[..., Database]) -> None:
+    database = opened(publishing=True)
+    assert await database.last_instant() is None
+    await database.write(lambda unit: unit.emit([message("a", 1)]))
+    assert await database.last_instant() == NOW
+    await database.drain()
+    assert await database.last_instant() == NOW
+    assert NOW + timedelta(microseconds=1) > NOW
+
+
+async def test_many_writers_and_two_replicas_publish_everything_in_order(
+    opened: Callable[..., Database], broker: Broker
+) -> None:
+    replicas = [opened(publishing=True), opened(publishing=True)]
+    for replica in replicas:
+        await replica.start()
+
+    async def count(unit: UnitOfWork, key: str, n: int) -> None:
+        await unit.connection.execute(insert(COUNTERS).values(Name=f"{key}-{n}", Value=n))
+        await unit.emit([message(key, n)])
+
+    async def writer(key: str) -> None:
+        for n in range(25):
+            await replicas[n % 2].write(lambda unit, n=n: count(unit, key, n))
+
+    await asyncio.gather(*(writer(f"k{i}") for i in range(6)))
+    await until(lambda: len({taken.id for taken in broker.taken}) == 150)
+    for i in range(6):
+        ids = [taken.id for taken in broker.taken if taken.key == f"k{i}"]
+        assert ids == [f"k{i}:{n}" for n in range(25)]

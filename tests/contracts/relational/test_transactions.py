@@ -1,0 +1,196 @@
+"""Transactions: all or nothing, tried again after a lost race, and the same on both dialects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert, literal, select, update
+
+from shared.cause import Cause
+from shared.errors import Conflict, NotFound, Unavailable, UnderWay
+from shared.messaging.envelope import Message
+from shared.relational import Answer, Database, UnitOfWork, database_now
+from shared.relational.outbox import MOST_OPEN, MOST_OPEN_PER_KEY
+from shared.trace import Trace
+from tests.contracts.relational.conftest import COUNTERS
+
+NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
+
+
+def cause(id: str | None = "jsmith POST /hotw/run k1", digest: str = "d1") -> Cause:
+    return Cause(NOW, "jsmith", Trace("c1"), id, digest)
+
+
+def message(key: str, number: int, **more: object) -> Message:
+    return Message(
+        "hotw.order.placed", "hotw.order.placed", key, f'{{"n":{number},"ö":"ü"}}'.encode(), "hotw_svc", NOW,
+        Trace("c1", "m0", "00-a-b-01"), id=f"{key}:{number}", **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    async def fail(unit: UnitOfWork) -> None:
+        await unit.connection.execute(insert(COUNTERS).values(Name="a", Value=1))
+        await unit.emit([message("a", 1)])
+        await unit.answer(cause(), Answer(body={"a": 1}))
+        raise NotFound("nothing")
+
+    with pytest.raises(NotFound):
+        await database.write(fail)
+    async with database.read() as connection:
+        assert (await connection.execute(select(COUNTERS))).all() == []
+    assert (await database.outbox()).open == 0
+    assert await database.answer_of(cause()) is None
+
+
+async def test_twenty_racing_writers_lose_nothing(opened: Callable[..., Database]) -> None:
+    replicas = [opened(), opened()]
+
+    async def add(unit: UnitOfWork) -> None:
+        row = (
+            await unit.connection.execute(select(COUNTERS.c.Value).where(COUNTERS.c.Name == "n").with_for_update())
+        ).first()
+        if row is None:
+            await unit.connection.execute(insert(COUNTERS).values(Name="n", Value=1))
+        else:
+            await unit.connection.execute(update(COUNTERS).where(COUNTERS.c.Name == "n").values(Value=row.Value + 1))
+
+    await asyncio.gather(*(replicas[i % 2].write(add) for i in range(20)))
+    async with replicas[0].read() as connection:
+        assert (await connection.execute(select(COUNTERS.c.Value))).scalar() == 20
+
+
+async def test_transactions_that_lock_in_opposite_order_both_end(opened: Callable[..., Database]) -> None:
+    one, two = opened(), opened()
+
+    async def make(unit: UnitOfWork) -> None:
+        await unit.connection.execute(insert(COUNTERS), [{"Name": "a", "Value": 0}, {"Name": "b", "Value": 0}])
+
+    await one.write(make)
+
+    def crossing(first: str, second: str) -> Callable[[UnitOfWork], object]:
+        async def cross(unit: UnitOfWork) -> None:
+            for name in (first, second):
+                await unit.connection.execute(
+                    update(COUNTERS).where(COUNTERS.c.Name == name).values(Value=COUNTERS.c.Value + 1)
+                )
+                await asyncio.sleep(0)
+
+        return cross
+
+    await asyncio.gather(
+        *(db.write(crossing(*names)) for _ in range(5) for db, names in ((one, ("a", "b")), (two, ("b", "a"))))  # type: ignore[arg-type]
+    )
+    async with one.read() as connection:
+        assert set((await connection.execute(select(COUNTERS.c.Value))).scalars()) == {10}
+
+
+async def test_times_keep_their_microseconds_and_the_database_tells_utc(database: Database) -> None:
+    assert await database.keep_answer(cause(), Answer(body={"x": 1})) == Answer(body={"x": 1})
+    async with database.read() as connection:
+        table = database.kit.answers
+        kept_at = (await connection.execute(select(table.c.KeptAt))).scalar_one()
+        now, later = (await connection.execute(select(database_now(), database_now(30.5)))).one()
+        due = await connection.execute(select(literal(1)).where(table.c.KeptAt < database_now(1)))
+        assert due.first() is not None
+    assert abs(datetime.now(UTC) - kept_at) < timedelta(seconds=5)
+    assert abs(later - now - timedelta(seconds=30.5)) < timedelta(milliseconds=50)
+
+
+async def test_a_message_is_handled_once_per_consumer(database: Database) -> None:
+    async def see(unit: UnitOfWork) -> tuple[bool, bool, bool]:
+        return (
+            await unit.seen("orders", "fleet_svc/1"),
+            await unit.seen("orders", "fleet_svc/1"),
+            await unit.seen("replicas", "fleet_svc/1"),
+        )
+
+    assert await database.write(see) == (False, True, False)
+    assert await database.write(see) == (True, True, True)
+
+
+async def test_the_same_id_gets_the_first_answer_again(opened: Callable[..., Database]) -> None:
+    replicas, done = [opened(), opened()], []
+
+    async def work(unit: UnitOfWork) -> dict[str, object]:
+        await unit.connection.execute(insert(COUNTERS).values(Name=f"run-{len(done)}", Value=1))
+        done.append(1)
+        return {"RunId": 5}
+
+    answers = await asyncio.gather(*(replicas[i % 2].answer_once(cause(), work) for i in range(8)))
+    assert [body for body, _ in answers] == [{"RunId": 5}] * 8
+    assert sorted(replayed for _, replayed in answers) == [False] + [True] * 7
+    async with replicas[0].read() as connection:
+        assert len((await connection.execute(select(COUNTERS))).all()) == 1
+
+
+async def test_the_same_id_with_another_body_is_refused_and_stays_answered(database: Database) -> None:
+    async def work(unit: UnitOfWork) -> dict[str, object]:
+        return {"RunId": 5}
+
+    await database.answer_once(cause(), work)
+    with pytest.raises(Conflict) as refused:
+        await database.answer_once(cause(digest="d2"), work)
+    assert refused.value.slug == "id-reused"
+    assert await database.answer_once(cause(), work) == ({"RunId": 5}, True)
+
+
+async def test_a_refusal_is_kept_and_raised_again_as_it_was(database: Database) -> None:
+    async def refuse(unit: UnitOfWork) -> dict[str, object]:
+        raise NotFound("no event PD2024")
+
+    async def accept(unit: UnitOfWork) -> dict[str, object]:
+        return {}
+
+    for work in (refuse, accept):
+        with pytest.raises(NotFound if work is refuse else Exception) as told:
+            await database.answer_once(cause(), work)
+        assert told.value.problem() == NotFound("no event PD2024").problem()  # type: ignore[attr-defined]
+
+
+async def test_a_refusal_to_wait_is_not_kept(database: Database) -> None:
+    async def wait(unit: UnitOfWork) -> dict[str, object]:
+        raise UnderWay("still computing")
+
+    with pytest.raises(UnderWay):
+        await database.answer_once(cause(), wait)
+    assert await database.answer_of(cause()) is None
+
+
+async def test_without_an_id_nothing_is_kept(database: Database) -> None:
+    async def work(unit: UnitOfWork) -> dict[str, object]:
+        return {"a": 1}
+
+    assert await database.answer_once(cause(id=None), work) == ({"a": 1}, False)
+    assert await database.answer_once(cause(id=None), work) == ({"a": 1}, False)
+
+
+async def test_an_answer_under_way_is_finished_once(database: Database) -> None:
+    async def begin(unit: UnitOfWork) -> None:
+        await unit.answer(cause(), Answer(under_way=True, reference="5"))
+
+    await database.write(begin)
+    assert await database.answer_of(cause()) == Answer(under_way=True, reference="5")
+    for body in ({"n": 1}, {"n": 2}):
+        await database.write(lambda unit, body=body: unit.answers.finish(unit.connection, cause(), Answer(body=body)))
+    assert await database.answer_of(cause()) == Answer(body={"n": 1}, reference="5")
+
+
+async def test_too_many_open_messages_refuse_the_write(database: Database) -> None:
+    await database.write(lambda unit: unit.emit([message("k", n) for n in range(MOST_OPEN_PER_KEY)]))
+    with pytest.raises(Unavailable, match="messages of k"):
+        await database.write(lambda unit: unit.emit([message("k", 1000)]))
+    await database.write(lambda unit: unit.emit([message("other", 1)]))
+    database.outbox_rows.open_estimate = MOST_OPEN
+    with pytest.raises(Unavailable, match="wait for the broker"):
+        await database.write(lambda unit: unit.emit([message("other", 2)]))
+
+
+async def test_nothing_young_is_purged(database: Database) -> None:
+    await database.keep_answer(cause(), Answer(body={}))
+    await database.write(lambda unit: unit.seen("orders", "m1"))
+    assert await database.purge() == 0
+    assert await database.answer_of(cause()) is not None
