@@ -1,0 +1,149 @@
+"""Owns the configuration: every ``EPIC_*`` variable, its type, its default, and the one line said when it is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import orjson
+from croniter import croniter
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.clock import parse_instant
+from shared.errors import EpicError
+
+__all__ = ["PREFIX", "BadSettings", "Settings", "load_settings", "settings_or_exit"]
+
+PREFIX: Final = "EPIC_"
+_OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER"})
+
+
+class BadSettings(EpicError):
+    """A variable is unknown or has a bad value; the message is one line that names it and the remedy."""
+
+
+class Settings(BaseSettings):
+    """How EPIC is run. Everything has a default: without any variable all is embedded, under ``./.epic``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    transport: Literal["embedded", "kafka"] = "embedded"
+    kafka_bootstrap_servers: str | None = None
+    mongo_url: str | None = None
+    mysql_url: str | None = None
+    data_dir: Path = Path(".epic")
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    now: str | None = None
+    mail_domain: str | None = None
+    smtp_url: str | None = None
+    mail_from: str = "epic@localhost"
+    az_factor_map: Annotated[dict[str, Decimal], NoDecode] = Field(default_factory=dict)
+    hotw_schedule: str | None = None
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+
+    @field_validator("log_level", "log_format", "transport", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("now")
+    @classmethod
+    def _an_instant(cls, value: str | None) -> str | None:
+        for part in (value or "").split("@"):
+            if part:
+                parse_instant(part)
+        return value
+
+    @field_validator("az_factor_map", mode="before")
+    @classmethod
+    def _factors(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            factors = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            factors = None
+        if not isinstance(factors, dict):
+            raise ValueError('give JSON, zone to factor, such as {"us-east-1a": 2, "us-east-1c": 1}')
+        return {zone: str(factor) for zone, factor in factors.items()}
+
+    @field_validator("az_factor_map")
+    @classmethod
+    def _not_negative(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
+        for zone, factor in value.items():
+            if not factor.is_finite() or factor < 0:
+                raise ValueError(f"the factor of {zone} is {factor}; give 0 (excluded) or more")
+        return value
+
+    @field_validator("hotw_schedule")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        if value is not None and not croniter.is_valid(value):
+            raise ValueError("give a cron expression in UTC, such as '0 9 * * 1'")
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _kafka_has_servers(self) -> Settings:
+        if self.transport == "kafka" and not self.kafka_bootstrap_servers:
+            raise ValueError("transport is kafka, so set EPIC_KAFKA_BOOTSTRAP_SERVERS, such as kafka:9092")
+        return self
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """The settings of the environment, what is ``given`` winning (None counts as not given).
+
+    BadSettings names the first variable that is unknown or wrong, and the remedy, in one line.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable in _OF_THE_TESTS:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in Settings.model_fields:
+            raise BadSettings(f"{variable} is not a variable of EPIC; {_nearest(variable)}")
+        if value:
+            values[name] = value
+    values |= {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise BadSettings(_one_line(error, values)) from None
+
+
+def settings_or_exit(**given: Any) -> Settings:
+    """The same for a program's start: says the line on stderr and exits with 2."""
+    try:
+        return load_settings(**given)
+    except BadSettings as error:
+        sys.stderr.write(f"epic: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _nearest(variable: str) -> str:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    near = difflib.get_close_matches(variable, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"unset it; known are {', '.join(known)}"
+
+
+def _one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
+    first = error.errors(include_url=False)[0]
+    reason = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return reason
+    name = str(first["loc"][0])
+    return f"{PREFIX}{name.upper()} is {values.get(name)!r}: {reason[0].lower()}{reason[1:]}"
