@@ -1,0 +1,103 @@
+"""Owns what becomes of an error that leaves a handler: always problem+json, never a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import BadInput, FieldError, Refused, Unavailable
+from shared.web.answers import problem_answer, problem_of, refusal_answer
+
+__all__ = ["Unexpected", "answer_errors"]
+
+log = structlog.get_logger(__name__)
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Gives ``app`` the answers to every expected kind of error; ``Unexpected`` has the rest."""
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Unavailable, _unavailable)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    return refusal_answer(error, request.url.path)
+
+
+async def _unavailable(request: Request, error: Any) -> Response:
+    log.warning("unavailable", reason=error.detail)
+    problem = problem_of(503, "Unavailable", error.detail, "unavailable")
+    return problem_answer(problem, request.url.path, retry_after=error.retry_after)
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    errors = [FieldError("".join(f"/{part}" for part in item["loc"][1:]), item["msg"]) for item in error.errors()]
+    return refusal_answer(BadInput("the request has bad fields; see errors", errors), request.url.path)
+
+
+async def _http(request: Request, error: Any) -> Response:
+    path, headers = request.url.path, error.headers
+    if error.status_code == 404:
+        problem = problem_of(404, "Not found", f"there is no {path}; /openapi.json lists what there is", "no-such-path")
+    elif error.status_code == 405:
+        allowed = _allowed(request)
+        headers = {"allow": ", ".join(allowed)}
+        problem = problem_of(
+            405, "Method not allowed", f"{request.method} is not for {path}; use {' or '.join(allowed)}", "bad-method"
+        )
+    else:
+        title = HTTPStatus(error.status_code).phrase
+        problem = problem_of(error.status_code, title, str(error.detail), title.lower().replace(" ", "-"))
+    return problem_answer(problem, path, headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    scope: Mapping[str, Any] = request.scope
+    allowed: set[str] = set()
+    for route in request.app.router.routes:
+        match, _ = route.matches(dict(scope))
+        if match is not Match.NONE:
+            allowed |= getattr(route, "methods", None) or set()
+    return sorted(allowed)
+
+
+class Unexpected:
+    """Turns an error nobody foresaw into a 500 without its trace, and logs it with it.
+
+    Once the answer has begun, the connection is broken off instead: the error goes on to the server.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:
+            log.exception("unexpected error", method=scope["method"], path=scope["path"])
+            if begun:
+                raise
+            detail = "an unexpected error; the log has it under this answer's X-Correlation-Id"
+            answer = problem_answer(problem_of(500, "Internal error", detail, "internal"), scope["path"])
+            await answer(scope, receive, send)

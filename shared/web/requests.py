@@ -1,0 +1,164 @@
+"""Owns what a request says beside its path: the body, who asks and why, its conditions, its page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from shared.cause import Cause, digest_of
+from shared.clock import Clock
+from shared.errors import BadInput, FieldError, Stale
+from shared.schemas.base import AuditMetadata, decode_object, field_errors
+from shared.trace import current_trace
+
+__all__ = [
+    "ANONYMOUS", "IfMatch", "Page", "Reason", "WriteRequest", "cursor_of", "page_of", "parse_if_match", "query_of",
+    "read_write", "reason_of",
+]  # fmt: skip
+
+ANONYMOUS: Final = "anonymous"
+PAGE: Final = 100
+MAX_PAGE: Final = 1000
+_TAG: Final = re.compile(r'(?:W/)?"(base-)?([1-9][0-9]{0,9})"|(base-)?([1-9][0-9]{0,9})')
+_PRINTABLE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class IfMatch:
+    """The version a write is meant for; ``base``: the one of the base line that stands in."""
+
+    version: int
+    base: bool = False
+
+    def plain(self) -> int:
+        """The version, where no base line stands in for anything. Stale otherwise."""
+        if self.base:
+            raise Stale(f'If-Match "base-{self.version}" is no version of this resource; read it again')
+        return self.version
+
+
+def parse_if_match(text: str | None) -> IfMatch | None:
+    """``"3"``, ``"base-3"``, or bare as in ``ce_ifmatch``; ``*`` and nothing are no condition. BadInput otherwise."""
+    if text is None or text.strip() == "*":
+        return None
+    found = _TAG.fullmatch(text.strip())
+    if found is None:
+        error = FieldError("/If-Match", 'give one ETag as it was read, such as "3"')
+        raise BadInput(f"If-Match {text!r} is no entity tag of EPIC", [error], slug="bad-if-match")
+    return IfMatch(int(found[2] or found[4]), base=bool(found[1] or found[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a body says of the change itself: its ``AuditMetadata``."""
+
+    message: str | None = None
+    user: str | None = None
+
+
+def reason_of(body: Mapping[str, Any]) -> Reason:
+    """The reason and the person in a body's AuditMetadata; its Timestamp is EPIC's own and ignored."""
+    said = body.get("AuditMetadata")
+    if said is None:
+        return Reason()
+    if isinstance(said, dict):
+        said = {name: value for name, value in said.items() if name != "Timestamp"}
+    try:
+        audit = AuditMetadata.model_validate(said, by_alias=True, by_name=False)
+    except ValidationError as error:
+        errors = [FieldError(f"/AuditMetadata{item.pointer}", item.detail) for item in field_errors(error)]
+        raise BadInput("AuditMetadata has bad fields; see errors", errors) from None
+    return Reason(audit.message, audit.user)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """One write asked for over HTTP: the JSON object, its cause, and its condition."""
+
+    body: dict[str, Any]
+    cause: Cause
+    if_match: IfMatch | None
+
+
+async def read_write(request: Request, clock: Clock) -> WriteRequest:
+    """The write in a request; an empty body is an empty object.
+
+    The user is ``X-Epic-User``, else ``AuditMetadata.User``, else anonymous. With an ``Idempotency-Key`` the cause has
+    an id: ``{user} {METHOD} {path} {key}``, the query being part of the path.
+    """
+    raw = await request.body()
+    body = decode_object(raw) if raw else {}
+    reason = reason_of(body)
+    user = _header(request, "X-Epic-User") or reason.user or ANONYMOUS
+    key = _header(request, "Idempotency-Key")
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    cause = Cause(
+        now=clock.now(),
+        user=user,
+        trace=current_trace(),
+        id=f"{user} {request.method} {path} {key}" if key else None,
+        digest=digest_of(raw) if key else "",
+        message=reason.message,
+    )
+    return WriteRequest(body, cause, parse_if_match(request.headers.get("if-match")))
+
+
+def _header(request: Request, name: str) -> str | None:
+    value = request.headers.get(name)
+    if value is not None and not _PRINTABLE.fullmatch(value):
+        raise BadInput(f"{name} is not usable", [FieldError(f"/{name}", "give 1 to 255 printable characters")])
+    return value
+
+
+def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
+    """The query's members, each known and given once. BadInput names the others."""
+    pairs = request.query_params.multi_items()
+    values = dict(pairs)
+    unknown = [
+        FieldError(f"/{name}", f"unknown query parameter; known are {', '.join(sorted(known)) or 'none'}")
+        for name in values
+        if name not in known
+    ]
+    if unknown or len(values) != len(pairs):
+        twice = [FieldError(f"/{name}", "give it once") for name in values if [n for n, _ in pairs].count(name) > 1]
+        raise BadInput("the query has bad parameters; see errors", unknown + twice)
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is asked for: at most ``limit`` items after ``after`` (None: from the beginning)."""
+
+    limit: int
+    after: Any
+
+
+def page_of(query: Mapping[str, str]) -> Page:
+    """The page that ``Limit`` (1 to 1000, 100 unless given) and ``Cursor`` name."""
+    limit = query.get("Limit", str(PAGE))
+    if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MAX_PAGE:
+        raise BadInput("Limit is out of bounds", [FieldError("/Limit", f"give a whole number from 1 to {MAX_PAGE}")])
+    return Page(int(limit), _opened(query.get("Cursor")))
+
+
+def cursor_of(after: Any) -> str | None:
+    """The opaque ``NextCursor`` that leads on after a place; None: there is no more."""
+    return None if after is None else base64.urlsafe_b64encode(orjson.dumps(after)).rstrip(b"=").decode()
+
+
+def _opened(cursor: str | None) -> Any:
+    if cursor is None:
+        return None
+    try:
+        return orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error):
+        error = FieldError("/Cursor", "give NextCursor as it was answered, or leave it out")
+        raise BadInput("Cursor leads nowhere", [error]) from None
