@@ -1,0 +1,28 @@
+"""Versioned resources declared once: pure state steps, use cases, routes and commands."""
+
+from shared.resources.commands import answered, expected_version, resource_commands
+from shared.resources.declaration import Resource
+from shared.resources.routes import PAGING, document_answer, page_answer, resource_routes, version_number
+from shared.resources.states import State, apply, checked_ids, given_fields, merge_patch, parse, with_keys
+from shared.resources.usecases import Admit, Resources
+
+__all__ = [
+    "PAGING",
+    "Admit",
+    "Resource",
+    "Resources",
+    "State",
+    "answered",
+    "apply",
+    "checked_ids",
+    "document_answer",
+    "expected_version",
+    "given_fields",
+    "merge_patch",
+    "page_answer",
+    "parse",
+    "resource_commands",
+    "resource_routes",
+    "version_number",
+    "with_keys",
+]

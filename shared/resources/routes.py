@@ -1,0 +1,133 @@
+"""Owns the HTTP routes that a declared resource has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.clock import Clock
+from shared.documents.contract import Document, Written
+from shared.errors import BadInput, FieldError
+from shared.resources.states import with_keys
+from shared.resources.usecases import Resources
+from shared.web import Parameter, Routes, cursor_of, etag, json_answer, page_of, query_of, read_write
+
+__all__ = ["PAGING", "document_answer", "page_answer", "resource_routes", "version_number"]
+
+PAGING = (
+    Parameter("Limit", "At most so many items, 1 to 1000; 100 unless given.", kind="integer"),
+    Parameter("Cursor", "NextCursor of the page before."),
+)
+
+
+def version_number(request: Request) -> int:
+    """The VersionId of a path; 0 stands for the latest."""
+    text = request.path_params["VersionId"]
+    if not text.isascii() or not text.isdigit() or len(text) > 10:
+        raise BadInput("the path has a bad VersionId", [FieldError("/VersionId", "give a whole number, 1 or more")])
+    return int(text)
+
+
+class _Handlers:
+    """What the routes of one resource do: read the request, call the use case, answer."""
+
+    def __init__(self, resources: Resources, clock: Clock) -> None:
+        self.resources = resources
+        self.resource = resources.resource
+        self.clock = clock
+
+    def _keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
+        query = query_of(request, (*self.resource.query_key, *also)) if request.url.query else {}
+        return self.resource.keys_of({**request.path_params, **query}), query
+
+    def _answer(self, document: Document) -> Response:
+        return document_answer(self.resource.view(document), document)
+
+    async def create(self, request: Request) -> Response:
+        query = query_of(request, self.resource.query_key)
+        asked = await read_write(request, self.clock)
+        return self._written(await self.resources.create(with_keys(asked.body, query), asked.cause))
+
+    async def update(self, request: Request) -> Response:
+        keys, _ = self._keys(request)
+        asked = await read_write(request, self.clock)
+        expected = asked.if_match.plain() if asked.if_match else None
+        return self._written(await self.resources.update(keys, asked.body, asked.cause, expected))
+
+    async def delete(self, request: Request) -> Response:
+        keys, _ = self._keys(request)
+        asked = await read_write(request, self.clock)
+        expected = asked.if_match.plain() if asked.if_match else None
+        return self._written(await self.resources.delete(keys, asked.cause, expected))
+
+    def _written(self, written: Written) -> Response:
+        return self._answer(written.document)
+
+    async def latest(self, request: Request) -> Response:
+        keys, _ = self._keys(request)
+        return self._answer(await self.resources.latest(keys))
+
+    async def version(self, request: Request) -> Response:
+        keys, _ = self._keys(request)
+        return self._answer(await self.resources.version(keys, version_number(request)))
+
+    async def history(self, request: Request) -> Response:
+        keys, query = self._keys(request, "Limit", "Cursor")
+        page = page_of(query)
+        if page.after is not None and not isinstance(page.after, int):
+            raise BadInput("Cursor is of another list", [FieldError("/Cursor", "give this list's NextCursor")])
+        found = await self.resources.history(keys, before=page.after, limit=page.limit)
+        return page_answer([self.resource.view(item) for item in found.items], found.next_before)
+
+    async def list(self, request: Request) -> Response:
+        filters = self.resource.filters
+        query = query_of(request, (*filters, "Limit", "Cursor"))
+        page = page_of(query)
+        if page.after is not None and not isinstance(page.after, str):
+            raise BadInput("Cursor is of another list", [FieldError("/Cursor", "give this list's NextCursor")])
+        where = {stored: query[name] for name, stored in filters.items() if name in query}
+        found = await self.resources.list(where, after=page.after, limit=page.limit)
+        return page_answer([self.resource.view(item) for item in found.items], found.next_after)
+
+
+def document_answer(view: Mapping[str, Any], document: Document) -> Response:
+    """A document with its version as ETag."""
+    return json_answer(view, tag=etag(document.version))
+
+
+def page_answer(items: list[dict[str, Any]], after: Any) -> Response:
+    """One page of a list, and the cursor to the next."""
+    return json_answer({"Items": items, "NextCursor": cursor_of(after)})
+
+
+def resource_routes(
+    resources: Resources, clock: Clock, *, also_latest: Sequence[str] = (), also_history: Sequence[str] = ()
+) -> Routes:
+    """The routes of a resource: its collection, its items, their history and each version.
+
+    ``also_latest`` and ``also_history`` are more paths to the latest and to the history.
+    """
+    resource, do = resources.resource, _Handlers(resources, clock)
+    routes = Routes(resource.name)
+    name, item, read = resource.name, resource.item_path, resource.snapshot
+    own = [Parameter(member, f"{default} unless given.") for member, default in resource.query_key.items()]
+    asked = [Parameter(member, f"Only those with this {member}.") for member in resource.filters]
+    routes.add("POST", resource.path, do.create, summary=f"Create a {name}", body=resource.model, answer=read,
+               parameters=own)  # fmt: skip
+    routes.add("GET", resource.path, do.list, summary=f"List {name}s", answer=read, many=True,
+               parameters=[*asked, *PAGING])  # fmt: skip
+    for path in also_latest:
+        routes.add("GET", path, do.latest, summary=f"The latest version of a {name}", answer=read, parameters=own)
+    routes.add("GET", item, do.latest, summary=f"The latest version of a {name}", answer=read, parameters=own)
+    routes.add("PUT", item, do.update, summary=f"Change a {name} by a merge patch (RFC 7396)", body=resource.model,
+               answer=read, parameters=own)  # fmt: skip
+    routes.add("DELETE", item, do.delete, summary=f"Delete a {name}; its history stays", answer=read, parameters=own)
+    for path in (f"{item}/versions", *also_history):
+        routes.add("GET", path, do.history, summary=f"Every version of a {name}, newest first", answer=read, many=True,
+                   parameters=[*own, *PAGING])  # fmt: skip
+    routes.add("GET", f"{item}/versions/{{VersionId}}", do.version, summary=f"One version of a {name}", answer=read,
+               parameters=own)  # fmt: skip
+    return routes

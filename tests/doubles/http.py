@@ -1,0 +1,29 @@
+"""Owns how a test calls an application in its own process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from fastapi import APIRouter
+
+from shared.metrics import Metrics
+from shared.web import Routes, create_app
+
+
+def app_of(*routes: Routes | APIRouter, **options: Any) -> Any:
+    return create_app("test_svc", routes=list(routes), metrics=Metrics("test_svc"), **options)
+
+
+@asynccontextmanager
+async def calling(app: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://epic") as client:
+        yield client
+
+
+def pointers(answer: httpx.Response) -> Sequence[str]:
+    """The bad fields that a problem names."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return [error["pointer"] for error in answer.json().get("errors", [])]
