@@ -2,6 +2,7 @@
 
 from shared.relational.answers import Answer
 from shared.relational.database import Database, UnitOfWork
+from shared.relational.deadletters import RelationalDeadLetters
 from shared.relational.migration import migrations_in, run_environment
 from shared.relational.outbox import OutboxState
 from shared.relational.tables import TABLE_OPTIONS, KitTables, kit_columns, kit_tables
@@ -13,6 +14,7 @@ __all__ = [
     "Database",
     "KitTables",
     "OutboxState",
+    "RelationalDeadLetters",
     "UnitOfWork",
     "UtcTimestamp",
     "ascii_id",

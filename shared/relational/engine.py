@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import orjson
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 __all__ = ["WRITING", "connect", "url_of"]
 
-WRITING = "epic_writing"
-_SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+WRITING: Final = "epic_writing"
+_SQL_MODE: Final = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+
+_JSON: Final[dict[str, Any]] = {
+    "json_serializer": lambda value: orjson.dumps(value).decode(),
+    "json_deserializer": orjson.loads,
+}
 
 
 def url_of(address: str | Path) -> URL:
@@ -38,6 +44,7 @@ def _mysql(url: URL) -> AsyncEngine:
         pool_timeout=15,
         pool_recycle=1800,
         pool_pre_ping=True,
+        **_JSON,
         connect_args={
             "charset": "utf8mb4",
             "connect_timeout": 5,
@@ -49,7 +56,9 @@ def _mysql(url: URL) -> AsyncEngine:
 def _sqlite(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=6, max_overflow=6, pool_timeout=30, connect_args={"timeout": 30})
+    engine = create_async_engine(
+        url, pool_size=6, max_overflow=6, pool_timeout=30, connect_args={"timeout": 30}, **_JSON
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
