@@ -1,0 +1,221 @@
+"""Owns how the command line talks HTTP to EPIC: kept-alive, patient with what passes, refusals made readable."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+import orjson
+
+from epic.failure import SOME_FAILED, CommandFailed, Unreachable
+
+__all__ = ["Answer", "Api", "login_name"]
+
+_PASSING: Final = frozenset({429, 502, 503, 504})
+_UNDER_WAY: Final = "urn:epic:problem:under-way"
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 3.0
+_REQUEST_SECONDS: Final = 120
+
+
+def login_name() -> str:
+    """Who is logged in on this machine: what EPIC records as the user of a change."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What EPIC said. ``body`` is the JSON, None where there is none."""
+
+    status: int
+    body: Any
+    method: str
+    path: str
+
+    @property
+    def ok(self) -> bool:
+        return self.status < 400
+
+    @property
+    def slug(self) -> str:
+        return str(self.body.get("type", "")).rpartition(":")[2] if isinstance(self.body, dict) else ""
+
+    @property
+    def detail(self) -> str:
+        """Why it was refused, in EPIC's own words."""
+        if isinstance(self.body, dict) and self.body.get("detail"):
+            return str(self.body["detail"])
+        return f"{self.method} {self.path} answered {self.status} without saying why"
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """Each bad field as its JSON pointer and what to do about it."""
+        errors = self.body.get("errors", ()) if isinstance(self.body, dict) else ()
+        return [(str(error.get("pointer", "")), str(error.get("detail", ""))) for error in errors]
+
+    def reason(self) -> str:
+        """The refusal in one line, bad fields included."""
+        told = "; ".join(f"{pointer or 'the body'}: {detail}" for pointer, detail in self.fields)
+        return f"{self.detail} ({told})" if told else self.detail
+
+
+class Api:
+    """EPIC at one address. What passes (503, 429, a connection lost) is tried again for ``patience`` seconds.
+
+    Every write goes out with an Idempotency-Key, or is one that may be repeated, so a second try does no harm.
+    """
+
+    def __init__(
+        self, url: str, *, user: str | None = None, patience: float = 60, connections: int = 32, started: bool = False
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._user = user or login_name()
+        self._patience = patience
+        self._connections = connections
+        self._reached = started
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections),
+            timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS),
+            headers={"X-Epic-User": self._user},
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        user: str | None = None,
+        query: Mapping[str, str] | None = None,
+        patient: bool = True,
+    ) -> Answer:
+        """One request and its answer, whatever its status. ``body`` is bytes of JSON, or anything that becomes JSON.
+
+        Without ``patient`` the first answer counts, be it a 503. Unreachable when nothing ever answered there;
+        CommandFailed when EPIC stayed away for longer than the patience.
+        """
+        headers = {name: value for name, value in (("Idempotency-Key", key), ("X-Epic-User", user)) if value}
+        data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        until = time.monotonic() + self._patience
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with self._session.request(
+                    method, self.url + path, data=data, headers=headers, params=query
+                ) as response:
+                    answer = Answer(response.status, _json(await response.read()), method, path)
+                    self._reached = True
+                    wait = _retry_after(response.headers.get("Retry-After"))
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if not self._reached:
+                    raise Unreachable(self.url, _why(error)) from None
+                if time.monotonic() >= until:
+                    raise CommandFailed(
+                        f"{self.url} went away ({_why(error)}) and did not come back within {self._patience:.0f} s; "
+                        "see whether EPIC still runs, then give the same command again",
+                        SOME_FAILED,
+                    ) from None
+                wait = None
+            else:
+                if not patient or not _passes(answer) or time.monotonic() >= until:
+                    return answer
+            await asyncio.sleep(wait if wait is not None else pause * random.uniform(0.5, 1))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        user: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The JSON of a request that must succeed. CommandFailed with EPIC's own reason when it does not."""
+        answer = await self.call(method, path, body, key=key, user=user, query=query)
+        if not answer.ok:
+            raise CommandFailed(f"{method} {path} was refused: {answer.reason()}", SOME_FAILED)
+        return answer.body
+
+    async def items(self, path: str, query: Mapping[str, str] | None = None, *, pages: bool = True) -> list[Any]:
+        """Every item of a list, page after page."""
+        found: list[Any] = []
+        cursor: str | None = None
+        while True:
+            page = await self.ask("GET", path, query={**(query or {}), **({"Cursor": cursor} if cursor else {})})
+            found.extend(page["Items"])
+            cursor = page.get("NextCursor")
+            if not cursor or not pages:
+                return found
+
+    @asynccontextmanager
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The lines of an answer that does not end by itself."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        try:
+            async with self._session.get(self.url + path, params=query, timeout=timeout) as response:
+                if response.status >= 400:
+                    answer = Answer(response.status, _json(await response.read()), "GET", path)
+                    raise CommandFailed(answer.reason())
+                yield _lines(response)
+        except aiohttp.ClientConnectorError as error:
+            raise Unreachable(self.url, _why(error)) from None
+        except aiohttp.ClientError as error:
+            raise CommandFailed(f"{self.url} stopped answering ({_why(error)})", SOME_FAILED) from None
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    rest = b""
+    async for chunk in response.content.iter_any():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line:
+                yield line
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return orjson.loads(text) if text else None
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _passes(answer: Answer) -> bool:
+    return answer.status in _PASSING or (
+        answer.status == 409 and isinstance(answer.body, dict) and answer.body.get("type") == _UNDER_WAY
+    )
+
+
+def _retry_after(value: str | None) -> float | None:
+    return min(float(value), _LONGEST_PAUSE) if value and value.isdigit() else None
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno
+        return os.strerror(number).lower() if number and number > 0 else str(error.os_error)
+    return str(error) or type(error).__name__

@@ -1,0 +1,116 @@
+"""Owns ``epic dlq``: dead letters listed, looked into, replayed and dropped, over HTTP."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from epic.api import Answer, Api
+from epic.commands.options import AsJson, Url, run
+from epic.failure import SOME_FAILED, CommandFailed
+from epic.terminal import Terminal, json_text
+from epic.where import url_of
+from shared.schemas.topics import SERVICES
+
+__all__ = ["dlq"]
+
+dlq = typer.Typer(help="Dead letters: messages that could not be handled, kept with the reason.", no_args_is_help=True)
+
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="As `epic dlq list` shows it, such as hotw_svc.commands:hotw.commands:3:17.")
+]
+
+
+@dlq.command("list")
+def list_letters(
+    service: Annotated[
+        str | None, typer.Option(help=f"Only one service's: {', '.join(SERVICES)}.", show_default=False)
+    ] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the dead letters of every service, with the reason of each."""
+    if service is not None and service not in SERVICES:
+        raise CommandFailed(f"--service {service} is none of EPIC's; give one of {', '.join(SERVICES)}")
+
+    async def work() -> list[dict[str, Any]]:
+        async with Api(url_of(url)) as api:
+            return [
+                letter
+                for name in ((service,) if service else SERVICES)
+                for letter in await api.items(f"/{name}/dlq")
+            ]  # fmt: skip
+
+    letters = run(work())
+    terminal = Terminal()
+    if as_json:
+        terminal.raw(json_text(letters))
+    elif not letters:
+        terminal.say("No dead letters.")
+    else:
+        rows = [
+            (letter["Id"], letter["Topic"], letter["Attempts"], letter["DeadSince"], letter["Reason"])
+            for letter in letters
+        ]
+        terminal.table(("Id", "Topic", "Attempts", "Since", "Reason"), rows)
+
+
+@dlq.command()
+def show(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
+    """Show one dead letter whole: where it came from, why it failed, its headers and its value."""
+    letter = _ask("GET", letter_id, "", url).body
+    terminal = Terminal()
+    if as_json:
+        terminal.raw(json_text(letter))
+        return
+    value = _text(letter.pop("Value", None))
+    headers = letter.pop("Headers", [])
+    letter["Key"] = _text(letter.get("Key"))
+    terminal.table(("Member", ""), [(name, "" if item is None else item) for name, item in letter.items()])
+    terminal.table(("Header", ""), [tuple(header) for header in headers])
+    terminal.say()
+    terminal.say(value)
+
+
+@dlq.command()
+def replay(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
+    """Handle a dead letter again. When that works it is gone; else it stays, and the reason is told (exit code 1)."""
+    answer = _ask("POST", letter_id, "/replay", url)
+    _done(letter_id, "replayed", answer, as_json=as_json)
+
+
+@dlq.command()
+def drop(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
+    """Remove a dead letter for good, unhandled."""
+    answer = _ask("DELETE", letter_id, "", url)
+    _done(letter_id, "dropped", answer, as_json=as_json)
+
+
+def _done(letter_id: str, what: str, answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        Terminal().raw(json_text(answer.body))
+    else:
+        Terminal().say(f"{letter_id}: {what}")
+
+
+def _ask(method: str, letter_id: str, below: str, url: str | None) -> Answer:
+    service = letter_id.partition(".")[0]
+    if service not in SERVICES:
+        raise CommandFailed(f"{letter_id} is no dead letter's id; `epic dlq list` shows them")
+
+    async def work() -> Answer:
+        async with Api(url_of(url)) as api:
+            return await api.call(method, f"/{service}/dlq/{quote(letter_id, safe=':')}{below}")
+
+    answer = run(work())
+    if not answer.ok:
+        raise CommandFailed(answer.reason(), SOME_FAILED)
+    return answer
+
+
+def _text(encoded: str | None) -> str:
+    """What a dead letter's base64 says, as far as it is text."""
+    return "" if encoded is None else base64.b64decode(encoded).decode(errors="backslashreplace")

@@ -1,0 +1,68 @@
+"""Owns ``epic load``: NDJSON files into EPIC."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from epic.api import Api
+from epic.commands.options import AsJson, Url, run
+from epic.failure import SOME_FAILED
+from epic.loading import CONCURRENCY, Loaded, RowFailure, files_of, load, read_rows
+from epic.terminal import Terminal, json_text
+from epic.where import url_of
+
+__all__ = ["load_files"]
+
+_SHOWN: Final = 100
+
+
+def load_files(
+    path: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="An NDJSON file, or a folder of *.ndjson, *.jsonl.")],
+    url: Url = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many requests at once.")] = CONCURRENCY,
+    as_json: AsJson = False,
+) -> None:
+    """Load resources over HTTP: one JSON object a line, as the API takes it.
+
+    \b
+    {"Resource": "Service", "ServiceId": "OrderService", "ServiceType": "Registered", "Owner": "nadia@example.com"}
+    {"Resource": "Inventory", "FleetId": "OrderService-NA-X0", "HostsPresent": 120}
+
+    Resource is one of Service, Fleet, Event, Projection, Inventory, Ticket; where it is missing, the members tell.
+    Services go first, then fleets, events, and what belongs to a fleet, in whatever order the lines stand.
+
+    The same line again is the same request: loading a file twice does no harm, and what is already there is left as
+    it is. Exit code 0: every row is in; 1: some rows failed, each named with its line; 2: nothing was sent.
+    """
+    told = Terminal(sys.stderr) if as_json else Terminal()
+    errors = Terminal(sys.stderr)
+    shown = 0
+
+    def failed(failure: RowFailure) -> None:
+        nonlocal shown
+        shown += 1
+        if not as_json and shown <= _SHOWN:
+            errors.say(failure.text(), style="red")
+
+    files = files_of(path)
+    outcome = run(_load(files, url_of(url), told, failed, concurrency))
+    if as_json:
+        Terminal().raw(json_text(outcome.wire()))
+    else:
+        if shown > _SHOWN:
+            errors.say(f"and {shown - _SHOWN} more rows failed; --json lists them all", style="red")
+        told.say(outcome.text())
+    if outcome.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+async def _load(
+    files: list[Path], url: str, terminal: Terminal, failed: Callable[[RowFailure], None], concurrency: int
+) -> Loaded:
+    async with Api(url, connections=concurrency) as api:
+        return await load(read_rows(files), api, terminal, failed=failed, concurrency=concurrency)

@@ -1,0 +1,205 @@
+"""Owns ``epic produce`` and ``epic tail``: one message in, a topic followed, on Kafka and on an ``epic up``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import orjson
+import typer
+
+from epic.api import Api, login_name
+from epic.commands.options import AsJson, Bootstrap, Url, run
+from epic.failure import SOME_FAILED, CommandFailed
+from epic.messages import Messages, OverHttp, OverTransport, SeenRecord
+from epic.terminal import Terminal, json_text
+from epic.where import kafka_servers, url_of
+from shared.errors import Poison
+from shared.messaging.envelope import Message
+from shared.schemas.results import CommandResult, Outcome
+from shared.schemas.topics import TOPICS
+from shared.trace import Trace, new_id
+
+__all__ = ["produce", "tail"]
+
+_SOURCE: Final = "/epic/produce"
+_STDIN: Final = Path("-")
+
+
+def produce(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Such as fleet.commands; `epic topics` lists them.")],
+    ce_type: Annotated[str, typer.Option("--type", "-t", help="The ce_type, such as UpdateFleet.", show_default=False)],
+    key: Annotated[str, typer.Option("--key", "-k", help="The Kafka key, such as the FleetId.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="[FILE]", help="The data, one JSON object; stdin unless given.", show_default=False),
+    ] = _STDIN,
+    if_match: Annotated[
+        str | None, typer.Option("--if-match", help="Only if VersionId is still this.", show_default=False)
+    ] = None,
+    message_id: Annotated[
+        str | None, typer.Option("--id", help="The ce_id: the same id again is the same command.", show_default=False)
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Who asks; the login name unless given.", show_default=False)] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for a command's answer.")] = True,
+    timeout: Annotated[float, typer.Option(min=0.1, max=100, help="Seconds to wait for it.")] = 30,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Send the bytes as they are, whatever the topic's contract says.")
+    ] = False,
+    url: Url = None,
+    bootstrap: Bootstrap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Produce one message: a command to a service, or an event.
+
+    \b
+    echo '{"FleetId": "F-NA-X0", "HostsPresent": 150}' | epic produce fleet.commands -t ReportInventory -k F-NA-X0
+
+    A command is answered on command.results: that answer is waited for and shown. Exit code 0: produced, and the
+    command Accepted; 1: Refused, or no answer in time; 2: nothing was sent.
+    """
+    data = _read(file)
+    if not unchecked:
+        _check(topic, ce_type, data)
+    message = Message(
+        topic, ce_type, key, data, _SOURCE, datetime.now(UTC), Trace.begin(), message_id or new_id(),
+        if_match=if_match, user=user or login_name(),
+    )  # fmt: skip
+    result = run(_produce(message, url, bootstrap, timeout if wait and topic.endswith(".commands") else None))
+    _tell(message, result, as_json=as_json)
+    if result is not None and result.outcome is Outcome.REFUSED:
+        raise typer.Exit(SOME_FAILED)
+
+
+async def _produce(
+    message: Message, url: str | None, bootstrap: str | None, timeout: float | None
+) -> CommandResult | None:
+    async with _messages(url, bootstrap) as messages:
+        if timeout is None:
+            await messages.produce(message)
+            return None
+        return await messages.request(message, patience=timeout)
+
+
+def _tell(message: Message, result: CommandResult | None, *, as_json: bool) -> None:
+    terminal = Terminal()
+    if as_json:
+        answer = result.wire() if result is not None else None
+        terminal.raw(json_text({"Topic": message.topic, "Id": message.id, "Answer": answer}))
+    elif result is None:
+        terminal.say(f"produced {message.type} {message.id} to {message.topic}")
+    elif result.outcome is Outcome.ACCEPTED:
+        version = f", VersionId {result.version_id}" if result.version_id is not None else ""
+        terminal.say(f"Accepted: {message.type} {result.id or message.key}{version}")
+    else:
+        problem = result.problem or {}
+        fields = "".join(f"\n  {e.get('pointer') or 'the data'}: {e.get('detail')}" for e in problem.get("errors", ()))
+        detail = problem.get("detail", "without a reason")
+        Terminal(sys.stderr).say(f"Refused ({problem.get('status', '')}): {detail}{fields}", style="red")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _check(topic: str, ce_type: str, data: bytes) -> None:
+    known = TOPICS.get(topic)
+    if known is None:
+        raise CommandFailed(f"there is no topic {topic}; `epic topics` lists them")
+    if known.message(ce_type) is None and known.message("*") is None:
+        types = ", ".join(message.ce_type for message in known.messages)
+        raise CommandFailed(
+            f"{topic} carries no {ce_type}; give --type one of {types}, or --unchecked to send it anyway"
+        )
+    try:
+        good = isinstance(orjson.loads(data), dict)
+    except orjson.JSONDecodeError:
+        good = False
+    if not good:
+        raise CommandFailed("the data is not one JSON object; correct it, or give --unchecked to send it anyway")
+
+
+def tail(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Such as eventplan.ready; `epic topics` lists them.")],
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Begin with the oldest message kept, not with the next.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or end with the newest there is now.")
+    ] = True,
+    url: Url = None,
+    bootstrap: Bootstrap = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Follow a topic: each message in a line, until Ctrl-C."""
+    terminal = Terminal()
+
+    async def work() -> None:
+        async with _messages(url, bootstrap) as messages:
+            async for record in messages.follow(topic, from_beginning=from_beginning, to_end=not follow):
+                terminal.raw(orjson.dumps(_shown(record)).decode() if as_json else _line(record))
+
+    run(work())
+
+
+def _line(record: SeenRecord) -> str:
+    """``time  key  type  data``; of a record that is no CloudEvent, why."""
+    key = (record.key or b"").decode(errors="backslashreplace")
+    value = (record.value or b"").decode(errors="backslashreplace")
+    try:
+        kind = record.message().type
+    except Poison as error:
+        kind = f"[{error}]"
+    return f"{record.time()}  {key}  {kind}  {value}"
+
+
+def _shown(record: SeenRecord) -> dict[str, Any]:
+    place: dict[str, Any] = {
+        "Topic": record.topic, "Partition": record.partition, "Offset": record.offset, "Timestamp": record.time()
+    }  # fmt: skip
+    try:
+        message = record.message()
+        data: Any = message.body()
+    except Poison as error:
+        return {**place, "Poison": str(error), **{name: record.wire()[name] for name in ("Key", "Value", "Headers")}}
+    return {
+        **place,
+        "Key": message.key,
+        "Type": message.type,
+        "Id": message.id,
+        "Source": message.source,
+        "CorrelationId": message.trace.correlation_id,
+        "CausationId": message.trace.causation_id,
+        "Data": data,
+    }
+
+
+@asynccontextmanager
+async def _messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Messages]:
+    servers = kafka_servers(bootstrap)
+    if servers is None:
+        async with Api(url_of(url)) as api:
+            yield OverHttp(api)
+        return
+    from aiokafka.errors import KafkaError
+
+    from shared.messaging.transport import KafkaTransport
+
+    transport = KafkaTransport(servers)
+    try:
+        await transport.start()
+    except (KafkaError, OSError) as error:
+        raise CommandFailed(
+            f"no Kafka answers at {servers} ({error}); give its address by --bootstrap-servers"
+        ) from None
+    try:
+        yield OverTransport(transport, f"Kafka at {servers}")
+    finally:
+        await transport.stop()

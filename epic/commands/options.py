@@ -1,0 +1,38 @@
+"""Owns the options that several commands share, so that they read alike everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+__all__ = ["AsJson", "Bootstrap", "Url", "run"]
+
+T = TypeVar("T")
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="Where EPIC answers HTTP: the gateway, or an `epic up`. "
+        "Unless given, EPIC_HTTP_HOST and EPIC_HTTP_PORT say it: http://127.0.0.1:8000.",
+        show_default=False,
+    ),
+]
+Bootstrap = Annotated[
+    str | None,
+    typer.Option(
+        "--bootstrap-servers",
+        help="Kafka's address, as in EPIC_KAFKA_BOOTSTRAP_SERVERS. Without either, the messages of the `epic up` at "
+        "--url.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a command's work to its end. Ctrl-C cancels it in order."""
+    return asyncio.run(work)

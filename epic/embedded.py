@@ -1,0 +1,139 @@
+"""Owns the way into the embedded log from outside its process: ``/embedded/*``, for this machine only."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, cast
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from epic.failure import CommandFailed
+from epic.messages import Messages, SeenRecord, message_of
+from shared.clock import Clock
+from shared.errors import BadInput, NotFound, Poison, Refused
+from shared.schemas.base import decode_object
+from shared.schemas.topics import TOPICS
+from shared.web.answers import json_answer, problem_answer, problem_of, refusal_answer
+
+__all__ = ["EmbeddedDoor"]
+
+Waiting = Callable[[], Awaitable[dict[str, int]]]
+
+_LONGEST_ANSWER: Final = 100.0
+_NDJSON: Final = "application/x-ndjson"
+
+
+class EmbeddedDoor:
+    """``POST /embedded/produce``, ``GET /embedded/tail``, ``GET /embedded/waiting``; ``close`` ends every open tail.
+
+    What Kafka's own port is to a real stack. Only clients on this machine are let in, and only with a JSON content
+    type, which no web page of another origin can send unasked.
+    """
+
+    def __init__(self, messages: Messages, waiting: Waiting, clock: Clock) -> None:
+        self._messages = messages
+        self._waiting = waiting
+        self._clock = clock
+        self._closed = asyncio.Event()
+        self.app = Starlette(
+            routes=[
+                Route("/embedded/produce", self._produce, methods=["POST"]),
+                Route("/embedded/tail", self._tail, methods=["GET"]),
+                Route("/embedded/waiting", self._rest, methods=["GET"]),
+            ],
+            exception_handlers={Refused: _refused, CommandFailed: _failed},
+        )
+
+    def close(self) -> None:
+        self._closed.set()
+
+    async def _produce(self, request: Request) -> Response:
+        _let_in(request)
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            raise BadInput("send application/json: Topic, Key, and Value and Headers in base64")
+        wire = decode_object(await request.body())
+        try:
+            message = message_of(wire, self._clock.now())
+        except Poison as error:
+            raise BadInput(str(error)) from None
+        _known(message.topic)
+        within = wire.get("AnswerWithin")
+        if within is None:
+            await self._messages.produce(message)
+            return json_answer({"Id": message.id})
+        if not isinstance(within, int | float) or not 0 < within <= _LONGEST_ANSWER:
+            raise BadInput(f"AnswerWithin is {within!r}; give seconds, at most {_LONGEST_ANSWER:g}")
+        try:
+            result = await self._messages.request(message, patience=within)
+        except CommandFailed as unanswered:
+            return json_answer({"Id": message.id, "Answer": None, "Detail": unanswered.text})
+        return json_answer({"Id": message.id, "Answer": result.wire()})
+
+    async def _tail(self, request: Request) -> Response:
+        _let_in(request)
+        query = request.query_params
+        records = self._messages.follow(
+            _known(query.get("Topic", "")),
+            from_beginning=query.get("From") == "beginning",
+            to_end=query.get("Follow") == "false",
+        )
+        return StreamingResponse(self._lines(records), media_type=_NDJSON)
+
+    async def _rest(self, request: Request) -> Response:
+        _let_in(request)
+        return json_answer(await self._waiting())
+
+    async def _lines(self, records: AsyncIterator[SeenRecord]) -> AsyncIterator[bytes]:
+        """Each record as a line, until there are no more, or the door closes."""
+        closed = asyncio.ensure_future(self._closed.wait())
+        try:
+            while True:
+                coming = asyncio.ensure_future(_next(records))
+                await asyncio.wait({coming, closed}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    coming.cancel()
+                    return
+                record = coming.result()
+                if record is None:
+                    return
+                yield orjson.dumps(record.wire()) + b"\n"
+        finally:
+            closed.cancel()
+
+
+async def _next(records: AsyncIterator[SeenRecord]) -> SeenRecord | None:
+    return await anext(records, None)
+
+
+def _known(topic: str) -> str:
+    if topic not in TOPICS:
+        raise NotFound(f"there is no topic {topic!r}; `epic topics` lists them", slug="no-such-topic")
+    return topic
+
+
+def _let_in(request: Request) -> None:
+    host = request.client.host if request.client else ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = False
+    if not here:
+        raise Refused(
+            "the messages of an `epic up` are for its own machine; run the command there",
+            slug="not-here", status=403, title="Forbidden",
+        )  # fmt: skip
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return refusal_answer(cast("Refused", error), request.url.path)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    problem = problem_of(500, "Failed", cast("CommandFailed", error).text, "failed")
+    return problem_answer(problem, request.url.path)

@@ -1,0 +1,25 @@
+"""Owns how a command ends when it cannot do what was asked: one line, with the remedy, and an exit code."""
+
+from __future__ import annotations
+
+__all__ = ["NOTHING_DONE", "SOME_FAILED", "CommandFailed", "Unreachable"]
+
+SOME_FAILED = 1  # some of what was asked could not be done
+NOTHING_DONE = 2  # the command could not begin: a wrong argument, or nothing to talk to
+
+
+class CommandFailed(Exception):
+    """What a person reads instead of a stack trace: what is wrong, and what to do about it."""
+
+    def __init__(self, text: str, exit_code: int = NOTHING_DONE) -> None:
+        super().__init__(text)
+        self.text = text
+        self.exit_code = exit_code
+
+
+class Unreachable(CommandFailed):
+    """Nothing answers where EPIC should be."""
+
+    def __init__(self, url: str, why: str = "") -> None:
+        reason = f" ({why})" if why else ""
+        super().__init__(f"nothing answers at {url}{reason}; start EPIC with `epic up`, or say where it is with --url")

@@ -1,0 +1,196 @@
+"""Owns loading NDJSON over HTTP: in phases, many rows at once, each row's failure named by file and line."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from epic.api import Answer, Api
+from epic.failure import CommandFailed
+from epic.rows import BadRow, Request, read_row
+from epic.terminal import Terminal
+
+__all__ = ["CONCURRENCY", "Loaded", "Row", "RowFailure", "files_of", "load", "read_rows"]
+
+CONCURRENCY: Final = 32
+_ENDINGS: Final = (".ndjson", ".jsonl")
+_ALREADY_THERE: Final = "already-there"
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a file and what it asks for."""
+
+    file: str
+    line: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class RowFailure:
+    """Why one line was not loaded, and what to do. ``status`` is HTTP's; None when the line never went out."""
+
+    file: str
+    line: int
+    reason: str
+    resource: str | None = None
+    id: str | None = None
+    status: int | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def text(self) -> str:
+        """One line: ``fleets.ndjson:17: Fleet X-NA-X0: /FleetConfiguration/Region: required; add it``."""
+        what = f" {self.resource} {self.id}:" if self.resource else ""
+        told = "; ".join(f"{pointer or 'the body'}: {detail}" for pointer, detail in self.fields) or self.reason
+        return f"{self.file}:{self.line}:{what} {told}"
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "File": self.file,
+            "Line": self.line,
+            "Resource": self.resource,
+            "Id": self.id,
+            "Status": self.status,
+            "Detail": self.reason,
+            "Errors": [{"Pointer": pointer, "Detail": detail} for pointer, detail in self.fields],
+        }
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What became of all rows."""
+
+    loaded: Counter[str] = field(default_factory=Counter)
+    already_there: Counter[str] = field(default_factory=Counter)
+    failures: list[RowFailure] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        return self.loaded.total() + self.already_there.total() + len(self.failures)
+
+    def text(self) -> str:
+        """The outcome in one line."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.loaded.items()) or "nothing"
+        there = f"; {self.already_there.total()} already there, left as they are" if self.already_there else ""
+        failed = f"; {len(self.failures)} failed" if self.failures else ""
+        return f"loaded {kinds}{there}{failed}, in {self.seconds:.1f} s"
+
+    def wire(self) -> dict[str, Any]:
+        return {
+            "Rows": self.rows,
+            "Loaded": dict(self.loaded),
+            "AlreadyThere": dict(self.already_there),
+            "Failed": len(self.failures),
+            "Seconds": round(self.seconds, 3),
+            "Errors": [failure.wire() for failure in self.failures],
+        }
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file, or a folder's NDJSON files by name. CommandFailed when there is none."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise CommandFailed(f"{path} is not there; give an NDJSON file, or a folder with some")
+    files = sorted(file for file in path.iterdir() if file.suffix in _ENDINGS and file.is_file())
+    if not files:
+        raise CommandFailed(f"{path} holds no {' or '.join(_ENDINGS)} file; give the folder that does, or one file")
+    return files
+
+
+def read_rows(files: Iterable[Path]) -> Iterator[Row | RowFailure]:
+    """Every line that is not blank: what it asks for, or why it asks for nothing."""
+    for file in files:
+        try:
+            with file.open("rb") as lines:
+                for number, line in enumerate(lines, 1):
+                    text = line.removeprefix(_BOM).strip() if number == 1 else line.strip()
+                    if not text:
+                        continue
+                    try:
+                        yield Row(file.name, number, read_row(text))
+                    except BadRow as error:
+                        yield RowFailure(file.name, number, str(error))
+        except OSError as error:
+            raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
+
+
+async def load(
+    rows: Iterable[Row | RowFailure],
+    api: Api,
+    terminal: Terminal,
+    *,
+    failed: Callable[[RowFailure], None],
+    concurrency: int = CONCURRENCY,
+    user: str | None = None,
+) -> Loaded:
+    """Sends every row, what others are checked against first, and tells of each failure as it happens.
+
+    Idempotent: the same rows again answer as they did, or are counted as already there.
+    """
+    began = time.monotonic()
+    outcome = Loaded()
+    phases: dict[int, list[Row]] = {}
+    for row in rows:
+        if isinstance(row, RowFailure):
+            outcome.failures.append(row)
+            failed(row)
+        else:
+            phases.setdefault(row.request.phase, []).append(row)
+    for _, batch in sorted(phases.items()):
+        await _send(batch, api, terminal, outcome, failed, concurrency, user)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+async def _send(
+    rows: Sequence[Row],
+    api: Api,
+    terminal: Terminal,
+    outcome: Loaded,
+    failed: Callable[[RowFailure], None],
+    concurrency: int,
+    user: str | None,
+) -> None:
+    what = " and ".join(dict.fromkeys(row.request.kind for row in rows))
+    waiting = iter(rows)
+    with terminal.progress(what, len(rows)) as advance:
+
+        async def work() -> None:
+            for row in waiting:
+                request = row.request
+                answer = await api.call(
+                    request.method, request.path, request.body, key=request.idempotency_key, user=user
+                )
+                failure = _count(row, answer, outcome)
+                if failure:
+                    failed(failure)
+                advance(1)
+
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(concurrency, len(rows))):
+                    workers.create_task(work())
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None  # one worker's end is the end of all: EPIC went away
+
+
+def _count(row: Row, answer: Answer, outcome: Loaded) -> RowFailure | None:
+    if answer.ok:
+        outcome.loaded[row.request.kind] += 1
+        return None
+    if answer.status == 409 and answer.slug == _ALREADY_THERE:
+        outcome.already_there[row.request.kind] += 1
+        return None
+    failure = RowFailure(
+        row.file, row.line, answer.detail, row.request.kind, row.request.id, answer.status, tuple(answer.fields)
+    )
+    outcome.failures.append(failure)
+    return failure

@@ -1,0 +1,175 @@
+"""Owns how a person reaches the messages: a topic followed, a message produced, a command asked and answered."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, Self
+
+import orjson
+from aiokafka.errors import UnknownTopicOrPartitionError
+
+from epic.api import Api
+from epic.failure import SOME_FAILED, CommandFailed
+from shared.clock import iso
+from shared.errors import Poison, Unavailable
+from shared.messaging.blocking import Since, follow_records, request
+from shared.messaging.envelope import Message, Record, decode, encode_headers
+from shared.messaging.publisher import Publisher, publish_all
+from shared.messaging.transport.contract import Transport
+from shared.schemas.results import CommandResult
+
+__all__ = ["Messages", "OverHttp", "OverTransport", "SeenRecord", "message_of", "wire_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecord:
+    """A record of a topic as it lies there, decodable or not."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        headers = tuple((name, value or b"") for name, value in record.headers)
+        return cls(
+            record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, headers
+        )  # fmt: skip
+
+    def wire(self) -> dict[str, Any]:
+        """The record as JSON; key and value are base64, so that nothing is lost on the way."""
+        return {
+            "Topic": self.topic,
+            "Partition": self.partition,
+            "Offset": self.offset,
+            "Timestamp": self.timestamp,
+            "Key": _base64(self.key),
+            "Value": _base64(self.value),
+            "Headers": [[name, base64.b64encode(value).decode()] for name, value in self.headers],
+        }
+
+    @classmethod
+    def read(cls, wire: dict[str, Any]) -> Self:
+        headers = tuple((name, base64.b64decode(value)) for name, value in wire["Headers"])
+        key, value = _bytes(wire["Key"]), _bytes(wire["Value"])
+        return cls(wire["Topic"], wire["Partition"], wire["Offset"], wire["Timestamp"], key, value, headers)
+
+    def message(self) -> Message:
+        """The CloudEvent it is. Poison when it is none."""
+        return decode(self)
+
+    def time(self) -> str:
+        return iso(datetime.fromtimestamp(self.timestamp / 1000, UTC))
+
+
+class Messages(Protocol):
+    """The messages of one EPIC, whichever way they are reached."""
+
+    def follow(self, topic: str, *, from_beginning: bool, to_end: bool) -> AsyncIterator[SeenRecord]:
+        """The records of a topic from its beginning or from now, up to the present end or for ever."""
+
+    async def produce(self, message: Message) -> None:
+        """Returns when the broker has it."""
+
+    async def request(self, command: Message, *, patience: float) -> CommandResult:
+        """The answer of a command. CommandFailed when none came within ``patience`` seconds."""
+
+
+class OverTransport:
+    """Straight to a transport that was started: Kafka's, or the embedded one from within its own process."""
+
+    def __init__(self, transport: Transport, where: str) -> None:
+        self._transport = transport
+        self._where = where
+
+    async def follow(self, topic: str, *, from_beginning: bool, to_end: bool) -> AsyncIterator[SeenRecord]:
+        since: Since = "earliest" if from_beginning else "latest"
+        try:
+            async for record in follow_records(self._transport, topic, since=since, to_end=to_end):
+                yield SeenRecord.of(record)
+        except UnknownTopicOrPartitionError:
+            raise CommandFailed(f"{self._where} has no topic {topic}; `epic topics` lists those of EPIC") from None
+
+    async def produce(self, message: Message) -> None:
+        publisher = Publisher(self._transport, message.source)
+        try:
+            await publish_all(publisher, [message])
+        except Unavailable as error:
+            raise CommandFailed(f"{self._where} did not take the message: {error.detail}", SOME_FAILED) from None
+        finally:
+            await publisher.stop()
+
+    async def request(self, command: Message, *, patience: float) -> CommandResult:
+        try:
+            return await request(self._transport, command, patience=patience)
+        except Unavailable as error:
+            raise CommandFailed(
+                f"{error.detail}; its service may be down or behind: see /health/ready. Once it was taken it is "
+                "handled, and `epic tail command.results --from-beginning` shows its answer",
+                SOME_FAILED,
+            ) from None
+
+
+class OverHttp:
+    """By way of the ``epic up`` that owns the embedded log."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def follow(self, topic: str, *, from_beginning: bool, to_end: bool) -> AsyncIterator[SeenRecord]:
+        query = {
+            "Topic": topic,
+            "From": "beginning" if from_beginning else "now",
+            "Follow": "false" if to_end else "true",
+        }
+        async with self._api.stream("/embedded/tail", query) as lines:
+            async for line in lines:
+                yield SeenRecord.read(orjson.loads(line))
+
+    async def produce(self, message: Message) -> None:
+        await self._api.ask("POST", "/embedded/produce", wire_of(message))
+
+    async def request(self, command: Message, *, patience: float) -> CommandResult:
+        body = {**wire_of(command), "AnswerWithin": patience}
+        answer = await self._api.ask("POST", "/embedded/produce", body)
+        if answer["Answer"] is None:
+            raise CommandFailed(answer["Detail"], SOME_FAILED)
+        return CommandResult.model_validate(answer["Answer"])
+
+
+def wire_of(message: Message) -> dict[str, Any]:
+    """A message to be produced, as JSON."""
+    return {
+        "Topic": message.topic,
+        "Key": message.key,
+        "Value": _base64(message.data),
+        "Headers": [[name, base64.b64encode(value).decode()] for name, value in encode_headers(message)],
+    }
+
+
+def message_of(wire: dict[str, Any], now: datetime) -> Message:
+    """The message that ``wire_of`` wrote. Poison when it is none."""
+    try:
+        headers = tuple((name, base64.b64decode(value)) for name, value in wire["Headers"])
+        stamp = int(now.timestamp() * 1000)
+        record = SeenRecord(
+            str(wire["Topic"]), 0, 0, stamp, str(wire["Key"]).encode(), base64.b64decode(wire["Value"]), headers
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Poison(f"give Topic, Key, and Value and Headers in base64: {error!r}") from None
+    return record.message()
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _bytes(value: str | None) -> bytes | None:
+    return None if value is None else base64.b64decode(value)

@@ -1,0 +1,94 @@
+"""Owns the table of an event's fleets: what each needs, has and ordered, how ready it is, and what is awaited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from epic.api import Api
+from epic.terminal import Terminal
+
+__all__ = ["FleetLine", "dashboard", "fleet_lines", "print_fleets"]
+
+_COLUMNS: Final = ("Fleet", "Region", "Needed", "Present", "Ordered", "Delivered", "Colour", "Awaited")
+_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLine:
+    """One fleet of an event; the hosts are "" until HOTW has looked at it."""
+
+    fleet_id: str
+    region: str
+    needed: int | str
+    present: int | str
+    ordered: int | str
+    delivered: int | str
+    colour: str
+    awaited: str
+
+    def cells(self) -> tuple[object, ...]:
+        return (
+            self.fleet_id, self.region, self.needed, self.present, self.ordered, self.delivered, self.colour,
+            self.awaited,
+        )  # fmt: skip
+
+
+async def dashboard(api: Api, event_id: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Every service of the readiness dashboard, and the event's totals."""
+    services: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while True:
+        body = {"Limit": _PAGE, **({"Cursor": cursor} if cursor else {})}
+        page = await api.ask("PUT", f"/event/{event_id}/dashboard", body)
+        services.extend(page["Services"])
+        cursor = page.get("NextCursor")
+        if not cursor:
+            return services, page["Totals"]
+
+
+async def fleet_lines(api: Api, event_id: str) -> list[FleetLine]:
+    """A line per fleet with an open plan, by service and fleet."""
+    services, _ = await dashboard(api, event_id)
+    hardware = await api.ask("GET", f"/hotw/dashboard/{event_id}/Upscaling")
+    by_fleet = {fleet["FleetId"]: fleet for service in hardware["Services"] for fleet in service["Fleets"]}
+    return [
+        _line(fleet, by_fleet.get(fleet["FleetId"], {}))
+        for service in services
+        for fleet in sorted(service["Fleets"], key=lambda fleet: str(fleet["FleetId"]))
+    ]
+
+
+def _line(readiness: dict[str, Any], hardware: dict[str, Any]) -> FleetLine:
+    return FleetLine(
+        fleet_id=readiness["FleetId"],
+        region=readiness["Region"],
+        needed=_hosts(hardware, "RequiredHosts"),
+        present=_hosts(hardware, "HostsPresentInApollo"),
+        ordered=_hosts(hardware, "OrderedHosts"),
+        delivered=_hosts(hardware, "FulfilledHosts"),
+        colour=readiness["PeakReadyStatus"],
+        awaited=_awaited(readiness),
+    )
+
+
+def _hosts(hardware: dict[str, Any], name: str) -> int | str:
+    value = hardware.get(name)
+    return "" if value is None else int(value)
+
+
+def _awaited(readiness: dict[str, Any]) -> str:
+    """Whom the fleet waits for, and why: ``AWS: 0 of 3 approved``; nothing when it is ready."""
+    if readiness["PeakReadyStatus"] == "Green":
+        return ""
+    parts = (readiness.get("ActionPendingOn"), readiness.get("StatusReasoning") or readiness.get("EventMilestone"))
+    return ": ".join(str(part) for part in parts if part)
+
+
+async def print_fleets(api: Api, terminal: Terminal, event_id: str) -> None:
+    """Prints the table, and one line of totals."""
+    lines = await fleet_lines(api, event_id)
+    terminal.say()
+    terminal.table(_COLUMNS, [line.cells() for line in lines], title=f"Fleets of {event_id}")
+    colours = {colour: sum(line.colour == colour for line in lines) for colour in ("Green", "Yellow", "Red")}
+    terminal.say(f"{len(lines)} fleets: " + ", ".join(f"{count} {colour.lower()}" for colour, count in colours.items()))

@@ -1,0 +1,236 @@
+"""Owns the play's steps in order, each done over HTTP; each may be done again without harm."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from epic import company
+from epic.api import Api
+from epic.failure import SOME_FAILED, CommandFailed
+from epic.loading import RowFailure, load, read_rows
+from epic.play import story
+from epic.play.fleets import dashboard
+from epic.play.waiting import until
+from epic.terminal import Terminal
+
+__all__ = ["COMPANY", "STEPS", "Step"]
+
+Order = dict[str, Any]
+Step = Callable[[Api, Terminal], Awaitable[None]]
+
+COMPANY: Final = Path(company.__file__).parent
+_AT_ONCE: Final = 16
+_GATHER: Final = "GatherProjectionFromUpstream"
+
+
+async def register_services(api: Api, terminal: Terminal) -> None:
+    """The owners register their services, their fleets, and the hosts Apollo counts."""
+    await _load(api, terminal, "services", "fleets", "inventory")
+
+
+async def create_event(api: Api, terminal: Terminal) -> None:
+    """Prime Day 2024 is created; every fleet gets its plan by itself."""
+    await _load(api, terminal, "event")
+    fleets = sum(1 for _ in read_rows([COMPANY / "fleets.ndjson"]))
+
+    async def plans() -> int:
+        answer = await api.call("PUT", f"/event/{story.EVENT_ID}/dashboard", {"Limit": 1})
+        return int(answer.body["Totals"]["Fleets"]) if answer.ok else 0
+
+    with terminal.progress("plans that appeared", fleets) as advance:
+        await until("plans of PD2024", plans, fleets, advance=advance)
+
+
+async def give_projections(api: Api, terminal: Terminal) -> None:
+    """The owners give their projections; the plans take them in."""
+    await _load(api, terminal, "projections")
+    fleets = sum(1 for _ in read_rows([COMPANY / "projections.ndjson"]))
+
+    async def gathered() -> int:
+        _, totals = await dashboard(api, story.EVENT_ID)
+        by_status = totals["ByMilestone"][_GATHER]
+        return sum(count for status, count in by_status.items() if status != "NotStarted")
+
+    with terminal.progress("plans with a projection", fleets) as advance:
+        await until("plans that took their projection in", gathered, fleets, advance=advance)
+    await _settled(api)
+
+
+async def run_hotw(api: Api, terminal: Terminal) -> None:
+    """HOTW works out every fleet's hosts and orders them."""
+    started = await api.ask("POST", "/hotw/run", {"EventId": story.EVENT_ID}, key="play: the run", user=story.OPERATOR)
+    path = f"/hotw/run/{started['RunId']}"
+    fleets = int((await api.ask("GET", path))["Fleets"])
+
+    async def worked_out() -> int:
+        run = await api.ask("GET", path)
+        return int(run["Executions"]) if run["RunStatus"] == "Running" else fleets + 1
+
+    with terminal.progress("fleets worked out by HOTW", fleets) as advance:
+        await until("fleets of the run", worked_out, fleets + 1, advance=advance)
+
+
+async def decide_orders(api: Api, terminal: Terminal) -> None:
+    """The capacity desk decides: one order is rejected, one fleet's are still to be decided, the rest is approved."""
+    pending = [order for order in await _orders(api, Status="Pending") if order["FleetId"] not in story.UNDECIDED]
+    await _each(terminal, "orders decided", pending, lambda order: _decide(api, order))
+
+
+async def deliver_hosts(api: Api, terminal: Terminal) -> None:
+    """Most of what was approved arrives."""
+    by_fleet: dict[str, list[Order]] = {}
+    for order in await _orders(api):
+        by_fleet.setdefault(order["FleetId"], []).append(order)
+    arriving: list[Order] = []
+    for fleet_id, orders in by_fleet.items():
+        live = sorted((o for o in orders if o["FulfillmentStatus"] in ("Approved", "Fulfilled")), key=_order_number)
+        kept_open = story.LEFT_OPEN.get(fleet_id, 0)
+        arriving += [o for o in live[: len(live) - kept_open] if o["FulfillmentStatus"] == "Approved"]
+
+    async def deliver(order: Order) -> None:
+        path = f"/hotw/order/{order['FulfillmentId']}/delivery"
+        await api.ask("PUT", path, {"FulfilledHosts": order["FulfillmentValue"]}, user=story.CAPACITY_DESK)
+
+    await _each(terminal, "orders delivered", arriving, deliver)
+
+
+async def set_statuses(api: Api, terminal: Terminal) -> None:
+    """Some owners have told their downstreams and set their throttling, and say so."""
+    services, _ = await dashboard(api, story.EVENT_ID)
+    said = [
+        (service["Owner"], fleet["FleetId"], status)
+        for service in services
+        for status in story.STATUSES.get(service["ServiceId"], ())
+        for fleet in service["Fleets"]
+    ]
+
+    async def set_one(item: tuple[str, str, story.StatusSet]) -> None:
+        owner, fleet_id, status = item
+        body = {
+            "EventMilestoneId": status.milestone,
+            "MilestoneCompletionStatus": status.status,
+            "MilestoneMessage": status.message,
+        }
+        await api.ask("PUT", f"/eventplan/{story.EVENT_ID}/{fleet_id}/status", body, user=owner)
+
+    await _each(terminal, "milestones set by owners", said, set_one)
+
+
+async def rise_late(api: Api, terminal: Terminal) -> None:
+    """One projection rises late: its order is emergent, opens a Sev2 ticket and mails owner and leader."""
+    rise = story.LATE_RISE
+    body = {"TotalInputTPM": rise.total_input_tpm, "AuditMetadata": {"Message": rise.reason}}
+    await api.ask("PUT", f"/projection/{rise.fleet_id}/{story.EVENT_ID}", body, user=story.OPERATOR)
+    await _settled(api)
+    execution = await api.ask(
+        "POST", f"/hotw/atomic/{rise.fleet_id}/{story.EVENT_ID}", {"OrderType": "Emergent"},
+        key="play: the late rise", user=story.OPERATOR,
+    )  # fmt: skip
+    terminal.say(f"emergent order for {rise.fleet_id}: {execution['Reasoning']}")
+    for order in await _orders(api, FleetId=rise.fleet_id, Status="Pending"):
+        await _decide(api, order)
+
+    async def tickets() -> int:
+        return len(await api.items("/ticket", {"EventId": story.EVENT_ID}))
+
+    with terminal.progress("Sev2 ticket of the emergent order", 1) as advance:
+        await until("the ticket of the emergent order", tickets, 1, advance=advance)
+
+
+async def see_mails(api: Api, terminal: Terminal) -> None:
+    """Every service that ordered gets its order summary, the emergent order a mail of its own."""
+    services = {order["FleetId"].split("-")[0] for order in await _orders(api)}
+    wanted = len(services) + 1
+
+    async def sent() -> int:
+        return len(await api.items("/notification", {"EventId": story.EVENT_ID, "Status": "Sent"}))
+
+    with terminal.progress("mails written", wanted) as advance:
+        await until("mails", sent, wanted, advance=advance)
+
+
+async def see_ready(api: Api, terminal: Terminal) -> None:
+    """Each plan whose milestones are all green is told of as eventplan.ready."""
+    await _settled(api)
+    _, totals = await dashboard(api, story.EVENT_ID)
+    green = int(totals["ByColour"].get("Green", 0))
+    with terminal.progress("eventplan.ready", green) as advance:
+        await until("eventplan.ready messages", lambda: _ready(api), green, advance=advance)
+
+
+STEPS: Final[tuple[tuple[str, Step], ...]] = (
+    ("Owners register their services, fleets and hosts", register_services),
+    ("Prime Day 2024 is created, and every fleet gets its plan", create_event),
+    ("Owners give their projections", give_projections),
+    ("HOTW works out the hosts and orders them", run_hotw),
+    ("The capacity desk decides on the orders", decide_orders),
+    ("Hosts arrive", deliver_hosts),
+    ("Owners tell their downstreams and set their throttling", set_statuses),
+    ("A projection rises late: an emergent order", rise_late),
+    ("Owners and leaders get their mail", see_mails),
+    ("Plans that are all green are told of", see_ready),
+)
+
+
+# -- what several steps need -------------------------------------------------------------------------------------------
+
+
+async def _load(api: Api, terminal: Terminal, *names: str) -> None:
+    def failed(failure: RowFailure) -> None:
+        raise CommandFailed(f"the sample company was refused: {failure.text()}", SOME_FAILED)
+
+    for name in names:
+        await load(read_rows([COMPANY / f"{name}.ndjson"]), api, terminal, failed=failed, user=story.OPERATOR)
+
+
+async def _each(terminal: Terminal, what: str, items: Iterable[Any], do: Callable[[Any], Awaitable[None]]) -> None:
+    todo = list(items)
+    gate = asyncio.Semaphore(_AT_ONCE)
+    with terminal.progress(what, len(todo)) as advance:
+
+        async def one(item: Any) -> None:
+            async with gate:
+                await do(item)
+            advance(1)
+
+        await asyncio.gather(*(one(item) for item in todo))
+
+
+async def _orders(api: Api, **filters: str) -> list[Order]:
+    return await api.items("/hotw/order", {"EventId": story.EVENT_ID, **filters})
+
+
+async def _decide(api: Api, order: Order) -> None:
+    reason = story.REJECTED.get(order["FleetId"])
+    body = {"Decision": "Reject", "Reason": reason} if reason else {"Decision": "Approve"}
+    await api.ask("PUT", f"/hotw/order/{order['FulfillmentId']}", body, user=story.CAPACITY_DESK)
+
+
+def _order_number(order: Order) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", order["FulfillmentId"]))
+
+
+async def _settled(api: Api) -> None:
+    """Returns when no message waits to be published or handled anywhere."""
+
+    async def at_rest() -> int:
+        waiting = await api.ask("GET", "/embedded/waiting")
+        return 0 if waiting["ToPublish"] or waiting["ToHandle"] else 1
+
+    await until("every message to be handled", at_rest, 1)
+
+
+async def _ready(api: Api) -> int:
+    keys = set()
+    async with api.stream(
+        "/embedded/tail", {"Topic": "eventplan.ready", "From": "beginning", "Follow": "false"}
+    ) as seen:
+        async for line in seen:
+            keys.add(orjson.loads(line)["Key"])
+    return len(keys)

@@ -1,0 +1,83 @@
+"""Owns the story of the play: who decides what about which fleet, so that every colour and every wait is seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+__all__ = [
+    "AZ_FACTORS",
+    "CAPACITY_DESK",
+    "EVENT_ID",
+    "LATE_RISE",
+    "LEFT_OPEN",
+    "MAIL_DOMAIN",
+    "NOW",
+    "OPERATOR",
+    "REJECTED",
+    "STATUSES",
+    "UNDECIDED",
+    "LateRise",
+    "StatusSet",
+]
+
+EVENT_ID: Final = "PD2024"
+NOW: Final = "2024-06-15T09:00:00Z"
+MAIL_DOMAIN: Final = "example.com"
+AZ_FACTORS: Final = {"us-east-1a": Decimal(2), "us-east-1b": Decimal(2), "us-east-1c": Decimal(1)}
+
+OPERATOR: Final = "jsmith"
+CAPACITY_DESK: Final = "capacity-desk"
+
+# The desk's decisions: it approves every order but these.
+REJECTED: Final = {"RecommendationService-NA-X0": "No m5.4xlarge left in us-east-1 until August; choose another type"}
+UNDECIDED: Final = frozenset({"InventoryService-NA-X0"})
+
+# Deliveries: everything approved arrives but this many orders of each fleet, the last ones.
+LEFT_OPEN: Final = {
+    "FORTRESSService-NA-X0": 1,
+    "SearchService-NA-X0": 1,
+    "PaymentService-NA-X0": 3,
+    "PaymentService-EU-X0": 2,
+    "ShippingService-NA-X0": 3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSet:
+    """A milestone an owner sets by hand, for all of a service's fleets."""
+
+    milestone: str
+    status: str
+    message: str
+
+
+_TOLD: Final = StatusSet("CommunicateTPMToDownstream", "Completed", "Peak TPM sent to every downstream service")
+_THROTTLED: Final = StatusSet("UpdateThrottlingInSDC", "Completed", "Limits for the peak are in Gizmo")
+_THROTTLING: Final = StatusSet("UpdateThrottlingInSDC", "InProgress", "Limits for the peak are being reviewed")
+
+STATUSES: Final[dict[str, tuple[StatusSet, ...]]] = {
+    "FORTRESSService": (_TOLD, _THROTTLED),
+    "OrderService": (_TOLD, _THROTTLED),
+    "CartService": (_TOLD, _THROTTLED),
+    "CheckoutService": (_TOLD, _THROTTLED),
+    "IdentityService": (_TOLD, _THROTTLED),
+    "SearchService": (_TOLD, _THROTTLED),
+    "InventoryService": (_TOLD, _THROTTLED),
+    "ShippingService": (_TOLD, _THROTTLED),
+    "PaymentService": (_TOLD, _THROTTLING),
+    "PricingService": (_TOLD,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LateRise:
+    """A projection that rises too late for the normal way: its order is emergent."""
+
+    fleet_id: str
+    total_input_tpm: int
+    reason: str
+
+
+LATE_RISE: Final = LateRise("ShippingService-NA-X0", 18_000, "Same-day delivery joins the event")

@@ -1,0 +1,154 @@
+"""Owns EPIC in one process: five services on one embedded log behind one port, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import importlib
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from types import TracebackType
+from typing import Final, Self
+
+import uvicorn
+
+from epic.embedded import EmbeddedDoor
+from epic.failure import CommandFailed
+from epic.gateway import Gateway
+from epic.messages import OverTransport
+from shared.messaging.transport import open_transport
+from shared.messaging.transport.contract import DataFolderInUse, Transport
+from shared.schemas.topics import SERVICES
+from shared.service import Build, ProcessClock, RunningService, uvicorn_server
+from shared.settings import Settings
+
+__all__ = ["EmbeddedEpic", "builds", "listen"]
+
+_BACKLOG: Final = 2048
+
+
+def builds() -> dict[str, Build]:
+    """How each service is built, in the order they are started."""
+    return {name: importlib.import_module(f"services.{name}.bootstrap").build for name in SERVICES}
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The socket EPIC will answer on, taken before anything is started. CommandFailed when it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        taken = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CommandFailed(f"--host {host} is no address of this machine ({error.strerror}); give 127.0.0.1") from None
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen(_BACKLOG)
+    except OSError as error:
+        taken.close()
+        raise CommandFailed(_why_not(host, port, error)) from None
+    taken.setblocking(False)
+    return taken
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use; stop what uses it, or take another: --port {port + 1}"
+    if error.errno == errno.EACCES:
+        return f"port {port} is not yours to take; take one above 1023: --port 8000"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine; give --host 127.0.0.1, or 0.0.0.0 for all of its addresses"
+    return f"cannot listen on {host}:{port}: {error.strerror}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, leaving signals to whoever runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class EmbeddedEpic:
+    """An async context: within it everything runs and answers on the socket; leaving it stops all, the last first.
+
+    CommandFailed on the way in when the data folder is somebody else's or cannot be used.
+    """
+
+    def __init__(self, settings: Settings, taken: socket.socket, services: Mapping[str, Build]) -> None:
+        self._settings = settings
+        self._socket = taken
+        self._builds = services
+        self.services: list[RunningService] = []
+        host, port = taken.getsockname()[:2]
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            stack.callback(self._socket.close)
+            self._transport = transport = await self._open_transport()
+            stack.push_async_callback(transport.stop)
+            clock = ProcessClock(self._settings.now)
+            for build in self._builds.values():
+                service = await build(self._settings, transport, clock)
+                stack.push_async_callback(service.stop)
+                await service.start()
+                self.services.append(service)
+            door = EmbeddedDoor(OverTransport(transport, "this EPIC"), self.waiting, clock)
+            gateway = Gateway({service.name: service.app for service in self.services}, {"embedded": door.app})
+            self._server = _Server(uvicorn_server(gateway, self._settings).config)
+            self.serving = asyncio.create_task(self._server.serve([self._socket]), name="http")
+            stack.push_async_callback(self._stop_serving, door)
+            await self._answering()
+            gc.collect()
+            gc.freeze()  # what start-up made stays: the collector need not walk it again and again
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def waiting(self) -> dict[str, int]:
+        """How many events wait to be published, and how many records to be handled: both 0 when all is at rest."""
+        groups = [
+            (consumer.subscription.group, consumer.subscription.topics)
+            for service in self.services
+            for consumer in service.consumers
+        ]
+        behind = await asyncio.gather(*(self._behind(group, topics) for group, topics in groups))
+        outboxes = await asyncio.gather(*(service.store.outbox() for service in self.services))
+        return {"ToPublish": sum(state.open for state in outboxes), "ToHandle": sum(behind)}
+
+    async def _behind(self, group: str, topics: Sequence[str]) -> int:
+        lag = await self._transport.lag(group)
+        ends = [end for topic in topics for end in (await self._transport.end_offsets(topic)).items()]
+        return sum(lag.get(partition, end) for partition, end in ends)
+
+    async def _open_transport(self) -> Transport:
+        folder = self._settings.data_dir
+        try:
+            transport = open_transport(self._settings)
+            await transport.start()
+        except DataFolderInUse as error:
+            raise CommandFailed(str(error)) from None
+        except OSError as error:
+            raise CommandFailed(
+                f"the folder {folder} cannot be used: {error.strerror}; give another by --data"
+            ) from None
+        return transport
+
+    async def _answering(self) -> None:
+        while not self._server.started:
+            if self.serving.done():
+                await self.serving
+                raise CommandFailed("the HTTP server ended at once; the log says why")
+            await asyncio.sleep(0.005)
+
+    async def _stop_serving(self, door: EmbeddedDoor) -> None:
+        door.close()
+        self._server.should_exit = True
+        await asyncio.wait({self.serving})

@@ -1,0 +1,107 @@
+"""Owns what a person sees: lines, tables and progress, as Rich on a terminal and as plain uncut lines off one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, Final
+
+import orjson
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["Advance", "Terminal", "json_text"]
+
+Advance = Callable[[int], None]
+
+_UNBOUNDED: Final = 100_000
+_PLAIN_EVERY_SECONDS: Final = 2.0
+_COLOURS: Final = {"Green": "green", "Yellow": "yellow", "Red": "red", "Ready": "green", "Unready": "red"}
+
+
+def json_text(value: Any) -> str:
+    """JSON for a program to read: indented, in the order given."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+class Terminal:
+    """One place to write to. ``interactive``: a person looks on, so bars and colours may be drawn."""
+
+    def __init__(self, stream: IO[str] | None = None, *, interactive: bool | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self.interactive = self._stream.isatty() if interactive is None else interactive
+        self._console = self._console_of(None if self.interactive else _UNBOUNDED)
+
+    def _console_of(self, width: int | None) -> Console:
+        return Console(
+            file=self._stream,
+            width=width,
+            force_terminal=self.interactive,
+            no_color=None if self.interactive else True,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def say(self, text: str = "", *, style: str | None = None) -> None:
+        """One line, never cut; a long one wraps as the terminal does."""
+        self._console.print(Text(text, style=style or ""), soft_wrap=True)
+
+    def raw(self, text: str) -> None:
+        """Text for a program, exactly as it is."""
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+        """A table that nothing is cut from: cells fold on a terminal, and off one a line is as long as it needs."""
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for index, name in enumerate(columns):
+            numeric = bool(rows) and all(isinstance(row[index], int) or row[index] == "" for row in rows)
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(str(cell), style=_COLOURS.get(str(cell), "")) for cell in row))
+        console = self._console
+        if not self.interactive:
+            wide = Measurement.get(console, console.options, table).maximum
+            console = self._console_of(max(wide, len(title or "")))
+        console.print(table)
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[Advance]:
+        """A bar on a terminal; off one a line at the start, at the end, and every two seconds between."""
+        if self.interactive:
+            with self._bar() as bar:
+                task = bar.add_task(what, total=total)
+                yield lambda count: bar.update(task, advance=count)
+        else:
+            with self._plain(what, total) as advance:
+                yield advance
+
+    def _bar(self) -> Progress:
+        return Progress(
+            TextColumn("{task.description:<28}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
+
+    @contextmanager
+    def _plain(self, what: str, total: int) -> Iterator[Advance]:
+        done, said = 0, time.monotonic()
+        began = said
+
+        def advance(count: int) -> None:
+            nonlocal done, said
+            done += count
+            if done < total and time.monotonic() - said >= _PLAIN_EVERY_SECONDS:
+                said = time.monotonic()
+                self.say(f"{what}: {done} of {total}")
+
+        yield advance
+        self.say(f"{what}: {done} of {total}, {time.monotonic() - began:.1f} s")

@@ -1,0 +1,143 @@
+"""Owns ``epic up`` from its first line to its last: what is said, what is played, and the orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final, TextIO, cast
+
+from epic.api import Api
+from epic.failure import CommandFailed
+from epic.logfile import LogFile
+from epic.play import story
+from epic.play.fleets import print_fleets
+from epic.play.record import Played, PlayRecord
+from epic.play.steps import STEPS
+from epic.runner import EmbeddedEpic, listen
+from epic.terminal import Terminal
+from epic.where import settings
+from shared.log import configure_logging
+from shared.service import Build
+from shared.settings import Settings
+
+__all__ = ["settings_of", "up"]
+
+_LOG: Final = "epic.log"
+_AT_ONCE: Final = 1
+_KEPT: Final = (
+    ("mail", "mails, as files"),
+    (_LOG, "the log, one JSON object a line"),
+)
+
+
+def settings_of(*, play: bool, **given: Any) -> Settings:
+    """The settings of an ``epic up``: always embedded; the play brings its own where nothing else is said.
+
+    The play never sends mail to anybody: its people are invented.
+    """
+    known = settings(transport="embedded", **given)
+    own: dict[str, Any] = {"mongo_url": None, "mysql_url": None, "kafka_bootstrap_servers": None}
+    if play:
+        own |= {
+            "smtp_url": None,
+            "now": known.now or story.NOW,
+            "mail_domain": known.mail_domain or story.MAIL_DOMAIN,
+            "az_factor_map": known.az_factor_map or story.AZ_FACTORS,
+        }
+    return known.model_copy(update=own)
+
+
+def up(chosen: Settings, builds: Mapping[str, Build], *, play: bool) -> None:
+    """Starts everything, plays if asked to, serves until Ctrl-C or SIGTERM, and stops all it started."""
+    folder = chosen.data_dir
+    taken = listen(chosen.http_host, chosen.http_port)
+    with closing(taken):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            log = LogFile(folder / _LOG)
+        except OSError as error:
+            raise CommandFailed(
+                f"the folder {folder} cannot be used: {error.strerror}; give another by --data"
+            ) from None
+        with closing(log):
+            configure_logging(chosen.log_level, chosen.log_format, stream=cast("TextIO", log))
+            asyncio.run(_until_stopped(_live(EmbeddedEpic(chosen, taken, builds), chosen, play=play)))
+
+
+async def _until_stopped(life: Coroutine[Any, Any, None]) -> None:
+    """Lives on until its end, or until a signal asks for it; a second signal ends the process there and then."""
+    loop = asyncio.get_running_loop()
+    living = asyncio.ensure_future(life)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            os._exit(_AT_ONCE)
+        asked = True
+        living.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        await living
+    except asyncio.CancelledError:
+        if not asked:
+            raise
+
+
+async def _live(epic: EmbeddedEpic, chosen: Settings, *, play: bool) -> None:
+    terminal = Terminal()
+    began = time.monotonic()
+    folder = chosen.data_dir.resolve()
+    terminal.say(f"Starting EPIC: five services in this process, their data in {folder}")
+    try:
+        async with epic:
+            terminal.say(f"Started in {time.monotonic() - began:.1f} s")
+            if play:
+                await _play(epic.url, folder, terminal)
+            _say_where(epic.url, folder, terminal)
+            await asyncio.shield(epic.serving)
+    finally:
+        terminal.say(f"Stopped. The data stays in {folder}")
+
+
+async def _play(url: str, folder: Path, terminal: Terminal) -> None:
+    """Plays Prime Day 2024 if the event is not there yet, or a play was interrupted; prints the table either way."""
+    record = PlayRecord(folder)
+    async with Api(url, started=True) as api:
+        there = (await api.call("GET", f"/event/{story.EVENT_ID}")).ok
+        if there and record.read() is not Played.BEGUN:
+            terminal.say(f"{story.EVENT_ID} is there already: nothing is played again")
+        else:
+            record.write(Played.BEGUN)
+            began = time.monotonic()
+            for number, (title, step) in enumerate(STEPS, 1):
+                terminal.say(f"{number}/{len(STEPS)} {title}", style="bold")
+                await step(api, terminal)
+            record.write(Played.FINISHED)
+            terminal.say(f"Played in {time.monotonic() - began:.1f} s")
+        await print_fleets(api, terminal, story.EVENT_ID)
+
+
+def _say_where(url: str, folder: Path, terminal: Terminal) -> None:
+    addresses = [
+        (f"{url}/", "what there is, service by service"),
+        (f"{url}/health/ready", "whether all five can do their work"),
+        (f"PUT {url}/event/{story.EVENT_ID}/dashboard", "readiness"),
+        (f"{url}/hotw/dashboard/{story.EVENT_ID}/Upscaling", "hosts"),
+        (f"{url}/fleet_svc/openapi.json", "a service's API; the others' alike"),
+    ]
+    terminal.say()
+    terminal.table(("Address", ""), addresses)
+    terminal.say()
+    terminal.table((f"Kept in {folder}", ""), [(name, what) for name, what in _KEPT if (folder / name).exists()])
+    terminal.say()
+    terminal.say("EPIC is ready. Ctrl-C stops it.", style="bold")
+    sys.stdout.flush()

@@ -1,0 +1,34 @@
+"""Owns where the command line finds EPIC: the address of HTTP and the servers of Kafka."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from epic.failure import CommandFailed
+from shared.settings import BadSettings, Settings, load_settings
+
+__all__ = ["kafka_servers", "settings", "url_of"]
+
+
+def settings(**given: Any) -> Settings:
+    """The ``EPIC_*`` variables, what is ``given`` winning. CommandFailed, in one line, when one is wrong."""
+    try:
+        return load_settings(**given)
+    except BadSettings as error:
+        raise CommandFailed(str(error)) from None
+
+
+def url_of(url: str | None) -> str:
+    """The address given, else that of an ``epic up`` with the same variables."""
+    if url is not None:
+        if not url.startswith(("http://", "https://")):
+            raise CommandFailed(f"--url {url} is no address; give one such as http://127.0.0.1:8000")
+        return url.rstrip("/")
+    known = settings()
+    host = "127.0.0.1" if known.http_host in ("0.0.0.0", "::") else known.http_host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{known.http_port}"
+
+
+def kafka_servers(given: str | None) -> str | None:
+    """The Kafka servers to talk to; None: the messages are those of an ``epic up``, reached over its HTTP."""
+    return given or settings().kafka_bootstrap_servers

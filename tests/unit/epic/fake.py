@@ -1,0 +1,59 @@
+"""Owns a stand-in for EPIC's HTTP: it answers what a test tells it to, and remembers what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+__all__ = ["Asked", "FakeEpic", "problem"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    method: str
+    path: str
+    body: Any
+    headers: dict[str, str]
+
+
+def problem(status: int, detail: str, slug: str = "refused", **more: Any) -> tuple[int, Any]:
+    return status, {"type": f"urn:epic:problem:{slug}", "title": "x", "status": status, "detail": detail, **more}
+
+
+@dataclass
+class FakeEpic:
+    """``answer`` decides on each request: (status, body) or (status, body, headers)."""
+
+    answer: Callable[[Asked], tuple[Any, ...]] = lambda _: (200, {})
+    asked: list[Asked] = field(default_factory=list)
+    url: str = ""
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        raw = await request.read()
+        asked = Asked(request.method, request.path_qs, orjson.loads(raw) if raw else None, dict(request.headers))
+        self.asked.append(asked)
+        status, body, *headers = self.answer(asked)
+        return web.Response(
+            status=status, body=orjson.dumps(body), content_type="application/json",
+            headers=headers[0] if headers else None,
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[FakeEpic]:
+        app = web.Application(client_max_size=2**24)
+        app.router.add_route("*", "/{rest:.*}", self._handle)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from epic.rows import BadRow, read_row
+
+
+def line(**members: object) -> bytes:
+    return orjson.dumps(members)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "method", "path"),
+    [
+        ({"ServiceId": "S", "ServiceType": "Registered", "Owner": "o"}, "Service", "POST", "/service"),
+        ({"FleetId": "F", "ServiceId": "S", "FleetConfiguration": {}}, "Fleet", "POST", "/fleet"),
+        ({"FleetId": "F", "EventId": "E", "FleetConfiguration": {}}, "Fleet", "POST", "/fleet"),
+        ({"EventId": "E", "EventName": "n", "PeakStartDate": "2024-07-16"}, "Event", "POST", "/event"),
+        ({"FleetId": "F", "EventId": "E", "ManualOverride": 1}, "Projection", "POST", "/projection"),
+        ({"FleetId": "F", "EventId": "E", "CloudTuneProjection": 1}, "Projection", "POST", "/projection"),
+        ({"FleetId": "F", "HostsPresent": 3}, "Inventory", "PUT", "/fleet/F/inventory"),
+        ({"Title": "T", "EventId": "E", "FleetId": "F"}, "Ticket", "POST", "/ticket"),
+    ],
+)
+def test_a_row_without_resource_is_told_by_its_members(
+    row: dict[str, object], kind: str, method: str, path: str
+) -> None:
+    request = read_row(orjson.dumps(row))
+    assert (request.kind, request.method, request.path) == (kind, method, path)
+
+
+def test_the_members_go_out_as_they_stand_without_resource() -> None:
+    request = read_row(line(Resource="Service", ServiceId="S", VersionId=3, Anything=[1]))
+    assert orjson.loads(request.body) == {"ServiceId": "S", "VersionId": 3, "Anything": [1]}
+
+
+def test_an_inventory_names_its_fleet_in_the_path_only() -> None:
+    request = read_row(line(FleetId="A/B#C", HostsPresent=3, AsOf="2024-06-15T08:00:00Z"))
+    assert request.path == "/fleet/A%2FB%23C/inventory"
+    assert orjson.loads(request.body) == {"HostsPresent": 3, "AsOf": "2024-06-15T08:00:00Z"}
+    assert request.id == "A/B#C"
+
+
+def test_the_same_row_has_the_same_key_whatever_the_order_of_its_members() -> None:
+    first = read_row(b'{"Resource":"Service","ServiceId":"S","Owner":"o"}')
+    second = read_row(b'{ "Owner": "o", "ServiceId": "S", "Resource": "Service" }')
+    other = read_row(b'{"Resource":"Service","ServiceId":"S","Owner":"p"}')
+    assert first.idempotency_key == second.idempotency_key
+    assert first.idempotency_key != other.idempotency_key
+
+
+def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
+    assert (
+        read_row(line(FleetId="A", HostsPresent=3)).idempotency_key
+        != read_row(line(FleetId="B", HostsPresent=3)).idempotency_key
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"{", "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b"NaN", "not JSON"),
+        (b'{"Resource":"Fleeet","FleetId":"F"}', "'Fleeet' is not known; use one of Service,"),
+        (b'{"Resource":["Fleet"]}', "is not known"),
+        (b'{"Resource":"Fleet"}', "a Fleet needs FleetId"),
+        (b'{"Resource":"Fleet","FleetId":7}', "a Fleet needs FleetId, a string"),
+        (b'{"Resource":"Projection","FleetId":"F"}', "a Projection needs EventId"),
+        (b'{"Name":"x"}', 'add "Resource": one of Service, Event, Projection, Fleet, Inventory, Ticket'),
+    ],
+)
+def test_a_line_that_is_no_resource_says_why_and_what_to_do(text: bytes, said: str) -> None:
+    with pytest.raises(BadRow) as refused:
+        read_row(text)
+    assert said in str(refused.value)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_do_anything_but_make_a_request_or_a_bad_row(text: bytes) -> None:
+    try:
+        read_row(text)
+    except BadRow:
+        return
