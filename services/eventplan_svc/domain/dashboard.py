@@ -19,36 +19,45 @@ from services.eventplan_svc.domain.milestones import (
     Plan,
     leaves,
 )
-from services.eventplan_svc.domain.readiness import COLOURS, RED, plan_colour, status_colour, worst
-from services.eventplan_svc.domain.surroundings import Fleet, Service
+from services.eventplan_svc.domain.readiness import COLOURS, RED, status_colour, worst
+from services.eventplan_svc.domain.surroundings import Service
 
 _AWAITED_FROM: Final = {PLACE_ORDER: "EPIC", ORDER_APPROVAL: "AWS", FULFILLMENT: "FMC"}
 
 
-def fleet_row(plan: Plan, fleet: Fleet, owner: str, today: str) -> dict[str, Any]:
-    """A fleet's row: the first open milestone (a sub rather than its parent), when it is due, why, and on whom.
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What an open plan waits for: its first open milestone (a sub rather than its parent), when it is due and why."""
 
-    The last four are null where everything is Completed.
-    """
-    row: dict[str, Any] = {
-        "FleetId": plan["FleetId"],
-        "Region": fleet.region,
-        "PeakReadyStatus": plan_colour(plan, today),
-        "EventMilestone": None,
-        "ETA": None,
-        "StatusReasoning": None,
-        "ActionPendingOn": None,
+    milestone_id: str
+    status: str
+    eta: str
+    message: str | None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self | None:
+        """None where everything is Completed."""
+        for leaf, eta in leaves(plan):
+            if leaf["MilestoneCompletionStatus"] != COMPLETED:
+                return cls(
+                    leaf["EventMilestoneId"], leaf["MilestoneCompletionStatus"], eta, leaf.get("MilestoneMessage")
+                )
+        return None
+
+
+def fleet_row(
+    fleet_id: str, *, region: str | None, colour: str, awaited: Awaited | None, owner: str
+) -> dict[str, Any]:
+    """A fleet's row: its colour, and what it waits for, by when, why and from whom; null where it waits for nothing."""
+    return {
+        "FleetId": fleet_id,
+        "Region": region,
+        "PeakReadyStatus": colour,
+        "EventMilestone": awaited and awaited.milestone_id,
+        "ETA": awaited and awaited.eta,
+        "StatusReasoning": awaited and awaited.message,
+        "ActionPendingOn": awaited and action_pending_on(awaited.milestone_id, awaited.status, owner),
     }
-    for leaf, eta in leaves(plan):
-        if leaf["MilestoneCompletionStatus"] != COMPLETED:
-            row["EventMilestone"] = leaf["EventMilestoneId"]
-            row["ETA"] = eta
-            row["StatusReasoning"] = leaf.get("MilestoneMessage")
-            row["ActionPendingOn"] = action_pending_on(
-                leaf["EventMilestoneId"], leaf["MilestoneCompletionStatus"], owner
-            )
-            break
-    return row
 
 
 def action_pending_on(milestone_id: str, status: str, owner: str) -> str:
@@ -59,13 +68,13 @@ def action_pending_on(milestone_id: str, status: str, owner: str) -> str:
     return _AWAITED_FROM.get(milestone_id, otherwise)
 
 
-def service_entry(service: Service, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A service with its fleets' rows; its colour is its worst fleet's."""
+def service_entry(service: Service, colours: Iterable[str], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A service with the rows asked for; its own colour is the worst of all its open plans', asked for or not."""
     return {
         "ServiceId": service.service_id,
         "Owner": service.owner,
         "LeaderAlias": service.leader_alias,
-        "PeakReadyStatus": worst(row["PeakReadyStatus"] for row in rows),
+        "PeakReadyStatus": worst(colours),
         "Fleets": list(rows),
     }
 

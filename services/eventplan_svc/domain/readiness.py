@@ -68,6 +68,18 @@ def turned(before: Plan, after: Plan) -> list[str]:
     ]
 
 
+def next_turn(plan: Plan) -> str | None:
+    """The first ETA whose passing turns a stored colour (`coloured` then differs); None for a plan that stays so."""
+    return min(
+        (
+            milestone["ETA"]
+            for milestone in plan["EventMilestone"]
+            if milestone["MilestoneCompletionStatus"] != COMPLETED and milestone["PeakReadyStatus"] != RED
+        ),
+        default=None,
+    )
+
+
 def is_ready(plan: Plan) -> bool:
     """Whether the plan is open and every milestone Completed, which alone is Green on any day."""
     return "Closed" not in plan and all(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.eventplan_svc.domain.changes import set_milestone, set_milestone_status
-from services.eventplan_svc.domain.dashboard import Contribution, ReadinessTotals, fleet_row, service_entry
+from services.eventplan_svc.domain.dashboard import Awaited, Contribution, ReadinessTotals, fleet_row, service_entry
 from services.eventplan_svc.domain.facts import FactSheet
 from services.eventplan_svc.domain.milestones import STATUSES, Plan, by_id
 from services.eventplan_svc.domain.readiness import plan_colour
@@ -45,14 +45,20 @@ def with_statuses(plan: Plan, **statuses: str) -> Plan:
     return plan
 
 
+def row_of(plan: Plan, today: str) -> dict[str, Any]:
+    return fleet_row(
+        plan["FleetId"], region=FLEET.region, colour=plan_colour(plan, today), awaited=Awaited.of(plan), owner=OWNER
+    )
+
+
 def awaited(plan: Plan, today: str = "2024-05-01") -> dict[str, Any]:
-    row = fleet_row(plan, FLEET, OWNER, today)
+    row = row_of(plan, today)
     return {member: row[member] for member in ("EventMilestone", "ETA", "StatusReasoning", "ActionPendingOn")}
 
 
 def test_the_row_names_the_first_open_milestone_its_eta_reason_and_who_has_to_act() -> None:
     plan = settled(new_plan(), sheet(projection(), hardware(1, order("Pending", number=1), order(number=2))))
-    assert fleet_row(plan, FLEET, OWNER, "2024-06-10") == {
+    assert row_of(plan, "2024-06-10") == {
         "FleetId": "FORTRESSService-NA-X0",
         "Region": "us-east-1",
         "PeakReadyStatus": "Red",
@@ -93,17 +99,17 @@ def test_a_status_that_names_somebody_says_who_has_to_act() -> None:
 
 def test_a_plan_that_is_all_done_awaits_nothing() -> None:
     plan = with_statuses(new_plan(), **dict.fromkeys(LEAVES, "Completed"))
-    assert fleet_row(plan, FLEET, OWNER, "2024-09-01")["PeakReadyStatus"] == "Green"
+    assert row_of(plan, "2024-09-01")["PeakReadyStatus"] == "Green"
     assert set(awaited(plan).values()) == {None}
 
 
 def test_a_service_is_as_ready_as_its_worst_fleet() -> None:
     ready = with_statuses(new_plan(), **dict.fromkeys(LEAVES, "Completed"))
     nearly = with_statuses(ready, HardwareFulfillment="InProgress")
-    rows = [fleet_row(plan, FLEET, OWNER, "2024-05-01") for plan in (ready, nearly)]
-    entry = service_entry(SERVICE, rows)
+    rows = [row_of(plan, "2024-05-01") for plan in (ready, nearly)]
+    entry = service_entry(SERVICE, [row["PeakReadyStatus"] for row in rows], rows[:1])
     assert (entry["PeakReadyStatus"], entry["Owner"], entry["LeaderAlias"]) == ("Yellow", OWNER, "jsmith")
-    assert len(entry["Fleets"]) == 2
+    assert entry["Fleets"] == rows[:1]
 
 
 def test_totals_count_fleets_colours_and_milestones() -> None:

@@ -8,7 +8,15 @@ from services.eventplan_svc.domain.changes import set_milestone, set_milestone_s
 from services.eventplan_svc.domain.facts import FactSheet
 from services.eventplan_svc.domain.milestones import COMPLETED, STATUSES, UPSCALE_IDS, Plan
 from services.eventplan_svc.domain.plan import shown, turn
-from services.eventplan_svc.domain.readiness import became_ready, is_ready, milestone_colour, plan_colour, worst
+from services.eventplan_svc.domain.readiness import (
+    became_ready,
+    coloured,
+    is_ready,
+    milestone_colour,
+    next_turn,
+    plan_colour,
+    worst,
+)
 from tests.unit.eventplan.sample import (
     at,
     hardware,
@@ -58,6 +66,19 @@ def test_a_plan_has_its_worst_milestones_colour(statuses: list[str], day: object
     colours = [milestone_colour(milestone, today) for milestone in milestones]
     expected = next(colour for colour in ("Red", "Yellow", "Green") if colour in colours)
     assert plan_colour({"EventMilestone": milestones}, today) == expected == worst(colours)
+
+
+@given(st.lists(st.tuples(st.sampled_from(STATUSES), st.dates()), min_size=5, max_size=5), st.dates(), st.dates())
+def test_a_plan_turns_when_the_first_eta_that_can_turn_it_has_passed(
+    milestones: list[tuple[str, object]], day: object, later: object
+) -> None:
+    stored_on, today = sorted((str(day), str(later)))
+    plan = coloured(
+        {"EventMilestone": [{"MilestoneCompletionStatus": status, "ETA": str(eta)} for status, eta in milestones]},
+        stored_on,
+    )
+    turns = next_turn(plan)
+    assert (coloured(plan, today) is not plan) == (turns is not None and turns < today)
 
 
 def test_an_eta_passes_at_its_midnight_utc() -> None:
