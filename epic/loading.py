@@ -19,7 +19,7 @@ __all__ = ["CONCURRENCY", "Loaded", "Row", "RowFailure", "files_of", "load", "re
 
 CONCURRENCY: Final = 32
 _ENDINGS: Final = (".ndjson", ".jsonl")
-_ALREADY_THERE: Final = "already-there"
+_ALREADY_THERE: Final = "exists"
 _BOM: Final = b"\xef\xbb\xbf"
 
 
