@@ -3,7 +3,7 @@
 from shared.resources.commands import answered, expected_version, resource_commands
 from shared.resources.declaration import Resource
 from shared.resources.routes import PAGING, document_answer, page_answer, resource_routes, version_number
-from shared.resources.states import State, apply, checked_ids, given_fields, merge_patch, parse, with_keys
+from shared.resources.states import State, apply, checked_ids, given_fields, merge_patch, parse, validated, with_keys
 from shared.resources.usecases import Admit, Resources
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "parse",
     "resource_commands",
     "resource_routes",
+    "validated",
     "version_number",
     "with_keys",
 ]

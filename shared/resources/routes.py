@@ -40,7 +40,7 @@ class _Handlers:
         self.clock = clock
 
     def _keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
-        query = query_of(request, (*self.resource.query_key, *also)) if request.url.query else {}
+        query = query_of(request, (*self.resource.query_key, *also)) if request.scope["query_string"] else {}
         return self.resource.keys_of({**request.path_params, **query}), query
 
     def _answer(self, document: Document) -> Response:

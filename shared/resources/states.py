@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import MANAGED_FIELDS, WireModel, check_id, field_errors
 
-__all__ = ["State", "apply", "checked_ids", "given_fields", "merge_patch", "parse", "with_keys"]
+__all__ = ["State", "apply", "checked_ids", "given_fields", "merge_patch", "parse", "validated", "with_keys"]
 
 State = dict[str, Any]
+M = TypeVar("M", bound=WireModel)
+
+_DETAIL: Final = "the request has bad fields; see errors"
 
 
 def given_fields(model: type[WireModel], body: Mapping[str, Any]) -> State:
@@ -30,7 +33,16 @@ def parse(model: type[WireModel], body: Mapping[str, Any]) -> State:
 
     BadInput names every bad, missing or unknown field.
     """
-    return _validated(model, given_fields(model, body))
+    return validated(model, given_fields(model, body)).wire()
+
+
+def validated(model: type[M], fields: Mapping[str, Any]) -> M:
+    """The fields by their contract, wire names only. BadInput points to each that is bad, missing or unknown."""
+    try:
+        return model.model_validate(fields, by_alias=True, by_name=False)
+    except ValidationError as error:
+        errors = [_named(model, item) for item in field_errors(error)]
+        raise BadInput(_DETAIL, errors) from None
 
 
 def merge_patch(state: Mapping[str, Any], patch: Mapping[str, Any]) -> State:
@@ -53,7 +65,7 @@ def apply(model: type[WireModel], state: Mapping[str, Any], body: Mapping[str, A
     unknown = _unknown_nulls(model, patch, "")
     if unknown:
         raise BadInput(_DETAIL, unknown)
-    return _validated(model, merge_patch(given_fields(model, state), patch))
+    return validated(model, merge_patch(given_fields(model, state), patch)).wire()
 
 
 def with_keys(body: Mapping[str, Any], keys: Mapping[str, str]) -> State:
@@ -79,17 +91,6 @@ def checked_ids(keys: Mapping[str, str]) -> dict[str, str]:
     if errors:
         raise BadInput("the path has a bad id", errors, slug="bad-id")
     return dict(keys)
-
-
-_DETAIL = "the request has bad fields; see errors"
-
-
-def _validated(model: type[WireModel], fields: Mapping[str, Any]) -> State:
-    try:
-        return model.model_validate(fields, by_alias=True, by_name=False).wire()
-    except ValidationError as error:
-        errors = [_named(model, item) for item in field_errors(error)]
-        raise BadInput(_DETAIL, errors) from None
 
 
 def _named(model: type[WireModel], error: FieldError) -> FieldError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -15,17 +16,21 @@ __all__ = ["Access"]
 log = structlog.get_logger(__name__)
 
 _NO_ROUTE: Final = "none"
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Access:
-    """Counts and times every request by its route's pattern; writes and errors are logged as info, the rest as debug.
+    """Counts and times every request by its route's pattern, and logs it, unless it is a read that went well.
 
-    Reads that went well are too many for a line each.
+    Those are too many for a line each.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
-        self.metrics = metrics
+        self._metrics = metrics
+        self._in_progress = 0
+        self._notes: dict[tuple[str, str, int], Callable[[float], None]] = {}
+        metrics.http_in_progress.set_function(lambda: self._in_progress)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,17 +45,29 @@ class Access:
                 status = message["status"]
             await send(message)
 
-        self.metrics.http_in_progress.inc()
+        self._in_progress += 1
         try:
             await self.app(scope, receive, watched)
         finally:
-            self.metrics.http_in_progress.dec()
+            self._in_progress -= 1
             self._note(scope, status, time.perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"]
-        route = getattr(scope.get("route"), "path", _NO_ROUTE)
-        self.metrics.http_requests.labels(method, route, str(status)).inc()
-        self.metrics.http_seconds.labels(method, route).observe(seconds)
-        say = log.debug if status < 400 and method in ("GET", "HEAD", "OPTIONS") else log.info
-        say("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+        name = (method, getattr(scope.get("route"), "path", _NO_ROUTE), status)
+        note = self._notes.get(name)
+        if note is None:  # finding a labelled metric costs more than adding to it
+            note = self._notes[name] = self._noting(*name)
+        note(seconds)
+        if status >= 400 or method not in _READS:
+            log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+
+    def _noting(self, method: str, route: str, status: int) -> Callable[[float], None]:
+        count = self._metrics.http_requests.labels(method, route, str(status))
+        timing = self._metrics.http_seconds.labels(method, route)
+
+        def note(seconds: float) -> None:
+            count.inc()
+            timing.observe(seconds)
+
+        return note

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.trace import Trace, bind_trace
+from shared.trace import Trace, bind_trace, new_id
 
 __all__ = ["Correlation"]
 
@@ -31,7 +31,10 @@ class Correlation:
                 correlation = value.decode()
             elif name == b"traceparent" and _TRACEPARENT.fullmatch(value):
                 parent = value.decode()
-        trace = Trace.begin(correlation, parent)
+        if scope["method"] == "GET":  # has no effects that a new trace would have to follow
+            trace = Trace(correlation or new_id(), None, parent)
+        else:
+            trace = Trace.begin(correlation, parent)
         given_back = (b"x-correlation-id", trace.correlation_id.encode())
 
         async def tagged(message: Message) -> None:

@@ -53,7 +53,10 @@ class _DirectRoute(APIRoute):
         self.app = request_response(endpoint)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return Route.matches(self, scope)
+        match, child_scope = Route.matches(self, scope)
+        if match is not Match.NONE:
+            child_scope["route"] = self
+        return match, child_scope
 
 
 class Parameter(dict[str, Any]):

@@ -99,7 +99,8 @@ async def read_write(request: Request, clock: Clock) -> WriteRequest:
     reason = reason_of(body)
     user = _header(request, "X-Epic-User") or reason.user or ANONYMOUS
     key = _header(request, "Idempotency-Key")
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = request.scope["query_string"].decode("latin-1")
+    path = f"{request.scope['path']}?{query}" if query else request.scope["path"]
     cause = Cause(
         now=clock.now(),
         user=user,
@@ -120,6 +121,8 @@ def _header(request: Request, name: str) -> str | None:
 
 def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
     """The query's members, each known and given once. BadInput names the others."""
+    if not request.scope["query_string"]:
+        return {}
     pairs = request.query_params.multi_items()
     values = dict(pairs)
     unknown = [

@@ -1,0 +1,1 @@
+"""event_svc: the peak events, their dates, and what hangs on them."""

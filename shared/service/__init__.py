@@ -1,0 +1,26 @@
+"""How a service is wired, started, served and stopped."""
+
+from shared.service.clocks import ProcessClock, not_before
+from shared.service.kit import DocumentKit, ServiceKit, ServiceStore
+from shared.service.run import Build, run, serve, start_transport, uvicorn_server
+from shared.service.running import Call, Part, Periodic, RunningService
+from shared.service.stores import document_store, open_transport
+
+__all__ = [
+    "Build",
+    "Call",
+    "DocumentKit",
+    "Part",
+    "Periodic",
+    "ProcessClock",
+    "RunningService",
+    "ServiceKit",
+    "ServiceStore",
+    "document_store",
+    "not_before",
+    "open_transport",
+    "run",
+    "serve",
+    "start_transport",
+    "uvicorn_server",
+]

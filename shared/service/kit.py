@@ -1,0 +1,226 @@
+"""Owns what the five services have in common: store, publisher, consumers, dead letters, health, wired once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+from fastapi import APIRouter
+
+from shared.clock import Clock
+from shared.documents.contract import Documents, Replica
+from shared.errors import Unavailable
+from shared.messaging.asyncapi import asyncapi
+from shared.messaging.consumer import Consumer
+from shared.messaging.deadletters import DeadLetters, DeadLetterStore
+from shared.messaging.http import dead_letter_routes
+from shared.messaging.publisher import Publisher
+from shared.messaging.subscription import Subscribed
+from shared.messaging.topics import ensure_topics
+from shared.messaging.transport.contract import Transport
+from shared.metrics import Metrics
+from shared.resources import Resource
+from shared.service.clocks import not_before
+from shared.service.running import Call, Part, Periodic, RunningService
+from shared.service.stores import document_store
+from shared.settings import Settings
+from shared.web import Check, Routes, Unready, create_app
+
+__all__ = ["DocumentKit", "ServiceKit", "ServiceStore"]
+
+log = structlog.get_logger(__name__)
+
+_BROKER_PATIENCE: Final = 2.0
+_SAMPLE_EVERY: Final = 5.0
+_OUTBOX_OLD: Final = 60.0  # seconds after which an unpublished event means that the relay does not get on
+_RETRY: Final = 2.0
+_FIRST_TRY: Final = 20.0
+
+
+class Outbox(Protocol):
+    """What waits for the broker."""
+
+    @property
+    def open(self) -> int: ...
+    @property
+    def oldest(self) -> datetime | None: ...
+
+
+class ServiceStore(Protocol):
+    """What a service's own store must be able to do, documents and rows alike."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def ping(self) -> None: ...
+    async def outbox(self) -> Outbox: ...
+    async def last_instant(self) -> datetime | None: ...
+
+
+class ServiceKit:
+    """The wiring of one service. Make it, give ``publisher.publish`` to the store, then ``service(...)`` is the whole.
+
+    Nothing is connected before ``RunningService.start``.
+    """
+
+    def __init__(self, name: str, settings: Settings, transport: Transport, clock: Clock) -> None:
+        self.name = name
+        self.settings = settings
+        self.transport = transport
+        self.clock = clock
+        self.metrics = Metrics(name)
+        self.publisher = Publisher(transport, name, metrics=self.metrics)
+
+    def service(
+        self,
+        *,
+        store: ServiceStore,
+        dead_letter_store: DeadLetterStore,
+        routes: Sequence[Routes | APIRouter],
+        subscriptions: Sequence[Subscribed] = (),
+        periodic: Sequence[Periodic] = (),
+        parts: Sequence[Part] = (),
+        checks: Sequence[Check] = (),
+        description: str = "",
+    ) -> RunningService:
+        """The service: its ``routes`` before the kit's; ``parts`` start after the store and before the consumers."""
+        dead_letters = DeadLetters(
+            self.name, transport=self.transport, publisher=self.publisher, store=dead_letter_store, clock=self.clock,
+            metrics=self.metrics,
+        )  # fmt: skip
+        consumers = [
+            Consumer(self.transport, self.clock, subscription, self.publisher, dead_letters, self.metrics)
+            for subscription in (*subscriptions, dead_letters.subscription())
+        ]
+        messaging = _Messaging(self.name, self.transport, consumers)
+        app = create_app(
+            self.name,
+            routes=[*routes, dead_letter_routes(dead_letters)],
+            metrics=self.metrics,
+            checks=[*self._checks(store), Check("consumers", messaging.health), *checks],
+            asyncapi=lambda: asyncapi(self.name),
+            cors_origins=self.settings.cors_origins,
+            description=description,
+        )
+
+        async def hold_clock() -> None:
+            not_before(self.clock, await store.last_instant())
+
+        sampler = Periodic("outbox gauges", _SAMPLE_EVERY, lambda: self._sample(store), metrics=self.metrics)
+        return RunningService(
+            self.name,
+            app,
+            [
+                Call(on_stop=self.publisher.stop),
+                store,
+                Call(on_start=hold_clock),
+                *parts,
+                messaging,
+                sampler,
+                *periodic,
+            ],
+            store=store,
+            consumers=consumers,
+        )
+
+    def every(self, seconds: float, name: str, fn: Callable[[], Awaitable[Any]], *, at_start: bool = True) -> Periodic:
+        """A periodic job of this service."""
+        return Periodic(name, seconds, fn, metrics=self.metrics, at_start=at_start)
+
+    def _checks(self, store: ServiceStore) -> list[Check]:
+        async def ask_store() -> None:
+            await store.ping()
+
+        async def ask_broker() -> None:
+            await self.transport.ping(_BROKER_PATIENCE)
+
+        async def ask_outbox() -> Mapping[str, Any]:
+            state = await store.outbox()
+            waiting = self._age(state.oldest)
+            if waiting > _OUTBOX_OLD:
+                raise Unready(f"{state.open} events wait for the broker, the oldest for {waiting:.0f} s")
+            return {"Open": state.open, "OldestSeconds": round(waiting, 1)}
+
+        return [Check("store", ask_store), Check("broker", ask_broker), Check("outbox", ask_outbox)]
+
+    async def _sample(self, store: ServiceStore) -> None:
+        state = await store.outbox()
+        self.metrics.outbox_open.set(state.open)
+        self.metrics.outbox_oldest_seconds.set(self._age(state.oldest))
+
+    def _age(self, oldest: datetime | None) -> float:
+        return max(0.0, (self.clock.now() - oldest).total_seconds()) if oldest else 0.0
+
+
+class DocumentKit(ServiceKit):
+    """The same for a service whose store holds versioned documents."""
+
+    def __init__(self, name: str, settings: Settings, transport: Transport, clock: Clock) -> None:
+        super().__init__(name, settings, transport, clock)
+        self.store = document_store(settings, name, self.publisher.publish)
+
+    def documents(self, resource: Resource) -> Documents:
+        """The documents of a declared resource, its filters indexed."""
+        return self.store.documents(resource.topic, filters=tuple(resource.filters.values()))
+
+    def replica(self, name: str, *, filters: Sequence[str] = ()) -> Replica:
+        """What is kept of another service's resource."""
+        return self.store.replica(name, filters=filters)
+
+    def service(self, **parts: Any) -> RunningService:
+        """As ``ServiceKit.service``, on this kit's store."""
+        return super().service(store=self.store, dead_letter_store=self.store.dead_letters(), **parts)
+
+
+class _Messaging:
+    """Topics and consumers: begun when the broker is there, which a service that starts alone does not wait for."""
+
+    def __init__(self, name: str, transport: Transport, consumers: Sequence[Consumer]) -> None:
+        self._name = name
+        self._transport = transport
+        self._consumers = consumers
+        self._begun: list[Consumer] = []
+        self._waiting_for: str | None = "not started"
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._begin(), name="messaging")
+        await asyncio.wait({self._task}, timeout=_FIRST_TRY)
+        if self._task.done():
+            self._task.result()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        await asyncio.gather(*(consumer.stop() for consumer in self._begun))
+        self._begun.clear()
+
+    async def _begin(self) -> None:
+        while True:
+            try:
+                await ensure_topics(self._transport, self._name)
+                for consumer in self._consumers[len(self._begun) :]:
+                    await consumer.start()
+                    self._begun.append(consumer)
+            except (Unavailable, KafkaError, OSError) as error:
+                self._waiting_for = f"the broker is away: {error}"
+                log.warning("the broker is away; consuming begins when it is back", error=str(error))
+                await asyncio.sleep(_RETRY)
+            else:
+                self._waiting_for = None
+                return
+
+    async def health(self) -> Mapping[str, Any]:
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.result()
+        if self._waiting_for is not None:
+            raise Unready(self._waiting_for)
+        states = [consumer.health() for consumer in self._consumers]
+        halted = [f"{state.group}: {state.reason}" for state in states if not state.moving]
+        if halted:
+            raise Unready("; ".join(halted))
+        return {"Groups": {state.group: {"State": state.state.value, "Lag": state.lag} for state in states}}

@@ -1,0 +1,83 @@
+"""Owns how one service is run as a process: its clock and transport, its server, and an orderly end on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+import uvicorn
+from aiokafka.errors import KafkaError
+
+from shared.clock import Clock
+from shared.log import configure_logging
+from shared.messaging.transport.contract import Transport
+from shared.service.clocks import ProcessClock
+from shared.service.running import RunningService
+from shared.service.stores import open_transport
+from shared.settings import Settings, settings_or_exit
+
+__all__ = ["Build", "run", "serve", "start_transport", "uvicorn_server"]
+
+Build = Callable[[Settings, Transport, Clock], Awaitable[RunningService]]
+
+log = structlog.get_logger(__name__)
+
+_RETRY: Final = 2.0
+_GOODBYE: Final = 10
+
+
+def run(build: Build) -> None:
+    """The whole life of one service's process, configured by ``EPIC_*``; returns at SIGTERM or SIGINT."""
+    settings = settings_or_exit()
+    configure_logging(settings.log_level, settings.log_format)
+    asyncio.run(serve(build, settings))
+
+
+async def serve(build: Build, settings: Settings) -> None:
+    """Starts the service and answers HTTP until the process is asked to end; then stops everything it started."""
+    transport = open_transport(settings)
+    await start_transport(transport)
+    try:
+        service = await build(settings, transport, ProcessClock(settings.now))
+        await service.start()
+        try:
+            gc.collect()
+            gc.freeze()  # what start-up made stays: the collector need not walk it again and again
+            server = uvicorn_server(service.app, settings)
+            log.info("serving", service=service.name, address=f"http://{settings.http_host}:{settings.http_port}")
+            await server.serve()
+        finally:
+            await service.stop()
+    finally:
+        await transport.stop()
+
+
+async def start_transport(transport: Transport) -> None:
+    """Connects; waits for a broker that is not there yet."""
+    while True:
+        try:
+            await transport.start()
+        except (KafkaError, OSError) as error:
+            log.warning("the broker is away; waiting for it", error=str(error))
+            await asyncio.sleep(_RETRY)
+        else:
+            return
+
+
+def uvicorn_server(app: object, settings: Settings) -> uvicorn.Server:
+    """A server for an application whose life is not the server's business."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            host=settings.http_host,
+            port=settings.http_port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GOODBYE,
+        )
+    )

@@ -1,0 +1,97 @@
+"""A service's parts start in order and stop in reverse; periodic work goes on whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi import FastAPI
+
+from shared.clock import FixedClock, iso
+from shared.metrics import Metrics
+from shared.service.clocks import ProcessClock, not_before
+from shared.service.running import Call, Periodic, RunningService
+
+
+def part(name: str, seen: list[str], *, fails: str = "") -> Call:
+    async def start() -> None:
+        seen.append(f"+{name}")
+        if fails == "start":
+            raise ConnectionError(name)
+
+    async def stop() -> None:
+        seen.append(f"-{name}")
+        if fails == "stop":
+            raise ConnectionError(name)
+
+    return Call(start, stop)
+
+
+async def test_parts_start_in_order_and_stop_in_reverse_even_when_one_fails_to() -> None:
+    seen: list[str] = []
+    service = RunningService("s", FastAPI(), [part("a", seen), part("b", seen, fails="stop"), part("c", seen)])
+    await service.start()
+    await service.stop()
+    await service.stop()
+    assert seen == ["+a", "+b", "+c", "-c", "-b", "-a"]
+
+
+async def test_a_part_that_does_not_start_takes_the_others_down_again() -> None:
+    seen: list[str] = []
+    service = RunningService("s", FastAPI(), [part("a", seen), part("b", seen, fails="start"), part("c", seen)])
+    with pytest.raises(ConnectionError):
+        await service.start()
+    assert seen == ["+a", "+b", "-a"]
+
+
+async def test_a_periodic_job_that_fails_comes_again_and_is_counted() -> None:
+    metrics = Metrics("s")
+    runs = 0
+    enough = asyncio.Event()
+
+    async def job() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise ValueError("not this time")
+        if runs == 3:
+            enough.set()
+
+    periodic = Periodic("sweep", 0.001, job, metrics=metrics)
+    await periodic.start()
+    await asyncio.wait_for(enough.wait(), 5)
+    await periodic.stop()
+    text = metrics.render().decode()
+    assert 'epic_periodic_runs_total{name="sweep",outcome="failed"} 1.0' in text
+    assert 'epic_periodic_runs_total{name="sweep",outcome="done"}' in text
+
+
+async def test_a_periodic_job_may_wait_for_its_first_interval_and_be_broken_off() -> None:
+    seen: list[int] = []
+
+    async def job() -> None:
+        seen.append(1)
+
+    periodic = Periodic("later", 3600, job, metrics=Metrics("s"), at_start=False)
+    await periodic.start()
+    await periodic.stop()
+    await periodic.stop()
+    assert seen == []
+
+
+def test_a_process_clock_is_pushed_forward_and_never_back() -> None:
+    clock = ProcessClock("2024-06-15T09:00:00Z")
+    assert iso(clock.now()).startswith("2024-06-15T09:00:0")
+    not_before(clock, datetime(2024, 7, 1, tzinfo=UTC))
+    not_before(clock, datetime(2024, 6, 1, tzinfo=UTC))
+    not_before(clock, None)
+    first = clock.now()
+    assert datetime(2024, 7, 1, tzinfo=UTC) <= first < datetime(2024, 7, 1, tzinfo=UTC) + timedelta(minutes=1)
+    assert clock.now() >= first
+
+
+def test_a_tests_clock_stays_where_it_was_put() -> None:
+    clock = FixedClock("2024-06-15T09:00:00Z")
+    not_before(clock, datetime(2024, 7, 1, tzinfo=UTC))
+    assert iso(clock.now()) == "2024-06-15T09:00:00.000Z"

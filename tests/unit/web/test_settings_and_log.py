@@ -1,0 +1,113 @@
+"""Settings say what is wrong in one line; logs are one JSON object a line."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import structlog
+
+from shared.log import configure_logging
+from shared.settings import BadSettings, load_settings, settings_or_exit
+from shared.trace import Trace, bind_trace
+
+
+def test_without_any_variable_all_is_embedded() -> None:
+    settings = load_settings({"PATH": "/bin"})
+    assert (settings.transport, settings.data_dir, settings.http_host) == ("embedded", Path(".epic"), "127.0.0.1")
+    assert settings.az_factor_map == {}
+
+
+def test_every_variable_is_read() -> None:
+    settings = load_settings(
+        {
+            "EPIC_TRANSPORT": "kafka",
+            "EPIC_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+            "EPIC_NOW": "2024-06-15T09:00:00Z@2026-01-01T00:00:00Z",
+            "EPIC_AZ_FACTOR_MAP": '{"us-east-1a": 2, "us-east-1b": "0.5"}',
+            "EPIC_CORS_ORIGINS": "http://a, http://b",
+            "EPIC_HTTP_PORT": "9000",
+            "EPIC_LOG_LEVEL": "INFO",
+            "EPIC_MAIL_DOMAIN": "",
+            "EPIC_REQUIRE_DOCKER": "1",
+        },
+        http_port=None,
+    )
+    assert settings.az_factor_map == {"us-east-1a": Decimal(2), "us-east-1b": Decimal("0.5")}
+    assert settings.cors_origins == ("http://a", "http://b")
+    assert (settings.http_port, settings.mail_domain, settings.log_level) == (9000, None, "info")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("EPIC_MAIL_DOMAINE", "x", "EPIC_MAIL_DOMAINE is not a variable of EPIC; did you mean EPIC_MAIL_DOMAIN?"),
+        ("EPIC_QQQQQQ", "x", "EPIC_QQQQQQ is not a variable of EPIC; unset it"),
+        ("EPIC_HTTP_PORT", "many", "EPIC_HTTP_PORT is 'many': input should be a valid integer"),
+        ("EPIC_NOW", "2024-06-15T09:00:00", "has no time zone; add Z"),
+        ("EPIC_NOW", "soon", "EPIC_NOW is 'soon'"),
+        ("EPIC_AZ_FACTOR_MAP", "2:2:1", "give JSON, zone to factor"),
+        ("EPIC_AZ_FACTOR_MAP", '{"us-east-1a": -1}', "the factor of us-east-1a is -1; give 0 (excluded) or more"),
+        ("EPIC_HOTW_SCHEDULE", "weekly", "give a cron expression"),
+        ("EPIC_TRANSPORT", "kafka", "set EPIC_KAFKA_BOOTSTRAP_SERVERS"),
+        ("EPIC_TRANSPORT", "pigeon", "EPIC_TRANSPORT is 'pigeon'"),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_the_remedy(variable: str, value: str, said: str) -> None:
+    with pytest.raises(BadSettings) as bad:
+        load_settings({variable: value})
+    assert said in str(bad.value)
+    assert "\n" not in str(bad.value)
+
+
+def test_a_program_ends_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("EPIC_HTTP_PORT", "many")
+    with pytest.raises(SystemExit) as ended:
+        settings_or_exit()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("epic: EPIC_HTTP_PORT is 'many'")
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], _ = before
+    root.setLevel(before[1])
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def test_every_logger_writes_json_lines_with_the_ids(restored_logging: None) -> None:
+    out = io.StringIO()
+    configure_logging("info", "json", "fleet_svc", stream=out)
+    with bind_trace(Trace("corr-1", "cause-1")):
+        structlog.get_logger("a").info("said", number=5)
+        logging.getLogger("b").warning("old %s", "style", extra={"more": 1})
+        structlog.get_logger("a").debug("not said")
+    try:
+        raise ValueError("boom")
+    except ValueError:
+        structlog.get_logger("a").exception("failed")
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(line["event"], line["level"], line["service"]) for line in lines] == [
+        ("said", "info", "fleet_svc"), ("old style", "warning", "fleet_svc"), ("failed", "error", "fleet_svc")
+    ]  # fmt: skip
+    assert all((line["correlation_id"], line["causation_id"]) == ("corr-1", "cause-1") for line in lines[:2])
+    assert (lines[0]["number"], lines[1]["more"]) == (5, 1)
+    assert "correlation_id" not in lines[2]
+    assert "ValueError: boom" in lines[2]["exception"]
+
+
+def test_text_is_for_people(restored_logging: None) -> None:
+    out = io.StringIO()
+    configure_logging("info", "text", stream=out)
+    structlog.get_logger("a").info("said", number=5)
+    assert "said" in out.getvalue()
+    assert "number" in out.getvalue()
