@@ -195,6 +195,8 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         for line in whole:
             if line:
                 yield line
+    if rest:
+        yield rest
 
 
 def _json(text: bytes) -> Any:

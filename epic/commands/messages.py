@@ -18,6 +18,7 @@ from epic.failure import SOME_FAILED, CommandFailed
 from epic.messages import Messages, OverHttp, OverTransport, SeenRecord
 from epic.terminal import Terminal, json_text
 from epic.where import kafka_servers, url_of
+from shared.clock import iso
 from shared.errors import Poison
 from shared.messaging.envelope import Message
 from shared.schemas.results import CommandResult, Outcome
@@ -154,10 +155,10 @@ def _line(record: SeenRecord) -> str:
     key = (record.key or b"").decode(errors="backslashreplace")
     value = (record.value or b"").decode(errors="backslashreplace")
     try:
-        kind = record.message().type
+        message = record.message()
     except Poison as error:
-        kind = f"[{error}]"
-    return f"{record.time()}  {key}  {kind}  {value}"
+        return f"{record.time()}  {key}  [{error}]  {value}"
+    return f"{iso(message.time)}  {key}  {message.type}  {value}"
 
 
 def _shown(record: SeenRecord) -> dict[str, Any]:
@@ -171,6 +172,7 @@ def _shown(record: SeenRecord) -> dict[str, Any]:
         return {**place, "Poison": str(error), **{name: record.wire()[name] for name in ("Key", "Value", "Headers")}}
     return {
         **place,
+        "Time": iso(message.time),
         "Key": message.key,
         "Type": message.type,
         "Id": message.id,
