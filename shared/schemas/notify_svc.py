@@ -7,13 +7,25 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from shared.schemas.base import AuditMetadata, Id, Instant, MergePatch, Name, Snapshot, Text, WireModel, whole_number
+from shared.schemas.base import (
+    AuditMetadata,
+    Count,
+    Id,
+    Instant,
+    MergePatch,
+    Name,
+    Snapshot,
+    Text,
+    WireModel,
+    whole_number,
+)
 
 __all__ = [
     "CreateTicket",
+    "DeleteTicket",
     "EscalateTicket",
     "Notification",
-    "NotificationFact",
+    "NotificationSnapshot",
     "NotificationStatus",
     "Ticket",
     "TicketComment",
@@ -67,6 +79,11 @@ class UpdateTicket(MergePatch):
     ticket_id: Id
 
 
+class DeleteTicket(WireModel):
+    ticket_id: Id
+    audit_metadata: AuditMetadata | None = None
+
+
 class EscalateTicket(WireModel):
     """``PUT /ticket/{TicketId}/escalate``: one severity higher, or the one given."""
 
@@ -82,22 +99,25 @@ class NotificationStatus(StrEnum):
 
 
 class Notification(WireModel):
-    """One mail, once per cause."""
+    """One mail, once per cause; its versions are its delivery log.
+
+    ``Recipients`` are worked out at each attempt, from the service's owner and leader as they are then.
+    """
 
     notification_id: Name
     kind: Name
     cause: Name
     status: NotificationStatus
-    recipients: list[Name]
     subject: Text
+    recipients: list[Name] | None = None
     event_id: Id | None = None
     service_id: Id | None = None
-    run_id: int | None = None
-    attempts: int = 0
+    run_id: Count | None = None
+    ticket_id: Id | None = None
+    attempts: Count = 0
     reason: Text | None = None
-    created_at: Instant
     sent_at: Instant | None = None
 
 
-class NotificationFact(Notification):
+class NotificationSnapshot(Notification, Snapshot):
     """``notification.{sent,failed}``."""

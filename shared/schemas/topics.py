@@ -124,9 +124,9 @@ TOPICS: Final[dict[str, Topic]] = {
         *_snapshots("ticket", "notify_svc", notify_svc.TicketSnapshot, "TicketId", ""),
         _event("ticket.escalated", "notify_svc", notify_svc.TicketSnapshot, "TicketId", "",
                "A ticket's severity was raised.", config=_THIRTY_DAYS),
-        _event("notification.sent", "notify_svc", notify_svc.NotificationFact, "NotificationId", "",
+        _event("notification.sent", "notify_svc", notify_svc.NotificationSnapshot, "NotificationId", "",
                "A mail was handed over.", config=_THIRTY_DAYS),
-        _event("notification.failed", "notify_svc", notify_svc.NotificationFact, "NotificationId", "",
+        _event("notification.failed", "notify_svc", notify_svc.NotificationSnapshot, "NotificationId", "",
                "A mail could not be sent, and will not be tried again.", config=_THIRTY_DAYS),
         _commands("fleet.commands", "fleet_svc", "FleetId or ServiceId", [
             fleet_svc.CreateService, fleet_svc.UpdateService, fleet_svc.DeleteService, fleet_svc.CreateFleet,
@@ -141,7 +141,7 @@ TOPICS: Final[dict[str, Topic]] = {
             hotw_svc.StartRun, hotw_svc.CancelRun, hotw_svc.ExecuteFleet, hotw_svc.ReviewOrder,
             hotw_svc.ReportDelivery], partitions=12),
         _commands("notify.commands", "notify_svc", "TicketId or ServiceId", [
-            notify_svc.CreateTicket, notify_svc.UpdateTicket, notify_svc.EscalateTicket]),
+            notify_svc.CreateTicket, notify_svc.UpdateTicket, notify_svc.DeleteTicket, notify_svc.EscalateTicket]),
         Topic(COMMAND_RESULTS, "kit", "the command's key",
               (MessageType("*", CommandResult, "The answer of a command; its ce_type is the command's."),),
               SERVICES, ("anyone",), 12, _SEVEN_DAYS),
