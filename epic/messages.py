@@ -9,19 +9,15 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
 import orjson
-from aiokafka.errors import UnknownTopicOrPartitionError
 
 from epic.api import Api
 from epic.failure import SOME_FAILED, CommandFailed
 from shared.clock import iso
-from shared.errors import Poison, Unavailable
-from shared.messaging.blocking import Since, follow_records, request
+from shared.errors import Poison
 from shared.messaging.envelope import Message, Record, decode, encode_headers
-from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.transport.contract import Transport
 from shared.schemas.results import CommandResult
 
-__all__ = ["Messages", "OverHttp", "OverTransport", "SeenRecord", "message_of", "wire_of"]
+__all__ = ["Messages", "OverHttp", "SeenRecord", "message_of", "wire_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +76,6 @@ class Messages(Protocol):
 
     async def request(self, command: Message, *, patience: float) -> CommandResult:
         """The answer of a command. CommandFailed when none came within ``patience`` seconds."""
-
-
-class OverTransport:
-    """Straight to a transport that was started: Kafka's, or the embedded one from within its own process."""
-
-    def __init__(self, transport: Transport, where: str) -> None:
-        self._transport = transport
-        self._where = where
-
-    async def follow(self, topic: str, *, from_beginning: bool, to_end: bool) -> AsyncIterator[SeenRecord]:
-        since: Since = "earliest" if from_beginning else "latest"
-        try:
-            async for record in follow_records(self._transport, topic, since=since, to_end=to_end):
-                yield SeenRecord.of(record)
-        except UnknownTopicOrPartitionError:
-            raise CommandFailed(f"{self._where} has no topic {topic}; `epic topics` lists those of EPIC") from None
-
-    async def produce(self, message: Message) -> None:
-        publisher = Publisher(self._transport, message.source)
-        try:
-            await publish_all(publisher, [message])
-        except Unavailable as error:
-            raise CommandFailed(f"{self._where} did not take the message: {error.detail}", SOME_FAILED) from None
-        finally:
-            await publisher.stop()
-
-    async def request(self, command: Message, *, patience: float) -> CommandResult:
-        try:
-            return await request(self._transport, command, patience=patience)
-        except Unavailable as error:
-            raise CommandFailed(
-                f"{error.detail}; its service may be down or behind: see /health/ready. Once it was taken it is "
-                "handled, and `epic tail command.results --from-beginning` shows its answer",
-                SOME_FAILED,
-            ) from None
 
 
 class OverHttp:

@@ -17,7 +17,7 @@ import uvicorn
 from epic.embedded import EmbeddedDoor
 from epic.failure import CommandFailed
 from epic.gateway import Gateway
-from epic.messages import OverTransport
+from epic.over_transport import OverTransport
 from shared.messaging.transport import open_transport
 from shared.messaging.transport.contract import DataFolderInUse, Transport
 from shared.schemas.topics import SERVICES

@@ -12,6 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
+import uvloop
+
 from epic.api import Api
 from epic.failure import CommandFailed
 from epic.logfile import LogFile
@@ -67,7 +69,7 @@ def up(chosen: Settings, builds: Mapping[str, Build], *, play: bool) -> None:
             ) from None
         with closing(log):
             configure_logging(chosen.log_level, chosen.log_format, stream=cast("TextIO", log))
-            asyncio.run(_until_stopped(_live(EmbeddedEpic(chosen, taken, builds), chosen, play=play)))
+            uvloop.run(_until_stopped(_live(EmbeddedEpic(chosen, taken, builds), chosen, play=play)))
 
 
 async def _until_stopped(life: Coroutine[Any, Any, None]) -> None:

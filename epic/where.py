@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epic.failure import CommandFailed
-from shared.settings import BadSettings, Settings, load_settings
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
 
 __all__ = ["kafka_servers", "settings", "url_of"]
 
 
 def settings(**given: Any) -> Settings:
     """The ``EPIC_*`` variables, what is ``given`` winning. CommandFailed, in one line, when one is wrong."""
+    from shared.settings import BadSettings, load_settings  # costs half a second, which --help need not wait for
+
     try:
         return load_settings(**given)
     except BadSettings as error:

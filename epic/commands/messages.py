@@ -15,7 +15,7 @@ import typer
 from epic.api import Api, login_name
 from epic.commands.options import AsJson, Bootstrap, Url, run
 from epic.failure import SOME_FAILED, CommandFailed
-from epic.messages import Messages, OverHttp, OverTransport, SeenRecord
+from epic.messages import Messages, OverHttp, SeenRecord
 from epic.terminal import Terminal, json_text
 from epic.where import kafka_servers, url_of
 from shared.clock import iso
@@ -192,6 +192,7 @@ async def _messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Mes
         return
     from aiokafka.errors import KafkaError
 
+    from epic.over_transport import OverTransport
     from shared.messaging.transport import KafkaTransport
 
     transport = KafkaTransport(servers)

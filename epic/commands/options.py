@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
 import typer
+import uvloop
 
 __all__ = ["AsJson", "Bootstrap", "Url", "run"]
 
@@ -35,4 +35,4 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command's work to its end. Ctrl-C cancels it in order."""
-    return asyncio.run(work)
+    return uvloop.run(work)

@@ -242,11 +242,7 @@ def test_tail_prints_a_line_a_record_cloudevent_or_not(run: Run, epic: FakeEpic)
     bad = SeenRecord("event.created", 0, 5, 1_718_442_000_000, None, b"\xff", ())
     records = [good, bad]
 
-    class Lines:
-        def __call__(self, asked: Asked) -> tuple[Any, ...]:
-            return 200, records[0].wire()
-
-    epic.answer = Lines()
+    epic.answer = lambda _: (200, records[0].wire())
     arguments = ("tail", "event.created", "--no-follow", "--from-beginning", "--url", epic.url)
     assert run(*arguments)[:2] == (
         0, '2024-06-15T09:00:00.000Z  PD2024  event.created  {"EventId":"PD2024"}\n'
