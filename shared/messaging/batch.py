@@ -69,7 +69,7 @@ class Batch(KafkaAckableMessage):
 def parse(records: tuple[ConsumerRecord, ...], consumer: Consumer) -> Batch:
     """The batch, without a look at headers or values: a record that cannot be read must not cost the whole batch."""
     return Batch(
-        body=[record.value or b"" for record in records],
+        body=[],
         headers={},
         batch_headers=[],
         reply_to="",
@@ -78,7 +78,7 @@ def parse(records: tuple[ConsumerRecord, ...], consumer: Consumer) -> Batch:
         correlation_id=None,
         raw_message=records,
         path={},
-        consumer=consumer,  # type: ignore[arg-type]
+        consumer=consumer,
     )
 
 

@@ -168,6 +168,10 @@ class Consumer:
             state, reason = ConsumerState.STUCK, f"a record has been in work for {in_work:.0f} s"
         return ConsumerHealth(group, state, reason, self._lag)
 
+    async def settled(self) -> None:
+        """Returns when no batch is in work: the last one's offsets are committed."""
+        await self._idle.wait()
+
     async def replay(self, record: Record) -> None:
         """Handles one record here and now, outside of the group's own course; raises what the handler raises."""
         received = self.subscription.read(record)

@@ -16,7 +16,7 @@ from aiokafka import TopicPartition
 from shared.clock import Clock
 from shared.errors import Poison
 from shared.messaging.deadletters import DeadLetters, letter_of, reason_of
-from shared.messaging.envelope import Record
+from shared.messaging.envelope import Record, trace_after
 from shared.messaging.failures import ATTEMPTS, Backoff, StopLimit, is_transient
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import STOP_LIMIT, HandBack, Recall
@@ -32,7 +32,15 @@ log = structlog.get_logger(__name__)
 _SLICE: Final = 0.01  # seconds of work without a breath for the event loop's other tasks
 _UNDECODABLE: Final = "undecodable"
 _FAILED: Final = "failed"
-_OUTCOMES: Final = {Outcome.ACCEPTED: "handled", Outcome.REFUSED: "refused"}
+
+# What became of each record of the batch.
+_OPEN: Final = 0
+_DYING: Final = 1  # to be a dead letter when the batch ends
+_HANDLED: Final = 2
+_REFUSED: Final = 3
+_BURIED: Final = 4
+_COUNTED: Final = {_HANDLED: "handled", _REFUSED: "refused", _BURIED: "dead"}
+_OUTCOMES: Final = {Outcome.ACCEPTED: _HANDLED, Outcome.REFUSED: _REFUSED}
 
 T = TypeVar("T")
 
@@ -69,25 +77,24 @@ class Settlement:
         self._desk = desk
         self._records = records
         self._recall = recall
-        self._settled = bytearray(len(records))
+        self._state = bytearray(len(records))
         self._dead: list[_Dead] = []
-        self._outcomes: Counter[tuple[str, str]] = Counter()
         self._in_work: dict[int, float] = {}
         self._breathed = time.monotonic()
 
     async def run(self) -> str | None:
         """Settles the batch; None when all of it is, else why the rest is handed back."""
         try:
-            received = await self._read()
-            if self._desk.subscription.bulk_handler is not None and await self._together(received):
-                received = []
-            await self._key_by_key(received)
+            if self._desk.subscription.bulk_handler is not None and len(self._records) > 1:
+                await self._together()
+            await self._key_by_key()
             if self._recall.reason != STOP_LIMIT:
                 await self._bury()
         except HandBack:
             pass
         self._count()
-        return None if all(self._settled) else self._recall.reason
+        whole = all(state in _COUNTED for state in self._state)
+        return None if whole else self._recall.reason
 
     def oldest(self) -> float | None:
         """Since when (monotonic) the record longest in work is."""
@@ -97,61 +104,50 @@ class Settlement:
         """For each partition the offset after its first records that are all settled."""
         at: dict[TopicPartition, int] = {}
         ended: set[TopicPartition] = set()
-        for record, settled in zip(self._records, self._settled, strict=True):
+        for record, state in zip(self._records, self._state, strict=True):
             partition = TopicPartition(record.topic, record.partition)
             at.setdefault(partition, record.offset)
-            if settled and partition not in ended:
+            if state in _COUNTED and partition not in ended:
                 at[partition] = record.offset + 1
             else:
                 ended.add(partition)
         return at
 
-    # -- reading -------------------------------------------------------------------------------------------------------
-
-    async def _read(self) -> list[tuple[int, Received]]:
-        read = self._desk.subscription.read
-        found: list[tuple[int, Received]] = []
-        for index, record in enumerate(self._records):
-            try:
-                found.append((index, read(record)))
-            except Poison as poison:
-                self._give_up(index, str(poison), 1, Trace.begin(), _UNDECODABLE)
-            except Exception as error:
-                log.exception("a record could not be read", topic=record.topic, offset=record.offset)
-                self._give_up(index, reason_of(error), 1, Trace.begin(), _UNDECODABLE)
-            if not index % 32:
-                await self._breathe(time.monotonic())
-        return found
-
     # -- handling ------------------------------------------------------------------------------------------------------
 
-    async def _together(self, received: list[tuple[int, Received]]) -> bool:
-        """Whether the bulk handler took them all; if not, they are to be handled one by one."""
+    async def _together(self) -> None:
+        """Gives the bulk handler all that can be read; what it does not take is left for one by one."""
         handle = self._desk.subscription.bulk_handler
+        received: list[Received] = []
+        taken: list[int] = []
+        for index in range(len(self._records)):
+            item = self._read(index)
+            if item is not None:
+                received.append(item)
+                taken.append(index)
+            if not index % 64 and time.monotonic() - self._breathed > _SLICE:
+                await self._breathe()
         if handle is None or not received:
-            return True
-        batch = [item for _, item in received]
-        if len(batch) == 1:
-            return False
+            return
         self._in_work[-1] = time.monotonic()
         try:
-            await self._until_not_transient(partial(handle, batch))
+            await self._until_not_transient(partial(handle, received))
         except HandBack:
             raise
         except Exception as error:
-            log.warning("a batch failed; its records are taken one by one", records=len(batch), error=repr(error))
-            return False
+            log.warning("a batch failed; its records are taken one by one", records=len(taken), error=reason_of(error))
+            return
         finally:
             del self._in_work[-1]
-        for index, item in received:
-            self._done(index, item, Outcome.ACCEPTED)
-        self._desk.limit.passed(len(batch))
-        return True
+        for index in taken:
+            self._state[index] = _HANDLED
+        self._desk.limit.passed(len(taken))
 
-    async def _key_by_key(self, received: list[tuple[int, Received]]) -> None:
-        groups: dict[str, deque[tuple[int, Received]]] = {}
-        for entry in received:
-            groups.setdefault(entry[1].message.key, deque()).append(entry)
+    async def _key_by_key(self) -> None:
+        groups: dict[bytes | None, list[int]] = {}
+        for index, (record, state) in enumerate(zip(self._records, self._state, strict=True)):
+            if state == _OPEN:
+                groups.setdefault(record.key, []).append(index)
         waiting = deque(groups.values())
         workers = min(self._desk.concurrency, len(waiting))
         if workers:
@@ -159,35 +155,46 @@ class Settlement:
                 for number in range(workers):
                     tasks.create_task(self._work(number, waiting))
 
-    async def _work(self, number: int, waiting: deque[deque[tuple[int, Received]]]) -> None:
-        follow = follow_traces()
-        while waiting:
-            for index, item in waiting.popleft():
-                now = time.monotonic()
-                if self._recall.due(now):
-                    return
-                await self._breathe(now)
-                self._in_work[number] = now
-                follow(item.message.trace.caused_by(item.message.id))
-                try:
-                    await self._settle(index, item)
-                except HandBack:
-                    return
-                finally:
-                    del self._in_work[number]
-
-    async def _settle(self, index: int, item: Received) -> None:
+    async def _work(self, number: int, waiting: deque[list[int]]) -> None:
+        follow, handle, clock = follow_traces(), self._desk.subscription.handle, self._desk.clock
         try:
-            done = await self._desk.subscription.handle(item, self._desk.clock)
+            while waiting:
+                for index in waiting.popleft():
+                    self._in_work[number] = now = time.monotonic()
+                    if self._recall.due(now):
+                        return
+                    if now - self._breathed > _SLICE:
+                        await self._breathe()
+                    item = self._read(index)
+                    if item is None:
+                        continue
+                    try:
+                        follow(trace_after(item.record))
+                        done = await handle(item, clock)
+                    except Exception as error:
+                        after = await self._after(error, index, item)
+                        if after is None:
+                            continue
+                        done = after
+                    if done.answers:
+                        await self._until_not_transient(partial(publish_all, self._desk.publisher, done.answers))
+                    self._state[index] = _OUTCOMES[done.outcome]
+                    self._desk.limit.passed()
+        except HandBack:
+            return
+        finally:
+            self._in_work.pop(number, None)
+
+    def _read(self, index: int) -> Received | None:
+        """The record, or None when it can never be read: it is then given up."""
+        record = self._records[index]
+        try:
+            return self._desk.subscription.read(record)
         except Exception as error:
-            again = await self._after(error, index, item)
-            if again is None:
-                return
-            done = again
-        if done.answers:
-            await self._until_not_transient(partial(publish_all, self._desk.publisher, done.answers))
-        self._done(index, item, done.outcome)
-        self._desk.limit.passed()
+            if not isinstance(error, Poison):
+                log.exception("a record could not be read", topic=record.topic, offset=record.offset)
+            self._give_up(index, reason_of(error), 1, _UNDECODABLE)
+            return None
 
     async def _after(self, error: Exception, index: int, item: Received) -> Done | None:
         """Goes on after a first failure: how the record was done at last, or None when it is given up."""
@@ -197,13 +204,10 @@ class Settlement:
             if not is_transient(error):
                 failures += 1
                 if failures >= ATTEMPTS or isinstance(error, Poison):
-                    log.error("a record is given up", **_place(item), attempts=failures, exc_info=error)
-                    self._give_up(index, reason_of(error), failures, item.message.trace, _FAILED)
-                    if self._desk.limit.failed(item.message.key):
-                        self._recall.call(STOP_LIMIT)
+                    self._fail(index, item, error, failures)
                     return None
                 self._desk.metrics.retries.labels(self._desk.subscription.group, "unexpected").inc()
-                log.warning("a record failed", **_place(item), attempt=failures, exc_info=error)
+                log.warning("a record failed", **_place(item), attempt=failures, error=reason_of(error))
                 await self._recall.pause(self._desk.unexpected.before(failures))
             else:
                 await self._wait(1, error)
@@ -239,36 +243,49 @@ class Settlement:
         letters, traces = [dead.letter for dead in self._dead], [dead.trace for dead in self._dead]
         await self._until_not_transient(partial(self._desk.dead_letters.bury, letters, traces))
         for dead in self._dead:
-            self._settled[dead.index] = 1
-            self._outcomes[dead.letter.topic, "dead"] += 1
+            self._state[dead.index] = _BURIED
             self._desk.metrics.dead_letters.labels(dead.letter.group, dead.letter.topic, dead.kind).inc()
             log.error("dead letter", dead_letter=dead.letter.id, reason=dead.letter.reason)
 
-    def _give_up(self, index: int, reason: str, attempts: int, trace: Trace, kind: str) -> None:
-        letter = letter_of(
-            self._records[index],
-            group=self._desk.subscription.group,
-            reason=reason,
-            attempts=attempts,
-            now=self._desk.clock.now(),
-        )
-        self._dead.append(_Dead(index, letter, trace, kind))
+    def _fail(self, index: int, item: Received, error: Exception, attempts: int) -> None:
+        log.error("a record is given up", **_place(item), attempts=attempts, exc_info=error)
+        if isinstance(error, Poison) and _unreadable(item):
+            self._give_up(index, reason_of(error), 1, _UNDECODABLE)
+            return
+        self._give_up(index, reason_of(error), attempts, _FAILED)
+        if self._desk.limit.failed(repr(item.record.key)):
+            self._recall.call(STOP_LIMIT)
 
-    def _done(self, index: int, item: Received, outcome: Outcome) -> None:
-        self._settled[index] = 1
-        self._outcomes[item.message.topic, _OUTCOMES[outcome]] += 1
+    def _give_up(self, index: int, reason: str, attempts: int, kind: str) -> None:
+        record = self._records[index]
+        group, now = self._desk.subscription.group, self._desk.clock.now()
+        letter = letter_of(record, group=group, reason=reason, attempts=attempts, now=now)
+        try:
+            trace = trace_after(record)
+        except Poison:
+            trace = Trace.begin()
+        self._dead.append(_Dead(index, letter, trace, kind))
+        self._state[index] = _DYING
 
     def _count(self) -> None:
         group = self._desk.subscription.group
-        for (topic, outcome), count in self._outcomes.items():
-            self._desk.metrics.consumed.labels(group, topic, outcome).inc(count)
+        tally = Counter((record.topic, state) for record, state in zip(self._records, self._state, strict=True))
+        for (topic, state), count in tally.items():
+            if state in _COUNTED:
+                self._desk.metrics.consumed.labels(group, topic, _COUNTED[state]).inc(count)
 
-    async def _breathe(self, now: float) -> None:
-        if now - self._breathed > _SLICE:
-            await asyncio.sleep(0)
-            self._breathed = time.monotonic()
+    async def _breathe(self) -> None:
+        await asyncio.sleep(0)
+        self._breathed = time.monotonic()
+
+
+def _unreadable(item: Received) -> bool:
+    try:
+        return item.body is None
+    except Poison:
+        return True
 
 
 def _place(item: Received) -> dict[str, object]:
     record = item.record
-    return {"type": item.message.type, "topic": record.topic, "partition": record.partition, "offset": record.offset}
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from shared.cause import AUTOMATION, Cause, digest_of
 from shared.clock import Clock
 from shared.errors import BadInput, Poison, Refused, UnderWay
-from shared.messaging.envelope import Message, Record, decode
+from shared.messaging.envelope import Message, Record, decode, plain_type
 from shared.schemas.base import MANAGED_FIELDS, WireModel, field_errors
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
@@ -36,22 +36,40 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 _ANONYMOUS: Final = "anonymous"
-_ANY_TYPE: Final = "*"
+_ANY_TYPE: Final = b"*"
 
 
-@dataclass(frozen=True, slots=True)
 class Received:
-    """One record, decoded and validated. ``body`` is the data as sent, ``data`` as its contract reads it.
+    """One record, validated: ``data`` as its contract reads it, ``body`` as it was sent, ``message`` its envelope.
 
+    Envelope and body are read when they are first asked for; one that cannot be is Poison then.
     ``refusal`` says why a command's body cannot be accepted; its use case is then not called, and ``data`` is empty.
     """
 
-    message: Message
-    data: WireModel
-    body: dict[str, Any]
-    record: Record
-    is_command: bool = False
-    refusal: Refused | None = None
+    __slots__ = ("_body", "_message", "data", "is_command", "record", "refusal")
+
+    def __init__(
+        self, message: Message | None, data: WireModel, body: dict[str, Any] | None, record: Record, *,
+        is_command: bool = False, refusal: Refused | None = None,
+    ) -> None:  # fmt: skip
+        self._message = message
+        self._body = body
+        self.data = data
+        self.record = record
+        self.is_command = is_command
+        self.refusal = refusal
+
+    @property
+    def message(self) -> Message:
+        if self._message is None:
+            self._message = decode(self.record)
+        return self._message
+
+    @property
+    def body(self) -> dict[str, Any]:
+        if self._body is None:
+            self._body = self.message.body()
+        return self._body
 
     def cause(self, clock: Clock, user: str = AUTOMATION) -> Cause:
         """The cause of what is written because of this: its id is the message's, so that a redelivery is known.
@@ -143,28 +161,30 @@ class Subscription:
     handler: EventHandler
     from_: Literal["earliest", "latest"] = "earliest"
     registry: Mapping[str, Topic] = field(default_factory=lambda: TOPICS, repr=False)
-    _models: dict[tuple[str, str], type[WireModel]] = field(init=False, repr=False, default_factory=dict)
+    _models: dict[tuple[str, bytes], type[WireModel]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.topics:
             for kind in _registered(self.registry, name).messages:
-                self._models[name, kind.ce_type] = kind.model
+                self._models[name, kind.ce_type.encode()] = kind.model
 
     @property
     def bulk_handler(self) -> Callable[[Sequence[Received]], Awaitable[None]] | None:
         return self.handler.handle if isinstance(self.handler, Bulk) else None
 
     def read(self, record: Record) -> Received:
-        message = decode(record)
-        model = self._models.get((record.topic, message.type)) or self._models.get((record.topic, _ANY_TYPE))
+        message, ce_type = None, plain_type(record)
+        if ce_type is None:
+            message = decode(record)
+            ce_type = message.type.encode()
+        model = self._models.get((record.topic, ce_type)) or self._models.get((record.topic, _ANY_TYPE))
         if model is None:
-            raise Poison(f"ce_type {message.type} is none that {record.topic} carries")
-        body = message.body()
+            raise Poison(f"ce_type {ce_type.decode(errors='replace')} is none that {record.topic} carries")
         try:
-            data = model.model_validate(body, extra="ignore")
+            data = model.model_validate_json(message.data if message else record.value or b"", extra="ignore")
         except ValidationError as error:
             raise Poison(f"the data is no {model.__name__}: {_listed(error)}") from None
-        return Received(message, data, body, record)
+        return Received(message, data, None, record)
 
     async def handle(self, received: Received, clock: Clock) -> Done:
         try:
