@@ -45,9 +45,7 @@ class Awaited:
         return None
 
 
-def fleet_row(
-    fleet_id: str, *, region: str | None, colour: str, awaited: Awaited | None, owner: str
-) -> dict[str, Any]:
+def fleet_row(fleet_id: str, *, region: str | None, colour: str, awaited: Awaited | None, owner: str) -> dict[str, Any]:
     """A fleet's row: its colour, and what it waits for, by when, why and from whom; null where it waits for nothing."""
     return {
         "FleetId": fleet_id,

@@ -1,0 +1,1 @@
+"""What eventplan_svc stands on beside the kit's store."""

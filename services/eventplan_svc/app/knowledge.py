@@ -1,0 +1,226 @@
+"""Owns what eventplan_svc keeps of other services' resources: events, fleets, services, and the facts about fleets.
+
+Each is a replica fed by its owner's events: never older than what it holds, a tombstone kept like any other version.
+Only the members that plans need are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from services.eventplan_svc.domain.facts import Fact, FactSheet, hardware_fact, projection_fact
+from services.eventplan_svc.domain.plan import plan_id
+from services.eventplan_svc.domain.surroundings import Event, Fleet, Service, Surroundings
+from shared.documents.contract import Replica, Store
+
+__all__ = ["NO_FACTS", "FactNotes", "Knowledge", "Snapshot", "is_base_line"]
+
+Snapshot = Mapping[str, Any]
+
+NO_FACTS: Final = FactSheet()
+_PAGE: Final = 1000
+_EVENT_MEMBERS: Final = ("EventId", "PeakStartDate", "PeakEndDate", "RegionList", "IsActive", "Deleted", "VersionId")
+_SERVICE_MEMBERS: Final = ("ServiceId", "ServiceType", "Owner", "LeaderAlias", "Deleted", "VersionId")
+_FLEET_MEMBERS: Final = ("FleetId", "ServiceId", "Deleted", "VersionId")
+
+
+def is_base_line(snapshot: Snapshot) -> bool:
+    """Whether a fleet's snapshot is of its base line; an event's line changes nothing a plan stands on."""
+    return snapshot.get("EventId") is None
+
+
+@dataclass(slots=True)
+class FactNotes:
+    """Facts on their way into the replicas: of each kind the newest for each plan they are about."""
+
+    projections: dict[str, Fact] = field(default_factory=dict)
+    hardware: dict[str, Fact] = field(default_factory=dict)
+    events: dict[str, str] = field(default_factory=dict)
+
+    def note_projection(self, snapshot: Snapshot) -> str | None:
+        """The id of the plan it is about; None for a projection no plan goes by."""
+        return self._note(self.projections, projection_fact(snapshot), snapshot)
+
+    def note_hardware(self, fact: Snapshot) -> str | None:
+        """The same of any `hotw.*` fact about a fleet."""
+        return self._note(self.hardware, hardware_fact(fact), fact)
+
+    def _note(self, noted: dict[str, Fact], fact: Fact | None, said: Snapshot) -> str | None:
+        if fact is None:
+            return None
+        key = plan_id(said["EventId"], said["FleetId"])
+        self.events[key] = said["EventId"]
+        if fact.is_newer_than(noted.get(key)):
+            noted[key] = fact
+        return key
+
+
+class Knowledge:
+    """The replicas, in the domain's words. Keys: EventId, FleetId, ServiceId; facts by EventPlanId."""
+
+    def __init__(self, store: Store) -> None:
+        self._events = store.replica("event")
+        self._services = store.replica("service", filters=("ServiceType",))
+        self._fleets = store.replica("fleet", filters=("ServiceId",))
+        self._projections = store.replica("projection", filters=("EventId",))
+        self._hardware = store.replica("hardware", filters=("EventId",))
+
+    # -- taking in -----------------------------------------------------------------------------------------------------
+
+    async def keep_events(self, snapshots: Iterable[Snapshot]) -> None:
+        await _put(self._events, "EventId", (_kept_event(snapshot) for snapshot in snapshots))
+
+    async def keep_services(self, snapshots: Iterable[Snapshot]) -> None:
+        await _put(self._services, "ServiceId", (_members(snapshot, _SERVICE_MEMBERS) for snapshot in snapshots))
+
+    async def keep_fleets(self, snapshots: Iterable[Snapshot]) -> None:
+        """Base lines only; `is_base_line` tells them."""
+        await _put(self._fleets, "FleetId", (_kept_fleet(snapshot) for snapshot in snapshots))
+
+    async def keep_facts(self, notes: FactNotes) -> None:
+        for replica, facts in ((self._projections, notes.projections), (self._hardware, notes.hardware)):
+            if facts:
+                kept = ((key, fact.version, _kept_fact(fact, key, notes.events[key])) for key, fact in facts.items())
+                await replica.put(list(kept))
+
+    # -- the three sides of a plan -------------------------------------------------------------------------------------
+
+    async def events(self) -> list[Event]:
+        """Every event ever heard of."""
+        return [Event.from_snapshot(state) async for page in _pages(self._events, "EventId") for state in page]
+
+    async def event(self, event_id: str) -> Event | None:
+        """None where it was never heard of; a deleted one says so itself."""
+        state = await self._events.get(event_id)
+        return Event.from_snapshot(state) if state else None
+
+    async def fleet(self, fleet_id: str) -> Fleet | None:
+        state = await self._fleets.get(fleet_id)
+        return Fleet.from_snapshot(state) if state else None
+
+    async def service(self, service_id: str) -> Service | None:
+        state = await self._services.get(service_id)
+        return Service.from_snapshot(state) if state else None
+
+    async def services_named(self, service_ids: Iterable[str]) -> dict[str, Service]:
+        return {key: Service.from_snapshot(state) for key, state in (await _many(self._services, service_ids)).items()}
+
+    async def fleets_named(self, fleet_ids: Iterable[str]) -> list[Fleet]:
+        return [Fleet.from_snapshot(state) for state in (await _many(self._fleets, fleet_ids)).values()]
+
+    async def registered_services(self) -> dict[str, Service]:
+        """Those plans are made for."""
+        registered: dict[str, Service] = {}
+        async for page in _pages(self._services, "ServiceId", {"ServiceType": "Registered"}):
+            registered.update((state["ServiceId"], Service.from_snapshot(state)) for state in page)
+        return registered
+
+    async def fleets_by_page(self, service_id: str | None = None) -> AsyncIterator[list[Fleet]]:
+        """All fleets, or a service's, deleted ones included."""
+        async for page in _pages(self._fleets, "FleetId", {"ServiceId": service_id} if service_id else {}):
+            yield [Fleet.from_snapshot(state) for state in page]
+
+    async def versioned_services(self) -> AsyncIterator[tuple[Service, int]]:
+        """Every service with its VersionId."""
+        async for page in _pages(self._services, "ServiceId"):
+            for state in page:
+                yield Service.from_snapshot(state), state["VersionId"]
+
+    async def versioned_fleets(self) -> AsyncIterator[tuple[Fleet, int]]:
+        """Every fleet with its VersionId."""
+        async for page in _pages(self._fleets, "FleetId"):
+            for state in page:
+                yield Fleet.from_snapshot(state), state["VersionId"]
+
+    async def surroundings(self, plans: Mapping[str, Mapping[str, Any]]) -> dict[str, Surroundings]:
+        """What each plan stands between, by its id; one whose event or fleet was never heard of is left out."""
+        events = {
+            event_id: Event.from_snapshot(state)
+            for event_id, state in (await _many(self._events, (plan["EventId"] for plan in plans.values()))).items()
+        }
+        fleets = {
+            fleet.fleet_id: fleet for fleet in await self.fleets_named(plan["FleetId"] for plan in plans.values())
+        }
+        services = await self.services_named(fleet.service_id for fleet in fleets.values())
+        return {
+            key: Surroundings(events[plan["EventId"]], fleet, services.get(fleet.service_id))
+            for key, plan in plans.items()
+            if plan["EventId"] in events and (fleet := fleets.get(plan["FleetId"])) is not None
+        }
+
+    # -- facts ---------------------------------------------------------------------------------------------------------
+
+    async def facts_of(self, key: str) -> FactSheet:
+        """The newest facts about one plan, made or not."""
+        return (await self.facts_named([key])).get(key, NO_FACTS)
+
+    async def facts_named(self, keys: Sequence[str]) -> dict[str, FactSheet]:
+        """The same of many; those nothing is known about are left out."""
+        projections, hardware = await _many(self._projections, keys), await _many(self._hardware, keys)
+        return {
+            key: FactSheet.from_wire({**projections.get(key, {}), **hardware.get(key, {})})
+            for key in projections.keys() | hardware.keys()
+        }
+
+    async def facts_of_event(self, event_id: str) -> dict[str, FactSheet]:
+        """The same of all plans of an event."""
+        found: dict[str, dict[str, Any]] = {}
+        for replica in (self._projections, self._hardware):
+            async for page in _pages(replica, "EventPlanId", {"EventId": event_id}):
+                for state in page:
+                    found.setdefault(state["EventPlanId"], {}).update(state)
+        return {key: FactSheet.from_wire(wire) for key, wire in found.items()}
+
+
+def _members(snapshot: Snapshot, names: Iterable[str]) -> dict[str, Any]:
+    return {name: snapshot[name] for name in names if snapshot.get(name) is not None}
+
+
+def _kept_event(snapshot: Snapshot) -> dict[str, Any]:
+    changed_at = (snapshot.get("AuditMetadata") or {}).get("Timestamp")
+    return {**_members(snapshot, _EVENT_MEMBERS), "AuditMetadata": {"Timestamp": changed_at}}
+
+
+def _kept_fleet(snapshot: Snapshot) -> dict[str, Any]:
+    region = snapshot["FleetConfiguration"]["Region"]
+    return {**_members(snapshot, _FLEET_MEMBERS), "FleetConfiguration": {"Region": region}}
+
+
+def _kept_fact(fact: Fact, key: str, event_id: str) -> dict[str, Any]:
+    return {"EventPlanId": key, "EventId": event_id, **NO_FACTS.noting(fact).wire()}
+
+
+async def _put(replica: Replica, key: str, snapshots: Iterable[dict[str, Any]]) -> None:
+    """The newest of each key; of two equal ones either."""
+    newest: dict[str, dict[str, Any]] = {}
+    for snapshot in snapshots:
+        held = newest.get(snapshot[key])
+        if held is None or held["VersionId"] < snapshot["VersionId"]:
+            newest[snapshot[key]] = snapshot
+    await replica.put([(name, snapshot["VersionId"], snapshot) for name, snapshot in newest.items()])
+
+
+async def _many(replica: Replica, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+    named = list(dict.fromkeys(keys))
+    if not named:
+        return {}
+    if len(named) > 1:
+        return await replica.get_many(named)
+    state = await replica.get(named[0])
+    return {named[0]: state} if state else {}
+
+
+async def _pages(
+    replica: Replica, key: str, where: Mapping[str, Any] | None = None
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """All states that match, a page at a time, ordered by key."""
+    after: str | None = None
+    while True:
+        page = await replica.find(where or {}, after=after, limit=_PAGE)
+        if page:
+            yield page
+        if len(page) < _PAGE:
+            return
+        after = page[-1][key]

@@ -1,0 +1,52 @@
+"""Use cases: read a plan, one of its versions, its history, or those that match."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.eventplan_svc.domain.plan import plan_id, shown
+from shared.clock import Clock
+from shared.documents.contract import Document, Documents, HistoryPage, ListPage
+from shared.errors import NotFound
+
+__all__ = ["ReadPlans"]
+
+
+class ReadPlans:
+    """A plan's latest version is read in the colours of the moment; an old one as it was written."""
+
+    def __init__(self, documents: Documents, clock: Clock) -> None:
+        self._documents = documents
+        self._clock = clock
+
+    def latest_view(self, document: Document) -> dict[str, Any]:
+        """The latest version as it is read."""
+        return shown(document.wire(), self._clock.now())
+
+    async def latest(self, event_id: str, fleet_id: str) -> Document:
+        """NotFound where there is none."""
+        document = await self._documents.latest(plan_id(event_id, fleet_id))
+        if document is None:
+            raise NotFound(f"there is no EventPlan {plan_id(event_id, fleet_id)}")
+        return document
+
+    async def version(self, event_id: str, fleet_id: str, version: int) -> Document:
+        """One version; 0 is the latest."""
+        if version == 0:
+            return await self.latest(event_id, fleet_id)
+        document = await self._documents.version(plan_id(event_id, fleet_id), version)
+        if document is None:
+            raise NotFound(f"there is no EventPlan {plan_id(event_id, fleet_id)} with VersionId {version}")
+        return document
+
+    async def history(self, event_id: str, fleet_id: str, *, before: int | None, limit: int) -> HistoryPage:
+        """Versions newest first. NotFound where there is no plan."""
+        page = await self._documents.history(plan_id(event_id, fleet_id), before=before, limit=limit)
+        if not page.items and before is None:
+            raise NotFound(f"there is no EventPlan {plan_id(event_id, fleet_id)}")
+        return page
+
+    async def matching(self, where: Mapping[str, str], *, after: str | None, limit: int) -> ListPage:
+        """The latest of all that match EventId, ServiceId and FleetId, where given; ordered by EventPlanId."""
+        return await self._documents.list(where, after=after, limit=limit)

@@ -1,0 +1,68 @@
+"""Use case: make what is missing, whatever went wrong: plans that are due, and plans that are not settled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from services.eventplan_svc.app.board import Board
+from services.eventplan_svc.app.knowledge import Knowledge
+from services.eventplan_svc.app.make_due_plans import MakeDuePlans
+from services.eventplan_svc.app.plans import Plans
+from services.eventplan_svc.app.settle_plans import SettlePlans
+from shared.documents.contract import Replica
+from shared.trace import Trace
+
+__all__ = ["EVERY", "Reconcile"]
+
+log = structlog.get_logger(__name__)
+
+EVERY: Final = 600.0
+_TURN: Final = 30
+_NAME: Final = "reconcile"
+
+
+class Reconcile:
+    """Done by one replica at a time: the first to take the turn has it, and the others leave it at that.
+
+    ``turns`` holds when it was last begun, in the store all replicas share; real time, since it is a kind of lease.
+    """
+
+    def __init__(
+        self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans, plans: Plans, board: Board, turns: Replica,
+        *, real_time: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._knowledge = knowledge
+        self._make = make
+        self._settle = settle
+        self._plans = plans
+        self._board = board
+        self._turns = turns
+        self._real_time = real_time
+        self._begun_here = False
+
+    async def __call__(self) -> bool:
+        """Whether it was this replica's turn. At its first call a replica waits for no interval to be over."""
+        await self._board.complete.wait()
+        if not await self._taken(0.0 if not self._begun_here else EVERY * 0.8):
+            return False
+        self._begun_here = True
+        trace, made = Trace.begin(), 0
+        for event in await self._knowledge.events():
+            made += await self._make.for_event(event, trace)
+        async for page in self._plans.pages():
+            await self._settle.held(page, trace)
+        if made:
+            log.warning("plans were missing and have been made", plans=made)
+        return True
+
+    async def _taken(self, after: float) -> bool:
+        """Takes the turn if it was last taken more than ``after`` seconds ago; one taker in each half minute."""
+        now = self._real_time()
+        last = await self._turns.get(_NAME)
+        if last is not None and now - last["At"] < after:
+            return False
+        return bool(await self._turns.put([(_NAME, int(now) // _TURN, {"At": now})]))

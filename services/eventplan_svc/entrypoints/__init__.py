@@ -1,0 +1,1 @@
+"""The two front doors of eventplan_svc: HTTP and messages."""

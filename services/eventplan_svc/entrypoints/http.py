@@ -1,0 +1,140 @@
+"""Owns the HTTP paths of eventplan_svc: plans, their milestones and versions, and the readiness dashboard."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.eventplan_svc.app import UseCases
+from services.eventplan_svc.app.change_plan import ChangePlan
+from services.eventplan_svc.app.plans import FILTERS
+from shared.clock import Clock
+from shared.errors import BadInput, FieldError
+from shared.resources import PAGING, checked_ids, document_answer, page_answer, version_number
+from shared.schemas.eventplan_svc import (
+    CreateEventPlan,
+    DashboardQuery,
+    EventPlanSnapshot,
+    ReplaceMilestones,
+    SetMilestone,
+    SetMilestoneStatus,
+)
+from shared.web import Handler, Parameter, Routes, cursor_of, json_answer, page_of, query_of, read_write
+
+__all__ = ["routes"]
+
+T = TypeVar("T")
+
+_PLAN: Final = "/eventplan/{EventId}/{FleetId}"
+
+
+def routes(use_cases: UseCases, clock: Clock) -> Routes:
+    """All of them; the fixed last segments before ``{VersionId}``."""
+    do, made = _Reads(use_cases), Routes("EventPlan")
+    read = EventPlanSnapshot
+    filters = [Parameter(name, f"Only those with this {name}.") for name in FILTERS]
+    made.add("POST", "/eventplan", _create(use_cases, clock), summary="Make a plan by hand", body=CreateEventPlan,
+             answer=read)  # fmt: skip
+    made.add("GET", "/eventplan", do.matching, summary="List plans", answer=read, many=True,
+             parameters=[*filters, *PAGING])  # fmt: skip
+    made.add("GET", _PLAN, do.latest, summary="A plan, in the colours of the moment", answer=read)
+    made.add("GET", f"{_PLAN}/versions", do.history, summary="Every version of a plan, newest first", answer=read,
+             many=True, parameters=PAGING)  # fmt: skip
+    made.add("GET", f"{_PLAN}/versions/{{VersionId}}", do.version, summary="One version of a plan", answer=read)
+    made.add("GET", f"{_PLAN}/{{VersionId}}", do.version, summary="One version of a plan", answer=read)
+    changes: list[tuple[str, str, type[BaseModel], ChangePlan]] = [
+        ("milestones", "Replace all milestones", ReplaceMilestones, use_cases.replace_milestones),
+        ("milestone", "Change a milestone's status, message or ETA", SetMilestone, use_cases.set_milestone),
+        ("status", "Set a milestone's status", SetMilestoneStatus, use_cases.set_milestone_status),
+    ]
+    for name, summary, body, use_case in changes:
+        handler = _change(use_case, use_cases, clock)
+        made.add("PUT", f"{_PLAN}/{name}", handler, summary=summary, body=body, answer=read)
+    made.add("PUT", "/event/{EventId}/dashboard", _dashboard(use_cases, clock), summary="Who is ready for an event",
+             body=DashboardQuery)  # fmt: skip
+    return made
+
+
+class _Reads:
+    def __init__(self, use_cases: UseCases) -> None:
+        self._read = use_cases.read_plans
+
+    async def latest(self, request: Request) -> Response:
+        query_of(request, ())
+        document = await self._read.latest(*_ids(request))
+        return document_answer(self._read.latest_view(document), document)
+
+    async def version(self, request: Request) -> Response:
+        query_of(request, ())
+        version = version_number(request)
+        document = await self._read.version(*_ids(request), version)
+        return document_answer(document.wire() if version else self._read.latest_view(document), document)
+
+    async def history(self, request: Request) -> Response:
+        page = page_of(query_of(request, ("Limit", "Cursor")))
+        before = _cursor(page.after, int)
+        found = await self._read.history(*_ids(request), before=before, limit=page.limit)
+        return page_answer([item.wire() for item in found.items], found.next_before)
+
+    async def matching(self, request: Request) -> Response:
+        query = query_of(request, (*FILTERS, "Limit", "Cursor"))
+        page = page_of(query)
+        where = {name: query[name] for name in FILTERS if name in query}
+        found = await self._read.matching(where, after=_cursor(page.after, str), limit=page.limit)
+        return page_answer([self._read.latest_view(item) for item in found.items], found.next_after)
+
+
+def _create(use_cases: UseCases, clock: Clock) -> Handler:
+    async def create(request: Request) -> Response:
+        query_of(request, ())
+        asked = await read_write(request, clock)
+        written = await use_cases.create_plan(asked.body, asked.cause)
+        return document_answer(use_cases.read_plans.latest_view(written.document), written.document)
+
+    return create
+
+
+def _change(use_case: ChangePlan, use_cases: UseCases, clock: Clock) -> Handler:
+    async def change(request: Request) -> Response:
+        query_of(request, ())
+        event_id, fleet_id = _ids(request)
+        asked = await read_write(request, clock)
+        expected = asked.if_match.plain() if asked.if_match else None
+        written = await use_case(event_id, fleet_id, asked.body, asked.cause, expected)
+        return document_answer(use_cases.read_plans.latest_view(written.document), written.document)
+
+    return change
+
+
+def _dashboard(use_cases: UseCases, clock: Clock) -> Handler:
+    async def dashboard(request: Request) -> Response:
+        query_of(request, ())
+        event_id = checked_ids(request.path_params)["EventId"]
+        asked = await read_write(request, clock)
+        cursor = asked.body.get("Cursor")
+        after = _cursor(page_of({"Cursor": cursor} if isinstance(cursor, str) else {}).after, str)
+        shown = await use_cases.show_dashboard(event_id, asked.body, after)
+        return json_answer(
+            {
+                "EventId": shown.event_id,
+                "Services": shown.page.services,
+                "Totals": shown.totals,
+                "NextCursor": cursor_of(shown.page.next_after),
+            }
+        )
+
+    return dashboard
+
+
+def _ids(request: Request) -> tuple[str, str]:
+    ids = checked_ids({name: request.path_params[name] for name in ("EventId", "FleetId")})
+    return ids["EventId"], ids["FleetId"]
+
+
+def _cursor(after: object, kind: type[T]) -> T | None:
+    if after is not None and not isinstance(after, kind):
+        raise BadInput("Cursor is of another list", [FieldError("/Cursor", "give this list's NextCursor")])
+    return after
