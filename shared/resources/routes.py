@@ -104,27 +104,32 @@ def page_answer(items: list[dict[str, Any]], after: Any) -> Response:
 
 
 def resource_routes(
-    resources: Resources, clock: Clock, *, also_latest: Sequence[str] = (), also_history: Sequence[str] = ()
-) -> Routes:
+    resources: Resources, clock: Clock, *, also_latest: Sequence[str] = (), also_history: Sequence[str] = (),
+    read_only: bool = False,
+) -> Routes:  # fmt: skip
     """The routes of a resource: its collection, its items, their history and each version.
 
-    ``also_latest`` and ``also_history`` are more paths to the latest and to the history.
+    ``also_latest`` and ``also_history`` are more paths to the latest and to the history. ``read_only``: what only the
+    service itself writes has no writing routes.
     """
     resource, do = resources.resource, _Handlers(resources, clock)
     routes = Routes(resource.name)
     name, item, read = resource.name, resource.item_path, resource.snapshot
     own = [Parameter(member, f"{default} unless given.") for member, default in resource.query_key.items()]
     asked = [Parameter(member, f"Only those with this {member}.") for member in resource.filters]
-    routes.add("POST", resource.path, do.create, summary=f"Create a {name}", body=resource.model, answer=read,
-               parameters=own)  # fmt: skip
+    if not read_only:
+        routes.add("POST", resource.path, do.create, summary=f"Create a {name}", body=resource.model, answer=read,
+                   parameters=own)  # fmt: skip
+        routes.add("PUT", item, do.update, summary=f"Change a {name} by a merge patch (RFC 7396)", body=resource.model,
+                   answer=read, parameters=own)  # fmt: skip
+        routes.add(
+            "DELETE", item, do.delete, summary=f"Delete a {name}; its history stays", answer=read, parameters=own
+        )
     routes.add("GET", resource.path, do.list, summary=f"List {name}s", answer=read, many=True,
                parameters=[*asked, *PAGING])  # fmt: skip
     for path in also_latest:
         routes.add("GET", path, do.latest, summary=f"The latest version of a {name}", answer=read, parameters=own)
     routes.add("GET", item, do.latest, summary=f"The latest version of a {name}", answer=read, parameters=own)
-    routes.add("PUT", item, do.update, summary=f"Change a {name} by a merge patch (RFC 7396)", body=resource.model,
-               answer=read, parameters=own)  # fmt: skip
-    routes.add("DELETE", item, do.delete, summary=f"Delete a {name}; its history stays", answer=read, parameters=own)
     for path in (f"{item}/versions", *also_history):
         routes.add("GET", path, do.history, summary=f"Every version of a {name}, newest first", answer=read, many=True,
                    parameters=[*own, *PAGING])  # fmt: skip

@@ -1,0 +1,36 @@
+"""Owns the rendering of mails and ticket texts out of ``templates/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+__all__ = ["Templates"]
+
+
+class Templates:
+    """A mail is ``<name>.txt.j2`` and ``<name>.html.j2``, a ticket's description ``<name>.md.j2``.
+
+    A variable that a template names and nobody gives is an error, not an empty place.
+    """
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("services.notify_svc"),
+            autoescape=lambda name: bool(name and ".html" in name),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def mail(self, name: str, subject: str, context: Mapping[str, Any]) -> tuple[str, str]:
+        """The mail's text and its HTML."""
+        given = {"Subject": subject, **context}
+        text, html = (self._environment.get_template(f"{name}.{kind}.j2").render(given) for kind in ("txt", "html"))
+        return text, html
+
+    def emergent_description(self, about: Mapping[str, Any]) -> str:
+        """The description of the ticket an emergent order opens, in Markdown."""
+        return self._environment.get_template("emergent_ticket.md.j2").render(about)

@@ -1,0 +1,64 @@
+"""Owns how notify_svc is put together."""
+
+from __future__ import annotations
+
+from services.notify_svc.adapters.mailbox import mailbox_of
+from services.notify_svc.adapters.templates import Templates
+from services.notify_svc.app.ask import Mails
+from services.notify_svc.app.gather_orders import GatherOrders
+from services.notify_svc.app.open_tickets import OpenTickets
+from services.notify_svc.app.send import Sender
+from services.notify_svc.app.write_tickets import WriteTickets
+from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET, notification_routes, ticket_routes
+from services.notify_svc.entrypoints.messages import subscriptions
+from shared.clock import Clock
+from shared.messaging.transport.contract import Transport
+from shared.resources import Resources, resource_routes
+from shared.service import DocumentKit, RunningService
+from shared.settings import Settings
+
+__all__ = ["build"]
+
+_LOOK_FOR_DUE_SECONDS = 5
+
+
+async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
+    """notify_svc, not started."""
+    kit = DocumentKit("notify_svc", settings, transport, clock)
+    services, events = kit.replica("service"), kit.replica("event")
+    tickets, notifications = Resources(TICKET, kit.documents(TICKET)), kit.documents(NOTIFICATION)
+    templates = Templates()
+    sender = Sender(
+        notifications, services=services, mailbox=mailbox_of(settings), render=templates.mail, clock=clock,
+        mail_domain=settings.mail_domain,
+    )  # fmt: skip
+    mails = Mails(notifications, sender.wake)
+    write = WriteTickets(tickets, mails)
+    gather = GatherOrders(runs=kit.replica("run"), digests=kit.replica("run_service"), events=events, mails=mails)
+    emergent = OpenTickets(
+        tickets=tickets.documents, services=services, events=events, mails=mails,
+        describe=templates.emergent_description,
+    )  # fmt: skip
+
+    async def look_for_due() -> None:
+        sender.wake()
+
+    return kit.service(
+        routes=[
+            ticket_routes(tickets, write, clock),
+            resource_routes(tickets, clock),
+            notification_routes(Resources(NOTIFICATION, notifications), clock),
+        ],
+        subscriptions=subscriptions(
+            services=services,
+            events=events,
+            gather=gather,
+            emergent=emergent,
+            tickets=tickets,
+            write=write,
+            clock=clock,
+        ),
+        parts=[sender],
+        periodic=[kit.every(_LOOK_FOR_DUE_SECONDS, "look for due mails", look_for_due)],
+        description="Mails and tickets: who was told what, and when.",
+    )

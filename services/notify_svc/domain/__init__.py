@@ -1,0 +1,1 @@
+"""The rules of telling people: who is told, what an order summary says, when a ticket is opened. Pure."""

@@ -1,0 +1,115 @@
+"""The rules of tickets: what an emergent order opens, how later ones comment, and how far a severity can rise."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from shared.clock import iso
+from shared.errors import Conflict
+from shared.schemas.hotw_svc import HardwareFact
+
+__all__ = [
+    "EMERGENT_SEVERITY",
+    "commented",
+    "emergent_comment",
+    "emergent_ticket",
+    "emergent_ticket_id",
+    "escalated",
+    "ticket_id_of",
+    "with_comment_details",
+]
+
+EMERGENT_SEVERITY: Final = 2  # the reference: "urgent, Sev2 ticket opened"
+DEFAULT_SEVERITY: Final = 3
+HIGHEST_SEVERITY: Final = 1
+
+Ticket = dict[str, Any]
+Comment = dict[str, Any]
+
+
+def ticket_id_of(*cause: str) -> str:
+    """The TicketId that belongs to a cause, the same each time it is asked for."""
+    return "SIM-" + hashlib.blake2b("\n".join(cause).encode(), digest_size=6).hexdigest().upper()
+
+
+def emergent_ticket_id(event_id: str, service_id: str) -> str:
+    """One ticket per service and event, however many emergent orders follow."""
+    return ticket_id_of("emergent", event_id, service_id)
+
+
+def emergent_comment(fact: HardwareFact) -> Comment | None:
+    """What one emergent execution adds to the ticket; None when the fact's execution ordered nothing."""
+    execution = fact.execution
+    if execution is None or not execution.ordered_hosts:
+        return None
+    hosts = execution.ordered_hosts
+    return {
+        "User": "HOTWAutomation",
+        "Timestamp": iso(fact.occurred_at),
+        "Text": f"{_mark(execution.execution_id)} {hosts} {'host' if hosts == 1 else 'hosts'} ordered for "
+        f"{fact.fleet_id}. {execution.reasoning}",
+    }
+
+
+def _mark(execution_id: int) -> str:
+    return f"SPCO-{execution_id}:"
+
+
+def emergent_ticket(
+    *, event_id: str, service_id: str, event_name: str, assignee: str | None, description: str,
+    comments: Sequence[Comment],
+) -> Ticket:  # fmt: skip
+    """The Sev2 ticket that the first emergent order of a service for an event opens."""
+    ticket: Ticket = {
+        "TicketId": emergent_ticket_id(event_id, service_id),
+        "Title": f"Emergent hardware order: {service_id}, {event_name}",
+        "Description": description,
+        "Severity": EMERGENT_SEVERITY,
+        "Status": "Open",
+        "EventId": event_id,
+        "ServiceId": service_id,
+        "Comments": list(comments),
+    }
+    if assignee:
+        ticket["Assignee"] = assignee
+    return ticket
+
+
+def commented(ticket: Mapping[str, Any], comments: Iterable[Comment]) -> Ticket | None:
+    """The ticket with the comments it does not hold yet, by their execution; None when it holds all."""
+    present = {str(comment["Text"]).partition(" ")[0] for comment in ticket.get("Comments", ())}
+    fresh = [comment for comment in comments if comment["Text"].partition(" ")[0] not in present]
+    if not fresh:
+        return None
+    return {**ticket, "Comments": [*ticket.get("Comments", ()), *fresh]}
+
+
+def escalated(ticket: Mapping[str, Any], severity: int | None, reason: str | None, user: str, now: datetime) -> Ticket:
+    """The ticket one severity higher, or at the one asked for; the reason becomes a comment. Conflict if not higher."""
+    present = int(ticket.get("Severity", DEFAULT_SEVERITY))
+    wanted = severity if severity is not None else present - 1
+    if present == HIGHEST_SEVERITY:
+        raise Conflict(f"ticket {ticket['TicketId']} is at severity 1 already, the highest", slug="severity")
+    if wanted >= present:
+        raise Conflict(
+            f"ticket {ticket['TicketId']} is at severity {present}; give a smaller number, {wanted} is no escalation",
+            slug="severity",
+        )
+    text = f"Escalated from severity {present} to {wanted}" + (f": {reason}" if reason else "")
+    comment = {"User": user, "Timestamp": iso(now), "Text": text}
+    return {**ticket, "Severity": wanted, "Comments": [*ticket.get("Comments", ()), comment]}
+
+
+def with_comment_details(body: Mapping[str, Any], user: str, now: datetime) -> dict[str, Any]:
+    """A request's body, its comments' missing User and Timestamp filled in; what is no list of objects is kept."""
+    comments = body.get("Comments")
+    if not isinstance(comments, list):
+        return dict(body)
+    filled = [
+        {"User": user, "Timestamp": iso(now), **comment} if isinstance(comment, dict) else comment
+        for comment in comments
+    ]
+    return {**body, "Comments": filled}

@@ -1,0 +1,84 @@
+"""What notify_svc consumes, and what each message leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar, cast
+
+from services.notify_svc.app.gather_orders import GatherOrders
+from services.notify_svc.app.open_tickets import OpenTickets
+from services.notify_svc.app.write_tickets import WriteTickets
+from shared.cause import Cause
+from shared.clock import Clock
+from shared.documents.contract import Replica
+from shared.messaging.subscription import (
+    Answered,
+    Command,
+    CommandSubscription,
+    Received,
+    Subscribed,
+    Subscription,
+    bulk,
+)
+from shared.resources import Resources, answered, expected_version, resource_commands
+from shared.schemas.base import WireModel
+from shared.schemas.hotw_svc import HardwareFact, RunFact
+from shared.schemas.notify_svc import CreateTicket, DeleteTicket, EscalateTicket, UpdateTicket
+
+__all__ = ["subscriptions"]
+
+F = TypeVar("F", bound=WireModel)
+Batch = Sequence[Received]
+
+
+def subscriptions(
+    *, services: Replica, events: Replica, gather: GatherOrders, emergent: OpenTickets, tickets: Resources,
+    write: WriteTickets, clock: Clock,
+) -> list[Subscribed]:  # fmt: skip
+    """The handlers, as a list one can read."""
+
+    def facts(batch: Batch, kind: type[F]) -> list[tuple[F, Cause]]:
+        return [(cast("F", received.data), received.cause(clock)) for received in batch]
+
+    async def placed(batch: Batch) -> None:
+        await gather.placed(facts(batch, HardwareFact))
+        await emergent.placed(facts(batch, HardwareFact))
+
+    async def completed(batch: Batch) -> None:
+        await gather.completed(facts(batch, RunFact))
+
+    async def create(received: Received) -> Answered:
+        return answered(await write.create(received.body, received.cause(clock)))
+
+    async def update(received: Received) -> Answered:
+        keys = tickets.resource.keys_of(received.body)
+        return answered(
+            await write.update(keys, received.body, received.cause(clock), expected_version(received))
+        )  # fmt: skip
+
+    async def escalate(received: Received) -> Answered:
+        command = cast("EscalateTicket", received.data)
+        return answered(await write.escalate(command, received.cause(clock), expected_version(received)))
+
+    commands = {
+        **resource_commands(tickets, clock, (CreateTicket, UpdateTicket, DeleteTicket)),
+        "CreateTicket": Command(CreateTicket, create),
+        "UpdateTicket": Command(UpdateTicket, update),
+        "EscalateTicket": Command(EscalateTicket, escalate),
+    }
+    return [
+        Subscription("notify_svc.services", ("service.created", "service.updated", "service.deleted"),
+                     bulk(_replicate(services, "ServiceId"))),
+        Subscription("notify_svc.events", ("event.created", "event.updated", "event.deleted"),
+                     bulk(_replicate(events, "EventId"))),
+        Subscription("notify_svc.orders", ("hotw.order.placed",), bulk(placed)),
+        Subscription("notify_svc.runs", ("hotw.run.completed",), bulk(completed)),
+        CommandSubscription("notify.commands", commands),
+    ]  # fmt: skip
+
+
+def _replicate(replica: Replica, key: str) -> Callable[[Batch], Awaitable[None]]:
+    async def replicate(batch: Batch) -> None:
+        await replica.put([(received.body[key], received.body["VersionId"], received.body) for received in batch])
+
+    return replicate
