@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 __all__ = ["Templates"]
 
@@ -19,7 +19,7 @@ class Templates:
     def __init__(self) -> None:
         self._environment = Environment(
             loader=PackageLoader("services.notify_svc"),
-            autoescape=lambda name: bool(name and ".html" in name),
+            autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

@@ -72,12 +72,17 @@ def pending(
     *, kind: str, of: tuple[str, ...], cause: str, subject: str, template: str, context: Mapping[str, Any],
     **about: Any,
 ) -> Notification:  # fmt: skip
-    """A notification that waits to be sent. ``of``: what makes its id one of its kind; ``about``: its EventId and so on."""
+    """A notification that waits. ``of``: what makes its id one of its kind; ``about``: its EventId and so on."""
     return {
-        "NotificationId": notification_id(kind, *of), "Kind": kind, "Cause": cause, "Status": NotificationStatus.PENDING.value,
-        "Subject": subject, "Attempts": 0, **{name: value for name, value in about.items() if value is not None},
+        "NotificationId": notification_id(kind, *of),
+        "Kind": kind,
+        "Cause": cause,
+        "Status": NotificationStatus.PENDING.value,
+        "Subject": subject,
+        "Attempts": 0,
+        **{name: value for name, value in about.items() if value is not None},
         DELIVERY: {"Template": template, "Context": dict(context)},
-    }  # fmt: skip
+    }
 
 
 def traced(notification: Notification, trace: Trace) -> Notification:
