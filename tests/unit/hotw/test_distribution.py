@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -128,10 +129,10 @@ def test_there_is_a_shortfall_only_when_every_zone_that_may_take_hosts_is_full(
 
 @given(st.integers(0, 500), fleets, factor_maps, st.randoms(use_true_random=False))
 def test_the_order_of_the_asgs_does_not_matter(
-    need: int, fleet: list[Site], weights: AzFactors, shuffled: object
+    need: int, fleet: list[Site], weights: AzFactors, shuffled: Random
 ) -> None:
     other = list(fleet)
-    shuffled.shuffle(other)  # type: ignore[attr-defined]
+    shuffled.shuffle(other)
     assert distribute(need, other, weights) == distribute(need, fleet, weights)
 
 

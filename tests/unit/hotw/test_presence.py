@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.hotw_svc.domain.inputs import InventoryFacts
-from services.hotw_svc.domain.orders import Delivery, OrderStatus
+from services.hotw_svc.domain.orders import Delivery, Order, OrderStatus
 from services.hotw_svc.domain.overrides import OverrideStatus
 from services.hotw_svc.domain.presence import presence
 from tests.unit.hotw.company import fortress, order, override
@@ -22,7 +23,7 @@ REPORTED = day(6, 14)
 INVENTORY = InventoryFacts(150, REPORTED)
 
 
-def delivered(hosts: int, at: datetime, **others: object) -> object:
+def delivered(hosts: int, at: datetime, **others: Any) -> Order:
     return order(status=OrderStatus.FULFILLED, value=hosts, deliveries=(Delivery(hosts, at),), **others)
 
 
@@ -138,7 +139,7 @@ def test_a_fleet_never_has_fewer_than_no_hosts() -> None:
     assert there.hosts == 0
 
 
-instants = st.datetimes(datetime(2024, 5, 1), datetime(2024, 7, 14)).map(lambda moment: moment.replace(tzinfo=UTC))
+instants = st.integers(0, 74 * 24).map(lambda hours: day(5, 1) + timedelta(hours=hours))
 
 
 @given(delivery=instants, reported=instants, start=instants)

@@ -22,6 +22,7 @@ from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import FleetSnapshot, ProjectionSnapshot, ServiceSnapshot
 from tests.unit.hotw.company import EVENT, FLEET, PROJECTION, SERVICE, asg_name
 
+TEN, NONE = Fraction(10), Fraction(0)
 AUDIT = {"AuditMetadata": {"User": "jsmith"}}
 
 
@@ -49,7 +50,7 @@ def test_the_references_fleet_is_read_whole() -> None:
     facts = fleet_facts(base=FLEET)
     assert (facts.fleet_id, facts.service_id, facts.region) == ("FORTRESSService-NA-X0", "FORTRESSService", "us-east-1")
     assert (facts.line, facts.version_id, facts.asgs_line, facts.asgs_version_id) == (Line.BASE, 5, Line.BASE, 5)
-    assert (facts.host_throughput_tpm, facts.buffer_percentage, facts.ct_factor) == (250, 10, Fraction(3, 2))
+    assert (facts.host_throughput_tpm, facts.buffer_percentage, facts.ct_factor) == (250, TEN, Fraction(3, 2))
     assert (facts.max_host_count, facts.host_type, facts.homogeneous, facts.eap_enrolled) == (
         200,
         "c5.2xlarge",
@@ -78,7 +79,7 @@ def test_the_least_a_fleet_may_say_is_enough() -> None:
             },
         }
     )
-    assert (facts.buffer_percentage, facts.desired_capacity, facts.child_desired_capacity) == (0, 0, 0)
+    assert (facts.buffer_percentage, facts.desired_capacity, facts.child_desired_capacity) == (NONE, 0, 0)
     assert (facts.max_host_count, facts.ct_factor, facts.own_tpm, facts.capacity_as_of) == (None, None, None, None)
     assert facts.eap_enrolled
     assert facts.asgs[0].tag == "A"
@@ -94,7 +95,12 @@ def test_null_members_are_absent_ones() -> None:
             FleetProjection=None,
         )
     )
-    assert (facts.buffer_percentage, facts.asgs, facts.child_desired_capacity, facts.eap_enrolled) == (0, (), 0, True)
+    assert (facts.buffer_percentage, facts.asgs, facts.child_desired_capacity, facts.eap_enrolled) == (
+        NONE,
+        (),
+        0,
+        True,
+    )
 
 
 def test_decimals_are_taken_as_they_are_written() -> None:
