@@ -76,18 +76,14 @@ class _Handlers:
 
     async def history(self, request: Request) -> Response:
         keys, query = self._keys(request, "Limit", "Cursor")
-        page = page_of(query)
-        if page.after is not None and not isinstance(page.after, int):
-            raise BadInput("Cursor is of another list", [FieldError("/Cursor", "give this list's NextCursor")])
+        page = page_of(query, int)
         found = await self.resources.history(keys, before=page.after, limit=page.limit)
         return page_answer([self.resource.view(item) for item in found.items], found.next_before)
 
     async def list(self, request: Request) -> Response:
         filters = self.resource.filters
         query = query_of(request, (*filters, "Limit", "Cursor"))
-        page = page_of(query)
-        if page.after is not None and not isinstance(page.after, str):
-            raise BadInput("Cursor is of another list", [FieldError("/Cursor", "give this list's NextCursor")])
+        page = page_of(query, str)
         where = {stored: query[name] for name, stored in filters.items() if name in query}
         found = await self.resources.list(where, after=page.after, limit=page.limit)
         return page_answer([self.resource.view(item) for item in found.items], found.next_after)

@@ -230,11 +230,13 @@ class ServiceSnapshot(Service, Snapshot):
 class FleetSnapshot(Fleet, Snapshot):
     """``fleet.{created,updated,deleted}``: the base line, or an event's line when ``EventId`` is there.
 
-    ``CapacityAsOf``: when ASGProperties last changed in value.
+    ``CapacityAsOf``: when ASGProperties last changed in value. ``OpenedFor``, on a base: the event whose line the
+    request that made the base asked for as well.
     """
 
     base_version_id: PositiveCount | None = None
     capacity_as_of: Instant | None = None
+    opened_for: Id | None = None
 
 
 class ProjectionSnapshot(Projection, Snapshot):

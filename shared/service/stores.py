@@ -13,7 +13,7 @@ __all__ = ["document_store", "open_transport"]
 
 
 def document_store(settings: Settings, service: str, publish: Publish) -> MongoStore | SqliteStore:
-    """A service's documents: a MongoDB database of its name (``event_svc``: ``event``), or a file in the data folder."""
+    """A service's documents: a MongoDB database named as it is (``event`` of event_svc), or a file in the data folder."""
     if settings.mongo_url:
         return MongoStore(settings.mongo_url, service.removesuffix("_svc"), publish)
     return SqliteStore(settings.data_dir / f"{service}.db", publish)

@@ -144,12 +144,12 @@ class Page:
     after: Any
 
 
-def page_of(query: Mapping[str, str]) -> Page:
-    """The page that ``Limit`` (1 to 1000, 100 unless given) and ``Cursor`` name."""
+def page_of(query: Mapping[str, str], place: type = str) -> Page:
+    """The page that ``Limit`` (1 to 1000, 100 unless given) and ``Cursor`` name; ``place`` is what a cursor holds."""
     limit = query.get("Limit", str(PAGE))
     if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MAX_PAGE:
         raise BadInput("Limit is out of bounds", [FieldError("/Limit", f"give a whole number from 1 to {MAX_PAGE}")])
-    return Page(int(limit), _opened(query.get("Cursor")))
+    return Page(int(limit), _opened(query.get("Cursor"), place))
 
 
 def cursor_of(after: Any) -> str | None:
@@ -157,11 +157,14 @@ def cursor_of(after: Any) -> str | None:
     return None if after is None else base64.urlsafe_b64encode(orjson.dumps(after)).rstrip(b"=").decode()
 
 
-def _opened(cursor: str | None) -> Any:
+def _opened(cursor: str | None, place: type) -> Any:
     if cursor is None:
         return None
     try:
-        return orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        after = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error):
-        error = FieldError("/Cursor", "give NextCursor as it was answered, or leave it out")
-        raise BadInput("Cursor leads nowhere", [error]) from None
+        after = None
+    if not isinstance(after, place):
+        error = FieldError("/Cursor", "give this list's NextCursor as it was answered, or leave it out")
+        raise BadInput("Cursor leads nowhere", [error])
+    return after

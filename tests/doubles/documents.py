@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from shared.cause import Cause
-from shared.clock import iso
 from shared.documents.contract import (
     AmendFn,
     Change,
@@ -22,34 +21,12 @@ from shared.documents.contract import (
 from shared.errors import Conflict, NotFound, Refused, Stale
 
 
-def wire_of(document: Document) -> dict[str, Any]:
-    shown = dict(document.state)
-    if document.created_at is not None:
-        shown |= document.side
-        shown |= {
-            "LatestVersionId": document.latest_version,
-            "CreatedAt": iso(document.created_at),
-            "CreatedBy": document.created_by,
-        }
-    audit = {"Message": document.message, "User": document.user, "Timestamp": iso(document.timestamp)}
-    shown["AuditMetadata"] = {name: value for name, value in audit.items() if value is not None}
-    shown |= {"VersionId": document.version, "SchemaVersion": document.schema_version}
-    if document.deleted:
-        shown["Deleted"] = True
-    return shown
-
-
-class MemoryDocument(Document):
-    def wire(self) -> dict[str, Any]:
-        return wire_of(self)
-
-
 class MemoryDocuments:
     """One resource type. ``published`` lists (topic, key, id, data) in the order of publication."""
 
     def __init__(self, filters: Sequence[str] = ()) -> None:
-        self.heads: dict[str, MemoryDocument] = {}
-        self.items: dict[str, list[MemoryDocument]] = {}
+        self.heads: dict[str, Document] = {}
+        self.items: dict[str, list[Document]] = {}
         self.answers: dict[str, tuple[str, Written | Refused]] = {}
         self.published: list[tuple[str, str, str, State]] = []
         self.filters = filters
@@ -82,6 +59,11 @@ class MemoryDocuments:
         ]
         return ListPage(list(found[:limit]), found[limit - 1].key if len(found) > limit else None)
 
+    async def scan(
+        self, where: Mapping[str, Any] | None = None, *, page: int = 1000
+    ) -> AsyncIterator[Sequence[Document]]:
+        yield (await self.list(where, limit=10**9)).items
+
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         kept = self._kept(cause)
         if kept is not None:
@@ -91,9 +73,13 @@ class MemoryDocuments:
         head = self.heads.get(key)
         present = None if head is None or head.deleted else head
         try:
-            if expected is not None and (present is None or present.version != expected):
+            if expected is not None and present is not None and present.version != expected:
                 raise Stale(f"version {expected} is not the latest")
             change = fn(present)
+            if change is None and present is None:
+                raise NotFound(f"there is no {key}")
+            if expected is not None and present is None:
+                raise Stale(f"there is no version {expected}")
         except Refused as refused:
             self._keep(cause, refused)
             raise
@@ -105,14 +91,14 @@ class MemoryDocuments:
         self._keep(cause, written)
         return written
 
-    def _write(self, key: str, head: MemoryDocument | None, change: Change, cause: Cause) -> MemoryDocument:
+    def _write(self, key: str, head: Document | None, change: Change, cause: Cause) -> Document:
         version = head.version + 1 if head else 1
         fresh = head is None or head.deleted
-        document = MemoryDocument(
+        document = Document(
             key=key,
             version=version,
             latest_version=version,
-            state=change.state if change.state is not None else {},
+            state=change.state if change.state is not None else head.state if head else {},
             message=change.message or cause.message,
             user=change.user or cause.user,
             timestamp=cause.now,
@@ -141,7 +127,7 @@ class MemoryDocuments:
         amended = replace(head, side=side)
         self.heads[key] = amended
         self._publish(amended, events)
-        written = Written(amended, changed=False)
+        written = Written(amended, changed=True)
         self._keep(cause, written)
         return written
 
@@ -153,11 +139,11 @@ class MemoryDocuments:
                 made.append(key)
         return made
 
-    def _publish(self, document: MemoryDocument, events: Sequence[Emission]) -> None:
+    def _publish(self, document: Document, events: Sequence[Emission]) -> None:
         for event in events:
             key = event.key or document.key
             event_id = event.id or f"{document.key}:{document.version}:{event.type}"
-            self.published.append((event.type, key, event_id, event.data or wire_of(replace(document, side={}))))
+            self.published.append((event.type, key, event_id, event.data or replace(document, side={}).wire()))
 
     def _kept(self, cause: Cause) -> Written | None:
         if cause.id is None or cause.id not in self.answers:

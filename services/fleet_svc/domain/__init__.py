@@ -1,0 +1,1 @@
+"""The rules of fleet_svc: pure, without clock, store or wire."""

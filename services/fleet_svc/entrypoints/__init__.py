@@ -1,0 +1,1 @@
+"""How fleet_svc is asked: over HTTP, and by messages."""

@@ -1,0 +1,144 @@
+"""Owns the HTTP side of fleets; services and projections have the routes of every declared resource."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.fleet_svc.app import (
+    BASE_FILTERS,
+    Fleets,
+    Line,
+    change_fleet,
+    change_fleet_for_event,
+    create_fleet,
+    delete_fleet,
+    report_inventory,
+)
+from shared.clock import Clock
+from shared.resources import PAGING, checked_ids, page_answer, version_number
+from shared.schemas.fleet_svc import Fleet, FleetSnapshot, HostInventory, HostOrderStatus, Inventory
+from shared.web import Page, Parameter, Routes, etag, json_answer, page_of, query_of, read_write
+
+__all__ = ["fleet_routes"]
+
+_FILTERS: Final = [Parameter(name, f"Only those with this {name}.") for name in BASE_FILTERS]
+
+
+class FleetRead(FleetSnapshot):
+    """A line of a fleet as it is read."""
+
+    host_inventory: HostInventory | None = None
+    host_order_statuses: list[HostOrderStatus] | None = None
+
+
+def fleet_routes(fleets: Fleets, clock: Clock) -> Routes:
+    """The fleet's own line and its lines for events; words of the path come before ids, which are never those words."""
+    do, routes = _Handlers(fleets, clock), Routes("Fleet")
+    routes.add("POST", "/fleet", do.create, summary="Create a Fleet, with EventId its line for the event as well",
+               body=Fleet, answer=FleetRead)  # fmt: skip
+    routes.add("GET", "/fleet", do.list, summary="List Fleets: their own lines", answer=FleetRead, many=True,
+               parameters=[*_FILTERS, *PAGING])  # fmt: skip
+    routes.add("GET", "/fleet/event/{EventId}", do.list_for_event, summary="All Fleets as they are for an event",
+               answer=FleetRead, many=True, parameters=[*_FILTERS, *PAGING])  # fmt: skip
+    routes.add("PUT", "/fleet/{FleetId}/inventory", do.report_inventory, summary="Report how many hosts a Fleet has",
+               body=Inventory, answer=FleetRead)  # fmt: skip
+    of_base, of_line = "A Fleet's own line", "A Fleet's line for an event, else its own"
+    for path, said in (("/fleet/{FleetId}", of_base), ("/fleet/{FleetId}/{EventId}", of_line)):
+        routes.add("GET", f"{path}/versions", do.history, summary=f"{said}: every version, newest first",
+                   answer=FleetRead, many=True, parameters=PAGING)  # fmt: skip
+        routes.add("GET", f"{path}/versions/{{VersionId}}", do.version, summary=f"{said}: one version",
+                   answer=FleetRead)  # fmt: skip
+    routes.add("GET", "/fleet/{FleetId}", do.read, summary=of_base, answer=FleetRead)
+    routes.add("PUT", "/fleet/{FleetId}", do.change, summary="Change a Fleet's own line by a merge patch", body=Fleet,
+               answer=FleetRead)  # fmt: skip
+    routes.add("DELETE", "/fleet/{FleetId}", do.delete, summary="Delete a Fleet with all of its lines",
+               answer=FleetRead)  # fmt: skip
+    routes.add("GET", "/fleet/{FleetId}/{EventId}", do.read, summary=of_line, answer=FleetRead)
+    routes.add("PUT", "/fleet/{FleetId}/{EventId}", do.change_for_event, body=Fleet, answer=FleetRead,
+               summary="Change a Fleet's line for an event, made as a copy of its own the first time")  # fmt: skip
+    return routes
+
+
+class _Handlers:
+    def __init__(self, fleets: Fleets, clock: Clock) -> None:
+        self.fleets = fleets
+        self.clock = clock
+
+    async def create(self, request: Request) -> Response:
+        query_of(request, ())
+        asked = await read_write(request, self.clock)
+        return _answer(await create_fleet(self.fleets, asked.body, asked.cause))
+
+    async def change(self, request: Request) -> Response:
+        fleet_id = _ids(request)["FleetId"]
+        asked = await read_write(request, self.clock)
+        expected = asked.if_match.plain() if asked.if_match else None
+        return _answer(await change_fleet(self.fleets, fleet_id, asked.body, asked.cause, expected))
+
+    async def change_for_event(self, request: Request) -> Response:
+        ids = _ids(request)
+        asked = await read_write(request, self.clock)
+        return _answer(
+            await change_fleet_for_event(
+                self.fleets, ids["FleetId"], ids["EventId"], asked.body, asked.cause, asked.if_match
+            )
+        )
+
+    async def delete(self, request: Request) -> Response:
+        fleet_id = _ids(request)["FleetId"]
+        asked = await read_write(request, self.clock)
+        expected = asked.if_match.plain() if asked.if_match else None
+        written = await delete_fleet(self.fleets, fleet_id, asked.cause, expected)
+        return _answer(Line(written.document))
+
+    async def report_inventory(self, request: Request) -> Response:
+        fleet_id = _ids(request)["FleetId"]
+        asked = await read_write(request, self.clock)
+        return _answer(await report_inventory(self.fleets, fleet_id, asked.body, asked.cause))
+
+    async def read(self, request: Request) -> Response:
+        ids = _ids(request)
+        if "EventId" in ids:
+            return _answer(await self.fleets.for_event(ids["FleetId"], ids["EventId"]))
+        return _answer(await self.fleets.base(ids["FleetId"]))
+
+    async def history(self, request: Request) -> Response:
+        ids = checked_ids(request.path_params)
+        page = page_of(query_of(request, ("Limit", "Cursor")), int)
+        lines, before = await self.fleets.history(
+            ids["FleetId"], ids.get("EventId"), before=page.after, limit=page.limit
+        )
+        return page_answer([line.view() for line in lines], before)
+
+    async def version(self, request: Request) -> Response:
+        query_of(request, ())
+        ids = checked_ids({name: value for name, value in request.path_params.items() if name != "VersionId"})
+        return _answer(await self.fleets.version(ids["FleetId"], ids.get("EventId"), version_number(request)))
+
+    async def list(self, request: Request) -> Response:
+        where, page = _asked(request)
+        lines, after = await self.fleets.all(where, after=page.after, limit=page.limit)
+        return page_answer([line.view() for line in lines], after)
+
+    async def list_for_event(self, request: Request) -> Response:
+        event_id = checked_ids(request.path_params)["EventId"]
+        where, page = _asked(request)
+        lines, after = await self.fleets.all_for_event(event_id, where, after=page.after, limit=page.limit)
+        return page_answer([line.view() for line in lines], after)
+
+
+def _ids(request: Request) -> dict[str, str]:
+    query_of(request, ())
+    return checked_ids(request.path_params)
+
+
+def _asked(request: Request) -> tuple[dict[str, str], Page]:
+    query = query_of(request, (*BASE_FILTERS, "Limit", "Cursor"))
+    return {stored: query[name] for name, stored in BASE_FILTERS.items() if name in query}, page_of(query, str)
+
+
+def _answer(line: Line) -> Response:
+    return json_answer(line.view(), tag=etag(line.document.version, base=line.stands_in))
