@@ -1,0 +1,149 @@
+"""Owns the AsyncAPI 3 document of EPIC's messages, generated from the registry: one message, one payload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from pydantic.json_schema import models_json_schema
+
+from shared.schemas.base import WireModel
+from shared.schemas.goldens import golden
+from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic
+
+__all__ = ["asyncapi"]
+
+_SCHEMAS: Final = "#/components/schemas/{model}"
+_HEADERS: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "CloudEvents 1.0, Kafka binary binding; structured mode is read as well.",
+    "required": ["ce_id", "ce_source", "ce_type", "ce_specversion"],
+    "properties": {
+        "ce_id": {"type": "string", "description": "With ce_source it names the message across redeliveries."},
+        "ce_source": {"type": "string", "description": "The service or tool that sent it."},
+        "ce_type": {"type": "string"},
+        "ce_specversion": {"type": "string", "const": "1.0"},
+        "ce_time": {"type": "string", "format": "date-time"},
+        "ce_subject": {"type": "string"},
+        "ce_correlationid": {"type": "string", "description": "One for all that follows from a first call."},
+        "ce_causationid": {"type": "string", "description": "The id of the direct cause."},
+        "ce_ifmatch": {"type": "string", "description": "Of a command: the ETag it is meant for, as If-Match."},
+        "ce_user": {"type": "string", "description": "Of a command: who asks."},
+        "traceparent": {"type": "string", "description": "W3C trace context."},
+        "content-type": {"type": "string"},
+    },
+}
+
+
+def asyncapi(service: str | None = None) -> dict[str, Any]:
+    """The AsyncAPI 3.0 document of what a service sends and receives; of all five without one."""
+    services = SERVICES if service is None else (service,)
+    topics = [topic for topic in TOPICS.values() if any(_sends(topic, one) or _receives(topic, one) for one in services)]
+    results = TOPICS[COMMAND_RESULTS]
+    if results not in topics:
+        topics.append(results)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "EPIC" if service is None else f"EPIC {service}",
+            "version": "1.0.0",
+            "description": "Messages on Kafka. A record is one message; its data is one JSON object.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {topic.name: _channel(topic) for topic in topics},
+        "operations": {name: operation for one in services for name, operation in _operations(one, topics)},
+        "components": {
+            "messages": {_name(topic, kind): _message(topic, kind) for topic in topics for kind in topic.messages},
+            "schemas": {"CloudEventHeaders": _HEADERS, **_schemas(topics)},
+        },
+    }
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    return {
+        "address": topic.name,
+        "description": f"Owned by {topic.owner}; keyed by {topic.key}.",
+        "messages": {kind.ce_type: {"$ref": f"#/components/messages/{_name(topic, kind)}"} for kind in _kinds(topic)},
+        "bindings": {
+            "kafka": {
+                "topic": topic.name,
+                "partitions": topic.partitions,
+                "topicConfiguration": _configuration(topic.config),
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }
+
+
+def _configuration(config: dict[str, str]) -> dict[str, Any]:
+    known: dict[str, Any] = {"cleanup.policy": config.get("cleanup.policy", "delete").split(",")}
+    if "retention.ms" in config:
+        known["retention.ms"] = int(config["retention.ms"])
+    return known
+
+
+def _operations(service: str, topics: Iterable[Topic]) -> Iterable[tuple[str, dict[str, Any]]]:
+    for topic in topics:
+        if _sends(topic, service):
+            yield f"{service}.sends.{topic.name}", _operation("send", topic)
+        if _receives(topic, service):
+            operation = _operation("receive", topic)
+            if topic.name.endswith(".commands"):
+                operation["reply"] = {"channel": {"$ref": _pointer(COMMAND_RESULTS)}}
+            yield f"{service}.receives.{topic.name}", operation
+
+
+def _operation(action: str, topic: Topic) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": _pointer(topic.name)},
+        "messages": [{"$ref": f"{_pointer(topic.name)}/messages/{kind.ce_type}"} for kind in _kinds(topic)],
+    }
+
+
+def _message(topic: Topic, kind: MessageType) -> dict[str, Any]:
+    return {
+        "name": kind.ce_type,
+        "title": kind.model.__name__,
+        "summary": kind.summary,
+        "contentType": "application/json",
+        "headers": {"$ref": "#/components/schemas/CloudEventHeaders"},
+        "payload": {"$ref": _SCHEMAS.format(model=kind.model.__name__)},
+        "correlationId": {"location": "$message.header#/ce_correlationid"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}, "bindingVersion": "0.5.0"}},
+        "examples": [{"name": "golden", "payload": golden(topic.name, kind.ce_type).body()}],
+    }
+
+
+def _schemas(topics: Iterable[Topic]) -> dict[str, Any]:
+    models: list[type[WireModel]] = sorted(
+        {kind.model for topic in topics for kind in topic.messages}, key=lambda model: model.__name__
+    )
+    _, schema = models_json_schema([(model, "validation") for model in models], ref_template=_SCHEMAS)
+    found: dict[str, Any] = schema["$defs"]
+    return found
+
+
+def _kinds(topic: Topic) -> list[MessageType]:
+    """The topic's messages; one whose type is any other's stands under its contract's name."""
+    return [
+        MessageType(kind.model.__name__, kind.model, kind.summary) if kind.ce_type == "*" else kind
+        for kind in topic.messages
+    ]
+
+
+def _name(topic: Topic, kind: MessageType) -> str:
+    kind_name = kind.model.__name__ if kind.ce_type == "*" else kind.ce_type
+    return kind_name if kind_name == topic.name else f"{topic.name}.{kind_name}"
+
+
+def _pointer(topic: str) -> str:
+    return f"#/channels/{topic}"
+
+
+def _sends(topic: Topic, service: str) -> bool:
+    return service in topic.producers
+
+
+def _receives(topic: Topic, service: str) -> bool:
+    return service in topic.consumers
