@@ -1,0 +1,190 @@
+"""Owns the small company of HOTW's tests: the reference's service, fleet and event, and the use cases on one store."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from services.hotw_svc.adapters.store import HotwStore, migrate
+from services.hotw_svc.adapters.tables import KIT, METADATA
+from services.hotw_svc.app.cancel_run import cancel_run
+from services.hotw_svc.app.execute_fleet import execute_fleet
+from services.hotw_svc.app.keep_replicas import keep_replicas
+from services.hotw_svc.app.ports import Snapshot
+from services.hotw_svc.app.report_delivery import report_delivery
+from services.hotw_svc.app.review_order import review_order
+from services.hotw_svc.app.settle_books import settle_books
+from services.hotw_svc.app.start_run import start_run
+from services.hotw_svc.app.work_run import complete_run, work_chunk
+from services.hotw_svc.domain.snapshots import az_factors
+from shared.cause import Cause
+from shared.clock import FixedClock
+from shared.messaging.envelope import Message
+from shared.relational import Database
+from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
+from shared.schemas.topics import TOPICS
+from shared.trace import Trace
+
+NOW = "2024-06-15T09:00:00Z"
+AZ_FACTORS = {"us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 1}
+FLEET = "FORTRESSService-NA-X0"
+SERVICE = "FORTRESSService"
+EVENT = "PD2024"
+AUDIT = {"User": "jsmith", "Timestamp": "2024-06-01T10:00:00Z"}
+
+
+def event_body(version: int = 2, **changes: Any) -> dict[str, Any]:
+    return {
+        "EventId": EVENT, "VersionId": version, "EventName": "Prime Day 2024", "EventType": "Peak",
+        "RegionList": ["us-east-1", "eu-west-1", "us-west-2"],
+        "SPCOEventDatesByRegion": {"us-east-1": {"SPCOStartDate": "2024-05-15", "SPCOEndDate": "2024-07-20"}},
+        "PeakStartDate": "2024-07-16", "PeakEndDate": "2024-07-17", "IsActive": True,
+        "EmergentScaleStartDate": "2024-07-09", "AuditMetadata": AUDIT,
+    } | changes  # fmt: skip
+
+
+def service_body(service_id: str = SERVICE, version: int = 3, **changes: Any) -> dict[str, Any]:
+    return {
+        "ServiceId": service_id, "VersionId": version, "ServiceType": "Registered",
+        "Owner": "fortress-owner@amazon.com", "LeaderAlias": "jsmith", "AuditMetadata": AUDIT,
+    } | changes  # fmt: skip
+
+
+def fleet_body(
+    fleet_id: str = FLEET, service_id: str = SERVICE, version: int = 5, *, configuration: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> dict[str, Any]:  # fmt: skip
+    prefix = fleet_id.replace("-", "/")
+    asgs = [
+        {"AutoScalingGroupName": f"{prefix}/Prod/{az}", "AvailabilityZone": f"us-east-{az}", "DesiredCapacity": 50,
+         "MaxInstance": 50}
+        for az in ("1a", "1b", "1c")
+    ]  # fmt: skip
+    return {
+        "FleetId": fleet_id, "VersionId": version, "ServiceId": service_id, "AuditMetadata": AUDIT,
+        "CapacityAsOf": "2024-06-01T10:00:00.000Z",
+        "FleetConfiguration": {
+            "Region": "us-east-1", "HostThroughPutTPM": 250, "BufferPercentage": 10, "CTFactor": 1.5,
+            "MaxHostCount": 200, "HostType": "c5.2xlarge", "ASGProperties": asgs, "EAPEnrolledStatus": True,
+            "Homogeneous": True,
+        } | dict(configuration or {}),
+    } | changes  # fmt: skip
+
+
+def projection_body(fleet_id: str = FLEET, version: int = 3, **changes: Any) -> dict[str, Any]:
+    return {
+        "ProjectionId": f"{fleet_id}#{EVENT}#Peak", "VersionId": version, "FleetId": fleet_id, "EventId": EVENT,
+        "ProjectionType": "Peak", "TotalInputTPM": 50000, "IsVerifiedByOwner": True, "AuditMetadata": AUDIT,
+    } | changes  # fmt: skip
+
+
+def inventory_body(fleet_id: str = FLEET, hosts: int = 150, as_of: str = "2024-06-14T00:00:00.000Z") -> dict[str, Any]:
+    return {"FleetId": fleet_id, "HostsPresent": hosts, "AsOf": as_of, "Source": "Apollo"}
+
+
+def snapshot(key: str, body: Mapping[str, Any], *, deleted: bool = False) -> Snapshot:
+    return Snapshot(key, int(body.get("VersionId", 0)), body, orjson.dumps(body).decode(), deleted)
+
+
+class Broker:
+    """A broker in memory; every fact it takes fits its contract."""
+
+    def __init__(self) -> None:
+        self.taken: list[Message] = []
+
+    async def publish(self, messages: Sequence[Message]) -> list[Exception | None]:
+        for message in messages:
+            kind = TOPICS[message.topic].message(message.type)
+            assert kind is not None
+            kind.model.model_validate_json(message.data)
+        self.taken.extend(messages)
+        return [None] * len(messages)
+
+    def facts(self, topic: str) -> list[dict[str, Any]]:
+        return [message.body() for message in self.taken if message.topic == topic]
+
+    @property
+    def topics(self) -> list[str]:
+        return [message.topic for message in self.taken]
+
+
+_numbers = itertools.count()
+
+
+@dataclass
+class Replica:
+    """One replica of hotw_svc: its store, and its use cases by name."""
+
+    database: Database
+    store: HotwStore
+    clock: FixedClock
+    broker: Broker
+    user: str = "jsmith"
+    written: list[Any] = field(default_factory=list)
+
+    def cause(self, id: str | None = None, digest: str = "d") -> Cause:
+        return Cause(self.clock.now(), self.user, Trace("c1", "m1"), id or f"test {next(_numbers)}", digest)
+
+    async def keep(self, resource: str, *items: Snapshot) -> set[str]:
+        return await keep_replicas(self.store, self.clock, resource, items)
+
+    async def settle_in(self, **changes: Any) -> None:
+        """The reference's company: its event, service, fleet, projection and inventory."""
+        await self.keep("event", snapshot(EVENT, event_body()))
+        await self.keep("service", snapshot(SERVICE, service_body()))
+        await self.keep("fleet", snapshot(FLEET, fleet_body(**changes)))
+        await self.keep("projection", snapshot(f"{FLEET}#{EVENT}#Peak", projection_body()))
+        await self.keep("inventory", snapshot(FLEET, inventory_body()))
+
+    async def start(self, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
+        command = StartRun.model_validate({"EventId": EVENT} | body)
+        return await start_run(self.store, command, cause or self.cause())
+
+    async def execute(self, fleet_id: str = FLEET, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
+        command = ExecuteFleet.model_validate({"EventId": EVENT, "FleetId": fleet_id} | body)
+        return await execute_fleet(self.store, self.clock, command, cause or self.cause())
+
+    async def cancel(self, run_id: int, cause: Cause | None = None) -> dict[str, Any]:
+        return await cancel_run(self.store, CancelRun(run_id=run_id), cause or self.cause())
+
+    async def review(self, order: str, decision: str, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
+        command = ReviewOrder.model_validate({"FulfillmentId": order, "Decision": decision} | body)
+        return await review_order(self.store, command, cause or self.cause())
+
+    async def deliver(self, order: str, hosts: int, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
+        command = ReportDelivery.model_validate({"FulfillmentId": order, "FulfilledHosts": hosts} | body)
+        return await report_delivery(self.store, command, cause or self.cause())
+
+    async def work(self, run_id: int, limit: int = 100, lease: float = 30.0) -> None:
+        """Works the run off, as a worker does."""
+        while (await work_chunk(self.store, self.clock, run_id, limit=limit, lease=lease)).found_work:
+            pass
+        await complete_run(self.store, self.clock, run_id)
+
+    async def run(self, **body: Any) -> dict[str, Any]:
+        run = await self.start(**body)
+        await self.work(run["RunId"])
+        return await self.read_run(run["RunId"])
+
+    async def read_run(self, run_id: int) -> dict[str, Any]:
+        run = await self.store.read(lambda unit: unit.run(run_id))
+        assert run is not None
+        return run.wire()
+
+    async def sweep(self) -> int:
+        return await settle_books(self.store, self.clock)
+
+    async def published(self) -> Broker:
+        """The broker, once everything written has reached it."""
+        await self.database.drain()
+        return self.broker
+
+
+def open_replica(address: str | Path, clock: FixedClock, broker: Broker, factors: Mapping[str, Any]) -> Replica:
+    database = Database(address, metadata=METADATA, kit=KIT, publish=broker.publish, migrate=migrate)
+    return Replica(database, HotwStore(database, az_factors(factors)), clock, broker)
