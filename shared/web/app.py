@@ -55,7 +55,7 @@ def create_app(
             CORSMiddleware, allow_origins=list(cors_origins), allow_methods=["*"], allow_headers=["*"],
             expose_headers=["ETag", "Retry-After", "X-Correlation-Id"],
         )  # fmt: skip
-    app.add_middleware(Correlation)
+    app.add_middleware(Correlation, service=service)
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.trace import Trace, bind_trace, new_id
@@ -16,10 +17,14 @@ _TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-
 
 
 class Correlation:
-    """``X-Correlation-Id`` and ``traceparent`` of the caller hold where they are well formed; else new ones begin."""
+    """``X-Correlation-Id`` and ``traceparent`` of the caller hold where they are well formed; else new ones begin.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Log lines carry the service's name as well: the server gives each request a context of its own.
+    """
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
         self.app = app
+        self.service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,4 +48,5 @@ class Correlation:
             await send(message)
 
         with bind_trace(trace):
+            structlog.contextvars.bind_contextvars(service=self.service)
             await self.app(scope, receive, tagged)

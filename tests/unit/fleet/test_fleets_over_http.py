@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -353,3 +355,15 @@ async def test_services_are_listed_by_type(http: httpx.AsyncClient) -> None:
         await ok(http.post("/service", json={"ServiceId": service_id, "ServiceType": kind, "Owner": "o@example.com"}))
     found = await ok(http.get("/service?ServiceType=Registered"))
     assert [item["ServiceId"] for item in found["Items"]] == ["S1"]
+
+
+async def test_every_contract_the_openapi_document_refers_to_is_in_it(http: httpx.AsyncClient) -> None:
+    document = await ok(http.get("/openapi.json"))
+    referred = set(re.findall(r'"\$ref":\s*"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert {"Fleet", "FleetRead", "Service", "ProjectionSnapshot", "Problem"} <= referred
+    assert referred <= set(document["components"]["schemas"])
+    assert set(document["paths"]["/fleet/{FleetId}/{EventId}"]) == {"get", "put"}
+    put = document["paths"]["/fleet/{FleetId}/{EventId}"]["put"]
+    assert [p["name"] for p in put["parameters"]] == ["FleetId", "EventId", "Idempotency-Key", "If-Match"]
+    ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(ids) == len(set(ids))
