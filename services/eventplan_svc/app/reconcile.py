@@ -42,14 +42,14 @@ class Reconcile:
         self._board = board
         self._turns = turns
         self._real_time = real_time
-        self._begun_here = False
+        self._first = True
 
     async def __call__(self) -> bool:
         """Whether it was this replica's turn. At its first call a replica waits for no interval to be over."""
         await self._board.complete.wait()
-        if not await self._taken(0.0 if not self._begun_here else EVERY * 0.8):
+        after, self._first = (0.0 if self._first else EVERY * 0.8), False
+        if not await self._taken(after):
             return False
-        self._begun_here = True
         trace, made = Trace.begin(), 0
         for event in await self._knowledge.events():
             made += await self._make.for_event(event, trace)

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.eventplan_svc.app.reconcile import Reconcile
+from shared.clock import FixedClock
+from tests.unit.eventplan_app.world import Process, event, fleet, projection, said, service
+
+FLEETS = [f"F{number:03d}" for number in range(40)]
+
+
+@pytest.fixture
+async def planned(process: Process) -> Process:
+    await process.hear(service(), *(fleet(fleet_id) for fleet_id in FLEETS), event())
+    for fleet_id in FLEETS[:30]:
+        await process.status("GatherProjectionFromUpstream", "InProgress", fleet_id)
+    return process
+
+
+async def test_the_sweep_writes_those_that_turned_and_no_other(
+    planned: Process, clock: FixedClock, published: Any
+) -> None:
+    clock.set("2024-06-01T23:59:59Z")
+    await planned.use_cases.turn_colours()
+    assert len(published()) == 70
+    clock.set("2024-06-02T00:00:01Z")
+    await planned.use_cases.turn_colours()
+    turned = published()[70:]
+    assert sorted(message.key for message in turned) == [f"PD2024#{fleet_id}" for fleet_id in FLEETS[:30]]
+    assert {message.type for message in turned} == {"eventplan.updated"}
+    assert turned[0].body()["EventMilestone"][0]["PeakReadyStatus"] == "Red"
+    assert turned[0].body()["AuditMetadata"]["Message"] == "Colours of the day: GatherProjectionFromUpstream"
+    for _ in range(3):
+        await planned.use_cases.turn_colours()
+    assert len(published()) == 100
+
+
+async def test_the_sweep_catches_up_after_days_off(planned: Process, store: Any, clock: FixedClock) -> None:
+    clock.set("2024-06-20T10:00:00Z")
+    later = Process(store, clock)
+    async for page in later.use_cases.plans.pages():
+        for one in page:
+            later.use_cases.board.put(one.key, one.version, one.plan)
+    await later.use_cases.turn_colours()
+    assert (await later.plan("F000"))["VersionId"] == 3
+    assert (await later.plan("F035"))["VersionId"] == 1
+
+
+async def test_two_processes_that_sweep_write_each_plan_once(planned: Process, store: Any, clock: FixedClock) -> None:
+    other = Process(store, clock)
+    async for page in other.use_cases.plans.pages():
+        for one in page:
+            other.use_cases.board.put(one.key, one.version, one.plan)
+    clock.set("2024-06-02T00:00:01Z")
+    await planned.use_cases.turn_colours()
+    await other.use_cases.turn_colours()
+    assert {(await planned.plan(fleet_id))["VersionId"] for fleet_id in FLEETS[:30]} == {3}
+    assert other.use_cases.board.turning("2024-06-02") == []
+
+
+async def test_what_is_missing_is_made(process: Process) -> None:
+    known = process.use_cases.knowledge
+    await known.keep_events([event()[1]])
+    await known.keep_fleets([fleet()[1]])
+    await known.keep_services([service()[1]])
+    assert await process.plans() == []
+    assert await process.use_cases.reconcile()
+    assert len(await process.plans()) == 1
+
+
+async def test_what_is_not_settled_is_settled(planned: Process) -> None:
+    known = planned.use_cases.knowledge
+    await known.keep_services([service(version=2, deleted=True)[1]])
+    assert await planned.use_cases.reconcile()
+    assert {plan["Closed"]["Reason"] for plan in await planned.plans()} == {"service FORTRESSService is deleted"}
+
+
+async def test_the_reconciler_writes_nothing_where_all_is_well(planned: Process, published: Any) -> None:
+    await planned.hear(projection("F000"))
+    told = len(published())
+    assert await planned.use_cases.reconcile()
+    assert len(published()) == told
+    assert said(await planned.plan("F000"), "GatherProjectionFromUpstream")[0] == "Completed"
+
+
+async def test_of_several_replicas_one_reconciles(store: Any, clock: FixedClock) -> None:
+    real = 1_000_000.0
+    replicas = [Process(store, clock).use_cases for _ in range(3)]
+    jobs = [
+        Reconcile(
+            one.knowledge, one.make_due_plans, one.settle_plans, one.plans, one.board, store.replica("turns"),
+            real_time=lambda: real,
+        )
+        for one in replicas
+    ]  # fmt: skip
+    assert [await job() for job in jobs] == [True, False, False]
+    real += 600
+    assert [await job() for job in jobs] == [True, False, False]
+    real += 590
+    assert sum([await job() for job in jobs]) == 1
+
+
+async def test_a_process_that_starts_again_reconciles_at_once(store: Any, clock: FixedClock) -> None:
+    real = 1_000_000.0
+
+    def job() -> Reconcile:
+        one = Process(store, clock).use_cases
+        return Reconcile(
+            one.knowledge, one.make_due_plans, one.settle_plans, one.plans, one.board, store.replica("turns"),
+            real_time=lambda: real,
+        )  # fmt: skip
+
+    assert await job()()
+    real += 60
+    assert await job()()
