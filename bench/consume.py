@@ -97,7 +97,7 @@ class Rig:
         if self.seen >= self.wanted:
             self.done.set()
 
-    # -- contenders: each consumes ``wanted`` events under a group of its own and answers with the seconds it took ------
+    # -- contenders: each consumes ``wanted`` events under a group of its own; the seconds it took ---------------------
 
     async def aiokafka(self) -> float:
         consumer = AIOKafkaConsumer(

@@ -38,10 +38,11 @@ _HEADERS: Final[dict[str, Any]] = {
 def asyncapi(service: str | None = None) -> dict[str, Any]:
     """The AsyncAPI 3.0 document of what a service sends and receives; of all five without one."""
     services = SERVICES if service is None else (service,)
-    topics = [topic for topic in TOPICS.values() if any(_sends(topic, one) or _receives(topic, one) for one in services)]
-    results = TOPICS[COMMAND_RESULTS]
-    if results not in topics:
-        topics.append(results)
+    topics = [
+        topic
+        for topic in TOPICS.values()
+        if topic.name == COMMAND_RESULTS or any(_sends(topic, one) or _receives(topic, one) for one in services)
+    ]
     return {
         "asyncapi": "3.0.0",
         "info": {

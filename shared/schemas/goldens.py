@@ -1,4 +1,4 @@
-"""Owns the golden messages: one of each type in the registry, as its producer sends it and its consumers must read it."""
+"""Owns the golden messages: one of each type in the registry, as its producer sends it and its consumers read it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def golden_path(topic: str, ce_type: str) -> Path:
 
 @cache
 def golden(topic: str, ce_type: str) -> Message:
-    """The golden message of a type. The file is one CloudEvent in structured mode, its ``partitionkey`` the Kafka key."""
+    """The golden message of a type; its file is one structured CloudEvent, whose ``partitionkey`` is the Kafka key."""
     event = orjson.loads(golden_path(topic, ce_type).read_bytes())
     return Message(
         topic=topic,
