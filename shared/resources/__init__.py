@@ -3,7 +3,17 @@
 from shared.resources.commands import answered, expected_version, resource_commands
 from shared.resources.declaration import Resource
 from shared.resources.routes import PAGING, document_answer, page_answer, resource_routes, version_number
-from shared.resources.states import State, apply, checked_ids, given_fields, merge_patch, parse, validated, with_keys
+from shared.resources.states import (
+    State,
+    apply,
+    checked_ids,
+    given_fields,
+    merge_patch,
+    only_keys,
+    parse,
+    validated,
+    with_keys,
+)
 from shared.resources.usecases import Admit, Resources
 
 __all__ = [
@@ -19,6 +29,7 @@ __all__ = [
     "expected_version",
     "given_fields",
     "merge_patch",
+    "only_keys",
     "page_answer",
     "parse",
     "resource_commands",

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from shared.clock import Clock
 from shared.documents.contract import Document, Written
 from shared.errors import BadInput, FieldError
-from shared.resources.states import with_keys
+from shared.resources.states import only_keys, with_keys
 from shared.resources.usecases import Resources
 from shared.web import Parameter, Routes, cursor_of, etag, json_answer, page_of, query_of, read_write
 
@@ -60,6 +60,7 @@ class _Handlers:
     async def delete(self, request: Request) -> Response:
         keys, _ = self._keys(request)
         asked = await read_write(request, self.clock)
+        only_keys(asked.body, keys)
         expected = asked.if_match.plain() if asked.if_match else None
         return self._written(await self.resources.delete(keys, asked.cause, expected))
 

@@ -10,7 +10,17 @@ from pydantic import ValidationError
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import MANAGED_FIELDS, WireModel, check_id, field_errors
 
-__all__ = ["State", "apply", "checked_ids", "given_fields", "merge_patch", "parse", "validated", "with_keys"]
+__all__ = [
+    "State",
+    "apply",
+    "checked_ids",
+    "given_fields",
+    "merge_patch",
+    "only_keys",
+    "parse",
+    "validated",
+    "with_keys",
+]
 
 State = dict[str, Any]
 M = TypeVar("M", bound=WireModel)
@@ -78,6 +88,17 @@ def with_keys(body: Mapping[str, Any], keys: Mapping[str, str]) -> State:
     if wrong:
         raise BadInput("the body's key is not the path's", wrong, slug="key-mismatch")
     return {**body, **keys}
+
+
+def only_keys(body: Mapping[str, Any], keys: Mapping[str, str]) -> None:
+    """Sees to it that the body of a deletion says nothing but the key and the reason. BadInput names the rest."""
+    with_keys(body, keys)
+    known = {*keys, "AuditMetadata", *MANAGED_FIELDS}
+    unknown = [
+        FieldError(f"/{name}", "a deletion takes no such field; remove it") for name in body if name not in known
+    ]
+    if unknown:
+        raise BadInput(_DETAIL, unknown)
 
 
 def checked_ids(keys: Mapping[str, str]) -> dict[str, str]:

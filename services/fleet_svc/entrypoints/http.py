@@ -18,7 +18,7 @@ from services.fleet_svc.app import (
     report_inventory,
 )
 from shared.clock import Clock
-from shared.resources import PAGING, checked_ids, page_answer, version_number
+from shared.resources import PAGING, checked_ids, only_keys, page_answer, version_number
 from shared.schemas.fleet_svc import Fleet, FleetSnapshot, HostInventory, HostOrderStatus, Inventory
 from shared.web import Page, Parameter, Routes, etag, json_answer, page_of, query_of, read_write
 
@@ -90,6 +90,7 @@ class _Handlers:
     async def delete(self, request: Request) -> Response:
         fleet_id = _ids(request)["FleetId"]
         asked = await read_write(request, self.clock)
+        only_keys(asked.body, {"FleetId": fleet_id})
         expected = asked.if_match.plain() if asked.if_match else None
         written = await delete_fleet(self.fleets, fleet_id, asked.cause, expected)
         return _answer(Line(written.document))

@@ -61,6 +61,8 @@ async def test_a_composite_key_is_path_segments_and_a_query(http: httpx.AsyncCli
         ("PUT", "/projection/F1/PD2024", {"ProjectionType": "BAU"}, "/ProjectionType"),
         ("PUT", "/projection/F1/PD2024", {"FleetId": 5}, "/FleetId"),
         ("PUT", "/projection/F1/PD2024", {"TotalInputTPM": None}, "/TotalInputTPM"),
+        ("DELETE", "/projection/F1/PD2024", {"Reason": "gone"}, "/Reason"),
+        ("DELETE", "/projection/F1/PD2024", {"FleetId": "F2"}, "/FleetId"),
         ("GET", "/projection/F%231/PD2024", None, "/FleetId"),
         ("GET", "/projection/F1/PD2024?ProjectionType=a%20b", None, "/ProjectionType"),
         ("GET", "/projection/F1/PD2024?Colour=red", None, "/Colour"),
