@@ -1,0 +1,33 @@
+"""Owns how messages travel: one contract on real Kafka and on the embedded log, behind aiokafka's client interface."""
+
+from shared.messaging.transport.broker import make_broker
+from shared.messaging.transport.contract import (
+    Batch,
+    Consumer,
+    DataFolderInUse,
+    Producer,
+    TopicMismatch,
+    TopicSpec,
+    Transport,
+)
+from shared.messaging.transport.embedded import EmbeddedConsumer, EmbeddedProducer, EmbeddedTransport
+from shared.messaging.transport.kafka import KafkaTransport
+from shared.messaging.transport.log import DurableLog
+from shared.messaging.transport.waiting import WaitingConsumer
+
+__all__ = [
+    "Batch",
+    "Consumer",
+    "DataFolderInUse",
+    "DurableLog",
+    "EmbeddedConsumer",
+    "EmbeddedProducer",
+    "EmbeddedTransport",
+    "KafkaTransport",
+    "Producer",
+    "TopicMismatch",
+    "TopicSpec",
+    "Transport",
+    "WaitingConsumer",
+    "make_broker",
+]

@@ -1,0 +1,77 @@
+"""Owns the transport on the embedded log: everything in this process, nothing but a data folder needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import TopicPartition
+from faststream.kafka import KafkaBroker
+
+from shared.messaging.transport.broker import EmbeddedBroker
+from shared.messaging.transport.contract import Consumer, Producer, TopicSpec
+from shared.messaging.transport.embedded_consumer import EmbeddedConsumer
+from shared.messaging.transport.embedded_producer import EmbeddedProducer
+from shared.messaging.transport.log import DurableLog
+
+__all__ = ["EmbeddedConsumer", "EmbeddedProducer", "EmbeddedTransport"]
+
+
+class EmbeddedTransport:
+    """Several transports may stand on one log: it opens with the first ``start`` and closes with the last ``stop``."""
+
+    name = "embedded"
+
+    def __init__(self, log: DurableLog) -> None:
+        self._log = log
+        self._started = False
+
+    async def start(self) -> None:
+        """DataFolderInUse when another process has the log's folder."""
+        if not self._started:
+            await self._log.start()
+            self._started = True
+
+    async def stop(self) -> None:
+        if self._started:
+            self._started = False
+            await self._log.stop()
+
+    async def ping(self, timeout: float) -> None:
+        """A round trip through the writing thread. KafkaConnectionError when it does not answer in time."""
+        await self._log.ping(timeout)
+
+    async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
+        await self._log.create_topics(specs)
+
+    def producer(self, *, client_id: str | None = None) -> Producer:
+        return EmbeddedProducer(self._log, client_id=client_id)
+
+    def consumer(
+        self,
+        *topics: str,
+        group_id: str | None = None,
+        auto_offset_reset: str = "earliest",
+        client_id: str | None = None,
+        **options: Any,
+    ) -> Consumer:
+        return EmbeddedConsumer(
+            *topics,
+            log=self._log,
+            group_id=group_id,
+            auto_offset_reset=auto_offset_reset,
+            client_id=client_id,
+            **options,
+        )
+
+    def broker(self, client_id: str, **options: Any) -> KafkaBroker:
+        return EmbeddedBroker(self._log, client_id=client_id, **options)
+
+    async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
+        return {partition.name: partition.end for partition in self._log.partitions(topic)}
+
+    async def lag(self, group: str) -> dict[TopicPartition, int]:
+        return {
+            name: max(0, self._log.partition(name).end - noted.offset)
+            for name, noted in self._log.committed(group).items()
+        }
