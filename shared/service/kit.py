@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import structlog
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter
 
+from shared.cause import Cause
 from shared.clock import Clock
+from shared.documents.answers import Answer, is_final
 from shared.documents.contract import Documents, Replica
-from shared.errors import Unavailable
+from shared.errors import Refused, Unavailable
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters, DeadLetterStore
@@ -28,7 +30,7 @@ from shared.service.clocks import not_before
 from shared.service.running import Call, Part, Periodic, RunningService
 from shared.service.stores import document_store
 from shared.settings import Settings
-from shared.web import Check, Routes, Unready, create_app
+from shared.web import Check, KeepRefusal, Routes, Unready, create_app
 
 __all__ = ["DocumentKit", "ServiceKit", "ServiceStore"]
 
@@ -48,6 +50,20 @@ class Outbox(Protocol):
     def open(self) -> int: ...
     @property
     def oldest(self) -> datetime | None: ...
+
+
+@runtime_checkable
+class KeepsAnswers(Protocol):
+    """A store of documents, as far as it keeps the answers of writes that are no document update."""
+
+    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer: ...
+
+
+@runtime_checkable
+class KeepsRefusals(Protocol):
+    """A store of rows, which decides by itself which refusals are final."""
+
+    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None: ...
 
 
 class ServiceStore(Protocol):
@@ -102,6 +118,7 @@ class ServiceKit:
             metrics=self.metrics,
             checks=[*self._checks(store), Check("consumers", messaging.health), *checks],
             asyncapi=lambda: asyncapi(self.name),
+            keep_refusal=_keeper(store),
             cors_origins=self.settings.cors_origins,
             description=description,
         )
@@ -173,6 +190,19 @@ class DocumentKit(ServiceKit):
     def service(self, **parts: Any) -> RunningService:
         """As ``ServiceKit.service``, on this kit's store."""
         return super().service(store=self.store, dead_letter_store=self.store.dead_letters(), **parts)
+
+
+def _keeper(store: ServiceStore) -> KeepRefusal | None:
+    if isinstance(store, KeepsRefusals):
+        return store.keep_refusal
+    if not isinstance(store, KeepsAnswers):
+        return None
+
+    async def keep(cause: Cause, refusal: Refused) -> None:
+        if is_final(refusal):
+            (await store.keep_answer(cause, Answer(refusal=refusal))).result()
+
+    return keep
 
 
 class _Messaging:

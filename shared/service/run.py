@@ -25,7 +25,6 @@ Build = Callable[[Settings, Transport, Clock], Awaitable[RunningService]]
 
 log = structlog.get_logger(__name__)
 
-_RETRY: Final = 2.0
 _GOODBYE: Final = 10
 
 
@@ -56,15 +55,11 @@ async def serve(build: Build, settings: Settings) -> None:
 
 
 async def start_transport(transport: Transport) -> None:
-    """Connects; waits for a broker that is not there yet."""
-    while True:
-        try:
-            await transport.start()
-        except (KafkaError, OSError) as error:
-            log.warning("the broker is away; waiting for it", error=str(error))
-            await asyncio.sleep(_RETRY)
-        else:
-            return
+    """Connects; a broker that is not there yet is waited for by those who need it, not here."""
+    try:
+        await transport.start()
+    except KafkaError as error:
+        log.warning("the broker is away; writes wait in the outbox for it", error=str(error))
 
 
 def uvicorn_server(app: object, settings: Settings) -> uvicorn.Server:

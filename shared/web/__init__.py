@@ -4,6 +4,7 @@ from shared.web.answers import etag, json_answer, problem_answer, refusal_answer
 from shared.web.app import create_app
 from shared.web.health import Check, Unready
 from shared.web.openapi import Handler, Parameter, Routes
+from shared.web.problems import KeepRefusal
 from shared.web.requests import (
     IfMatch,
     Page,
@@ -21,6 +22,7 @@ __all__ = [
     "Check",
     "Handler",
     "IfMatch",
+    "KeepRefusal",
     "Page",
     "Parameter",
     "Reason",

@@ -17,7 +17,7 @@ from shared.web.correlation import Correlation
 from shared.web.health import Check, readiness
 from shared.web.limits import BODY_LIMIT, BodyLimit
 from shared.web.openapi import Routes, describe
-from shared.web.problems import Unexpected, answer_errors
+from shared.web.problems import KeepRefusal, Unexpected, answer_errors
 
 __all__ = ["create_app"]
 
@@ -29,19 +29,21 @@ def create_app(
     metrics: Metrics,
     checks: Sequence[Check] = (),
     asyncapi: Callable[[], dict[str, Any]] | None = None,
+    keep_refusal: KeepRefusal | None = None,
     cors_origins: Sequence[str] = (),
     body_limit: int = BODY_LIMIT,
     description: str = "",
 ) -> FastAPI:
     """A service's application: ``routes``, then health, metrics and the two documents of its contracts.
 
-    Order matters among routes: the first path that matches has the request. Nothing is started or stopped here.
+    Order matters among routes: the first path that matches has the request. ``keep_refusal`` keeps what a write with
+    an Idempotency-Key was refused with. Nothing is started or stopped here.
     """
     app = FastAPI(
         title=service, description=description, version="1", openapi_url=None, docs_url=None, redoc_url=None,
         redirect_slashes=False,
     )  # fmt: skip
-    answer_errors(app)
+    answer_errors(app, keep_refusal)
     declared = [part for part in routes if isinstance(part, Routes)]
     kit = _kit_routes(app, declared, metrics, checks, asyncapi)
     for part in (*routes, kit):

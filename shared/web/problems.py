@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -15,24 +15,43 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.cause import Cause
 from shared.errors import BadInput, FieldError, Refused, Unavailable
 from shared.web.answers import problem_answer, problem_of, refusal_answer
 
-__all__ = ["Unexpected", "answer_errors"]
+__all__ = ["CAUSE", "KeepRefusal", "Unexpected", "answer_errors"]
 
 log = structlog.get_logger(__name__)
 
 
-def answer_errors(app: FastAPI) -> None:
-    """Gives ``app`` the answers to every expected kind of error; ``Unexpected`` has the rest."""
-    app.add_exception_handler(Refused, _refused)
+KeepRefusal = Callable[[Cause, Refused], Awaitable[None]]
+"""Keeps what a cause was refused with; raises what it was answered first, where that was something else."""
+
+CAUSE: Final = "epic.cause"
+"""Where in a request's scope the cause of the write is, once it has been read."""
+
+
+def answer_errors(app: FastAPI, keep_refusal: KeepRefusal | None = None) -> None:
+    """Gives ``app`` the answers to every expected kind of error; ``Unexpected`` has the rest.
+
+    The refusal of a write with an Idempotency-Key is kept before it is answered.
+    """
+
+    async def refused(request: Request, error: Any) -> Response:
+        cause: Cause | None = request.scope.get(CAUSE)
+        if keep_refusal is not None and cause is not None and cause.id is not None:
+            try:
+                await keep_refusal(cause, error)
+            except Refused as first:
+                error = first
+            except Unavailable as away:
+                return await _unavailable(request, away)
+        return refusal_answer(error, request.url.path)
+
+    app.add_exception_handler(Refused, refused)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-
-
-async def _refused(request: Request, error: Any) -> Response:
-    return refusal_answer(error, request.url.path)
 
 
 async def _unavailable(request: Request, error: Any) -> Response:

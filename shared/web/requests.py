@@ -18,6 +18,7 @@ from shared.clock import Clock
 from shared.errors import BadInput, FieldError, Stale
 from shared.schemas.base import AuditMetadata, decode_object, field_errors
 from shared.trace import current_trace
+from shared.web.problems import CAUSE
 
 __all__ = [
     "ANONYMOUS", "IfMatch", "Page", "Reason", "WriteRequest", "cursor_of", "page_of", "parse_if_match", "query_of",
@@ -109,6 +110,7 @@ async def read_write(request: Request, clock: Clock) -> WriteRequest:
         digest=digest_of(raw) if key else "",
         message=reason.message,
     )
+    request.scope[CAUSE] = cause
     return WriteRequest(body, cause, parse_if_match(request.headers.get("if-match")))
 
 

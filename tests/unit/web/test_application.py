@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.cause import Cause
 from shared.clock import FixedClock
-from shared.errors import BadInput, Conflict, FieldError, Unavailable, UnderWay
+from shared.errors import BadInput, Conflict, FieldError, NotFound, Refused, Unavailable, UnderWay
 from shared.trace import current_trace
 from shared.web import Check, Routes, Unready, json_answer, read_write
 from tests.doubles.http import app_of, calling, pointers
@@ -188,6 +189,31 @@ async def test_who_asks_is_the_header_then_the_body_then_nobody(http: httpx.Asyn
     assert keyed.json()["Id"] == "jsmith PUT /echo?a=1 k"
     bad = await http.put("/echo", headers={"X-Epic-User": "x" * 256})
     assert (bad.status_code, pointers(bad)) == (400, ["/X-Epic-User"])
+
+
+async def test_the_refusal_of_a_keyed_write_is_kept_before_it_is_answered() -> None:
+    kept: dict[str, tuple[str, Refused]] = {}
+
+    async def keep(cause: Cause, refusal: Refused) -> None:
+        digest, first = kept.setdefault(str(cause.id), (cause.digest, refusal))
+        if digest != cause.digest:
+            raise Conflict("another body", slug="id-reused")
+        raise first
+
+    routes = Routes()
+
+    async def refuse(request: Request) -> Response:
+        asked = await read_write(request, CLOCK)
+        raise NotFound(f"no {len(kept)} {asked.body}")
+
+    routes.add("PUT", "/refuse", refuse, summary="Refuse")
+    async with calling(app_of(routes, keep_refusal=keep)) as client:
+        key = {"Idempotency-Key": "k"}
+        first = await client.put("/refuse", json={"A": 1}, headers=key)
+        assert (first.status_code, first.json()["detail"]) == (404, "no 0 {'A': 1}")
+        assert (await client.put("/refuse", json={"A": 1}, headers=key)).content == first.content
+        assert (await client.put("/refuse", json={"A": 2}, headers=key)).status_code == 409
+        assert (await client.put("/refuse", json={"A": 2})).status_code == 404
 
 
 async def test_live_is_alive_and_ready_asks_everything() -> None:
