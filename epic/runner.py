@@ -18,10 +18,9 @@ from epic.embedded import EmbeddedDoor
 from epic.failure import CommandFailed
 from epic.gateway import Gateway
 from epic.over_transport import OverTransport
-from shared.messaging.transport import open_transport
 from shared.messaging.transport.contract import DataFolderInUse, Transport
 from shared.schemas.topics import SERVICES
-from shared.service import Build, ProcessClock, RunningService, uvicorn_server
+from shared.service import Build, ProcessClock, RunningService, open_transport, uvicorn_server
 from shared.settings import Settings
 
 __all__ = ["EmbeddedEpic", "builds", "listen"]
