@@ -20,7 +20,7 @@ from services.eventplan_svc.domain.dashboard import (
     fleet_row,
     service_entry,
 )
-from services.eventplan_svc.domain.milestones import Plan
+from services.eventplan_svc.domain.milestones import Milestone, Plan
 from services.eventplan_svc.domain.readiness import next_turn
 from services.eventplan_svc.domain.surroundings import Fleet, Service
 
@@ -53,16 +53,21 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
-    """One plan; `contribution` is None where it is closed."""
+class _Reading:
+    """What an open plan's milestones come to; one object for the untouched plans of a service."""
 
-    version: int
-    event_id: str
-    service_id: str
-    fleet_id: str
-    contribution: Contribution | None
+    contribution: Contribution
     awaited: Awaited | None
     turns_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """One plan; `reading` is None where it is closed."""
+
+    version: int
+    fleet_id: str
+    reading: _Reading | None
 
 
 class Board:
@@ -71,10 +76,11 @@ class Board:
     def __init__(self, today: str) -> None:
         self.complete = asyncio.Event()
         self._plans: dict[str, _Standing] = {}
-        self._open: dict[str, dict[str, dict[str, _Standing]]] = {}
+        self._open: dict[str, dict[str, dict[str, _Reading]]] = {}
         self._totals = ReadinessTotals(today)
         self._services: dict[str, tuple[int, Service]] = {}
         self._regions: dict[str, tuple[int, str]] = {}
+        self._last_read: tuple[list[Milestone], dict[str, _Reading]] = ([], {})
 
     # -- keeping it current --------------------------------------------------------------------------------------------
 
@@ -85,21 +91,13 @@ class Board:
             if held.version >= version:
                 return
             self._take_out(held)
-        contribution = Contribution.of(plan)
-        standing = _Standing(
-            version,
-            _shared(plan["EventId"]),
-            _shared(plan["ServiceId"]),
-            plan["FleetId"],
-            contribution,
-            _shared(Awaited.of(plan)) if contribution else None,
-            _shared(next_turn(plan)) if contribution else None,
-        )
+        reading = self._read(plan)
+        standing = _Standing(version, plan["FleetId"], reading)
         self._plans[key] = standing
-        self._totals.put(key, contribution)
-        if contribution is not None:
-            services = self._open.setdefault(standing.event_id, {})
-            services.setdefault(standing.service_id, {})[standing.fleet_id] = standing
+        self._totals.put(key, reading.contribution if reading else None)
+        if reading is not None:
+            services = self._open.setdefault(reading.contribution.event_id, {})
+            services.setdefault(reading.contribution.service_id, {})[standing.fleet_id] = reading
 
     def put_service(self, service: Service, version: int) -> None:
         if self.service_version(service.service_id) < version:
@@ -135,8 +133,8 @@ class Board:
 
     def turns(self, key: str, today: str) -> bool:
         """Whether that plan is one of them."""
-        after = self._plans[key].turns_after
-        return after is not None and after < today
+        reading = self._plans[key].reading
+        return reading is not None and reading.turns_after is not None and reading.turns_after < today
 
     def totals(self, event_id: str, service_ids: Iterable[str] | None, today: str) -> dict[str, Any]:
         """{Fleets, ByColour, ByMilestone} of the whole event, or of some services of it."""
@@ -161,7 +159,7 @@ class Board:
             service = self._service(service_id)
             if not plans or not filters.want_service(service):
                 continue
-            colours = {fleet_id: _colour(plan, today) for fleet_id, plan in plans.items()}
+            colours = {fleet_id: reading.contribution.colour(today) for fleet_id, reading in plans.items()}
             rows = [
                 fleet_row(
                     fleet_id, region=region, colour=colours[fleet_id], awaited=plans[fleet_id].awaited,
@@ -183,10 +181,22 @@ class Board:
         held = self._regions.get(fleet_id)
         return held[1] if held else None
 
+    def _read(self, plan: Plan) -> _Reading | None:
+        """New plans of one event share their milestones: those of a service are then read once."""
+        milestones, service_id = plan["EventMilestone"], plan["ServiceId"]
+        if self._last_read[0] is not milestones:
+            self._last_read = (milestones, {})
+        known = self._last_read[1]
+        reading = known.get(service_id)
+        if reading is None or "Closed" in plan:
+            contribution = Contribution.of(plan)
+            if contribution is None:
+                return None
+            reading = _Reading(contribution, _shared(Awaited.of(plan)), _shared(next_turn(plan)))
+            known[service_id] = reading
+        return reading
+
     def _take_out(self, standing: _Standing) -> None:
-        if standing.contribution is not None:
-            del self._open[standing.event_id][standing.service_id][standing.fleet_id]
-
-
-def _colour(standing: _Standing, today: str) -> str:
-    return standing.contribution.colour(today) if standing.contribution else ""
+        if standing.reading is not None:
+            contribution = standing.reading.contribution
+            del self._open[contribution.event_id][contribution.service_id][standing.fleet_id]

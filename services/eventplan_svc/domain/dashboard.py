@@ -196,11 +196,13 @@ class ReadinessTotals:
             del self._due[eta]
 
     def _tallies(self, contribution: Contribution) -> tuple[_Tally, _Tally]:
-        services = self._services[contribution.event_id]
-        return (
-            self._events.setdefault(contribution.event_id, _Tally()),
-            services.setdefault(contribution.service_id, _Tally()),
-        )
+        event_id, service_id = contribution.event_id, contribution.service_id
+        services = self._services[event_id]
+        if service_id not in services:
+            services[service_id] = _Tally()
+        if event_id not in self._events:
+            self._events[event_id] = _Tally()
+        return self._events[event_id], services[service_id]
 
 
 def _wire(tallies: Sequence[_Tally]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from shared.clock import iso, parse_instant
 
@@ -18,7 +18,7 @@ def normal_time(text: str) -> str:
 
 def utc_day(now: datetime) -> str:
     """The UTC day `now` falls in, YYYY-MM-DD."""
-    return iso(now)[:10]
+    return now.astimezone(UTC).date().isoformat()
 
 
 def is_day(text: object) -> bool:

@@ -188,10 +188,8 @@ async def test_totals_equal_a_recount_whatever_happens(store: Any, clock: FixedC
         owner = chance.choice(SERVICES)
         match chance.randrange(6):
             case 0 | 1:
-                try:
+                if "Closed" not in await process.plan(fleet_id):
                     await process.status(chance.choice(LEAVES), chance.choice(STATUSES), fleet_id)
-                except Refused as refused:
-                    assert refused.slug == "plan-closed"
             case 2:
                 versions[f"p{fleet_id}"] += 1
                 await process.hear(projection(fleet_id, versions[f"p{fleet_id}"], upstream=chance.random() < 0.5))

@@ -10,14 +10,13 @@ from shared.clock import FixedClock
 from tests.unit.eventplan_app.world import Process, Said, event, fleet, hardware, order, projection, said, service
 
 THE_THREE = (event(), fleet(), service())
-THREE_OF_FOUR = [
-    order(number, "Fulfilled" if number < 4 else "Approved", 20 if number < 3 else 5) for number in range(1, 5)
-]
+HOSTS = {1: 20, 2: 20, 3: 5, 4: 5}
+THREE_OF_FOUR = [order(number, "Fulfilled" if number < 4 else "Approved", hosts) for number, hosts in HOSTS.items()]
 JOURNEY: list[Said] = [
     projection(upstream=False),
     projection(version=2, at="2024-06-01T12:00:00.000Z"),
-    hardware("order.placed", 1, *(order(number, hosts=20 if number < 3 else 5) for number in range(1, 5))),
-    hardware("order.reviewed", 2, *(order(number, "Approved", 20 if number < 3 else 5) for number in range(1, 5))),
+    hardware("order.placed", 1, *(order(number, "Pending", hosts) for number, hosts in HOSTS.items())),
+    hardware("order.reviewed", 2, *(order(number, "Approved", hosts) for number, hosts in HOSTS.items())),
     hardware("fulfillment.updated", 3, *THREE_OF_FOUR),
 ]
 
