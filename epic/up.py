@@ -25,6 +25,7 @@ from epic.runner import EmbeddedEpic, listen
 from epic.terminal import Terminal
 from epic.where import settings
 from shared.log import configure_logging
+from shared.schemas.topics import SERVICES
 from shared.service import Build
 from shared.settings import Settings
 
@@ -33,6 +34,8 @@ __all__ = ["settings_of", "up"]
 _LOG: Final = "epic.log"
 _AT_ONCE: Final = 1
 _KEPT: Final = (
+    *((f"{service}.db", f"what {service} owns and knows") for service in SERVICES),
+    ("messages.db", "every message, and how far each consumer is"),
     ("mail", "mails, as files"),
     (_LOG, "the log, one JSON object a line"),
 )

@@ -50,8 +50,7 @@ async def dashboard(api: Api, event_id: str) -> tuple[list[dict[str, Any]], dict
 async def fleet_lines(api: Api, event_id: str) -> list[FleetLine]:
     """A line per fleet with an open plan, by service and fleet."""
     services, _ = await dashboard(api, event_id)
-    hardware = await api.ask("GET", f"/hotw/dashboard/{event_id}/Upscaling")
-    by_fleet = {fleet["FleetId"]: fleet for service in hardware["Services"] for fleet in service["Fleets"]}
+    by_fleet = await _hardware(api, event_id)
     return [
         _line(fleet, by_fleet.get(fleet["FleetId"], {}))
         for service in services
@@ -59,12 +58,26 @@ async def fleet_lines(api: Api, event_id: str) -> list[FleetLine]:
     ]
 
 
+async def _hardware(api: Api, event_id: str) -> dict[str, dict[str, Any]]:
+    """HOTW's line of each fleet it has looked at."""
+    found: dict[str, dict[str, Any]] = {}
+    cursor: str | None = None
+    while True:
+        query = {"Limit": str(_PAGE), **({"Cursor": cursor} if cursor else {})}
+        page = await api.ask("GET", f"/hotw/dashboard/{event_id}/Upscaling", query=query)
+        found |= {fleet["FleetId"]: fleet for service in page["Services"] for fleet in service["Fleets"]}
+        cursor = page.get("NextCursor")
+        if not cursor:
+            return found
+
+
 def _line(readiness: dict[str, Any], hardware: dict[str, Any]) -> FleetLine:
+    latest = hardware.get("LatestExecution") or {}
     return FleetLine(
         fleet_id=readiness["FleetId"],
         region=readiness["Region"],
-        needed=_hosts(hardware, "RequiredHosts"),
-        present=_hosts(hardware, "HostsPresentInApollo"),
+        needed=_hosts(latest, "RequiredHosts"),
+        present=_hosts(latest, "HostsPresentInApollo"),
         ordered=_hosts(hardware, "OrderedHosts"),
         delivered=_hosts(hardware, "FulfilledHosts"),
         colour=readiness["PeakReadyStatus"],

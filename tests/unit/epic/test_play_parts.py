@@ -58,9 +58,11 @@ async def test_the_table_shows_each_fleet_whole_with_what_it_waits_for() -> None
     long = "30 of 50 hosts ordered, 20 found no room " * 5
 
     def answer(asked: Asked) -> tuple[Any, ...]:
-        if asked.path == "/hotw/dashboard/PD2024/Upscaling":
-            numbers = {"RequiredHosts": 200, "HostsPresentInApollo": 150, "OrderedHosts": 50, "FulfilledHosts": 40}
-            return 200, {"Services": [{"ServiceId": "A", "Fleets": [{"FleetId": "A-NA-X0", **numbers}]}]}
+        if asked.path.startswith("/hotw/dashboard/PD2024/Upscaling?"):
+            latest = {"RequiredHosts": 200, "HostsPresentInApollo": 150, "OrderedHosts": 50}
+            line = {"FleetId": "A-NA-X0", "OrderedHosts": 50, "FulfilledHosts": 40, "LatestExecution": latest}
+            other = {"FleetId": "C-NA-X0", "OrderedHosts": 0, "FulfilledHosts": 0, "LatestExecution": None}
+            return 200, {"Services": [{"ServiceId": "A", "Fleets": [line, other]}], "NextCursor": None}
         if asked.body.get("Cursor"):
             fleets = [fleet("B-NA-X0", "Green", None, None), fleet("B-EU-X0", "Red", None, "owner@example.com")]
             return 200, {"Services": [{"ServiceId": "B", "Fleets": fleets}], "Totals": {}, "NextCursor": None}
