@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.eventplan_svc.app.board import Board
-from services.eventplan_svc.domain.memory import MEMORY
 from services.eventplan_svc.domain.milestones import Plan
 from services.eventplan_svc.domain.plan import Revision
 from services.eventplan_svc.domain.readiness import became_ready
@@ -17,10 +16,9 @@ from shared.documents.contract import Change, Document, Documents, Emission, Upd
 from shared.errors import Stale
 from shared.trace import Trace
 
-__all__ = ["FILTERS", "HIDDEN", "HeldPlan", "Plans", "automatic", "changed", "created"]
+__all__ = ["FILTERS", "HeldPlan", "Plans", "automatic", "changed", "created"]
 
 FILTERS: Final[tuple[str, ...]] = ("EventId", "ServiceId", "FleetId")
-HIDDEN: Final = (MEMORY,)
 _PAGE: Final = 500
 _CREATED: Final = "eventplan.created"
 _UPDATED: Final = Emission("eventplan.updated")

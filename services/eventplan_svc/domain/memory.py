@@ -1,4 +1,4 @@
-"""What a plan remembers for its automation: the member `Automation` of its stored state, never shown to readers.
+"""What a plan remembers for its automation: the member `_Automation` of its stored state, never shown to readers.
 
 It lives inside the versioned state, so it is written in the same atomic write as the milestones it explains, survives
 every person's PUT and restart, and comes back with a restored version. On the wire:
@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 
 from services.eventplan_svc.domain.milestones import ALL_IDS, NOT_STARTED, SUB_IDS, Plan
 
-MEMORY: Final = "Automation"
+MEMORY: Final = "_Automation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class DoneFor:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The parsed form of a plan's `Automation` member."""
+    """The parsed form of a plan's `_Automation` member."""
 
     peak_start: str
     peak_end: str

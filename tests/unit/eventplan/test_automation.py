@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from services.eventplan_svc.domain.changes import set_milestone, set_milestone_status
 from services.eventplan_svc.domain.facts import FactSheet, throttling_fact, tpm_sent_fact
+from services.eventplan_svc.domain.memory import MEMORY
 from services.eventplan_svc.domain.milestones import Plan, by_id
 from services.eventplan_svc.domain.plan import settle, shown
 from shared.schemas.eventplan_svc import EventPlan
@@ -187,8 +188,8 @@ def test_an_eta_a_person_moves_does_not_make_the_milestone_theirs() -> None:
 def test_what_was_derived_is_remembered_through_a_persons_put_and_hidden_from_readers() -> None:
     plan = settled(new_plan(), sheet(projection()))
     after = by_hand(plan, THROTTLING, "InProgress", "06-01")
-    assert after["Automation"]["Derived"] == plan["Automation"]["Derived"]
-    assert "Automation" not in shown(after, at("06-01"))
+    assert after[MEMORY]["Derived"] == plan["Automation"]["Derived"]
+    assert MEMORY not in shown(after, at("06-01"))
 
 
 def test_moved_dates_derive_the_hardware_milestones_anew() -> None:
@@ -263,7 +264,7 @@ def test_a_persons_other_word_on_a_completed_milestone_ends_what_it_was_done_for
     plan = by_hand(settled(new_plan(), facts), COMMUNICATE, "Completed", "06-01", facts)
     plan = by_hand(plan, COMMUNICATE, "InProgress", "06-02", facts)
     plan = settled(plan, sheet(projection(2, tpm=60_000, when="06-03")))
-    assert "DoneFor" not in plan["Automation"]
+    assert "DoneFor" not in plan[MEMORY]
     assert status(plan, COMMUNICATE) == "InProgress"
 
 

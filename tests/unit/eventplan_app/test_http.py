@@ -28,7 +28,7 @@ async def test_a_plan_is_read_with_its_version_as_etag(http: httpx.AsyncClient) 
     plan = answer.json()
     assert plan["EventPlanId"] == f"PD2024#{FLEET_ID}"
     assert (plan["VersionId"], plan["LatestVersionId"], plan["CreatedBy"]) == (1, 1, "EPICAutomation")
-    assert "Automation" not in plan
+    assert "_Automation" not in plan
 
 
 async def test_colours_are_those_of_the_moment_and_old_versions_keep_theirs(
@@ -48,7 +48,7 @@ async def test_a_version_and_the_history_are_read_without_the_automations_memory
     await http.put(f"{PLAN}/status", json=DONE)
     first = (await http.get(f"{PLAN}/1")).json()
     assert first["VersionId"] == 1
-    assert "Automation" not in first
+    assert "_Automation" not in first
     assert (await http.get(f"{PLAN}/versions/1")).json() == first
     page = (await http.get(f"{PLAN}/versions?Limit=1")).json()
     assert [item["VersionId"] for item in page["Items"]] == [2]
@@ -61,7 +61,7 @@ async def test_plans_are_listed_by_event_service_and_fleet(http: httpx.AsyncClie
     assert [plan["FleetId"] for plan in both["Items"]] == ["Another-EU"]
     rest = (await http.get("/eventplan", params={"EventId": "PD2024", "Cursor": both["NextCursor"]})).json()
     assert [plan["FleetId"] for plan in rest["Items"]] == [FLEET_ID]
-    assert "Automation" not in rest["Items"][0]
+    assert "_Automation" not in rest["Items"][0]
     assert (await http.get(f"/eventplan?FleetId={FLEET_ID}&EventId=Never")).json()["Items"] == []
 
 

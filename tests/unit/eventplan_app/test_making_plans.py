@@ -41,7 +41,7 @@ async def test_what_is_published_is_the_plan_as_it_is_read_without_the_automatio
 ) -> None:
     await process.hear(*THE_THREE)
     plan = await process.plan()
-    assert "Automation" not in plan
+    assert "_Automation" not in plan
     of_item_0 = ("LatestVersionId", "CreatedAt", "CreatedBy")
     assert {**published()[0].body(), **{name: plan[name] for name in of_item_0}} == plan
     assert plan["AuditMetadata"] == {
