@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -22,8 +23,9 @@ class EmbeddedTransport:
 
     name = "embedded"
 
-    def __init__(self, log: DurableLog) -> None:
-        self._log = log
+    def __init__(self, log: DurableLog | Path | str) -> None:
+        """``log`` may also be the data folder to keep one in."""
+        self._log = log if isinstance(log, DurableLog) else DurableLog(log)
         self._started = False
 
     async def start(self) -> None:

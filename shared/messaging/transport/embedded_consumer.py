@@ -107,7 +107,7 @@ class EmbeddedConsumer:
         self._subscription = None
         self._readings.begin(())
         if self._started and self._group_id is not None:
-            self._following = asyncio.create_task(self._log.group(self._group_id).leave(self))
+            self._log.group(self._group_id).leave(self)
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Read these partitions, outside the group's sharing; from the group's committed offsets where it has some."""
@@ -150,7 +150,7 @@ class EmbeddedConsumer:
         if self._following is not None:
             await asyncio.wait([self._following])
         if self._started and self._group_id is not None:
-            await self._log.group(self._group_id).leave(self)
+            self._log.group(self._group_id).leave(self)
         self._readings.begin(())
 
     async def __aenter__(self) -> Self:
@@ -188,6 +188,10 @@ class EmbeddedConsumer:
     @property
     def member_id(self) -> str:
         return self._coordinator.member_id
+
+    @property
+    def active(self) -> bool:
+        return not self._closed
 
     def subscribed(self) -> frozenset[str]:
         if self._subscription is None:

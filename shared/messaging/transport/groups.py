@@ -21,6 +21,10 @@ class Member(Protocol):
     @property
     def member_id(self) -> str: ...
 
+    @property
+    def active(self) -> bool:
+        """Not stopped yet."""
+
     def subscribed(self) -> frozenset[str]:
         """The topics it wants, as they are now."""
 
@@ -49,16 +53,23 @@ class ConsumerGroup:
 
     async def join(self, member: Member) -> None:
         """Returns when the member has its share."""
-        await self._finish(self._change(lambda: self._members.__setitem__(member.member_id, member)))
+        change = self._begin(self._change(lambda: self._members.__setitem__(member.member_id, member)))
+        await asyncio.shield(change)  # a caller who is cancelled must not leave the group half shared
 
-    async def leave(self, member: Member) -> None:
-        """Returns when the others have its share. Its listener is not called any more."""
+    def leave(self, member: Member) -> None:
+        """The others get its share soon; its listener is not called any more."""
         if self._members.pop(member.member_id, None) is not None:
-            await self._finish(self._change(lambda: None))
+            self.share_anew()
 
     def share_anew(self) -> None:
         """Somebody's topics changed: share again, soon."""
         self._begin(self._change(lambda: None))
+
+    async def close(self) -> None:
+        """Give up what is being shared."""
+        for change in tuple(self._changes):
+            change.cancel()
+        await asyncio.gather(*self._changes, return_exceptions=True)
 
     def _begin(self, change: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(change)
@@ -66,19 +77,14 @@ class ConsumerGroup:
         task.add_done_callback(self._changes.discard)
         return task
 
-    async def _finish(self, change: Coroutine[Any, Any, None]) -> None:
-        # a caller that is cancelled must not leave the group half shared
-        await asyncio.shield(self._begin(change))
-
     async def _change(self, alter: Callable[[], object]) -> None:
         async with self._changing:
-            for member in tuple(self._members.values()):
-                await _told(member.revoke, self.name)
+            await asyncio.gather(*(_told(member.revoke, self.name) for member in self._members.values()))
             alter()
+            self._members = {name: member for name, member in self._members.items() if member.active}
             for member_id, share in self._shares().items():
                 self._members[member_id].assign_shared(share)
-            for member in tuple(self._members.values()):
-                await _told(member.resume_reading, self.name)
+            await asyncio.gather(*(_told(member.resume_reading, self.name) for member in self._members.values()))
 
     def _shares(self) -> Mapping[str, set[TopicPartition]]:
         wanted = {

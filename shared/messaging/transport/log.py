@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +30,7 @@ from shared.messaging.transport.writer import GroupCommitWriter
 
 __all__ = ["DurableLog"]
 
+_logger: Final = logging.getLogger(__name__)
 _FILE: Final = "messages.db"
 _partitioner: Final = DefaultPartitioner()
 
@@ -38,7 +40,8 @@ class DurableLog:
 
     It opens with the first ``start`` and closes with the last ``stop``. An append that was acknowledged survives the
     process's end at any moment; appends that wait at the same time share one sync. Reading never waits for writing:
-    the newest records (``cache_bytes`` of them) are read from memory, older ones by a thread of their own.
+    the newest records (``cache_bytes`` of them) are read from memory, older ones by a thread of their own. What has
+    expired, or was replaced in a compacted topic, goes every ``sweep_seconds``.
     """
 
     def __init__(
@@ -47,9 +50,12 @@ class DurableLog:
         *,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         cache_bytes: int = 33_554_432,
+        sweep_seconds: float = 600.0,
     ) -> None:
         self.folder = Path(folder)
         self._now_ms = now_ms
+        self._sweep_seconds = sweep_seconds
+        self._sweeper: asyncio.Task[None] | None = None
         self._claim = FolderClaim(self.folder)
         self._owners = 0
         self._changing = asyncio.Lock()
@@ -105,8 +111,15 @@ class DurableLog:
         self._threads = ThreadPoolExecutor(1, "epic-log-reader")
         self._reader = storage.open_reader(self.folder / _FILE)
         self._writer = writer
+        self._sweeper = asyncio.create_task(self._sweep_regularly())
 
     async def _close(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.wait([self._sweeper])
+        for group in self._groups.values():
+            await group.close()
+        self._groups.clear()
         self._intake.hand_over()
         writer, reader, threads = self._writer, self._reader, self._threads
         self._writer = self._reader = self._threads = None
@@ -289,6 +302,14 @@ class DurableLog:
                         partition.start = starts[partition.number]
                     before = changed[partition.number] if changed is not None else partition.start
                     self._recent.forget(partition, max(partition.start, before))
+
+    async def _sweep_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._sweep_seconds)
+            try:
+                await self.sweep()
+            except Exception:
+                _logger.exception("sweeping the embedded log in %s failed; it is tried again", self.folder)
 
     # --- the file
 

@@ -1,0 +1,77 @@
+"""Topics, and what a transport says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+
+from shared.messaging.transport import DurableLog, EmbeddedTransport, KafkaTransport, TopicMismatch, TopicSpec, Transport
+from tests.contracts.transport.conftest import NewTopic
+from tests.contracts.transport.reading import consuming, send, take
+from tests.servers import free_port
+
+
+async def test_making_topics_again_changes_nothing(transport: Transport, new_topic: NewTopic) -> None:
+    topic = await new_topic(2)
+    await send(transport, topic, [b"kept"])
+
+    await asyncio.gather(*(transport.create_topics([TopicSpec(topic, 2)]) for _ in range(3)))
+
+    assert sum((await transport.end_offsets(topic)).values()) == 1
+    await transport.create_topics([])
+
+
+async def test_another_partition_count_is_refused_naming_topic_and_counts(
+    transport: Transport, new_topic: NewTopic
+) -> None:
+    topic = await new_topic(2)
+    with pytest.raises(TopicMismatch, match=f"{topic} has 2 partitions and 3 are asked for") as refused:
+        await transport.create_topics([TopicSpec(topic, 3)])
+    assert (refused.value.topic, refused.value.wanted, refused.value.found) == (topic, 3, 2)
+
+
+async def test_kafkas_own_settings_are_taken(transport: Transport, new_topic: NewTopic) -> None:
+    topic = await new_topic(1, cleanup_policy="compact", min_compaction_lag_ms=604_800_000)
+    assert await transport.end_offsets(topic) == {TopicPartition(topic, 0): 0}
+
+
+async def test_an_unknown_topic_is_said_to_be_unknown(transport: Transport) -> None:
+    with pytest.raises(UnknownTopicOrPartitionError):
+        await transport.end_offsets("nobody.made.this")
+
+
+async def test_lag_counts_what_a_group_has_not_committed(transport: Transport, new_topic: NewTopic) -> None:
+    topic = await new_topic(1)
+    place = TopicPartition(topic, 0)
+    await send(transport, topic, [b"1", b"2", b"3"])
+    assert await transport.lag(f"{topic}.g") == {}
+    async with consuming(transport, topic, group_id=f"{topic}.g") as consumer:
+        await take(consumer, 3)
+        await consumer.commit({place: 1})
+        assert await transport.lag(f"{topic}.g") == {place: 2}
+        await consumer.commit()
+        assert await transport.lag(f"{topic}.g") == {place: 0}
+
+
+async def test_a_transport_that_runs_answers(transport: Transport) -> None:
+    await transport.ping(10)
+
+
+@pytest.mark.parametrize("kind", ["embedded", "kafka"])
+async def test_a_transport_that_is_away_says_so(kind: str, tmp_path: Path) -> None:
+    away: Transport = (
+        EmbeddedTransport(DurableLog(tmp_path)) if kind == "embedded" else KafkaTransport(f"127.0.0.1:{free_port()}")
+    )
+    with pytest.raises(KafkaConnectionError):
+        await away.ping(1)
+    await away.stop()
+
+
+@pytest.mark.parametrize("name", ["", "with space", "a/b", "x" * 250, "."])
+def test_a_name_kafka_would_refuse_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="no topic name"):
+        TopicSpec(name, 1)
