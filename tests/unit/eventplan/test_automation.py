@@ -188,7 +188,7 @@ def test_an_eta_a_person_moves_does_not_make_the_milestone_theirs() -> None:
 def test_what_was_derived_is_remembered_through_a_persons_put_and_hidden_from_readers() -> None:
     plan = settled(new_plan(), sheet(projection()))
     after = by_hand(plan, THROTTLING, "InProgress", "06-01")
-    assert after[MEMORY]["Derived"] == plan["Automation"]["Derived"]
+    assert after[MEMORY]["Derived"] == plan[MEMORY]["Derived"]
     assert MEMORY not in shown(after, at("06-01"))
 
 
