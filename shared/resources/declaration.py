@@ -26,8 +26,8 @@ class Resource:
     whose events are service.created and so on. ``key``: the members its key is made of, joined by ``#``; those in
     ``query_key`` come by the query with a default, the others are path segments. ``id_member``: the member that holds
     the whole key, where there is one. ``filters``: query parameters of the list, and the stored member each asks for.
-    ``hidden``: members kept for the service alone, in no read and no event. ``snapshot``: the contract of what is
-    read. ``defaults``: members a read shows although nobody gave them, computed from the others.
+    ``snapshot``: the contract of what is read. ``defaults``: members a read shows although nobody gave them, computed
+    from the others.
     """
 
     name: str
@@ -39,7 +39,6 @@ class Resource:
     query_key: Mapping[str, str] = field(default_factory=dict)
     id_member: str | None = None
     filters: Mapping[str, str] = field(default_factory=dict)
-    hidden: tuple[str, ...] = ()
     defaults: Callable[[State], State] = _no_defaults
 
     @property

@@ -28,8 +28,8 @@ __all__ = [
     "traced",
 ]
 
-DELIVERY: Final = "Delivery"
-"""The hidden member of a notification: its template, what the template is given, and the next attempt (real time)."""
+DELIVERY: Final = "_Delivery"
+"""The service's own member of a notification: its template, what that is given, the next attempt (real time)."""
 
 LEASE: Final = timedelta(seconds=120)  # longer than one attempt takes, so that no two processes send it at once
 FIRST_DELAY: Final = timedelta(seconds=5)

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.notify_svc.app.write_tickets import WriteTickets
-from services.notify_svc.domain.delivery import DELIVERY
 from shared.clock import Clock
 from shared.resources import Resource, Resources, document_answer, resource_routes, validated, with_keys
 from shared.schemas.notify_svc import EscalateTicket, Notification, NotificationSnapshot, Ticket, TicketSnapshot
@@ -33,7 +32,6 @@ NOTIFICATION: Final = Resource(
     snapshot=NotificationSnapshot,
     key=("NotificationId",),
     filters={name: name for name in ("Kind", "EventId", "ServiceId", "Status")},
-    hidden=(DELIVERY,),
 )
 
 
