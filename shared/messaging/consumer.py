@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import REBALANCE, STOP_LIMIT, STOPPING, Recall
 from shared.messaging.settlement import Desk, Settlement
 from shared.messaging.subscription import Subscribed
+from shared.messaging.transport.broker import make_broker
 from shared.messaging.transport.contract import Transport
 from shared.metrics import Metrics
 from shared.trace import bind_trace
@@ -33,6 +35,10 @@ from shared.trace import bind_trace
 __all__ = ["Consumer", "ConsumerHealth", "ConsumerState", "Tuning"]
 
 log = structlog.get_logger(__name__)
+
+# Its warnings tell that it makes no topics, which the registry does.
+_FASTSTREAM: Final = logging.getLogger("epic.faststream.consumer")
+_FASTSTREAM.setLevel(logging.ERROR)
 
 _LAG_EVERY: Final = 10.0
 _REBALANCE_MS: Final = 30_000  # how long the broker waits for a member that is still at work
@@ -116,7 +122,9 @@ class Consumer:
         group = self.subscription.group
         self._desk = self._new_desk()
         self._stopping = False
-        self._broker = broker = self._transport.broker(group)
+        self._broker = broker = make_broker(
+            self._transport, client_id=group, consumer_only=True, apply_types=False, logger=_FASTSTREAM
+        )
         self._subscriber = subscriber = broker.subscriber(
             *self.subscription.topics,
             group_id=group,

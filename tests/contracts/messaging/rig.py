@@ -1,0 +1,151 @@
+"""Owns a service in miniature for the messaging contract: its topics, publisher, consumers and dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import orjson
+from aiokafka import TopicPartition
+
+from shared.clock import RunningClock
+from shared.messaging.blocking import follow
+from shared.messaging.consumer import Consumer, Tuning
+from shared.messaging.deadletters import DeadLetters
+from shared.messaging.envelope import Message
+from shared.messaging.failures import Backoff
+from shared.messaging.publisher import Publisher, publish_all
+from shared.messaging.subscription import (
+    Answered,
+    Command,
+    CommandSubscription,
+    EventHandler,
+    Received,
+    Subscribed,
+    Subscription,
+)
+from shared.messaging.topics import specs
+from shared.messaging.transport import Transport
+from shared.metrics import Metrics
+from shared.trace import Trace, new_id
+from tests.unit.messaging.doubles import MakeThing, MemoryLetters, registry
+
+__all__ = ["Rig", "until"]
+
+QUICK = Tuning(transient=Backoff(0.02, 0.2), unexpected=Backoff(0.005, 0.02))
+
+
+async def until(true: Callable[[], Any], what: str, seconds: float = 30.0) -> None:
+    """Waits for a condition; a failure names it."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not true():
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+        await asyncio.sleep(0.01)
+
+
+class Rig:
+    """Topics of a suffix of its own; what it makes it stops."""
+
+    def __init__(self, transport: Transport, suffix: str, partitions: int = 3) -> None:
+        self.transport = transport
+        self.suffix = suffix
+        self.registry = registry(suffix, partitions)
+        self.service = f"test{suffix}_svc"
+        self.created = f"thing{suffix}.created"
+        self.updated = f"thing{suffix}.updated"
+        self.commands = f"thing{suffix}.commands"
+        self.results = f"results{suffix}"
+        self.clock = RunningClock()
+        self.metrics = Metrics(self.service)
+        self.letters = MemoryLetters()
+        self.publisher = Publisher(transport, self.service, metrics=self.metrics)
+        self.dead_letters = DeadLetters(
+            self.service, transport=transport, publisher=self.publisher, store=self.letters, clock=self.clock,
+            metrics=self.metrics, registry=self.registry,
+        )  # fmt: skip
+        self._consumers: list[Consumer] = []
+
+    async def start(self) -> None:
+        await self.transport.create_topics(specs(self.registry.values()))
+        await self.publisher.start()
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(consumer.stop() for consumer in self._consumers))
+        await self.publisher.stop()
+
+    def consumer(self, subscription: Subscribed, tuning: Tuning = QUICK) -> Consumer:
+        consumer = Consumer(
+            self.transport, self.clock, subscription, self.publisher, self.dead_letters, self.metrics, tuning=tuning
+        )
+        self._consumers.append(consumer)
+        return consumer
+
+    async def consuming(self, handler: EventHandler, tuning: Tuning = QUICK, **options: Any) -> Consumer:
+        """A started consumer of ``created`` events under the group ``<service>.things``."""
+        consumer = self.consumer(self.subscription(handler, **options), tuning)
+        await consumer.start()
+        return consumer
+
+    async def burying(self) -> Consumer:
+        """The started consumer that stores the service's dead letters."""
+        consumer = self.consumer(self.dead_letters.subscription())
+        await consumer.start()
+        return consumer
+
+    def subscription(self, handler: EventHandler, purpose: str = "things", **options: Any) -> Subscription:
+        return Subscription(
+            f"{self.service}.{purpose}", (self.created,), handler, registry=self.registry, **options
+        )  # fmt: skip
+
+    def commanded(self, use_case: Callable[[Received], Awaitable[Answered]]) -> CommandSubscription:
+        commands = {"MakeThing": Command(MakeThing, use_case)}
+        return CommandSubscription(self.commands, commands, registry=self.registry, results=self.results)
+
+    def event(self, key: str, version: int = 1, data: bytes | None = None) -> Message:
+        data = data if data is not None else orjson.dumps({"ThingId": key, "VersionId": version})
+        return self._message(self.created, "thing.created", key, data, f"{key}:{version}")
+
+    def command(self, key: str, command_id: str | None = None) -> Message:
+        data = orjson.dumps({"ThingId": key})
+        return self._message(self.commands, "MakeThing", key, data, command_id or new_id())
+
+    def _message(self, topic: str, ce_type: str, key: str, data: bytes, message_id: str) -> Message:
+        trace = Trace.begin(f"corr-{message_id}")
+        return Message(topic, ce_type, key, data, "test", self.clock.now(), trace, id=message_id)
+
+    async def send(self, *messages: Message) -> None:
+        await publish_all(self.publisher, messages)
+
+    async def send_raw(
+        self, topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes]] = (), key: bytes | None = b"k",
+        partition: int | None = None,
+    ) -> None:  # fmt: skip
+        producer = self.transport.producer()
+        await producer.start()
+        try:
+            await producer.send_and_wait(topic, value, key, partition=partition, headers=headers)
+        finally:
+            await producer.stop()
+
+    async def read(self, topic: str) -> list[Message]:
+        """Everything that lies in a topic now."""
+        return [message async for message in follow(self.transport, topic, to_end=True)]
+
+    async def committed(self, group: str | None = None) -> dict[TopicPartition, int]:
+        """How far the group has come, partitions never committed left out."""
+        group = group or f"{self.service}.things"
+        consumer = self.transport.consumer(group_id=group)
+        await consumer.start()
+        try:
+            places = list(await self.transport.end_offsets(self.created))
+            consumer.assign(places)
+            found = {place: await consumer.committed(place) for place in places}
+        finally:
+            await consumer.stop()
+        return {place: offset for place, offset in found.items() if offset}
+
+    async def all_committed(self, count: int) -> bool:
+        """Whether the group has committed so many records of ``created``."""
+        return sum((await self.committed()).values()) == count
