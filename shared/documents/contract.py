@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from shared.cause import Cause
+from shared.clock import iso
+from shared.documents.answers import Answer
 from shared.messaging.envelope import Message
 
+if TYPE_CHECKING:
+    from shared.messaging.deadletters import DeadLetterStore
+
 __all__ = [
+    "MOST_OPEN",
+    "MOST_OPEN_PER_DOCUMENT",
+    "AmendFn",
     "Change",
     "Document",
     "Documents",
     "Emission",
     "HistoryPage",
     "ListPage",
+    "OutboxState",
     "Publish",
     "Replica",
     "State",
     "Store",
+    "UpdateFn",
     "Written",
 ]
 
-State = dict[str, Any]  # a resource's own fields in wire form, without the managed ones
+State = dict[str, Any]
+"""A resource's own fields in wire form (what JSON can hold), without the managed ones."""
+
 Publish = Callable[[Sequence[Message]], Awaitable[list[Exception | None]]]
+"""Sends messages; for each, in order, None or why it was not sent. A key's later messages fail with its first."""
+
+
+MOST_OPEN: Final = 100_000
+MOST_OPEN_PER_DOCUMENT: Final = 200
+"""How many writes of a service, and of one document, may wait for the broker before the next is Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One version of a resource. ``side`` is what belongs to item 0 outside its versioned state."""
+    """One version of a resource. ``side`` is what belongs to item 0 outside its versioned state.
+
+    ``created_at``, ``created_by`` and ``side`` are item 0's alone: a document without ``created_at`` is an old version.
+    A tombstone (``deleted``) keeps the state it buried.
+    """
 
     key: str
     version: int
@@ -46,8 +68,23 @@ class Document:
     side: State = field(default_factory=dict)
 
     def wire(self) -> dict[str, Any]:
-        """The document as read: state, side and managed fields; LatestVersionId, CreatedAt and CreatedBy on item 0."""
-        raise NotImplementedError
+        """The document as read: state, side and managed fields; LatestVersionId, CreatedAt and CreatedBy on item 0.
+
+        A member of the state whose name begins with ``_`` is its service's own memory: never read, never published.
+        """
+        shown = {name: value for name, value in self.state.items() if not name.startswith("_")}
+        shown["VersionId"] = self.version
+        if self.created_at is not None:
+            shown |= self.side
+            shown["LatestVersionId"] = self.latest_version
+            shown["CreatedAt"] = iso(self.created_at)
+            shown["CreatedBy"] = self.created_by
+        shown["SchemaVersion"] = self.schema_version
+        audit = {"Message": self.message, "User": self.user, "Timestamp": iso(self.timestamp)}
+        shown["AuditMetadata"] = {name: value for name, value in audit.items() if value is not None}
+        if self.deleted:
+            shown["Deleted"] = True
+        return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +109,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The outcome of a write: the document it answers with, whether it made a version, and whether it is a replay."""
+    """The outcome of a write: the document it answers with, whether it changed anything, and whether it is a replay."""
 
     document: Document
     changed: bool
@@ -81,14 +118,26 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
+    """Versions, newest first; ``next_before`` asks for the older ones, None when there are none."""
+
     items: list[Document]
     next_before: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
+    """Latest versions, ordered by key; ``next_after`` asks for the rest, None when there is none."""
+
     items: list[Document]
     next_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """How many writes are not told to everybody yet, and the instant (of the service's clock) of the oldest."""
+
+    open: int
+    oldest: datetime | None
 
 
 UpdateFn = Callable[[Document | None], Change | None]
@@ -96,36 +145,115 @@ AmendFn = Callable[[Document], tuple[State, tuple[Emission, ...]] | None]
 
 
 class Documents(Protocol):
-    """The versioned documents of one resource type."""
+    """The versioned documents of one resource type.
 
-    async def latest(self, key: str) -> Document | None: ...
-    async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]: ...
-    async def version(self, key: str, version: int) -> Document | None: ...
-    async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage: ...
+    Every call raises Unavailable while the store is away. What is returned is the caller's to change.
+    """
+
+    async def latest(self, key: str) -> Document | None:
+        """Item 0, in one read by key; None when there is none or it was deleted."""
+
+    async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
+        """Item 0 of each key that has one that was not deleted."""
+
+    async def version(self, key: str, version: int) -> Document | None:
+        """One version, tombstones included."""
+
+    async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
+        """Versions older than ``before``, newest first, tombstones included; a page costs the same however many."""
+
     async def list(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
-    ) -> ListPage: ...
-    async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written: ...
-    async def amend(self, key: str, fn: AmendFn, cause: Cause) -> Written: ...
-    async def create_many(
-        self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause
-    ) -> Sequence[str]: ...
+    ) -> ListPage:
+        """Item 0 of all that are equal in every field of ``where``, ordered by key, without tombstones.
+
+        The fields were declared with the resource type and hold scalars (``A.B`` is B inside A); None matches an
+        absent one. ValueError for a field that was not declared.
+        """
+
+    def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[Document]]:
+        """All that ``list`` would give, page by page in one pass; not one instant's picture."""
+
+    async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
+        """Makes the next version, by ``fn`` of the present document (None when there is none, or a tombstone).
+
+        ``fn`` is pure and may be called several times: when somebody else writes meanwhile it is tried on the newest.
+        It returns None for no change (no version is made; NotFound when there is nothing to leave as it is) and
+        raises Refused to say no. Stale when ``expected`` is not the present version. A cause with an id gets its first
+        answer again, refusals included, whatever was written since; Conflict ``id-reused`` when its body was another.
+        The events are published after this returns, each key's in the order of its versions, at least once.
+        """
+
+    async def amend(self, key: str, fn: AmendFn, cause: Cause) -> Written:
+        """Replaces ``side`` only: no version is made and no If-Match disturbed. NotFound without a document.
+
+        Events without data carry the snapshot of the present version; ``fn`` and the cause's id as in ``update``.
+        """
+
+    async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
+        """Makes the documents that are not there (or deleted) and tells of each by ``event_type``; returns their keys.
+
+        Of two creators at once each key has one. The cause's id is not kept: done again, it makes what is missing.
+        """
 
 
 class Replica(Protocol):
-    """What a service keeps of another's resource, fed by its events: never older than what it holds."""
+    """What a service keeps of another's resource, fed by its events: never older than what it holds.
 
-    async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]: ...
+    A tombstone (``Deleted`` in its state) is kept, so that nothing older brings the resource back, and read by none.
+    """
+
+    async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
+        """Keeps (key, version, state) where newer than what is held; returns the keys whose given version is held now.
+
+        So a snapshot delivered again is in the answer as it was the first time, one that came too late is not.
+        """
+
     async def get(self, key: str) -> State | None: ...
+
     async def get_many(self, keys: Sequence[str]) -> dict[str, State]: ...
-    async def find(self, where: Mapping[str, Any], *, after: str | None = None, limit: int = 1000) -> list[State]: ...
+
+    async def find(
+        self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
+    ) -> list[State]:
+        """As ``Documents.list``; ``after`` is the key of the last one seen."""
+
+    def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
+        """All that ``find`` would give, page by page in one pass."""
 
 
 class Store(Protocol):
-    """One service's document store: its resource types, replicas, answers and outboxes."""
+    """One service's document store: its resource types, replicas, answers, dead letters and outbox.
 
-    def documents(self, name: str, *, filters: Sequence[str] = ()) -> Documents: ...
+    Declare resource types and replicas before ``start``.
+    """
+
+    def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents: ...
+
     def replica(self, name: str, *, filters: Sequence[str] = ()) -> Replica: ...
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def ping(self) -> None: ...
+
+    def dead_letters(self) -> DeadLetterStore: ...
+
+    async def start(self) -> None:
+        """Connects and begins to publish what is open. Unavailable when the store stays away for 30 s."""
+
+    async def stop(self) -> None:
+        """Ends; what is not published yet goes at the next start, or by another replica."""
+
+    async def ping(self) -> None:
+        """Unavailable when the store does not answer."""
+
+    async def drain(self) -> None:
+        """Publishes all that is open, whoever wrote it; returns when nothing is."""
+
+    async def outbox(self) -> OutboxState:
+        """What waits for the broker, as far as this replica knows: its own writes, and others' after some seconds."""
+
+    async def answer_of(self, cause: Cause) -> Answer | None:
+        """What ``keep_answer`` kept for this cause. Conflict ``id-reused`` when its body was another."""
+
+    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer:
+        """Keeps the answer of a write that is no document update; of several the first, which is returned."""
+
+    async def last_instant(self) -> datetime | None:
+        """The latest instant written with: the clock must not start before it."""

@@ -1,0 +1,184 @@
+"""Owns how documents lie in MongoDB: heads (item 0 with its outbox), items (old versions), and names MongoDB can hold.
+
+A head: ``{_id: key, Number, LatestVersionId, Item, Side, Outbox, Intent?}``. An item: ``{_id: key@0000000007, Item}``.
+``Item`` is one version whole (``VersionId, State, AuditMetadata, SchemaVersion, …``), always written in one piece.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, cast
+
+import bson
+import orjson
+from bson.raw_bson import RawBSONDocument
+
+from shared.documents.versions import Entry, Head, Item, Outcome, Telling
+from shared.trace import Trace
+
+__all__ = [
+    "Wire",
+    "decode_entry",
+    "decode_head",
+    "decode_item",
+    "encode_entry",
+    "encode_head",
+    "encode_item",
+    "encode_side",
+    "encode_state",
+    "item_id",
+    "plain",
+]
+
+Wire = dict[str, Any]
+
+# What stands for the signs MongoDB gives a meaning in names: full-width dot and dollar, and one that quotes a sign.
+_DOT: Final = "\uff0e"
+_DOLLAR: Final = "\uff04"
+_QUOTE: Final = "\uff05"
+_SIGNS: Final = str.maketrans(
+    {".": _DOT, "$": _DOLLAR, _DOT: _QUOTE + _DOT, _DOLLAR: _QUOTE + _DOLLAR, _QUOTE: _QUOTE + _QUOTE}
+)
+_MEANT: Final = {_DOT: ".", _DOLLAR: "$"}
+_SIGN: Final = re.compile(f"{_QUOTE}([{_DOT}{_DOLLAR}{_QUOTE}])|[{_DOT}{_DOLLAR}]")
+# JSON text in which each such sign runs on to a quote that ends no name (and is not itself quoted).
+_HARMLESS: Final = re.compile(rb'(?:[^.$\xef]++|[.$\xef][^"]*+(?:\Z|(?<!\\)"(?!:)))*+')
+
+
+def item_id(key: str, version: int) -> str:
+    """Where a version lies; computed, so that history is read by key."""
+    return f"{key}@{version:010d}"
+
+
+def encode_state(state: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    """The state as MongoDB can hold it, and whether names in it had to be rewritten.
+
+    Nothing is walked unless the JSON text shows that a name may need it.
+    """
+    if _HARMLESS.fullmatch(orjson.dumps(state)):
+        return state, False
+    return _renamed(state, _signed), True
+
+
+def plain(state: Wire, rewritten: bool) -> Wire:
+    """The state as it was given."""
+    return cast("Wire", _renamed(state, _unsigned)) if rewritten else state
+
+
+def _signed(name: str) -> str:
+    return name.translate(_SIGNS)
+
+
+def _unsigned(name: str) -> str:
+    return _SIGN.sub(lambda found: found[1] or _MEANT[found[0]], name)
+
+
+def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
+    if isinstance(value, Mapping):
+        return {rename(name): _renamed(member, rename) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_renamed(member, rename) for member in value]
+    return value
+
+
+def encode_item(item: Item) -> RawBSONDocument:
+    """One version, encoded once for the head and the item alike; later changes of ``item.state`` do not reach it."""
+    state, rewritten = encode_state(item.state)
+    form: Wire = {
+        "VersionId": item.version,
+        "Number": item.number,
+        "Deleted": item.deleted,
+        "SchemaVersion": item.schema_version,
+        "AuditMetadata": {"Message": item.message, "User": item.user, "Timestamp": item.timestamp},
+        "CreatedAt": item.created_at,
+        "CreatedBy": item.created_by,
+        "State": state,
+    }
+    if rewritten:
+        form["Rewritten"] = True
+    return RawBSONDocument(bson.encode(form))
+
+
+def decode_item(form: Wire) -> Item:
+    audit = form["AuditMetadata"]
+    return Item(
+        version=form["VersionId"],
+        number=form["Number"],
+        state=plain(form["State"], form.get("Rewritten", False)),
+        deleted=form["Deleted"],
+        message=audit["Message"],
+        user=audit["User"],
+        timestamp=audit["Timestamp"],
+        schema_version=form["SchemaVersion"],
+        created_at=form["CreatedAt"],
+        created_by=form["CreatedBy"],
+    )
+
+
+def encode_entry(entry: Entry, since: datetime) -> Wire:
+    """``since`` is real time: the sweeper takes what has been open too long, whatever the service's clock says."""
+    form: Wire = {
+        "Number": entry.number,
+        "VersionId": entry.version,
+        "Outcome": entry.outcome.value,
+        "At": entry.at,
+        "Since": since,
+        "Trace": [entry.trace.correlation_id, entry.trace.causation_id, entry.trace.traceparent],
+    }
+    if entry.events:
+        form["Events"] = [[event.type, event.key, event.id, event.data] for event in entry.events]
+    if entry.cause_id is not None:
+        form["Cause"] = entry.cause_id
+        form["Digest"] = entry.digest
+    if entry.problem is not None:
+        form["Problem"] = orjson.dumps(entry.problem)
+    return form
+
+
+def decode_entry(form: Wire) -> Entry:
+    correlation, causation, traceparent = form["Trace"]
+    problem = form.get("Problem")
+    return Entry(
+        number=form["Number"],
+        version=form["VersionId"],
+        outcome=Outcome(form["Outcome"]),
+        events=tuple(Telling(*event) for event in form.get("Events", ())),
+        cause_id=form.get("Cause"),
+        digest=form.get("Digest", ""),
+        at=form["At"],
+        trace=Trace(correlation, causation, traceparent),
+        problem=None if problem is None else orjson.loads(problem),
+    )
+
+
+def encode_head(head: Head, item: RawBSONDocument, since: datetime) -> Wire:
+    """A head that is written for the first time."""
+    form: Wire = {
+        "_id": head.key,
+        "Number": head.number,
+        "LatestVersionId": head.item.version,
+        "Item": item,
+        "Outbox": [encode_entry(entry, since) for entry in head.outbox],
+    }
+    if head.intent is not None:
+        form["Intent"] = head.intent
+    return form
+
+
+def encode_side(side: Mapping[str, Any]) -> Wire:
+    state, rewritten = encode_state(side)
+    return {"State": state, "Rewritten": rewritten}
+
+
+def decode_head(form: Wire) -> Head:
+    side = form.get("Side")
+    return Head(
+        key=form["_id"],
+        number=form["Number"],
+        item=decode_item(form["Item"]),
+        side={} if side is None else plain(side["State"], side["Rewritten"]),
+        outbox=tuple(decode_entry(entry) for entry in form.get("Outbox", ())),
+        intent=form.get("Intent"),
+    )

@@ -1,0 +1,42 @@
+"""Owns where a service with a SQLite store keeps its dead letters."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+
+import orjson
+
+from shared.documents.sqlite.reader import Reader
+from shared.documents.sqlite.writer import Writer
+from shared.schemas.results import DeadLetter
+
+__all__ = ["SqliteDeadLetters"]
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDeadLetters:
+    """One letter for an id; putting one with the id of another takes its place."""
+
+    writer: Writer
+    reader: Reader
+
+    async def put(self, letter: DeadLetter) -> None:
+        """Keeps it, in place of one with the same id."""
+        values = (letter.id, orjson.dumps(letter.wire()))
+        await self.writer.run(lambda connection: connection.execute("REPLACE INTO dead_letters VALUES (?, ?)", values))
+
+    async def get(self, letter_id: str) -> DeadLetter | None:
+        row = self.reader.one("SELECT letter FROM dead_letters WHERE id = ?", (letter_id,))
+        return None if row is None else DeadLetter.model_validate_json(row[0])
+
+    async def list(self, after: str | None = None, limit: int = 100) -> builtins.list[DeadLetter]:
+        """In the order of their ids, those after ``after``."""
+        query = "SELECT letter FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?"
+        rows = await self.reader.rows(query, (after or "", limit))
+        return [DeadLetter.model_validate_json(row[0]) for row in rows]
+
+    async def delete(self, letter_id: str) -> bool:
+        """Whether it was there."""
+        drop = "DELETE FROM dead_letters WHERE id = ?"
+        return await self.writer.run(lambda connection: connection.execute(drop, (letter_id,)).rowcount == 1)

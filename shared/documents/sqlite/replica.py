@@ -1,0 +1,74 @@
+"""Owns what a service keeps in SQLite of another's resource: the newest snapshot of each key."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from shared.documents.contract import State
+from shared.documents.filters import Filters
+from shared.documents.sqlite.reader import Reader
+from shared.documents.sqlite.statements import ReplicaStatements
+from shared.documents.sqlite.writer import Writer
+
+__all__ = ["SqliteReplica"]
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteReplica:
+    """The table ``replica.{name}``; see ``contract.Replica``."""
+
+    sql: ReplicaStatements
+    filters: Filters
+    writer: Writer
+    reader: Reader
+
+    async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
+        newest: dict[str, tuple[int, State]] = {}
+        for key, version, state in snapshots:
+            if key not in newest or version > newest[key][0]:
+                newest[key] = (version, state)
+        rows = [
+            (key, version, state.get("Deleted") is True, orjson.dumps(state).decode())
+            for key, (version, state) in newest.items()
+        ]
+
+        def put(connection: sqlite3.Connection) -> dict[str, int]:
+            connection.executemany(self.sql.put, rows)
+            names = orjson.dumps(list(newest)).decode()
+            return dict(connection.execute(self.sql.held, (names,)).fetchall())
+
+        held = await self.writer.run(put)
+        return {key for key, (version, _) in newest.items() if held[key] == version}
+
+    async def get(self, key: str) -> State | None:
+        row = self.reader.one(self.sql.one, (key,))
+        return None if row is None else orjson.loads(row[0])
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, State]:
+        rows = await self.reader.rows(self.sql.many, (orjson.dumps(list(keys)).decode(),))
+        found = {key: orjson.loads(state) for key, state in rows}
+        return {key: found[key] for key in dict.fromkeys(keys) if key in found}
+
+    async def find(
+        self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
+    ) -> list[State]:
+        return [state for _, state in await self._page(where, after, limit)]
+
+    async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
+        after: str | None = None
+        while True:
+            found = await self._page(where, after, page)
+            if found:
+                yield [state for _, state in found]
+            if len(found) < page:
+                return
+            after = found[-1][0]
+
+    async def _page(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> list[tuple[str, State]]:
+        rows = await self.reader.rows(*self.sql.page(self.filters, where, after, limit))
+        return [(key, orjson.loads(state)) for key, state in rows]

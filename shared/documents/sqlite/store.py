@@ -1,0 +1,114 @@
+"""Owns one service's document store in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from shared.cause import Cause
+from shared.documents.answers import Answer
+from shared.documents.contract import Documents, OutboxState, Publish, Replica
+from shared.documents.filters import Filters, check_name
+from shared.documents.sqlite import answers
+from shared.documents.sqlite.deadletters import SqliteDeadLetters
+from shared.documents.sqlite.documents import SqliteDocuments
+from shared.documents.sqlite.outbox import Outbox
+from shared.documents.sqlite.reader import Reader
+from shared.documents.sqlite.relay import Relay
+from shared.documents.sqlite.replica import SqliteReplica
+from shared.documents.sqlite.rows import KIT_TABLES, instant, replica_tables, resource_tables
+from shared.documents.sqlite.statements import DocumentStatements, ReplicaStatements
+from shared.documents.sqlite.writer import Writer
+from shared.documents.sqlite.writing import Writing
+
+__all__ = ["SWEEP_AFTER", "SqliteStore"]
+
+SWEEP_AFTER: Final = 5.0
+"""Seconds after which another process publishes in place of one that is gone."""
+
+
+class SqliteStore:
+    """See ``contract.Store``. ``source`` is the service's name, as its messages carry it.
+
+    Any number of stores, in any processes, may use one file; each on one event loop, once.
+    """
+
+    def __init__(self, path: Path, publish: Publish, *, source: str, sweep_after: float = SWEEP_AFTER) -> None:
+        self._path = path
+        self._writer = Writer(path)
+        self._reader = Reader(path)
+        self._outbox = Outbox(source)
+        self._relay = Relay(self._writer, self._reader, self._outbox, publish, sweep_after)
+        self._documents: dict[str, SqliteDocuments] = {}
+        self._replicas: dict[str, SqliteReplica] = {}
+        self._started = False
+
+    def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
+        if name not in self._documents:
+            self._before_start(name)
+            writing = Writing(DocumentStatements(check_name(name)), schema_version, self._outbox)
+            self._documents[name] = SqliteDocuments(
+                writing, Filters(filters), self._writer, self._reader, self._relay.wake
+            )
+        return self._documents[name]
+
+    def replica(self, name: str, *, filters: Sequence[str] = ()) -> Replica:
+        if name not in self._replicas:
+            self._before_start(name)
+            self._replicas[name] = SqliteReplica(
+                ReplicaStatements(check_name(name)), Filters(filters), self._writer, self._reader
+            )
+        return self._replicas[name]
+
+    def dead_letters(self) -> SqliteDeadLetters:
+        return SqliteDeadLetters(self._writer, self._reader)
+
+    def _before_start(self, name: str) -> None:
+        if self._started:
+            raise RuntimeError(f"declare {name} before the store is started: its tables are made then")
+
+    async def start(self) -> None:
+        self._started = True
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        await self._writer.start()
+        await self._writer.run(self._prepare)
+        self._reader.start()
+        await self._reader.read(self._outbox.count)
+        await self._relay.start()
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        statements = list(KIT_TABLES)
+        for name, documents in self._documents.items():
+            statements += resource_tables(name, documents.filters)
+        for name, replica in self._replicas.items():
+            statements += replica_tables(name, replica.filters)
+        for statement in statements:
+            connection.execute(statement)
+
+    async def stop(self) -> None:
+        await self._relay.stop()
+        await self._reader.stop()
+        await self._writer.stop()
+
+    async def ping(self) -> None:
+        self._reader.one("SELECT 1 FROM meta LIMIT 1")
+
+    async def drain(self) -> None:
+        await self._relay.drain()
+
+    async def outbox(self) -> OutboxState:
+        return await self._relay.state()
+
+    async def answer_of(self, cause: Cause) -> Answer | None:
+        return await self._reader.read(partial(answers.find_answer, cause=cause))
+
+    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer:
+        return await self._writer.run(partial(answers.keep_answer, cause=cause, answer=answer))
+
+    async def last_instant(self) -> datetime | None:
+        row = self._reader.one("SELECT number FROM meta WHERE name = 'instant'")
+        return None if row is None else instant(row[0])

@@ -1,0 +1,115 @@
+"""Owns the transactions that write one resource type in SQLite: head, old version, events and answer, or none."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from shared.cause import Cause
+from shared.documents.contract import Change, Emission, State, Written
+from shared.documents.sqlite import answers
+from shared.documents.sqlite.outbox import Outbox
+from shared.documents.sqlite.rows import decode_head, decode_item, encode_item, milliseconds
+from shared.documents.sqlite.statements import DocumentStatements
+from shared.documents.versions import (
+    Decide,
+    Decision,
+    Head,
+    Item,
+    Outcome,
+    Telling,
+    first_item,
+    shown,
+    updated,
+)
+from shared.errors import refusal_of
+
+__all__ = ["Writing"]
+
+_INSTANT: Final = """INSERT INTO meta (name, value, number) VALUES ('instant', '', ?)
+    ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE excluded.number > number"""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Every method runs within the writer's transaction, on its connection."""
+
+    sql: DocumentStatements
+    schema_version: int
+    outbox: Outbox
+
+    def write(self, connection: sqlite3.Connection, key: str, cause: Cause, decide: Decide) -> Decision | Written:
+        """What was decided on the head and written; or the first answer of the same cause, told again."""
+        head = self._head(connection, key)
+        kept = answers.find(connection, self.sql.name, key, cause)
+        if kept is not None:
+            return self._told_again(connection, kept, key, head)
+        decision = decide(head)
+        if decision.leaves_a_trace(cause):
+            self._store(connection, key, head, decision, cause)
+            answers.keep(connection, self.sql.name, key, cause, decision)
+        return decision
+
+    def create(
+        self, connection: sqlite3.Connection, states: Mapping[str, State], event_type: str, cause: Cause
+    ) -> list[str]:
+        """Makes what is not there, and anew what is a tombstone; the keys made."""
+        names = orjson.dumps(list(states)).decode()
+        there: dict[str, int] = dict(connection.execute(self.sql.there, (names,)).fetchall())
+        new = {key: first_item(state, cause, self.schema_version) for key, state in states.items() if key not in there}
+        connection.executemany(
+            self.sql.write,
+            [(*encode_item(key, item), "{}") for key, item in new.items()],
+        )
+        if new:
+            connection.execute(_INSTANT, (milliseconds(cause.now),))
+        self.outbox.add(connection, self.sql.name, [(key, 1, Telling(event_type)) for key in new], cause)
+        gone = [key for key, deleted in there.items() if deleted]
+        for key in gone:
+            self._remake(connection, key, Change(states[key], (Emission(event_type),)), cause)
+        return [*new, *gone]
+
+    def _remake(self, connection: sqlite3.Connection, key: str, change: Change, cause: Cause) -> None:
+        head = self._head(connection, key)
+        decision = updated(head, key, lambda _: change, cause, None, self.schema_version)
+        self._store(connection, key, head, decision, cause)
+
+    def _head(self, connection: sqlite3.Connection, key: str) -> Head | None:
+        row = connection.execute(self.sql.head, (key,)).fetchone()
+        return None if row is None else decode_head(row)
+
+    def _store(
+        self, connection: sqlite3.Connection, key: str, head: Head | None, decision: Decision, cause: Cause
+    ) -> None:
+        item = decision.item
+        if item is None or decision.outcome in (Outcome.SAME, Outcome.REFUSED):
+            return
+        side = orjson.dumps(decision.side).decode()
+        if decision.outcome is Outcome.AMENDED:
+            connection.execute(self.sql.amend, (side, key))
+        else:
+            self._overwrite(connection, key, head, item, side)
+        connection.execute(_INSTANT, (milliseconds(cause.now),))
+        if decision.events:
+            self.outbox.check_room(connection, self.sql.name, key)
+        self.outbox.add(connection, self.sql.name, [(key, item.version, event) for event in decision.events], cause)
+
+    def _overwrite(self, connection: sqlite3.Connection, key: str, head: Head | None, item: Item, side: str) -> None:
+        if head is not None:
+            connection.execute(self.sql.keep_version, (key,))
+        connection.execute(self.sql.write, (*encode_item(key, item), side))
+
+    def _told_again(self, connection: sqlite3.Connection, kept: answers.Kept, key: str, head: Head | None) -> Written:
+        outcome, version, problem, _ = kept
+        if problem is not None:
+            raise refusal_of(problem)
+        if head is None:
+            raise ValueError(f"{self.sql.name} {key} was written and is not there")
+        item = head.item
+        if item.version != version:
+            item = decode_item(connection.execute(self.sql.version, (key, version)).fetchone())
+        return Written(shown(key, item, head.side), outcome is not Outcome.SAME, replayed=True)

@@ -1,0 +1,44 @@
+"""Owns who goes first: one writer of a key at a time in this process, and how long a loser waits."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+from typing import Final
+
+__all__ = ["Turns", "attempts"]
+
+_ATTEMPTS: Final = 80
+_FIRST_WAIT: Final = 0.002
+_LONGEST_WAIT: Final = 0.25
+
+
+class Turns:
+    """A lock a key, there only while somebody holds or awaits it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, key: Hashable) -> AsyncIterator[None]:
+        lock, holders = self._locks.get(key) or (asyncio.Lock(), 0)
+        self._locks[key] = (lock, holders + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            _, holders = self._locks[key]
+            if holders == 1:
+                del self._locks[key]
+            else:
+                self._locks[key] = (lock, holders - 1)
+
+
+async def attempts() -> AsyncIterator[int]:
+    """Counts the tries of a conditional write, waiting a little longer before each; some 15 s in all, then it ends."""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            await asyncio.sleep(random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(attempt, 10))))
+        yield attempt
