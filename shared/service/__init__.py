@@ -4,7 +4,7 @@ from shared.service.clocks import ProcessClock, not_before
 from shared.service.kit import DocumentKit, ServiceKit, ServiceStore
 from shared.service.run import Build, run, serve, start_transport, uvicorn_server
 from shared.service.running import Call, Part, Periodic, RunningService
-from shared.service.stores import document_store, open_transport
+from shared.service.transports import open_transport
 
 __all__ = [
     "Build",
@@ -16,7 +16,6 @@ __all__ = [
     "RunningService",
     "ServiceKit",
     "ServiceStore",
-    "document_store",
     "not_before",
     "open_transport",
     "run",

@@ -13,8 +13,8 @@ from fastapi import APIRouter
 
 from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents.answers import Answer, is_final
-from shared.documents.contract import Documents, Replica
+from shared.documents import Answer, Documents, Replica, open_store
+from shared.documents.answers import is_final
 from shared.errors import Refused, Unavailable
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
@@ -28,7 +28,6 @@ from shared.metrics import Metrics
 from shared.resources import Resource
 from shared.service.clocks import not_before
 from shared.service.running import Call, Part, Periodic, RunningService
-from shared.service.stores import document_store
 from shared.settings import Settings
 from shared.web import Check, KeepRefusal, Routes, Unready, create_app
 
@@ -177,7 +176,7 @@ class DocumentKit(ServiceKit):
 
     def __init__(self, name: str, settings: Settings, transport: Transport, clock: Clock) -> None:
         super().__init__(name, settings, transport, clock)
-        self.store = document_store(settings, name, self.publisher.publish)
+        self.store = open_store(settings, name, self.publisher.publish)
 
     def documents(self, resource: Resource) -> Documents:
         """The documents of a declared resource, its filters indexed."""

@@ -16,7 +16,7 @@ from shared.log import configure_logging
 from shared.messaging.transport.contract import Transport
 from shared.service.clocks import ProcessClock
 from shared.service.running import RunningService
-from shared.service.stores import open_transport
+from shared.service.transports import open_transport
 from shared.settings import Settings, settings_or_exit
 
 __all__ = ["Build", "run", "serve", "start_transport", "uvicorn_server"]

@@ -28,6 +28,7 @@ class Access:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self._metrics = metrics
+        self._log = log.bind()
         self._in_progress = 0
         self._notes: dict[tuple[str, str, int], Callable[[float], None]] = {}
         metrics.http_in_progress.set_function(lambda: self._in_progress)
@@ -60,7 +61,7 @@ class Access:
             note = self._notes[name] = self._noting(*name)
         note(seconds)
         if status >= 400 or method not in _READS:
-            log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+            self._log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 
     def _noting(self, method: str, route: str, status: int) -> Callable[[float], None]:
         count = self._metrics.http_requests.labels(method, route, str(status))
