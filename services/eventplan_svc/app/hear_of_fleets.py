@@ -30,7 +30,7 @@ class HearOfFleets:
         if not events:
             return
         fleets = await self._knowledge.fleets_named(snapshot["FleetId"] for snapshot in snapshots)
-        await self._make.for_fleets(fleets, events, traces[snapshots[-1]["FleetId"]])
+        await self._make.for_fleets(fleets.values(), events, traces[snapshots[-1]["FleetId"]])
         # No plan can have been made of an older version than the first.
         changed = {snapshot["FleetId"] for snapshot in snapshots if snapshot["VersionId"] > 1}
         await self._settle(

@@ -20,10 +20,10 @@ __all__ = ["NO_FACTS", "FactNotes", "Knowledge", "Snapshot", "is_base_line"]
 Snapshot = Mapping[str, Any]
 
 NO_FACTS: Final = FactSheet()
-_PAGE: Final = 1000
-_EVENT_MEMBERS: Final = ("EventId", "PeakStartDate", "PeakEndDate", "RegionList", "IsActive", "Deleted", "VersionId")
-_SERVICE_MEMBERS: Final = ("ServiceId", "ServiceType", "Owner", "LeaderAlias", "Deleted", "VersionId")
-_FLEET_MEMBERS: Final = ("FleetId", "ServiceId", "Deleted", "VersionId")
+_BURIED: Final = "Buried"
+_EVENT_MEMBERS: Final = ("EventId", "PeakStartDate", "PeakEndDate", "RegionList", "IsActive", "VersionId")
+_SERVICE_MEMBERS: Final = ("ServiceId", "ServiceType", "Owner", "LeaderAlias", "VersionId")
+_FLEET_MEMBERS: Final = ("FleetId", "ServiceId", "VersionId")
 
 
 def is_base_line(snapshot: Snapshot) -> bool:
@@ -73,7 +73,7 @@ class Knowledge:
         await _put(self._events, "EventId", (_kept_event(snapshot) for snapshot in snapshots))
 
     async def keep_services(self, snapshots: Iterable[Snapshot]) -> None:
-        await _put(self._services, "ServiceId", (_members(snapshot, _SERVICE_MEMBERS) for snapshot in snapshots))
+        await _put(self._services, "ServiceId", (_kept(snapshot, _SERVICE_MEMBERS) for snapshot in snapshots))
 
     async def keep_fleets(self, snapshots: Iterable[Snapshot]) -> None:
         """Base lines only; `is_base_line` tells them."""
@@ -89,60 +89,58 @@ class Knowledge:
 
     async def events(self) -> list[Event]:
         """Every event ever heard of."""
-        return [Event.from_snapshot(state) async for page in _pages(self._events, "EventId") for state in page]
+        return [_event(state) async for page in self._events.scan() for state in page]
 
     async def event(self, event_id: str) -> Event | None:
         """None where it was never heard of; a deleted one says so itself."""
         state = await self._events.get(event_id)
-        return Event.from_snapshot(state) if state else None
+        return _event(state) if state else None
 
     async def fleet(self, fleet_id: str) -> Fleet | None:
         state = await self._fleets.get(fleet_id)
-        return Fleet.from_snapshot(state) if state else None
+        return _fleet(state) if state else None
 
     async def service(self, service_id: str) -> Service | None:
         state = await self._services.get(service_id)
-        return Service.from_snapshot(state) if state else None
+        return _service(state) if state else None
 
     async def services_named(self, service_ids: Iterable[str]) -> dict[str, Service]:
-        return {key: Service.from_snapshot(state) for key, state in (await _many(self._services, service_ids)).items()}
+        return {key: _service(state) for key, state in (await _many(self._services, service_ids)).items()}
 
-    async def fleets_named(self, fleet_ids: Iterable[str]) -> list[Fleet]:
-        return [Fleet.from_snapshot(state) for state in (await _many(self._fleets, fleet_ids)).values()]
+    async def fleets_named(self, fleet_ids: Iterable[str]) -> dict[str, Fleet]:
+        return {key: _fleet(state) for key, state in (await _many(self._fleets, fleet_ids)).items()}
 
     async def registered_services(self) -> dict[str, Service]:
         """Those plans are made for."""
         registered: dict[str, Service] = {}
-        async for page in _pages(self._services, "ServiceId", {"ServiceType": "Registered"}):
-            registered.update((state["ServiceId"], Service.from_snapshot(state)) for state in page)
+        async for page in self._services.scan({"ServiceType": "Registered"}):
+            registered.update((state["ServiceId"], _service(state)) for state in page)
         return registered
 
     async def fleets_by_page(self, service_id: str | None = None) -> AsyncIterator[list[Fleet]]:
         """All fleets, or a service's, deleted ones included."""
-        async for page in _pages(self._fleets, "FleetId", {"ServiceId": service_id} if service_id else {}):
-            yield [Fleet.from_snapshot(state) for state in page]
+        async for page in self._fleets.scan({"ServiceId": service_id} if service_id else None):
+            yield [_fleet(state) for state in page]
 
     async def versioned_services(self) -> AsyncIterator[tuple[Service, int]]:
         """Every service with its VersionId."""
-        async for page in _pages(self._services, "ServiceId"):
+        async for page in self._services.scan():
             for state in page:
-                yield Service.from_snapshot(state), state["VersionId"]
+                yield _service(state), state["VersionId"]
 
     async def versioned_fleets(self) -> AsyncIterator[tuple[Fleet, int]]:
         """Every fleet with its VersionId."""
-        async for page in _pages(self._fleets, "FleetId"):
+        async for page in self._fleets.scan():
             for state in page:
-                yield Fleet.from_snapshot(state), state["VersionId"]
+                yield _fleet(state), state["VersionId"]
 
     async def surroundings(self, plans: Mapping[str, Mapping[str, Any]]) -> dict[str, Surroundings]:
         """What each plan stands between, by its id; one whose event or fleet was never heard of is left out."""
         events = {
-            event_id: Event.from_snapshot(state)
+            event_id: _event(state)
             for event_id, state in (await _many(self._events, (plan["EventId"] for plan in plans.values()))).items()
         }
-        fleets = {
-            fleet.fleet_id: fleet for fleet in await self.fleets_named(plan["FleetId"] for plan in plans.values())
-        }
+        fleets = await self.fleets_named(plan["FleetId"] for plan in plans.values())
         services = await self.services_named(fleet.service_id for fleet in fleets.values())
         return {
             key: Surroundings(events[plan["EventId"]], fleet, services.get(fleet.service_id))
@@ -168,24 +166,38 @@ class Knowledge:
         """The same of all plans of an event."""
         found: dict[str, dict[str, Any]] = {}
         for replica in (self._projections, self._hardware):
-            async for page in _pages(replica, "EventPlanId", {"EventId": event_id}):
+            async for page in replica.scan({"EventId": event_id}):
                 for state in page:
                     found.setdefault(state["EventPlanId"], {}).update(state)
         return {key: FactSheet.from_wire(wire) for key, wire in found.items()}
 
 
-def _members(snapshot: Snapshot, names: Iterable[str]) -> dict[str, Any]:
-    return {name: snapshot[name] for name in names if snapshot.get(name) is not None}
+def _kept(snapshot: Snapshot, names: Iterable[str]) -> dict[str, Any]:
+    """Those members; a deletion under a name of its own, since plans ask about what is deleted as well."""
+    kept = {name: snapshot[name] for name in names if snapshot.get(name) is not None}
+    return {**kept, _BURIED: True} if snapshot.get("Deleted") else kept
 
 
 def _kept_event(snapshot: Snapshot) -> dict[str, Any]:
     changed_at = (snapshot.get("AuditMetadata") or {}).get("Timestamp")
-    return {**_members(snapshot, _EVENT_MEMBERS), "AuditMetadata": {"Timestamp": changed_at}}
+    return {**_kept(snapshot, _EVENT_MEMBERS), "AuditMetadata": {"Timestamp": changed_at}}
 
 
 def _kept_fleet(snapshot: Snapshot) -> dict[str, Any]:
     region = snapshot["FleetConfiguration"]["Region"]
-    return {**_members(snapshot, _FLEET_MEMBERS), "FleetConfiguration": {"Region": region}}
+    return {**_kept(snapshot, _FLEET_MEMBERS), "FleetConfiguration": {"Region": region}}
+
+
+def _event(state: Snapshot) -> Event:
+    return Event.from_snapshot({**state, "Deleted": _BURIED in state})
+
+
+def _fleet(state: Snapshot) -> Fleet:
+    return Fleet.from_snapshot({**state, "Deleted": _BURIED in state})
+
+
+def _service(state: Snapshot) -> Service:
+    return Service.from_snapshot({**state, "Deleted": _BURIED in state})
 
 
 def _kept_fact(fact: Fact, key: str, event_id: str) -> dict[str, Any]:
@@ -210,17 +222,3 @@ async def _many(replica: Replica, keys: Iterable[str]) -> dict[str, dict[str, An
         return await replica.get_many(named)
     state = await replica.get(named[0])
     return {named[0]: state} if state else {}
-
-
-async def _pages(
-    replica: Replica, key: str, where: Mapping[str, Any] | None = None
-) -> AsyncIterator[list[dict[str, Any]]]:
-    """All states that match, a page at a time, ordered by key."""
-    after: str | None = None
-    while True:
-        page = await replica.find(where or {}, after=after, limit=_PAGE)
-        if page:
-            yield page
-        if len(page) < _PAGE:
-            return
-        after = page[-1][key]

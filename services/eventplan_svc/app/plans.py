@@ -52,14 +52,8 @@ class Plans:
 
     async def pages(self, where: Mapping[str, Any] | None = None) -> AsyncIterator[list[HeldPlan]]:
         """All plans that match, a page at a time."""
-        after: str | None = None
-        while True:
-            page = await self.documents.list(where, after=after, limit=_PAGE)
-            if page.items:
-                yield [_held(document) for document in page.items]
-            if page.next_after is None:
-                return
-            after = page.next_after
+        async for page in self.documents.scan(where, page=_PAGE):
+            yield [_held(document) for document in page]
 
     async def make(self, plans: Sequence[Plan], cause: Cause) -> list[HeldPlan]:
         """Makes those that are not there yet; answers what it made. A plan is made once, whoever else is at it."""

@@ -14,7 +14,7 @@ from services.eventplan_svc.app.make_due_plans import MakeDuePlans
 from services.eventplan_svc.app.plans import Plans
 from services.eventplan_svc.app.settle_plans import SettlePlans
 from shared.documents.contract import Replica
-from shared.trace import Trace
+from shared.trace import Trace, new_id
 
 __all__ = ["EVERY", "Reconcile"]
 
@@ -65,4 +65,7 @@ class Reconcile:
         last = await self._turns.get(_NAME)
         if last is not None and now - last["At"] < after:
             return False
-        return bool(await self._turns.put([(_NAME, int(now) // _TURN, {"At": now})]))
+        mine = new_id()
+        await self._turns.put([(_NAME, int(now) // _TURN, {"At": now, "By": mine})])
+        held = await self._turns.get(_NAME)
+        return held is not None and held["By"] == mine

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Final
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -12,7 +12,6 @@ from services.eventplan_svc.app import UseCases
 from services.eventplan_svc.app.change_plan import ChangePlan
 from services.eventplan_svc.app.plans import FILTERS
 from shared.clock import Clock
-from shared.errors import BadInput, FieldError
 from shared.resources import PAGING, checked_ids, document_answer, page_answer, version_number
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
@@ -25,8 +24,6 @@ from shared.schemas.eventplan_svc import (
 from shared.web import Handler, Parameter, Routes, cursor_of, json_answer, page_of, query_of, read_write
 
 __all__ = ["routes"]
-
-T = TypeVar("T")
 
 _PLAN: Final = "/eventplan/{EventId}/{FleetId}"
 
@@ -74,16 +71,15 @@ class _Reads:
         return document_answer(document.wire() if version else self._read.latest_view(document), document)
 
     async def history(self, request: Request) -> Response:
-        page = page_of(query_of(request, ("Limit", "Cursor")))
-        before = _cursor(page.after, int)
-        found = await self._read.history(*_ids(request), before=before, limit=page.limit)
+        page = page_of(query_of(request, ("Limit", "Cursor")), int)
+        found = await self._read.history(*_ids(request), before=page.after, limit=page.limit)
         return page_answer([item.wire() for item in found.items], found.next_before)
 
     async def matching(self, request: Request) -> Response:
         query = query_of(request, (*FILTERS, "Limit", "Cursor"))
         page = page_of(query)
         where = {name: query[name] for name in FILTERS if name in query}
-        found = await self._read.matching(where, after=_cursor(page.after, str), limit=page.limit)
+        found = await self._read.matching(where, after=page.after, limit=page.limit)
         return page_answer([self._read.latest_view(item) for item in found.items], found.next_after)
 
 
@@ -115,8 +111,8 @@ def _dashboard(use_cases: UseCases, clock: Clock) -> Handler:
         event_id = checked_ids(request.path_params)["EventId"]
         asked = await read_write(request, clock)
         cursor = asked.body.get("Cursor")
-        after = _cursor(page_of({"Cursor": cursor} if isinstance(cursor, str) else {}).after, str)
-        shown = await use_cases.show_dashboard(event_id, asked.body, after)
+        page = page_of({"Cursor": cursor} if isinstance(cursor, str) else {})
+        shown = await use_cases.show_dashboard(event_id, asked.body, page.after)
         return json_answer(
             {
                 "EventId": shown.event_id,
@@ -132,9 +128,3 @@ def _dashboard(use_cases: UseCases, clock: Clock) -> Handler:
 def _ids(request: Request) -> tuple[str, str]:
     ids = checked_ids({name: request.path_params[name] for name in ("EventId", "FleetId")})
     return ids["EventId"], ids["FleetId"]
-
-
-def _cursor(after: object, kind: type[T]) -> T | None:
-    if after is not None and not isinstance(after, kind):
-        raise BadInput("Cursor is of another list", [FieldError("/Cursor", "give this list's NextCursor")])
-    return after

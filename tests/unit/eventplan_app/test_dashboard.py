@@ -175,9 +175,8 @@ def recount(plans: list[dict[str, Any]], service_ids: list[str] | None = None) -
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_totals_equal_a_recount_whatever_happens(store: Any, clock: FixedClock, seed: int) -> None:
+async def test_totals_equal_a_recount_whatever_happens(process: Process, clock: FixedClock, seed: int) -> None:
     chance = random.Random(seed)
-    process = Process(store, clock)
     await process.hear(*company())
     await told(process)
     versions: Counter[str] = Counter()
@@ -214,8 +213,7 @@ async def test_totals_equal_a_recount_whatever_happens(store: Any, clock: FixedC
         }  # fmt: skip
 
 
-async def test_a_board_told_of_versions_in_any_order_shows_the_newest(store: Any, clock: FixedClock) -> None:
-    process = Process(store, clock)
+async def test_a_board_told_of_versions_in_any_order_shows_the_newest(process: Process) -> None:
     await process.hear(*company())
     for name in LEAVES:
         await process.status(name, "Completed", "Atlas-us-east-1")

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from shared.clock import FixedClock
-from tests.unit.eventplan_app.world import Process, Said, event, fleet, hardware, order, projection, said, service
+from tests.unit.eventplan_app.world import (
+    Process,
+    Published,
+    Said,
+    event,
+    fleet,
+    hardware,
+    order,
+    projection,
+    said,
+    service,
+)
 
 THE_THREE = (event(), fleet(), service())
 HOSTS = {1: 20, 2: 20, 3: 5, 4: 5}
@@ -66,28 +77,28 @@ async def test_facts_in_any_order_and_more_than_once_come_to_the_same_plan(
 
 
 async def test_facts_of_a_plan_that_does_not_exist_yet_are_in_it_when_it_is_made(
-    process: Process, published: Any, clock: FixedClock
+    process: Process, published: Published, clock: FixedClock
 ) -> None:
     clock.set("2024-06-16T09:00:00Z")
     await process.hear(*JOURNEY)
-    assert published() == []
+    assert await published() == []
     await process.hear(*THE_THREE)
     plan = await process.plan()
     assert plan["VersionId"] == 1
     assert said(plan, "HardwareFulfillment") == ("InProgress", "1 of 4 orders pending")
-    assert [message.type for message in published()] == ["eventplan.created"]
+    assert [message.type for message in await published()] == ["eventplan.created"]
 
 
-async def test_a_replay_from_the_beginning_changes_nothing(process: Process, published: Any) -> None:
+async def test_a_replay_from_the_beginning_changes_nothing(process: Process, published: Published) -> None:
     everything = [*THE_THREE, *JOURNEY]
     for one in everything:
         await process.hear(one)
-    before, told = await process.plan(), len(published())
+    before, told = await process.plan(), len(await published())
     await process.hear(*everything)
     for one in everything:
         await process.hear(one)
     assert await process.plan() == before
-    assert len(published()) == told
+    assert len(await published()) == told
 
 
 async def test_facts_no_milestone_goes_by_are_passed_by(process: Process) -> None:
@@ -117,14 +128,14 @@ async def test_moved_dates_move_the_etas_nobody_set(process: Process) -> None:
     assert etas == ["2024-06-08", "2024-06-23", "2024-07-01", "2024-07-09", "2024-07-16"]
 
 
-async def test_eventplan_ready_is_told_each_time_all_becomes_green(process: Process, published: Any) -> None:
+async def test_eventplan_ready_is_told_each_time_all_becomes_green(process: Process, published: Published) -> None:
     await process.hear(*THE_THREE)
     await process.hear(*JOURNEY[:2], hardware("fulfillment.updated", 4, *(order(n, "Fulfilled") for n in (1, 2))))
     for name in ("CommunicateTPMToDownstream", "UpdateThrottlingInSDC"):
         await process.status(name, "Completed")
     await process.status("UpdateThrottlingInSDC", "InProgress")
     await process.status("UpdateThrottlingInSDC", "Completed")
-    ready = [message for message in published() if message.type == "eventplan.ready"]
+    ready = [message for message in await published() if message.type == "eventplan.ready"]
     assert [message.body()["VersionId"] for message in ready] == [4, 6]
     assert ready[0].body()["PeakReadyStatus"] == "Green"
     assert ready[0].key == "PD2024#FORTRESSService-NA-X0"

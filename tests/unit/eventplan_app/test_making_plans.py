@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import asyncio
 from itertools import permutations
-from typing import Any
 
 import pytest
 
 from shared.clock import FixedClock
-from tests.unit.eventplan_app.world import Process, Said, event, fleet, projection, service
+from tests.unit.eventplan_app.world import Home, Process, Published, Said, event, fleet, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())
@@ -28,22 +27,22 @@ async def test_whichever_of_event_fleet_and_service_comes_last_makes_the_plan(
     assert {milestone["MilestoneCompletionStatus"] for milestone in plan["EventMilestone"]} == {"NotStarted"}
 
 
-async def test_a_plan_is_published_once_whatever_is_redelivered(process: Process, published: Any) -> None:
+async def test_a_plan_is_published_once_whatever_is_redelivered(process: Process, published: Published) -> None:
     for _ in range(3):
         await process.hear(*THE_THREE)
-    assert [(message.type, message.key) for message in published()] == [
+    assert [(message.type, message.key) for message in await published()] == [
         ("eventplan.created", f"PD2024#{FLEET_ID}")
     ]  # fmt: skip
 
 
 async def test_what_is_published_is_the_plan_as_it_is_read_without_the_automations_memory(
-    process: Process, published: Any
+    process: Process, published: Published
 ) -> None:
     await process.hear(*THE_THREE)
     plan = await process.plan()
     assert "_Automation" not in plan
     of_item_0 = ("LatestVersionId", "CreatedAt", "CreatedBy")
-    assert {**published()[0].body(), **{name: plan[name] for name in of_item_0}} == plan
+    assert {**(await published())[0].body(), **{name: plan[name] for name in of_item_0}} == plan
     assert plan["AuditMetadata"] == {
         "User": "EPICAutomation", "Message": "Planned for PD2024", "Timestamp": "2024-05-01T09:00:00.000Z"
     }  # fmt: skip
@@ -135,17 +134,17 @@ async def test_a_fleet_that_changes_hands_takes_its_plan_with_it(process: Proces
     assert (await process.plan())["Closed"]["Reason"] == "service Heir is not Registered"
 
 
-async def test_racing_processes_make_each_plan_once(store: Any, clock: FixedClock, published: Any) -> None:
-    processes = [Process(store, clock) for _ in range(3)]
+async def test_racing_processes_make_each_plan_once(home: Home, published: Published) -> None:
+    processes = [await home.process() for _ in range(3)]
     said = [service(f"S{n}") for n in range(5)] + [fleet(f"S{n}-F{m}", of=f"S{n}") for n in range(5) for m in range(20)]
     await asyncio.gather(*(process.hear(*said, event()) for process in processes))
-    keys = [message.key for message in published() if message.type == "eventplan.created"]
+    keys = [message.key for message in await published() if message.type == "eventplan.created"]
     assert sorted(keys) == sorted(f"PD2024#S{n}-F{m}" for n in range(5) for m in range(20))
     assert all(plan["VersionId"] == 1 for plan in await processes[0].plans())
 
 
-async def test_racing_news_end_in_the_same_plan_as_news_in_order(store: Any, clock: FixedClock) -> None:
-    processes = [Process(store, clock) for _ in range(4)]
+async def test_racing_news_end_in_the_same_plan_as_news_in_order(home: Home) -> None:
+    processes = [await home.process() for _ in range(4)]
     news = [
         event(), fleet(), service(), projection(), fleet(version=2, of="Heir"), service("Heir"),
         event(version=2, start="2024-07-20", end="2024-07-21"), projection(version=2, upstream=False),

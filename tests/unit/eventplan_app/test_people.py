@@ -6,7 +6,7 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.errors import BadInput, Conflict, NotFound, Refused, Stale
-from tests.unit.eventplan_app.world import Process, Said, event, fleet, projection, said, service
+from tests.unit.eventplan_app.world import Process, Published, Said, event, fleet, projection, said, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())
@@ -15,7 +15,7 @@ PAST = event("Past", start="2024-03-01", end="2024-03-02")
 DONE = {"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus": "Completed"}
 
 
-async def test_a_person_makes_a_plan_automation_does_not(process: Process, published: Any) -> None:
+async def test_a_person_makes_a_plan_automation_does_not(process: Process, published: Published) -> None:
     await process.hear(PAST, fleet(), service(), projection(event_id="Past"))
     written = await process.use_cases.create_plan(
         {**BY_HAND, "EventPlanId": f"Past#{FLEET_ID}", "VersionId": 7}, process.person()
@@ -24,7 +24,7 @@ async def test_a_person_makes_a_plan_automation_does_not(process: Process, publi
     plan = await process.plan(event_id="Past")
     assert (plan["VersionId"], plan["AuditMetadata"]["User"]) == (1, "somebody")
     assert said(plan, "GatherProjectionFromUpstream")[0] == "Completed"
-    assert [message.type for message in published()] == ["eventplan.created"]
+    assert [message.type for message in await published()] == ["eventplan.created"]
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,9 @@ async def test_the_same_request_again_gets_its_first_answer_whatever_has_changed
     with pytest.raises(NotFound):
         await process.use_cases.create_plan(BY_HAND, cause)
     await process.hear(PAST, fleet(), service())
-    with pytest.raises(NotFound):
+    with pytest.raises(Refused) as refused:
         await process.use_cases.create_plan(BY_HAND, cause)
+    assert refused.value.status == 404
     assert (await process.use_cases.create_plan(BY_HAND, process.person())).changed
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from services.eventplan_svc.app.reconcile import Reconcile
 from shared.clock import FixedClock
-from tests.unit.eventplan_app.world import Process, event, fleet, projection, said, service
+from tests.unit.eventplan_app.world import Home, Process, Published, event, fleet, projection, said, service
 
 FLEETS = [f"F{number:03d}" for number in range(40)]
 
@@ -20,39 +21,35 @@ async def planned(process: Process) -> Process:
 
 
 async def test_the_sweep_writes_those_that_turned_and_no_other(
-    planned: Process, clock: FixedClock, published: Any
+    planned: Process, clock: FixedClock, published: Published
 ) -> None:
     clock.set("2024-06-01T23:59:59Z")
     await planned.use_cases.turn_colours()
-    assert len(published()) == 70
+    assert len(await published()) == 70
     clock.set("2024-06-02T00:00:01Z")
     await planned.use_cases.turn_colours()
-    turned = published()[70:]
+    turned = (await published())[70:]
     assert sorted(message.key for message in turned) == [f"PD2024#{fleet_id}" for fleet_id in FLEETS[:30]]
     assert {message.type for message in turned} == {"eventplan.updated"}
     assert turned[0].body()["EventMilestone"][0]["PeakReadyStatus"] == "Red"
     assert turned[0].body()["AuditMetadata"]["Message"] == "Colours of the day: GatherProjectionFromUpstream"
     for _ in range(3):
         await planned.use_cases.turn_colours()
-    assert len(published()) == 100
+    assert len(await published()) == 100
 
 
-async def test_the_sweep_catches_up_after_days_off(planned: Process, store: Any, clock: FixedClock) -> None:
+async def test_the_sweep_catches_up_after_days_off(planned: Process, home: Home, clock: FixedClock) -> None:
     clock.set("2024-06-20T10:00:00Z")
-    later = Process(store, clock)
-    async for page in later.use_cases.plans.pages():
-        for one in page:
-            later.use_cases.board.put(one.key, one.version, one.plan)
+    later = await home.process()
+    await later.look()
     await later.use_cases.turn_colours()
     assert (await later.plan("F000"))["VersionId"] == 3
     assert (await later.plan("F035"))["VersionId"] == 1
 
 
-async def test_two_processes_that_sweep_write_each_plan_once(planned: Process, store: Any, clock: FixedClock) -> None:
-    other = Process(store, clock)
-    async for page in other.use_cases.plans.pages():
-        for one in page:
-            other.use_cases.board.put(one.key, one.version, one.plan)
+async def test_two_processes_that_sweep_write_each_plan_once(planned: Process, home: Home, clock: FixedClock) -> None:
+    other = await home.process()
+    await other.look()
     clock.set("2024-06-02T00:00:01Z")
     await planned.use_cases.turn_colours()
     await other.use_cases.turn_colours()
@@ -77,41 +74,39 @@ async def test_what_is_not_settled_is_settled(planned: Process) -> None:
     assert {plan["Closed"]["Reason"] for plan in await planned.plans()} == {"service FORTRESSService is deleted"}
 
 
-async def test_the_reconciler_writes_nothing_where_all_is_well(planned: Process, published: Any) -> None:
+async def test_the_reconciler_writes_nothing_where_all_is_well(planned: Process, published: Published) -> None:
     await planned.hear(projection("F000"))
-    told = len(published())
+    told = len(await published())
     assert await planned.use_cases.reconcile()
-    assert len(published()) == told
+    assert len(await published()) == told
     assert said(await planned.plan("F000"), "GatherProjectionFromUpstream")[0] == "Completed"
 
 
-async def test_of_several_replicas_one_reconciles(store: Any, clock: FixedClock) -> None:
+async def test_of_several_replicas_one_reconciles(home: Home) -> None:
     real = 1_000_000.0
-    replicas = [Process(store, clock).use_cases for _ in range(3)]
-    jobs = [
-        Reconcile(
-            one.knowledge, one.make_due_plans, one.settle_plans, one.plans, one.board, store.replica("turns"),
-            real_time=lambda: real,
-        )
-        for one in replicas
-    ]  # fmt: skip
+    jobs = [job(await home.process(), lambda: real) for _ in range(3)]
     assert [await job() for job in jobs] == [True, False, False]
     real += 600
     assert [await job() for job in jobs] == [True, False, False]
     real += 590
-    assert sum([await job() for job in jobs]) == 1
+    assert sum([await job() for job in jobs[::-1]]) == 1
 
 
-async def test_a_process_that_starts_again_reconciles_at_once(store: Any, clock: FixedClock) -> None:
+async def test_of_replicas_that_start_at_once_one_reconciles(home: Home) -> None:
+    jobs = [job(await home.process(), lambda: 1_000_000.0) for _ in range(3)]
+    assert sorted(await asyncio.gather(*(job() for job in jobs))) == [False, False, True]
+
+
+async def test_a_process_that_starts_again_reconciles_at_once(home: Home) -> None:
     real = 1_000_000.0
-
-    def job() -> Reconcile:
-        one = Process(store, clock).use_cases
-        return Reconcile(
-            one.knowledge, one.make_due_plans, one.settle_plans, one.plans, one.board, store.replica("turns"),
-            real_time=lambda: real,
-        )  # fmt: skip
-
-    assert await job()()
+    assert await job(await home.process(), lambda: real)()
     real += 60
-    assert await job()()
+    assert await job(await home.process(), lambda: real)()
+
+
+def job(process: Process, real_time: Callable[[], float]) -> Reconcile:
+    one = process.use_cases
+    return Reconcile(
+        one.knowledge, one.make_due_plans, one.settle_plans, one.plans, one.board, process.store.replica("turns"),
+        real_time=real_time,
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from shared.trace import Trace
 
 NOW = "2024-05-01T09:00:00Z"
 Said = tuple[str, dict[str, Any]]
+Published = Callable[[], Awaitable[list[Message]]]
 
 
 def audit(at: str) -> dict[str, Any]:
@@ -158,6 +159,12 @@ class Process:
         self.use_cases.board.complete.set()
         self._subscriptions = subscriptions(self.use_cases, self.clock)
 
+    async def look(self) -> None:
+        """The board as a process builds it at its start."""
+        async for page in self.use_cases.plans.pages():
+            for one in page:
+                self.use_cases.board.put(one.key, one.version, one.plan)
+
     async def hear(self, *said: Said) -> None:
         """Handles messages as one batch of each subscription after the other, in the order of the first of each."""
         batches: dict[str, list[FakeRecord]] = {}
@@ -206,6 +213,39 @@ class Process:
 
     def person(self, cause_id: str | None = None, digest: str = "") -> Cause:
         return Cause(self.clock.now(), "somebody", Trace.begin(), cause_id, digest)
+
+
+@dataclass
+class Home:
+    """One database, on which any number of processes may be started, and what they published together."""
+
+    open_store: Callable[[Callable[[Sequence[Message]], Awaitable[list[Exception | None]]]], Store]
+    clock: Clock
+    stores: list[Store] = field(default_factory=list)
+    messages: dict[str, Message] = field(default_factory=dict)
+
+    async def process(self) -> Process:
+        """One more process of the service, with a store of its own."""
+        store = self.open_store(self._publish)
+        process = Process(store, self.clock)
+        await store.start()
+        self.stores.append(store)
+        return process
+
+    async def published(self) -> list[Message]:
+        """Every message once, each key's in their order."""
+        for store in self.stores:
+            await store.drain()
+        return list(self.messages.values())
+
+    async def close(self) -> None:
+        for store in self.stores:
+            await store.stop()
+
+    async def _publish(self, messages: Sequence[Message]) -> list[Exception | None]:
+        for message in messages:
+            self.messages.setdefault(message.id, message)
+        return [None] * len(messages)
 
 
 def said(plan: dict[str, Any], milestone_id: str) -> tuple[str, str | None]:
