@@ -60,5 +60,8 @@ lock: .venv/.uv ## pin every package with its hashes anew
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --allow-unsafe --python-version 3.11 --no-header \
 	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; done
 
+docs: .venv/.dev ## write docs/reference from the code
+	@PYTHONPATH=. $(BIN)/python docs/build.py
+
 clean: ## remove .venv and caches; the data folder .epic stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
