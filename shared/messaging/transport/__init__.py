@@ -1,6 +1,5 @@
 """Owns how messages travel: one contract on real Kafka and on the embedded log, behind aiokafka's client interface."""
 
-from shared.messaging.transport.broker import make_broker
 from shared.messaging.transport.contract import (
     Batch,
     Consumer,
@@ -9,6 +8,7 @@ from shared.messaging.transport.contract import (
     TopicMismatch,
     TopicSpec,
     Transport,
+    make_broker,
 )
 from shared.messaging.transport.embedded import EmbeddedConsumer, EmbeddedProducer, EmbeddedTransport
 from shared.messaging.transport.kafka import KafkaTransport

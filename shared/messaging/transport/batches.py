@@ -49,16 +49,15 @@ class StoredBatch(NamedTuple):
 class BatchBuilder:
     """Records encoded one behind the other, with aiokafka's ``BatchBuilder`` interface."""
 
-    __slots__ = ("_builder", "_closed", "count")
+    __slots__ = ("_builder", "_closed", "count", "keyless")
 
     def __init__(self, limit: int = BATCH_BYTES) -> None:
         self._builder = new_builder(limit)
         self._closed = False
         self.count = 0
+        self.keyless = False
 
-    def append(
-        self, *, timestamp: int | None, key: bytes | None, value: bytes | None, headers: Headers = ()
-    ) -> Any:
+    def append(self, *, timestamp: int | None, key: bytes | None, value: bytes | None, headers: Headers = ()) -> Any:
         """aiokafka's record metadata, or None when the batch is full (the first record always fits) or closed.
 
         TypeError for what is not bytes; the batch stays as it was.
@@ -70,6 +69,7 @@ class BatchBuilder:
             self._closed = True
         else:
             self.count += 1
+            self.keyless = self.keyless or key is None
         return metadata
 
     def record_count(self) -> int:

@@ -1,4 +1,7 @@
-"""Owns the FastStream brokers of both transports: batch subscribers that wait for records, topics made elsewhere."""
+"""Owns the FastStream brokers of both transports: batch subscribers that wait for records, topics made elsewhere.
+
+Imported only when a broker is asked for: FastStream takes a second to import, and tools that read or send need none.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.helpers.admin import AdminService, CreateResult
 from faststream.kafka.schemas import Topic
 
-from shared.messaging.transport.contract import BATCH_BYTES, CONSUMER_PATIENCE_MS, RECORD_BYTES, Transport
+from shared.messaging.transport.contract import BATCH_BYTES, CONSUMER_PATIENCE_MS, RECORD_BYTES
 from shared.messaging.transport.embedded_consumer import EmbeddedConsumer
 from shared.messaging.transport.embedded_producer import EmbeddedProducer
 from shared.messaging.transport.log import DurableLog
 from shared.messaging.transport.waiting import WaitingConsumer
 
-__all__ = ["EmbeddedBroker", "WaitingBroker", "make_broker"]
+__all__ = ["EmbeddedBroker", "WaitingBroker"]
 
 _DEFAULTS: Final[dict[str, Any]] = {
     "logger": logging.getLogger("epic.faststream"),
@@ -82,8 +85,3 @@ class EmbeddedBroker(KafkaBroker):
         except KafkaError:
             return False
         return True
-
-
-def make_broker(transport: Transport, *, client_id: str, **options: Any) -> KafkaBroker:
-    """The transport's FastStream broker, not started; ``options`` are KafkaBroker's (middlewares, decoder, …)."""
-    return transport.broker(client_id, **options)

@@ -6,14 +6,16 @@ import re
 from asyncio import Future
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.structs import RecordMetadata
-from faststream.kafka import KafkaBroker
 
 from shared.errors import EpicError
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
 
 __all__ = [
     "BATCH_BYTES",
@@ -27,6 +29,7 @@ __all__ = [
     "TopicMismatch",
     "TopicSpec",
     "Transport",
+    "make_broker",
     "refuse_auto_commit",
 ]
 
@@ -193,6 +196,11 @@ class Transport(Protocol):
 
     async def lag(self, group: str) -> dict[TopicPartition, int]:
         """How many offsets the group is behind, for each partition it ever committed."""
+
+
+def make_broker(transport: Transport, *, client_id: str, **options: Any) -> KafkaBroker:
+    """The transport's FastStream broker, not started; ``options`` are KafkaBroker's own (middlewares, decoder, …)."""
+    return transport.broker(client_id, **options)
 
 
 def refuse_auto_commit(group_id: str | None, *, enable_auto_commit: bool) -> None:

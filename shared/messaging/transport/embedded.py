@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
-from faststream.kafka import KafkaBroker
 
-from shared.messaging.transport.broker import EmbeddedBroker
 from shared.messaging.transport.contract import Consumer, Producer, TopicSpec
 from shared.messaging.transport.embedded_consumer import EmbeddedConsumer
 from shared.messaging.transport.embedded_producer import EmbeddedProducer
 from shared.messaging.transport.log import DurableLog
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
 
 __all__ = ["EmbeddedConsumer", "EmbeddedProducer", "EmbeddedTransport"]
 
@@ -67,6 +68,8 @@ class EmbeddedTransport:
         )
 
     def broker(self, client_id: str, **options: Any) -> KafkaBroker:
+        from shared.messaging.transport.broker import EmbeddedBroker
+
         return EmbeddedBroker(self._log, client_id=client_id, **options)
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:

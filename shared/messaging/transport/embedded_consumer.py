@@ -315,16 +315,6 @@ class EmbeddedConsumer:
             self._readings.seek(reading, reading.partition.end)
         return True
 
-    async def seek_to_committed(self, *partitions: TopicPartition) -> dict[TopicPartition, int | None]:
-        """Go back to the group's offsets, where it has some; answers them."""
-        found = {}
-        for reading in self._readings.some(partitions):
-            name = reading.partition.name
-            offset = found[name] = await self.committed(name)
-            if offset is not None:
-                self._readings.seek(reading, offset)
-        return found
-
     async def position(self, partition: TopicPartition) -> int:
         return self._readings.of(partition).position
 

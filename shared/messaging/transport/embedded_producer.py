@@ -126,9 +126,8 @@ class EmbeddedProducer:
         self._check()
         if not batch.record_count():
             raise ValueError("the batch is empty")
-        place = self._log.place(topic, None, partition)
         await self._log.room()
-        return self._log.enqueue_batch(place, batch)
+        return self._log.enqueue_batch(topic, partition, batch)
 
     def _check(self) -> None:
         if self._closed:

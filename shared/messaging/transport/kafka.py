@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -16,9 +16,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
     for_code,
 )
-from faststream.kafka import KafkaBroker
 
-from shared.messaging.transport.broker import WaitingBroker
 from shared.messaging.transport.contract import (
     BATCH_BYTES,
     RECORD_BYTES,
@@ -28,6 +26,9 @@ from shared.messaging.transport.contract import (
     TopicSpec,
 )
 from shared.messaging.transport.waiting import WaitingConsumer
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
 
 __all__ = ["KafkaTransport", "WaitingConsumer"]
 
@@ -119,6 +120,8 @@ class KafkaTransport:
         return consumer
 
     def broker(self, client_id: str, **options: Any) -> KafkaBroker:
+        from shared.messaging.transport.broker import WaitingBroker
+
         return WaitingBroker(self.bootstrap_servers, client_id=client_id, **options)
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:

@@ -20,12 +20,13 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
 from shared.messaging.transport import storage, sweeping
-from shared.messaging.transport.batches import BatchBuilder, StoredBatch, unpack
+from shared.messaging.transport.batches import BatchBuilder, StoredBatch
 from shared.messaging.transport.contract import Headers, TopicMismatch, TopicSpec
+from shared.messaging.transport.fetching import fetch_from_file
 from shared.messaging.transport.folder import FolderClaim
 from shared.messaging.transport.groups import ConsumerGroup
 from shared.messaging.transport.intake import Intake
-from shared.messaging.transport.partitions import FETCH_BYTES, Fetched, Partition, RecentBatches, Topic, decoded
+from shared.messaging.transport.partitions import Fetched, Partition, RecentBatches, Topic
 from shared.messaging.transport.writer import GroupCommitWriter
 
 __all__ = ["DurableLog"]
@@ -60,6 +61,7 @@ class DurableLog:
         self._owners = 0
         self._changing = asyncio.Lock()
         self._sweeping = asyncio.Lock()
+        self._cache_bytes = cache_bytes
         self._recent = RecentBatches(cache_bytes)
         self._writer: GroupCommitWriter | None = None
         self._reader: sqlite3.Connection | None = None
@@ -108,6 +110,7 @@ class DurableLog:
         self._topics = {row.spec.name: Topic.stored(row) for row in stored}
         self._by_id = {topic.id: topic for topic in self._topics.values()}
         self._intake.attach(writer)
+        self._recent = RecentBatches(self._cache_bytes)
         self._threads = ThreadPoolExecutor(1, "epic-log-reader")
         self._reader = storage.open_reader(self.folder / _FILE)
         self._writer = writer
@@ -208,11 +211,13 @@ class DurableLog:
             partition, key, value, headers, self._now_ms() if timestamp_ms is None else timestamp_ms
         )
 
-    def enqueue_batch(self, partition: Partition, batch: BatchBuilder) -> asyncio.Future[RecordMetadata]:
-        """Have an encoded batch stored whole; answers its first record's metadata."""
+    def enqueue_batch(self, topic: str, partition: int | None, batch: BatchBuilder) -> asyncio.Future[RecordMetadata]:
+        """Have a batch stored whole, in any partition unless said; answers its first record's metadata."""
         if self._writer is None:
             raise self._stopped()
-        return self._intake.append_batch(partition, batch)
+        anyone = None if batch.keyless else b""
+        chosen = choice(self.partitions(topic)).number if partition is None else partition
+        return self._intake.append_batch(self.place(topic, anyone, chosen), batch)
 
     async def room(self) -> None:
         """Wait while too much waits for the disk."""
@@ -220,15 +225,14 @@ class DurableLog:
             await self._intake.room()
 
     def place(self, topic: str, key: bytes | None, partition: int | None = None) -> Partition:
-        """The partition of a key: the one Kafka's own partitioner takes; without a key, any."""
+        """The partition of a key: the one Kafka's own partitioner takes; without a key, any (UnknownError, as Kafka's
+        clients have it, in a compacted topic)."""
         found = self.partitions(topic)
+        if key is None and found[0].topic.compacted:
+            raise UnknownError(f"topic {topic} is compacted: a record of it needs a key")
         if partition is not None:
             return self.partition(TopicPartition(topic, partition))
-        if key is not None:
-            return found[_number_of(key, len(found))]
-        if found[0].topic.compacted:
-            raise UnknownError(f"topic {topic} is compacted: a record of it needs a key")
-        return choice(found)
+        return choice(found) if key is None else found[_number_of(key, len(found))]
 
     @property
     def running(self) -> bool:
@@ -253,7 +257,7 @@ class DurableLog:
     async def fetch(self, wanted: Sequence[tuple[Partition, int]]) -> dict[TopicPartition, Fetched]:
         """Records of partitions of one topic, each from an offset on, read from the file; some may get none yet."""
         bounded = {partition.number: (partition, offset, partition.end) for partition, offset in wanted}
-        fetched: dict[TopicPartition, Fetched] = await self.read(lambda reader: _fetch(reader, bounded))
+        fetched: dict[TopicPartition, Fetched] = await self.read(lambda reader: fetch_from_file(reader, bounded))
         return fetched
 
     def _grown(self, partition: Partition, batch: StoredBatch) -> None:
@@ -333,27 +337,3 @@ class DurableLog:
 def _number_of(key: bytes, partitions: int) -> int:
     number: int = _partitioner(key, range(partitions), ())
     return number
-
-
-def _fetch(
-    reader: sqlite3.Connection, wanted: Mapping[int, tuple[Partition, int, int]]
-) -> dict[TopicPartition, Fetched]:
-    """``wanted``: by partition the offset to begin at, and the one to stay below."""
-    topic = next(iter(wanted.values()))[0].topic
-    first = min(storage.first_reaching(reader, topic.id, number, offset) for number, (_, offset, _) in wanted.items())
-    found: dict[int, list[StoredBatch]] = {number: [] for number in wanted}
-    reached = {number: end for number, (_, _, end) in wanted.items()}
-    read = 0
-    for segment in storage.segments_from(reader, topic.id, first):
-        for number, batch in unpack(segment.body):
-            if number in wanted and wanted[number][1] <= batch.last < wanted[number][2]:
-                found[number].append(batch)
-                read += len(batch.body)
-        if read >= FETCH_BYTES:
-            reached = {number: min(end, segment.ends[number]) for number, (_, _, end) in wanted.items()}
-            break
-    fetched = {}
-    for number, (partition, offset, _) in wanted.items():
-        records, behind = decoded(partition.name, found[number], offset, check=True, limit=None)
-        fetched[partition.name] = Fetched(records, max(behind, reached[number]))
-    return fetched

@@ -163,13 +163,18 @@ def segments_from(connection: sqlite3.Connection, topic: int, number: int) -> It
         yield Segment(row - low, newest, _offsets(ends), body)
 
 
-def first_newer_than(connection: sqlite3.Connection, topic: int, cutoff: int, none: int) -> int:
-    """The number of the first segment with a record younger than ``cutoff`` (ms); ``none`` when there is none."""
+def first_newer_than(connection: sqlite3.Connection, topic: int, cutoff: int) -> int:
+    """The number of the first segment with a record younger than ``cutoff`` (ms), else that behind the last one."""
     low, high = _stretch(topic)
-    row = connection.execute(
-        "SELECT id FROM segments WHERE id BETWEEN ? AND ? AND newest > ? ORDER BY id LIMIT 1", (low, high, cutoff)
-    ).fetchone()
-    return int(row[0]) - low if row else none
+    row = (
+        connection.execute(
+            "SELECT id FROM segments WHERE id BETWEEN ? AND ? AND newest > ? ORDER BY id LIMIT 1", (low, high, cutoff)
+        ).fetchone()
+        or connection.execute(
+            "SELECT coalesce(max(id) + 1, ?) FROM segments WHERE id BETWEEN ? AND ?", (low, low, high)
+        ).fetchone()
+    )
+    return int(row[0]) - low
 
 
 def trim(connection: sqlite3.Connection, topic: int, before: int) -> tuple[int, ...] | None:

@@ -31,7 +31,7 @@ async def expire(file: LogFile, topic: Topic, now: int) -> tuple[int, ...] | Non
     retention = topic.spec.setting("retention.ms", _SEVEN_DAYS_MS)
     if "delete" not in topic.spec.policies or retention < 0:
         return None
-    before: int = await file.read(_first_newer(topic, now - retention - 1))
+    before: int = await file.read(lambda reader: storage.first_newer_than(reader, topic.id, now - retention - 1))
     starts: tuple[int, ...] | None = await file.write(lambda writer: storage.trim(writer, topic.id, before))
     return starts
 
@@ -45,7 +45,8 @@ async def compact(file: LogFile, topic: Topic, now: int) -> tuple[int, ...] | No
     if "compact" not in topic.spec.policies:
         return None
     ratio = float(topic.spec.config.get("min.cleanable.dirty.ratio", 0.5))
-    before = await file.read(_first_newer(topic, now - topic.spec.setting("min.compaction.lag.ms", 0)))
+    cutoff = now - topic.spec.setting("min.compaction.lag.ms", 0)
+    before = await file.read(lambda reader: storage.first_newer_than(reader, topic.id, cutoff))
     cleaned = await file.read(lambda reader: storage.worth_compacting(reader, topic.id, before, ratio))
     if cleaned is None:
         return None
@@ -61,11 +62,6 @@ async def compact(file: LogFile, topic: Topic, now: int) -> tuple[int, ...] | No
             await file.write(partial(storage.replace_bodies, topic=topic.id, bodies=thinner))
     await file.write(lambda writer: storage.mark_cleaned(writer, topic.id, before))
     return changed
-
-
-def _first_newer(topic: Topic, cutoff: int) -> Callable[[sqlite3.Connection], int]:
-    none = topic.next_segment  # what is on its way to the disk has no lower number
-    return lambda reader: storage.first_newer_than(reader, topic.id, cutoff, none)
 
 
 def _step(reader: sqlite3.Connection, topic: Topic, at: int, before: int) -> tuple[list[Segment], int | None]:

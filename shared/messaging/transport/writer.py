@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -132,9 +133,10 @@ def _commit(connection: sqlite3.Connection, group: Group) -> None:
         if connection.in_transaction:
             connection.execute("COMMIT")
     except Exception as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
         group.error = error
+        with suppress(sqlite3.Error):  # a disk that failed the commit may fail this too; the next commit tells
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 def _as_savepoint(connection: sqlite3.Connection, work: Work) -> None:

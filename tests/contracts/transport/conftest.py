@@ -14,12 +14,18 @@ NewTopic = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.docker)])
-async def transport(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Transport]:
-    transport: Transport
-    if request.param == "embedded":
-        transport = EmbeddedTransport(DurableLog(tmp_path))
-    else:
-        transport = KafkaTransport(request.getfixturevalue("kafka_bootstrap"))
+def make_transport(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Transport]:
+    """Makes a transport, not started; all it makes in a test stand on the same log or cluster."""
+    if request.param == "kafka":
+        bootstrap = request.getfixturevalue("kafka_bootstrap")
+        return lambda: KafkaTransport(bootstrap)
+    log: list[DurableLog] = []  # a log belongs to the test's event loop, which runs by the time one is made
+    return lambda: EmbeddedTransport(log[0] if log else log.append(DurableLog(tmp_path)) or log[0])
+
+
+@pytest.fixture
+async def transport(make_transport: Callable[[], Transport]) -> AsyncIterator[Transport]:
+    transport = make_transport()
     await transport.start()
     yield transport
     await transport.stop()

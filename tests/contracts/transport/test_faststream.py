@@ -12,7 +12,7 @@ from faststream.kafka import KafkaMessage
 
 from shared.messaging.transport import Transport, make_broker
 from tests.contracts.transport.conftest import NewTopic
-from tests.contracts.transport.reading import send, take, until, consuming, values
+from tests.contracts.transport.reading import consuming, send, take, until, values
 
 Seen = list[tuple[bytes, ...]]
 

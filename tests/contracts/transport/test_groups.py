@@ -82,7 +82,7 @@ async def test_a_seek_delivers_again(transport: Transport, new_topic: NewTopic) 
         await consumer.seek_to_end()
         assert await consumer.position(place) == 3
         assert consumer.highwater(place) == 3
-        with pytest.raises(ValueError, match="[Oo]ffset"):
+        with pytest.raises(ValueError, match=r"[Oo]ffset"):
             consumer.seek(place, -1)
         with pytest.raises(IllegalStateError):
             consumer.seek(TopicPartition(topic, 7), 0)

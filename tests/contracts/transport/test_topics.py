@@ -9,7 +9,14 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
-from shared.messaging.transport import DurableLog, EmbeddedTransport, KafkaTransport, TopicMismatch, TopicSpec, Transport
+from shared.messaging.transport import (
+    DurableLog,
+    EmbeddedTransport,
+    KafkaTransport,
+    TopicMismatch,
+    TopicSpec,
+    Transport,
+)
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, send, take
 from tests.servers import free_port
