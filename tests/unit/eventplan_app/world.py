@@ -131,19 +131,21 @@ class FakeRecord:
     headers: tuple[tuple[str, bytes | None], ...]
 
 
-def record(
+def message(
     said: Said, *, ce_id: str | None = None, ce_type: str | None = None, if_match: str | None = None
-) -> FakeRecord:
+) -> Message:
     """One message of another service, or a command."""
     topic, body = said
-    resource = topic.partition(".")[0]
-    key = "#".join(str(body[name]) for name in _KEYS[resource] if name in body)
-    message = Message(
+    key = "#".join(str(body[name]) for name in _KEYS[topic.partition(".")[0]] if name in body)
+    return Message(
         topic=topic, type=ce_type or topic, key=key, data=orjson.dumps(body), source="/tests",
         time=FixedClock(NOW).now(), trace=Trace.begin("a-first-call"),
         id=ce_id or f"{key}:{body.get('VersionId', body.get('OrdersVersionId'))}:{topic}", if_match=if_match,
     )  # fmt: skip
-    return FakeRecord(topic, 0, 0, 0, key.encode(), message.data, tuple(encode_headers(message)))
+
+
+def record(one: Message) -> FakeRecord:
+    return FakeRecord(one.topic, 0, 0, 0, one.key.encode(), one.data, tuple(encode_headers(one)))
 
 
 @dataclass
@@ -170,7 +172,7 @@ class Process:
         batches: dict[str, list[FakeRecord]] = {}
         for one in said:
             group = next(sub.group for sub in self._subscriptions if one[0] in sub.topics)
-            batches.setdefault(group, []).append(record(one))
+            batches.setdefault(group, []).append(record(message(one)))
         for group, records in batches.items():
             await self.handle(group, records)
 
@@ -190,7 +192,7 @@ class Process:
     ) -> dict[str, Any]:
         """The data of a command's answer."""
         subscription = next(sub for sub in self._subscriptions if isinstance(sub, CommandSubscription))
-        one = record(("eventplan.commands", body), ce_id=ce_id, ce_type=ce_type, if_match=if_match)
+        one = record(message(("eventplan.commands", body), ce_id=ce_id, ce_type=ce_type, if_match=if_match))
         done: Done = await subscription.handle(subscription.read(one), self.clock)
         return dict(orjson.loads(done.answers[0].data))
 
