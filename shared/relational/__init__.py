@@ -1,6 +1,7 @@
 """The relational store of the kit: transactions with inbox, outbox and kept answers, alike on MySQL and SQLite."""
 
 from shared.relational.answers import Answer
+from shared.relational.bulk import insert_rows
 from shared.relational.database import Database, UnitOfWork
 from shared.relational.deadletters import RelationalDeadLetters
 from shared.relational.migration import migrations_in, run_environment
@@ -20,6 +21,7 @@ __all__ = [
     "ascii_id",
     "big_integer",
     "database_now",
+    "insert_rows",
     "kit_columns",
     "kit_tables",
     "long_text",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import MetaData, delete, insert, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -35,6 +35,7 @@ __all__ = ["Database", "UnitOfWork"]
 
 T = TypeVar("T")
 _ATTEMPTS: Final = 8
+_ATTEMPTS_AT_A_KEY: Final = 4  # a race for a unique key is over after one; more than that is no race
 
 
 @dataclass(slots=True)
@@ -151,7 +152,8 @@ class Database:
                 async with self.unit() as unit:
                     return await fn(unit)
             except (DBAPIError, PoolTimeout) as error:
-                if not is_passing(error) or attempt == _ATTEMPTS:
+                attempts = _ATTEMPTS_AT_A_KEY if isinstance(error, IntegrityError) else _ATTEMPTS
+                if not is_passing(error) or attempt >= attempts:
                     away = as_unavailable(error)
                     raise away if away is not None else error from error
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Row, Table, delete, func, insert, select
+from sqlalchemy import Row, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message
+from shared.relational.bulk import insert_rows
 from shared.trace import Trace
 
 __all__ = ["MOST_OPEN", "MOST_OPEN_PER_KEY", "Outbox", "OutboxState"]
@@ -45,7 +46,7 @@ class Outbox:
             raise Unavailable(f"{self.open_estimate} messages wait for the broker; write again when it is back")
         if self.open_estimate >= MOST_OPEN_PER_KEY:
             await self._check_keys(connection, Counter(message.key for message in messages))
-        await connection.execute(insert(self._table), [_row(message) for message in messages])
+        await insert_rows(connection, self._table, [_row(message) for message in messages])
 
     async def _check_keys(self, connection: AsyncConnection, added: Counter[str]) -> None:
         table = self._table

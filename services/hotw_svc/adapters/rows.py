@@ -8,17 +8,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.relational import insert_rows
+
 __all__ = ["Row", "index_ids", "insert_rows", "replace_rows", "update_rows"]
 
 Row = dict[str, Any]
-
-
-async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts rows that all have the same members; those that are no columns are left out."""
-    if not rows:
-        return
-    names = [column.name for column in table.columns if column.name in rows[0]]
-    await connection.execute(insert(table), [{name: row[name] for name in names} for row in rows])
 
 
 async def replace_rows(

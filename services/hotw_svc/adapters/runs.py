@@ -102,8 +102,8 @@ async def _take(connection: AsyncConnection, run_id: int, fleets: Select[Any]) -
     return taken
 
 
-async def read_run(connection: AsyncConnection, run_id: int, *, lock: bool = False) -> Run | None:
-    """The run with its progress; with ``lock`` nobody else changes it until the transaction ends."""
+async def read_run(connection: AsyncConnection, run_id: int, *, lock: bool = False, counted: bool = True) -> Run | None:
+    """The run; with ``lock`` nobody else changes it until the transaction ends, ``counted`` with its progress."""
     query = (
         select(t.hotw_run, t.event_index.c.EventId)
         .join(t.event_index, t.event_index.c.EventIndexId == t.hotw_run.c.EventIndexId)
@@ -114,8 +114,12 @@ async def read_run(connection: AsyncConnection, run_id: int, *, lock: bool = Fal
     row = (await connection.execute(query)).first()
     if row is None:
         return None
+    return _run(row, await _progress(connection, run_id) if counted else ())
+
+
+async def _progress(connection: AsyncConnection, run_id: int) -> Sequence[Any]:
     execution = t.hotw_execution
-    counted = (
+    return (
         await connection.execute(
             select(execution.c.Status, func.count(), func.coalesce(func.sum(execution.c.OrderedHosts), 0))
             .where(execution.c.RunId == run_id)
@@ -123,7 +127,6 @@ async def read_run(connection: AsyncConnection, run_id: int, *, lock: bool = Fal
             .order_by(execution.c.Status)
         )
     ).all()
-    return _run(row, counted)
 
 
 def _run(row: SqlRow[Any], counted: Sequence[Any]) -> Run:

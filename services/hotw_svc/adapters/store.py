@@ -92,8 +92,8 @@ class HotwUnit:
     async def take_fleets(self, run_id: int, fleet_ids: Collection[str]) -> int:
         return await runs.take_fleets(self._connection, run_id, fleet_ids)
 
-    async def run(self, run_id: int, *, lock: bool = False) -> Run | None:
-        return await runs.read_run(self._connection, run_id, lock=lock)
+    async def run(self, run_id: int, *, lock: bool = False, counted: bool = True) -> Run | None:
+        return await runs.read_run(self._connection, run_id, lock=lock, counted=counted)
 
     async def end_run(self, run: Run, status: RunStatus, now: datetime) -> Run:
         return await runs.end_run(self._connection, run, status, now)

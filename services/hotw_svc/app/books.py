@@ -18,7 +18,7 @@ from services.hotw_svc.domain.settlement import settle
 from shared.messaging.envelope import Message
 from shared.trace import Trace
 
-__all__ = ["Book", "BookKey", "Entry", "News", "due_at", "fact_message", "standing", "turned"]
+__all__ = ["Book", "BookKey", "Entry", "News", "due_at", "fact_messages", "standing", "turned"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,18 +89,16 @@ class Entry:
 
     def messages(self, *, now: datetime, trace: Trace, user: str) -> list[Message]:
         """The facts, numbered on from the book's last."""
-        return [
-            fact_message(
-                news,
-                self.book,
-                self.all_orders,
-                number=self.book.orders_version_id + step,
-                now=now,
-                trace=trace,
-                user=user,
-            )
-            for step, news in enumerate(self.news, start=1)
-        ]
+        return fact_messages(
+            self.news,
+            self.book,
+            self.all_orders,
+            first=self.book.orders_version_id + 1,
+            now=now,
+            trace=trace,
+            user=user,
+            run_id=(self.book.execution or {}).get("RunId"),
+        )
 
 
 def turned(book: Book, *, now: datetime, changed: Order | None = None, topic: str | None = None) -> Entry:
@@ -166,18 +164,20 @@ def due_at(
     return min((moment for moment in moments if after is None or moment > after), default=None)
 
 
-def fact_message(
-    news: News,
+def fact_messages(
+    news: Sequence[News],
     book: Book,
     orders: Iterable[Order],
     *,
-    number: int,
+    first: int,
     now: datetime,
     trace: Trace,
     user: str,
-    run_id: int | None = None,
-) -> Message:
-    """One ``hotw.*`` fact about a fleet."""
+    run_id: int | None,
+) -> list[Message]:
+    """``hotw.*`` facts about a fleet that follow from one change: alike but for their topic and number."""
+    if not news:
+        return []
     key = book.key
     wire_key = fact_key(event_id=key.event_id, fleet_id=key.fleet_id, purpose=key.purpose)
     fact = hardware_fact(
@@ -185,17 +185,19 @@ def fact_message(
         fleet_id=key.fleet_id,
         service_id=book.service_id,
         purpose=key.purpose,
-        orders_version_id=number,
+        orders_version_id=first,
         occurred_at=now,
         orders=orders,
         execution=book.execution,
         user=user,
-        run_id=run_id if run_id is not None else (book.execution or {}).get("RunId"),
-        about=news.about,
+        run_id=run_id,
     )
-    return Message(
-        news.topic, news.topic, wire_key, orjson.dumps(fact), SOURCE, now, trace, id=f"{wire_key}:{number}:{news.topic}"
-    )
+    messages = []
+    for number, one in enumerate(news, start=first):
+        data = orjson.dumps({**fact, "OrdersVersionId": number, "FulfillmentIds": one.about})
+        name = f"{wire_key}:{number}:{one.topic}"
+        messages.append(Message(one.topic, one.topic, wire_key, data, SOURCE, now, trace, id=name))
+    return messages
 
 
 def _with(orders: Sequence[Order], changed: Iterable[Order]) -> tuple[Order, ...]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from services.hotw_svc.app.books import Book, BookKey, News, fact_message
+from services.hotw_svc.app.books import Book, BookKey, News, fact_messages
 from services.hotw_svc.app.ports import Claimed, Loaded, Placed, Store, Unit
 from services.hotw_svc.app.runs import Run, run_message
 from services.hotw_svc.domain.execution import Execution, execute, fleet_gone, lock_held
@@ -49,7 +49,7 @@ async def work_chunk(
     Each fleet gets its execution exactly once. One whose lock another run keeps for a whole lease fails (LockHeld); one
     that cannot be written with the others is written alone; one that cannot be written at all fails alone.
     """
-    run = await store.read(lambda unit: unit.run(run_id))
+    run = await store.read(lambda unit: unit.run(run_id, counted=False))
     if run is None or run.status is not RunStatus.RUNNING:
         return Worked()
     holder = new_id()
@@ -190,19 +190,14 @@ def _facts(run: Run, placed: Placed) -> list[Message]:
         execution=placed.columns,
     )
     about = tuple(order.fulfillment_id for order in execution.orders)
-    topics = ["hotw.execution.completed", *(["hotw.order.placed"] if about else [])]
-    orders = placed.orders
-    first = placed.orders_version_id - len(topics) + 1
-    return [
-        fact_message(
-            News(topic, about),
-            book,
-            orders,
-            number=number,
-            now=execution.created_at,
-            trace=run.trace,
-            user=run.user,
-            run_id=run.run_id,
-        )
-        for number, topic in enumerate(topics, start=first)
-    ]
+    topics = ("hotw.execution.completed", "hotw.order.placed") if about else ("hotw.execution.completed",)
+    return fact_messages(
+        [News(topic, about) for topic in topics],
+        book,
+        placed.orders,
+        first=placed.orders_version_id - len(topics) + 1,
+        now=execution.created_at,
+        trace=run.trace,
+        user=run.user,
+        run_id=run.run_id,
+    )
