@@ -29,12 +29,16 @@ def _plain_logs() -> Iterator[None]:
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.docker)])
-async def transport(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Transport]:
-    started: Transport
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Transport:
+    """Not started; the server is, outside of any event loop."""
     if request.param == "kafka":
-        started = KafkaTransport(request.getfixturevalue("kafka_bootstrap"))
-    else:
-        started = EmbeddedTransport(tmp_path)
+        return KafkaTransport(request.getfixturevalue("kafka_bootstrap"))
+    return EmbeddedTransport(tmp_path)
+
+
+@pytest.fixture
+async def transport(made: Transport) -> AsyncIterator[Transport]:
+    started = made
     await started.start()
     yield started
     await started.stop()

@@ -102,7 +102,7 @@ class MemoryBroker:
 
     @property
     def transport(self) -> Transport:
-        return cast(Transport, self)
+        return cast("Transport", self)
 
     def producer(self, *, client_id: str | None = None) -> _Producer:
         return _Producer(self)

@@ -1,0 +1,139 @@
+"""The blocking consumer: a topic in a plain loop, a command and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from aiokafka.errors import UnknownTopicOrPartitionError
+
+from shared.errors import Conflict, Poison, Unavailable
+from shared.messaging.blocking import follow, read_record, request
+from shared.messaging.subscription import Answered, Received
+from shared.messaging.topics import ensure_topics
+from shared.messaging.transport import Transport
+from shared.schemas.results import Outcome
+from shared.schemas.topics import TOPICS
+from tests.contracts.messaging.rig import Rig
+
+
+async def test_a_topic_is_read_from_its_beginning_to_its_present_end(rig: Rig) -> None:
+    events = [rig.event(f"key-{number:02}") for number in range(50)]
+    await rig.send(*events)
+
+    read = await rig.read(rig.created)
+
+    assert sorted(read, key=lambda one: one.id) == [replace(event, subject=event.key) for event in events]
+
+
+async def test_an_empty_topic_ends_at_once(rig: Rig) -> None:
+    assert await rig.read(rig.created) == []
+
+
+async def test_an_unknown_topic_is_an_error(rig: Rig) -> None:
+    with pytest.raises(UnknownTopicOrPartitionError):
+        await rig.read(f"nothing{rig.suffix}")
+
+
+async def test_from_latest_only_what_comes_is_read(rig: Rig) -> None:
+    await rig.send(rig.event("old"))
+    following = follow(rig.transport, rig.created, since="latest")
+    first = asyncio.ensure_future(anext(following))
+    while not first.done():
+        await rig.send(rig.event("new"))
+        await asyncio.wait({first}, timeout=0.2)
+
+    assert first.result().id == "new:1"
+    await following.aclose()
+
+
+async def test_from_a_time_on_what_was_written_since_is_read(rig: Rig) -> None:
+    await rig.send(rig.event("old"))
+    await asyncio.sleep(0.01)  # so that the two have different milliseconds
+    since = datetime.now(UTC)
+    await rig.send(rig.event("new"))
+
+    read = [message.id async for message in follow(rig.transport, rig.created, since=since, to_end=True)]
+
+    assert read == ["new:1"]
+
+
+async def test_a_group_goes_on_where_it_was(rig: Rig) -> None:
+    group = f"{rig.service}.reading"
+    await rig.send(rig.event("a"), rig.event("b"))
+    first = [one.id async for one in follow(rig.transport, rig.created, group=group, to_end=True)]
+    await rig.send(rig.event("c"))
+    second = [one.id async for one in follow(rig.transport, rig.created, group=group, to_end=True)]
+
+    assert sorted(first) == ["a:1", "b:1"]
+    assert second == ["c:1"]
+
+
+async def test_a_record_that_is_no_cloud_event_is_raised_or_told(rig: Rig) -> None:
+    await rig.send_raw(rig.created, b"{}")
+    told: list[str] = []
+
+    with pytest.raises(Poison):
+        await rig.read(rig.created)
+    following = follow(
+        rig.transport, rig.created, to_end=True, poison=lambda record, error: told.append(str(error))
+    )  # fmt: skip
+    assert [one async for one in following] == []
+    assert "ce_id" in told[0]
+
+
+async def test_one_record_is_read_by_its_place(rig: Rig) -> None:
+    await rig.send_raw(rig.created, b"one", partition=1)
+    await rig.send_raw(rig.created, b"two", partition=1)
+
+    found = await read_record(rig.transport, rig.created, 1, 1)
+
+    assert found is not None
+    assert found.value == b"two"
+    assert await read_record(rig.transport, rig.created, 1, 2) is None
+
+
+async def test_a_command_is_asked_and_its_answer_awaited(rig: Rig) -> None:
+    async def make(received: Received) -> Answered:
+        if received.message.key == "there":
+            raise Conflict("there already")
+        return Answered(received.message.key, 1)
+
+    await rig.consumer(rig.commanded(make)).start()
+
+    made = await request(rig.transport, rig.command("new"), results=rig.results)
+    refused = await request(rig.transport, rig.command("there"), results=rig.results, publisher=rig.publisher)
+
+    assert (made.outcome, made.id, made.version_id) == (Outcome.ACCEPTED, "new", 1)
+    assert refused.outcome is Outcome.REFUSED
+    assert refused.problem is not None
+    assert refused.problem["detail"] == "there already"
+
+
+async def test_asking_twice_by_one_id_is_answered_twice_alike(rig: Rig) -> None:
+    async def make(received: Received) -> Answered:
+        return Answered(received.message.key, 1)
+
+    await rig.consumer(rig.commanded(make)).start()
+    command = rig.command("a", "c1")
+
+    assert await request(rig.transport, command, results=rig.results) == await request(
+        rig.transport, command, results=rig.results
+    )
+
+
+async def test_a_command_nobody_answers_is_unavailable(rig: Rig) -> None:
+    with pytest.raises(Unavailable, match="MakeThing c1 was not answered within"):
+        await request(rig.transport, rig.command("a", "c1"), results=rig.results, patience=0.5)
+
+
+async def test_the_registry_s_topics_come_to_be_with_their_partitions_and_again_is_no_harm(
+    transport: Transport,
+) -> None:
+    await ensure_topics(transport)
+    await ensure_topics(transport, "event_svc")
+
+    for name in ("fleet.created", "event.commands", "command.results", "hotw_svc.dlq"):
+        assert len(await transport.end_offsets(name)) == TOPICS[name].partitions

@@ -1,0 +1,66 @@
+"""The broker goes away under load and comes back: nothing is lost, and a key's events stay in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.messaging.publisher import Publisher
+from shared.messaging.subscription import Received, each
+from shared.messaging.transport import KafkaTransport
+from shared.trace import new_id
+from tests import servers
+from tests.contracts.messaging.rig import Rig, until
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+@pytest.fixture
+def server() -> Iterator[servers.Server]:
+    """A broker of this test's own, to be killed."""
+    server = servers.kafka().start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+async def rig(server: servers.Server) -> AsyncIterator[Rig]:
+    transport = KafkaTransport(server.url)
+    await transport.start()
+    made = Rig(transport, new_id()[:8])
+    made.publisher = Publisher(transport, made.service, patience=2.0)
+    await made.start()
+    yield made
+    await made.stop()
+    await transport.stop()
+
+
+async def test_what_was_not_acknowledged_is_sent_again_and_nothing_is_lost(server: servers.Server, rig: Rig) -> None:
+    seen: list[str] = []
+
+    async def handle(received: Received) -> None:
+        seen.append(received.message.id)
+
+    consumer = await rig.consuming(each(handle))
+    await rig.send(*(rig.event(f"key-{key}") for key in range(10)))
+    await until(lambda: len(seen) == 10, "the first ten handled")
+
+    await asyncio.to_thread(server.kill)
+    open_ = [rig.event(f"key-{key}", version) for version in range(2, 12) for key in range(10)]
+    refused = await asyncio.wait_for(rig.publisher.publish(open_), 10)
+    assert all(isinstance(error, Unavailable) for error in refused)
+
+    await asyncio.to_thread(server.start_again)
+    deadline = asyncio.get_running_loop().time() + 60
+    while open_ and asyncio.get_running_loop().time() < deadline:  # as an outbox relay does
+        outcome = await rig.publisher.publish(open_)
+        open_ = [message for message, error in zip(open_, outcome, strict=True) if error is not None]
+
+    await until(lambda: len(set(seen)) == 110, "all handled", 60)
+    for key in range(10):
+        versions = [int(one.partition(":")[2]) for one in seen if one.startswith(f"key-{key}:")]
+        assert list(dict.fromkeys(versions)) == list(range(1, 12))
+    assert consumer.health().moving
