@@ -27,7 +27,6 @@ from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import REBALANCE, STOP_LIMIT, STOPPING, Recall
 from shared.messaging.settlement import Desk, Settlement
 from shared.messaging.subscription import Subscribed
-from shared.messaging.transport.broker import make_broker
 from shared.messaging.transport.contract import Transport
 from shared.metrics import Metrics
 from shared.trace import bind_trace
@@ -122,8 +121,8 @@ class Consumer:
         group = self.subscription.group
         self._desk = self._new_desk()
         self._stopping = False
-        self._broker = broker = make_broker(
-            self._transport, client_id=group, consumer_only=True, apply_types=False, logger=_FASTSTREAM
+        self._broker = broker = self._transport.broker(
+            group, consumer_only=True, apply_types=False, logger=_FASTSTREAM
         )
         self._subscriber = subscriber = broker.subscriber(
             *self.subscription.topics,

@@ -16,9 +16,7 @@ from tests.unit.messaging.doubles import event, raw, record_of
 
 BASE = [("ce_id", b"1"), ("ce_source", b"test"), ("ce_type", b"thing.created"), ("ce_specversion", b"1.0")]
 words = st.text(min_size=1, max_size=40)
-times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
-    lambda found: found.replace(microsecond=found.microsecond // 1000 * 1000, tzinfo=UTC)
-)
+times = st.integers(0, 4_102_444_800_000).map(lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC))
 
 
 @given(
@@ -137,5 +135,5 @@ def test_data_that_is_no_json_object_is_poison(data: bytes) -> None:
 def test_the_same_message_has_the_same_cause_id_wherever_it_lies() -> None:
     message = event("a")
 
-    assert decode(record_of(message, offset=1)).cause_id == decode(record_of(message, offset=9)).cause_id == "test_svc/a:1"
+    assert {decode(record_of(message, offset)).cause_id for offset in (1, 9)} == {"test_svc/a:1"}
     assert dict(encode_headers(message))["content-type"] == b"application/json"

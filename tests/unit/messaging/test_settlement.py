@@ -515,7 +515,8 @@ async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(be
         await asyncio.sleep(0.02)
         seen.append(received.message.id)
 
-    under_way = asyncio.create_task(bench.settle(bench.each(handle), batch(event("a", 1), event("a", 2)), recall=recall))
+    records = batch(event("a", 1), event("a", 2))
+    under_way = asyncio.create_task(bench.settle(bench.each(handle), records, recall=recall))
     await begun.wait()
     recall.call(STOPPING)
 
