@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.hotw_svc.domain.inputs import Inputs
-from services.hotw_svc.domain.instants import EARLIEST, LATEST
+from services.hotw_svc.domain.instants import EARLIEST
 from services.hotw_svc.domain.overrides import OverrideStatus
 
 INVENTORY = "inventory"
@@ -72,7 +72,8 @@ def _stays(inputs: Inputs) -> Iterator[_Stay]:
         if window is None:
             if not own:
                 continue
-            window = (EARLIEST, LATEST)
+            # None stands (its event was off for a while): the hosts come when one is planned to run.
+            window = (inputs.event.override_window.start, inputs.event.override_window.end)
         start, end = window
         for delivery in order.deliveries:
             yield _Stay(delivery.hosts, own, max(delivery.delivered_at, start), start, end)

@@ -373,31 +373,42 @@ fleets = st.lists(st.tuples(st.none() | st.integers(0, 40), st.booleans()), max_
         for asg, (_, open_to_eap) in zip(asgs(*(room for room, _ in drawn), desired=30), drawn, strict=True)
     )
 )
+DELIVERABLE = (OrderStatus.APPROVED, OrderStatus.DELAYED, OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+
+
+def past_order(letter: str, status: OrderStatus, value: int, part: bool) -> Order:
+    """An order as it can stand: delivered in full, in part where its state allows that, or not at all."""
+    delivered = value if status is OrderStatus.FULFILLED else 1 if part and status in DELIVERABLE else 0
+    return order(
+        letter,
+        fulfillment_id=f"F4-42-{letter}-{status}-{value}",
+        status=status,
+        value=value,
+        approved_at=NOW if status in (OrderStatus.APPROVED, OrderStatus.FULFILLED) else None,
+        deliveries=(Delivery(delivered, NOW),) if delivered else (),
+    )
+
+
 past_orders = st.lists(
-    st.builds(
-        lambda letter, status, value, part: order(
-            letter,
-            status=status,
-            value=value,
-            approved_at=NOW if status in (OrderStatus.APPROVED, OrderStatus.FULFILLED) else None,
-            deliveries=(Delivery(value if status is OrderStatus.FULFILLED else 1, NOW),)
-            if status is OrderStatus.FULFILLED or part
-            else (),
-        ),
-        st.sampled_from("abcde"),
-        st.sampled_from(OrderStatus),
-        st.integers(2, 30),
-        st.booleans(),
-    ),
+    st.builds(past_order, st.sampled_from("abcde"), st.sampled_from(OrderStatus), st.integers(2, 30), st.booleans()),
     max_size=4,
 ).map(tuple)
+
+
+def overrides_of(orders: tuple[Order, ...], *, early: bool) -> tuple[Override, ...]:
+    """The live override of every ASG something was ordered for; `early`: already on."""
+    on = {"status": OverrideStatus.STARTED, "start": datetime(2024, 6, 1, tzinfo=UTC)} if early else {}
+    return tuple(override(letter, base_capacity=30, **on) for letter in sorted({o.asg_name[-1] for o in orders}))
+
+
 any_inputs = st.builds(
-    lambda tpm, throughput, cap, minimum, present, fleet_asgs, orders, weights: fortress(
+    lambda tpm, throughput, cap, minimum, present, fleet_asgs, orders, early, weights: fortress(
         projection={"manual_override": tpm},
         fleet={"host_throughput_tpm": throughput, "max_host_count": cap, "asgs": fleet_asgs},
         philosophy=Philosophy(min_hosts=minimum),
         inventory=None if present is None else InventoryFacts(present, NOW),
         orders=orders,
+        overrides=overrides_of(orders, early=early),
         az_factors=weights,
     ),
     st.integers(0, 100_000),
@@ -407,6 +418,7 @@ any_inputs = st.builds(
     counts,
     fleets,
     past_orders,
+    st.booleans(),
     st.sampled_from([EVEN, az_factors({"us-east-1a": 2, "us-east-1b": "0.5", "us-east-1c": 0})]),
 )
 
@@ -447,8 +459,10 @@ def test_no_override_could_ever_exceed_its_asgs_max_override_capacity(inputs: In
 @given(any_inputs)
 def test_a_second_execution_orders_nothing_that_the_first_has_ordered(inputs: Inputs) -> None:
     first = execute(inputs, now=NOW)
-    orders = (*inputs.orders, *first.orders)
-    again = execute(replace(inputs, orders=orders, overrides=first.overrides), now=NOW)
+    replaced = {o.asg_name for o in first.superseded_overrides}
+    standing = tuple(o for o in inputs.overrides if o.asg_name not in replaced)
+    orders, overrides = (*inputs.orders, *first.orders), (*standing, *first.overrides)
+    again = execute(replace(inputs, orders=orders, overrides=overrides), now=NOW)
     assert again.ordered_hosts == 0
     assert again.need == first.shortfall
 

@@ -127,6 +127,13 @@ def test_a_superseded_override_no_longer_says_when_hosts_come_and_go() -> None:
     assert there.arriving == 20
 
 
+def test_without_a_standing_override_this_events_hosts_come_when_one_is_planned() -> None:
+    cancelled = override(status=OverrideStatus.CANCELLED)
+    for overrides in ((), (cancelled,)):
+        there = presence(fortress(inventory=INVENTORY, orders=(delivered(20, day(6, 10)),), overrides=overrides))
+        assert there.arriving == 20
+
+
 def test_a_fleet_never_has_fewer_than_no_hosts() -> None:
     theirs = override(event_id="SUMMER", start=day(6, 1), end=day(7, 1), status=OverrideStatus.STARTED)
     there = presence(
