@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import re
 from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.trace import Trace, bind_trace, new_id
+from shared.trace import Trace, bind_trace
 
 __all__ = ["Correlation"]
 
 _CORRELATION: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+_bits: Final = random.Random().getrandbits  # asking the kernel for each request's ids is a tenth of its cost
 _TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -36,10 +38,9 @@ class Correlation:
                 correlation = value.decode()
             elif name == b"traceparent" and _TRACEPARENT.fullmatch(value):
                 parent = value.decode()
-        if scope["method"] == "GET":  # has no effects that a new trace would have to follow
-            trace = Trace(correlation or new_id(), None, parent)
-        else:
-            trace = Trace.begin(correlation, parent)
+        if parent is None and scope["method"] != "GET":  # a GET has no effects that a trace would have to follow
+            parent = f"00-{_bits(128):032x}-{_bits(64):016x}-01"
+        trace = Trace(correlation or f"{_bits(128):032x}", None, parent)
         given_back = (b"x-correlation-id", trace.correlation_id.encode())
 
         async def tagged(message: Message) -> None:
