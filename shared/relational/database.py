@@ -200,10 +200,15 @@ class Database:
         return await self.write(keep)
 
     async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
-        """Keeps a refusal, unless it only says to come again, or that the id itself was misused."""
+        """Keeps a refusal, unless it only says to come again, or that the id itself was misused.
+
+        Raises the refusal kept before, where that is another one.
+        """
         if cause.id is None or refusal.slug in ("under-way", "id-reused") or refusal.status in (401, 429, 503):
             return
-        await self.keep_answer(cause, Answer(refusal=refusal))
+        kept = await self.keep_answer(cause, Answer(refusal=refusal))
+        if kept.refusal is not None and kept.refusal.problem() != refusal.problem():
+            raise kept.refusal
 
     async def outbox(self) -> OutboxState:
         """What waits for the broker."""

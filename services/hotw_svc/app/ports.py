@@ -14,6 +14,7 @@ from services.hotw_svc.domain.inputs import EventFacts, Inputs
 from services.hotw_svc.domain.orders import Order, OrderType
 from services.hotw_svc.domain.scope import RunStatus
 from shared.cause import Cause
+from shared.errors import Refused
 from shared.messaging.envelope import Message
 from shared.relational import Answer
 from shared.trace import Trace
@@ -147,7 +148,7 @@ class Store(Protocol):
     async def answer_once(
         self, cause: Cause, fn: Callable[[Unit], Awaitable[dict[str, Any]]]
     ) -> tuple[dict[str, Any], bool]: ...
-    async def keep_refusal(self, cause: Cause, refusal: Exception) -> None: ...
+    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None: ...
     async def running(self) -> list[int]:
         """The runs EPIC's own engine has to work on."""
 

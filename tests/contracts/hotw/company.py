@@ -56,8 +56,8 @@ def service_body(service_id: str = SERVICE, version: int = 3, **changes: Any) ->
 
 
 def fleet_body(
-    fleet_id: str = FLEET, service_id: str = SERVICE, version: int = 5, *, configuration: Mapping[str, Any] | None = None,
-    **changes: Any,
+    fleet_id: str = FLEET, service_id: str = SERVICE, version: int = 5, *,
+    configuration: Mapping[str, Any] | None = None, **changes: Any,
 ) -> dict[str, Any]:  # fmt: skip
     prefix = fleet_id.replace("-", "/")
     asgs = [

@@ -1,0 +1,49 @@
+"""Owns how hotw_svc is put together."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.hotw_svc.adapters.queries import Queries
+from services.hotw_svc.adapters.store import HotwStore, migrate
+from services.hotw_svc.adapters.tables import KIT, METADATA
+from services.hotw_svc.app import UseCases
+from services.hotw_svc.domain.snapshots import az_factors
+from services.hotw_svc.entrypoints.http import routes
+from services.hotw_svc.entrypoints.messages import subscriptions
+from shared.clock import Clock
+from shared.messaging.transport.contract import Transport
+from shared.relational import Database, RelationalDeadLetters
+from shared.service import RunningService, ServiceKit
+from shared.settings import Settings
+
+__all__ = ["build"]
+
+_NAME: Final = "hotw_svc"
+_SETTLE_EVERY: Final = 5.0
+_PURGE_EVERY: Final = 3600.0
+
+
+async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
+    """hotw_svc, not started."""
+    kit = ServiceKit(_NAME, settings, transport, clock)
+    database = Database(
+        settings.mysql_url or settings.data_dir / "hotw.db",
+        metadata=METADATA,
+        kit=KIT,
+        publish=kit.publisher.publish,
+        migrate=migrate,
+    )
+    use_cases = UseCases(HotwStore(database, az_factors(settings.az_factor_map)), clock)
+    return kit.service(
+        store=database,
+        dead_letter_store=RelationalDeadLetters(database),
+        routes=[routes(use_cases, Queries(database), clock)],
+        subscriptions=subscriptions(use_cases, clock),
+        parts=[use_cases.worker],
+        periodic=[
+            kit.every(_SETTLE_EVERY, "settle books", use_cases.settle_books),
+            kit.every(_PURGE_EVERY, "purge answers", database.purge, at_start=False),
+        ],
+        description="Works out, orders and follows the hosts every fleet needs for a peak.",
+    )
