@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from services.hotw_svc.adapters.inputs_known import InputsKnown
 from services.hotw_svc.adapters.queries import Queries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
 from services.hotw_svc.app import UseCases
 from services.hotw_svc.domain.snapshots import az_factors
 from services.hotw_svc.entrypoints.http import routes
+from services.hotw_svc.entrypoints.inputs import input_routes
 from services.hotw_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
 from shared.messaging.transport.contract import Transport
@@ -38,7 +40,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     return kit.service(
         store=database,
         dead_letter_store=RelationalDeadLetters(database),
-        routes=[routes(use_cases, Queries(database), clock)],
+        routes=[input_routes(InputsKnown(database)), routes(use_cases, Queries(database), clock)],
         subscriptions=subscriptions(use_cases, clock),
         parts=[use_cases.worker],
         periodic=[
