@@ -31,7 +31,11 @@ class Intake:
     called for each batch that became durable, before anybody is told, ``told`` after everybody was.
     """
 
-    def __init__(self, grown: Callable[[Partition, StoredBatch], None], told: Callable[[], None]) -> None:
+    def __init__(
+        self, now_ms: Callable[[], int], grown: Callable[[Partition, StoredBatch], None], told: Callable[[], None]
+    ) -> None:
+        self._now_ms = now_ms
+        self._now = 0
         self._grown = grown
         self._told = told
         self._open: list[Partition] = []
@@ -57,10 +61,15 @@ class Intake:
             await self._room.wait()
 
     def append(
-        self, partition: Partition, key: bytes | None, value: bytes | None, headers: Headers, timestamp: int
+        self, partition: Partition, key: bytes | None, value: bytes | None, headers: Headers, timestamp: int | None
     ) -> asyncio.Future[RecordMetadata]:
-        """Have a record stored behind all that came before. TypeError, and nothing happened, for what is not bytes."""
+        """Have a record stored behind all that came before, with the time of this turn of the loop unless said.
+
+        TypeError, and nothing happened, for what is not bytes.
+        """
         batch = partition.open or self._begin(partition)
+        if timestamp is None:
+            timestamp = self._now
         waiting = batch.waiting
         if type(headers) is not list:
             headers = [*headers]
@@ -159,6 +168,7 @@ class Intake:
     def _schedule(self) -> None:
         if not self._scheduled and self._loop is not None:
             self._scheduled = True
+            self._now = self._now_ms()
             self._loop.call_soon(self.hand_over)
 
 

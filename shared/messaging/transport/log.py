@@ -33,6 +33,7 @@ __all__ = ["DurableLog"]
 
 _logger: Final = logging.getLogger(__name__)
 _FILE: Final = "messages.db"
+_PLACES_KEPT: Final = 65_536
 _partitioner: Final = DefaultPartitioner()
 
 
@@ -67,12 +68,13 @@ class DurableLog:
         self._reader: sqlite3.Connection | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._topics: dict[str, Topic] = {}
+        self._place_of: Callable[[str, bytes], Partition] = self._partition_of_key
         self._by_id: dict[int, Topic] = {}
         self._commits: dict[str, dict[tuple[int, int], tuple[int, str]]] = {}
         self._groups: dict[str, ConsumerGroup] = {}
         self._topic_watchers: set[Callable[[], None]] = set()
         self._to_tell: set[Callable[[], None]] = set()
-        self._intake = Intake(self._grown, self._tell)
+        self._intake = Intake(now_ms, self._grown, self._tell)
 
     async def start(self) -> None:
         """DataFolderInUse when another process has the folder."""
@@ -108,6 +110,8 @@ class DurableLog:
             self._claim.release()
             raise
         self._topics = {row.spec.name: Topic.stored(row) for row in stored}
+        # Kafka's hash costs more in Python than all else on a record's way
+        self._place_of = lru_cache(_PLACES_KEPT)(self._partition_of_key)
         self._by_id = {topic.id: topic for topic in self._topics.values()}
         self._intake.attach(writer)
         self._recent = RecentBatches(self._cache_bytes)
@@ -207,9 +211,7 @@ class DurableLog:
         """
         if self._writer is None:
             raise self._stopped()
-        return self._intake.append(
-            partition, key, value, headers, self._now_ms() if timestamp_ms is None else timestamp_ms
-        )
+        return self._intake.append(partition, key, value, headers, timestamp_ms)
 
     def enqueue_batch(self, topic: str, partition: int | None, batch: BatchBuilder) -> asyncio.Future[RecordMetadata]:
         """Have a batch stored whole, in any partition unless said; answers its first record's metadata."""
@@ -227,12 +229,17 @@ class DurableLog:
     def place(self, topic: str, key: bytes | None, partition: int | None = None) -> Partition:
         """The partition of a key: the one Kafka's own partitioner takes; without a key, any (UnknownError, as Kafka's
         clients have it, in a compacted topic)."""
+        if key is not None and partition is None:
+            return self._place_of(topic, key)
         found = self.partitions(topic)
         if key is None and found[0].topic.compacted:
             raise UnknownError(f"topic {topic} is compacted: a record of it needs a key")
-        if partition is not None:
-            return self.partition(TopicPartition(topic, partition))
-        return choice(found) if key is None else found[_number_of(key, len(found))]
+        return choice(found) if partition is None else self.partition(TopicPartition(topic, partition))
+
+    def _partition_of_key(self, topic: str, key: bytes) -> Partition:
+        found = self.partitions(topic)
+        number: int = _partitioner(key, range(len(found)), ())
+        return found[number]
 
     @property
     def running(self) -> bool:
@@ -331,9 +338,3 @@ class DurableLog:
 
     def _stopped(self) -> KafkaConnectionError:
         return KafkaConnectionError(f"the embedded log in {self.folder} is not running")
-
-
-@lru_cache(maxsize=65_536)
-def _number_of(key: bytes, partitions: int) -> int:
-    number: int = _partitioner(key, range(partitions), ())
-    return number

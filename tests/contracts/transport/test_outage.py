@@ -12,7 +12,7 @@ from shared.messaging.transport import KafkaTransport, TopicSpec
 from tests import servers
 from tests.contracts.transport.reading import consuming, producing, take, until, values
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
 @pytest.fixture
