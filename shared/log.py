@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO, cast
 
 import orjson
 import structlog
@@ -99,8 +99,8 @@ class _Gathered(io.TextIOBase):
 
 
 @functools.cache
-def _gathered(out: TextIO) -> _Gathered:
-    return _Gathered(out)
+def _gathered(out: TextIO) -> TextIO:
+    return cast("TextIO", _Gathered(out))
 
 
 def _take_in_the_standard_library(

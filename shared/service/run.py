@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
 import uvicorn
+import uvloop
 from aiokafka.errors import KafkaError
 
 from shared.clock import Clock
+from shared.errors import EpicError
 from shared.log import configure_logging
 from shared.messaging.transport.contract import Transport
 from shared.service.clocks import ProcessClock
@@ -29,10 +34,17 @@ _GOODBYE: Final = 10
 
 
 def run(build: Build) -> None:
-    """The whole life of one service's process, configured by ``EPIC_*``; returns at SIGTERM or SIGINT."""
+    """The whole life of one service's process, configured by ``EPIC_*``; returns at SIGTERM or SIGINT.
+
+    Exits with 2 for a bad variable, with 1 and one line for what else keeps it from starting.
+    """
     settings = settings_or_exit()
     configure_logging(settings.log_level, settings.log_format)
-    asyncio.run(serve(build, settings))
+    try:
+        uvloop.run(serve(build, settings))
+    except (EpicError, OSError) as error:
+        sys.stderr.write(f"epic: {error}\n")
+        raise SystemExit(1) from None
 
 
 async def serve(build: Build, settings: Settings) -> None:
@@ -41,11 +53,14 @@ async def serve(build: Build, settings: Settings) -> None:
     await start_transport(transport)
     try:
         service = await build(settings, transport, ProcessClock(settings.now))
+        server = uvicorn_server(service.app, settings)
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, server.handle_exit, name, None)
         await service.start()
         try:
             gc.collect()
             gc.freeze()  # what start-up made stays: the collector need not walk it again and again
-            server = uvicorn_server(service.app, settings)
             log.info("serving", service=service.name, address=f"http://{settings.http_host}:{settings.http_port}")
             await server.serve()
         finally:
@@ -62,9 +77,17 @@ async def start_transport(transport: Transport) -> None:
         log.warning("the broker is away; writes wait in the outbox for it", error=str(error))
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, leaving signals to whoever runs it: its own way ends the process before the service is stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def uvicorn_server(app: object, settings: Settings) -> uvicorn.Server:
-    """A server for an application whose life is not the server's business."""
-    return uvicorn.Server(
+    """A server for an application whose life, like the process's, is not the server's business."""
+    return _Server(
         uvicorn.Config(
             app,  # type: ignore[arg-type]
             host=settings.http_host,

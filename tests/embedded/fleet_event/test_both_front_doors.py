@@ -121,7 +121,8 @@ async def test_a_redelivered_command_changes_nothing_and_gets_its_first_answer(s
     await stack.send(create, create)
     again = await stack.ask("fleet.commands", "CreateFleet", FLEET, id="c-1")
     assert (again.outcome, again.id, again.version_id) == (first.outcome, first.id, first.version_id)
-    other = await stack.ask("fleet.commands", "CreateFleet", {**FLEET, "EventId": "BF"}, id="c-1")
+    await stack.ask("fleet.commands", "UpdateFleet", {"FleetId": FLEET_ID, "EventId": "PD2024"}, id="c-2")
+    other = await stack.ask("fleet.commands", "UpdateFleet", {"FleetId": FLEET_ID, "EventId": "BF"}, id="c-2")
     assert other.problem is not None
     assert other.problem["type"] == "urn:epic:problem:id-reused"
     assert len(await stack.messages("fleet.created")) == 2
