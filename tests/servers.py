@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from docker.models.containers import Container
 from testcontainers.core.container import DockerContainer
@@ -146,7 +147,8 @@ def _kafka_answers(bootstrap: str) -> bool:
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        asyncio.run(ask())
+        with ThreadPoolExecutor(1) as thread:  # a loop of its own, whether or not the caller runs in one
+            thread.submit(lambda: asyncio.run(ask())).result()
     except (KafkaError, OSError):
         return False
     return True

@@ -15,7 +15,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tests import servers
-from tests.flows.systems import Embedded, RealStack, System
+from tests.flows.systems import Embedded, RealStack, System, running
 
 AZ_FACTORS = {"EPIC_AZ_FACTOR_MAP": json.dumps({"us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 1})}
 SETTINGS = {**AZ_FACTORS, "EPIC_MAIL_DOMAIN": "example.com"}
@@ -73,9 +73,8 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def embedded(tmp_path: Path) -> AsyncIterator[Embedded]:
     system = Embedded(tmp_path, environment=dict(SETTINGS))
-    await system.start()
-    yield system
-    await system.stop()
+    async with running(system):
+        yield system
 
 
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.docker)])
@@ -90,9 +89,8 @@ async def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> A
         chosen: Embedded | RealStack = Embedded(tmp_path, environment=dict(SETTINGS))
     else:
         chosen = request.getfixturevalue("fresh_stack")(tmp_path, environment=dict(SETTINGS))
-    await chosen.start()
-    yield chosen
-    await chosen.stop()
+    async with running(chosen):
+        yield chosen
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -21,7 +22,7 @@ import httpx
 from shared.schemas.topics import SERVICES
 from tests import servers
 
-__all__ = ["Embedded", "RealStack", "Replica", "System", "eventually", "kcat_produce"]
+__all__ = ["Embedded", "RealStack", "Replica", "System", "eventually", "kcat_produce", "running"]
 
 T = TypeVar("T")
 _OWNERS = {
@@ -187,6 +188,16 @@ class RealStack:
         self._turn += 1
         group = self.replicas[owner]
         return f"http://127.0.0.1:{group[self._turn % len(group)].port}{path}"
+
+
+@asynccontextmanager
+async def running(system: Embedded | RealStack) -> AsyncIterator[None]:
+    """Starts a system and stops all of it, also when it did not come up."""
+    try:
+        await system.start()
+        yield
+    finally:
+        await system.stop()
 
 
 def kcat_produce(bootstrap: str, topic: str, ce_type: str, ce_id: str, key: str, body: Mapping[str, Any]) -> None:

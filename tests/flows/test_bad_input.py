@@ -12,7 +12,7 @@ import pytest
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
 from tests.flows.scenario import PLAN, Caller, milestone
-from tests.flows.systems import Embedded, System, eventually
+from tests.flows.systems import Embedded, System, eventually, running
 
 pytestmark = [pytest.mark.slow]
 FLEET_ID = "FORTRESSService-NA-X0"
@@ -21,9 +21,8 @@ FLEET_ID = "FORTRESSService-NA-X0"
 @pytest.fixture(scope="module", loop_scope="module")
 async def one_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     system = Embedded(tmp_path_factory.mktemp("bad-input"), environment=dict(SETTINGS))
-    await system.start()
-    yield system
-    await system.stop()
+    async with running(system):
+        yield system
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
 from tests.flows.scenario import PLAN, Caller, milestone
-from tests.flows.systems import RealStack, eventually, kcat_produce
+from tests.flows.systems import RealStack, eventually, kcat_produce, running
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 FLEET_ID = "FORTRESSService-NA-X0"
@@ -46,9 +46,8 @@ class Desk:
 @pytest.fixture
 async def stack(fresh_stack: Any, tmp_path: Any) -> Any:
     system = fresh_stack(tmp_path, environment=dict(SETTINGS))
-    await system.start()
-    yield system
-    await system.stop()
+    async with running(system):
+        yield system
 
 
 @pytest.fixture

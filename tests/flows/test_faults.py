@@ -18,7 +18,7 @@ from tests import servers
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
 from tests.flows.scenario import Caller
-from tests.flows.systems import RealStack, eventually
+from tests.flows.systems import RealStack, eventually, running
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 AWAY_SECONDS = 20
@@ -28,9 +28,8 @@ AWAY_SECONDS = 20
 async def pair(fresh_stack: Callable[..., RealStack], tmp_path: Path) -> AsyncIterator[RealStack]:
     """Two replicas of each service."""
     stack = fresh_stack(tmp_path, environment=dict(SETTINGS), replicas_each=2)
-    await stack.start()
-    yield stack
-    await stack.stop()
+    async with running(stack):
+        yield stack
 
 
 def fleet_of(service: str, number: int) -> dict[str, Any]:
@@ -164,8 +163,7 @@ async def test_kill_9_of_a_service_in_mid_run_completes_the_run_and_orders_nothi
     victim: str, fresh_stack: Callable[..., RealStack], tmp_path: Path, http: httpx.AsyncClient
 ) -> None:
     stack = fresh_stack(tmp_path, environment=dict(SETTINGS))
-    await stack.start()
-    try:
+    async with running(stack):
         caller = Caller(stack, http)
         fleets = await company(caller, 5, 20)
         for fleet in fleets:
@@ -200,5 +198,3 @@ async def test_kill_9_of_a_service_in_mid_run_completes_the_run_and_orders_nothi
             seconds=60,
         )
         assert len({item["ServiceId"] for item in sent["Items"]}) == len(sent["Items"]) == 5
-    finally:
-        await stack.stop()

@@ -12,7 +12,7 @@ import pytest
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
 from tests.flows.scenario import PLAN, Caller, milestone
-from tests.flows.systems import Embedded, System, eventually
+from tests.flows.systems import Embedded, System, eventually, running
 
 FLEET_ID = "FORTRESSService-NA-X0"
 pytestmark = [pytest.mark.slow]
@@ -136,8 +136,7 @@ async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
     tmp_path: Path, http: httpx.AsyncClient
 ) -> None:
     system = Embedded(tmp_path, now="2024-07-10T09:00:00Z", environment=dict(SETTINGS))
-    await system.start()
-    try:
+    async with running(system):
         caller = Caller(system, http)
         await caller.post_reference()
         await caller.known_to_hotw("PD2024", FLEET_ID)
@@ -157,5 +156,3 @@ async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
         assert recipients == {"fortress-owner@amazon.com", "jsmith@example.com"}
         mails = list((system.folder / "data" / "mail").glob("*.eml"))
         assert len(mails) == len(sent["Items"])
-    finally:
-        await system.stop()
