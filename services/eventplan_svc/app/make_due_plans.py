@@ -1,21 +1,21 @@
 """Use case: make the plans that are due, for every fleet of every Registered service and every event to come.
 
-Whichever of event, service and fleet is heard of last makes them. What is made is settled at once, with what is known
-by then: news that came between the reading and the making are not missed.
+Whichever of event, service and fleet is heard of last makes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from services.eventplan_svc.app.board import Board
 from services.eventplan_svc.app.knowledge import NO_FACTS, Knowledge
-from services.eventplan_svc.app.plans import HeldPlan, Plans, automatic
+from services.eventplan_svc.app.plans import Plans, automatic
 from services.eventplan_svc.app.settle_plans import SettlePlans, chunks
 from services.eventplan_svc.domain.facts import FactSheet
 from services.eventplan_svc.domain.plan import PlanTemplate, initial_plan, is_due, plan_id, plan_template
-from services.eventplan_svc.domain.surroundings import Event, Fleet, Service, Surroundings
+from services.eventplan_svc.domain.surroundings import Event, Fleet, Surroundings
 from services.eventplan_svc.domain.times import utc_day
 from shared.clock import Clock
 from shared.trace import Trace
@@ -25,8 +25,20 @@ __all__ = ["MakeDuePlans"]
 _CHUNK: Final = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What a new plan is made of."""
+
+    around: Surroundings
+    facts: FactSheet
+
+
 class MakeDuePlans:
-    """Idempotent: a plan that is there is left as it is. Cost is linear in the fleets asked for."""
+    """Idempotent: a plan that is there is left as it is. Cost is linear in the fleets asked for.
+
+    What a plan was made of is read again once it is made, and the plan settled where that has changed: news that came
+    in between found no plan to write to.
+    """
 
     def __init__(self, plans: Plans, knowledge: Knowledge, settle: SettlePlans, board: Board, clock: Clock) -> None:
         self._plans = plans
@@ -39,46 +51,69 @@ class MakeDuePlans:
         """For all fleets; how many plans were made."""
         if not self._may_be_due(event):
             return 0
-        services = await self._knowledge.registered_services()
-        facts = await self._knowledge.facts_of_event(event.event_id)
         template = plan_template(event, self._clock.now())
-        made: list[HeldPlan] = []
-        async for fleets in self._knowledge.fleets_by_page():
-            made += await self._made(template, event, fleets, services, facts, trace)
-        await self._settle.held(made, trace)
+        made: dict[str, _Basis] = {}
+        async for bases in self._bases(event):
+            made.update(await self._make(template, bases, trace))
+        if made:
+            now_so = await self._knowledge.event(event.event_id)
+            async for bases in self._bases(now_so or event):
+                await self._settle_changed(made, bases, trace)
         return len(made)
 
     async def for_fleets(self, fleets: Iterable[Fleet], events: Iterable[Event], trace: Trace) -> int:
         """For some fleets and those of the events that are to come; how many plans were made."""
+        made = 0
         there = [fleet for fleet in fleets if not fleet.deleted]
-        to_come = [event for event in events if self._may_be_due(event)]
-        if not there or not to_come:
-            return 0
-        services = await self._knowledge.services_named(fleet.service_id for fleet in there)
-        made: list[HeldPlan] = []
-        for event in to_come:
+        for event in events:
+            if not self._may_be_due(event):
+                continue
             template = plan_template(event, self._clock.now())
             for chunk in chunks(there, _CHUNK):
-                facts = await self._knowledge.facts_named([plan_id(event.event_id, fleet.fleet_id) for fleet in chunk])
-                made += await self._made(template, event, chunk, services, facts, trace)
-        await self._settle.held(made, trace)
-        return len(made)
+                done = await self._make(template, await self._bases_of(event, chunk), trace)
+                if done:
+                    await self._settle(dict.fromkeys(done, trace))
+                made += len(done)
+        return made
 
     def _may_be_due(self, event: Event) -> bool:
         return event.active and not event.deleted and not event.is_past(utc_day(self._clock.now()))
 
-    async def _made(
-        self, template: PlanTemplate, event: Event, fleets: Iterable[Fleet], services: Mapping[str, Service],
-        facts: Mapping[str, FactSheet], trace: Trace,
-    ) -> list[HeldPlan]:  # fmt: skip
+    async def _bases(self, event: Event) -> AsyncIterator[dict[str, _Basis]]:
+        """What the plans of all fleets would be made of at present, a page at a time."""
+        services = await self._knowledge.registered_services()
+        facts = await self._knowledge.facts_of_event(event.event_id)
+        async for fleets in self._knowledge.fleets_by_page():
+            yield {
+                (key := plan_id(event.event_id, fleet.fleet_id)): _Basis(
+                    Surroundings(event, fleet, services.get(fleet.service_id)), facts.get(key, NO_FACTS)
+                )
+                for fleet in fleets
+            }
+
+    async def _bases_of(self, event: Event, fleets: Sequence[Fleet]) -> dict[str, _Basis]:
+        services = await self._knowledge.services_named(fleet.service_id for fleet in fleets)
+        keys = {plan_id(event.event_id, fleet.fleet_id): fleet for fleet in fleets}
+        facts = await self._knowledge.facts_named(list(keys))
+        return {
+            key: _Basis(Surroundings(event, fleet, services.get(fleet.service_id)), facts.get(key, NO_FACTS))
+            for key, fleet in keys.items()
+        }
+
+    async def _make(self, template: PlanTemplate, bases: Mapping[str, _Basis], trace: Trace) -> dict[str, _Basis]:
+        """Makes those that are due and not there; what it made, and of what."""
         now = self._clock.now()
         today = utc_day(now)
         plans = [
-            initial_plan(template, Surroundings(event, fleet, service), facts.get(key, NO_FACTS), now)
-            for fleet in fleets
-            if (key := plan_id(event.event_id, fleet.fleet_id)) not in self._board
-            and is_due(event, fleet, service := services.get(fleet.service_id), today)
+            initial_plan(template, basis.around, basis.facts, now)
+            for key, basis in bases.items()
+            if key not in self._board and is_due(basis.around.event, basis.around.fleet, basis.around.service, today)
         ]
         if not plans:
-            return []
-        return await self._plans.make(plans, automatic(now, trace, f"Planned for {event.event_id}"))
+            return {}
+        cause = automatic(now, trace, f"Planned for {template.event_id}")
+        return {key: bases[key] for key in await self._plans.make(plans, cause)}
+
+    async def _settle_changed(self, made: Mapping[str, _Basis], bases: Mapping[str, _Basis], trace: Trace) -> None:
+        changed = [key for key, basis in bases.items() if made.get(key, basis) != basis]
+        await self._settle(dict.fromkeys(changed, trace))

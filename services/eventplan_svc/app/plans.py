@@ -55,16 +55,14 @@ class Plans:
         async for page in self.documents.scan(where, page=_PAGE):
             yield [_held(document) for document in page]
 
-    async def make(self, plans: Sequence[Plan], cause: Cause) -> list[HeldPlan]:
-        """Makes those that are not there yet; answers what it made. A plan is made once, whoever else is at it."""
-        ready = [plan for plan in plans if became_ready(None, plan)]
-        rest = {plan["EventPlanId"]: plan for plan in plans if not became_ready(None, plan)}
-        made = [HeldPlan(key, 1, rest[key]) for key in await self.documents.create_many(rest.items(), _CREATED, cause)]
-        for one in made:
-            self._board.put(one.key, one.version, one.plan)
-        for plan in ready:
-            made += await self._made_ready(plan, cause)
-        return made
+    async def make(self, plans: Sequence[Plan], cause: Cause) -> list[str]:
+        """Makes those that are not there yet; answers the ids of what it made. Of several makers one makes each."""
+        by_key = {plan["EventPlanId"]: plan for plan in plans if not became_ready(None, plan)}
+        made = list(await self.documents.create_many(by_key.items(), _CREATED, cause))
+        for key in made:
+            self._board.put(key, 1, by_key[key])
+        ready = [plan for plan in plans if plan["EventPlanId"] not in by_key]
+        return made + [plan["EventPlanId"] for plan in ready if await self._make_ready(plan, cause)]
 
     async def write(self, key: str, decide: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         """Changes one plan; retried on the newest version where no version is expected."""
@@ -85,14 +83,13 @@ class Plans:
             return False
         return True
 
-    async def _made_ready(self, plan: Plan, cause: Cause) -> list[HeldPlan]:
+    async def _make_ready(self, plan: Plan, cause: Cause) -> bool:
         """A plan that facts make Green from the first: made by itself, since two events tell of it."""
 
         def decide(present: Document | None) -> Change | None:
-            return None if present is not None else created(plan)
+            return created(plan) if present is None else None
 
-        written = await self.write(plan["EventPlanId"], decide, cause)
-        return [HeldPlan(plan["EventPlanId"], written.document.version, plan)] if written.changed else []
+        return (await self.write(plan["EventPlanId"], decide, cause)).changed
 
 
 def created(plan: Plan) -> Change:

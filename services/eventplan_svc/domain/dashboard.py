@@ -110,20 +110,19 @@ class Contribution:
 
 
 class _Tally:
-    """Counts of one service's open plans for one event."""
+    """Counts of open plans, of one event or of one service for it; plans in the same statuses are counted together."""
 
-    __slots__ = ("by_colour", "by_milestone", "fleets")
+    __slots__ = ("by_colour", "by_statuses")
 
     def __init__(self) -> None:
-        self.fleets = 0
         self.by_colour: Counter[str] = Counter()
-        self.by_milestone: Counter[tuple[int, str]] = Counter()
+        self.by_statuses: Counter[tuple[str, ...]] = Counter()
 
     def count(self, contribution: Contribution, colour: str, sign: int) -> None:
-        self.fleets += sign
         self.by_colour[colour] += sign
-        for place in enumerate(contribution.statuses):
-            self.by_milestone[place] += sign
+        self.by_statuses[contribution.statuses] += sign
+        if not self.by_statuses[contribution.statuses]:
+            del self.by_statuses[contribution.statuses]
 
 
 class ReadinessTotals:
@@ -206,15 +205,18 @@ class ReadinessTotals:
 
 
 def _wire(tallies: Sequence[_Tally]) -> dict[str, Any]:
+    by_milestone: list[Counter[str]] = [Counter() for _ in ALL_UPSCALE_IDS]
+    fleets = 0
+    for tally in tallies:
+        for statuses, plans in tally.by_statuses.items():
+            fleets += plans
+            for counter, status in zip(by_milestone, statuses, strict=True):
+                counter[status] += plans
     return {
-        "Fleets": sum(tally.fleets for tally in tallies),
+        "Fleets": fleets,
         "ByColour": {colour: sum(tally.by_colour[colour] for tally in tallies) for colour in COLOURS},
         "ByMilestone": {
-            name: {
-                status: count
-                for status in STATUSES
-                if (count := sum(tally.by_milestone[place, status] for tally in tallies))
-            }
-            for place, name in enumerate(ALL_UPSCALE_IDS)
+            name: {status: counter[status] for status in STATUSES if counter[status]}
+            for name, counter in zip(ALL_UPSCALE_IDS, by_milestone, strict=True)
         },
     }
