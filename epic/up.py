@@ -33,8 +33,9 @@ __all__ = ["settings_of", "up"]
 
 _LOG: Final = "epic.log"
 _AT_ONCE: Final = 1
+_ONE_WISH_SECONDS: Final = 1.0
 _KEPT: Final = (
-    *((f"{service}.db", f"what {service} owns and knows") for service in SERVICES),
+    *((f"{service.removesuffix('_svc')}.db", f"what {service} owns and knows") for service in SERVICES),
     ("messages.db", "every message, and how far each consumer is"),
     ("mail", "mails, as files"),
     (_LOG, "the log, one JSON object a line"),
@@ -76,24 +77,28 @@ def up(chosen: Settings, builds: Mapping[str, Build], *, play: bool) -> None:
 
 
 async def _until_stopped(life: Coroutine[Any, Any, None]) -> None:
-    """Lives on until its end, or until a signal asks for it; a second signal ends the process there and then."""
+    """Lives on until its end, or until a signal asks for it; asked again later, the process ends there and then.
+
+    One wish may come as two signals at once: from the terminal, and from a parent that passes it on.
+    """
     loop = asyncio.get_running_loop()
     living = asyncio.ensure_future(life)
-    asked = False
+    asked: float | None = None
 
     def stop() -> None:
         nonlocal asked
-        if asked:
+        if asked is None:
+            asked = loop.time()
+            living.cancel()
+        elif loop.time() - asked > _ONE_WISH_SECONDS:
             os._exit(_AT_ONCE)
-        asked = True
-        living.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
         await living
     except asyncio.CancelledError:
-        if not asked:
+        if asked is None:
             raise
 
 

@@ -26,6 +26,7 @@ Step = Callable[[Api, Terminal], Awaitable[None]]
 
 COMPANY: Final = Path(company.__file__).parent
 _AT_ONCE: Final = 16
+_MAIL_SECONDS: Final = 180  # a mail whose sender was killed is taken up again after two minutes
 _GATHER: Final = "GatherProjectionFromUpstream"
 
 
@@ -69,11 +70,14 @@ async def run_hotw(api: Api, terminal: Terminal) -> None:
     fleets = int((await api.ask("GET", path))["Fleets"])
 
     async def worked_out() -> int:
-        run = await api.ask("GET", path)
-        return int(run["Executions"]) if run["RunStatus"] == "Running" else fleets + 1
+        return int((await api.ask("GET", path))["Executions"])
+
+    async def completed() -> int:
+        return int((await api.ask("GET", path))["RunStatus"] == "Completed")
 
     with terminal.progress("fleets worked out by HOTW", fleets) as advance:
-        await until("fleets of the run", worked_out, fleets + 1, advance=advance)
+        await until("fleets of the run", worked_out, fleets, advance=advance)
+    await until("the run to complete", completed, 1)
 
 
 async def decide_orders(api: Api, terminal: Terminal) -> None:
@@ -152,7 +156,7 @@ async def see_mails(api: Api, terminal: Terminal) -> None:
         return len(await api.items("/notification", {"EventId": story.EVENT_ID, "Status": "Sent"}))
 
     with terminal.progress("mails written", wanted) as advance:
-        await until("mails", sent, wanted, advance=advance)
+        await until("mails", sent, wanted, seconds=_MAIL_SECONDS, advance=advance)
 
 
 async def see_ready(api: Api, terminal: Terminal) -> None:

@@ -11,6 +11,11 @@ from fastapi.responses import JSONResponse
 
 from epic.gateway import Gateway
 from epic.routes import ANY, Route, RouteTable, routes_of
+from epic.runner import builds
+from shared.clock import FixedClock
+from shared.schemas.topics import SERVICES
+from shared.service import open_transport
+from shared.settings import Settings
 
 PATHS = {
     "fleet_svc": ["/service", "/service/{ServiceId}", "/fleet", "/fleet/event/{EventId}", "/fleet/{FleetId}/{EventId}"],
@@ -162,3 +167,12 @@ def test_the_comparison_with_nginx_sees_a_wrong_line(apps: dict[str, FastAPI]) -
     assert {found[0] for found in differences(routes_of(apps), wrong)} == {
         "/event/PD2024/dashboard", "/event/PD2024/dashboard/descaling"
     }  # fmt: skip
+
+
+async def test_nginx_and_the_gateway_agree_on_every_route_of_the_five_services(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    transport, clock = open_transport(settings), FixedClock("2024-06-15T09:00:00Z")
+    services = [await build(settings, transport, clock) for build in builds().values()]
+    routes = routes_of({service.name: service.app for service in services})
+    assert {route.service for route in routes} == set(SERVICES)
+    assert differences(routes, NGINX.read_text()) == []
