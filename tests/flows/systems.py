@@ -75,7 +75,7 @@ class Replica:
                 cwd=Path(__file__).parents[2],
             )  # fmt: skip
 
-    async def ready(self, seconds: float = 60) -> None:
+    async def ready(self, seconds: float = 120) -> None:
         """Returns when /health/ready answers 200; fails at once, with the log's end, when the process has ended."""
         deadline = time.monotonic() + seconds
         async with httpx.AsyncClient() as client:
