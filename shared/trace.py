@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-__all__ = ["Trace", "bind_trace", "current_trace", "follow_traces", "new_id"]
+__all__ = ["Parts", "Trace", "bind_trace", "current_trace", "follow_traces", "new_id"]
 
 
 def new_id() -> str:
@@ -39,12 +39,16 @@ class Trace:
         return Trace(self.correlation_id, message_id, self.traceparent)
 
 
-_current: ContextVar[Trace | None] = ContextVar("epic_trace", default=None)
+Parts = tuple[str, str | None, str | None]
+"""A trace not made yet: correlation id, causation id, traceparent."""
+
+_current: ContextVar[Trace | Parts | None] = ContextVar("epic_trace", default=None)
 
 
 def current_trace() -> Trace:
     """The trace of the request or message being handled; a new one outside of both."""
-    return _current.get() or Trace.begin()
+    trace = _current.get()
+    return Trace(*trace) if isinstance(trace, tuple) else trace or Trace.begin()
 
 
 @contextmanager
@@ -61,7 +65,7 @@ def bind_trace(trace: Trace) -> Iterator[Trace]:
         _current.reset(token)
 
 
-def follow_traces() -> Callable[[Trace], None]:
+def follow_traces() -> Callable[[Parts], None]:
     """A setter that makes a trace the current one, also in logs, until the next or the end of the calling task.
 
     For a task that handles many messages one after another: a hundredth of what ``bind_trace`` costs.
@@ -69,9 +73,9 @@ def follow_traces() -> Callable[[Trace], None]:
     tokens = structlog.contextvars.bind_contextvars(correlation_id="", causation_id="")
     correlation, causation = tokens["correlation_id"].var, tokens["causation_id"].var
 
-    def follow(trace: Trace) -> None:
-        _current.set(trace)
-        correlation.set(trace.correlation_id)
-        causation.set(trace.causation_id)
+    def follow(parts: Parts) -> None:
+        _current.set(parts)
+        correlation.set(parts[0])
+        causation.set(parts[1])
 
     return follow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
@@ -35,6 +36,7 @@ _HEADERS: Final[dict[str, Any]] = {
 }
 
 
+@cache
 def asyncapi(service: str | None = None) -> dict[str, Any]:
     """The AsyncAPI 3.0 document of what a service sends and receives; of all five without one."""
     services = SERVICES if service is None else (service,)

@@ -30,7 +30,8 @@ class Batch(KafkaAckableMessage):
     async def ack(self) -> None:
         """Commit all of it. Raises what the broker answers."""
         if self.committed is None:
-            await self._commit({TopicPartition(each.topic, each.partition): each.offset + 1 for each in self.records})
+            ends = {(record.topic, record.partition): record.offset + 1 for record in self.records}
+            await self._commit({TopicPartition(*place): offset for place, offset in ends.items()})
             self.committed = AckStatus.ACKED
 
     async def nack(self) -> None:

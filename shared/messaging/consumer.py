@@ -74,7 +74,7 @@ class Tuning:
     broker's rebalance timeout). ``stuck_after``: how long a record may be in work before health says so.
     """
 
-    max_records: int = 1_000
+    max_records: int = 2_000
     concurrency: int = 32
     patience: float = 100.0
     handover: float = 20.0
@@ -110,7 +110,8 @@ class Consumer:
         self._stopping = False
         self._stopped_because: str | None = "not started"
         self._lag: int | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._sampling: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._desk = self._new_desk()
         dead_letters.attach(subscription.group, self.replay)
 
@@ -120,10 +121,8 @@ class Consumer:
         """Joins the group and begins. Unavailable when the broker is away."""
         group = self.subscription.group
         self._desk = self._new_desk()
-        self._stopping = False
-        self._broker = broker = self._transport.broker(
-            group, consumer_only=True, apply_types=False, logger=_FASTSTREAM
-        )
+        self._stopping, self._leaving = False, None
+        self._broker = broker = self._transport.broker(group, consumer_only=True, apply_types=False, logger=_FASTSTREAM)
         self._subscriber = subscriber = broker.subscriber(
             *self.subscription.topics,
             group_id=group,
@@ -146,7 +145,7 @@ class Consumer:
         self._stopped_because = None
         self._metrics.stopped.labels(group).set(0)
         self._metrics.in_work_seconds.labels(group).set_function(self._in_work)
-        self._spawn(self._sample_lag())
+        self._sampling = asyncio.create_task(self._sample_lag(), name=f"lag of {group}")
         log.info("consuming", group=group, topics=list(self.subscription.topics))
 
     async def stop(self) -> None:
@@ -156,9 +155,12 @@ class Consumer:
             self._recall.call(STOPPING)
         if self._stopped_because is None:
             self._stopped_because = "stopped"
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        sampling, self._sampling = self._sampling, None
+        if sampling is not None:
+            sampling.cancel()
+            await asyncio.wait({sampling})
+        if self._leaving is not None:
+            await self._leaving
         await self._leave()
 
     def health(self) -> ConsumerHealth:
@@ -240,7 +242,7 @@ class Consumer:
         self._metrics.stopped.labels(self.subscription.group).set(1)
         log.error("consuming stops", group=self.subscription.group, reason=self._stopped_because)
         self._subscriber.running = False
-        self._spawn(self._leave())
+        self._leaving = asyncio.create_task(self._leave(), name=f"leaving {self.subscription.group}")
 
     async def _hand_over(self, revoked: Sequence[TopicPartition]) -> None:
         """Before a rebalance: let the batch in work be finished and committed, so that no other member repeats it."""
@@ -278,24 +280,20 @@ class Consumer:
         return 0.0 if oldest is None else time.monotonic() - oldest
 
     async def _sample_lag(self) -> None:
+        group = self.subscription.group
         while True:
             try:
-                lag = await self._transport.lag(self.subscription.group)
-            except (KafkaError, OSError):
-                await asyncio.sleep(_LAG_EVERY)
-                continue
-            by_topic = dict.fromkeys(self.subscription.topics, 0)
-            for partition, behind in lag.items():
-                by_topic[partition.topic] = by_topic.get(partition.topic, 0) + behind
-            for topic, behind in by_topic.items():
-                self._metrics.lag.labels(self.subscription.group, topic).set(behind)
-            self._lag = sum(by_topic.values())
+                lag = await self._transport.lag(group)
+            except (KafkaError, OSError) as error:
+                log.debug("the lag is not known now", group=group, error=repr(error))
+            else:
+                by_topic = dict.fromkeys(self.subscription.topics, 0)
+                for partition, behind in lag.items():
+                    by_topic[partition.topic] = by_topic.get(partition.topic, 0) + behind
+                for topic, behind in by_topic.items():
+                    self._metrics.lag.labels(group, topic).set(behind)
+                self._lag = sum(by_topic.values())
             await asyncio.sleep(_LAG_EVERY)
-
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 class _Handover(ConsumerRebalanceListener):  # type: ignore[misc]

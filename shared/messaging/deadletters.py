@@ -82,7 +82,7 @@ def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: da
         key=_base64(record.key),
         value=_base64(value),
         headers=[(name, (content or b"").decode("utf-8", "backslashreplace")) for name, content in record.headers],
-        reason=reason[:_REASON_LENGTH] + note,
+        reason=reason[:_REASON_LENGTH].encode("utf-8", "replace").decode() + note,
         attempts=attempts,
         dead_since=now,
     )

@@ -12,9 +12,9 @@ import orjson
 
 from shared.clock import iso, parse_instant
 from shared.errors import Poison
-from shared.trace import Trace, new_id
+from shared.trace import Parts, Trace, new_id
 
-__all__ = ["CONTENT_TYPE", "Message", "Record", "decode", "encode_headers", "plain_type", "trace_after"]
+__all__ = ["CONTENT_TYPE", "Message", "Record", "decode", "effect_of", "encode_headers", "plain_type"]
 
 CONTENT_TYPE: Final = "application/json"
 _STRUCTURED: Final = b"application/cloudevents+json"
@@ -147,21 +147,30 @@ def plain_type(record: Record) -> bytes | None:
     return None
 
 
-def trace_after(record: Record) -> Trace:
-    """The trace of what a record causes; as ``decode(record).trace.caused_by(id)``, in a fifth of the time."""
+def effect_of(record: Record, *, plain: bool | None = None) -> Parts:
+    """The trace of what a record causes, as ``decode(record).trace.caused_by(id)``, in parts and a tenth of the time.
+
+    ``plain``: whether ``plain_type`` is known to have found it so.
+    """
     headers = record.headers
-    try:
-        if plain_type(record) is not None and headers[6][0] == "ce_correlationid":
-            name, parent = headers[-1]
-            if name != "traceparent":
-                parent = next((value for name, value in headers if name == "traceparent"), None)
-            return Trace(
-                headers[6][1].decode(), headers[0][1].decode(), parent.decode() if parent else None  # type: ignore[union-attr]
-            )
-    except (AttributeError, UnicodeDecodeError):
-        pass  # decode says what is wrong
+    if plain is None:
+        plain = plain_type(record) is not None
+    if plain and headers[6][0] == "ce_correlationid":
+        parent = headers[-1] if headers[-1][0] == "traceparent" else _header(headers, "traceparent")
+        try:
+            return _some(headers[6][1]), _some(headers[0][1]), parent[1].decode() if parent[1] else None
+        except UnicodeDecodeError as error:
+            raise Poison(f"a CloudEvents header is not UTF-8: {error}") from None
     message = decode(record)
-    return message.trace.caused_by(message.id)
+    return message.trace.correlation_id, message.id, message.trace.traceparent
+
+
+def _some(value: bytes | None) -> str:
+    return value.decode() if value else ""
+
+
+def _header(headers: Sequence[tuple[str, bytes | None]], name: str) -> tuple[str, bytes | None]:
+    return next((header for header in headers if header[0] == name), (name, None))
 
 
 def _incomplete(headers: Mapping[str, bytes]) -> Poison:

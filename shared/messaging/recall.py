@@ -25,14 +25,15 @@ class HandBack(Exception):
 class Recall:
     """One batch's. Whoever waits hands back at once; whoever works finishes the record in hand first.
 
-    ``patience``: seconds after which the batch is handed back in any case, so that the group keeps its member.
+    ``patience``: seconds after which the batch is handed back in any case, so that the group keeps its member. Past the
+    ``deadline``, or with ``workers_too``, no further record may be begun.
     """
 
     def __init__(self, patience: float) -> None:
         self.deadline = time.monotonic() + patience
         self._called = asyncio.Event()
         self._reason: str | None = None
-        self._workers_too = False
+        self.workers_too = False
 
     @property
     def reason(self) -> str | None:
@@ -44,12 +45,8 @@ class Recall:
     def call(self, reason: str, *, waiting_only: bool = False) -> None:
         """Hand back; with ``waiting_only`` those who get on with their records may go on."""
         self._reason = self._reason or reason
-        self._workers_too = self._workers_too or not waiting_only
+        self.workers_too = self.workers_too or not waiting_only
         self._called.set()
-
-    def due(self, now: float) -> bool:
-        """Whether no further record may be begun."""
-        return self._workers_too or now > self.deadline
 
     async def pause(self, seconds: float) -> None:
         """Wait, unless the batch is to be handed back meanwhile: HandBack."""

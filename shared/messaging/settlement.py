@@ -16,7 +16,7 @@ from aiokafka import TopicPartition
 from shared.clock import Clock
 from shared.errors import Poison
 from shared.messaging.deadletters import DeadLetters, letter_of, reason_of
-from shared.messaging.envelope import Record, trace_after
+from shared.messaging.envelope import Record, effect_of
 from shared.messaging.failures import ATTEMPTS, Backoff, StopLimit, is_transient
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import STOP_LIMIT, HandBack, Recall
@@ -40,7 +40,6 @@ _HANDLED: Final = 2
 _REFUSED: Final = 3
 _BURIED: Final = 4
 _COUNTED: Final = {_HANDLED: "handled", _REFUSED: "refused", _BURIED: "dead"}
-_OUTCOMES: Final = {Outcome.ACCEPTED: _HANDLED, Outcome.REFUSED: _REFUSED}
 
 T = TypeVar("T")
 
@@ -93,7 +92,7 @@ class Settlement:
         except HandBack:
             pass
         self._count()
-        whole = all(state in _COUNTED for state in self._state)
+        whole = sum(map(self._state.count, _COUNTED)) == len(self._state)
         return None if whole else self._recall.reason
 
     def oldest(self) -> float | None:
@@ -147,7 +146,11 @@ class Settlement:
         groups: dict[bytes | None, list[int]] = {}
         for index, (record, state) in enumerate(zip(self._records, self._state, strict=True)):
             if state == _OPEN:
-                groups.setdefault(record.key, []).append(index)
+                group = groups.get(record.key)
+                if group is None:
+                    groups[record.key] = [index]
+                else:
+                    group.append(index)
         waiting = deque(groups.values())
         workers = min(self._desk.concurrency, len(waiting))
         if workers:
@@ -156,12 +159,13 @@ class Settlement:
                     tasks.create_task(self._work(number, waiting))
 
     async def _work(self, number: int, waiting: deque[list[int]]) -> None:
-        follow, handle, clock = follow_traces(), self._desk.subscription.handle, self._desk.clock
+        handle, clock, passed = self._desk.subscription.handle, self._desk.clock, self._desk.limit.passed
+        follow, recall, in_work, monotonic = follow_traces(), self._recall, self._in_work, time.monotonic
         try:
             while waiting:
                 for index in waiting.popleft():
-                    self._in_work[number] = now = time.monotonic()
-                    if self._recall.due(now):
+                    in_work[number] = now = monotonic()
+                    if now > recall.deadline or recall.workers_too:
                         return
                     if now - self._breathed > _SLICE:
                         await self._breathe()
@@ -169,7 +173,7 @@ class Settlement:
                     if item is None:
                         continue
                     try:
-                        follow(trace_after(item.record))
+                        follow(item.effect())
                         done = await handle(item, clock)
                     except Exception as error:
                         after = await self._after(error, index, item)
@@ -178,12 +182,12 @@ class Settlement:
                         done = after
                     if done.answers:
                         await self._until_not_transient(partial(publish_all, self._desk.publisher, done.answers))
-                    self._state[index] = _OUTCOMES[done.outcome]
-                    self._desk.limit.passed()
+                    self._state[index] = _HANDLED if done.outcome is Outcome.ACCEPTED else _REFUSED
+                    passed()
         except HandBack:
             return
         finally:
-            self._in_work.pop(number, None)
+            in_work.pop(number, None)
 
     def _read(self, index: int) -> Received | None:
         """The record, or None when it can never be read: it is then given up."""
@@ -261,17 +265,20 @@ class Settlement:
         group, now = self._desk.subscription.group, self._desk.clock.now()
         letter = letter_of(record, group=group, reason=reason, attempts=attempts, now=now)
         try:
-            trace = trace_after(record)
+            trace = Trace(*effect_of(record))
         except Poison:
             trace = Trace.begin()
         self._dead.append(_Dead(index, letter, trace, kind))
         self._state[index] = _DYING
 
     def _count(self) -> None:
-        group = self._desk.subscription.group
-        tally = Counter((record.topic, state) for record, state in zip(self._records, self._state, strict=True))
+        group, topics = self._desk.subscription.group, self._desk.subscription.topics
+        if len(topics) == 1:
+            tally = {(topics[0], state): self._state.count(state) for state in _COUNTED}
+        else:
+            tally = Counter((record.topic, state) for record, state in zip(self._records, self._state, strict=True))
         for (topic, state), count in tally.items():
-            if state in _COUNTED:
+            if state in _COUNTED and count:
                 self._desk.metrics.consumed.labels(group, topic, _COUNTED[state]).inc(count)
 
     async def _breathe(self) -> None:

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from shared.cause import AUTOMATION, Cause, digest_of
 from shared.clock import Clock
 from shared.errors import BadInput, Poison, Refused, UnderWay
-from shared.messaging.envelope import Message, Record, decode, plain_type
+from shared.messaging.envelope import Message, Record, decode, effect_of, plain_type
 from shared.schemas.base import MANAGED_FIELDS, WireModel, field_errors
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
+from shared.trace import Parts
 
 __all__ = [
     "Answered",
@@ -35,6 +36,8 @@ __all__ = [
 
 log = structlog.get_logger(__name__)
 
+_Contract = tuple[type[WireModel], Callable[..., WireModel]]
+
 _ANONYMOUS: Final = "anonymous"
 _ANY_TYPE: Final = b"*"
 
@@ -52,7 +55,7 @@ class Received:
         self, message: Message | None, data: WireModel, body: dict[str, Any] | None, record: Record, *,
         is_command: bool = False, refusal: Refused | None = None,
     ) -> None:  # fmt: skip
-        self._message = message
+        self._message = message  # None: it is plain, and not read yet
         self._body = body
         self.data = data
         self.record = record
@@ -70,6 +73,12 @@ class Received:
         if self._body is None:
             self._body = self.message.body()
         return self._body
+
+    def effect(self) -> Parts:
+        """The trace of what this causes."""
+        if self._message is None:
+            return effect_of(self.record, plain=True)
+        return self._message.trace.correlation_id, self._message.id, self._message.trace.traceparent
 
     def cause(self, clock: Clock, user: str = AUTOMATION) -> Cause:
         """The cause of what is written because of this: its id is the message's, so that a redelivery is known.
@@ -161,12 +170,13 @@ class Subscription:
     handler: EventHandler
     from_: Literal["earliest", "latest"] = "earliest"
     registry: Mapping[str, Topic] = field(default_factory=lambda: TOPICS, repr=False)
-    _models: dict[tuple[str, bytes], type[WireModel]] = field(init=False, repr=False, default_factory=dict)
+    _contracts: dict[tuple[str, bytes], _Contract] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.topics:
             for kind in _registered(self.registry, name).messages:
-                self._models[name, kind.ce_type.encode()] = kind.model
+                validate = kind.model.__pydantic_validator__.validate_json
+                self._contracts[name, kind.ce_type.encode()] = (kind.model, validate)
 
     @property
     def bulk_handler(self) -> Callable[[Sequence[Received]], Awaitable[None]] | None:
@@ -177,11 +187,12 @@ class Subscription:
         if ce_type is None:
             message = decode(record)
             ce_type = message.type.encode()
-        model = self._models.get((record.topic, ce_type)) or self._models.get((record.topic, _ANY_TYPE))
-        if model is None:
+        contract = self._contracts.get((record.topic, ce_type)) or self._contracts.get((record.topic, _ANY_TYPE))
+        if contract is None:
             raise Poison(f"ce_type {ce_type.decode(errors='replace')} is none that {record.topic} carries")
+        model, validate = contract
         try:
-            data = model.model_validate_json(message.data if message else record.value or b"", extra="ignore")
+            data = validate(message.data if message else record.value or b"", extra="ignore")
         except ValidationError as error:
             raise Poison(f"the data is no {model.__name__}: {_listed(error)}") from None
         return Received(message, data, None, record)

@@ -8,10 +8,11 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 
-from shared.messaging.envelope import Message, decode, encode_headers, plain_type, trace_after
+from shared.messaging.envelope import Message, decode, effect_of, encode_headers, plain_type
 from shared.messaging.subscription import Answered, Command, CommandSubscription, Received, Subscription, bulk
 from shared.schemas.goldens import golden, golden_path, goldens
 from shared.schemas.topics import TOPICS, MessageType, Topic
+from shared.trace import Trace
 
 TYPES = [(topic, kind) for topic in TOPICS.values() for kind in topic.messages]
 EACH_TYPE = pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_it_round_trips_through_the_headers_of_binary_mode(topic: Topic, kind: M
 
     assert decode(record(message)) == message
     assert plain_type(record(message)) == message.type.encode()
-    assert trace_after(record(message)) == message.trace.caused_by(message.id)
+    assert Trace(*effect_of(record(message))) == message.trace.caused_by(message.id)
 
 
 @EACH_TYPE

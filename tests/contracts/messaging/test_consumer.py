@@ -10,9 +10,10 @@ import orjson
 import pytest
 
 from shared.errors import Unavailable
-from shared.messaging.consumer import ConsumerState, Tuning
+from shared.messaging.consumer import Consumer, ConsumerState, Tuning
 from shared.messaging.failures import Backoff
 from shared.messaging.subscription import Answered, Received, bulk, each
+from shared.messaging.transport import KafkaTransport
 from shared.schemas.results import CommandResult, Outcome
 from tests.contracts.messaging.rig import QUICK, Rig, until
 
@@ -430,6 +431,21 @@ async def test_a_stop_leaves_nothing_half_done_and_a_start_goes_on_there(rig: Ri
     await consumer.start()
     await until(lambda: len(set(seen)) == 200, "the rest handled")
     await eventually_committed(rig, 200)
+
+
+async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind(rig: Rig) -> None:
+    async def handle(received: Received) -> None:
+        """Never called."""
+
+    nowhere = KafkaTransport("127.0.0.1:1")
+    consumer = Consumer(
+        nowhere, rig.clock, rig.subscription(each(handle)), rig.publisher, rig.dead_letters, rig.metrics
+    )  # fmt: skip
+
+    with pytest.raises(Unavailable, match="cannot join its group"):
+        await consumer.start()
+    assert consumer.health().state is ConsumerState.STOPPED
+    await consumer.stop()
 
 
 async def test_health_sees_a_record_that_hangs(rig: Rig) -> None:
