@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import IO, Any, Final
 
 import orjson
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,6 +21,7 @@ __all__ = ["Advance", "Terminal", "json_text"]
 Advance = Callable[[int], None]
 
 _UNBOUNDED: Final = 100_000
+_LAST_COLUMN: Final = 24  # what the last column folds into before the others do
 _PLAIN_EVERY_SECONDS: Final = 2.0
 _COLOURS: Final = {"Green": "green", "Yellow": "yellow", "Red": "red", "Ready": "green", "Unready": "red"}
 
@@ -60,16 +62,26 @@ class Terminal:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
         """A table that nothing is cut from: cells fold on a terminal, and off one a line is as long as it needs."""
         table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        widths = [max(cell_len(str(cell)) for cell in column) for column in zip(columns, *rows, strict=True)]
+        last_folds = sum(widths[:-1]) + 2 * len(widths) + _LAST_COLUMN <= self._console.width
         for index, name in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[index], int) or row[index] == "" for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+            whole = widths[index] if last_folds and index < len(columns) - 1 else None
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold", min_width=whole)
         for row in rows:
             table.add_row(*(Text(str(cell), style=_COLOURS.get(str(cell), "")) for cell in row))
-        console = self._console
-        if not self.interactive:
-            wide = Measurement.get(console, console.options, table).maximum
-            console = self._console_of(max(wide, len(title or "")))
-        console.print(table)
+        if self.interactive:
+            self._console.print(table)
+        else:
+            self._plain_table(table, len(title or ""))
+
+    def _plain_table(self, table: Table, at_least: int) -> None:
+        wide = Measurement.get(self._console, self._console.options, table).maximum
+        console = self._console_of(max(wide, at_least))
+        with console.capture() as drawn:
+            console.print(table)
+        self._stream.write("".join(line.rstrip() + "\n" for line in drawn.get().splitlines()))
+        self._stream.flush()
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Advance]:

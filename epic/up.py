@@ -112,7 +112,7 @@ async def _live(epic: EmbeddedEpic, chosen: Settings, *, play: bool) -> None:
             terminal.say(f"Started in {time.monotonic() - began:.1f} s")
             if play:
                 await _play(epic.url, folder, terminal)
-            _say_where(epic.url, folder, terminal)
+            _say_where(epic.url, folder, terminal, story.EVENT_ID if play else "{EventId}")
             await asyncio.shield(epic.serving)
     finally:
         terminal.say(f"Stopped. The data stays in {folder}")
@@ -136,12 +136,12 @@ async def _play(url: str, folder: Path, terminal: Terminal) -> None:
         await print_fleets(api, terminal, story.EVENT_ID)
 
 
-def _say_where(url: str, folder: Path, terminal: Terminal) -> None:
+def _say_where(url: str, folder: Path, terminal: Terminal, event_id: str) -> None:
     addresses = [
         (f"{url}/", "what there is, service by service"),
         (f"{url}/health/ready", "whether all five can do their work"),
-        (f"PUT {url}/event/{story.EVENT_ID}/dashboard", "readiness"),
-        (f"{url}/hotw/dashboard/{story.EVENT_ID}/Upscaling", "hosts"),
+        (f"PUT {url}/event/{event_id}/dashboard", "readiness"),
+        (f"{url}/hotw/dashboard/{event_id}/Upscaling", "hosts"),
         (f"{url}/fleet_svc/openapi.json", "a service's API; the others' alike"),
     ]
     terminal.say()
