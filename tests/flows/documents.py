@@ -1,0 +1,59 @@
+"""Owns what is compared between set-ups: every document of the worked example as read, ids and times made alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.flows.scenario import PLAN, Caller
+
+__all__ = ["EXPECTED", "normalised", "read_all"]
+
+EXPECTED = Path(__file__).parent / "expected.json"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_ORDER = re.compile(r"F\d+-\d+-(\d+)")
+_SPCO = re.compile(r"SPCO-\d+")
+_ASSIGNED = {"RunId", "ExecutionId", "LatestExecutionId", "FleetIndexId", "OrdersVersionId"}
+_COUNTED = {"VersionId", "LatestVersionId"}  # a plan's: how many facts one write takes in is a matter of timing
+_PAGES = (
+    "/service/FORTRESSService",
+    "/fleet/FORTRESSService-NA-X0",
+    "/fleet/FORTRESSService-NA-X0/PD2024",
+    "/event/PD2024",
+    "/projection/FORTRESSService-NA-X0/PD2024",
+    PLAN,
+    "/eventplan?EventId=PD2024",
+    "/hotw/executionDetail/PD2024/FORTRESSService-NA-X0",
+    "/hotw/asgDetail/FORTRESSService-NA-X0",
+    "/hotw/order?EventId=PD2024",
+    "/hotw/dashboard/PD2024/Upscaling",
+    "/hotw/inputs/PD2024",
+)
+
+
+def normalised(value: Any, assigned: set[str], name: str = "") -> Any:
+    """The value with what is assigned or dated by the run replaced by what it is."""
+    if isinstance(value, dict):
+        return {key: normalised(item, assigned, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [normalised(item, assigned, name) for item in value]
+    if name in assigned and value is not None:
+        return f"<{name}>"
+    if isinstance(value, str):
+        value = _ORDER.sub(r"<order \1>", value)
+        value = _SPCO.sub("SPCO-<id>", value)
+        return _INSTANT.sub("<time>", value)
+    return value
+
+
+async def read_all(caller: Caller) -> str:
+    """Every document of the worked example as JSON text, in one order."""
+    seen = {}
+    for path in _PAGES:
+        assigned = _ASSIGNED | _COUNTED if path.startswith("/eventplan") else _ASSIGNED
+        seen[path] = normalised(await caller.call("GET", path), assigned)
+    board = await caller.call("PUT", "/event/PD2024/dashboard", {})
+    seen["PUT /event/PD2024/dashboard"] = normalised(board, _ASSIGNED)
+    return json.dumps(seen, indent=2, sort_keys=True) + "\n"
