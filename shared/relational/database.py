@@ -35,6 +35,7 @@ __all__ = ["Database", "UnitOfWork"]
 
 T = TypeVar("T")
 _ATTEMPTS: Final = 8
+_GOODBYE: Final = 15.0
 _ATTEMPTS_AT_A_KEY: Final = 4  # a race for a unique key is over after one; more than that is no race
 
 
@@ -145,8 +146,18 @@ class Database:
     async def write(self, fn: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         """Runs ``fn`` in one transaction, anew after a deadlock, a lock wait or a lost race for a unique key.
 
-        ``fn`` must have no effect outside the transaction. Unavailable when the database stays away or busy.
+        ``fn`` must have no effect outside the transaction. Unavailable when the database stays away or busy. A caller
+        that is cancelled waits for the transaction's end: one broken off halfway would keep its locks.
         """
+        task = asyncio.create_task(self._write(fn))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=_GOODBYE)
+            task.cancel()
+            raise
+
+    async def _write(self, fn: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with self.unit() as unit:

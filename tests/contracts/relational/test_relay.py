@@ -55,7 +55,9 @@ async def test_a_key_that_cannot_go_holds_no_other_back(opened: Callable[..., Da
     await database.write(lambda unit: unit.emit([message(f"k{n}", n) for n in range(50)]))
     await database.start()
     await until(lambda: len(broker.taken) == 50)
-    assert (await database.outbox()).open == 150
+    async with asyncio.timeout(20):
+        while (await database.outbox()).open != 150:
+            await asyncio.sleep(0.01)
     broker.refused = set()
     await database.drain()
     assert [taken.id for taken in broker.taken[50:]] == [f"stuck:{n}" for n in range(150)]

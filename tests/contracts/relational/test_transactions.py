@@ -194,3 +194,22 @@ async def test_nothing_young_is_purged(database: Database) -> None:
     await database.write(lambda unit: unit.seen("orders", "m1"))
     assert await database.purge() == 0
     assert await database.answer_of(cause()) is not None
+
+
+async def test_a_writer_that_is_cancelled_leaves_no_lock_behind(opened: Callable[..., Database]) -> None:
+    database, other = opened(), opened()
+    begun = asyncio.Event()
+
+    async def slow(unit: UnitOfWork) -> None:
+        await unit.connection.execute(insert(COUNTERS).values(Name="a", Value=1))
+        begun.set()
+        for _ in range(20):
+            await unit.connection.execute(select(COUNTERS))
+
+    writer = asyncio.create_task(database.write(slow))
+    await begun.wait()
+    writer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writer
+    async with asyncio.timeout(5):
+        await other.write(lambda unit: unit.connection.execute(insert(COUNTERS).values(Name="b", Value=1)))

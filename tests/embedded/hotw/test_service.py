@@ -1,0 +1,148 @@
+"""hotw_svc whole: fed by others' events, asked by HTTP and by commands, telling facts; restarted, replayed, doubled."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from shared.messaging.envelope import Message
+from shared.messaging.publisher import publish_all
+from shared.trace import Trace
+from tests.contracts.hotw.company import EVENT, FLEET, event_body, fleet_body, inventory_body
+from tests.embedded.hotw.conftest import Replica, Stack, eventually
+
+pytestmark = pytest.mark.embedded
+ATOMIC = f"/hotw/atomic/{FLEET}/{EVENT}"
+
+
+async def settled_in(stack: Stack, replica: Replica) -> None:
+    """The company is known, and its fleet executed once."""
+    await stack.company()
+    await eventually(
+        lambda: replica.http.post(ATOMIC),
+        lambda answer: answer.status_code == 200 and "Projection" in answer.json()["InputVersions"],
+    )
+
+
+async def test_the_main_job_over_http_and_by_commands(stack: Stack) -> None:
+    replica = await stack.replica()
+    await stack.company()
+    await eventually(lambda: replica.get(f"/hotw/asgDetail/{FLEET}"), bool)
+    await eventually(lambda: replica.http.get("/health/ready"), _caught_up)
+    executed = await stack.ask("ExecuteFleet", FLEET, {"EventId": EVENT, "FleetId": FLEET}, user="jsmith")
+    assert executed.outcome == "Accepted"
+    execution = (await replica.get(f"/hotw/executionDetail/{EVENT}/{FLEET}"))["Items"][0]
+    assert executed.id == str(execution["ExecutionId"])
+    assert (execution["RequiredHosts"], execution["HostsPresentInApollo"], execution["CapacityOverrideSum"]) == (
+        200, 150, 50,
+    )  # fmt: skip
+    assert execution["User"] == "jsmith"
+    orders = [order["FulfillmentId"] for order in execution["FulfillmentDetails"]]
+    for order in orders:
+        reviewed = await stack.ask("ReviewOrder", FLEET, {"FulfillmentId": order, "Decision": "Approve"})
+        assert (reviewed.outcome, reviewed.id) == ("Accepted", order)
+    delivery = await stack.ask("ReportDelivery", FLEET, {"FulfillmentId": orders[0], "FulfilledHosts": 20})
+    assert delivery.outcome == "Accepted"
+    refused = await stack.ask("ReportDelivery", FLEET, {"FulfillmentId": orders[0], "FulfilledHosts": 5})
+    assert refused.outcome == "Refused"
+    assert refused.problem is not None
+    assert refused.problem["status"] == 409
+    run = await stack.ask("StartRun", EVENT, {"EventId": EVENT})
+    done = await eventually(lambda: replica.get(f"/hotw/run/{run.id}"), lambda run: run["RunStatus"] == "Completed")
+    assert done["ByStatus"] == {"Success": 1}
+    cancelled = await stack.ask("CancelRun", EVENT, {"RunId": int(run.id or 0)})
+    assert cancelled.outcome == "Refused"
+    facts = [message.body() for topic in _FACTS for message in await stack.told(topic)]
+    numbers = sorted(fact["OrdersVersionId"] for fact in facts)
+    assert numbers == list(range(1, len(facts) + 1))
+    newest = max(facts, key=lambda fact: fact["OrdersVersionId"])
+    assert [order["FulfillmentStatus"] for order in newest["Orders"]] == ["Fulfilled", "Approved", "Approved"]
+
+
+_FACTS = ("hotw.execution.completed", "hotw.order.placed", "hotw.order.reviewed", "hotw.fulfillment.updated")
+
+
+def _caught_up(answer: Any) -> bool:
+    groups = next(check for name, check in answer.json()["Checks"].items() if name == "consumers")["Groups"]
+    return all(not group["Lag"] for group in groups.values())
+
+
+async def test_the_trace_goes_from_the_first_call_to_the_last_fact(stack: Stack) -> None:
+    replica = await stack.replica()
+    await settled_in(stack, replica)
+    await replica.http.post("/hotw/run", json={"EventId": EVENT}, headers={"X-Correlation-Id": "first-call"})
+    runs = await eventually(
+        lambda: stack.told("hotw.run.completed"), lambda told: any(m.trace.correlation_id == "first-call" for m in told)
+    )
+    executions = await stack.told("hotw.execution.completed")
+    assert executions[-1].trace.correlation_id == "first-call"
+    assert runs[-1].source == "hotw_svc"
+
+
+async def test_everything_is_there_after_a_restart_and_a_replay_changes_nothing(stack: Stack) -> None:
+    replica = await stack.replica()
+    await settled_in(stack, replica)
+    before = await replica.get(f"/hotw/executionDetail/{EVENT}/{FLEET}")
+    command = Message(
+        "hotw.commands", "StartRun", EVENT, b'{"EventId": "PD2024"}', "kcat", stack.clock.now(), Trace.begin(), id="1"
+    )
+    await publish_all(stack.publisher, [command])
+    await eventually(lambda: stack.told("command.results"), len)
+    await replica.stop()
+    stack.replicas.clear()
+    again = await stack.replica()
+    assert (await again.get(f"/hotw/executionDetail/{EVENT}/{FLEET}"))["Items"][-1] == before["Items"][-1]
+    started = len(await stack.told("hotw.run.started"))
+    await stack.company()
+    await publish_all(stack.publisher, [command])
+    results = await eventually(lambda: stack.told("command.results"), lambda told: len(told) == 2)
+    assert results[0].body() == results[1].body()
+    assert len(await stack.told("hotw.run.started")) == started
+
+
+async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_rest_goes_on(stack: Stack) -> None:
+    replica = await stack.replica()
+    await stack.say("fleet.created", FLEET, fleet_body())
+    await stack.say("fleet.created", "Broken", {"FleetId": "Broken", "VersionId": 1})
+    await stack.say("fleet.created", "Good", fleet_body("Good"))
+    await eventually(lambda: replica.get("/hotw/asgDetail/Good"), lambda found: found is not None)
+    letters = await eventually(lambda: replica.get("/dlq"), lambda found: found["Items"])
+    assert "Broken" not in str((await replica.get("/hotw/asgDetail/Broken")) or "")
+    assert letters["Items"][0]["Topic"] == "fleet.created"
+    refused = await stack.ask("StartRun", EVENT, {"EventId": "PD2024", "Nonsense": 1})
+    assert refused.outcome == "Refused"
+
+
+async def test_two_replicas_share_runs_and_commands_and_nothing_is_done_twice(stack: Stack) -> None:
+    replicas = [await stack.replica(), await stack.replica()]
+    await settled_in(stack, replicas[0])
+    for n in range(30):
+        await stack.say("fleet.created", f"F-{n}", fleet_body(f"F-{n}"))
+        await stack.say("fleet.inventory.reported", f"F-{n}", inventory_body(f"F-{n}"))
+    await eventually(lambda: replicas[1].get("/hotw/asgDetail/F-29"), lambda found: found is not None)
+    runs = await asyncio.gather(
+        *(replicas[n % 2].http.post("/hotw/run", json={"EventId": EVENT}) for n in range(4)),
+    )
+    for run in runs:
+        done = await eventually(
+            lambda run=run: replicas[1].get(f"/hotw/run/{run.json()['RunId']}"),  # type: ignore[misc]
+            lambda run: run["RunStatus"] == "Completed",
+        )
+        assert done["Executions"] == done["Fleets"]
+    facts = [message.body() for topic in _FACTS for message in await stack.told(topic)]
+    keys = [(fact["FleetId"], fact["OrdersVersionId"]) for fact in facts]
+    assert len(keys) == len(set(keys))
+
+
+async def test_a_moved_event_moves_overrides_through_the_log(stack: Stack) -> None:
+    replica = await stack.replica()
+    await settled_in(stack, replica)
+    await stack.say("event.updated", EVENT, event_body(3, PeakStartDate="2024-07-20", PeakEndDate="2024-07-21"))
+
+    async def windows() -> set[str]:
+        items = (await replica.get(f"/hotw/executionDetail/{EVENT}/{FLEET}"))["Items"]
+        return {override["StartTime"][:10] for override in items[0]["CapacityOverrideDetails"]}
+
+    await eventually(windows, lambda seen: seen == {"2024-07-19"})
