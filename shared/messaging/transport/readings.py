@@ -31,6 +31,11 @@ class Reading:
     held: deque[ConsumerRecord] = field(default_factory=deque)
     paused: bool = False
 
+    @property
+    def behind(self) -> bool:
+        """There is more to fetch."""
+        return self.ahead < self.partition.end
+
     def go_to(self, offset: int) -> None:
         self.position = self.ahead = offset
         self.held.clear()
@@ -111,8 +116,11 @@ class Readings:
         Partitions take turns in coming first. What is taken here is taken without a pause, so that a caller who is
         cancelled loses nothing.
         """
-        readings = [reading for reading in self.some(names) if not reading.paused]
-        await self._fetch([reading for reading in readings if not reading.held])
+        while True:
+            readings = [reading for reading in self.some(names) if not reading.paused]
+            await self._fetch([reading for reading in readings if not reading.held])
+            if any(reading.held for reading in readings) or not any(reading.behind for reading in readings):
+                break  # else a long stretch of the file held nothing for these partitions
         self._first = (self._first + 1) % max(1, len(readings))
         taken: dict[TopicPartition, list[ConsumerRecord]] = {}
         for reading in readings[self._first :] + readings[: self._first]:
@@ -130,7 +138,7 @@ class Readings:
             partition = reading.partition
             if reading.ahead == _UNKNOWN or not partition.start <= reading.ahead <= partition.end:
                 self._begin_anew(reading)
-            if reading.ahead < partition.end:
+            if reading.behind:
                 recent = self._log.recent(partition, reading.ahead)
                 if recent is None:
                     in_file.setdefault(partition.name.topic, []).append((reading, reading.ahead))

@@ -65,6 +65,45 @@ async def test_a_seek_into_the_middle_of_what_was_written_together_begins_there(
         await consumer.stop()
 
 
+async def test_partitions_take_turns(log: DurableLog) -> None:
+    await log.create_topics([TopicSpec("t", 3)])
+    await asyncio.gather(*(log.append("t", key=b"", value=b"v", partition=n) for n in range(3) for _ in range(50)))
+    async with EmbeddedConsumer("t", log=log, auto_offset_reset="earliest") as consumer:
+        fetched = [await consumer.getmany(max_records=5) for _ in range(3)]
+    assert {name.partition for batch in fetched for name in batch} == {0, 1, 2}
+
+
+async def test_a_seek_during_a_fetch_wins(tmp_path: Path) -> None:
+    async with DurableLog(tmp_path, cache_bytes=0) as log:
+        await log.create_topics([TopicSpec("t", 1)])
+        await fill(log, "t", [b"%d" % number for number in range(20)])
+        consumer = EmbeddedConsumer("t", log=log, auto_offset_reset="earliest")
+        await consumer.start()
+        fetch = asyncio.create_task(consumer.getmany(timeout_ms=10_000))
+        await asyncio.sleep(0)
+        consumer.seek(TopicPartition("t", 0), 15)
+        (records,) = (await fetch).values()
+        assert [record.offset for record in records] == list(range(15, 20))
+        await consumer.stop()
+
+
+async def test_a_long_stretch_without_records_of_a_partition_is_passed_over(tmp_path: Path) -> None:
+    async with DurableLog(tmp_path, cache_bytes=0) as log:
+        await log.create_topics([TopicSpec("t", 2, {"cleanup.policy": "compact"})])
+        await log.append("t", key=b"a", value=b"replaced", partition=0, timestamp_ms=1)
+        for number in range(6):
+            await log.append("t", key=b"%d" % number, value=b"x" * 1_000_000, partition=1, timestamp_ms=1)
+        await log.append("t", key=b"a", value=b"newest", partition=0, timestamp_ms=1)
+        await log.sweep(2)
+        consumer = EmbeddedConsumer(log=log, auto_offset_reset="earliest")
+        await consumer.start()
+        consumer.assign([TopicPartition("t", 0)])
+        consumer.seek(TopicPartition("t", 0), 0)
+        async with asyncio.timeout(10):
+            assert (await consumer.getone()).value == b"newest"
+        await consumer.stop()
+
+
 async def test_a_cancelled_fetch_loses_nothing(tmp_path: Path) -> None:
     async with DurableLog(tmp_path, cache_bytes=0) as log:
         await log.create_topics([TopicSpec("t", 1)])
