@@ -33,7 +33,8 @@ log = structlog.get_logger(__name__)
 
 _PLANS: Final = ("eventplan.created", "eventplan.updated")
 _LINGER: Final = 0.2
-_AT_ONCE: Final = 500
+_LONGEST_REST: Final = 20.0
+_AT_ONCE: Final = 2000
 _RETRY: Final = 2.0
 _AWAY: Final = (Unavailable, KafkaError, OSError)
 
@@ -113,14 +114,19 @@ class Following:
             for partition, offset in self._places.items():
                 consumer.seek(partition, offset)
             while True:
+                await self._rest()
                 for partition, records in (await consumer.getmany(timeout_ms=60_000, max_records=_AT_ONCE)).items():
                     for record in records:
                         self._hear(record)
                     self._places[partition] = records[-1].offset + 1
-                # This process's own writes are on the board soon after; what is heard then need not even be read.
-                await asyncio.sleep(_LINGER)
         finally:
             await consumer.stop()
+
+    async def _rest(self) -> None:
+        """This process's own writes are on the board a moment later; what is heard of them then need not be read."""
+        await asyncio.sleep(_LINGER)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._board.at_rest.wait(), _LONGEST_REST)
 
     def _hear(self, record: ConsumerRecord) -> None:
         resource = record.topic.partition(".")[0]

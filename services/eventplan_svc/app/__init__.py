@@ -58,7 +58,7 @@ class UseCases:
         """All of them, on one store."""
         board = Board(utc_day(clock.now()))
         documents = store.documents("eventplan", filters=FILTERS)
-        plans, knowledge = Plans(documents, board), Knowledge(store)
+        plans, knowledge = Plans(store, documents, board), Knowledge(store)
         settle = SettlePlans(plans, knowledge, clock)
         make = MakeDuePlans(plans, knowledge, settle, board, clock)
         return cls(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -71,10 +72,17 @@ class _Standing:
 
 
 class Board:
-    """Not safe to share between threads. `complete` is set once the scan is in."""
+    """Not safe to share between threads.
+
+    `complete` is set once the scan is in; `at_rest` while this process does not write many plans at once: most of what
+    is heard meanwhile of other processes' writes are its own, put here a moment later.
+    """
 
     def __init__(self, today: str) -> None:
         self.complete = asyncio.Event()
+        self.at_rest = asyncio.Event()
+        self.at_rest.set()
+        self._writing = 0
         self._plans: dict[str, _Standing] = {}
         self._open: dict[str, dict[str, dict[str, _Reading]]] = {}
         self._totals = ReadinessTotals(today)
@@ -98,6 +106,18 @@ class Board:
         if reading is not None:
             services = self._open.setdefault(reading.contribution.event_id, {})
             services.setdefault(reading.contribution.service_id, {})[standing.fleet_id] = reading
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While this process writes many plans that it will put here itself."""
+        self._writing += 1
+        self.at_rest.clear()
+        try:
+            yield
+        finally:
+            self._writing -= 1
+            if not self._writing:
+                self.at_rest.set()
 
     def put_service(self, service: Service, version: int) -> None:
         if self.service_version(service.service_id) < version:

@@ -1,29 +1,26 @@
 """Owns what eventplan_svc keeps of other services' resources: events, fleets, services, and the facts about fleets.
 
 Each is a replica fed by its owner's events: never older than what it holds, a tombstone kept like any other version.
-Only the members that plans need are kept.
+Only what plans need is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from services.eventplan_svc.domain.facts import Fact, FactSheet, hardware_fact, projection_fact
 from services.eventplan_svc.domain.plan import plan_id
 from services.eventplan_svc.domain.surroundings import Event, Fleet, Service, Surroundings
-from shared.documents.contract import Replica, Store
+from shared.documents.contract import Replica, State, Store
 
 __all__ = ["NO_FACTS", "FactNotes", "Knowledge", "Snapshot", "is_base_line"]
 
 Snapshot = Mapping[str, Any]
 
 NO_FACTS: Final = FactSheet()
-_BURIED: Final = "Buried"
-_EVENT_MEMBERS: Final = ("EventId", "PeakStartDate", "PeakEndDate", "RegionList", "IsActive", "VersionId")
-_SERVICE_MEMBERS: Final = ("ServiceId", "ServiceType", "Owner", "LeaderAlias", "VersionId")
-_FLEET_MEMBERS: Final = ("FleetId", "ServiceId", "VersionId")
+_VERSION: Final = "version"
 
 
 def is_base_line(snapshot: Snapshot) -> bool:
@@ -62,22 +59,24 @@ class Knowledge:
 
     def __init__(self, store: Store) -> None:
         self._events = store.replica("event")
-        self._services = store.replica("service", filters=("ServiceType",))
-        self._fleets = store.replica("fleet", filters=("ServiceId",))
+        self._services = store.replica("service", filters=("registered",))
+        self._fleets = store.replica("fleet", filters=("service_id",))
         self._projections = store.replica("projection", filters=("EventId",))
         self._hardware = store.replica("hardware", filters=("EventId",))
 
     # -- taking in -----------------------------------------------------------------------------------------------------
 
     async def keep_events(self, snapshots: Iterable[Snapshot]) -> None:
-        await _put(self._events, "EventId", (_kept_event(snapshot) for snapshot in snapshots))
+        await _put(self._events, ((one["EventId"], one["VersionId"], Event.from_snapshot(one)) for one in snapshots))
 
     async def keep_services(self, snapshots: Iterable[Snapshot]) -> None:
-        await _put(self._services, "ServiceId", (_kept(snapshot, _SERVICE_MEMBERS) for snapshot in snapshots))
+        await _put(
+            self._services, ((one["ServiceId"], one["VersionId"], Service.from_snapshot(one)) for one in snapshots)
+        )
 
     async def keep_fleets(self, snapshots: Iterable[Snapshot]) -> None:
         """Base lines only; `is_base_line` tells them."""
-        await _put(self._fleets, "FleetId", (_kept_fleet(snapshot) for snapshot in snapshots))
+        await _put(self._fleets, ((one["FleetId"], one["VersionId"], Fleet.from_snapshot(one)) for one in snapshots))
 
     async def keep_facts(self, notes: FactNotes) -> None:
         for replica, facts in ((self._projections, notes.projections), (self._hardware, notes.hardware)):
@@ -113,26 +112,26 @@ class Knowledge:
     async def registered_services(self) -> dict[str, Service]:
         """Those plans are made for."""
         registered: dict[str, Service] = {}
-        async for page in self._services.scan({"ServiceType": "Registered"}):
-            registered.update((state["ServiceId"], _service(state)) for state in page)
+        async for page in self._services.scan({"registered": True}):
+            registered.update((state["service_id"], _service(state)) for state in page)
         return registered
 
     async def fleets_by_page(self, service_id: str | None = None) -> AsyncIterator[list[Fleet]]:
         """All fleets, or a service's, deleted ones included."""
-        async for page in self._fleets.scan({"ServiceId": service_id} if service_id else None):
+        async for page in self._fleets.scan({"service_id": service_id} if service_id else None):
             yield [_fleet(state) for state in page]
 
     async def versioned_services(self) -> AsyncIterator[tuple[Service, int]]:
         """Every service with its VersionId."""
         async for page in self._services.scan():
             for state in page:
-                yield _service(state), state["VersionId"]
+                yield _service(state), state[_VERSION]
 
     async def versioned_fleets(self) -> AsyncIterator[tuple[Fleet, int]]:
         """Every fleet with its VersionId."""
         async for page in self._fleets.scan():
             for state in page:
-                yield _fleet(state), state["VersionId"]
+                yield _fleet(state), state[_VERSION]
 
     async def surroundings(self, plans: Mapping[str, Mapping[str, Any]]) -> dict[str, Surroundings]:
         """What each plan stands between, by its id; one whose event or fleet was never heard of is left out."""
@@ -172,49 +171,36 @@ class Knowledge:
         return {key: FactSheet.from_wire(wire) for key, wire in found.items()}
 
 
-def _kept(snapshot: Snapshot, names: Iterable[str]) -> dict[str, Any]:
-    """Those members; a deletion under a name of its own, since plans ask about what is deleted as well."""
-    kept = {name: snapshot[name] for name in names if snapshot.get(name) is not None}
-    return {**kept, _BURIED: True} if snapshot.get("Deleted") else kept
+def _event(state: State) -> Event:
+    return Event(**{**_own(state), "regions": tuple(state["regions"])})
 
 
-def _kept_event(snapshot: Snapshot) -> dict[str, Any]:
-    changed_at = (snapshot.get("AuditMetadata") or {}).get("Timestamp")
-    return {**_kept(snapshot, _EVENT_MEMBERS), "AuditMetadata": {"Timestamp": changed_at}}
+def _fleet(state: State) -> Fleet:
+    return Fleet(**_own(state))
 
 
-def _kept_fleet(snapshot: Snapshot) -> dict[str, Any]:
-    region = snapshot["FleetConfiguration"]["Region"]
-    return {**_kept(snapshot, _FLEET_MEMBERS), "FleetConfiguration": {"Region": region}}
+def _service(state: State) -> Service:
+    return Service(**_own(state))
 
 
-def _event(state: Snapshot) -> Event:
-    return Event.from_snapshot({**state, "Deleted": _BURIED in state})
-
-
-def _fleet(state: Snapshot) -> Fleet:
-    return Fleet.from_snapshot({**state, "Deleted": _BURIED in state})
-
-
-def _service(state: Snapshot) -> Service:
-    return Service.from_snapshot({**state, "Deleted": _BURIED in state})
+def _own(state: State) -> State:
+    return {name: value for name, value in state.items() if name != _VERSION}
 
 
 def _kept_fact(fact: Fact, key: str, event_id: str) -> dict[str, Any]:
     return {"EventPlanId": key, "EventId": event_id, **NO_FACTS.noting(fact).wire()}
 
 
-async def _put(replica: Replica, key: str, snapshots: Iterable[dict[str, Any]]) -> None:
-    """The newest of each key; of two equal ones either."""
-    newest: dict[str, dict[str, Any]] = {}
-    for snapshot in snapshots:
-        held = newest.get(snapshot[key])
-        if held is None or held["VersionId"] < snapshot["VersionId"]:
-            newest[snapshot[key]] = snapshot
-    await replica.put([(name, snapshot["VersionId"], snapshot) for name, snapshot in newest.items()])
+async def _put(replica: Replica, known: Iterable[tuple[str, int, Event | Fleet | Service]]) -> None:
+    """Keeps the newest of each key, as the domain sees it: what is deleted too, since plans ask about it as well."""
+    newest: dict[str, tuple[int, Event | Fleet | Service]] = {}
+    for key, version, one in known:
+        if key not in newest or newest[key][0] < version:
+            newest[key] = (version, one)
+    await replica.put([(key, version, {**asdict(one), _VERSION: version}) for key, (version, one) in newest.items()])
 
 
-async def _many(replica: Replica, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+async def _many(replica: Replica, keys: Iterable[str]) -> dict[str, State]:
     named = list(dict.fromkeys(keys))
     if not named:
         return {}

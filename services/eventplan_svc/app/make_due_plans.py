@@ -14,6 +14,7 @@ from services.eventplan_svc.app.knowledge import NO_FACTS, Knowledge
 from services.eventplan_svc.app.plans import Plans, automatic
 from services.eventplan_svc.app.settle_plans import SettlePlans, chunks
 from services.eventplan_svc.domain.facts import FactSheet
+from services.eventplan_svc.domain.milestones import Plan
 from services.eventplan_svc.domain.plan import PlanTemplate, initial_plan, is_due, plan_id, plan_template
 from services.eventplan_svc.domain.surroundings import Event, Fleet, Surroundings
 from services.eventplan_svc.domain.times import utc_day
@@ -23,6 +24,7 @@ from shared.trace import Trace
 __all__ = ["MakeDuePlans"]
 
 _CHUNK: Final = 1000
+_PATIENCE: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,19 @@ class MakeDuePlans:
         """For all fleets; how many plans were made."""
         if not self._may_be_due(event):
             return 0
-        template = plan_template(event, self._clock.now())
-        made: dict[str, _Basis] = {}
-        async for bases in self._bases(event):
-            made.update(await self._make(template, bases, trace))
-        if made:
-            now_so = await self._knowledge.event(event.event_id)
-            async for bases in self._bases(now_so or event):
-                await self._settle_changed(made, bases, trace)
+        with self._board.writing():
+            template = plan_template(event, self._clock.now())
+            made, of = dict[str, Plan](), dict[str, _Basis]()
+            async for bases in self._bases(event):
+                done = await self._make(template, bases, trace)
+                made.update(done)
+                of.update((key, bases[key]) for key in done)
+            if made:
+                await self._plans.all_told(_PATIENCE)  # first things first: everybody waits for the plans
+                await self._plans.show(made)
+                async for bases in self._bases(await self._knowledge.event(event.event_id) or event):
+                    changed = [key for key, basis in bases.items() if of.get(key, basis) != basis]
+                    await self._settle(dict.fromkeys(changed, trace))
         return len(made)
 
     async def for_fleets(self, fleets: Iterable[Fleet], events: Iterable[Event], trace: Trace) -> int:
@@ -71,8 +78,8 @@ class MakeDuePlans:
             template = plan_template(event, self._clock.now())
             for chunk in chunks(there, _CHUNK):
                 done = await self._make(template, await self._bases_of(event, chunk), trace)
-                if done:
-                    await self._settle(dict.fromkeys(done, trace))
+                await self._plans.show(done)
+                await self._settle(dict.fromkeys(done, trace))
                 made += len(done)
         return made
 
@@ -100,8 +107,8 @@ class MakeDuePlans:
             for key, fleet in keys.items()
         }
 
-    async def _make(self, template: PlanTemplate, bases: Mapping[str, _Basis], trace: Trace) -> dict[str, _Basis]:
-        """Makes those that are due and not there; what it made, and of what."""
+    async def _make(self, template: PlanTemplate, bases: Mapping[str, _Basis], trace: Trace) -> dict[str, Plan]:
+        """Makes those that are due and not there; what it made."""
         now = self._clock.now()
         today = utc_day(now)
         plans = [
@@ -112,8 +119,4 @@ class MakeDuePlans:
         if not plans:
             return {}
         cause = automatic(now, trace, f"Planned for {template.event_id}")
-        return {key: bases[key] for key in await self._plans.make(plans, cause)}
-
-    async def _settle_changed(self, made: Mapping[str, _Basis], bases: Mapping[str, _Basis], trace: Trace) -> None:
-        changed = [key for key, basis in bases.items() if made.get(key, basis) != basis]
-        await self._settle(dict.fromkeys(changed, trace))
+        return await self._plans.make(plans, cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from services.eventplan_svc.domain.milestones import Plan
 from services.eventplan_svc.domain.plan import Revision
 from services.eventplan_svc.domain.readiness import became_ready
 from shared.cause import AUTOMATION, Cause
-from shared.documents.contract import Change, Document, Documents, Emission, UpdateFn, Written
+from shared.documents.contract import Change, Document, Documents, Emission, Store, UpdateFn, Written
 from shared.errors import Stale
 from shared.trace import Trace
 
@@ -20,6 +21,8 @@ __all__ = ["FILTERS", "HeldPlan", "Plans", "automatic", "changed", "created"]
 
 FILTERS: Final[tuple[str, ...]] = ("EventId", "ServiceId", "FleetId")
 _PAGE: Final = 500
+_BREATH: Final = 500
+_LOOK: Final = 0.1
 _CREATED: Final = "eventplan.created"
 _UPDATED: Final = Emission("eventplan.updated")
 _READY: Final = Emission("eventplan.ready")
@@ -42,31 +45,49 @@ class HeldPlan:
 class Plans:
     """The documents of EventPlan. Every write's snapshot goes out as an event by the store."""
 
-    def __init__(self, documents: Documents, board: Board) -> None:
-        self.documents = documents
+    def __init__(self, store: Store, documents: Documents, board: Board) -> None:
+        self._store = store
+        self._documents = documents
         self._board = board
 
     async def held(self, keys: Sequence[str]) -> list[HeldPlan]:
         """Those of the plans that are there."""
-        return [_held(document) for document in (await self.documents.latest_many(keys)).values()]
+        return [_held(document) for document in (await self._documents.latest_many(keys)).values()]
 
     async def pages(self, where: Mapping[str, Any] | None = None) -> AsyncIterator[list[HeldPlan]]:
         """All plans that match, a page at a time."""
-        async for page in self.documents.scan(where, page=_PAGE):
+        async for page in self._documents.scan(where, page=_PAGE):
             yield [_held(document) for document in page]
 
-    async def make(self, plans: Sequence[Plan], cause: Cause) -> list[str]:
-        """Makes those that are not there yet; answers the ids of what it made. Of several makers one makes each."""
+    async def make(self, plans: Sequence[Plan], cause: Cause) -> dict[str, Plan]:
+        """Makes those that are not there yet; answers what it made, by id. Of several makers one makes each.
+
+        The board does not hear of them until it is told to show them.
+        """
         by_key = {plan["EventPlanId"]: plan for plan in plans if not became_ready(None, plan)}
-        made = list(await self.documents.create_many(by_key.items(), _CREATED, cause))
-        for key in made:
-            self._board.put(key, 1, by_key[key])
-        ready = [plan for plan in plans if plan["EventPlanId"] not in by_key]
-        return made + [plan["EventPlanId"] for plan in ready if await self._make_ready(plan, cause)]
+        made = {key: by_key[key] for key in await self._documents.create_many(by_key.items(), _CREATED, cause)}
+        for plan in plans:
+            if plan["EventPlanId"] not in by_key and await self._make_ready(plan, cause):
+                made[plan["EventPlanId"]] = plan
+        return made
+
+    async def show(self, made: Mapping[str, Plan]) -> None:
+        """Puts new plans on the board."""
+        for number, (key, plan) in enumerate(made.items()):
+            self._board.put(key, 1, plan)
+            if number % _BREATH == 0:
+                await asyncio.sleep(0)
+
+    async def all_told(self, patience: float) -> None:
+        """Returns when the broker has every event of this service, or after some seconds all the same."""
+        for _ in range(int(patience / _LOOK)):
+            if not (await self._store.outbox()).open:
+                return
+            await asyncio.sleep(_LOOK)
 
     async def write(self, key: str, decide: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         """Changes one plan; retried on the newest version where no version is expected."""
-        written = await self.documents.update(key, decide, cause, expected=expected)
+        written = await self._documents.update(key, decide, cause, expected=expected)
         if written.changed:
             self._board.put(key, written.document.version, written.document.state)
         return written
