@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.errors import Unavailable
 from shared.relational.engine import WRITING
 
-__all__ = ["migrations_in", "run_environment"]
+__all__ = ["create_missing", "migrations_in", "run_environment"]
 
 _LOCK_SECONDS: Final = 120
 
@@ -22,7 +22,7 @@ _LOCK_SECONDS: Final = 120
 def migrations_in(folder: Path, *, name: str) -> Callable[[AsyncEngine], Awaitable[None]]:
     """What brings a database to the newest revision in ``folder``; ``name`` is the service's, for the lock.
 
-    Idempotent. On SQLite it is one transaction; MySQL commits each statement, so its statements say IF NOT EXISTS.
+    Idempotent. On SQLite it is one transaction; MySQL commits each statement, so a revision must stand repetition.
     """
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -46,6 +46,14 @@ def migrations_in(folder: Path, *, name: str) -> Callable[[AsyncEngine], Awaitab
                 await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock["name"]})
 
     return migrate
+
+
+def create_missing(connection: Connection, metadata: MetaData) -> None:
+    """Creates the tables and indexes that are not there yet: MySQL may have been broken off between any two of them."""
+    for table in metadata.sorted_tables:
+        table.create(connection, checkfirst=True)
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            index.create(connection, checkfirst=True)
 
 
 def run_environment(metadata: MetaData) -> None:

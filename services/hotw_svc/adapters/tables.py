@@ -220,7 +220,7 @@ fulfillment_details: Final = _table(
     Column("StatusSince", UtcTimestamp(), nullable=True),
     Column("ApprovedAt", UtcTimestamp(), nullable=True),
     Column("DecidedBy", name_text(), nullable=True),
-    Column("Reason", Text, nullable=True),
+    Column("Reason", long_text(), nullable=True),
     Column("Superseded", Boolean, nullable=False),
     Column("Deliveries", JSON, nullable=False),
     Index("fulfillment_fleet", "FleetIndexId", "EventIndexId"),

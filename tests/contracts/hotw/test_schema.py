@@ -1,0 +1,120 @@
+"""The schema: what the revisions make is what the code reads, on both dialects, whoever runs them and however often."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from services.hotw_svc.adapters.store import migrate
+from services.hotw_svc.adapters.tables import KIT, METADATA
+from shared.relational import Database
+
+REFERENCE = {
+    "hotw_run": "RunId EventIndexId RunStatus OrderType CreatedAt",
+    "hotw_execution": (
+        "ExecutionId FleetIndexId ServiceIndexId EventIndexId RunId PeakTPM BAUTPM CTPeakFactor BufferFactor "
+        "HostThroughPutTPM RequiredHosts HostsPresentInApollo CapacityOverrideSum PendingEPICFMCHostOrder "
+        "PreferredHostType Homogeneous Status Reasoning FleetVersionId DesiredCapacity ChildDesiredCapacity "
+        "HostDistribution User CreatedAt"
+    ),
+    "asg_details": (
+        "FleetIndexId AutoScalingGroupName AsgTag HostType AutoScalingGroupRegion EAPOnboardingStatus EAPEnableStatus "
+        "AsgCapacityLowerBound AutoScalingGroupARN"
+    ),
+    "asg_details_run": (
+        "FleetIndexId AutoScalingGroupName AsgTag HostType AutoScalingGroupRegion EAPOnboardingStatus EAPEnableStatus "
+        "AsgCapacityLowerBound AutoScalingGroupARN RunId RecommendedOverrideValue"
+    ),
+    "capacity_override_details": (
+        "CapacityOverrideName StartTime Duration OverrideValue OverrideExpiryValue OverrideTag StartOffset EndOffset "
+        "PlaceOrderIfRequired OverrideType Justification RunId FleetIndexId AutoScalingGroupName"
+    ),
+    "fulfillment_details": (
+        "FulfillmentId AutoScalingGroupName FulfillmentType FulfillmentStatus FulfillmentValue FulfillmentDate "
+        "FulfillmentLink IsEmergent RunId FleetIndexId"
+    ),
+    "preferred_asg": "RecordId FleetIndexId EventIndexId ASGs UpdatedBy UpdatedAt",
+    "hotw_dashboard": "ServiceIndexId FleetIndexId EventIndexId CapacityOverrideSum Purpose",
+    "fleet_index": "FleetId FleetIndexId",
+    "service_index": "ServiceId ServiceIndexId",
+    "event_index": "EventId EventIndexId",
+}
+
+
+async def opened(address: str | Path) -> Database:
+    database = Database(address, metadata=METADATA, kit=KIT, migrate=migrate)
+    await database.prepare()
+    return database
+
+
+async def test_the_revisions_make_what_the_code_reads(address: str | Path) -> None:
+    database = await opened(address)
+
+    def differences(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = compare_metadata(context, METADATA)
+        return [difference for difference in found if "alembic_version" not in str(difference)]
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await database.stop()
+
+
+async def test_every_table_and_column_of_the_reference_is_there(address: str | Path) -> None:
+    database = await opened(address)
+
+    def columns(connection: Connection) -> dict[str, set[str]]:
+        look = inspect(connection)
+        return {name: {column["name"] for column in look.get_columns(name)} for name in look.get_table_names()}
+
+    async with database.engine.connect() as connection:
+        present = await connection.run_sync(columns)
+    for table, names in REFERENCE.items():
+        assert set(names.split()) <= present[table], table
+    await database.stop()
+
+
+async def test_several_replicas_may_start_at_once_and_again(address: str | Path) -> None:
+    databases = await asyncio.gather(*(opened(address) for _ in range(3)))
+    await databases[0].prepare()
+    async with databases[1].read() as connection:
+        assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all() == ["0001"]
+    for database in databases:
+        await database.stop()
+
+
+async def test_a_migration_broken_off_is_finished_by_the_next_start(address: str | Path) -> None:
+    database = await opened(address)
+    async with database.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM alembic_version"))
+        await connection.execute(text("DROP TABLE fleet_lock"))
+        await connection.execute(
+            text(
+                "DROP INDEX dashboard_due"
+                if database.dialect == "sqlite"
+                else "ALTER TABLE hotw_dashboard DROP INDEX dashboard_due"
+            )
+        )
+    await database.prepare()
+    async with database.engine.connect() as connection:
+        indexes = await connection.run_sync(lambda sync: inspect(sync).get_indexes("hotw_dashboard"))
+        tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    assert "dashboard_due" in {index["name"] for index in indexes}
+    assert "fleet_lock" in tables
+    await database.stop()
+
+
+async def test_ids_are_compared_byte_by_byte(address: str | Path) -> None:
+    database = await opened(address)
+    async with database.unit() as unit:
+        for name in ("Fleet", "fleet", "FLEET"):
+            await unit.connection.execute(text("INSERT INTO fleet_index (FleetId) VALUES (:name)"), {"name": name})
+    async with database.read() as connection:
+        found = await connection.execute(text("SELECT FleetId FROM fleet_index WHERE FleetId = 'fleet'"))
+        assert found.scalars().all() == ["fleet"]
+    await database.stop()
