@@ -9,6 +9,7 @@ import importlib
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -23,7 +24,7 @@ from shared.schemas.topics import SERVICES
 from shared.service import Build, ProcessClock, RunningService, open_transport, uvicorn_server
 from shared.settings import Settings
 
-__all__ = ["EmbeddedEpic", "builds", "listen"]
+__all__ = ["EmbeddedEpic", "Said", "builds", "listen"]
 
 _BACKLOG: Final = 2048
 
@@ -33,31 +34,41 @@ def builds() -> dict[str, Build]:
     return {name: importlib.import_module(f"services.{name}.bootstrap").build for name in SERVICES}
 
 
-def listen(host: str, port: int) -> socket.socket:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How the address is given, for a refusal to name it."""
+
+    host: str = "--host "
+    port: str = "--port "
+
+
+def listen(host: str, port: int, said: Said = Said()) -> socket.socket:
     """The socket EPIC will answer on, taken before anything is started. CommandFailed when it cannot be had."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         taken = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise CommandFailed(f"--host {host} is no address of this machine ({error.strerror}); give 127.0.0.1") from None
+        raise CommandFailed(
+            f"{host} is no address of this machine ({error.strerror}); give {said.host}127.0.0.1"
+        ) from None
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(address)
         taken.listen(_BACKLOG)
     except OSError as error:
         taken.close()
-        raise CommandFailed(_why_not(host, port, error)) from None
+        raise CommandFailed(_why_not(host, port, error, said)) from None
     taken.setblocking(False)
     return taken
 
 
-def _why_not(host: str, port: int, error: OSError) -> str:
+def _why_not(host: str, port: int, error: OSError, said: Said) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; stop what uses it, or take another: --port {port + 1}"
+        return f"port {port} of {host} is in use; stop what uses it, or take another: {said.port}{port + 1}"
     if error.errno == errno.EACCES:
-        return f"port {port} is not yours to take; take one above 1023: --port 8000"
+        return f"port {port} is not yours to take; take one above 1023: {said.port}8000"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine; give --host 127.0.0.1, or 0.0.0.0 for all of its addresses"
+        return f"{host} is no address of this machine; give {said.host}127.0.0.1, or 0.0.0.0 for all that it has"
     return f"cannot listen on {host}:{port}: {error.strerror}"
 
 

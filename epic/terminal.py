@@ -21,7 +21,7 @@ __all__ = ["Advance", "Terminal", "json_text"]
 Advance = Callable[[int], None]
 
 _UNBOUNDED: Final = 100_000
-_LAST_COLUMN: Final = 24  # what the last column folds into before the others do
+_LAST_COLUMN: Final = 20  # what the last column folds into before the others do
 _PLAIN_EVERY_SECONDS: Final = 2.0
 _COLOURS: Final = {"Green": "green", "Yellow": "yellow", "Red": "red", "Ready": "green", "Unready": "red"}
 

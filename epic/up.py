@@ -64,16 +64,19 @@ def up(chosen: Settings, builds: Mapping[str, Build], *, play: bool) -> None:
     folder = chosen.data_dir
     taken = listen(chosen.http_host, chosen.http_port)
     with closing(taken):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            log = LogFile(folder / _LOG)
-        except OSError as error:
-            raise CommandFailed(
-                f"the folder {folder} cannot be used: {error.strerror}; give another by --data"
-            ) from None
-        with closing(log):
+        _make(folder)
+        with closing(LogFile(folder / _LOG)) as log:
             configure_logging(chosen.log_level, chosen.log_format, stream=cast("TextIO", log))
             uvloop.run(_until_stopped(_live(EmbeddedEpic(chosen, taken, builds), chosen, play=play)))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandFailed(f"the folder {folder} cannot be used: {error.strerror}; give another by --data") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CommandFailed(f"the folder {folder} cannot be written to; give another by --data")
 
 
 async def _until_stopped(life: Coroutine[Any, Any, None]) -> None:
@@ -107,15 +110,18 @@ async def _live(epic: EmbeddedEpic, chosen: Settings, *, play: bool) -> None:
     began = time.monotonic()
     folder = chosen.data_dir.resolve()
     terminal.say(f"Starting EPIC: five services in this process, their data in {folder}")
+    started = False
     try:
         async with epic:
+            started = True
             terminal.say(f"Started in {time.monotonic() - began:.1f} s")
             if play:
                 await _play(epic.url, folder, terminal)
             _say_where(epic.url, folder, terminal, story.EVENT_ID if play else "{EventId}")
             await asyncio.shield(epic.serving)
     finally:
-        terminal.say(f"Stopped. The data stays in {folder}")
+        if started:
+            terminal.say(f"Stopped. The data stays in {folder}")
 
 
 async def _play(url: str, folder: Path, terminal: Terminal) -> None:

@@ -62,8 +62,8 @@ def serve(
     if service not in SERVICES:
         raise CommandFailed(f"{service} is no service; give one of {', '.join(SERVICES)}")
     chosen = settings()
-    from epic.runner import listen
+    from epic.runner import Said, listen
     from shared.service import run
 
-    listen(chosen.http_host, chosen.http_port).close()
+    listen(chosen.http_host, chosen.http_port, Said("EPIC_HTTP_HOST=", "EPIC_HTTP_PORT=")).close()
     run(importlib.import_module(f"services.{service}.bootstrap").build)

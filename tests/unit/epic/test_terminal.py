@@ -40,3 +40,13 @@ def test_square_brackets_and_colons_are_text_not_markup() -> None:
     out = io.StringIO()
     Terminal(out).say("[Automated] Hardware order placed: SPCO-789 :smile:")
     assert out.getvalue() == "[Automated] Hardware order placed: SPCO-789 :smile:\n"
+
+
+def test_on_a_terminal_the_last_column_folds_and_the_others_stay_whole() -> None:
+    out = io.StringIO()
+    terminal = Terminal(out, interactive=True)
+    terminal._console.width = 64
+    terminal.table(("Fleet", "Hosts", "Awaited"), [("RecommendationService-NA-X0", 7, "a long reason " * 6)])
+    first, *rest = out.getvalue().splitlines()[1:]
+    assert first.split()[:2] == ["RecommendationService-NA-X0", "7"]
+    assert len(rest) >= 2
