@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import asyncio
 from itertools import permutations
 
 import pytest
 
 from shared.clock import FixedClock
-from tests.unit.eventplan_app.world import Home, Process, Published, Said, event, fleet, projection, service
+from tests.unit.eventplan_app.world import Process, Published, Said, event, fleet, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())
@@ -132,26 +131,3 @@ async def test_a_fleet_that_changes_hands_takes_its_plan_with_it(process: Proces
     assert (await process.plan())["ServiceId"] == "Heir"
     await process.hear(service("Heir", 2, ServiceType="Onboarding"))
     assert (await process.plan())["Closed"]["Reason"] == "service Heir is not Registered"
-
-
-async def test_racing_processes_make_each_plan_once(home: Home, published: Published) -> None:
-    processes = [await home.process() for _ in range(3)]
-    said = [service(f"S{n}") for n in range(5)] + [fleet(f"S{n}-F{m}", of=f"S{n}") for n in range(5) for m in range(20)]
-    await asyncio.gather(*(process.hear(*said, event()) for process in processes))
-    keys = [message.key for message in await published() if message.type == "eventplan.created"]
-    assert sorted(keys) == sorted(f"PD2024#S{n}-F{m}" for n in range(5) for m in range(20))
-    assert all(plan["VersionId"] == 1 for plan in await processes[0].plans())
-
-
-async def test_racing_news_end_in_the_same_plan_as_news_in_order(home: Home) -> None:
-    processes = [await home.process() for _ in range(4)]
-    news = [
-        event(), fleet(), service(), projection(), fleet(version=2, of="Heir"), service("Heir"),
-        event(version=2, start="2024-07-20", end="2024-07-21"), projection(version=2, upstream=False),
-    ]  # fmt: skip
-    await asyncio.gather(*(processes[n % 4].hear(one) for n, one in enumerate(news)))
-    plan = await processes[0].plan()
-    assert plan["ServiceId"] == "Heir"
-    assert plan["EventMilestone"][0]["MilestoneMessage"] == "Not verified yet by OrderService"
-    assert plan["EventMilestone"][0]["ETA"] == "2024-06-05"
-    assert "Closed" not in plan
