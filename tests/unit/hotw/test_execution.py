@@ -16,6 +16,7 @@ from services.hotw_svc.domain.execution import Execution, ExecutionStatus, execu
 from services.hotw_svc.domain.inputs import Inputs, InventoryFacts, OrderDates, Philosophy, Strategy
 from services.hotw_svc.domain.orders import Decision, Delivery, Order, OrderStatus, OrderType, decide, deliver
 from services.hotw_svc.domain.overrides import Override, OverrideStatus
+from services.hotw_svc.domain.placement import place
 from services.hotw_svc.domain.settlement import settle
 from services.hotw_svc.domain.snapshots import az_factors
 from tests.unit.hotw.company import NOW, asg_name, asgs, fortress, order, override
@@ -221,6 +222,12 @@ def test_none_of_that_matters_when_no_host_is_needed(changes: dict[str, Any], se
     done = run(**changes, inventory=InventoryFacts(200, NOW))
     assert (done.status, done.need) == (SUCCESS, 0)
     assert sentence not in done.reasoning
+
+
+@pytest.mark.parametrize("changes", [changes for changes, _ in OBSTACLES])
+def test_where_hosts_could_go_is_not_even_asked_when_none_is_needed(changes: dict[str, Any]) -> None:
+    placement = place(fortress(**changes), 0, NOW)
+    assert (placement.obstacles, placement.distribution.ordered, placement.distribution.shortfall) == ((), 0, 0)
 
 
 def test_every_obstacle_is_named_at_once() -> None:
