@@ -216,10 +216,14 @@ def field_errors(error: ValidationError, renames: Mapping[str, str] | None = Non
     """Each problem pydantic found, as a JSON pointer and a remedy."""
     found = []
     for item in error.errors(include_url=False, include_context=True):
-        kind, message = item["type"], item["msg"].removeprefix("Value error, ")
+        kind, message = item["type"], item["msg"]
         if kind == "missing":
             message = "required; add it"
         elif kind == "extra_forbidden":
             message = "unknown field; remove it or correct its name"
-        found.append(FieldError(_pointer(item["loc"]), message[0].lower() + message[1:]))
+        elif kind == "value_error":  # the contracts' own words, which may begin with a field's name
+            message = message.removeprefix("Value error, ")
+        else:
+            message = message[0].lower() + message[1:]
+        found.append(FieldError(_pointer(item["loc"]), message))
     return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,6 @@ def new_database(mysql_url: str) -> str:
     with connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
     return url.set(database=name).render_as_string(hide_password=False)
-
-
-def wipe_mongo(url: str) -> None:
-    """Drops every database of EPIC."""
-    import pymongo
-
-    with pymongo.MongoClient[dict[str, Any]](url) as client:
-        for name in client.list_database_names():
-            if name not in ("admin", "config", "local"):
-                client.drop_database(name)
 
 
 def wipe_kafka(bootstrap: str) -> None:
@@ -94,14 +85,15 @@ async def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> A
 
 
 @pytest.fixture
-def fresh_stack(
-    kafka_server: servers.Server, mongo_server: servers.Server, mysql_server: servers.Server
-) -> Callable[..., RealStack]:
-    """Makes a stack on servers emptied first, so that every flow begins with nothing there."""
+def fresh_stack(kafka_server: servers.Server, mysql_server: servers.Server) -> Iterator[Callable[..., RealStack]]:
+    """Makes a stack that begins with nothing: Kafka emptied, a MySQL database and a MongoDB of its own."""
+    with ExitStack() as started:
 
-    def make(folder: Path, **options: Any) -> RealStack:
-        wipe_mongo(mongo_server.url)
-        wipe_kafka(kafka_server.url)
-        return RealStack(folder, kafka_server.url, mongo_server.url, new_database(mysql_server.url), **options)
+        def make(folder: Path, **options: Any) -> RealStack:
+            mongo = servers.mongo().start()
+            started.callback(mongo.remove)
+            wipe_kafka(kafka_server.url)
+            real = {"kafka": kafka_server, "mongo": mongo, "mysql": mysql_server}
+            return RealStack(folder, real, new_database(mysql_server.url), **options)
 
-    return make
+        yield make

@@ -21,6 +21,7 @@ import httpx
 
 from shared.schemas.topics import SERVICES
 from tests import servers
+from tests.servers import Server
 
 __all__ = ["Embedded", "RealStack", "Replica", "System", "eventually", "kcat_produce", "running"]
 
@@ -141,8 +142,7 @@ class RealStack:
     """``epic serve`` five times (or more) on real Kafka, MongoDB and MySQL."""
 
     folder: Path
-    kafka: str
-    mongo: str
+    servers: Mapping[str, Server]
     mysql: str
     now: str = "2024-06-15T09:00:00Z"
     environment: dict[str, str] = field(default_factory=dict)
@@ -152,7 +152,8 @@ class RealStack:
         self._turn = 0
         anchor = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         common = {
-            "EPIC_TRANSPORT": "kafka", "EPIC_KAFKA_BOOTSTRAP_SERVERS": self.kafka, "EPIC_MONGO_URL": self.mongo,
+            "EPIC_TRANSPORT": "kafka", "EPIC_KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            "EPIC_MONGO_URL": self.servers["mongo"].url,
             "EPIC_MYSQL_URL": self.mysql, "EPIC_NOW": f"{self.now}@{anchor}", "EPIC_MAIL_DOMAIN": "example.com",
             **self.environment,
         }  # fmt: skip
@@ -165,6 +166,10 @@ class RealStack:
                     **common, "EPIC_HTTP_PORT": str(port), "EPIC_DATA_DIR": str(self.folder / f"{service}.{number}")
                 }  # fmt: skip
                 self.replicas.setdefault(service, []).append(Replica(["serve", service], environment, port, log))
+
+    @property
+    def kafka(self) -> str:
+        return self.servers["kafka"].url
 
     def each(self) -> list[Replica]:
         return [replica for group in self.replicas.values() for replica in group]
@@ -200,7 +205,7 @@ async def running(system: Embedded | RealStack) -> AsyncIterator[None]:
         await system.stop()
 
 
-def kcat_produce(bootstrap: str, topic: str, ce_type: str, ce_id: str, key: str, body: Mapping[str, Any]) -> None:
+def kcat_produce(bootstrap: str, topic: str, ce_type: str, ce_id: str, key: str, body: Any) -> None:
     """Produces one command with kcat: a plain Kafka client, none of EPIC's code."""
     kcat = shutil.which("kcat")
     assert kcat, "kcat is needed for this test: apt-get install kcat"

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.slow]
 FLEET_ID = "FORTRESSService-NA-X0"
 
 
-@pytest.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def one_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     system = Embedded(tmp_path_factory.mktemp("bad-input"), environment=dict(SETTINGS))
     async with running(system):
@@ -53,7 +54,7 @@ def changed(document: dict[str, Any], **members: Any) -> dict[str, Any]:
         (b'{"EventId": ', "not JSON"),
         (b"[1, 2]", "one JSON object"),
         (b'{"EventId": NaN}', "not JSON"),
-        (b"", "not JSON"),
+        (b"", "bad fields"),
         (b"\xff\xfe", "not JSON"),
     ],
 )
@@ -116,9 +117,7 @@ async def test_a_body_of_10_mb_without_a_length_is_413(caller: Caller) -> None:
 async def test_unknown_things_are_404(caller: Caller) -> None:
     for path in ("/fleet/Nobody", "/event/Never", "/service/None", "/eventplan/Never/Nobody", "/hotw/run/99999"):
         problem_of(await caller.http.get(caller.system.url(path)), 404)
-    problem_of(
-        await post(caller, "/projection", changed(reference.PROJECTION, FleetId="Nobody", ProjectionId=None)), 404
-    )
+    problem_of(await post(caller, "/projection", {"FleetId": "Nobody", "EventId": "PD2024", "TotalInputTPM": 1}), 404)
     problem_of(await post(caller, "/hotw/atomic/Nobody/Never"), 404)
     problem_of(await post(caller, "/eventplan", {"EventId": "Never", "FleetId": "Nobody"}), 404)
 

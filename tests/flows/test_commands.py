@@ -27,7 +27,7 @@ class Desk:
         self.stack, self.consumer = stack, consumer
         self.answers: dict[str, list[dict[str, Any]]] = {}
 
-    def send(self, topic: str, ce_type: str, ce_id: str, key: str, body: dict[str, Any]) -> None:
+    def send(self, topic: str, ce_type: str, ce_id: str, key: str, body: Any) -> None:
         kcat_produce(self.stack.kafka, topic, ce_type, ce_id, key, body)
 
     async def collect(self) -> dict[str, list[dict[str, Any]]]:
@@ -130,7 +130,7 @@ async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_good_o
     caller = Caller(stack, http)
     good = [{**reference.SERVICE, "ServiceId": f"Good{number}"} for number in range(2)]
     await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "good-0", "k", good[0])
-    await asyncio.to_thread(desk.send, "fleet.commands", "NoSuchCommand", "poison", "k", {"Service": 1})
+    await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "poison", "k", ["no JSON object"])
     await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "good-1", "k", good[1])
     answers = await eventually("both good answers", desk.collect, lambda seen: {"good-0", "good-1"} <= seen.keys())
     assert [answers[name][0]["Outcome"] for name in ("good-0", "good-1")] == ["Accepted", "Accepted"]
@@ -140,5 +140,5 @@ async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_good_o
         lambda answer: answer.json()["Items"],
     )
     [letter] = letters.json()["Items"]
-    assert "NoSuchCommand" in letter["Reason"]
+    assert "not a JSON object" in letter["Reason"]
     assert letter["Topic"] == "fleet.commands"

@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from shared.schemas.topics import SERVICES
-from tests import servers
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
 from tests.flows.scenario import Caller
@@ -111,12 +110,12 @@ async def readiness(replica_port: int, http: httpx.AsyncClient) -> int:
 
 @pytest.mark.parametrize(
     ("server", "unready"),
-    [("kafka_server", "fleet_svc"), ("mongo_server", "fleet_svc"), ("mysql_server", "hotw_svc")],
+    [("kafka", "fleet_svc"), ("mongo", "fleet_svc"), ("mysql", "hotw_svc")],
 )
 async def test_a_server_away_for_20_s_under_load_loses_nothing_and_readiness_says_so(
-    server: str, unready: str, pair: RealStack, http: httpx.AsyncClient, request: pytest.FixtureRequest
+    server: str, unready: str, pair: RealStack, http: httpx.AsyncClient
 ) -> None:
-    gone: servers.Server = request.getfixturevalue(server)
+    gone = pair.servers[server]
     caller = Caller(pair, http)
     port = pair.replicas[unready][0].port
     await company(caller, 2, 2)
