@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -23,13 +24,24 @@ from shared.schemas.topics import SERVICES
 from tests import servers
 from tests.servers import Server
 
-__all__ = ["Embedded", "RealStack", "Replica", "System", "eventually", "kcat_produce", "running"]
+__all__ = [
+    "Composed",
+    "Embedded",
+    "RealStack",
+    "Replica",
+    "System",
+    "composing",
+    "eventually",
+    "kcat_produce",
+    "running",
+]
 
 T = TypeVar("T")
 _OWNERS = {
     "service": "fleet_svc", "fleet": "fleet_svc", "projection": "fleet_svc", "event": "event_svc",
     "eventplan": "eventplan_svc", "hotw": "hotw_svc", "ticket": "notify_svc", "notification": "notify_svc",
 }  # fmt: skip
+ROOT = Path(__file__).parents[2]
 _DASHBOARD = re.compile(r"^/event/[^/]+/dashboard")
 
 
@@ -73,7 +85,7 @@ class Replica:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "epic", *self.arguments],
                 env=_environment(self.environment), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                cwd=Path(__file__).parents[2],
+                cwd=ROOT,
             )  # fmt: skip
 
     async def ready(self, seconds: float = 120) -> None:
@@ -193,6 +205,74 @@ class RealStack:
         self._turn += 1
         group = self.replicas[owner]
         return f"http://127.0.0.1:{group[self._turn % len(group)].port}{path}"
+
+
+@dataclass
+class Composed:
+    """One project of the compose file, on ports of its own."""
+
+    name: str
+    port: int
+    kafka_port: int
+    settings: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ, "EPIC_PORT": str(self.port), "KAFKA_PORT": str(self.kafka_port),
+            "EPIC_NOW": "2024-06-15T09:00:00Z", "EPIC_MAIL_DOMAIN": "example.com", **self.settings,
+        }  # fmt: skip
+
+    def compose(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["docker", "compose", "-p", self.name, *arguments],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            logs = subprocess.run(
+                ["docker", "compose", "-p", self.name, "logs", "--tail", "15"],
+                cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            raise AssertionError(f"docker compose {arguments}:\n{done.stderr[-3000:]}\n{logs.stdout[-6000:]}")
+        return done.stdout
+
+    def epic(self, *arguments: str) -> str:
+        """The epic command against the composed stack, as a person calls it."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("EPIC_")}
+        environment |= {
+            "EPIC_TRANSPORT": "kafka",
+            "EPIC_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self.kafka_port}",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "epic", *arguments],
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, f"epic {arguments}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        return done.stdout
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    async def ready(self, http: httpx.AsyncClient) -> None:
+        """Returns when every service behind the gateway is ready."""
+        for service in SERVICES:
+            await eventually(
+                f"{service} is ready",
+                lambda service=service: http.get(self.url(f"/{service}/health/ready")),  # type: ignore[misc]
+                lambda answer: answer.status_code == 200,
+                seconds=120,
+            )
+
+
+@contextmanager
+def composing(settings: Mapping[str, str]) -> Iterator[Composed]:
+    """The compose file's stack, built and started; with its volumes gone at the end."""
+    stack = Composed(f"epic-{uuid.uuid4().hex[:8]}", servers.free_port(), servers.free_port(), settings)
+    try:
+        stack.compose("up", "-d", "--build", "--wait", "--wait-timeout", "300")
+        yield stack
+    finally:
+        stack.compose("down", "-v", "--timeout", "5")
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import httpx
 import pytest
 
 from tests.flows import reference
+from tests.flows.conftest import AZ_FACTORS, SETTINGS
 from tests.flows.scenario import Caller
-from tests.flows.systems import System, eventually
+from tests.flows.systems import Embedded, System, composing, eventually, running
 
 SERVICES, FLEETS_EACH = 2_000, 10
 FLEETS = SERVICES * FLEETS_EACH
@@ -33,24 +35,37 @@ async def everything(caller: Caller, path: str, limit: int = 1000) -> list[dict[
 
 
 async def load(system: System, file: Path) -> None:
-    """`epic load`, as a person runs it; through each service's own address where there is no gateway."""
+    """`epic load`, as a person runs it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "epic", "load", str(file), "--url", system.url("").rstrip("/"),
+        sys.executable, "-m", "epic", "load", str(file), "--url", system.url(""),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()[-3000:]
 
 
-async def test_2000_services_of_ten_fleets(system: System, http: httpx.AsyncClient, tmp_path: Path) -> None:
-    caller = Caller(system, http)
+@pytest.fixture
+async def whole(kind: str, http: httpx.AsyncClient, tmp_path: Path) -> AsyncIterator[System]:
+    """EPIC behind one address: embedded, or composed on the real servers."""
+    if kind == "embedded":
+        embedded = Embedded(tmp_path, environment=dict(SETTINGS))
+        async with running(embedded):
+            yield embedded
+    else:
+        with composing(AZ_FACTORS) as composed:
+            await composed.ready(http)
+            yield composed
+
+
+async def test_2000_services_of_ten_fleets(whole: System, http: httpx.AsyncClient, tmp_path: Path) -> None:
+    caller = Caller(whole, http)
     sample = tmp_path / "sample.ndjson"
     subprocess.run(
         [sys.executable, "-m", "epic", "sample", "--services", str(SERVICES), "--fleets-per-service",
          str(FLEETS_EACH), "--seed", "7", "--event", "PD2024", "--out", str(sample)],
         check=True, capture_output=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
-    await load(system, sample)
+    await load(whole, sample)
     await caller.call("POST", "/event", reference.EVENT)
 
     async def planned() -> int:

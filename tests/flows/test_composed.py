@@ -4,93 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests import servers
 from tests.flows.conftest import AZ_FACTORS
 from tests.flows.documents import EXPECTED
 from tests.flows.scenario import Caller
-from tests.flows.systems import eventually
+from tests.flows.systems import Composed, composing
 from tests.flows.test_same_everywhere import worked_example
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Composed:
-    """One project of the compose file, on ports of its own."""
-
-    name: str
-    port: int
-    kafka_port: int
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            **os.environ, "EPIC_PORT": str(self.port), "KAFKA_PORT": str(self.kafka_port),
-            "EPIC_NOW": "2024-06-15T09:00:00Z", "EPIC_MAIL_DOMAIN": "example.com", **AZ_FACTORS,
-        }  # fmt: skip
-
-    def compose(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["docker", "compose", "-p", self.name, *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            logs = subprocess.run(
-                ["docker", "compose", "-p", self.name, "logs", "--tail", "15"],
-                cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            raise AssertionError(f"docker compose {arguments}:\n{done.stderr[-3000:]}\n{logs.stdout[-6000:]}")
-        return done.stdout
-
-    def epic(self, *arguments: str) -> str:
-        """The epic command against the composed stack, as a person calls it."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("EPIC_")}
-        environment |= {
-            "EPIC_TRANSPORT": "kafka",
-            "EPIC_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self.kafka_port}",
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "epic", *arguments],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        assert done.returncode == 0, f"epic {arguments}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
-        return done.stdout
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
 
 
 @pytest.fixture(scope="module")
 def composed() -> Iterator[Composed]:
-    stack = Composed(f"epic-{uuid.uuid4().hex[:8]}", servers.free_port(), servers.free_port())
-    try:
-        stack.compose("up", "-d", "--build", "--wait", "--wait-timeout", "240")
+    with composing(AZ_FACTORS) as stack:
         yield stack
-    finally:
-        stack.compose("down", "-v", "--timeout", "5")
 
 
 @pytest.fixture
 async def caller(composed: Composed, http: httpx.AsyncClient) -> Caller:
-    for service in ("fleet_svc", "event_svc", "eventplan_svc", "hotw_svc", "notify_svc"):
-        await eventually(
-            f"{service} is ready",
-            lambda service=service: http.get(composed.url(f"/{service}/health/ready")),  # type: ignore[misc]
-            lambda answer: answer.status_code == 200,
-            seconds=90,
-        )
+    await composed.ready(http)
     return Caller(composed, http)
 
 
@@ -121,7 +58,7 @@ async def test_the_command_loads_produces_and_tails(composed: Composed, caller: 
     answer = await asyncio.to_thread(
         composed.epic, "produce", "fleet.commands", "--type", "CreateService", "--key", "Produced", str(body), "--json"
     )
-    assert json.loads(answer)["Outcome"] == "Accepted"
+    assert json.loads(answer)["Answer"]["Outcome"] == "Accepted"
     assert (await caller.call("GET", "/service/Produced"))["ServiceType"] == "Onboarding"
 
 
