@@ -71,6 +71,10 @@ class Outbox:
         rows = (await connection.execute(query)).all()
         return [row.Id for row in rows], [_message(row) for row in rows]
 
+    async def is_anything_open(self, connection: AsyncConnection) -> bool:
+        """Whether a message waits at all: the cheap question of those who do not publish."""
+        return (await connection.execute(select(self._table.c.Id).limit(1))).first() is not None
+
     async def remove(self, connection: AsyncConnection, ids: Sequence[int]) -> None:
         """Drops what the broker has acknowledged."""
         if ids:

@@ -26,8 +26,8 @@ __all__ = ["Relay", "last_instant"]
 
 _BATCH: Final = 1000
 _LEASE: Final = "outbox-relay"
-_LEASE_SECONDS: Final = 60.0
-_RENEW_AFTER: Final = 15.0
+_LEASE_SECONDS: Final = 10.0  # how long a crashed relay keeps others waiting
+_RENEW_BEFORE: Final = 6.0
 _MOST_BLOCKED: Final = 500
 _LAST_INSTANT: Final = "last-instant"
 
@@ -46,7 +46,6 @@ class Relay:
         self._poll = poll
         self._holder = new_id()
         self._lease_until = 0.0
-        self._renew_at = 0.0
         self._blocked: dict[str, float] = {}
         self._passing = asyncio.Lock()
         self._awake = asyncio.Event()
@@ -89,23 +88,39 @@ class Relay:
     async def one_pass(self) -> bool:
         """Publishes one batch; whether there may be more to do at once."""
         async with self._passing:
-            if not await self._hold_lease():
-                return False
             now = time.monotonic()
             self._blocked = {key: until for key, until in self._blocked.items() if until > now}
-            async with self._database.read() as connection:
-                ids, messages = await self._database.outbox_rows.oldest_first(
-                    connection, _BATCH, without=list(self._blocked)
-                )
-            if not messages:
+            if self._lease_until <= now and not (await self._is_anything_open() and await self._hold_lease()):
                 return False
-            failures = await self._publish(messages)
+            ids, messages = await self._oldest_first()
+            if not messages or not await self._hold_lease():
+                return False
+            failures = await self._published(messages)
             sent = [i for i, failure in enumerate(failures) if failure is None]
             await self._settle([ids[i] for i in sent], [messages[i].time for i in sent])
             if len(sent) == len(messages):
                 return True
             self._block(messages, failures)
             return bool(sent)
+
+    async def _is_anything_open(self) -> bool:
+        async with self._database.read() as connection:
+            return await self._database.outbox_rows.is_anything_open(connection)
+
+    async def _oldest_first(self) -> tuple[list[int], list[Message]]:
+        async with self._database.read() as connection:
+            return await self._database.outbox_rows.oldest_first(connection, _BATCH, without=list(self._blocked))
+
+    async def _published(self, messages: Sequence[Message]) -> Sequence[Exception | None]:
+        """Publishes, the lease kept meanwhile however long the broker takes."""
+        publishing = asyncio.ensure_future(self._publish(messages))
+        try:
+            while not publishing.done():
+                await asyncio.wait({publishing}, timeout=_LEASE_SECONDS - _RENEW_BEFORE)
+                await self._hold_lease()
+            return publishing.result()
+        finally:
+            publishing.cancel()
 
     async def _settle(self, ids: Sequence[int], times: Sequence[datetime]) -> None:
         if not ids:
@@ -136,13 +151,12 @@ class Relay:
 
     async def _hold_lease(self) -> bool:
         now = time.monotonic()
-        if now < self._renew_at and now < self._lease_until:
+        if now < self._lease_until - _RENEW_BEFORE:
             return True
         held = await self._database.write(
             lambda unit: take_lease(unit.connection, self._database.kit.leases, _LEASE, self._holder, _LEASE_SECONDS)
         )
-        self._lease_until = now + _LEASE_SECONDS / 2 if held else 0.0
-        self._renew_at = now + _RENEW_AFTER if held else 0.0
+        self._lease_until = now + _LEASE_SECONDS if held else 0.0
         return held
 
     async def _run(self) -> None:
@@ -152,7 +166,7 @@ class Relay:
                 self._awake.clear()
                 while await self.one_pass():
                     pause = self._poll
-                pause = 0.5 if self._blocked else self._poll if self._lease_until else max(self._poll, 2.0)
+                pause = 0.5 if self._blocked else self._poll
                 if time.monotonic() - counted_at > 1.0:
                     async with self._database.read() as connection:
                         await self._database.outbox_rows.state(connection)

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import insert
 
-from shared.relational import Database, UnitOfWork
+from shared.messaging.envelope import Message
+from shared.relational import Database, UnitOfWork, relay
 from tests.contracts.relational.conftest import COUNTERS, Broker
 from tests.contracts.relational.test_transactions import NOW, message
 
@@ -122,3 +124,42 @@ async def test_many_writers_and_two_replicas_publish_everything_in_order(
     for i in range(6):
         ids = [taken.id for taken in broker.taken if taken.key == f"k{i}"]
         assert ids == [f"k{i}:{n}" for n in range(25)]
+
+
+async def test_a_lease_is_kept_while_the_broker_takes_its_time(
+    opened: Callable[..., Database], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "_LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(relay, "_RENEW_BEFORE", 0.4)
+    slow, eager = opened(publishing=True), opened(publishing=True)
+    assert slow._relay is not None
+    assert eager._relay is not None
+    take = broker.publish
+    let_go = asyncio.Event()
+
+    async def publish_slowly(messages: list[Message]) -> list[Exception | None]:
+        await let_go.wait()
+        return await take(messages)
+
+    monkeypatch.setattr(slow._relay, "_publish", publish_slowly)
+    await slow.write(lambda unit: unit.emit([message("a", 1)]))
+    publishing = asyncio.create_task(slow._relay.one_pass())
+    deadline = asyncio.get_running_loop().time() + 1.5
+    while asyncio.get_running_loop().time() < deadline:
+        assert not await eager._relay.one_pass()
+        await asyncio.sleep(0.02)
+    let_go.set()
+    await publishing
+    assert [taken.id for taken in broker.taken] == ["a:1"]
+
+
+async def test_a_dead_relays_lease_ends_and_its_messages_go(
+    opened: Callable[..., Database], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "_LEASE_SECONDS", 0.5)
+    dead, heir = opened(publishing=True), opened(publishing=True)
+    assert dead._relay is not None
+    await dead.write(lambda unit: unit.emit([message("a", 1)]))
+    assert await dead._relay._hold_lease()
+    await heir.start()
+    await until(lambda: len(broker.taken) == 1)

@@ -1,0 +1,25 @@
+"""Owns a worker in a process of its own, for tests that kill it: works a run off in small chunks until it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from services.hotw_svc.app.work_run import work_chunk
+from shared.clock import FixedClock
+from tests.contracts.hotw.company import AZ_FACTORS, NOW, Broker, open_replica
+
+
+async def work(address: str, run_id: int) -> None:
+    target = address if "://" in address else Path(address)
+    replica = open_replica(target, FixedClock(NOW), Broker(), AZ_FACTORS)
+    while True:
+        worked = await work_chunk(replica.store, replica.clock, run_id, limit=5, lease=1.0)
+        await replica.database.drain()
+        if not worked.found_work:
+            await asyncio.sleep(0.05)
+
+
+if __name__ == "__main__":
+    asyncio.run(work(sys.argv[1], int(sys.argv[2])))
