@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import orjson
-from croniter import croniter
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -33,22 +32,42 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
-    transport: Literal["embedded", "kafka"] = "embedded"
-    kafka_bootstrap_servers: str | None = None
-    mongo_url: str | None = None
-    mysql_url: str | None = None
-    data_dir: Path = Path(".epic")
-    http_host: str = "127.0.0.1"
-    http_port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    now: str | None = None
-    mail_domain: str | None = None
-    smtp_url: str | None = None
-    mail_from: str = "epic@localhost"
-    az_factor_map: Annotated[dict[str, Decimal], NoDecode] = Field(default_factory=dict)
-    hotw_schedule: str | None = None
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["json", "text"] = "json"
+    transport: Annotated[
+        Literal["embedded", "kafka"], Field(description="Where messages go: a log in the data folder, or Kafka.")
+    ] = "embedded"
+    kafka_bootstrap_servers: Annotated[
+        str | None, Field(description="Kafka's addresses, such as `kafka:9092`; needed with `kafka`.")
+    ] = None
+    mongo_url: Annotated[
+        str | None, Field(description="MongoDB for documents; without it SQLite in the data folder.")
+    ] = None
+    mysql_url: Annotated[
+        str | None,
+        Field(description="MySQL for HOTW, `mysql+aiomysql://user:password@host/hotw`; without it SQLite."),
+    ] = None
+    data_dir: Annotated[Path, Field(description="The data folder: SQLite stores, the log, mails.")] = Path(".epic")
+    http_host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on.")] = 8000
+    now: Annotated[
+        str | None,
+        Field(description="The instant EPIC's clock starts from, or `instant@real-time` for several processes."),
+    ] = None
+    mail_domain: Annotated[str | None, Field(description="Makes an alias without `@` an address.")] = None
+    smtp_url: Annotated[
+        str | None,
+        Field(description="`smtp://user:password@host:25` or `smtps://…`; without it mails are files in `mail/`."),
+    ] = None
+    mail_from: Annotated[str, Field(description="The sender of mails.")] = "epic@localhost"
+    az_factor_map: Annotated[
+        dict[str, Decimal],
+        NoDecode,
+        Field(description='JSON, zone to factor: `{"us-east-1a": 2}`. 1 unless given, 0 excludes a zone.'),
+    ] = Field(default_factory=dict)
+    cors_origins: Annotated[
+        tuple[str, ...], NoDecode, Field(description="Origins a browser may call from, separated by commas.")
+    ] = ()
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="The least to log.")] = "info"
+    log_format: Annotated[Literal["json", "text"], Field(description="One JSON object a line, or text.")] = "json"
 
     @field_validator("log_level", "log_format", "transport", mode="before")
     @classmethod
@@ -82,13 +101,6 @@ class Settings(BaseSettings):
         for zone, factor in value.items():
             if not factor.is_finite() or factor < 0:
                 raise ValueError(f"the factor of {zone} is {factor}; give 0 (excluded) or more")
-        return value
-
-    @field_validator("hotw_schedule")
-    @classmethod
-    def _cron(cls, value: str | None) -> str | None:
-        if value is not None and not croniter.is_valid(value):
-            raise ValueError("give a cron expression in UTC, such as '0 9 * * 1'")
         return value
 
     @field_validator("cors_origins", mode="before")

@@ -8,12 +8,12 @@ from services.notify_svc.app.ask import Mails
 from services.notify_svc.app.gather_orders import GatherOrders
 from services.notify_svc.app.open_tickets import OpenTickets
 from services.notify_svc.app.send import Sender
-from services.notify_svc.app.write_tickets import WriteTickets
+from services.notify_svc.app.write_tickets import Tickets
 from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET, notification_routes, ticket_routes
 from services.notify_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
 from shared.messaging.transport.contract import Transport
-from shared.resources import Resources, resource_routes
+from shared.resources import Resources
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
@@ -26,14 +26,14 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     """notify_svc, not started."""
     kit = DocumentKit("notify_svc", settings, transport, clock)
     services, events = kit.replica("service"), kit.replica("event")
-    tickets, notifications = Resources(TICKET, kit.documents(TICKET)), kit.documents(NOTIFICATION)
+    notifications = kit.documents(NOTIFICATION)
     templates = Templates()
     sender = Sender(
         notifications, services=services, mailbox=mailbox_of(settings), render=templates.mail, clock=clock,
         mail_domain=settings.mail_domain,
     )  # fmt: skip
     mails = Mails(notifications, sender.wake)
-    write = WriteTickets(tickets, mails)
+    tickets = Tickets(TICKET, kit.documents(TICKET), mails)
     gather = GatherOrders(runs=kit.replica("run"), digests=kit.replica("run_service"), events=events, mails=mails)
     emergent = OpenTickets(
         tickets=tickets.documents, services=services, events=events, mails=mails,
@@ -45,8 +45,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
 
     return kit.service(
         routes=[
-            ticket_routes(tickets, write, clock),
-            resource_routes(tickets, clock),
+            *ticket_routes(tickets, clock),
             notification_routes(Resources(NOTIFICATION, notifications), clock),
         ],
         subscriptions=subscriptions(
@@ -55,7 +54,6 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
             gather=gather,
             emergent=emergent,
             tickets=tickets,
-            write=write,
             clock=clock,
         ),
         parts=[sender],

@@ -9,20 +9,21 @@ from services.notify_svc.app.ask import Mails
 from services.notify_svc.domain import delivery
 from services.notify_svc.domain.tickets import DEFAULT_SEVERITY, escalated, ticket_id_of, with_comment_details
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Emission, Written
+from shared.documents.contract import Change, Document, Documents, Emission, Written
 from shared.errors import NotFound
-from shared.resources import Resources
+from shared.resources import Resource, Resources
 from shared.schemas.notify_svc import EscalateTicket
 from shared.trace import new_id
 
-__all__ = ["WriteTickets"]
+__all__ = ["Tickets"]
 
 
-class WriteTickets:
-    """The writes of a Ticket beyond plain CRUD: an assigned id, comments with who and when, escalation."""
+class Tickets(Resources):
+    """The Ticket resource: beyond plain CRUD an assigned id, comments with who and when, and escalation."""
 
-    def __init__(self, tickets: Resources, mails: Mails) -> None:
-        self._tickets, self._mails = tickets, mails
+    def __init__(self, resource: Resource, documents: Documents, mails: Mails) -> None:
+        super().__init__(resource, documents)
+        self._mails = mails
 
     async def create(self, body: Mapping[str, Any], cause: Cause) -> Written:
         """Makes a ticket; its TicketId is assigned unless given, the same for the same cause."""
@@ -31,24 +32,24 @@ class WriteTickets:
         asked.setdefault("Status", "Open")
         if asked.get("TicketId") is None:
             asked["TicketId"] = ticket_id_of("asked", cause.id or new_id())
-        return await self._tickets.create(asked, cause)
+        return await super().create(asked, cause)
 
     async def update(
         self, keys: Mapping[str, str], body: Mapping[str, Any], cause: Cause, expected: int | None = None
     ) -> Written:
         """Merges the body into the ticket."""
-        return await self._tickets.update(keys, with_comment_details(body, cause.user, cause.now), cause, expected)
+        return await super().update(keys, with_comment_details(body, cause.user, cause.now), cause, expected)
 
     async def escalate(self, command: EscalateTicket, cause: Cause, expected: int | None = None) -> Written:
         """Raises the severity, tells the assignee. NotFound; Conflict when it cannot rise."""
 
         def raised(present: Document | None) -> Change:
             if present is None:
-                raise NotFound(self._tickets.resource.missing({"TicketId": command.ticket_id}))
+                raise NotFound(self.resource.missing({"TicketId": command.ticket_id}))
             state = escalated(present.state, command.severity, command.reason, cause.user, cause.now)
             return Change(state, (Emission("ticket.updated"), Emission("ticket.escalated")))
 
-        written = await self._tickets.documents.update(command.ticket_id, raised, cause, expected=expected)
+        written = await self.documents.update(command.ticket_id, raised, cause, expected=expected)
         ticket = written.document.state
         if ticket.get("Assignee"):
             await self._mails.ask([(_notification(ticket, written.document.version), cause)])

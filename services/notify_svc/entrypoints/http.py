@@ -7,7 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.notify_svc.app.write_tickets import WriteTickets
+from services.notify_svc.app.write_tickets import Tickets
 from shared.clock import Clock
 from shared.resources import Resource, Resources, document_answer, resource_routes, validated, with_keys
 from shared.schemas.notify_svc import EscalateTicket, Notification, NotificationSnapshot, Ticket, TicketSnapshot
@@ -35,36 +35,21 @@ NOTIFICATION: Final = Resource(
 )
 
 
-def ticket_routes(tickets: Resources, write: WriteTickets, clock: Clock) -> Routes:
-    """Tickets: CRUD with an assigned id, and escalation."""
+def ticket_routes(tickets: Tickets, clock: Clock) -> list[Routes]:
+    """Tickets: what every resource has, and escalation."""
     resource = tickets.resource
-    own = Routes("Ticket")
-
-    async def create(request: Request) -> Response:
-        asked = await read_write(request, clock)
-        written = await write.create(asked.body, asked.cause)
-        return document_answer(resource.view(written.document), written.document)
-
-    async def update(request: Request) -> Response:
-        asked = await read_write(request, clock)
-        expected = asked.if_match.plain() if asked.if_match else None
-        written = await write.update(resource.keys_of(request.path_params), asked.body, asked.cause, expected)
-        return document_answer(resource.view(written.document), written.document)
+    escalation = Routes("Ticket")
 
     async def escalate(request: Request) -> Response:
         asked = await read_write(request, clock)
         command = validated(EscalateTicket, with_keys(asked.body, resource.keys_of(request.path_params)))
         expected = asked.if_match.plain() if asked.if_match else None
-        written = await write.escalate(command, asked.cause, expected)
+        written = await tickets.escalate(command, asked.cause, expected)
         return document_answer(resource.view(written.document), written.document)
 
-    own.add("POST", "/ticket", create, summary="Create a Ticket; its id is assigned", body=Ticket,
-            answer=TicketSnapshot)  # fmt: skip
-    own.add("PUT", "/ticket/{TicketId}/escalate", escalate, summary="Raise a Ticket's severity", body=EscalateTicket,
-            answer=TicketSnapshot)  # fmt: skip
-    own.add("PUT", "/ticket/{TicketId}", update, summary="Change a Ticket by a merge patch (RFC 7396)", body=Ticket,
-            answer=TicketSnapshot)  # fmt: skip
-    return own
+    escalation.add("PUT", "/ticket/{TicketId}/escalate", escalate, summary="Raise a Ticket's severity",
+                   body=EscalateTicket, answer=TicketSnapshot)  # fmt: skip
+    return [escalation, resource_routes(tickets, clock)]
 
 
 def notification_routes(notifications: Resources, clock: Clock) -> Routes:

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from services.notify_svc.app.gather_orders import GatherOrders
 from services.notify_svc.app.open_tickets import OpenTickets
-from services.notify_svc.app.write_tickets import WriteTickets
+from services.notify_svc.app.write_tickets import Tickets
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.documents.contract import Replica
@@ -20,7 +20,7 @@ from shared.messaging.subscription import (
     Subscription,
     bulk,
 )
-from shared.resources import Resources, answered, expected_version, resource_commands
+from shared.resources import answered, expected_version, resource_commands
 from shared.schemas.base import WireModel
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 from shared.schemas.notify_svc import CreateTicket, DeleteTicket, EscalateTicket, UpdateTicket
@@ -32,8 +32,8 @@ Batch = Sequence[Received]
 
 
 def subscriptions(
-    *, services: Replica, events: Replica, gather: GatherOrders, emergent: OpenTickets, tickets: Resources,
-    write: WriteTickets, clock: Clock,
+    *, services: Replica, events: Replica, gather: GatherOrders, emergent: OpenTickets, tickets: Tickets,
+    clock: Clock,
 ) -> list[Subscribed]:  # fmt: skip
     """The handlers, as a list one can read."""
 
@@ -47,23 +47,12 @@ def subscriptions(
     async def completed(batch: Batch) -> None:
         await gather.completed(facts(batch, RunFact))
 
-    async def create(received: Received) -> Answered:
-        return answered(await write.create(received.body, received.cause(clock)))
-
-    async def update(received: Received) -> Answered:
-        keys = tickets.resource.keys_of(received.body)
-        return answered(
-            await write.update(keys, received.body, received.cause(clock), expected_version(received))
-        )  # fmt: skip
-
     async def escalate(received: Received) -> Answered:
         command = cast("EscalateTicket", received.data)
-        return answered(await write.escalate(command, received.cause(clock), expected_version(received)))
+        return answered(await tickets.escalate(command, received.cause(clock), expected_version(received)))
 
     commands = {
         **resource_commands(tickets, clock, (CreateTicket, UpdateTicket, DeleteTicket)),
-        "CreateTicket": Command(CreateTicket, create),
-        "UpdateTicket": Command(UpdateTicket, update),
         "EscalateTicket": Command(EscalateTicket, escalate),
     }
     return [

@@ -111,6 +111,7 @@ async def test_what_is_unknown_is_404(hotw: Replica, http: httpx.AsyncClient) ->
     ):  # fmt: skip
         assert (await http.get(path)).status_code == 404, path
     assert (await http.put("/hotw/order/F9-9-9", json={"Decision": "Approve"})).status_code == 404
+    assert (await http.put("/hotw/order/Größe✓", json={"Decision": "Approve"})).status_code == 404
     assert (await http.put("/hotw/run/99/cancel")).status_code == 404
 
 

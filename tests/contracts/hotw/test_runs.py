@@ -401,3 +401,9 @@ async def test_locks_are_free_after_a_run_and_say_who_has_them_during_it(hotw: R
     async with hotw.database.read() as connection:
         lock = (await connection.execute(select(t.fleet_lock))).one()
     assert (lock.LockedBy, lock.LeaseUntil, lock.LockTimestamp) == (None, None, None)
+
+
+async def test_a_run_may_name_more_fleets_than_a_statement_has_parameters(hotw: Replica) -> None:
+    await hotw.settle_in()
+    with pytest.raises(NotFound, match="and 33980 more"):
+        await hotw.start(FleetIds=[f"F{n}" for n in range(34_000)])

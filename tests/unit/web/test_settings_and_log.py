@@ -53,7 +53,6 @@ def test_every_variable_is_read() -> None:
         ("EPIC_NOW", "soon", "EPIC_NOW is 'soon'"),
         ("EPIC_AZ_FACTOR_MAP", "2:2:1", "give JSON, zone to factor"),
         ("EPIC_AZ_FACTOR_MAP", '{"us-east-1a": -1}', "the factor of us-east-1a is -1; give 0 (excluded) or more"),
-        ("EPIC_HOTW_SCHEDULE", "weekly", "give a cron expression"),
         ("EPIC_TRANSPORT", "kafka", "set EPIC_KAFKA_BOOTSTRAP_SERVERS"),
         ("EPIC_TRANSPORT", "pigeon", "EPIC_TRANSPORT is 'pigeon'"),
     ],

@@ -1,0 +1,106 @@
+"""Owns the stores the suite runs over: a SQLite file always, MongoDB where Docker is. Each test has its own database."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pymongo
+import pytest
+
+from shared.cause import Cause
+from shared.documents import Change, Document, Documents, Emission, Publish, State, Store
+from shared.documents.mongo import MongoStore
+from shared.documents.sqlite import SqliteStore
+from shared.trace import Trace
+from tests.contracts.documents.broker import Broker
+
+NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
+
+
+def cause(cause_id: str | None = None, *, digest: str = "d", user: str = "ann", message: str | None = None) -> Cause:
+    return Cause(NOW, user, Trace("correlation", "command", None), cause_id, digest, message)
+
+
+def setting(state: State, event: str = "thing.updated") -> Change:
+    return Change(state, (Emission(event),))
+
+
+def creating(state: State):
+    return lambda present: setting(state, "thing.created") if present is None else None
+
+
+def adding(amount: int = 1):
+    """Counts up: what is applied twice, or lost, shows."""
+
+    def add(present: Document | None) -> Change:
+        count = present.state["Count"] if present else 0
+        return setting({"Count": count + amount})
+
+    return add
+
+
+class Backend:
+    """Opens stores on one database: each is a replica of the service."""
+
+    def __init__(self, place: str | Path, database: str) -> None:
+        self.place = place
+        self.database = database
+        self.broker = Broker()
+        self.stores: list[Store] = []
+
+    @property
+    def is_mongo(self) -> bool:
+        return isinstance(self.place, str)
+
+    def make(self, publish: Publish | None = None, sweep_after: float = 0.2) -> Store:
+        publish = publish or self.broker.publish
+        if isinstance(self.place, str):
+            return MongoStore(self.place, self.database, publish, source="thing_svc", sweep_after=sweep_after)
+        return SqliteStore(self.place, publish, source="thing_svc", sweep_after=sweep_after)
+
+    async def open(
+        self, publish: Publish | None = None, *, filters: Sequence[str] = (), sweep_after: float = 0.2
+    ) -> tuple[Store, Documents]:
+        store = self.make(publish, sweep_after)
+        documents = store.documents("thing", filters=filters)
+        await store.start()
+        self.stores.append(store)
+        return store, documents
+
+    async def close(self) -> None:
+        for store in self.stores:
+            await store.stop()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mongo", marks=pytest.mark.docker)])
+async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
+    if request.param == "sqlite":
+        made = Backend(tmp_path / "data" / "thing.db", "")
+        yield made
+        await made.close()
+        return
+    made = Backend(request.getfixturevalue("mongo_url"), f"t{uuid.uuid4().hex[:12]}")
+    yield made
+    made.broker.away = False
+    await made.close()
+    with pymongo.MongoClient(str(made.place)) as client:
+        client.drop_database(made.database)
+
+
+@pytest.fixture
+async def store(backend: Backend) -> Store:
+    opened, _ = await backend.open(filters=("ServiceId", "Place.Region", "Active"))
+    return opened
+
+
+@pytest.fixture
+def documents(store: Store) -> Documents:
+    return store.documents("thing")
+
+
+@pytest.fixture
+def broker(backend: Backend) -> Broker:
+    return backend.broker

@@ -1,0 +1,196 @@
+"""What is written is told of: in order, at least once, and slim while the broker is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import bson
+import pymongo
+import pytest
+
+from shared.documents import Change, Documents, Emission, Store
+from shared.errors import Unavailable
+from shared.messaging.envelope import Message
+from tests.contracts.documents.broker import Broker
+from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_events_go_by_themselves_and_the_outbox_empties(store: Store, documents: Documents, broker: Broker) -> None:
+    await asyncio.gather(*(documents.update(f"F{n % 7}", adding(), cause(f"c{n}")) for n in range(70)))
+
+    async def empty() -> bool:
+        return (await store.outbox()).open == 0
+
+    await until(empty)
+    for n in range(7):
+        assert broker.versions(f"F{n}") == list(range(1, 11))
+    await store.drain()
+    assert len(broker.taken) == 70
+
+
+async def test_a_broker_away_for_long_loses_nothing_and_keeps_the_order(
+    store: Store, documents: Documents, broker: Broker
+) -> None:
+    broker.away = True
+    for n in range(100):
+        await documents.update(f"F{n % 3}", adding(), cause(f"c{n}"))
+    state = await store.outbox()
+    assert state.open == 100
+    assert state.oldest == NOW
+    assert (await documents.latest("F0")).version == 34
+    broker.away = False
+    await store.drain()
+    for n in range(3):
+        assert broker.versions(f"F{n}") == list(range(1, 35 if n == 0 else 34))
+    assert [body["Count"] for body in broker.bodies("F1")] == list(range(1, 34))
+    assert (await store.outbox()).oldest is None
+
+
+async def test_one_key_that_does_not_go_holds_up_no_other(store: Store, documents: Documents, broker: Broker) -> None:
+    broker.refused = {"F1"}
+    for _ in range(3):
+        for key in ("F1", "F2"):
+            await documents.update(key, adding(), cause())
+
+    async def others_went() -> bool:
+        return (await store.outbox()).open == 3 and len(broker.of("F2")) == 3
+
+    await until(others_went)
+    assert broker.of("F1") == []
+    broker.refused = set()
+    await store.drain()
+    assert broker.versions("F1") == [1, 2, 3]
+
+
+async def test_too_much_waiting_for_one_document_refuses_the_next_write(
+    store: Store, documents: Documents, broker: Broker
+) -> None:
+    broker.away = True
+    for _ in range(200):
+        await documents.update("F1", adding(), cause())
+    with pytest.raises(Unavailable):
+        await documents.update("F1", adding(), cause("c1"))
+    await documents.update("F2", adding(), cause())
+    assert (await documents.latest("F1")).version == 200
+    broker.away = False
+    await store.drain()
+    assert (await documents.update("F1", adding(), cause("c1"))).document.version == 201
+    await store.drain()
+    assert broker.versions("F1") == list(range(1, 202))
+
+
+async def test_too_much_waiting_in_all_refuses_every_write(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = "mongo.relay" if backend.is_mongo else "sqlite.outbox"
+    monkeypatch.setattr(f"shared.documents.{where}.MOST_OPEN", 30)
+    store, documents = await backend.open()
+    backend.broker.away = True
+    made = await documents.create_many(((f"F{n}", {}) for n in range(20)), "thing.created", cause())
+    for n in range(10):
+        await documents.update(f"G{n}", adding(), cause())
+    with pytest.raises(Unavailable):
+        await documents.update("new", adding(), cause())
+    with pytest.raises(Unavailable):
+        await documents.create_many([("newer", {})], "thing.created", cause())
+    assert await documents.latest("F1") is not None
+    backend.broker.away = False
+    await store.drain()
+    await documents.update("new", adding(), cause())
+    assert len(made) == 20
+
+
+async def test_what_waits_is_slim(backend: Backend, store: Store, documents: Documents, broker: Broker) -> None:
+    """The head of a document with a long wait behind it stays far from MongoDB's 16 MB, and a read of it fast."""
+    if not backend.is_mongo:
+        pytest.skip("SQLite has rows, not one document")
+    broker.away = True
+    big = {"Text": "x" * 100_000}
+    for n in range(150):
+        await documents.update("F1", lambda _, n=n: Change(big | {"N": n}, (Emission("thing.updated"),)), cause(f"c{n}"))
+    with pymongo.MongoClient(str(backend.place)) as client:
+        head = client[backend.database]["thing"].find_one({"_id": "F1"})
+    assert len(bson.encode(head)) < 200_000
+    broker.away = False
+    await store.drain()
+    assert [body["N"] for body in broker.bodies("F1")] == list(range(150))
+
+
+async def test_data_of_its_own_is_bounded_too(backend: Backend, documents: Documents, broker: Broker) -> None:
+    if not backend.is_mongo:
+        pytest.skip("SQLite has rows, not one document")
+    broker.away = True
+    fact = Emission("fact", data={"Text": "x" * 900_000})
+    with pytest.raises(Unavailable):
+        for _ in range(10):
+            await documents.update("F1", lambda _: Change({}, (fact,)), cause())
+    assert (await documents.latest("F1")).version == 4
+
+
+async def test_what_another_process_left_is_told_of_at_the_start(backend: Backend) -> None:
+    async def never(messages: Sequence[Message]) -> list[Exception | None]:
+        return [ConnectionError("away")] * len(messages)
+
+    first, documents = await backend.open(never)
+    for n in range(5):
+        await documents.update("F1", adding(), cause(f"c{n}"))
+    await documents.create_many([("F2", {"Count": 0})], "thing.created", cause())
+    backend.stores.remove(first)
+    await first.stop()
+    second, documents = await backend.open()
+
+    async def told() -> bool:
+        return backend.broker.first_versions("F1") == [1, 2, 3, 4, 5] and backend.broker.versions("F2") != []
+
+    await until(told)
+    await second.drain()
+    assert (await documents.update("F1", adding(), cause("c3"))).document.version == 4
+
+
+async def test_the_sweeper_finishes_what_another_replica_began(backend: Backend) -> None:
+    """A replica that cannot publish, and lives on: others do it for it after a while."""
+
+    async def never(messages: Sequence[Message]) -> list[Exception | None]:
+        return [ConnectionError("away")] * len(messages)
+
+    _, documents = await backend.open(never)
+    await backend.open()
+    await asyncio.gather(*(documents.update(f"F{n}", adding(), cause(f"c{n}")) for n in range(5)))
+    await documents.create_many([("B1", {"Count": 0})], "thing.created", cause())
+
+    async def told() -> bool:
+        return {message.key for message in backend.broker.taken} == {"B1", *(f"F{n}" for n in range(5))}
+
+    await until(told)
+
+
+async def test_a_slow_publisher_is_asked_once_for_each(backend: Backend) -> None:
+    """Writes go on meanwhile, and the key's next batch begins where the last one ended."""
+    broker = Broker()
+
+    async def slow(messages: Sequence[Message]) -> list[Exception | None]:
+        await asyncio.sleep(0.05)
+        return await broker.publish(messages)
+
+    store, documents = await backend.open(slow, sweep_after=30)
+    for _ in range(60):
+        await documents.update("F1", adding(), cause())
+    await store.drain()
+    assert broker.versions("F1") == list(range(1, 61))
+
+
+async def test_history_costs_the_same_however_long(backend: Backend, store: Store, documents: Documents) -> None:
+    for _ in range(150):
+        await documents.update("F1", adding(), cause())
+    await documents.update("F2", creating({"Count": 0}), cause())
+    await store.drain()
+    page = await documents.history("F1", before=100, limit=3)
+    assert [item.version for item in page.items] == [99, 98, 97]
+    assert page.next_before == 97
