@@ -35,9 +35,30 @@ class UtcTimestamp(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class AsciiId(TypeDecorator[str]):
+    """ASCII, compared byte by byte. What is asked for in other characters equals none; MySQL would not compare it."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "mysql":
+            return dialect.type_descriptor(mysql.VARCHAR(self.length, charset="ascii", collation="ascii_bin"))
+        return dialect.type_descriptor(String(self.length))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or value.isascii():
+            return value
+        return value.encode("ascii", "backslashreplace").decode()
+
+
 def ascii_id(length: int = 128) -> TypeEngine[str]:
     """An id: ASCII, compared byte by byte."""
-    return String(length).with_variant(mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"), "mysql")
+    return AsciiId(length)
 
 
 def name_text(length: int = 255) -> TypeEngine[str]:

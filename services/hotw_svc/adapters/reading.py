@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, Table, and_, or_, select
+from sqlalchemy import Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -78,7 +78,7 @@ async def executions_of_fleet(
 
 
 async def _whole(connection: AsyncConnection, rows: Sequence[Any]) -> list[Flat]:
-    """The executions with their overrides, orders and ASGs as lists."""
+    """The executions of one fleet with their overrides, orders and ASGs as lists."""
     pairs = [(row["RunId"], row["FleetIndexId"]) for row in rows]
     if not pairs:
         return []
@@ -88,8 +88,9 @@ async def _whole(connection: AsyncConnection, rows: Sequence[Any]) -> list[Flat]
         ("FulfillmentDetails", t.fulfillment_details, "FulfillmentId"),
         ("ASGDetails", t.asg_details_run, "AutoScalingGroupName"),
     ):
-        any_of = or_(*(and_(table.c.RunId == run, table.c.FleetIndexId == fleet) for run, fleet in pairs))
-        query = _named(table, event="EventIndexId" in table.c).where(any_of)
+        query = _named(table, event="EventIndexId" in table.c).where(
+            table.c.FleetIndexId == pairs[0][1], table.c.RunId.in_([run for run, _ in pairs])
+        )
         by_pair: dict[tuple[int, int], list[Flat]] = {pair: [] for pair in pairs}
         for item in (await connection.execute(query)).mappings():
             by_pair[item["RunId"], item["FleetIndexId"]].append(_flat(item))

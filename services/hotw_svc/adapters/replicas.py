@@ -12,13 +12,13 @@ from sqlalchemy import Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows
+from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows, slices
 from services.hotw_svc.app.ports import Snapshot
 from services.hotw_svc.domain import snapshots
 from services.hotw_svc.domain.inputs import EventFacts, ServiceFacts
 from shared.clock import parse_instant
 
-__all__ = ["event_facts_of", "fleet_lines", "keep", "service_facts_of", "snapshots_of"]
+__all__ = ["event_facts_of", "fleet_lines", "keep", "known_fleets", "service_facts_of", "snapshots_of"]
 
 
 def _event(snapshot: Snapshot) -> Row:
@@ -136,6 +136,16 @@ async def snapshots_of(connection: AsyncConnection, table: Table, keys: Iterable
     key = table.primary_key.columns[0]
     rows = (await connection.execute(select(key.label("Key"), table).where(key.in_(list(keys))))).all()
     return {row.Key: row for row in rows}
+
+
+async def known_fleets(connection: AsyncConnection, fleet_ids: Iterable[str]) -> set[str]:
+    """Those of the fleets that are there and not deleted."""
+    fleet = t.fleet_replica
+    known: set[str] = set()
+    for some in slices(sorted(set(fleet_ids))):
+        query = select(fleet.c.LineKey).where(fleet.c.LineKey.in_(some), fleet.c.Deleted.is_(False))
+        known.update((await connection.execute(query)).scalars())
+    return known
 
 
 async def fleet_lines(

@@ -12,7 +12,7 @@ from sqlalchemy import Select, delete, exists, func, insert, literal, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.rows import index_ids
+from services.hotw_svc.adapters.rows import index_ids, slices
 from services.hotw_svc.app.runs import Run, ServiceShare
 from services.hotw_svc.domain.inputs import EventFacts
 from services.hotw_svc.domain.orders import OrderType
@@ -87,11 +87,11 @@ async def take_event_fleets(connection: AsyncConnection, run_id: int, event: Eve
 async def take_fleets(connection: AsyncConnection, run_id: int, fleet_ids: Collection[str]) -> int:
     """The fleets of that name."""
     index = t.fleet_index
-    return await _take(
-        connection,
-        run_id,
-        select(literal(run_id), index.c.FleetIndexId, index.c.FleetId).where(index.c.FleetId.in_(list(fleet_ids))),
-    )
+    fleets = select(literal(run_id), index.c.FleetIndexId, index.c.FleetId)
+    taken = 0
+    for some in slices(sorted(fleet_ids)):
+        taken = await _take(connection, run_id, fleets.where(index.c.FleetId.in_(some)))
+    return taken
 
 
 async def _take(connection: AsyncConnection, run_id: int, fleets: Select[Any]) -> int:

@@ -74,8 +74,8 @@ class HotwUnit:
         return None if row is None or (row.Deleted and not deleted_too) else replicas.event_facts_of(row)
 
     async def unknown_fleets(self, fleet_ids: Sequence[str]) -> list[str]:
-        rows = await replicas.snapshots_of(self._connection, t.fleet_replica, set(fleet_ids))
-        return [name for name in dict.fromkeys(fleet_ids) if name not in rows or rows[name].Deleted]
+        known = await replicas.known_fleets(self._connection, fleet_ids)
+        return [name for name in dict.fromkeys(fleet_ids) if name not in known]
 
     # -- runs ----------------------------------------------------------------------------------------------------------
 

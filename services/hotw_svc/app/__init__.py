@@ -17,6 +17,7 @@ from services.hotw_svc.app.worker import RunWorker
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
+from shared.trace import Trace
 
 __all__ = ["UseCases"]
 
@@ -46,8 +47,8 @@ class UseCases:
     async def report_delivery(self, command: ReportDelivery, cause: Cause) -> dict[str, Any]:
         return await report_delivery(self.store, command, cause)
 
-    async def keep_replicas(self, resource: str, snapshots: Sequence[Snapshot]) -> set[str]:
-        return await keep_replicas(self.store, self.clock, resource, snapshots)
+    async def keep_replicas(self, resource: str, snapshots: Sequence[Snapshot], trace: Trace | None = None) -> set[str]:
+        return await keep_replicas(self.store, self.clock, resource, snapshots, trace)
 
     async def settle_books(self) -> int:
         return await settle_books(self.store, self.clock)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from services.hotw_svc.app.ports import Snapshot, Store
 from services.hotw_svc.app.settle_books import settle_books
 from shared.clock import Clock
+from shared.trace import Trace
 
 __all__ = ["RESOURCES", "keep_replicas"]
 
@@ -14,7 +15,9 @@ RESOURCES = ("event", "service", "fleet", "projection", "inventory")
 _CHUNK = 500
 
 
-async def keep_replicas(store: Store, clock: Clock, resource: str, snapshots: Sequence[Snapshot]) -> set[str]:
+async def keep_replicas(
+    store: Store, clock: Clock, resource: str, snapshots: Sequence[Snapshot], trace: Trace | None = None
+) -> set[str]:
     """Keeps the newest snapshot of each key, tombstones too; the keys that got a newer one.
 
     Idempotent; in any order. After an event the books that hang on it are brought up to date, also when it was kept
@@ -25,5 +28,5 @@ async def keep_replicas(store: Store, clock: Clock, resource: str, snapshots: Se
         chunk = snapshots[start : start + _CHUNK]
         kept |= await store.write(lambda unit, chunk=chunk: unit.keep(resource, chunk))  # type: ignore[misc]
     if resource == "event":
-        await settle_books(store, clock)
+        await settle_books(store, clock, trace)
     return kept

@@ -17,7 +17,7 @@ from services.hotw_svc.domain.scope import RunStatus
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message
-from shared.trace import new_id
+from shared.trace import bind_trace, new_id
 
 __all__ = ["LEASE_SECONDS", "Worked", "complete_run", "work_chunk"]
 
@@ -52,6 +52,11 @@ async def work_chunk(
     run = await store.read(lambda unit: unit.run(run_id, counted=False))
     if run is None or run.status is not RunStatus.RUNNING:
         return Worked()
+    with bind_trace(run.trace):
+        return await _work_chunk(store, clock, run, limit, lease)
+
+
+async def _work_chunk(store: Store, clock: Clock, run: Run, limit: int, lease: float) -> Worked:
     holder = new_id()
     claim = await store.write(lambda unit: unit.claim(run, holder, limit, lease))
     if claim.is_empty:

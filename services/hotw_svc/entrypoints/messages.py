@@ -35,6 +35,11 @@ _REPLICAS: Final = (
 def subscriptions(use_cases: UseCases, clock: Clock) -> list[Subscribed]:
     """All of them; events under a group of their own, since a changed one may move many books."""
 
+    async def keep_events(batch: Sequence[Received]) -> None:
+        for received in batch:
+            trace = received.message.trace.caused_by(received.message.id)
+            await use_cases.keep_replicas("event", [_snapshot(received)], trace)
+
     async def keep(batch: Sequence[Received]) -> None:
         by_resource: dict[str, list[Snapshot]] = {}
         for received in batch:
@@ -45,7 +50,7 @@ def subscriptions(use_cases: UseCases, clock: Clock) -> list[Subscribed]:
             await use_cases.keep_replicas(resource, snapshots)
 
     return [
-        Subscription("hotw_svc.events", _EVENTS, bulk(keep)),
+        Subscription("hotw_svc.events", _EVENTS, bulk(keep_events)),
         Subscription("hotw_svc.replicas", _REPLICAS, bulk(keep)),
         CommandSubscription("hotw.commands", _commands(use_cases, clock)),
     ]
