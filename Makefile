@@ -6,10 +6,12 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --python $(BIN)/python --quiet
 # Bytecode is compiled at install, so that the first start is as fast as the second.
 SYNC := $(UV) --compile-bytecode --require-hashes
+# Bytecode of the sources themselves is kept too, whatever the machine says: tests start many processes.
+unexport PYTHONDONTWRITEBYTECODE
 say = printf '\033[1m%s\033[0m\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run test check lock docs clean
+.PHONY: help setup dev run test test-long check lock docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,6 +45,9 @@ run: .venv/.runtime ## the main job on embedded stores: play Prime Day 2024, pri
 test: .venv/.dev ## everything that can run on this machine, saying what it left out
 	@$(call say,Testing: rules and contracts and embedded flows and (with Docker) real Kafka and MongoDB and MySQL)
 	@$(BIN)/pytest --durations=10 $(ARGS)
+
+test-long: .venv/.dev ## faults under load, and 2,000 services of ten fleets; half an hour
+	@EPIC_LONG=1 $(BIN)/pytest -m long $(ARGS)
 
 check: .venv/.dev ## under a minute: format, lint, types, layers, fast tests
 	@$(call say,ruff)

@@ -20,7 +20,7 @@ from shared.errors import EpicError
 __all__ = ["PREFIX", "BadSettings", "Settings", "load_settings", "settings_or_exit"]
 
 PREFIX: Final = "EPIC_"
-_OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER"})
+_OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER", "EPIC_LONG"})
 
 
 class BadSettings(EpicError):

@@ -14,21 +14,27 @@ _left_out: dict[str, int] = {}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    wanted = [item for item in items if item.get_closest_marker("docker")]
-    if not wanted:
-        return
-    why = servers.docker_missing()
-    if why is None or _REQUIRED:
-        return
-    _left_out[f"{why}: start Docker to run them, or set EPIC_REQUIRE_DOCKER=1 to make this a failure"] = len(wanted)
+    if os.environ.get("EPIC_LONG") != "1":
+        _leave_out(items, "long", "minutes each", "`make test-long` runs them")
+    why = servers.docker_missing() if any(item.get_closest_marker("docker") for item in items) else None
+    if why is not None and not _REQUIRED:
+        remedy = "start Docker to run them, or set EPIC_REQUIRE_DOCKER=1 to make this a failure"
+        _leave_out(items, "docker", why, remedy)
+
+
+def _leave_out(items: list[pytest.Item], marker: str, why: str, remedy: str) -> None:
+    wanted = [item for item in items if item.get_closest_marker(marker)]
     for item in wanted:
         item.add_marker(pytest.mark.skip(reason=why))
+    if wanted:
+        _left_out[f"marked {marker}: {why}; {remedy}"] = len(wanted)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for why, count in _left_out.items():
+    if _left_out:
         terminalreporter.section("left out", yellow=True)
-        terminalreporter.line(f"{count} tests on real Kafka, MongoDB and MySQL; {why}")
+    for why, count in _left_out.items():
+        terminalreporter.line(f"{count} tests {why}")
 
 
 def _running(server: servers.Server) -> Iterator[servers.Server]:

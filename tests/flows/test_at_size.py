@@ -19,7 +19,7 @@ from tests.flows.systems import Embedded, System, composing, eventually, running
 
 SERVICES, FLEETS_EACH = 2_000, 10
 FLEETS = SERVICES * FLEETS_EACH
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 async def everything(caller: Caller, path: str, limit: int = 1000) -> list[dict[str, Any]]:

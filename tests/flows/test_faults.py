@@ -19,7 +19,7 @@ from tests.flows.conftest import SETTINGS
 from tests.flows.scenario import Caller
 from tests.flows.systems import RealStack, eventually, running
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(600)]
 AWAY_SECONDS = 20
 
 

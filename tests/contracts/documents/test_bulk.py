@@ -57,7 +57,7 @@ async def test_two_creators_make_each_key_once_and_tell_of_each(backend: Backend
 
 async def test_a_version_made_meanwhile_is_told_of_after_the_first(backend: Backend) -> None:
     replicas = [(await backend.open())[1] for _ in range(2)]
-    keys = [f"F{n:04}" for n in range(300)]
+    keys = [f"F{n:04}" for n in range(80)]
 
     async def follow(documents: Documents) -> None:
         for key in keys:

@@ -22,7 +22,9 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -
             await asyncio.sleep(0.02)
 
 
-async def test_events_go_by_themselves_and_the_outbox_empties(store: Store, documents: Documents, broker: Broker) -> None:
+async def test_events_go_by_themselves_and_the_outbox_empties(
+    store: Store, documents: Documents, broker: Broker
+) -> None:
     await asyncio.gather(*(documents.update(f"F{n % 7}", adding(), cause(f"c{n}")) for n in range(70)))
 
     async def empty() -> bool:
@@ -86,9 +88,7 @@ async def test_too_much_waiting_for_one_document_refuses_the_next_write(
     assert broker.versions("F1") == list(range(1, 202))
 
 
-async def test_too_much_waiting_in_all_refuses_every_write(
-    backend: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_too_much_waiting_in_all_refuses_every_write(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     where = "mongo.relay" if backend.is_mongo else "sqlite.outbox"
     monkeypatch.setattr(f"shared.documents.{where}.MOST_OPEN", 30)
     store, documents = await backend.open()
@@ -114,7 +114,9 @@ async def test_what_waits_is_slim(backend: Backend, store: Store, documents: Doc
     broker.away = True
     big = {"Text": "x" * 100_000}
     for n in range(150):
-        await documents.update("F1", lambda _, n=n: Change(big | {"N": n}, (Emission("thing.updated"),)), cause(f"c{n}"))
+        await documents.update(
+            "F1", lambda _, n=n: Change(big | {"N": n}, (Emission("thing.updated"),)), cause(f"c{n}")
+        )
     with pymongo.MongoClient(str(backend.place)) as client:
         head = client[backend.database]["thing"].find_one({"_id": "F1"})
     assert len(bson.encode(head)) < 200_000

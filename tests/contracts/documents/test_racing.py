@@ -64,7 +64,9 @@ async def test_conditional_writers_take_turns(backend: Backend) -> None:
         while True:
             read = await documents.latest("F1")
             try:
-                await documents.update("F1", lambda _: Change({"Count": read.state["Count"] + 1}, ()), cause(), expected=read.version)
+                await documents.update(
+                    "F1", lambda _: Change({"Count": read.state["Count"] + 1}, ()), cause(), expected=read.version
+                )
             except Refused:
                 continue
             return

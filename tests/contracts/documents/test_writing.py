@@ -110,7 +110,12 @@ async def test_an_event_is_the_snapshot_of_its_version(documents: Documents, sto
     await documents.update("F1", adding(), cause())
     await store.drain()
     first, second = broker.of("F1")
-    assert (first.topic, first.type, first.key, first.id) == ("thing.updated", "thing.updated", "F1", "F1:1:thing.updated")
+    assert (first.topic, first.type, first.key, first.id) == (
+        "thing.updated",
+        "thing.updated",
+        "F1",
+        "F1:1:thing.updated",
+    )
     assert (first.source, first.time, first.trace) == ("thing_svc", NOW, cause().trace)
     assert first.body() == {
         "Count": 1,
@@ -140,7 +145,9 @@ async def test_an_amendment_makes_no_version_and_disturbs_no_condition(
 ) -> None:
     await documents.update("F1", adding(), cause())
     fact = Emission("inventory.reported", id="i1", data={"HostsPresent": 150})
-    written = await documents.amend("F1", lambda document: ({"HostsPresent": 150, "Was": document.side}, (fact,)), cause())
+    written = await documents.amend(
+        "F1", lambda document: ({"HostsPresent": 150, "Was": document.side}, (fact,)), cause()
+    )
     assert written.changed
     assert written.document.version == 1
     latest = await documents.latest("F1")

@@ -225,6 +225,31 @@ async def test_a_board_told_of_versions_in_any_order_shows_the_newest(process: P
     assert other.totals("PD2024", None, "2024-05-01")["ByColour"] == {"Green": 1, "Yellow": 0, "Red": 0}
 
 
+async def test_plans_are_named_page_by_page_closed_ones_too(process: Process) -> None:
+    await process.hear(*company(), event("PD2025", start="2025-07-16", end="2025-07-17"), event("P"))
+    await process.hear(service("Atlas", 2, deleted=True))
+    everything = sorted(plan["EventPlanId"] for plan in await process.plans())
+    assert len(everything) == 18
+
+    async def walked(limit: int, **where: str) -> list[str]:
+        found: list[str] = []
+        after: str | None = None
+        while True:
+            page = await process.use_cases.read_plans.matching(where, after=after, limit=limit)
+            found += [item.key for item in page.items]
+            after = page.next_after
+            if after is None:
+                return found
+
+    for limit in (1, 4, 18, 100):
+        assert await walked(limit) == everything
+        assert await walked(limit, EventId="PD2024") == [key for key in everything if key.startswith("PD2024#")]
+        assert await walked(limit, ServiceId="Atlas") == [key for key in everything if "#Atlas-" in key]
+        assert await walked(limit, EventId="P", FleetId="Comet-us-east-1") == ["P#Comet-us-east-1"]
+    process.use_cases.board.complete.clear()
+    assert await walked(4, ServiceId="Atlas") == [key for key in everything if "#Atlas-" in key]
+
+
 def test_a_plan_takes_less_than_a_kilobyte_of_the_board() -> None:
     at = FixedClock(NOW).now()
     peak = Event("PD2024", "2024-07-16", "2024-07-17", ("us-east-1",), active=True, deleted=False, changed_at="")

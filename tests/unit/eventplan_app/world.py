@@ -163,8 +163,9 @@ class Process:
 
     async def look(self) -> None:
         """The board as a process builds it at its start."""
-        async for page in self.use_cases.plans.pages():
-            for one in page:
+        known = self.use_cases.knowledge
+        async for keys in known.plan_ids(await known.events()):
+            for one in await self.use_cases.plans.held(keys):
                 self.use_cases.board.put(one.key, one.version, one.plan)
 
     async def hear(self, *said: Said) -> None:
