@@ -13,9 +13,11 @@ from typing import Any, Final, cast
 
 import bson
 import orjson
+from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from shared.documents.versions import Entry, Head, Item, Outcome, Telling
+from shared.errors import BadInput
 from shared.trace import Trace
 
 __all__ = [
@@ -84,7 +86,10 @@ def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
 
 
 def encode_item(item: Item) -> RawBSONDocument:
-    """One version, encoded once for the head and the item alike; later changes of ``item.state`` do not reach it."""
+    """One version, encoded once for the head and the item alike; later changes of ``item.state`` do not reach it.
+
+    BadInput for what BSON cannot hold: a zero character in a name.
+    """
     state, rewritten = encode_state(item.state)
     form: Wire = {
         "VersionId": item.version,
@@ -98,7 +103,10 @@ def encode_item(item: Item) -> RawBSONDocument:
     }
     if rewritten:
         form["Rewritten"] = True
-    return RawBSONDocument(bson.encode(form))
+    try:
+        return RawBSONDocument(bson.encode(form))
+    except (InvalidDocument, OverflowError) as error:
+        raise BadInput(f"this cannot be stored: {error}") from None
 
 
 def decode_item(form: Wire) -> Item:

@@ -15,7 +15,7 @@ import structlog
 from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from shared.cause import Cause
-from shared.documents.contract import Publish
+from shared.documents.contract import OutboxState, Publish
 from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Heads
 from shared.documents.mongo.forms import Wire, decode_head
@@ -66,20 +66,25 @@ class Intents:
         self._patience = timedelta(seconds=sweep_after * _CREATOR_GONE)
         self._creating: dict[str, Intent] = {}  # by this process, heads not all written
         self._untold: dict[str, Intent] = {}  # by this process, all heads written
+        self._others: list[Intent] = []  # by other processes, as the last look found them
         self._closed: Recent[str, bool] = Recent(_REMEMBERED)
 
-    @property
-    def open(self) -> int:
-        """How many documents this process has made in bulk and not told of yet."""
-        return sum(len(intent.keys) for group in (self._creating, self._untold) for intent in group.values())
+    def state(self) -> OutboxState:
+        """How many documents were made in bulk and are not told of yet, as far as this process knows."""
+        known = [*self._creating.values(), *self._untold.values(), *self._others]
+        return OutboxState(sum(len(intent.keys) for intent in known), min((i.at for i in known), default=None))
 
     async def begin(self, resource: str, keys: Sequence[str], event_type: str, cause: Cause) -> Intent:
         """Stores the intent; the heads may be written once this returns."""
         intent = Intent(new_id(), resource, tuple(keys), event_type, cause.now, cause.trace)
-        with away():
-            await self._meta.update_one({"_id": "instant"}, {"$max": {"At": cause.now}}, upsert=True)
-            await self._collection.insert_one(_encode(intent))
         self._creating[intent.id] = intent
+        try:
+            with away():
+                await self._meta.update_one({"_id": "instant"}, {"$max": {"At": cause.now}}, upsert=True)
+                await self._collection.insert_one(_encode(intent))
+        except BaseException:
+            self.abandoned(intent)
+            raise
         return intent
 
     def written(self, intent: Intent) -> None:
@@ -112,24 +117,26 @@ class Intents:
         self._untold.pop(intent.id, None)
         return True
 
-    async def recover(self, before: datetime) -> int:
-        """Tells of what creations begun before that instant made, whoever began them; how many are left untold."""
-        now = datetime.now(UTC)
-        left = sum(len(intent.keys) for intent in self._creating.values())
+    async def recover(self, before: datetime) -> None:
+        """Tells of what creations begun before that instant made, whoever began them."""
+        now, left = datetime.now(UTC), list[Intent]()
         with away():
             forms = await self._collection.find({"Since": {"$lt": before}}, sort=[("Since", 1)]).to_list(None)
         for form in forms:
             intent = _decode(form)
-            if intent.id in self._creating:
+            mine = intent.id in self._untold
+            if intent.id in self._creating or not (mine or self._is_left_alone(form, before, now)):
                 continue
-            foreign = intent.id not in self._untold
-            if foreign and before < now and form["Since"] > now - self._patience:
-                continue
-            if intent.recovered is not None and now - intent.recovered < _SECOND_LOOK:
-                continue
-            if not await self._finish(intent, keep=foreign and intent.recovered is None):
-                left += len(intent.keys)
-        return left
+            if not await self._finish(intent, keep=not mine and intent.recovered is None) and not mine:
+                left.append(intent)
+        self._others = left
+
+    def _is_left_alone(self, form: Wire, before: datetime, now: datetime) -> bool:
+        """Whether another process's creation is for us to finish: its creator had its time, or all are to be done."""
+        recovered = form.get("Recovered")
+        if recovered is not None:
+            return bool(now - recovered >= _SECOND_LOOK)
+        return bool(before > now or form["Since"] <= now - self._patience)
 
     async def _finish(self, intent: Intent, *, keep: bool) -> bool:
         found = await find_by_id(self._heads[intent.resource].collection, list(intent.keys))

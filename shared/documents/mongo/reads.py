@@ -45,10 +45,9 @@ class Reads:
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Wire]:
         """Those of the keys that are there."""
-        futures = {key: self._ask(key) for key in dict.fromkeys(keys)}
-        if futures:
-            await asyncio.wait(futures.values())
-        return {key: found for key, future in futures.items() if (found := future.result()) is not None}
+        wanted = list(dict.fromkeys(keys))
+        forms = await asyncio.gather(*(self._ask(key) for key in wanted))
+        return {key: form for key, form in zip(wanted, forms, strict=True) if form is not None}
 
     def _ask(self, key: str) -> asyncio.Future[Wire | None]:
         loop = asyncio.get_running_loop()

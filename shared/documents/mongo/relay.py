@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,6 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from shared.documents.contract import MOST_OPEN, OutboxState
 from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Finisher, Heads, Ref, Work
+from shared.documents.mongo.intents import Intents
 from shared.documents.versions import Entry
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message
@@ -54,7 +55,7 @@ class Relay:
     finisher: Finisher
     heads: Mapping[str, Heads]
     sweep_after: float
-    recover: Callable[[datetime], Awaitable[int]]  # finishes bulk creations begun before; how many are left open
+    intents: Intents
     _open: dict[Ref, _Open] = field(default_factory=dict)
     _ready: dict[Ref, None] = field(default_factory=dict)
     _later: list[tuple[float, Ref]] = field(default_factory=list)
@@ -63,14 +64,13 @@ class Relay:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _batches: set[asyncio.Task[None]] = field(default_factory=set)
     _count: int = 0
-    bulk_open: int = 0
 
     async def start(self) -> None:
         """Begins; what an earlier process left open is found at once."""
         self._idle.set()
         self._tasks = {asyncio.create_task(self._run()), asyncio.create_task(self._sweep())}
 
-    async def stop(self, patience: float = 5.0) -> None:
+    async def stop(self, patience: float = 2.0) -> None:
         """Finishes what is at hand, within ``patience`` seconds, and ends."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience
@@ -83,12 +83,16 @@ class Relay:
 
     def check_room(self) -> None:
         """Unavailable when too much waits for the broker already."""
-        if self._count + self.bulk_open >= MOST_OPEN:
-            raise Unavailable(f"{self._count + self.bulk_open} writes wait for the broker; try again when it is back")
+        waiting = self._count + self.intents.state().open
+        if waiting >= MOST_OPEN:
+            raise Unavailable(f"{waiting} writes wait for the broker; try again when it is back")
 
     def state(self) -> OutboxState:
-        oldest = min((known.oldest for known in self._open.values()), default=None)
-        return OutboxState(self._count + self.bulk_open, oldest)
+        bulk = self.intents.state()
+        instants = [known.oldest for known in self._open.values()]
+        if bulk.oldest is not None:
+            instants.append(bulk.oldest)
+        return OutboxState(self._count + bulk.open, min(instants, default=None))
 
     def written(
         self,
@@ -240,7 +244,7 @@ class Relay:
                     if entries:
                         oldest = min(entry["At"] for entry in entries)
                         self._found((resource, form["_id"]), len(entries), oldest)
-        self.bulk_open = await self.recover(before)
+        await self.intents.recover(before)
 
     async def drain(self) -> None:
         """Finishes everything that is open; returns when nothing is."""
@@ -248,7 +252,7 @@ class Relay:
             await self._idle.wait()
             try:
                 await self.survey(_LATER_THAN_ANY)
-                if not self._open and not self.bulk_open:
+                if not self._open and not self.intents.state().open:
                     return
             except Unavailable as error:
                 log.warning("draining waits: the store is away", error=str(error))

@@ -40,8 +40,8 @@ def connect(url: str, database: str) -> AsyncIOMotorDatabase[Wire]:
     client: AsyncIOMotorClient[Wire] = AsyncIOMotorClient(
         url,
         tz_aware=True,
-        serverSelectionTimeoutMS=3000,
-        connectTimeoutMS=3000,
+        serverSelectionTimeoutMS=4000,
+        connectTimeoutMS=10000,  # also the heartbeat's: too short a one takes a busy server for a dead one
         socketTimeoutMS=20000,
         maxPoolSize=64,
         **_DURABLE,
@@ -71,13 +71,13 @@ class MongoStore:
         self._answers = MongoAnswers(self._database)
         self._intents = Intents(self._database, self._heads, publish, source, sweep_after)
         finisher = Finisher(self._database, self._heads, self._answers, publish, source)
-        self._relay = Relay(finisher, self._heads, sweep_after, self._intents.recover)
+        self._relay = Relay(finisher, self._heads, sweep_after, self._intents)
         self._source = source
         self._started = False
 
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
-        self._before_start(name)
         if name not in self._documents:
+            self._before_start(name)
             heads = Heads(self._database[check_name(name)], Items(self._database, name))
             self._heads[name] = heads
             writing = Writing(name, heads, self._answers, self._relay, self._intents, self._source)
@@ -85,8 +85,8 @@ class MongoStore:
         return self._documents[name]
 
     def replica(self, name: str, *, filters: Sequence[str] = ()) -> Replica:
-        self._before_start(name)
         if name not in self._replicas:
+            self._before_start(name)
             collection = self._database[f"replica.{check_name(name)}"]
             self._replicas[name] = MongoReplica(collection, Filters(filters))
         return self._replicas[name]
@@ -119,8 +119,10 @@ class MongoStore:
             await replica.prepare()
 
     async def stop(self) -> None:
-        await self._relay.stop()
-        self._database.client.close()
+        try:
+            await self._relay.stop()
+        finally:
+            self._database.client.close()
 
     async def ping(self) -> None:
         with away():

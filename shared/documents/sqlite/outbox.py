@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from shared.cause import Cause
-from shared.documents.contract import MOST_OPEN, MOST_OPEN_PER_DOCUMENT
+from shared.documents.contract import MOST_OPEN, MOST_OPEN_PER_DOCUMENT, OutboxState
 from shared.documents.sqlite.rows import decode_item, instant, milliseconds
 from shared.documents.sqlite.statements import DocumentStatements
 from shared.documents.versions import Entry, Item, Outcome, Telling, messages_of
@@ -66,10 +66,13 @@ class Outbox:
             if waiting >= MOST_OPEN_PER_DOCUMENT:
                 raise Unavailable(f"{waiting} events of {resource} {key} wait for the broker; try again later")
 
-    def count(self, connection: sqlite3.Connection) -> tuple[int, int | None]:
-        """How many rows there are, and the instant of the oldest."""
-        self.open, oldest = connection.execute("SELECT count(*), min(at) FROM outbox").fetchone()
-        return self.open, oldest
+    def count(self, connection: sqlite3.Connection) -> None:
+        """Learns how many rows there are; to be run by the writer, which is what changes ``open`` otherwise."""
+        (self.open,) = connection.execute("SELECT count(*) FROM outbox").fetchone()
+
+    def state(self, connection: sqlite3.Connection) -> OutboxState:
+        waiting, oldest = connection.execute("SELECT count(*), min(at) FROM outbox").fetchone()
+        return OutboxState(waiting, None if oldest is None else instant(oldest))
 
     def page(self, connection: sqlite3.Connection, after: int, limit: int) -> list[Waiting]:
         """The next events, oldest first, with their snapshots."""

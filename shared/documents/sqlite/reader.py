@@ -24,13 +24,14 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._connect = connect
         self._own: sqlite3.Connection | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
     def start(self) -> None:
-        self._own = connect(self._path)
+        self._own = self._connect(self._path)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"reader {self._path.name}")
 
     async def stop(self) -> None:
@@ -63,7 +64,7 @@ class Reader:
     def _in_thread(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = connect(self._path)
+            connection = self._local.connection = self._connect(self._path)
             self._opened.append(connection)
         with away():
             connection.execute("BEGIN")

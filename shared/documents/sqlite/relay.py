@@ -15,7 +15,6 @@ from shared.documents.contract import OutboxState, Publish
 from shared.documents.sqlite import answers
 from shared.documents.sqlite.outbox import Outbox, Waiting
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.rows import instant
 from shared.documents.sqlite.writer import Writer
 from shared.errors import Unavailable
 from shared.trace import new_id
@@ -49,7 +48,7 @@ class Relay:
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
-    async def stop(self, patience: float = 5.0) -> None:
+    async def stop(self, patience: float = 2.0) -> None:
         """Publishes what is open, within ``patience`` seconds, and ends."""
         task, self._task = self._task, None
         if task is None:
@@ -59,8 +58,9 @@ class Relay:
                 await self._empty()
         except (TimeoutError, Unavailable):
             log.warning("stopped with events left in the outbox; they go at the next start")
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await self._writer.run(self._release)
 
     def wake(self) -> None:
@@ -70,8 +70,7 @@ class Relay:
         await self._empty()
 
     async def state(self) -> OutboxState:
-        open_now, oldest = await self._reader.read(self._outbox.count)
-        return OutboxState(open_now, None if oldest is None else instant(oldest))
+        return await self._reader.read(self._outbox.state)
 
     async def _empty(self) -> None:
         while self._something():
@@ -118,7 +117,7 @@ class Relay:
 
     async def _pass(self) -> bool:
         """Publishes from the oldest on; whether all went. A document whose event did not go is left for later."""
-        await self._reader.read(self._outbox.count)
+        await self._writer.run(self._outbox.count)
         last, held_back = 0, set[tuple[str, str]]()
         while await self._mine():
             page = await self._reader.read(partial(self._outbox.page, after=last, limit=_PAGE))

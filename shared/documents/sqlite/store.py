@@ -76,8 +76,8 @@ class SqliteStore:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         await self._writer.start()
         await self._writer.run(self._prepare)
+        await self._writer.run(self._outbox.count)
         self._reader.start()
-        await self._reader.read(self._outbox.count)
         await self._relay.start()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -90,9 +90,11 @@ class SqliteStore:
             connection.execute(statement)
 
     async def stop(self) -> None:
-        await self._relay.stop()
-        await self._reader.stop()
-        await self._writer.stop()
+        try:
+            await self._relay.stop()
+        finally:
+            await self._reader.stop()
+            await self._writer.stop()
 
     async def ping(self) -> None:
         self._reader.one("SELECT 1 FROM meta LIMIT 1")

@@ -17,6 +17,7 @@ __all__ = ["Writer", "away", "connect"]
 
 T = TypeVar("T")
 _TOGETHER: Final = 256
+_Outcome = tuple[Any, Exception | None]
 _Job = tuple[Callable[[sqlite3.Connection], Any], "asyncio.Future[Any]"]
 
 
@@ -48,13 +49,14 @@ class Writer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._connect = connect
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        connection = connect(self._path)
+        connection = self._connect(self._path)
         self._thread = threading.Thread(target=self._work, args=(connection,), name=f"writer {self._path.name}")
         self._thread.start()
 
@@ -77,38 +79,38 @@ class Writer:
         return await future
 
     def _work(self, connection: sqlite3.Connection) -> None:
-        try:
-            going = True
-            while going:
-                jobs: list[_Job] = []
+        going = True
+        while going:
+            jobs: list[_Job] = []
+            job = self._jobs.get()
+            while job is not None:
+                jobs.append(job)
+                if len(jobs) >= _TOGETHER or self._jobs.empty():
+                    break
                 job = self._jobs.get()
-                while job is not None:
-                    jobs.append(job)
-                    if len(jobs) >= _TOGETHER or self._jobs.empty():
-                        break
-                    job = self._jobs.get()
-                going = job is not None
-                if jobs:
-                    self._commit(connection, jobs)
-        finally:
-            connection.close()
-
-    def _commit(self, connection: sqlite3.Connection, jobs: list[_Job]) -> None:
-        outcomes: list[tuple[Any, BaseException | None]] = []
-        try:
-            with away():
-                connection.execute("BEGIN IMMEDIATE")
-                outcomes = [_attempt(connection, transaction) for transaction, _ in jobs]
-                connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            outcomes = [(None, error)] * len(jobs)
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_tell, jobs, outcomes)
+            going = job is not None
+            if not jobs:
+                continue
+            try:
+                outcomes = _commit(connection, jobs)
+            except Exception as error:
+                outcomes = [(None, error)] * len(jobs)
+                connection.close()  # which takes back what was not committed
+                connection = self._connect(self._path)
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(_tell, jobs, outcomes)
+        connection.close()
 
 
-def _attempt(connection: sqlite3.Connection, transaction: Callable[[sqlite3.Connection], T]) -> tuple[T | None, Any]:
+def _commit(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_Outcome]:
+    with away():
+        connection.execute("BEGIN IMMEDIATE")
+        outcomes = [_attempt(connection, transaction) for transaction, _ in jobs]
+        connection.execute("COMMIT")
+    return outcomes
+
+
+def _attempt(connection: sqlite3.Connection, transaction: Callable[[sqlite3.Connection], Any]) -> _Outcome:
     connection.execute("SAVEPOINT job")
     try:
         result = transaction(connection)
@@ -120,7 +122,7 @@ def _attempt(connection: sqlite3.Connection, transaction: Callable[[sqlite3.Conn
     return result, None
 
 
-def _tell(jobs: list[_Job], outcomes: list[tuple[Any, BaseException | None]]) -> None:
+def _tell(jobs: list[_Job], outcomes: list[_Outcome]) -> None:
     for (_, future), (result, error) in zip(jobs, outcomes, strict=True):
         if future.done():
             continue

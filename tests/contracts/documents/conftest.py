@@ -1,4 +1,4 @@
-"""Owns the stores the suite runs over: a SQLite file always, MongoDB where Docker is. Each test has its own database."""
+"""Owns the stores the suite runs over: a SQLite file always, MongoDB where Docker is; each test has its own."""
 
 from __future__ import annotations
 

@@ -63,10 +63,9 @@ async def test_conditional_writers_take_turns(backend: Backend) -> None:
     async def increment(documents: Documents) -> None:
         while True:
             read = await documents.latest("F1")
+            more = Change({"Count": read.state["Count"] + 1}, ())
             try:
-                await documents.update(
-                    "F1", lambda _: Change({"Count": read.state["Count"] + 1}, ()), cause(), expected=read.version
-                )
+                await documents.update("F1", lambda _, more=more: more, cause(), expected=read.version)
             except Refused:
                 continue
             return

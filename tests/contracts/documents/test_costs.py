@@ -1,0 +1,142 @@
+"""What reads and writes cost the database, in commands, however long a history is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pymongo.monitoring
+import pytest
+
+from shared.documents import Documents, Store
+from tests.contracts.documents.conftest import Backend, adding, cause
+
+_NOISE = {"hello", "isMaster", "ismaster", "endSessions", "ping"}
+
+
+class Commands(pymongo.monitoring.CommandListener):
+    """The commands MongoDB was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, object]] = []
+        self.listening = False
+
+    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
+        if self.listening and event.command_name not in _NOISE:
+            self.sent.append((event.command_name, event.command.get("filter")))
+
+    def succeeded(self, event: object) -> None: ...
+
+    def failed(self, event: object) -> None: ...
+
+    @contextmanager
+    def counted(self) -> Iterator[list[tuple[str, object]]]:
+        self.sent, self.listening = [], True
+        yield self.sent
+        self.listening = False
+
+
+class Statements:
+    """The statements SQLite was given by readers."""
+
+    def __init__(self, store: Store) -> None:
+        self._reader = store._reader
+
+    @contextmanager
+    def counted(self) -> Iterator[list[str]]:
+        sent: list[str] = []
+        connections = [self._reader._own, *self._reader._opened]
+        for connection in connections:
+            connection.set_trace_callback(lambda sql: sent.append(sql) if sql not in ("BEGIN", "COMMIT") else None)
+        yield sent
+        for connection in connections:
+            connection.set_trace_callback(None)
+
+
+@pytest.fixture
+async def counter(backend: Backend) -> Commands | Statements:
+    if backend.is_mongo:
+        listener = Commands()
+        pymongo.monitoring.register(listener)
+        try:
+            await backend.open(sweep_after=60)
+        finally:
+            pymongo.monitoring._LISTENERS.command_listeners.remove(listener)
+        return listener
+    await backend.open(sweep_after=60)
+    for _ in range(4):  # both reading threads have begun
+        await asyncio.gather(*(backend.stores[0].documents("thing").list() for _ in range(4)))
+    return Statements(backend.stores[0])
+
+
+async def with_history(backend: Backend, key: str, versions: int) -> Documents:
+    documents = backend.stores[0].documents("thing")
+    for _ in range(versions):
+        await documents.update(key, adding(), cause())
+    await backend.stores[0].drain()
+    return documents
+
+
+def by_thing(sent: list) -> list:
+    return [command for command in sent if "outbox" not in str(command)]  # the relay looks for itself meanwhile
+
+
+async def test_the_latest_is_one_read_by_key(backend: Backend, counter: Commands | Statements) -> None:
+    documents = await with_history(backend, "F1", 120)
+    with counter.counted() as sent:
+        assert (await documents.latest("F1")).version == 120
+    assert len(by_thing(sent)) == 1
+    if backend.is_mongo:
+        assert sent == [("find", {"_id": "F1"})]
+
+
+async def test_an_old_version_and_a_page_of_history_are_two_reads(
+    backend: Backend, counter: Commands | Statements
+) -> None:
+    documents = await with_history(backend, "F1", 120)
+    with counter.counted() as sent:
+        assert (await documents.version("F1", 60)).state == {"Count": 60}
+    assert len(by_thing(sent)) == 2
+    with counter.counted() as sent:
+        assert len((await documents.history("F1", before=50, limit=20)).items) == 20
+    assert len(by_thing(sent)) == 2
+
+
+async def test_reads_that_wait_together_are_one(backend: Backend, counter: Commands | Statements) -> None:
+    if not backend.is_mongo:
+        pytest.skip("SQLite is read where it is")
+    documents = await with_history(backend, "F1", 2)
+    await with_history(backend, "F2", 1)
+    with counter.counted() as sent:
+        found = await asyncio.gather(*(documents.latest(key) for key in ("F1", "F2", "F1", "none")))
+    assert [document and document.version for document in found] == [2, 1, 2, None]
+    assert len(sent) == 1
+    found[0].state["Count"] = 99
+    assert found[2].state == {"Count": 2}
+
+
+async def test_a_write_waits_for_two_commands_and_what_follows_goes_in_batches(
+    backend: Backend, counter: Commands | Statements
+) -> None:
+    if not backend.is_mongo:
+        pytest.skip("SQLite writes in one transaction")
+    documents = await with_history(backend, "F1", 3)
+    with counter.counted() as sent:
+        await documents.update("F1", adding(), cause())
+        assert [name for name, _ in sent][:2] == ["find", "update"]
+    with counter.counted() as sent:
+        await asyncio.gather(*(documents.update(f"G{n}", adding(), cause(f"c{n}")) for n in range(100)))
+        await backend.stores[0].drain()
+    assert len(sent) < 100 + 40  # an insert each, and the rest of it together
+
+
+async def test_most_of_a_thousand_is_written_with_few_commands(
+    backend: Backend, counter: Commands | Statements
+) -> None:
+    if not backend.is_mongo:
+        pytest.skip("SQLite writes in one transaction")
+    documents = backend.stores[0].documents("thing")
+    with counter.counted() as sent:
+        await documents.create_many(((f"F{n}", {"Count": 0}) for n in range(1000)), "thing.created", cause())
+    assert len(sent) <= 8

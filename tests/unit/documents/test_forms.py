@@ -1,0 +1,83 @@
+"""How state gets into MongoDB and out again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import bson
+import pytest
+from bson.codec_options import CodecOptions
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.cause import Cause
+from shared.documents.filters import Filters, check_name
+from shared.documents.mongo.forms import decode_item, encode_item, encode_state, plain
+from shared.documents.versions import first_item
+from shared.errors import BadInput
+from shared.trace import Trace
+
+AWKWARD = st.text(st.sampled_from('.$"\\:,{ax ．＄％\n'), max_size=6)
+TEXT = st.one_of(AWKWARD, st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8))
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), TEXT).filter(
+        lambda value: value not in (float("inf"), float("-inf"))
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXT, inner, max_size=4)),
+    max_leaves=12,
+)  # fmt: skip
+STATE = st.dictionaries(TEXT, JSON, max_size=5)
+
+
+def names_in(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [*value, *(name for member in value.values() for name in names_in(member))]
+    return [name for member in value for name in names_in(member)] if isinstance(value, list) else []
+
+
+@given(STATE)
+def test_any_json_comes_back_as_it_was(state: dict) -> None:
+    kept, rewritten = encode_state(state)
+    assert plain(dict(kept), rewritten) == state
+
+
+@given(STATE)
+def test_no_name_has_a_meaning_to_mongodb(state: dict) -> None:
+    kept, _ = encode_state(state)
+    assert not [name for name in names_in(kept) if "." in name or name.startswith("$")]
+
+
+@given(STATE)
+def test_a_version_comes_back_as_it_was(state: dict) -> None:
+    cause = Cause(datetime(2024, 6, 15, 9, tzinfo=UTC), "ann", Trace("c"))
+    item = first_item(state, cause, 1)
+    form = bson.decode(encode_item(item).raw, CodecOptions(tz_aware=True))
+    assert decode_item(form) == item
+
+
+def test_what_mongodb_cannot_hold_is_refused() -> None:
+    cause = Cause(datetime(2024, 6, 15, 9, tzinfo=UTC), "ann", Trace("c"))
+    with pytest.raises(BadInput):
+        encode_item(first_item({"a\0b": 1}, cause, 1))
+
+
+def test_ordinary_states_are_not_walked() -> None:
+    state = {"Name": "a.b $c: ünïcode", "Count": 1.5, "List": [{"ETA": "2024-06-01T00:00:00.000Z"}]}
+    kept, rewritten = encode_state(state)
+    assert kept is state
+    assert not rewritten
+
+
+def test_only_declared_fields_are_asked_for() -> None:
+    filters = Filters(["ServiceId", "Place.Region", "ServiceId"])
+    assert filters.fields == ("ServiceId", "Place.Region")
+    assert filters.wanted({"Place.Region": "NA"}) == {"Place.Region": "NA"}
+    assert filters.wanted(None) == {}
+    with pytest.raises(ValueError, match="Owner"):
+        filters.wanted({"Owner": "x"})
+    for bad in ("a'b", "a..b", "", "$x"):
+        with pytest.raises(ValueError, match="filter"):
+            Filters([bad])
+    for bad in ("Fleet", 'x"', "", "a.b"):
+        with pytest.raises(ValueError, match="name"):
+            check_name(bad)

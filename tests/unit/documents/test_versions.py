@@ -1,0 +1,131 @@
+"""How a write is decided, without any store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.cause import Cause
+from shared.documents import Change, Document, Emission
+from shared.documents.answers import kept_for, names_of
+from shared.documents.versions import (
+    Decision,
+    Head,
+    Outcome,
+    amended,
+    entry_of,
+    first_item,
+    messages_of,
+    updated,
+)
+from shared.errors import Conflict, NotFound, Refused, Stale
+from shared.trace import Trace
+
+NOW = datetime(2024, 6, 15, 9, 0, 0, 123456, tzinfo=UTC)
+CAUSE = Cause(NOW, "ann", Trace("correlation"), "c1", "digest", "why")
+
+
+def head_after(head: Head | None, decision: Decision) -> Head:
+    number = head.number + 1 if head else 1
+    return Head("F1", number, decision.item, decision.side)
+
+
+def change(state: dict | None) -> Change:
+    return Change(state, (Emission("thing.updated"),))
+
+
+def test_the_first_version_is_created_by_its_cause() -> None:
+    decision = updated(None, "F1", lambda _: change({"A": 1}), CAUSE, None, 1)
+    item = decision.item
+    assert decision.outcome is Outcome.VERSION
+    assert (item.version, item.user, item.created_by, item.message) == (1, "ann", "ann", "why")
+    assert item.timestamp == item.created_at == NOW.replace(microsecond=123000)
+
+
+def test_the_condition_comes_before_the_function() -> None:
+    head = head_after(None, updated(None, "F1", lambda _: change({}), CAUSE, None, 1))
+
+    def never(_: Document | None) -> Change:
+        raise AssertionError("must not be asked")
+
+    assert isinstance(updated(head, "F1", never, CAUSE, 2, 1).refusal, Stale)
+    assert updated(head, "F1", lambda _: change({}), CAUSE, 1, 1).outcome is Outcome.VERSION
+
+
+def test_a_condition_on_nothing_leaves_the_function_to_say_that_there_is_nothing() -> None:
+    def missing(present: Document | None) -> Change:
+        raise NotFound("no F1")
+
+    assert isinstance(updated(None, "F1", missing, CAUSE, 1, 1).refusal, NotFound)
+    assert isinstance(updated(None, "F1", lambda _: change({}), CAUSE, 1, 1).refusal, Stale)
+
+
+def test_only_a_cause_that_may_come_again_leaves_a_refusal_behind() -> None:
+    nobody = Cause(NOW, "ann", Trace("correlation"))
+
+    def refuse(_: Document | None) -> Change:
+        raise Conflict("no")
+
+    def later(_: Document | None) -> Change:
+        raise Refused("too many", slug="rate", status=429)
+
+    assert updated(None, "F1", refuse, CAUSE, None, 1).leaves_a_trace(CAUSE)
+    assert not updated(None, "F1", refuse, nobody, None, 1).leaves_a_trace(nobody)
+    assert not updated(None, "F1", later, CAUSE, None, 1).leaves_a_trace(CAUSE)
+
+
+def test_an_amendment_keeps_the_version() -> None:
+    head = Head("F1", 4, first_item({"A": 1}, CAUSE, 1), {"Hosts": 1})
+    decision = amended(head, "F1", lambda document: ({"Hosts": document.side["Hosts"] + 1}, ()), CAUSE)
+    assert (decision.outcome, decision.item, decision.side) == (Outcome.AMENDED, head.item, {"Hosts": 2})
+    assert amended(head, "F1", lambda _: None, CAUSE).outcome is Outcome.SAME
+    assert isinstance(amended(None, "F1", lambda _: ({}, ()), CAUSE).refusal, NotFound)
+
+
+def test_an_entry_tells_the_same_each_time() -> None:
+    decision = updated(None, "F1", lambda _: change({"A": 1}), CAUSE, None, 1)
+    entry = entry_of(1, 1, decision, CAUSE)
+    assert messages_of(entry, "F1", decision.item, "thing_svc") == messages_of(entry, "F1", decision.item, "thing_svc")
+    with pytest.raises(ValueError, match="not stored"):
+        messages_of(entry, "F1", None, "thing_svc")
+
+
+@given(st.lists(st.sampled_from(["set", "delete", "same", "refuse", "amend"]), max_size=30))
+def test_versions_count_up_by_one_whatever_happens(steps: list[str]) -> None:
+    head: Head | None = None
+    for number, step in enumerate(steps):
+        before = head.item.version if head else 0
+
+        def act(present: Document | None, step: str = step, number: int = number) -> Change | None:
+            assert present is None or not present.deleted
+            if step == "refuse":
+                raise Conflict("no")
+            return {"set": change({"N": number}), "delete": change(None)}.get(step)
+
+        if step == "amend":
+            decision = amended(head, "F1", lambda _, number=number: ({"N": number}, ()), CAUSE)
+        else:
+            decision = updated(head, "F1", act, CAUSE, None, 1)
+        made = decision.outcome is Outcome.VERSION
+        if decision.outcome in (Outcome.VERSION, Outcome.AMENDED):
+            head = head_after(head, decision)
+        assert (head.item.version if head else 0) == before + made
+        if head is not None and head.item.deleted:
+            assert head.side == {}
+            assert head.present is None
+
+
+def test_answers_of_http_keys_are_kept_for_a_day_and_of_messages_for_a_month() -> None:
+    assert kept_for("ann POST /fleet key").total_seconds() == 86_400
+    assert kept_for("ann lee PUT /fleet/F1 key").total_seconds() == 86_400
+    assert kept_for("fleet.created/F1:1:fleet.created").days == 30
+    assert kept_for("kcat/0001").days == 30
+
+
+def test_names_of_answers_never_meet() -> None:
+    own, one = names_of("c", "thing", "F1")
+    assert own == "c"
+    assert len({own, one, names_of("c", "thing", "F2")[1], names_of("c", "other", "F1")[1]}) == 4
