@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import orjson
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.hotw_svc.adapters import chunks, ledger, replicas, runs
+from services.hotw_svc.adapters import chunks, executions, inputs, ledger, replicas, runs
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.reading import execution_of, latest_executions
 from services.hotw_svc.app.books import Book, BookKey, Entry
@@ -113,13 +113,13 @@ class HotwUnit:
         return await chunks.claim(self._connection, run, holder, limit, lease)
 
     async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[Loaded]:
-        return await chunks.load(self._connection, run, fleet_ids, event, self._az_factors)
+        return await inputs.load(self._connection, run, fleet_ids, event, self._az_factors)
 
     async def still_held(self, run: Run, holder: str, fleets: Sequence[Claimed]) -> dict[str, int]:
         return await chunks.still_held(self._connection, run, holder, fleets)
 
-    async def write_executions(self, run: Run, executions: Sequence[Execution]) -> list[Placed]:
-        return await chunks.write_executions(self._connection, run, executions)
+    async def write_executions(self, run: Run, worked_out: Sequence[Execution]) -> list[Placed]:
+        return await executions.write_executions(self._connection, run, worked_out)
 
     async def release(self, run: Run, holder: str | None, fleet_ids: Sequence[str]) -> None:
         await chunks.release(self._connection, run, holder, fleet_ids)
@@ -158,7 +158,7 @@ class HotwUnit:
         orders = await ledger.orders_of(self._connection, names, purpose)
         overrides = await ledger.overrides_of(self._connection, names, purpose)
         lines = await replicas.fleet_lines(self._connection, names.values(), event_id)
-        executions = await latest_executions(
+        latest = await latest_executions(
             self._connection, [row["LatestExecutionId"] for row in dashboards if row["LatestExecutionId"] is not None]
         )
         return [
@@ -170,7 +170,7 @@ class HotwUnit:
                 orders=orders.get(row["FleetId"], ()),
                 overrides=overrides.get(row["FleetId"], ()),
                 orders_version_id=row["OrdersVersionId"],
-                execution=executions.get(row["LatestExecutionId"]),
+                execution=latest.get(row["LatestExecutionId"]),
             )
             for row in dashboards
         ]
@@ -259,19 +259,19 @@ class HotwStore:
     async def unsettled(self, now: datetime, limit: int) -> list[BookKey]:
         """Books of one event and purpose that are due, or whose event has a newer version than they were settled by."""
         board, event = t.hotw_dashboard, t.event_replica
+        books = (
+            select(t.event_index.c.EventId, t.fleet_index.c.FleetId, board.c.Purpose)
+            .join(t.event_index, t.event_index.c.EventIndexId == board.c.EventIndexId)
+            .join(t.fleet_index, t.fleet_index.c.FleetIndexId == board.c.FleetIndexId)
+            .join(event, event.c.EventId == t.event_index.c.EventId)
+            .order_by(board.c.EventIndexId, board.c.Purpose, board.c.FleetIndexId)
+            .limit(limit)
+        )
+        keys: list[BookKey] = []
         async with self.database.read() as connection:
-            rows = (
-                await connection.execute(
-                    select(t.event_index.c.EventId, t.fleet_index.c.FleetId, board.c.Purpose)
-                    .join(t.event_index, t.event_index.c.EventIndexId == board.c.EventIndexId)
-                    .join(t.fleet_index, t.fleet_index.c.FleetIndexId == board.c.FleetIndexId)
-                    .join(event, event.c.EventId == t.event_index.c.EventId)
-                    .where(or_(board.c.DueAt <= now, board.c.EventVersionId < event.c.VersionId))
-                    .order_by(board.c.EventIndexId, board.c.Purpose, board.c.FleetIndexId)
-                    .limit(limit)
-                )
-            ).all()
-        keys = [BookKey(*row) for row in rows]
+            for overtaken in (board.c.DueAt <= now, board.c.EventVersionId < event.c.VersionId):  # an index for each
+                if not keys:
+                    keys = [BookKey(*row) for row in await connection.execute(books.where(overtaken))]
         return [key for key in keys if (key.event_id, key.purpose) == (keys[0].event_id, keys[0].purpose)]
 
     def _unit(self, work: UnitOfWork) -> HotwUnit:

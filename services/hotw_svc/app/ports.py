@@ -126,7 +126,7 @@ class Unit(Protocol):
         None, and the locks given back, when the run is no longer running.
         """
 
-    async def write_executions(self, run: Run, executions: Sequence[Execution]) -> list[Placed]: ...
+    async def write_executions(self, run: Run, worked_out: Sequence[Execution]) -> list[Placed]: ...
     async def release(self, run: Run, holder: str | None, fleet_ids: Sequence[str]) -> None:
         """Ends the fleets' part in the run, and the locks ``holder`` has."""
 

@@ -407,3 +407,14 @@ async def test_a_run_may_name_more_fleets_than_a_statement_has_parameters(hotw: 
     await hotw.settle_in()
     with pytest.raises(NotFound, match="and 33980 more"):
         await hotw.start(FleetIds=[f"F{n}" for n in range(34_000)])
+
+
+async def test_what_cannot_be_read_of_one_service_fails_its_fleets_alone(hotw: Replica) -> None:
+    await many(hotw, 6)
+    wild = service_body("Service-1", 4, Philosophy={"CapacityStrategy": "Wild"})
+    await hotw.keep("service", snapshot("Service-1", wild))
+    run = await hotw.run()
+    assert (run["RunStatus"], run["ByStatus"]) == ("Completed", {"Fail": 1, "Success": 5})
+    async with hotw.database.read() as connection:
+        failed = (await reading.executions_of_fleet(connection, EVENT, "Fleet-5", before=None, limit=1))[0]
+    assert "cannot be read" in failed["Reasoning"]
