@@ -99,10 +99,9 @@ class Following:
             self._board.put_service(service, version)
         async for fleet, version in self._knowledge.versioned_fleets():
             self._board.put_fleet(fleet, version)
-        async for page in self._plans.pages():
-            for one in page:
+        async for keys in self._knowledge.plan_ids(await self._knowledge.events()):
+            for one in await self._plans.held(keys):
                 self._board.put(one.key, one.version, one.plan)
-            await asyncio.sleep(0)
         self._board.complete.set()
         log.info("the readiness board is built", plans=len(self._board))
 

@@ -62,7 +62,7 @@ class UseCases:
         settle = SettlePlans(plans, knowledge, clock)
         make = MakeDuePlans(plans, knowledge, settle, board, clock)
         return cls(
-            hear_of_event=HearOfEvent(knowledge, make, settle, plans),
+            hear_of_event=HearOfEvent(knowledge, make, settle),
             hear_of_fleets=HearOfFleets(knowledge, make, settle),
             hear_of_services=HearOfServices(knowledge, make, settle),
             hear_facts=HearFacts(knowledge, settle),
@@ -72,10 +72,10 @@ class UseCases:
             set_milestone_status=ChangePlan(set_milestone_status, plans, knowledge, settle),
             set_milestone=ChangePlan(set_milestone, plans, knowledge, settle),
             replace_milestones=ChangePlan(replace_milestones, plans, knowledge, settle),
-            read_plans=ReadPlans(documents, clock),
+            read_plans=ReadPlans(documents, board, clock),
             show_dashboard=ShowDashboard(board, knowledge, clock),
             turn_colours=TurnColours(plans, board, clock),
-            reconcile=Reconcile(knowledge, make, settle, plans, board, store.replica("turns")),
+            reconcile=Reconcile(knowledge, make, settle, board, store.replica("turns")),
             board=board,
             plans=plans,
             knowledge=knowledge,

@@ -8,10 +8,12 @@ the day they are asked for. A plan takes 0.7 to 1 kB of memory, a fleet 0.2 kB, 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from services.eventplan_svc.domain.dashboard import (
@@ -67,6 +69,8 @@ class _Standing:
     """One plan; `reading` is None where it is closed."""
 
     version: int
+    event_id: str
+    service_id: str
     fleet_id: str
     reading: _Reading | None
 
@@ -85,6 +89,7 @@ class Board:
         self._writing = 0
         self._plans: dict[str, _Standing] = {}
         self._open: dict[str, dict[str, dict[str, _Reading]]] = {}
+        self._in_order: list[str] | None = None
         self._totals = ReadinessTotals(today)
         self._services: dict[str, tuple[int, Service]] = {}
         self._regions: dict[str, tuple[int, str]] = {}
@@ -100,12 +105,14 @@ class Board:
                 return
             self._take_out(held)
         reading = self._read(plan)
-        standing = _Standing(version, plan["FleetId"], reading)
+        standing = _Standing(version, _shared(plan["EventId"]), _shared(plan["ServiceId"]), plan["FleetId"], reading)
         self._plans[key] = standing
+        if held is None:
+            self._in_order = None
         self._totals.put(key, reading.contribution if reading else None)
         if reading is not None:
-            services = self._open.setdefault(reading.contribution.event_id, {})
-            services.setdefault(reading.contribution.service_id, {})[standing.fleet_id] = reading
+            services = self._open.setdefault(standing.event_id, {})
+            services.setdefault(standing.service_id, {})[standing.fleet_id] = reading
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -146,6 +153,23 @@ class Board:
         return len(self._plans)
 
     # -- asking it -----------------------------------------------------------------------------------------------------
+
+    def matching(
+        self, *, event_id: str | None, service_id: str | None, fleet_id: str | None, after: str | None, limit: int
+    ) -> list[str]:
+        """The ids of at most `limit` plans that match, closed ones too, in order, from `after` on."""
+        if self._in_order is None:
+            self._in_order = sorted(self._plans)
+        keys, prefix = self._in_order, f"{event_id}#" if event_id is not None else ""
+        start = max(bisect_left(keys, prefix), bisect_right(keys, after) if after is not None else 0)
+        found: list[str] = []
+        for key in islice(keys, start, None):
+            if len(found) == limit or not key.startswith(prefix):
+                break
+            standing = self._plans[key]
+            if service_id in (None, standing.service_id) and fleet_id in (None, standing.fleet_id):
+                found.append(key)
+        return found
 
     def turning(self, today: str) -> list[str]:
         """The open plans whose stored colours no longer hold on `today`."""
@@ -218,5 +242,4 @@ class Board:
 
     def _take_out(self, standing: _Standing) -> None:
         if standing.reading is not None:
-            contribution = standing.reading.contribution
-            del self._open[contribution.event_id][contribution.service_id][standing.fleet_id]
+            del self._open[standing.event_id][standing.service_id][standing.fleet_id]

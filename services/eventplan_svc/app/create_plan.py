@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.eventplan_svc.app.knowledge import Knowledge
-from services.eventplan_svc.app.plans import HeldPlan, Plans, created
+from services.eventplan_svc.app.plans import Plans, created
 from services.eventplan_svc.app.settle_plans import SettlePlans
 from services.eventplan_svc.domain.milestones import Plan
 from services.eventplan_svc.domain.plan import initial_plan, plan_id, plan_template, refuse_creation_by_hand
@@ -49,7 +49,7 @@ class CreatePlan:
 
         written = await self._plans.write(key, decide, cause)
         if written.changed:
-            await self._settle.held([HeldPlan(key, written.document.version, written.document.state)], cause.trace)
+            await self._settle({key: cause.trace})  # news that came in between found no plan
         return written
 
     async def _planned(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from services.eventplan_svc.app.knowledge import Knowledge, Snapshot
 from services.eventplan_svc.app.make_due_plans import MakeDuePlans
-from services.eventplan_svc.app.plans import Plans
 from services.eventplan_svc.app.settle_plans import SettlePlans
 from shared.trace import Trace
 
@@ -14,11 +13,10 @@ __all__ = ["HearOfEvent"]
 class HearOfEvent:
     """Keeps the event, makes the plans that are due now, and settles those that were there. Idempotent."""
 
-    def __init__(self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans, plans: Plans) -> None:
+    def __init__(self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans) -> None:
         self._knowledge = knowledge
         self._make = make
         self._settle = settle
-        self._plans = plans
 
     async def __call__(self, snapshot: Snapshot, trace: Trace) -> None:
         await self._knowledge.keep_events([snapshot])
@@ -27,5 +25,5 @@ class HearOfEvent:
             return
         await self._make.for_event(event, trace)
         if snapshot["VersionId"] > 1:  # no plan can have been made of an older version than the first
-            async for page in self._plans.pages({"EventId": event.event_id}):
-                await self._settle.held(page, trace)
+            async for keys in self._knowledge.plan_ids([event]):
+                await self._settle(dict.fromkeys(keys, trace))

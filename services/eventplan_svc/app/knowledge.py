@@ -121,6 +121,15 @@ class Knowledge:
         async for page in self._fleets.scan({"service_id": service_id} if service_id else None):
             yield [_fleet(state) for state in page]
 
+    async def plan_ids(self, events: Iterable[Event]) -> AsyncIterator[list[str]]:
+        """The id of every plan there may be of these events, some at a time.
+
+        Plans are found by their ids, which any store does by its key, and not by what is in them.
+        """
+        for event in events:
+            async for fleets in self.fleets_by_page():
+                yield [plan_id(event.event_id, fleet.fleet_id) for fleet in fleets]
+
     async def versioned_services(self) -> AsyncIterator[tuple[Service, int]]:
         """Every service with its VersionId."""
         async for page in self._services.scan():

@@ -24,6 +24,7 @@ from shared.trace import Trace
 __all__ = ["MakeDuePlans"]
 
 _CHUNK: Final = 1000
+_SLICE: Final = 20_000
 _PATIENCE: Final = 10.0
 
 
@@ -53,20 +54,20 @@ class MakeDuePlans:
         """For all fleets; how many plans were made."""
         if not self._may_be_due(event):
             return 0
+        template = plan_template(event, self._clock.now())
+        made_of: dict[str, _Basis] = {}
         with self._board.writing():
-            template = plan_template(event, self._clock.now())
-            made, of = dict[str, Plan](), dict[str, _Basis]()
-            async for bases in self._bases(event):
-                done = await self._make(template, bases, trace)
-                made.update(done)
-                of.update((key, bases[key]) for key in done)
-            if made:
-                await self._plans.all_told(_PATIENCE)  # first things first: everybody waits for the plans
-                await self._plans.show(made)
+            async for bases in _slices(self._bases(event)):
+                plans = await self._make(template, bases, trace)
+                if plans:
+                    await self._plans.all_told(_PATIENCE)  # first things first: everybody waits for the plans
+                    await self._plans.show(plans)
+                    made_of.update((key, bases[key]) for key in plans)
+            if made_of:
                 async for bases in self._bases(await self._knowledge.event(event.event_id) or event):
-                    changed = [key for key, basis in bases.items() if of.get(key, basis) != basis]
+                    changed = [key for key, basis in bases.items() if made_of.get(key, basis) != basis]
                     await self._settle(dict.fromkeys(changed, trace))
-        return len(made)
+        return len(made_of)
 
     async def for_fleets(self, fleets: Iterable[Fleet], events: Iterable[Event], trace: Trace) -> int:
         """For some fleets and those of the events that are to come; how many plans were made."""
@@ -120,3 +121,15 @@ class MakeDuePlans:
             return {}
         cause = automatic(now, trace, f"Planned for {template.event_id}")
         return await self._plans.make(plans, cause)
+
+
+async def _slices(pages: AsyncIterator[dict[str, _Basis]]) -> AsyncIterator[dict[str, _Basis]]:
+    """Pages put together: the store makes many at once faster, and memory is bounded all the same."""
+    together: dict[str, _Basis] = {}
+    async for page in pages:
+        together |= page
+        if len(together) >= _SLICE:
+            yield together
+            together = {}
+    if together:
+        yield together

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from services.eventplan_svc.app.board import Board
 from services.eventplan_svc.domain.milestones import Plan
@@ -20,7 +20,6 @@ from shared.trace import Trace
 __all__ = ["FILTERS", "HeldPlan", "Plans", "automatic", "changed", "created"]
 
 FILTERS: Final[tuple[str, ...]] = ("EventId", "ServiceId", "FleetId")
-_PAGE: Final = 500
 _BREATH: Final = 500
 _LOOK: Final = 0.1
 _CREATED: Final = "eventplan.created"
@@ -53,11 +52,6 @@ class Plans:
     async def held(self, keys: Sequence[str]) -> list[HeldPlan]:
         """Those of the plans that are there."""
         return [_held(document) for document in (await self._documents.latest_many(keys)).values()]
-
-    async def pages(self, where: Mapping[str, Any] | None = None) -> AsyncIterator[list[HeldPlan]]:
-        """All plans that match, a page at a time."""
-        async for page in self._documents.scan(where, page=_PAGE):
-            yield [_held(document) for document in page]
 
     async def make(self, plans: Sequence[Plan], cause: Cause) -> dict[str, Plan]:
         """Makes those that are not there yet; answers what it made, by id. Of several makers one makes each.

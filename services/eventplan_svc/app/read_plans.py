@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from services.eventplan_svc.app.board import Board
 from services.eventplan_svc.domain.plan import plan_id, shown
 from shared.clock import Clock
 from shared.documents.contract import Document, Documents, HistoryPage, ListPage
@@ -16,8 +17,9 @@ __all__ = ["ReadPlans"]
 class ReadPlans:
     """A plan's latest version is read in the colours of the moment; an old one as it was written."""
 
-    def __init__(self, documents: Documents, clock: Clock) -> None:
+    def __init__(self, documents: Documents, board: Board, clock: Clock) -> None:
         self._documents = documents
+        self._board = board
         self._clock = clock
 
     def latest_view(self, document: Document) -> dict[str, Any]:
@@ -48,5 +50,20 @@ class ReadPlans:
         return page
 
     async def matching(self, where: Mapping[str, str], *, after: str | None, limit: int) -> ListPage:
-        """The latest of all that match EventId, ServiceId and FleetId, where given; ordered by EventPlanId."""
-        return await self._documents.list(where, after=after, limit=limit)
+        """The latest of all that match EventId, ServiceId and FleetId, where given; ordered by EventPlanId.
+
+        The board names them, so that the store is asked by key only; until it is complete, the store looks for them.
+        """
+        if not self._board.complete.is_set():
+            return await self._documents.list(where, after=after, limit=limit)
+        keys = self._board.matching(
+            event_id=where.get("EventId"),
+            service_id=where.get("ServiceId"),
+            fleet_id=where.get("FleetId"),
+            after=after,
+            limit=limit + 1,
+        )
+        found = await self._documents.latest_many(keys[:limit])
+        return ListPage(
+            [found[key] for key in keys[:limit] if key in found], keys[limit - 1] if len(keys) > limit else None
+        )

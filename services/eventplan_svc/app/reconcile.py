@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -11,8 +12,7 @@ import structlog
 from services.eventplan_svc.app.board import Board
 from services.eventplan_svc.app.knowledge import Knowledge
 from services.eventplan_svc.app.make_due_plans import MakeDuePlans
-from services.eventplan_svc.app.plans import Plans
-from services.eventplan_svc.app.settle_plans import SettlePlans
+from services.eventplan_svc.app.settle_plans import SettlePlans, chunks
 from shared.documents.contract import Replica
 from shared.trace import Trace, new_id
 
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 EVERY: Final = 600.0
 _TURN: Final = 30
+_FEW: Final = 200
+_LONGEST_REST: Final = 2.0
 _NAME: Final = "reconcile"
 
 
@@ -32,13 +34,12 @@ class Reconcile:
     """
 
     def __init__(
-        self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans, plans: Plans, board: Board, turns: Replica,
+        self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans, board: Board, turns: Replica,
         *, real_time: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self._knowledge = knowledge
         self._make = make
         self._settle = settle
-        self._plans = plans
         self._board = board
         self._turns = turns
         self._real_time = real_time
@@ -51,10 +52,14 @@ class Reconcile:
         if not await self._taken(after):
             return False
         trace, made = Trace.begin(), 0
-        for event in await self._knowledge.events():
+        events = await self._knowledge.events()
+        for event in events:
             made += await self._make.for_event(event, trace)
-        async for page in self._plans.pages():
-            await self._settle.held(page, trace)
+        async for keys in self._knowledge.plan_ids(events):
+            for few in chunks(keys, _FEW):
+                began = self._real_time()
+                await self._settle(dict.fromkeys(few, trace))
+                await asyncio.sleep(min(self._real_time() - began, _LONGEST_REST))  # half of the time is others'
         if made:
             log.warning("plans were missing and have been made", plans=made)
         return True

@@ -45,24 +45,16 @@ class SettlePlans:
     async def __call__(self, traces: Mapping[str, Trace]) -> None:
         """The plans of these ids that are there; each is written under its trace."""
         for keys in chunks(traces):
-            await self._until_settled(keys, traces)
+            for _ in range(_TRIES):
+                keys = await self._once(keys, traces)
+                if not keys:
+                    break
+            else:
+                raise Unavailable(f"{len(keys)} plans change too fast to be settled, {keys[0]} among them")
 
-    async def held(self, held: Sequence[HeldPlan], trace: Trace) -> None:
-        """Plans that were read (or made) a moment ago, before this was called."""
-        for chunk in chunks(held):
-            stale = await self._once(chunk, {}, trace)
-            await self._until_settled(stale, dict.fromkeys(stale, trace))
-
-    async def _until_settled(self, keys: Sequence[str], traces: Mapping[str, Trace]) -> None:
-        for _ in range(_TRIES):
-            if not keys:
-                return
-            held = await self._plans.held(keys)
-            keys = await self._once(held, traces, None)
-        raise Unavailable(f"{len(keys)} plans change too fast to be settled, {keys[0]} among them")
-
-    async def _once(self, held: Sequence[HeldPlan], traces: Mapping[str, Trace], otherwise: Trace | None) -> list[str]:
+    async def _once(self, keys: Sequence[str], traces: Mapping[str, Trace]) -> list[str]:
         """Settles each once; answers the ids of those somebody wrote meanwhile."""
+        held = await self._plans.held(keys)
         by_key = {one.key: one.plan for one in held}
         surroundings = await self._knowledge.surroundings(by_key)
         facts = await self._knowledge.facts_named(list(by_key))
@@ -71,9 +63,8 @@ class SettlePlans:
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def write(one: HeldPlan, revision: Revision) -> None:
-            trace = traces.get(one.key) or otherwise or Trace.begin()
             async with gate:
-                if not await self._plans.revise(one, revision, automatic(now, trace)):
+                if not await self._plans.revise(one, revision, automatic(now, traces[one.key])):
                     stale.append(one.key)
 
         async with asyncio.TaskGroup() as tasks:
