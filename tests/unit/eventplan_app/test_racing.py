@@ -31,6 +31,7 @@ async def test_each_plan_is_made_once_whoever_makes_it(shared_home: Home, proces
     await asyncio.gather(*(one.hear(*map(service, names), *fleets, event()) for one in processes))
     keys = [message.key for message in await shared_home.published() if message.type == "eventplan.created"]
     assert sorted(keys) == sorted(f"PD2024#{name}-F{m}" for name in names for m in range(20))
+    await processes[0].look()
     assert {plan["VersionId"] for plan in await processes[0].plans()} == {1}
 
 
