@@ -63,8 +63,8 @@ class UseCases:
         make = MakeDuePlans(plans, knowledge, settle, board, clock)
         return cls(
             hear_of_event=HearOfEvent(knowledge, make, settle),
-            hear_of_fleets=HearOfFleets(knowledge, make, settle),
-            hear_of_services=HearOfServices(knowledge, make, settle),
+            hear_of_fleets=HearOfFleets(knowledge, make, settle, board),
+            hear_of_services=HearOfServices(knowledge, make, settle, board),
             hear_facts=HearFacts(knowledge, settle),
             make_due_plans=make,
             settle_plans=settle,

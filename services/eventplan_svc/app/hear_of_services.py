@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from services.eventplan_svc.app.board import Board
 from services.eventplan_svc.app.knowledge import Knowledge, Snapshot
 from services.eventplan_svc.app.make_due_plans import MakeDuePlans
 from services.eventplan_svc.app.settle_plans import SettlePlans
 from services.eventplan_svc.domain.plan import plan_id
-from services.eventplan_svc.domain.surroundings import Fleet
+from services.eventplan_svc.domain.surroundings import Fleet, Service
 from shared.trace import Trace
 
 __all__ = ["HearOfServices"]
@@ -22,14 +23,17 @@ _MANY: Final = 50
 class HearOfServices:
     """Keeps the services, makes the plans of their fleets that are due now, and settles those there. Idempotent."""
 
-    def __init__(self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans) -> None:
+    def __init__(self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans, board: Board) -> None:
         self._knowledge = knowledge
         self._make = make
         self._settle = settle
+        self._board = board
 
     async def __call__(self, snapshots: Sequence[Snapshot], traces: Mapping[str, Trace]) -> None:
         """Any number of versions of any services; ``traces`` by ServiceId."""
         await self._knowledge.keep_services(snapshots)
+        for snapshot in snapshots:
+            self._board.put_service(Service.from_snapshot(snapshot), snapshot["VersionId"])
         events = await self._knowledge.events()
         if not events:
             return

@@ -28,14 +28,6 @@ def company() -> list[Said]:
     return [*said, event()]
 
 
-async def told(process: Process) -> None:
-    """The board hears of services and fleets, as it does of every process's messages."""
-    async for one, version in process.use_cases.knowledge.versioned_services():
-        process.use_cases.board.put_service(one, version)
-    async for fleet_, version in process.use_cases.knowledge.versioned_fleets():
-        process.use_cases.board.put_fleet(fleet_, version)
-
-
 async def asked(process: Process, body: dict[str, Any] | None = None, after: str | None = None) -> dict[str, Any]:
     shown = await process.use_cases.show_dashboard("PD2024", body or {}, after)
     return {"Services": shown.page.services, "Totals": shown.totals, "After": shown.page.next_after}
@@ -48,7 +40,6 @@ def fleets(page: dict[str, Any]) -> list[str]:
 @pytest.fixture
 async def dashboard(process: Process) -> Process:
     await process.hear(*company())
-    await told(process)
     return process
 
 
@@ -178,7 +169,6 @@ def recount(plans: list[dict[str, Any]], service_ids: list[str] | None = None) -
 async def test_totals_equal_a_recount_whatever_happens(process: Process, clock: FixedClock, seed: int) -> None:
     chance = random.Random(seed)
     await process.hear(*company())
-    await told(process)
     versions: Counter[str] = Counter()
     names = [f"{name}-{region}" for name in SERVICES for region in REGIONS]
     day = 1
