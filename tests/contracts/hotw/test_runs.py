@@ -158,7 +158,7 @@ async def test_a_worker_that_dies_holding_a_chunk_is_succeeded(hotw: Replica, an
     run = await hotw.start()
     view = await hotw.store.read(lambda unit: unit.run(run["RunId"]))
     assert view is not None
-    claim = await hotw.store.write(lambda unit: unit.claim(view, "dead", 5, 0.3))
+    claim = await hotw.store.write(lambda unit: unit.claim(view, "dead", 5, 6.0))
     assert len(claim.fleets) == 5
     survivor = another()
     await survivor.work(run["RunId"])
