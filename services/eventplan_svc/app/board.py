@@ -2,7 +2,7 @@
 
 Each process has its own. It is built from a scan of the plans, hears of this process's writes at once and of other
 processes' by their events, each put under its version, so that neither order nor repetition matters. Colours follow
-the day they are asked for. A plan takes 0.7 to 1 kB of memory, a fleet 0.2 kB, a service 0.5 kB.
+the day they are asked for. A plan takes 0.5 to 0.7 kB of memory, a fleet 0.2 kB, a service 0.5 kB.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from sys import intern
 from typing import Any, Final
 
 from services.eventplan_svc.domain.dashboard import (
@@ -105,7 +106,7 @@ class Board:
                 return
             self._take_out(held)
         reading = self._read(plan)
-        standing = _Standing(version, _shared(plan["EventId"]), _shared(plan["ServiceId"]), plan["FleetId"], reading)
+        standing = _Standing(version, intern(plan["EventId"]), intern(plan["ServiceId"]), plan["FleetId"], reading)
         self._plans[key] = standing
         if held is None:
             self._in_order = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from sys import intern
 from typing import Any, Final, Self
 
 from services.eventplan_svc.domain.milestones import (
@@ -77,6 +79,12 @@ def service_entry(service: Service, colours: Iterable[str], rows: Sequence[dict[
     }
 
 
+@lru_cache(maxsize=16_384)
+def _shared(statuses: tuple[str, ...]) -> tuple[str, ...]:
+    """One object for all equal ones: there are far fewer of them than plans."""
+    return statuses
+
+
 @dataclass(frozen=True, slots=True)
 class Contribution:
     """What one open plan adds to the totals. Its colour on a day follows from the last two alone."""
@@ -102,7 +110,13 @@ class Contribution:
             if status != COMPLETED:
                 open_etas.append(milestone["ETA"])
             statuses += [sub["MilestoneCompletionStatus"] for sub in milestone.get("SubMilestones", ())]
-        return cls(plan["EventId"], plan["ServiceId"], tuple(statuses), worst(colours), min(open_etas, default=None))
+        return cls(
+            intern(plan["EventId"]),
+            intern(plan["ServiceId"]),
+            _shared(tuple(statuses)),
+            worst(colours),
+            intern(min(open_etas)) if open_etas else None,
+        )
 
     def colour(self, today: str) -> str:
         """The plan's colour on `today`."""
