@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.notify_svc.app.ask import Mails
@@ -55,17 +54,20 @@ class GatherOrders:
             for start in range(0, len(run.services), _AT_ONCE):
                 await self._tell(run, [(told, cause) for told in run.services[start : start + _AT_ONCE]])
 
-    async def _merge(self, lines: Mapping[str, Iterable[Line]]) -> None:
-        """Adds lines to their digests; a replica that wrote one in between is read again and added to."""
-        left = dict(lines)
-        while left:
-            known = await self._digests.get_many(list(left))
-            wanted = {key: merged(known.get(key), more) for key, more in left.items()}
-            changed = {key: digest for key, digest in wanted.items() if digest is not known.get(key)}
-            taken = await self._digests.put([(key, digest["Merges"], digest) for key, digest in changed.items()])
-            left = {key: left[key] for key in changed.keys() - taken}
-            if left:
-                await asyncio.sleep(0)
+    async def _merge(self, lines: Mapping[str, Sequence[Line]]) -> None:
+        """Adds lines to their digests, and reads them again until all are in.
+
+        Of two replicas that add to one digest at once one is kept; the other finds its lines missing and adds anew.
+        """
+        while True:
+            known = await self._digests.get_many(list(lines))
+            wanted = {key: merged(known.get(key), more) for key, more in lines.items()}
+            changed = [
+                (key, digest["Merges"], digest) for key, digest in wanted.items() if digest is not known.get(key)
+            ]
+            if not changed:
+                return
+            await self._digests.put(changed)
 
     async def _tell(self, run: RunFact, services: Sequence[tuple[ServiceOrders, Cause]]) -> None:
         digests = await self._digests.get_many([digest_key(run.run_id, told.service_id) for told, _ in services])

@@ -1,0 +1,148 @@
+"""People are told once per cause, whatever comes twice, in another order, to two replicas, or dies in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from services.notify_svc.app.send import Mailbox
+from services.notify_svc.domain.delivery import LEASE, Mail
+from tests.contracts.notify.conftest import Post, Site, cause, completed, placed
+
+Smtp = Callable[[], Mailbox]
+
+
+async def test_a_summary_waits_for_the_run_and_all_of_its_facts(site: Site, smtp: Smtp) -> None:
+    one = await site.process(smtp())
+    await one.gather.placed([(placed(0), cause())])
+    await one.gather.completed([(completed(2), cause())])
+    assert await one.all() == []
+    await one.gather.placed([(placed(1), cause())])
+    [summary] = await one.all()
+    assert summary.state["Subject"].startswith("Hardware order: 100 hosts for FORTRESSService")
+
+
+@pytest.mark.parametrize("order", ["facts first", "run first"])
+async def test_whatever_comes_first_or_twice_one_summary_is_sent(
+    order: str, site: Site, smtp: Smtp, post: Post
+) -> None:
+    one = await site.process(smtp())
+    facts = [one.gather.placed, [(placed(number), cause()) for number in range(3)]]
+    run = [one.gather.completed, [(completed(3), cause())]]
+    for hear, what in [facts, run, facts, run] if order == "facts first" else [run, facts, run, facts]:
+        await hear(what)  # type: ignore[operator]
+    await one.sender.send_due()
+    await one.sender.send_due()
+    [(recipients, mail)] = post.taken
+    assert recipients == ["fortress-owner@amazon.com", "jsmith@example.com"]
+    assert "150 hosts" in mail["Subject"]
+    [told] = await site.told("notification.sent")
+    assert told.trace.correlation_id == "a-first-call"
+    assert "_Delivery" not in told.body()
+
+
+async def test_two_replicas_that_take_in_a_services_facts_at_once_lose_none(site: Site, smtp: Smtp) -> None:
+    one, two = await site.process(smtp()), await site.process(smtp())
+    await asyncio.gather(*((one, two)[number % 2].gather.placed([(placed(number), cause())]) for number in range(20)))
+    await one.gather.completed([(completed(20), cause())])
+    [summary] = await one.all()
+    assert summary.state["_Delivery"]["Context"]["OrderedHosts"] == 20 * 50
+
+
+async def test_two_senders_send_each_mail_once(site: Site, smtp: Smtp, post: Post) -> None:
+    one, two = await site.process(smtp()), await site.process(smtp())
+    for number in range(10):
+        service = f"S{number}"
+        await one.services.put([(service, 1, {"ServiceId": service, "Owner": f"{service}@x.com", "VersionId": 1})])
+        await one.gather.placed([(placed(0, service=service), cause())])
+        await one.gather.completed([(completed(1, service=service), cause())])
+        # Another run's end replaces nothing: each service's run fact is the same run's, told again with its service.
+        await one.gather.placed([(placed(0, service=service), cause())])
+    waiting = len(await one.all())
+    await asyncio.gather(one.sender.send_due(), two.sender.send_due())
+    ids = [mail["Message-ID"] for _, mail in post.taken]
+    assert len(ids) == len(set(ids)) == waiting > 0
+
+
+async def test_a_sender_that_dies_after_sending_leaves_a_repeat_under_the_same_id(
+    site: Site, smtp: Smtp, post: Post
+) -> None:
+    class Dying:
+        async def send(self, mail: Mail) -> None:
+            await smtp().send(mail)
+            raise asyncio.CancelledError  # the process ends before it notes anything
+
+    one, two = await site.process(Dying()), await site.process(smtp())
+    await one.gather.placed([(placed(), cause())])
+    await one.gather.completed([(completed(1), cause())])
+    with pytest.raises(asyncio.CancelledError):
+        await one.sender.send_due()
+    await two.sender.send_due()
+    assert len(post.taken) == 1, "while the lease holds nobody else tries"
+    site.real_time.pass_by(LEASE.total_seconds())
+    await two.sender.send_due()
+    assert [mail["Message-ID"] for _, mail in post.taken] == ["<HardwareOrder.5.FORTRESSService@epic>"] * 2
+    assert [item.state["Status"] for item in await two.all()] == ["Sent"]
+
+
+async def test_a_mail_that_is_put_off_is_tried_again_and_every_attempt_is_kept(
+    site: Site, smtp: Smtp, post: Post
+) -> None:
+    one = await site.process(smtp())
+    await one.gather.placed([(placed(), cause())])
+    await one.gather.completed([(completed(1), cause())])
+    post.refuse = "452 busy"
+    await one.sender.send_due()
+    [waiting] = await one.all()
+    assert (waiting.state["Status"], waiting.state["Attempts"]) == ("Pending", 1)
+    assert "452 busy" in waiting.state["Reason"]
+    post.refuse = None
+    await one.sender.send_due()
+    assert post.taken == [], "not before its delay is over"
+    site.real_time.pass_by(5)
+    await one.sender.send_due()
+    assert len(post.taken) == 1
+    log = (await one.notifications.history(waiting.key)).items
+    assert [item.message for item in log][:4] == [
+        "sent to fortress-owner@amazon.com, jsmith@example.com", "attempt", "452 busy", "attempt",
+    ]  # fmt: skip
+
+
+async def test_a_mail_that_is_refused_for_good_is_failed_and_told_of(site: Site, smtp: Smtp, post: Post) -> None:
+    one = await site.process(smtp())
+    await one.gather.placed([(placed(), cause())])
+    await one.gather.completed([(completed(1), cause())])
+    post.refuse = "554 no such thing"
+    await one.sender.send_due()
+    [told] = await site.told("notification.failed")
+    assert told.body()["Reason"] == "554 no such thing"
+
+
+async def test_a_leader_without_an_address_is_said_and_nobody_at_all_is_a_failure(
+    site: Site, smtp: Smtp, post: Post
+) -> None:
+    one = await site.process(smtp(), mail_domain=None)
+    await one.gather.placed([(placed(), cause()), (placed(0, service="Nobodys"), cause())])
+    await one.gather.completed([(completed(1), cause())])
+    await one.sender.send_due()
+    [(recipients, _)] = post.taken
+    assert recipients == ["fortress-owner@amazon.com"]
+    [summary] = await one.all()
+    assert summary.state["Reason"] == "no address for jsmith"
+
+
+async def test_emergent_orders_open_one_ticket_and_later_ones_comment_on_it(site: Site, smtp: Smtp, post: Post) -> None:
+    one, two = await site.process(smtp()), await site.process(smtp())
+    facts = [(placed(number, emergent=True), cause()) for number in range(6)]
+    await asyncio.gather(
+        one.emergent.placed(facts[:4]), two.emergent.placed(facts[2:]), one.emergent.placed([(placed(9), cause())])
+    )
+    [ticket] = (await one.tickets.list({"EventId": "PD2024"})).items
+    assert (ticket.state["Severity"], ticket.state["Assignee"]) == (2, "fortress-owner@amazon.com")
+    spoken_of = [comment["Text"].partition(":")[0] for comment in ticket.state["Comments"]]
+    assert sorted(spoken_of) == [f"SPCO-{789 + number}" for number in range(6)]
+    assert len({message.id for message in await site.told("ticket.created")}) == 1
+    await one.sender.send_due()
+    assert [mail["Subject"].partition(" ")[0] for _, mail in post.taken] == ["Sev2"]
