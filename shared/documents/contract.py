@@ -204,9 +204,10 @@ class Replica(Protocol):
     """
 
     async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
-        """Keeps (key, version, state) where newer than what is held; returns the keys whose given version is held now.
+        """Keeps (key, version, state) where newer than what is held; returns the keys whose snapshot is held now.
 
-        So a snapshot delivered again is in the answer as it was the first time, one that came too late is not.
+        So a snapshot delivered again is in the answer as it was the first time. One that came too late is not, nor is
+        another state under a version that is held already.
         """
 
     async def get(self, key: str) -> State | None: ...

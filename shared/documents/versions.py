@@ -32,7 +32,9 @@ __all__ = [
     "created_entry",
     "entry_of",
     "first_item",
+    "is_same",
     "messages_of",
+    "newest_of",
     "shown",
     "updated",
 ]
@@ -252,6 +254,20 @@ def messages_of(entry: Entry, key: str, item: Item | None, source: str) -> list[
             )
         )
     return messages
+
+
+def is_same(state: State, other: State) -> bool:
+    """Whether two states are the same JSON."""
+    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+
+
+def newest_of(snapshots: Sequence[tuple[str, int, State]]) -> dict[str, tuple[int, State]]:
+    """The newest version and state of each key; of one version twice the first."""
+    newest: dict[str, tuple[int, State]] = {}
+    for key, version, state in snapshots:
+        if key not in newest or version > newest[key][0]:
+            newest[key] = (version, state)
+    return newest
 
 
 def _next_item(head: Head | None, change: Change, cause: Cause, schema: int) -> Item:

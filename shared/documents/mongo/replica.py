@@ -16,6 +16,7 @@ from shared.documents.mongo.forms import Wire, encode_state, plain
 from shared.documents.mongo.queries import page_of, pages_of, query_of
 from shared.documents.mongo.reads import Reads, find_by_id
 from shared.documents.turns import attempts
+from shared.documents.versions import is_same, newest_of
 from shared.errors import Unavailable
 
 __all__ = ["MongoReplica"]
@@ -38,23 +39,29 @@ class MongoReplica:
                 await self._collection.create_index([(_STATE + path, 1), ("_id", 1)])
 
     async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
-        newest: dict[str, tuple[int, State]] = {}
-        for key, version, state in snapshots:
-            if key not in newest or version > newest[key][0]:
-                newest[key] = (version, state)
-        held: dict[str, int] = {}
+        newest = newest_of(snapshots)
+        taken: set[str] = set()
+        left = list(newest)
         async for _ in attempts():
-            open_keys = [key for key in newest if held.get(key, -1) < newest[key][0]]
-            if not open_keys:
-                return {key for key, version in held.items() if version == newest[key][0]}
-            forms = await find_by_id(self._collection, open_keys, {"Version": 1})
-            held |= {form["_id"]: form["Version"] for form in forms}
-            writes = [
-                _write(key, held.get(key), *newest[key]) for key in open_keys if held.get(key, -1) < newest[key][0]
-            ]
+            if not left:
+                return taken
+            held = {form["_id"]: form["Version"] for form in await find_by_id(self._collection, left, {"Version": 1})}
+            taken |= await self._same([key for key in left if held.get(key) == newest[key][0]], newest)
+            left = [key for key in left if key not in held or held[key] < newest[key][0]]
+            writes = [_write(key, held.get(key), *newest[key]) for key in left]
             if writes and await self._all_written(writes):
-                held |= {key: newest[key][0] for key in open_keys if held.get(key, -1) < newest[key][0]}
+                taken.update(left)
+                left = []
         raise Unavailable("a replica is being written by too many at once; try again")
+
+    async def _same(self, keys: list[str], newest: Mapping[str, tuple[int, State]]) -> set[str]:
+        """Those of the keys whose held state is the given one: it was delivered before."""
+        forms = await find_by_id(self._collection, keys) if keys else []
+        return {
+            form["_id"]
+            for form in forms
+            if form["Version"] == newest[form["_id"]][0] and is_same(_state(form), newest[form["_id"]][1])
+        }
 
     async def _all_written(self, writes: list[InsertOne[Wire] | UpdateOne]) -> bool:
         """Whether nobody else wrote one of them meanwhile; then the whole is looked at again."""

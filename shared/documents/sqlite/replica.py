@@ -14,6 +14,7 @@ from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.statements import ReplicaStatements
 from shared.documents.sqlite.writer import Writer
+from shared.documents.versions import is_same, newest_of
 
 __all__ = ["SqliteReplica"]
 
@@ -28,22 +29,24 @@ class SqliteReplica:
     reader: Reader
 
     async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
-        newest: dict[str, tuple[int, State]] = {}
-        for key, version, state in snapshots:
-            if key not in newest or version > newest[key][0]:
-                newest[key] = (version, state)
+        newest = newest_of(snapshots)
         rows = [
             (key, version, state.get("Deleted") is True, orjson.dumps(state).decode())
             for key, (version, state) in newest.items()
         ]
 
-        def put(connection: sqlite3.Connection) -> dict[str, int]:
+        def put(connection: sqlite3.Connection) -> dict[str, tuple[int, str]]:
             connection.executemany(self.sql.put, rows)
             names = orjson.dumps(list(newest)).decode()
-            return dict(connection.execute(self.sql.held, (names,)).fetchall())
+            return {key: (version, state) for key, version, state in connection.execute(self.sql.held, (names,))}
 
         held = await self.writer.run(put)
-        return {key for key, (version, _) in newest.items() if held[key] == version}
+        return {
+            key
+            for key, version, _, text in rows
+            if held[key] == (version, text)
+            or (held[key][0] == version and is_same(orjson.loads(held[key][1]), newest[key][1]))
+        }
 
     async def get(self, key: str) -> State | None:
         row = self.reader.one(self.sql.one, (key,))

@@ -78,7 +78,7 @@ class ReplicaStatements:
             "put": f"INSERT INTO {table} (key, version, deleted, state) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (key) DO UPDATE SET version = excluded.version, deleted = excluded.deleted, "
             "state = excluded.state WHERE excluded.version > version",
-            "held": f"SELECT key, version FROM {table} WHERE key IN {_AMONG}",
+            "held": f"SELECT key, version, state FROM {table} WHERE key IN {_AMONG}",
             "one": f"SELECT state FROM {table} WHERE key = ? AND deleted = 0",
             "many": f"SELECT key, state FROM {table} WHERE key IN {_AMONG} AND deleted = 0",
         }

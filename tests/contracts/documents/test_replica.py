@@ -48,6 +48,20 @@ async def test_what_comes_again_is_told_as_the_first_time(replicas: list[Replica
     await replicas[0].put([snapshot("F1", 2)])
     assert await replicas[1].put([snapshot("F1", 2)]) == {"F1"}
     assert await replicas[1].put([snapshot("F1", 1)]) == set()
+    assert await replicas[1].put([snapshot("F1", 2, Other=True)]) == set()
+    assert await replicas[0].get("F1") == snapshot("F1", 2)[2]
+
+
+async def test_of_two_that_merge_at_once_one_is_told_to_do_it_again(replicas: list[Replica]) -> None:
+    async def add(replica: Replica, name: str) -> None:
+        while True:
+            lines = (await replica.get("D1") or {"Lines": []})["Lines"]
+            digest = {"Lines": [*lines, name]}
+            if await replica.put([("D1", len(digest["Lines"]), digest)]):
+                return
+
+    await asyncio.gather(*(add(replicas[n % 2], f"line {n}") for n in range(20)))
+    assert sorted((await replicas[0].get("D1"))["Lines"]) == sorted(f"line {n}" for n in range(20))
 
 
 async def test_a_tombstone_stays_and_is_read_by_none(replicas: list[Replica]) -> None:
