@@ -31,8 +31,12 @@ def mailbox_of(settings: Settings) -> Mailbox:
     return FolderMailbox(folder, settings.mail_from)
 
 
+# A subject stays on one line, so that no reader shows it with a gap; SMTP allows 998 characters.
+_POLICY = SMTP.clone(max_line_length=900)
+
+
 def _message(mail: Mail, sender: str) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = sender
     message["To"] = ", ".join(mail.recipients)
     message["Subject"] = mail.subject
