@@ -7,6 +7,7 @@ import os
 import re
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -84,7 +85,8 @@ class SmtpMailbox:
     async def send(self, mail: Mail) -> None:
         try:
             await aiosmtplib.send(
-                _message(mail, self._sender), hostname=self._host, port=self._port, username=self._user,
+                _message(mail, self._sender).as_bytes(), sender=parseaddr(self._sender)[1],
+                recipients=list(mail.recipients), hostname=self._host, port=self._port, username=self._user,
                 password=self._password, use_tls=self._tls, timeout=self._timeout,
             )  # fmt: skip
         except aiosmtplib.SMTPRecipientsRefused as error:
