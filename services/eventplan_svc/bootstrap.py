@@ -6,7 +6,7 @@ from typing import Final
 
 from services.eventplan_svc.adapters.following import Following
 from services.eventplan_svc.app import UseCases
-from services.eventplan_svc.app.reconcile import EVERY
+from services.eventplan_svc.app.reconcile import LOOK_EVERY
 from services.eventplan_svc.entrypoints.http import routes
 from services.eventplan_svc.entrypoints.messages import BOARD_GROUPS, subscriptions
 from shared.clock import Clock
@@ -32,7 +32,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         parts=[following],
         periodic=[
             kit.every(_SWEEP_EVERY, "turn colours", use_cases.turn_colours),
-            kit.every(EVERY, "reconcile", use_cases.reconcile),
+            kit.every(LOOK_EVERY, "reconcile", use_cases.reconcile),
         ],
         checks=[Check("board", following.health)],
         description="Every fleet's milestones for every event, and who is ready.",

@@ -1,8 +1,8 @@
-"""Owns how the board is built and kept current: a scan of what is stored, then every event since, whoever wrote it.
+"""Owns how the board is built and kept current: what is stored, then every event since, whoever wrote it.
 
 The topics are followed without a consumer group, since every process must hear all of them. Plans are followed from
-where their topics ended before the scan; services and fleets from where this service's own groups had committed, since
-only what was committed is sure to be in the replicas that were scanned.
+where their topics ended before the store was read; services and fleets from where this service's own groups had
+committed, since only what was committed is sure to be in the replicas.
 """
 
 from __future__ import annotations
@@ -134,8 +134,8 @@ class Following:
             return
         try:
             self._take(resource, key, orjson.loads(record.value))
-        except (KeyError, TypeError, ValueError) as error:
-            # The group that must handle this record makes a dead letter of it; here it only is not shown.
+        except Exception as error:
+            # The group that must handle such a record makes a dead letter of it; the board must not stop for it.
             log.warning("the readiness board cannot read a record", topic=record.topic, key=key, error=repr(error))
 
     def _known(self, resource: str, key: str) -> int:

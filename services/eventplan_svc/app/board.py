@@ -1,8 +1,8 @@
 """Owns the readiness board: every open plan's standing in memory, so that dashboards are answered without a scan.
 
-Each process has its own. It is built from a scan of the plans, hears of this process's writes at once and of other
-processes' by their events, each put under its version, so that neither order nor repetition matters. Colours follow
-the day they are asked for. A plan takes 0.5 to 0.7 kB of memory, a fleet 0.2 kB, a service 0.5 kB.
+Each process has its own. It is built from the plans as they are stored, hears of this process's writes at once and of
+other processes' by their events, each put under its version, so that neither order nor repetition matters. Colours
+follow the day they are asked for. A plan takes 0.5 to 0.7 kB of memory, a fleet 0.2 kB, a service 0.5 kB.
 """
 
 from __future__ import annotations

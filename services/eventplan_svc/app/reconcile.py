@@ -16,11 +16,12 @@ from services.eventplan_svc.app.settle_plans import SettlePlans, chunks
 from shared.documents.contract import Replica
 from shared.trace import Trace, new_id
 
-__all__ = ["EVERY", "Reconcile"]
+__all__ = ["LOOK_EVERY", "Reconcile"]
 
 log = structlog.get_logger(__name__)
 
-EVERY: Final = 600.0
+LOOK_EVERY: Final = 60.0
+_EVERY: Final = 570.0  # ten minutes, the looks being a minute apart
 _TURN: Final = 30
 _FEW: Final = 200
 _LONGEST_REST: Final = 2.0
@@ -28,9 +29,10 @@ _NAME: Final = "reconcile"
 
 
 class Reconcile:
-    """Done by one replica at a time: the first to take the turn has it, and the others leave it at that.
+    """To be called every minute: due when nobody has begun it for ten, or since this process started.
 
-    ``turns`` holds when it was last begun, in the store all replicas share; real time, since it is a kind of lease.
+    The first replica to take the turn has it, and the others leave it at that. ``turns`` holds when it was last begun,
+    in the store all replicas share; real time, since it is a kind of lease.
     """
 
     def __init__(
@@ -43,13 +45,12 @@ class Reconcile:
         self._board = board
         self._turns = turns
         self._real_time = real_time
-        self._first = True
+        self._started = real_time()
 
     async def __call__(self) -> bool:
-        """Whether it was this replica's turn. At its first call a replica waits for no interval to be over."""
+        """Whether it was this replica's turn."""
         await self._board.complete.wait()
-        after, self._first = (0.0 if self._first else EVERY * 0.8), False
-        if not await self._taken(after):
+        if not await self._taken():
             return False
         trace, made = Trace.begin(), 0
         events = await self._knowledge.events()
@@ -64,11 +65,11 @@ class Reconcile:
             log.warning("plans were missing and have been made", plans=made)
         return True
 
-    async def _taken(self, after: float) -> bool:
-        """Takes the turn if it was last taken more than ``after`` seconds ago; one taker in each half minute."""
+    async def _taken(self) -> bool:
+        """Takes the turn where it is due; of those who try in the same half minute the first has it."""
         now = self._real_time()
         last = await self._turns.get(_NAME)
-        if last is not None and now - last["At"] < after:
+        if last is not None and last["At"] >= max(self._started, now - _EVERY):
             return False
         mine = new_id()
         await self._turns.put([(_NAME, int(now) // _TURN, {"At": now, "By": mine})])

@@ -82,14 +82,12 @@ async def test_the_reconciler_writes_nothing_where_all_is_well(planned: Process,
     assert said(await planned.plan("F000"), "GatherProjectionFromUpstream")[0] == "Completed"
 
 
-async def test_of_several_replicas_one_reconciles(home: Home) -> None:
+async def test_of_several_replicas_one_reconciles_every_ten_minutes(home: Home) -> None:
     real = 1_000_000.0
     jobs = [job(await home.process(), lambda: real) for _ in range(3)]
-    assert [await job() for job in jobs] == [True, False, False]
-    real += 600
-    assert [await job() for job in jobs] == [True, False, False]
-    real += 590
-    assert sum([await job() for job in jobs[::-1]]) == 1
+    for minute in range(60):
+        real = 1_000_000.0 + 60 * minute
+        assert sum([await job() for job in jobs]) == (minute % 10 == 0), f"minute {minute}"
 
 
 async def test_of_replicas_that_start_at_once_one_reconciles(home: Home) -> None:
@@ -97,11 +95,16 @@ async def test_of_replicas_that_start_at_once_one_reconciles(home: Home) -> None
     assert sorted(await asyncio.gather(*(job() for job in jobs))) == [False, False, True]
 
 
-async def test_a_process_that_starts_again_reconciles_at_once(home: Home) -> None:
+async def test_a_process_that_starts_again_reconciles_within_a_minute_or_so(home: Home) -> None:
     real = 1_000_000.0
     assert await job(await home.process(), lambda: real)()
+    real += 5
+    again = job(await home.process(), lambda: real)
+    assert not await again(), "somebody had this half minute's turn"
     real += 60
-    assert await job(await home.process(), lambda: real)()
+    assert await again()
+    real += 60
+    assert not await again()
 
 
 def job(process: Process, real_time: Callable[[], float]) -> Reconcile:
