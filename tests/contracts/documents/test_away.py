@@ -1,0 +1,72 @@
+"""MongoDB away for a while, in the middle of writes: callers are told, and nothing that was answered is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from shared.documents.mongo import MongoStore
+from shared.errors import Unavailable
+from tests import servers
+from tests.contracts.documents.broker import Broker
+from tests.contracts.documents.conftest import adding, cause
+
+
+@pytest.fixture
+def server() -> Iterator[servers.Server]:
+    made = servers.mongo()
+    made.start()
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_killed_server_loses_nothing_that_was_answered(server: servers.Server) -> None:
+    broker = Broker()
+    store = MongoStore(server.url, "thing", broker.publish, source="thing_svc", sweep_after=0.2)
+    documents = store.documents("thing")
+    await store.start()
+    answered, told_away, going = [0] * 8, 0, True
+
+    async def write(number: int) -> None:
+        nonlocal told_away
+        while going:
+            try:
+                await documents.update(f"F{number}", adding(), cause(f"{number}/{answered[number]}"))
+            except Unavailable:
+                told_away += 1
+                await asyncio.sleep(0.05)
+            else:
+                answered[number] += 1
+
+    async def more_than(counts: list[int]) -> None:
+        async with asyncio.timeout(120):
+            while not all(now > then for now, then in zip(answered, counts, strict=True)):
+                await asyncio.sleep(0.05)
+
+    writers = [asyncio.create_task(write(number)) for number in range(8)]
+    await more_than([10] * 8)
+    await asyncio.to_thread(server.kill)
+    with pytest.raises(Unavailable):
+        await store.ping()
+    async with asyncio.timeout(60):
+        while told_away == 0:
+            await asyncio.sleep(0.05)
+    await asyncio.to_thread(server.start_again)
+    await more_than(list(answered))
+    going = False
+    await asyncio.gather(*writers)
+    await store.drain()
+    for number, count in enumerate(answered):
+        latest = await documents.latest(f"F{number}")
+        assert latest is not None
+        assert latest.state == {"Count": count}
+        assert broker.first_versions(f"F{number}") == list(range(1, count + 1))
+    assert (await store.outbox()).open == 0
+    await store.stop()
