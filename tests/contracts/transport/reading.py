@@ -12,7 +12,7 @@ from aiokafka.structs import RecordMetadata
 
 from shared.messaging.transport import Consumer, Producer, Transport
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ async def test_clients_live_through_an_outage_and_nothing_acknowledged_is_lost(s
         assert values(await take(consumer, 1)) == [b"before"]
         await consumer.commit()
 
-        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.stop)
         with pytest.raises(KafkaConnectionError, match="does not answer"):
             await transport.ping(5)
         waiting = await producer.send("t", b"meanwhile", key=b"k")
