@@ -295,7 +295,9 @@ async def test_a_dead_letter_waits_for_the_broker_too(bench: Bench) -> None:
 
     bench.broker.away = True
     under_way = asyncio.create_task(bench.settle(bench.each(handle), batch(event("a"))))
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(10):
+        while not (bench.broker.attempts or 'reason="transient"' in bench.metrics.render().decode()):
+            await asyncio.sleep(0)
     assert not under_way.done()
     bench.broker.come_back()
 
