@@ -8,10 +8,10 @@ UV := $(BIN)/uv pip install --python $(BIN)/python --quiet
 SYNC := $(UV) --compile-bytecode --require-hashes
 # Bytecode of the sources themselves is kept too, whatever the machine says: tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
-say = printf '\033[1m%s\033[0m\n' "$(1)"
+say = if [ -t 1 ]; then printf '\033[1m%s\033[0m\n' "$(1)"; else printf '%s\n' "$(1)"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run test test-long check lock docs clean
+.PHONY: help setup dev run test test-long faults bench bench-quick check lock docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -46,8 +46,17 @@ test: .venv/.dev ## everything that can run on this machine, saying what it left
 	@$(call say,Testing: rules and contracts and embedded flows and (with Docker) real Kafka and MongoDB and MySQL)
 	@$(BIN)/pytest --durations=10 $(ARGS)
 
-test-long: .venv/.dev ## faults under load, and 2,000 services of ten fleets; half an hour
+test-long: .venv/.dev ## 2,000 services of ten fleets each on both set-ups; a quarter of an hour
 	@EPIC_LONG=1 $(BIN)/pytest -m long $(ARGS)
+
+bench: .venv/.dev ## what EPIC costs against the raw drivers, on real servers in Docker; most of an hour on a quiet machine
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-quick: .venv/.dev ## that every bench runs, at a fiftieth of the size; three minutes; needs Docker
+	@$(BIN)/python -m bench --quick $(ARGS)
+
+faults: .venv/.dev ## kills, outages and fuzzed records for most of an hour; needs Docker; ARGS=--help lists the options
+	@PYTHONPATH=. $(BIN)/python -m tests.faults $(ARGS)
 
 check: .venv/.dev ## under a minute: format, lint, types, layers, fast tests
 	@$(call say,ruff)

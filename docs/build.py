@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 from pydantic_core import PydanticUndefined
+from starlette.types import ASGIApp
 
 from epic.runner import builds
 from shared.clock import FixedClock
 from shared.messaging.transport import EmbeddedTransport
 from shared.metrics import Metrics
+from shared.schemas.base import MANAGED_FIELDS, MAX_COUNT
 from shared.schemas.topics import SERVICES, TOPICS, Topic
 from shared.settings import PREFIX, Settings, load_settings
 
 FOLDER = Path(__file__).parent / "reference"
 _MADE = "<!-- Made by `make docs` from the code; change the code instead. -->"
 _DAY_MS = 86_400_000
+_KIT = re.compile(r"/(dlq|health|metrics|openapi\.json|asyncapi\.json)")
 
 
 def _table(head: list[str], rows: Iterator[list[str]]) -> str:
@@ -60,30 +65,132 @@ def _operations(openapi: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield method.upper(), path, operation
 
 
+_FEW = 4
+
+
+def _taken(model: str, member: str) -> bool:
+    """Whether a request may set a member; of those only EPIC sets elsewhere, an inventory's Source is the caller's."""
+    return member not in MANAGED_FIELDS or (model, member) == ("Inventory", "Source")
+
+
+def _body_of(operation: dict[str, Any]) -> str:
+    body = operation.get("requestBody")
+    return body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] if body else ""
+
+
+def _values(schema: dict[str, Any]) -> str:
+    return " · ".join(f"`{value}`" for value in schema["enum"])
+
+
+def _kind(schema: dict[str, Any], schemas: dict[str, Any], inner: list[str]) -> str:
+    """What a member takes, in a few words; each object it leads to is added to ``inner``."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if len(schemas[name].get("enum", ())) in range(1, _FEW + 1):
+            return _values(schemas[name])
+        inner.append(name)
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return _kind(next(one for one in schema["anyOf"] if one.get("type") != "null"), schemas, inner)
+    if "patternProperties" in schema:
+        return f"object: a name → {_kind(next(iter(schema['patternProperties'].values())), schemas, inner)}"
+    if schema["type"] == "array":
+        return f"list of {_kind(schema['items'], schemas, inner)}{', at least one' if schema.get('minItems') else ''}"
+    if schema["type"] == "integer":
+        least, most = schema.get("ge", schema.get("minimum")), schema.get("le", schema.get("maximum"))
+        return f"whole number from {least}" + (f" to {most}" if most != MAX_COUNT else "")
+    if schema["type"] == "string":
+        if "format" in schema:
+            return {"date": "day", "date-time": "time"}[schema["format"]]
+        return "id" if "examples" in schema else f"text, up to {schema['maxLength']}"
+    return "`true` · `false`" if schema["type"] == "boolean" else str(schema["type"])
+
+
+def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], told: set[str]) -> Iterator[str]:
+    """Each body's members, and then those of the objects in it; each once."""
+    for name in names:
+        if name in told:
+            continue
+        told.add(name)
+        if "enum" in schemas[name]:
+            yield f"### {name}\n{_values(schemas[name])}"
+            continue
+        inner: list[str] = []
+        rows = [
+            [
+                f"`{member}`", _kind(schema, schemas, inner),
+                "yes" if member in schemas[name].get("required", ()) else "",
+            ]
+            for member, schema in schemas[name]["properties"].items()
+            if _taken(name, member)
+        ]  # fmt: skip
+        head = f"### {name}\n" + (f"{taken[name]}\n\n" if name in taken else "")
+        yield head + _table(["member", "what it takes", "required"], iter(rows))
+        yield from _bodies(inner, schemas, taken, told)
+
+
+async def _openapi(app: ASGIApp) -> dict[str, Any]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://epic") as client:
+        answer = await client.get("/openapi.json")
+    document: dict[str, Any] = answer.raise_for_status().json()
+    return document
+
+
 async def api_page() -> str:
-    """Every route of every service, as its OpenAPI says it."""
-    sections = []
+    """Every route of every service and every body, as its OpenAPI says it."""
+    sections: list[str] = []
+    bodies: list[str] = []
+    told: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings({}, data_dir=Path(folder))
         transport = EmbeddedTransport(Path(folder))
         for service in SERVICES:
             running = await builds()[service](settings, transport, FixedClock("2024-06-15T09:00:00Z"))
+            document = await _openapi(running.app)
+            operations = [one for one in _operations(document) if not _KIT.match(one[1])]
             rows = (
                 [
                     f"`{method}`", f"`{path}`", operation.get("summary", ""),
+                    f"[{body}](#{body.lower()})" if (body := _body_of(operation)) else "",
                     ", ".join(f"`{item['name']}`" for item in operation.get("parameters", ()) if item["in"] == "query"),
                 ]
-                for method, path, operation in _operations(running.app.openapi())
+                for method, path, operation in operations
             )  # fmt: skip
-            sections.append(f"## {service}\n{_table(['method', 'path', '', 'query'], rows)}")
+            sections.append(f"## {service}\n{_table(['method', 'path', '', 'body', 'query'], rows)}\n")
+            taken: dict[str, str] = {}
+            for method, path, operation in operations:
+                if body := _body_of(operation):
+                    taken[body] = f"{taken[body]}, `{method} {path}`" if body in taken else f"`{method} {path}`"
+            bodies += _bodies(list(taken), document["components"]["schemas"], taken, told)
+    kit = (
+        [f"`{method}`", f"`{path}`", operation.get("summary", "")]
+        for method, path, operation in _operations(document)
+        if _KIT.match(path)
+    )
     return f"""# HTTP
 {_MADE}
 
-Bodies and answers are JSON; `/openapi.json` of each service has every member. A list answers `{{Items, NextCursor}}`. A read carries
-`ETag: "n"`; a write with `If-Match: "n"` is refused with 412 when n is no longer the latest. A write with an `Idempotency-Key` may be
-sent again and gets its first answer. `X-Epic-User` says who asks. Errors are `application/problem+json`: 400 names each bad field.
+Bodies and answers are JSON; `/openapi.json` of each service has every member of both. A list answers `{{Items, NextCursor}}`. A read
+carries `ETag: "n"`; a write with `If-Match: "n"` is refused with 412 when n is no longer the latest, and with 400 where there is no version (orders, runs, inventories). A write with an `Idempotency-Key`
+may be sent again and gets its first answer. `X-Epic-User` says who asks. Errors are `application/problem+json`: 400 names each bad field.
+
+`epic up` and the gateway of the compose file answer every path below that is a service's own, and each service's
+[common pages](#every-service) behind its name: `/fleet_svc/health/ready`, `/hotw_svc/metrics`, `/event_svc/openapi.json`. Only `epic up` has
+`/` (what there is) and `/health/ready` (all five at once); the compose gateway's own `/health/live` says only that it runs itself. A
+service by itself (`epic serve`) has its paths and the common pages without its name in front.
 
 {chr(10).join(sections)}
+## Every service
+Behind the gateway with the service's name in front.
+
+{_table(["method", "path", ""], kit)}
+
+# Bodies
+`PUT` of a resource merges (RFC 7396): what is left out stays, `null` clears; "required" is what `POST` needs. What the path names may be
+left out of the body. An unknown member is refused, except those that only EPIC sets, which may come back as they were read. A day is
+`2024-07-16`, a time `2024-06-15T09:00:00Z`; an id is 1 to 128 letters, digits, `.`, `_`, `-`.
+
+{(chr(10) * 2).join(bodies)}
 """
 
 

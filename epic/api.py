@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import aiohttp
 import orjson
 
-from epic.failure import SOME_FAILED, CommandFailed, Unreachable
+from epic.failure import SOME_FAILED, CommandFailed, Declined, Unreachable
 
 __all__ = ["Answer", "Api", "login_name"]
 
@@ -158,7 +158,7 @@ class Api:
         """The JSON of a request that must succeed. CommandFailed with EPIC's own reason when it does not."""
         answer = await self.call(method, path, body, key=key, user=user, query=query)
         if not answer.ok:
-            raise CommandFailed(f"{method} {path} was refused: {answer.reason()}", SOME_FAILED)
+            raise Declined(f"{method} {path} was refused: {answer.reason()}", answer.slug, SOME_FAILED)
         return answer.body
 
     async def items(self, path: str, query: Mapping[str, str] | None = None, *, pages: bool = True) -> list[Any]:
@@ -180,7 +180,7 @@ class Api:
             async with self._session.get(self.url + path, params=query, timeout=timeout) as response:
                 if response.status >= 400:
                     answer = Answer(response.status, _json(await response.read()), "GET", path)
-                    raise CommandFailed(answer.reason())
+                    raise Declined(answer.reason(), answer.slug)
                 yield _lines(response)
         except aiohttp.ClientConnectorError as error:
             raise Unreachable(self.url, _why(error)) from None

@@ -9,6 +9,7 @@ import typer
 from epic.commands.deadletters import dlq
 from epic.commands.load import load_files
 from epic.commands.messages import produce, tail
+from epic.commands.rewind import rewind
 from epic.commands.running import serve, up
 from epic.commands.sample import sample
 from epic.commands.topics import topics
@@ -34,6 +35,7 @@ app.command("sample", short_help="Make up a company of any size")(sample)
 app.command("produce", short_help="Send a command or an event, and show the answer")(produce)
 app.command("tail", short_help="Follow a topic")(tail)
 app.add_typer(dlq, name="dlq", short_help="List, show, replay and drop dead letters")
+app.command("rewind", short_help="Have a stopped service take in again what it consumed")(rewind)
 app.command("topics", short_help="List every topic, its messages and owner")(topics)
 
 

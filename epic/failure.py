@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NOTHING_DONE", "SOME_FAILED", "CommandFailed", "Unreachable"]
+__all__ = ["NOTHING_DONE", "SOME_FAILED", "CommandFailed", "Declined", "Unreachable"]
 
 SOME_FAILED = 1  # some of what was asked could not be done
 NOTHING_DONE = 2  # the command could not begin: a wrong argument, or nothing to talk to
@@ -15,6 +15,14 @@ class CommandFailed(Exception):
         super().__init__(text)
         self.text = text
         self.exit_code = exit_code
+
+
+class Declined(CommandFailed):
+    """EPIC answered and said no; ``slug`` is its problem's."""
+
+    def __init__(self, text: str, slug: str, exit_code: int = NOTHING_DONE) -> None:
+        super().__init__(text, exit_code)
+        self.slug = slug
 
 
 class Unreachable(CommandFailed):

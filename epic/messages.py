@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
@@ -11,7 +12,7 @@ from typing import Any, Protocol, Self
 import orjson
 
 from epic.api import Api
-from epic.failure import SOME_FAILED, CommandFailed
+from epic.failure import SOME_FAILED, CommandFailed, Declined
 from shared.clock import iso
 from shared.errors import Poison
 from shared.messaging.envelope import Message, Record, decode, encode_headers
@@ -90,19 +91,35 @@ class OverHttp:
             "From": "beginning" if from_beginning else "now",
             "Follow": "false" if to_end else "true",
         }
-        async with self._api.stream("/embedded/tail", query) as lines:
-            async for line in lines:
-                yield SeenRecord.read(orjson.loads(line))
+        with self._at_its_door():
+            async with self._api.stream("/embedded/tail", query) as lines:
+                async for line in lines:
+                    yield SeenRecord.read(orjson.loads(line))
 
     async def produce(self, message: Message) -> None:
-        await self._api.ask("POST", "/embedded/produce", wire_of(message))
+        with self._at_its_door():
+            await self._api.ask("POST", "/embedded/produce", wire_of(message))
 
     async def request(self, command: Message, *, patience: float) -> CommandResult:
         body = {**wire_of(command), "AnswerWithin": patience}
-        answer = await self._api.ask("POST", "/embedded/produce", body)
+        with self._at_its_door():
+            answer = await self._api.ask("POST", "/embedded/produce", body)
         if answer["Answer"] is None:
             raise CommandFailed(answer["Detail"], SOME_FAILED)
         return CommandResult.model_validate(answer["Answer"])
+
+    @contextmanager
+    def _at_its_door(self) -> Iterator[None]:
+        """Only an ``epic up`` has its messages there; CommandFailed says where those of a real stack are."""
+        try:
+            yield
+        except Declined as declined:
+            if declined.slug != "no-such-path":
+                raise
+            raise CommandFailed(
+                f"{self._api.url} is no `epic up`, so its messages are on Kafka: "
+                "give --bootstrap-servers (EPIC_KAFKA_BOOTSTRAP_SERVERS), such as 127.0.0.1:9094"
+            ) from None
 
 
 def wire_of(message: Message) -> dict[str, Any]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import importlib
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
-
-import uvicorn
 
 from epic.embedded import EmbeddedDoor
 from epic.failure import CommandFailed
@@ -21,12 +19,14 @@ from epic.gateway import Gateway
 from epic.over_transport import OverTransport
 from shared.messaging.transport.contract import DataFolderInUse, Transport
 from shared.schemas.topics import SERVICES
-from shared.service import Build, ProcessClock, RunningService, open_transport, uvicorn_server
+from shared.service import Build, ProcessClock, RunningService, open_transport, quiet_collector, uvicorn_server
 from shared.settings import Settings
 
 __all__ = ["EmbeddedEpic", "Said", "builds", "listen"]
 
 _BACKLOG: Final = 2048
+_TURN: Final = 0.0005
+"""Seconds until a busy thread lets go of the interpreter: those that write the files ask for it between statements."""
 
 
 def builds() -> dict[str, Build]:
@@ -72,14 +72,6 @@ def _why_not(host: str, port: int, error: OSError, said: Said) -> str:
     return f"cannot listen on {host}:{port}: {error.strerror}"
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, leaving signals to whoever runs it."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class EmbeddedEpic:
     """An async context: within it everything runs and answers on the socket; leaving it stops all, the last first.
 
@@ -100,20 +92,22 @@ class EmbeddedEpic:
             stack.callback(self._socket.close)
             self._transport = transport = await self._open_transport()
             stack.push_async_callback(transport.stop)
-            clock = ProcessClock(self._settings.now)
+            self.clock = clock = ProcessClock(self._settings.now)
             for build in self._builds.values():
                 service = await build(self._settings, transport, clock)
                 stack.push_async_callback(service.stop)
-                await service.start()
                 self.services.append(service)
+                await service.open()
+            for service in self.services:
+                await service.start()
             door = EmbeddedDoor(OverTransport(transport, "this EPIC"), self.waiting, clock)
             gateway = Gateway({service.name: service.app for service in self.services}, {"embedded": door.app})
-            self._server = _Server(uvicorn_server(gateway, self._settings).config)
+            self._server = uvicorn_server(gateway, self._settings)
             self.serving = asyncio.create_task(self._server.serve([self._socket]), name="http")
             stack.push_async_callback(self._stop_serving, door)
             await self._answering()
-            gc.collect()
-            gc.freeze()  # what start-up made stays: the collector need not walk it again and again
+            quiet_collector()
+            sys.setswitchinterval(_TURN)
             self._stack = stack.pop_all()
         return self
 

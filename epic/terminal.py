@@ -60,14 +60,21 @@ class Terminal:
         self._stream.flush()
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
-        """A table that nothing is cut from: cells fold on a terminal, and off one a line is as long as it needs."""
+        """A table that nothing is cut from: cells fold on a terminal, and off one a line is as long as it needs.
+
+        The last column folds alone where that leaves it room enough; words stay whole where all the longest fit.
+        """
         table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-        widths = [max(cell_len(str(cell)) for cell in column) for column in zip(columns, *rows, strict=True)]
-        last_folds = sum(widths[:-1]) + 2 * len(widths) + _LAST_COLUMN <= self._console.width
+        cells = list(zip(columns, *rows, strict=True))
+        widths = [max(cell_len(str(cell)) for cell in column) for column in cells]
+        words = [max((cell_len(word) for cell in column for word in str(cell).split()), default=0) for column in cells]
+        gaps = 2 * len(columns)
+        least = words if sum(words) + gaps <= self._console.width else [0] * len(columns)
+        if sum(widths[:-1]) + max(words[-1], _LAST_COLUMN) + gaps <= self._console.width:
+            least = [*widths[:-1], least[-1]]
         for index, name in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[index], int) or row[index] == "" for row in rows)
-            whole = widths[index] if last_folds and index < len(columns) - 1 else None
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold", min_width=whole)
+            table.add_column(name, justify="right" if numeric else "left", overflow="fold", min_width=least[index])
         for row in rows:
             table.add_row(*(Text(str(cell), style=_COLOURS.get(str(cell), "")) for cell in row))
         if self.interactive:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
 
@@ -24,16 +25,18 @@ from epic.play.steps import STEPS
 from epic.runner import EmbeddedEpic, listen
 from epic.terminal import Terminal
 from epic.where import settings
+from shared.clock import iso, parse_instant
 from shared.log import configure_logging
 from shared.schemas.topics import SERVICES
-from shared.service import Build
-from shared.settings import Settings
+from shared.service import Build, ProcessClock
+from shared.settings import PREFIX, Settings
 
 __all__ = ["settings_of", "up"]
 
 _LOG: Final = "epic.log"
 _AT_ONCE: Final = 1
 _ONE_WISH_SECONDS: Final = 1.0
+_PLAYED_WITHIN: Final = timedelta(days=2)
 _KEPT: Final = (
     *((f"{service.removesuffix('_svc')}.db", f"what {service} owns and knows") for service in SERVICES),
     ("messages.db", "every message, and how far each consumer is"),
@@ -45,14 +48,25 @@ _KEPT: Final = (
 def settings_of(*, play: bool, **given: Any) -> Settings:
     """The settings of an ``epic up``: always embedded; the play brings its own where nothing else is said.
 
-    The play never sends mail to anybody: its people are invented.
+    The play never sends mail to anybody: its people are invented. CommandFailed for another transport, and for a play
+    at another time than its own.
     """
+    asked = os.environ.get(f"{PREFIX}TRANSPORT", "")
+    if asked.lower() not in ("", "embedded"):
+        raise CommandFailed(
+            f"{PREFIX}TRANSPORT is {asked!r}, and `epic up` is always embedded: unset it, or run `epic serve SERVICE`"
+        )
     known = settings(transport="embedded", **given)
     own: dict[str, Any] = {"mongo_url": None, "mysql_url": None, "kafka_bootstrap_servers": None}
     if play:
+        if known.now is not None and ("@" in known.now or parse_instant(known.now) != parse_instant(story.NOW)):
+            raise CommandFailed(
+                f"--play has its own time, {story.NOW}, and cannot be played at {known.now}: "
+                "leave --now out, and unset EPIC_NOW"
+            )
         own |= {
             "smtp_url": None,
-            "now": known.now or story.NOW,
+            "now": story.NOW,
             "mail_domain": known.mail_domain or story.MAIL_DOMAIN,
             "az_factor_map": known.az_factor_map or story.AZ_FACTORS,
         }
@@ -115,8 +129,9 @@ async def _live(epic: EmbeddedEpic, chosen: Settings, *, play: bool) -> None:
         async with epic:
             started = True
             terminal.say(f"Started in {time.monotonic() - began:.1f} s")
+            terminal.say(_time(epic.clock, chosen, play=play))
             if play:
-                await _play(epic.url, folder, terminal)
+                await _play(epic.url, folder, terminal, epic.clock)
             _say_where(epic.url, folder, terminal, story.EVENT_ID if play else "{EventId}")
             await asyncio.shield(epic.serving)
     finally:
@@ -124,14 +139,35 @@ async def _live(epic: EmbeddedEpic, chosen: Settings, *, play: bool) -> None:
             terminal.say(f"Stopped. The data stays in {folder}")
 
 
-async def _play(url: str, folder: Path, terminal: Terminal) -> None:
-    """Plays Prime Day 2024 if the event is not there yet, or a play was interrupted; prints the table either way."""
+def _time(clock: ProcessClock, chosen: Settings, *, play: bool) -> str:
+    """What time EPIC lives in, and why."""
+    by = "EPIC_NOW" if chosen.now == os.environ.get(f"{PREFIX}NOW") else "--now"
+    if clock.moved_on:
+        why = "moved on to what the data folder holds"
+        if chosen.now is not None and not play:
+            why += f"; {by} {chosen.now} is earlier and not used"
+    elif play:
+        why = "the play's own"
+    else:
+        why = "this machine's" if chosen.now is None else f"set by {by}"
+    return f"EPIC's clock: {iso(clock.now())} ({why})"
+
+
+async def _play(url: str, folder: Path, terminal: Terminal, clock: ProcessClock) -> None:
+    """Plays Prime Day 2024 if the event is not there yet, or a play was interrupted; prints the table either way.
+
+    CommandFailed on a folder that has outlived the play's time: no plan is made for a peak that is past.
+    """
     record = PlayRecord(folder)
     async with Api(url, started=True) as api:
         there = (await api.call("GET", f"/event/{story.EVENT_ID}")).ok
         if there and record.read() is not Played.BEGUN:
             terminal.say(f"{story.EVENT_ID} is there already: nothing is played again")
         else:
+            if clock.now() - parse_instant(story.NOW) > _PLAYED_WITHIN:
+                raise CommandFailed(
+                    f"{folder} holds what is later than the play, which is on {story.NOW}; give an empty one by --data"
+                )
             record.write(Played.BEGUN)
             began = time.monotonic()
             for number, (title, step) in enumerate(STEPS, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 __all__ = ["Clock", "FixedClock", "RunningClock", "day_start", "iso", "parse_instant"]
@@ -24,9 +25,12 @@ def parse_instant(text: str) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+@lru_cache(1024)  # what is made at once carries one instant many times
 def iso(moment: datetime) -> str:
     """The wire form of an instant: UTC with milliseconds and ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    # A quarter of what strftime costs; most instants are in UTC already, and to ask for it costs as much again.
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat("T", "milliseconds")[:-6] + "Z"
 
 
 def day_start(day: date) -> datetime:

@@ -15,10 +15,14 @@ from typing import Any, Final, Literal, TextIO, cast
 import orjson
 import structlog
 
+from shared.trace import add_trace_ids
+
 __all__ = ["configure_logging"]
 
 _QUIET: Final = ("aiokafka", "faststream", "pymongo", "sqlalchemy.engine", "uvicorn.access", "aiosqlite")
 _GATHER: Final = 0.02
+_SPARED: Final = ("aiokafka", "pymongo")  # they say ten times a second that a server is still away
+_SPARED_SECONDS: Final = 10.0
 
 
 def configure_logging(
@@ -36,6 +40,7 @@ def configure_logging(
     threshold = logging.getLevelName(level.upper())
     told: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_trace_ids,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -98,6 +103,27 @@ class _Gathered(io.TextIOBase):
                 return
 
 
+class _Sparing(logging.Filter):
+    """Lets a client's message through once in ten seconds, whatever it was about; the next says how many were not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in _SPARED:
+            return True
+        kind, now = (record.name, str(record.msg)), time.monotonic()
+        since, left_out = self._said.get(kind, (-_SPARED_SECONDS, 0))
+        if now - since < _SPARED_SECONDS:
+            self._said[kind] = (since, left_out + 1)
+            return False
+        self._said[kind] = (now, 0)
+        if left_out:
+            record.left_out = left_out
+        return True
+
+
 @functools.cache
 def _gathered(out: TextIO) -> TextIO:
     return cast("TextIO", _Gathered(out))
@@ -107,6 +133,7 @@ def _take_in_the_standard_library(
     out: TextIO, threshold: int, told: list[structlog.typing.Processor], shown: list[structlog.typing.Processor]
 ) -> None:
     handler = logging.StreamHandler(out)
+    handler.addFilter(_Sparing())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*told, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import SplitResult, urlsplit
 
 import orjson
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -21,6 +23,9 @@ __all__ = ["PREFIX", "BadSettings", "Settings", "load_settings", "settings_or_ex
 
 PREFIX: Final = "EPIC_"
 _OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER", "EPIC_LONG"})
+_OF_COMPOSE: Final = frozenset({"EPIC_PORT", "EPIC_IMAGE"})  # docker-compose.yml's own, often exported beside EPIC's
+
+_SECRET: Final = re.compile(r"(//[^:/@]*):.*@")
 
 
 class BadSettings(EpicError):
@@ -74,6 +79,53 @@ class Settings(BaseSettings):
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _servers(cls, value: str | None) -> str | None:
+        for server in (value or "").split(",") if value is not None else ():
+            parts = _parts(f"kafka://{server.strip()}")
+            if parts is None or not parts.hostname or not parts.port or parts.path or "@" in server:
+                raise ValueError("give host:port, several separated by commas, such as kafka:9092")
+        return value
+
+    @field_validator("mongo_url")
+    @classmethod
+    def _mongo(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        from pymongo.errors import PyMongoError  # only those who use MongoDB wait for its driver
+        from pymongo.uri_parser import parse_uri
+
+        try:
+            if value.startswith("mongodb+srv://"):
+                return value  # its hosts are asked of DNS, which may be away now and back later
+            parse_uri(value, warn=False)
+        except (PyMongoError, ValueError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise ValueError(f"give mongodb://user:password@host:27017 ({_shown(reason)})") from None
+        return value
+
+    @field_validator("mysql_url")
+    @classmethod
+    def _mysql(cls, value: str | None) -> str | None:
+        parts = None if value is None else _parts(value)
+        schemes = ("mysql", "mysql+aiomysql", "mariadb")
+        if value is not None and (
+            parts is None or parts.scheme not in schemes or not parts.hostname or not parts.path.strip("/")
+        ):
+            raise ValueError(
+                "give mysql+aiomysql://user:password@host:3306/hotw (an @ or / of the password as %40 or %2F)"
+            )
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: str | None) -> str | None:
+        parts = None if value is None else _parts(value)
+        if value is not None and (parts is None or parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            raise ValueError("give smtp://user:password@host:25 or smtps://user:password@host:465")
+        return value
+
     @field_validator("now")
     @classmethod
     def _an_instant(cls, value: str | None) -> str | None:
@@ -123,7 +175,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable in _OF_THE_TESTS:
+        if not variable.startswith(PREFIX) or variable in _OF_THE_TESTS | _OF_COMPOSE:
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in Settings.model_fields:
@@ -146,6 +198,21 @@ def settings_or_exit(**given: Any) -> Settings:
         raise SystemExit(2) from None
 
 
+def _parts(url: str) -> SplitResult | None:
+    """A URL in its parts; None where it cannot be taken apart, its port included."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _shown(text: str) -> str:
+    """The text without the password of a URL in it: what is said may be logged."""
+    return _SECRET.sub(r"\1:***@", text)
+
+
 def _nearest(variable: str) -> str:
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     near = difflib.get_close_matches(variable, known, n=1)
@@ -158,4 +225,4 @@ def _one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
     if not first["loc"]:
         return reason
     name = str(first["loc"][0])
-    return f"{PREFIX}{name.upper()} is {values.get(name)!r}: {reason[0].lower()}{reason[1:]}"
+    return f"{PREFIX}{name.upper()} is {_shown(str(values.get(name)))!r}: {reason[0].lower()}{reason[1:]}"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
-import structlog
+from shared.errors import Poison
 
-__all__ = ["Parts", "Trace", "bind_trace", "current_trace", "follow_traces", "new_id"]
+__all__ = ["Trace", "Traced", "add_trace_ids", "bind_trace", "current_trace", "follow_trace", "new_id"]
 
 
 def new_id() -> str:
@@ -39,43 +40,48 @@ class Trace:
         return Trace(self.correlation_id, message_id, self.traceparent)
 
 
-Parts = tuple[str, str | None, str | None]
-"""A trace not made yet: correlation id, causation id, traceparent."""
+class Traced(Protocol):
+    """Something whose effects belong to a trace, read from it only when that is asked for."""
 
-_current: ContextVar[Trace | Parts | None] = ContextVar("epic_trace", default=None)
+    @property
+    def effect(self) -> Trace: ...
+
+
+_current: ContextVar[Trace | Traced | None] = ContextVar("epic_trace", default=None)
+
+follow_trace: Final[Callable[[Traced], object]] = _current.set
+"""Makes what a message causes belong to its trace, until the next message or the end of the calling task.
+
+For a task that handles many messages one after another: a hundredth of what ``bind_trace`` costs.
+"""
 
 
 def current_trace() -> Trace:
     """The trace of the request or message being handled; a new one outside of both."""
-    trace = _current.get()
-    return Trace(*trace) if isinstance(trace, tuple) else trace or Trace.begin()
+    present = _current.get()
+    if present is None:
+        return Trace.begin()
+    return present if isinstance(present, Trace) else present.effect
 
 
 @contextmanager
 def bind_trace(trace: Trace) -> Iterator[Trace]:
-    """Makes ``trace`` the current one, and puts its ids into every log line within."""
+    """Makes ``trace`` the current one within."""
     token = _current.set(trace)
-    ids = {"correlation_id": trace.correlation_id}
-    if trace.causation_id:
-        ids["causation_id"] = trace.causation_id
     try:
-        with structlog.contextvars.bound_contextvars(**ids):
-            yield trace
+        yield trace
     finally:
         _current.reset(token)
 
 
-def follow_traces() -> Callable[[Parts], None]:
-    """A setter that makes a trace the current one, also in logs, until the next or the end of the calling task.
-
-    For a task that handles many messages one after another: a hundredth of what ``bind_trace`` costs.
-    """
-    tokens = structlog.contextvars.bind_contextvars(correlation_id="", causation_id="")
-    correlation, causation = tokens["correlation_id"].var, tokens["causation_id"].var
-
-    def follow(parts: Parts) -> None:
-        _current.set(parts)
-        correlation.set(parts[0])
-        causation.set(parts[1])
-
-    return follow
+def add_trace_ids(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: the ids of the current trace in every line."""
+    if _current.get() is not None:
+        try:
+            trace = current_trace()
+        except Poison:  # a line about a message whose headers cannot be read
+            return line
+        line.setdefault("correlation_id", trace.correlation_id)
+        if trace.causation_id:
+            line.setdefault("causation_id", trace.causation_id)
+    return line

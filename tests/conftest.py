@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import IO, Final
 
 import pytest
+import structlog
+from hypothesis import settings
 
 from tests import servers
+from tests.heartbeat import heartbeat
+
+_OUTPUT: Final = pytest.StashKey[IO[str]]()
+
+settings.register_profile("epic", parent=settings(), deadline=None)  # a busy machine is no fault of an example
+settings.load_profile("epic")
 
 _REQUIRED = os.environ.get("CI") == "true" or os.environ.get("EPIC_REQUIRE_DOCKER") == "1"
 _left_out: dict[str, int] = {}
@@ -35,6 +44,41 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("left out", yellow=True)
     for why, count in _left_out.items():
         terminalreporter.line(f"{count} tests {why}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.pluginmanager.has_plugin("terminalreporter"):  # else a worker of several: the others go on
+        session.config.stash[_OUTPUT] = os.fdopen(os.dup(1), "w")  # pytest's own is taken while a test runs
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _OUTPUT in config.stash:
+        config.stash[_OUTPUT].close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    output = item.config.stash.get(_OUTPUT, None)
+    if output is None:
+        return (yield)
+    with heartbeat(lambda line: print(f"\n{line}", file=output, flush=True), item.name):
+        return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> Iterator[None]:
+    """Logs are plain: a traceback in colours costs a second."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+        ]
+    )
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 def _running(server: servers.Server) -> Iterator[servers.Server]:

@@ -20,6 +20,7 @@ from testcontainers.core.container import DockerContainer
 __all__ = ["HOST", "Server", "docker_missing", "free_port", "kafka", "mongo", "mysql"]
 
 HOST = "127.0.0.1"
+_SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # a compiler that pays off after minutes costs a test a third
 
 
 def free_port() -> int:
@@ -65,8 +66,9 @@ class Server:
         self._wrapped.kill()
         self._wrapped.wait()
 
-    def stop(self) -> None:
-        self._wrapped.stop(timeout=10)
+    def stop(self, seconds: int = 10) -> None:
+        """In order, and by force after some seconds."""
+        self._wrapped.stop(timeout=seconds)
 
     def start_again(self) -> None:
         self._wrapped.start()
@@ -76,23 +78,27 @@ class Server:
     def _wrapped(self) -> Container:
         return self._container.get_wrapped_container()
 
-    def _wait(self, seconds: float = 90) -> None:
+    def _wait(self, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not self._ready():
             if time.monotonic() > deadline:
+                self._wrapped.reload()
                 logs = self._wrapped.logs(tail=20).decode(errors="replace")
-                raise TimeoutError(f"{self.url} did not answer within {seconds:.0f} s:\n{logs}")
+                raise TimeoutError(
+                    f"{self.url} ({self._wrapped.status}) did not answer within {seconds:.0f} s:\n{logs}"
+                )
             time.sleep(0.1)
 
 
-def _plain(image: str, inner: int, outer: int) -> DockerContainer:
-    return DockerContainer(image).with_bind_ports(inner, outer)
+def _plain(image: str, inner: int, outer: int, *, lasting: bool = False) -> DockerContainer:
+    container = DockerContainer(image).with_bind_ports(inner, outer)
+    return container if lasting else container.with_env("JAVA_TOOL_OPTIONS", _SHORT_LIVED)
 
 
-def kafka() -> Server:
-    """Apache Kafka, one KRaft node; ``url`` is the bootstrap address."""
+def kafka(*, lasting: bool = False) -> Server:
+    """Apache Kafka, one KRaft node; ``url`` is the bootstrap address. ``lasting``: as fast as it gets, in time."""
     port = free_port()
-    container = _plain(os.environ.get("KAFKA_IMAGE", "apache/kafka:3.9.1"), 9092, port)
+    container = _plain(os.environ.get("KAFKA_IMAGE", "apache/kafka:3.9.1"), 9092, port, lasting=lasting)
     for name, value in {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
@@ -106,23 +112,28 @@ def kafka() -> Server:
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
         "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "5",
+        # One that was killed may only register again when its former self is taken for dead: 9 s by default. Much less
+        # than this and a busy machine fences a living broker, again and again, so that it never answers.
+        "KAFKA_BROKER_SESSION_TIMEOUT_MS": "5000",
+        "KAFKA_BROKER_HEARTBEAT_INTERVAL_MS": "500",
     }.items():
         container.with_env(name, value)
     return Server(container, port, f"{HOST}:{port}", lambda: _kafka_answers(f"{HOST}:{port}"))
 
 
-def mongo() -> Server:
-    """A MongoDB-wire server; ``url`` is the connection string."""
+def mongo(*, lasting: bool = False) -> Server:
+    """A MongoDB-wire server; ``url`` is the connection string. ``lasting`` as with Kafka."""
     port = free_port()
     url = f"mongodb://{HOST}:{port}/?directConnection=true"
-    container = _plain(os.environ.get("MONGO_IMAGE", "mongo:7.0"), 27017, port)
+    container = _plain(os.environ.get("MONGO_IMAGE", "mongo:7.0"), 27017, port, lasting=lasting)
     return Server(container, port, url, lambda: _mongo_answers(url))
 
 
-def mysql() -> Server:
-    """MySQL; ``url`` is SQLAlchemy's for aiomysql, of the database ``hotw``."""
+def mysql(*, lasting: bool = False) -> Server:
+    """MySQL; ``url`` is SQLAlchemy's for aiomysql, of the database ``hotw``. It is the same ``lasting`` or not."""
     port = free_port()
-    container = _plain(os.environ.get("MYSQL_IMAGE", "mysql:8.4"), 3306, port)
+    container = _plain(os.environ.get("MYSQL_IMAGE", "mysql:8.4"), 3306, port, lasting=lasting)
     for name, value in {
         "MYSQL_ROOT_PASSWORD": "root",
         "MYSQL_DATABASE": "hotw",

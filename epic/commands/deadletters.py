@@ -26,6 +26,9 @@ Id = Annotated[
 
 @dlq.command("list")
 def list_letters(
+    only: Annotated[
+        str | None, typer.Argument(metavar="[SERVICE]", help="Only this one's, as --service.", show_default=False)
+    ] = None,
     service: Annotated[
         str | None, typer.Option(help=f"Only one service's: {', '.join(SERVICES)}.", show_default=False)
     ] = None,
@@ -33,8 +36,11 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """List the dead letters of every service, with the reason of each."""
+    if only is not None and service is not None and only != service:
+        raise CommandFailed(f"{only} and --service {service} are two; give one service, or none for all")
+    service = service or only
     if service is not None and service not in SERVICES:
-        raise CommandFailed(f"--service {service} is none of EPIC's; give one of {', '.join(SERVICES)}")
+        raise CommandFailed(f"{service} is no service of EPIC's; give one of {', '.join(SERVICES)}")
 
     async def work() -> list[dict[str, Any]]:
         async with Api(url_of(url)) as api:

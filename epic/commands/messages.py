@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 import typer
+from pydantic import ValidationError
 
 from epic.api import Api, login_name
 from epic.commands.options import AsJson, Bootstrap, Url, run
@@ -21,6 +22,7 @@ from epic.where import kafka_servers, url_of
 from shared.clock import iso
 from shared.errors import Poison
 from shared.messaging.envelope import Message
+from shared.schemas.base import field_errors
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace, new_id
@@ -61,7 +63,8 @@ def produce(
     echo '{"FleetId": "F-NA-X0", "HostsPresent": 150}' | epic produce fleet.commands -t ReportInventory -k F-NA-X0
 
     A command is answered on command.results: that answer is waited for and shown. Exit code 0: produced, and the
-    command Accepted; 1: Refused, or no answer in time; 2: nothing was sent.
+    command Accepted; 1: Refused, or no answer in time; 2: nothing was sent. What goes --unchecked may never be answered
+    (see `epic dlq list`), so that is not waited for.
     """
     data = _read(file)
     if not unchecked:
@@ -70,8 +73,11 @@ def produce(
         topic, ce_type, key, data, _SOURCE, datetime.now(UTC), Trace.begin(), message_id or new_id(),
         if_match=if_match, user=user or login_name(),
     )  # fmt: skip
-    result = run(_produce(message, url, bootstrap, timeout if wait and topic.endswith(".commands") else None))
+    answered = wait and not unchecked and topic.endswith(".commands")
+    result = run(_produce(message, url, bootstrap, timeout if answered else None))
     _tell(message, result, as_json=as_json)
+    if unchecked and not as_json:
+        Terminal().say("unchecked, so no answer was waited for; what cannot be handled is in `epic dlq list`")
     if result is not None and result.outcome is Outcome.REFUSED:
         raise typer.Exit(SOME_FAILED)
 
@@ -114,17 +120,27 @@ def _check(topic: str, ce_type: str, data: bytes) -> None:
     known = TOPICS.get(topic)
     if known is None:
         raise CommandFailed(f"there is no topic {topic}; `epic topics` lists them")
-    if known.message(ce_type) is None and known.message("*") is None:
+    kind = known.message(ce_type) or known.message("*")
+    if kind is None:
         types = ", ".join(message.ce_type for message in known.messages)
         raise CommandFailed(
             f"{topic} carries no {ce_type}; give --type one of {types}, or --unchecked to send it anyway"
         )
     try:
-        good = isinstance(orjson.loads(data), dict)
+        body = orjson.loads(data)
     except orjson.JSONDecodeError:
-        good = False
-    if not good:
+        body = None
+    if not isinstance(body, dict):
         raise CommandFailed("the data is not one JSON object; correct it, or give --unchecked to send it anyway")
+    if topic.endswith(".commands"):
+        return  # its service checks it, and answers
+    try:
+        kind.model.model_validate(body, extra="ignore")
+    except ValidationError as error:
+        told = "; ".join(f"{item.pointer or 'the data'}: {item.detail}" for item in field_errors(error))
+        raise CommandFailed(
+            f"the data is no {kind.model.__name__} ({told}); correct it, or give --unchecked to send it anyway"
+        ) from None
 
 
 def tail(

@@ -22,7 +22,10 @@ def sample(
     fleets_per_service: Annotated[int, typer.Option(min=1, help="How many fleets each has, over three regions.")] = 4,
     seed: Annotated[int, typer.Option(help="Another number gives another company; the same, the same.")] = 1,
     event: Annotated[str, typer.Option(help="The EventId its projections are for.")] = DEFAULT_EVENT,
-    peak: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day of the peak.")] = datetime(  # noqa: DTZ001
+    peak: Annotated[
+        datetime,
+        typer.Option(formats=["%Y-%m-%d"], help="The first day of the peak.", show_default=str(DEFAULT_PEAK)),
+    ] = datetime(  # noqa: DTZ001
         DEFAULT_PEAK.year, DEFAULT_PEAK.month, DEFAULT_PEAK.day
     ),
     with_event: Annotated[

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 from services.notify_svc.adapters.mailbox import mailbox_of
 from services.notify_svc.adapters.templates import Templates
 from services.notify_svc.app.ask import Mails
 from services.notify_svc.app.gather_orders import GatherOrders
 from services.notify_svc.app.open_tickets import OpenTickets
 from services.notify_svc.app.send import Sender
+from services.notify_svc.app.warn_of_inactive_events import WarnOfInactiveEvents
 from services.notify_svc.app.write_tickets import Tickets
 from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET, notification_routes, ticket_routes
 from services.notify_svc.entrypoints.messages import subscriptions
@@ -22,15 +26,18 @@ __all__ = ["build"]
 _LOOK_FOR_DUE_SECONDS = 5
 
 
-async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
-    """notify_svc, not started."""
+async def build(
+    settings: Settings, transport: Transport, clock: Clock, *,
+    real_now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> RunningService:  # fmt: skip
+    """notify_svc, not started. ``real_now``: what leases, back-off and a mail's waiting go by."""
     kit = DocumentKit("notify_svc", settings, transport, clock)
     services, events = kit.replica("service"), kit.replica("event")
     notifications = kit.documents(NOTIFICATION)
     templates = Templates()
     sender = Sender(
         notifications, services=services, mailbox=mailbox_of(settings), render=templates.mail, clock=clock,
-        mail_domain=settings.mail_domain,
+        mail_domain=settings.mail_domain, real_now=real_now,
     )  # fmt: skip
     mails = Mails(notifications, sender.wake)
     tickets = Tickets(TICKET, kit.documents(TICKET), mails)
@@ -39,6 +46,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         tickets=tickets.documents, services=services, events=events, mails=mails,
         describe=templates.emergent_description,
     )  # fmt: skip
+    inactive = WarnOfInactiveEvents(notifications=notifications, events=events, real_now=real_now)
 
     async def look_for_due() -> None:
         sender.wake()
@@ -53,6 +61,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
             events=events,
             gather=gather,
             emergent=emergent,
+            inactive=inactive,
             tickets=tickets,
             clock=clock,
         ),

@@ -1,20 +1,15 @@
-"""Owns kept answers: for how long, under which name, and how a first answer is told again."""
+"""Owns kept answers: under which name, and how a first answer is told again."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from shared.cause import Cause
 from shared.errors import Conflict, Refused
 
-__all__ = ["Answer", "check_digest", "is_final", "kept_for", "names_of"]
+__all__ = ["Answer", "check_digest", "is_final", "names_of"]
 
-_COMMANDS: Final = timedelta(days=30)  # longer than any topic keeps its commands
-_KEYS: Final = timedelta(hours=24)
-_HTTP: Final = re.compile(r" (?:POST|PUT|PATCH|DELETE) /")
 _AGAIN: Final = frozenset({401, 429, 503})
 
 
@@ -30,11 +25,6 @@ class Answer:
         if self.refusal is not None:
             raise self.refusal
         return self.body or {}
-
-
-def kept_for(cause_id: str) -> timedelta:
-    """24 hours for the Idempotency-Key of an HTTP write, 30 days for a message."""
-    return _KEYS if _HTTP.search(cause_id) else _COMMANDS
 
 
 def is_final(refusal: Refused) -> bool:

@@ -6,7 +6,7 @@ Pure: both stores decide by these functions and differ only in how they make the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from shared.cause import Cause
+from shared.clock import iso
 from shared.documents.answers import is_final
 from shared.documents.contract import AmendFn, Change, Document, Emission, State, UpdateFn, Written
 from shared.errors import NotFound, Refused, Stale
@@ -33,6 +34,7 @@ __all__ = [
     "entry_of",
     "first_item",
     "is_same",
+    "message_of",
     "messages_of",
     "newest_of",
     "shown",
@@ -149,24 +151,24 @@ Decide = Callable[[Head | None], Decision]
 def shown(key: str, item: Item, side: State) -> Document:
     """A version as item 0 shows it."""
     return Document(
-        key=key,
-        version=item.version,
-        latest_version=item.version,
-        state=item.state,
-        message=item.message,
-        user=item.user,
-        timestamp=item.timestamp,
-        schema_version=item.schema_version,
-        created_at=item.created_at,
-        created_by=item.created_by,
-        deleted=item.deleted,
-        side=side,
+        key,
+        item.version,
+        item.version,
+        item.state,
+        item.message,
+        item.user,
+        iso(item.timestamp),
+        item.schema_version,
+        iso(item.created_at),
+        item.created_by,
+        item.deleted,
+        side,
     )
 
 
 def shown_old(key: str, item: Item, latest_version: int) -> Document:
     """A version as history shows it: without what item 0 alone carries."""
-    return replace(shown(key, item, {}), latest_version=latest_version, created_at=None, created_by=None)
+    return shown(key, item, {})._replace(latest_version=latest_version, created=None, created_by=None)
 
 
 def updated(head: Head | None, key: str, fn: UpdateFn, cause: Cause, expected: int | None, schema: int) -> Decision:
@@ -241,19 +243,22 @@ def messages_of(entry: Entry, key: str, item: Item | None, source: str) -> list[
             if item is None:
                 raise ValueError(f"version {entry.version} of {key} is not stored, so it cannot be told of")
             snapshot = data = snapshot or orjson.dumps(shown(key, item, {}).wire())
-        messages.append(
-            Message(
-                topic=event.type,
-                type=event.type,
-                key=event.key or key,
-                data=data,
-                source=source,
-                time=entry.at,
-                trace=entry.trace,
-                id=event.id or f"{key}:{entry.version}:{event.type}",
-            )
-        )
+        messages.append(message_of(entry, event, key, data, source))
     return messages
+
+
+def message_of(entry: Entry, event: Telling, key: str, data: bytes, source: str) -> Message:
+    """One message of an entry, the same each time."""
+    return Message(
+        topic=event.type,
+        type=event.type,
+        key=event.key or key,
+        data=data,
+        source=source,
+        time=entry.at,
+        trace=entry.trace,
+        id=event.id or f"{key}:{entry.version}:{event.type}",
+    )
 
 
 def is_same(state: State, other: State) -> bool:

@@ -29,6 +29,7 @@ from shared.messaging.settlement import Desk, Settlement
 from shared.messaging.subscription import Subscribed
 from shared.messaging.transport.contract import Transport
 from shared.metrics import Metrics
+from shared.tasks import end
 from shared.trace import bind_trace
 
 __all__ = ["Consumer", "ConsumerHealth", "ConsumerState", "Tuning"]
@@ -157,8 +158,7 @@ class Consumer:
             self._stopped_because = "stopped"
         sampling, self._sampling = self._sampling, None
         if sampling is not None:
-            sampling.cancel()
-            await asyncio.wait({sampling})
+            await end(sampling)
         if self._leaving is not None:
             await self._leaving
         await self._leave()
@@ -184,7 +184,7 @@ class Consumer:
     async def replay(self, record: Record) -> None:
         """Handles one record here and now, outside of the group's own course; raises what the handler raises."""
         received = self.subscription.read(record)
-        with bind_trace(received.message.trace.caused_by(received.message.id)):
+        with bind_trace(received.effect):
             try:
                 done = await self.subscription.handle(received, self._clock)
                 await publish_all(self._publisher, done.answers)
@@ -251,7 +251,8 @@ class Consumer:
             return
         recall.call(REBALANCE, waiting_only=True)
         try:
-            await asyncio.wait_for(self._idle.wait(), self._tuning.handover)
+            async with asyncio.timeout(self._tuning.handover):
+                await self._idle.wait()
         except TimeoutError:
             recall.call(REBALANCE)
 

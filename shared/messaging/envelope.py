@@ -12,13 +12,14 @@ import orjson
 
 from shared.clock import iso, parse_instant
 from shared.errors import Poison
-from shared.trace import Parts, Trace, new_id
+from shared.trace import Trace, new_id
 
-__all__ = ["CONTENT_TYPE", "Message", "Record", "decode", "effect_of", "encode_headers", "plain_type"]
+__all__ = ["CONTENT_TYPE", "Message", "Record", "decode", "encode_headers", "plain_type"]
 
 CONTENT_TYPE: Final = "application/json"
 _STRUCTURED: Final = b"application/cloudevents+json"
 _VERSION: Final = ("ce_specversion", b"1.0")
+_CONTENT: Final = ("content-type", CONTENT_TYPE.encode())
 _REQUIRED: Final = ("id", "source", "type", "specversion")
 
 
@@ -75,25 +76,26 @@ class Message:
 
 def encode_headers(message: Message) -> list[tuple[str, bytes]]:
     """The Kafka headers of binary mode."""
+    trace = message.trace
     headers = [
-        ("ce_id", message.id),
-        ("ce_source", message.source),
-        ("ce_type", message.type),
-        ("ce_specversion", "1.0"),
-        ("ce_time", iso(message.time)),
-        ("ce_subject", message.subject or message.key),
-        ("ce_correlationid", message.trace.correlation_id),
-        ("content-type", CONTENT_TYPE),
+        ("ce_id", message.id.encode()),
+        ("ce_source", message.source.encode()),
+        ("ce_type", message.type.encode()),
+        _VERSION,
+        ("ce_time", iso(message.time).encode()),
+        ("ce_subject", (message.subject or message.key).encode()),
+        ("ce_correlationid", trace.correlation_id.encode()),
+        _CONTENT,
     ]
-    for name, value in (
-        ("ce_causationid", message.trace.causation_id),
-        ("traceparent", message.trace.traceparent),
-        ("ce_ifmatch", message.if_match),
-        ("ce_user", message.user),
-    ):
-        if value is not None:
-            headers.append((name, value))
-    return [(name, value.encode()) for name, value in headers]
+    if trace.causation_id is not None:
+        headers.append(("ce_causationid", trace.causation_id.encode()))
+    if trace.traceparent is not None:
+        headers.append(("traceparent", trace.traceparent.encode()))
+    if message.if_match is not None:
+        headers.append(("ce_ifmatch", message.if_match.encode()))
+    if message.user is not None:
+        headers.append(("ce_user", message.user.encode()))
+    return headers
 
 
 def decode(record: Record) -> Message:
@@ -145,32 +147,6 @@ def plain_type(record: Record) -> bytes | None:
     if name == "ce_id" and source_name == "ce_source" and type_name == "ce_type" and version == _VERSION:
         return ce_type if identity and source else None
     return None
-
-
-def effect_of(record: Record, *, plain: bool | None = None) -> Parts:
-    """The trace of what a record causes, as ``decode(record).trace.caused_by(id)``, in parts and a tenth of the time.
-
-    ``plain``: whether ``plain_type`` is known to have found it so.
-    """
-    headers = record.headers
-    if plain is None:
-        plain = plain_type(record) is not None
-    if plain and headers[6][0] == "ce_correlationid":
-        parent = headers[-1] if headers[-1][0] == "traceparent" else _header(headers, "traceparent")
-        try:
-            return _some(headers[6][1]), _some(headers[0][1]), parent[1].decode() if parent[1] else None
-        except UnicodeDecodeError as error:
-            raise Poison(f"a CloudEvents header is not UTF-8: {error}") from None
-    message = decode(record)
-    return message.trace.correlation_id, message.id, message.trace.traceparent
-
-
-def _some(value: bytes | None) -> str:
-    return value.decode() if value else ""
-
-
-def _header(headers: Sequence[tuple[str, bytes | None]], name: str) -> tuple[str, bytes | None]:
-    return next((header for header in headers if header[0] == name), (name, None))
 
 
 def _incomplete(headers: Mapping[str, bytes]) -> Poison:

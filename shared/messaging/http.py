@@ -46,5 +46,5 @@ def dead_letter_routes(dead_letters: DeadLetters) -> Routes:
     routes.add("GET", "/dlq", listed, summary="Dead letters, by id", answer=DeadLetter, many=True, parameters=_PAGE)
     routes.add("GET", "/dlq/{Id}", one, summary="One dead letter, with the record in base64", answer=DeadLetter)
     routes.add("POST", "/dlq/{Id}/replay", replay, summary="Handle its record again; 409 when it fails again")
-    routes.add("DELETE", "/dlq/{Id}", drop, summary="Forget it for good")
+    routes.add("DELETE", "/dlq/{Id}", drop, summary="Forget it for good", conditional=False)
     return routes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -40,6 +39,9 @@ _OWN_FAULT: Final = (
 )  # fmt: skip
 
 
+_Name = tuple[str, str, str]
+
+
 class Publisher:
     """Sends messages by one idempotent producer.
 
@@ -56,7 +58,7 @@ class Publisher:
         self._patience = patience
         self._producer: Producer | None = None
         self._starting = asyncio.Lock()
-        self._under_way: dict[tuple[str, str, str], asyncio.Future[object]] = {}
+        self._given_up: dict[_Name, asyncio.Future[object]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopped = False
 
@@ -85,20 +87,21 @@ class Publisher:
         """
         began = time.perf_counter()
         outcome: list[Exception | None] = [None] * len(messages)
-        chains: dict[str, deque[int]] = {}
-        for index, message in enumerate(messages):
-            chains.setdefault(message.key, deque()).append(index)
+        stopped: dict[str, Exception] = {}
         deadline = asyncio.get_running_loop().time() + self._patience
-        while chains:
-            wave = {key: indexes.popleft() for key, indexes in chains.items()}
-            errors = await self._send([messages[index] for index in wave.values()], deadline)
-            for (key, index), error in zip(wave.items(), errors, strict=True):
-                outcome[index] = error
+        for wave in _waves(messages):
+            going: list[int] = []
+            for index in wave:
+                earlier = stopped.get(messages[index].key)
+                if earlier is None:
+                    going.append(index)
+                else:
+                    key = messages[index].key
+                    outcome[index] = Unavailable(f"an earlier message of key {key} was not sent: {earlier}")
+            errors = await self._send([messages[index] for index in going], deadline)
+            for index, error in zip(going, errors, strict=True):
                 if error is not None:
-                    for later in chains.pop(key):
-                        outcome[later] = Unavailable(f"an earlier message of key {key} was not sent: {error}")
-                elif not chains[key]:
-                    del chains[key]
+                    outcome[index] = stopped[messages[index].key] = error
         self._count(messages, outcome, time.perf_counter() - began)
         return outcome
 
@@ -111,16 +114,22 @@ class Publisher:
                 producer = await self._connected()
                 for index, message in enumerate(messages):
                     try:
-                        futures[index] = await self._enqueue(producer, message)
+                        futures[index] = self._earlier(message) or await producer.send(
+                            message.topic, message.data, message.key.encode(), headers=encode_headers(message)
+                        )
                     except (KafkaError, ValueError) as error:
                         errors[index] = self._told(error, producer)
-                waiting = [future for future in futures if future is not None and not future.done()]
-                if waiting:
-                    await asyncio.wait(waiting)
+                for future in futures:
+                    if future is not None and not future.done():  # those of its batch are then done as well
+                        await asyncio.wait((future,))
         except TimeoutError:
             pass
         except Unavailable as away:
             return [away] * len(messages)
+        finally:
+            for message, future in zip(messages, futures, strict=True):
+                if future is not None and not future.done():
+                    self._give_up(message, future)
         for index, future in enumerate(futures):
             if future is None or not future.done():
                 late = Unavailable(f"the broker did not acknowledge within {self._patience:.0f} s")
@@ -129,21 +138,19 @@ class Publisher:
                 errors[index] = self._told(failure, producer)
         return errors
 
-    async def _enqueue(self, producer: Producer, message: Message) -> asyncio.Future[object]:
-        name = (message.topic, message.source, message.id)
-        earlier = self._under_way.get(name)
-        if earlier is not None and not earlier.done():
-            return earlier
-        future: asyncio.Future[object] = await producer.send(
-            message.topic, message.data, message.key.encode(), headers=encode_headers(message)
-        )
-        self._under_way[name] = future
-        future.add_done_callback(lambda done: self._forget(name, done))
-        return future
+    def _earlier(self, message: Message) -> asyncio.Future[object] | None:
+        """The same message, given up on, where it may go out still."""
+        earlier = self._given_up.get(_name(message)) if self._given_up else None
+        return None if earlier is None or earlier.done() else earlier
 
-    def _forget(self, name: tuple[str, str, str], future: asyncio.Future[object]) -> None:
-        if self._under_way.get(name) is future:
-            del self._under_way[name]
+    def _give_up(self, message: Message, future: asyncio.Future[object]) -> None:
+        name = _name(message)
+        self._given_up[name] = future
+        future.add_done_callback(lambda done: self._forget(name, done))
+
+    def _forget(self, name: _Name, future: asyncio.Future[object]) -> None:
+        if self._given_up.get(name) is future:
+            del self._given_up[name]
         if not future.cancelled():
             future.exception()  # seen: nobody may be waiting for it any more
 
@@ -197,8 +204,26 @@ async def publish_all(publisher: Publisher, messages: Sequence[Message]) -> None
             raise error
 
 
+def _name(message: Message) -> _Name:
+    return message.topic, message.source, message.id
+
+
+def _waves(messages: Sequence[Message]) -> list[list[int]]:
+    """Where the messages stand, the first of every key, then the second of those that have one, and so on."""
+    waves: list[list[int]] = []
+    had: dict[str, int] = {}
+    for index, message in enumerate(messages):
+        number = had.get(message.key, 0)
+        had[message.key] = number + 1
+        if number == len(waves):
+            waves.append([])
+        waves[number].append(index)
+    return waves
+
+
 async def _close(producer: Producer) -> None:
     try:
-        await asyncio.wait_for(producer.stop(), _GOODBYE)
+        async with asyncio.timeout(_GOODBYE):
+            await producer.stop()
     except (TimeoutError, KafkaError) as error:
         log.warning("the producer did not close in time; what it held is in the outbox still", error=repr(error))

@@ -52,7 +52,8 @@ class Recall:
         """Wait, unless the batch is to be handed back meanwhile: HandBack."""
         left = self.deadline - time.monotonic()
         try:
-            await asyncio.wait_for(self._called.wait(), min(seconds, max(left, 0.0)))
+            async with asyncio.timeout(min(seconds, max(left, 0.0))):
+                await self._called.wait()
         except TimeoutError:
             if seconds < left:
                 return

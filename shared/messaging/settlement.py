@@ -16,14 +16,14 @@ from aiokafka import TopicPartition
 from shared.clock import Clock
 from shared.errors import Poison
 from shared.messaging.deadletters import DeadLetters, letter_of, reason_of
-from shared.messaging.envelope import Record, effect_of
+from shared.messaging.envelope import Record, decode
 from shared.messaging.failures import ATTEMPTS, Backoff, StopLimit, is_transient
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import STOP_LIMIT, HandBack, Recall
 from shared.messaging.subscription import Done, Received, Subscribed
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter, Outcome
-from shared.trace import Trace, follow_traces
+from shared.trace import Trace, follow_trace
 
 __all__ = ["Desk", "Settlement"]
 
@@ -119,10 +119,13 @@ class Settlement:
         handle = self._desk.subscription.bulk_handler
         received: list[Received] = []
         taken: list[int] = []
-        for index in range(len(self._records)):
-            item = self._read(index)
-            if item is not None:
-                received.append(item)
+        read = self._desk.subscription.read
+        for index, record in enumerate(self._records):
+            try:
+                received.append(read(record))
+            except Exception as error:
+                self._unread(index, error)
+            else:
                 taken.append(index)
             if not index % 64 and time.monotonic() - self._breathed > _SLICE:
                 await self._breathe()
@@ -159,8 +162,8 @@ class Settlement:
                     tasks.create_task(self._work(number, waiting))
 
     async def _work(self, number: int, waiting: deque[list[int]]) -> None:
-        handle, clock, passed = self._desk.subscription.handle, self._desk.clock, self._desk.limit.passed
-        follow, recall, in_work, monotonic = follow_traces(), self._recall, self._in_work, time.monotonic
+        read, handle, clock = self._desk.subscription.read, self._desk.subscription.handle, self._desk.clock
+        passed, recall, in_work, monotonic = self._desk.limit.passed, self._recall, self._in_work, time.monotonic
         try:
             while waiting:
                 for index in waiting.popleft():
@@ -169,11 +172,13 @@ class Settlement:
                         return
                     if now - self._breathed > _SLICE:
                         await self._breathe()
-                    item = self._read(index)
-                    if item is None:
-                        continue
                     try:
-                        follow(item.effect())
+                        item = read(self._records[index])
+                    except Exception as error:
+                        self._unread(index, error)
+                        continue
+                    follow_trace(item)
+                    try:
                         done = await handle(item, clock)
                     except Exception as error:
                         after = await self._after(error, index, item)
@@ -189,16 +194,12 @@ class Settlement:
         finally:
             in_work.pop(number, None)
 
-    def _read(self, index: int) -> Received | None:
-        """The record, or None when it can never be read: it is then given up."""
-        record = self._records[index]
-        try:
-            return self._desk.subscription.read(record)
-        except Exception as error:
-            if not isinstance(error, Poison):
-                log.exception("a record could not be read", topic=record.topic, offset=record.offset)
-            self._give_up(index, reason_of(error), 1, _UNDECODABLE)
-            return None
+    def _unread(self, index: int, error: Exception) -> None:
+        """Gives up a record that can never be read."""
+        if not isinstance(error, Poison):
+            record = self._records[index]
+            log.error("a record could not be read", topic=record.topic, offset=record.offset, exc_info=error)
+        self._give_up(index, reason_of(error), 1, _UNDECODABLE)
 
     async def _after(self, error: Exception, index: int, item: Received) -> Done | None:
         """Goes on after a first failure: how the record was done at last, or None when it is given up."""
@@ -265,7 +266,8 @@ class Settlement:
         group, now = self._desk.subscription.group, self._desk.clock.now()
         letter = letter_of(record, group=group, reason=reason, attempts=attempts, now=now)
         try:
-            trace = Trace(*effect_of(record))
+            message = decode(record)
+            trace = message.trace.caused_by(message.id)
         except Poison:
             trace = Trace.begin()
         self._dead.append(_Dead(index, letter, trace, kind))

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from shared.cause import AUTOMATION, Cause, digest_of
 from shared.clock import Clock
 from shared.errors import BadInput, Poison, Refused, UnderWay
-from shared.messaging.envelope import Message, Record, decode, effect_of, plain_type
+from shared.messaging.envelope import Message, Record, decode, plain_type
 from shared.schemas.base import MANAGED_FIELDS, WireModel, field_errors
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
-from shared.trace import Parts
+from shared.trace import Trace
 
 __all__ = [
     "Answered",
@@ -74,11 +74,10 @@ class Received:
             self._body = self.message.body()
         return self._body
 
-    def effect(self) -> Parts:
+    @property
+    def effect(self) -> Trace:
         """The trace of what this causes."""
-        if self._message is None:
-            return effect_of(self.record, plain=True)
-        return self._message.trace.correlation_id, self._message.id, self._message.trace.traceparent
+        return self.message.trace.caused_by(self.message.id)
 
     def cause(self, clock: Clock, user: str = AUTOMATION) -> Cause:
         """The cause of what is written because of this: its id is the message's, so that a redelivery is known.
@@ -92,7 +91,7 @@ class Received:
         return Cause(
             now=clock.now(),
             user=user,
-            trace=message.trace.caused_by(message.id),
+            trace=self.effect,
             id=message.cause_id,
             digest=digest_of(b"\n".join((message.type.encode(), (message.if_match or "").encode(), message.data))),
             message=reason,
@@ -305,7 +304,7 @@ class CommandSubscription:
             data=orjson.dumps(result.wire()),
             source=self.owner,
             time=clock.now(),
-            trace=message.trace.caused_by(message.id),
+            trace=received.effect,
             id=f"{message.cause_id}:result",
         )
         return Done(result.outcome, (answer,))

@@ -10,13 +10,12 @@ import orjson
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.cause import Cause
+from shared.cause import Cause, kept_for
 from shared.errors import Conflict, Refused, refusal_of
 from shared.relational.types import database_now
 
-__all__ = ["KEPT_SECONDS", "Answer", "Answers"]
+__all__ = ["Answer", "Answers"]
 
-KEPT_SECONDS: Final = 30 * 86_400
 _UNDER_WAY: Final = "UnderWay"
 _DONE: Final = "Done"
 _REFUSED: Final = "Refused"
@@ -44,19 +43,27 @@ class Answers:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def find(self, connection: AsyncConnection, cause: Cause) -> Answer | None:
-        """The answer this cause got before. Conflict ``id-reused`` when it came with another body then."""
+    async def find(self, connection: AsyncConnection, cause: Cause, *, writing: bool = False) -> Answer | None:
+        """The answer this cause got before. Conflict ``id-reused`` when it came with another body then.
+
+        ``writing``: an answer whose time is over makes room for another.
+        """
         if cause.id is None:
             return None
         table = self._table
         row = (
             await connection.execute(
-                select(table.c.Digest, table.c.State, table.c.Reference, table.c.Body).where(
-                    table.c.AnswerId == _key(cause.id)
-                )
+                select(
+                    table.c.Digest, table.c.State, table.c.Reference, table.c.Body,
+                    (table.c.ExpiresAt <= database_now()).label("IsOver"),
+                ).where(table.c.AnswerId == _key(cause.id))
             )
-        ).first()
+        ).first()  # fmt: skip
         if row is None:
+            return None
+        if row.IsOver:
+            if writing:
+                await connection.execute(delete(table).where(table.c.AnswerId == _key(cause.id)))
             return None
         if row.Digest != cause.digest:
             raise Conflict(
@@ -75,7 +82,7 @@ class Answers:
         await connection.execute(
             insert(self._table).values(
                 AnswerId=_key(cause.id), Cause=cause.id, Digest=cause.digest, State=state,
-                Reference=answer.reference, Body=body, KeptAt=database_now(),
+                Reference=answer.reference, Body=body, ExpiresAt=database_now(kept_for(cause.id).total_seconds()),
             )
         )  # fmt: skip
 
@@ -91,11 +98,11 @@ class Answers:
         )
 
     async def purge(self, connection: AsyncConnection, limit: int = 5000) -> int:
-        """Drops answers older than any topic keeps its commands; at most ``limit`` at once."""
+        """Drops answers whose time is over; at most ``limit`` at once."""
         table = self._table
         old = (
             await connection.execute(
-                select(table.c.AnswerId).where(table.c.KeptAt < database_now(-KEPT_SECONDS)).limit(limit)
+                select(table.c.AnswerId).where(table.c.ExpiresAt < database_now()).limit(limit)
             )
         ).scalars().all()  # fmt: skip
         if old:

@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.cause import Cause
+from shared.cause import KEPT_OF_MESSAGES, Cause
 from shared.errors import Refused, Unavailable
 from shared.messaging.envelope import Message
-from shared.relational.answers import KEPT_SECONDS, Answer, Answers
+from shared.relational.answers import Answer, Answers
 from shared.relational.engine import WRITING, connect, url_of
 from shared.relational.faults import as_unavailable, is_passing
 from shared.relational.outbox import Outbox, OutboxState
@@ -62,7 +62,7 @@ class UnitOfWork:
 
     async def answer_of(self, cause: Cause) -> Answer | None:
         """What this cause was answered before; None the first time."""
-        return await self.answers.find(self.connection, cause)
+        return await self.answers.find(self.connection, cause, writing=True)
 
     async def answer(self, cause: Cause, answer: Answer) -> None:
         """Keeps the answer with what it answers for."""
@@ -119,7 +119,8 @@ class Database:
     async def ping(self) -> None:
         """Asks the database something. Unavailable when no answer comes within seconds."""
         async with self.read() as connection:
-            await asyncio.wait_for(connection.execute(text("SELECT 1")), 5)
+            async with asyncio.timeout(5):
+                await connection.execute(text("SELECT 1"))
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -237,11 +238,11 @@ class Database:
         return await last_instant(self)
 
     async def purge(self) -> int:
-        """Drops answers and inbox entries older than any topic keeps its records; how many rows went."""
+        """Drops answers whose time is over, and inbox entries older than any record; how many rows went."""
 
         async def purge(unit: UnitOfWork) -> int:
-            inbox = self.kit.inbox
-            seen = await unit.connection.execute(delete(inbox).where(inbox.c.SeenAt < database_now(-KEPT_SECONDS)))
+            inbox, past = self.kit.inbox, database_now(-KEPT_OF_MESSAGES.total_seconds())
+            seen = await unit.connection.execute(delete(inbox).where(inbox.c.SeenAt < past))
             return seen.rowcount + await self.answers.purge(unit.connection)
 
         return await self.write(purge)

@@ -11,8 +11,12 @@ __all__ = ["as_unavailable", "is_passing"]
 
 # Deadlock, lock wait timeout, "record has changed since last read".
 _CONTENTION = frozenset({1213, 1205, 1020})
-# Too many connections, shutting down, read-only after a failover, unreachable, gone, lost, cannot be authenticated now.
-_AWAY = frozenset({1040, 1053, 1290, 1836, 1927, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3169, 4031})
+# Too many connections, shutting down, read-only after a failover, unreachable, gone, lost; and what somebody can mend
+# while EPIC waits: not let in with this name and password, no such database yet.
+_AWAY = frozenset(
+    {1040, 1044, 1045, 1049, 1053, 1129, 1290, 1698, 1836, 1927}
+    | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3169, 4031}
+)
 
 
 def is_passing(error: BaseException) -> bool:

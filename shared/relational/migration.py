@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.errors import Unavailable
+from shared.errors import EpicError, Unavailable
 from shared.relational.engine import WRITING
 
 __all__ = ["create_missing", "migrations_in", "run_environment"]
@@ -23,6 +24,7 @@ def migrations_in(folder: Path, *, name: str) -> Callable[[AsyncEngine], Awaitab
     """What brings a database to the newest revision in ``folder``; ``name`` is the service's, for the lock.
 
     Idempotent. On SQLite it is one transaction; MySQL commits each statement, so a revision must stand repetition.
+    EpicError when the database is of a revision that is not in ``folder``: a newer version made it.
     """
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -30,19 +32,28 @@ def migrations_in(folder: Path, *, name: str) -> Callable[[AsyncEngine], Awaitab
 
     def upgrade(connection: Connection) -> None:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise EpicError(
+                f"the tables of {name} are of a revision that this version does not know ({error}); "
+                f"start the version of {name} that made them, or restore the backup made before it"
+            ) from error
 
     async def migrate(engine: AsyncEngine) -> None:
-        async with engine.execution_options(**{WRITING: True}).begin() as connection:
-            if engine.dialect.name == "sqlite":
+        if engine.dialect.name == "sqlite":
+            async with engine.execution_options(**{WRITING: True}).begin() as connection:
                 await connection.run_sync(upgrade)
-                return
+            return
+        async with engine.connect() as connection:
             lock = {"name": f"epic-migrate-{name}", "seconds": _LOCK_SECONDS}
             if (await connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)).scalar() != 1:
                 raise Unavailable(f"another process has been migrating the schema of {name} for {_LOCK_SECONDS} s")
             try:
                 await connection.run_sync(upgrade)
+                await connection.commit()  # before the lock goes: whoever has it next must see the revision
             finally:
+                await connection.rollback()
                 await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock["name"]})
 
     return migrate

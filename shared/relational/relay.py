@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select, update
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message
 from shared.relational.lease import release_lease, take_lease
+from shared.tasks import end
 from shared.trace import new_id
 
 if TYPE_CHECKING:
@@ -57,16 +58,14 @@ class Relay:
     async def stop(self) -> None:
         """Ends after the pass under way, and gives the lease to whoever wants it."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             self._task = None
         try:
             await self._database.write(
                 lambda unit: release_lease(unit.connection, self._database.kit.leases, _LEASE, self._holder)
             )
         except Unavailable as error:
-            log.info("relay_lease_left", reason=str(error))
+            log.info("the relay's lease was left to run out", reason=str(error))
 
     def wake(self) -> None:
         """Something was committed."""
@@ -147,7 +146,7 @@ class Relay:
         pause = time.monotonic() + random.uniform(0.5, 1.0)
         room = _MOST_BLOCKED - len(self._blocked)
         self._blocked |= dict.fromkeys(list(failed)[: max(room, 0)], pause)
-        log.warning("outbox_not_published", keys=len(failed), reason=str(next(iter(failed.values()))))
+        log.warning("the outbox could not be published", keys=len(failed), reason=str(next(iter(failed.values()))))
 
     async def _hold_lease(self) -> bool:
         now = time.monotonic()
@@ -176,9 +175,10 @@ class Relay:
             except Exception as error:  # the loop outlives every fault; what is open stays open
                 pause = min(max(pause, 0.25) * 2, 5.0)
                 known = isinstance(error, Unavailable)
-                log.warning("relay_waits", reason=str(error), seconds=round(pause, 2), exc_info=not known)
+                log.warning("the relay waits", reason=str(error), seconds=round(pause, 2), exc_info=not known)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), pause * random.uniform(0.8, 1.2))
+                async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
+                    await self._awake.wait()
 
 
 async def last_instant(database: Database) -> datetime | None:

@@ -47,8 +47,8 @@ def kit_columns() -> dict[str, list[SchemaItem]]:
             Column("State", ascii_id(16), nullable=False),
             Column("Reference", name_text(), nullable=True),
             Column("Body", long_text(), nullable=True),
-            Column("KeptAt", UtcTimestamp(), nullable=False),
-            Index("answers_kept", "KeptAt"),
+            Column("ExpiresAt", UtcTimestamp(), nullable=False),
+            Index("answers_expire", "ExpiresAt"),
         ],
         "leases": [
             Column("Name", ascii_id(64), primary_key=True),

@@ -1,6 +1,6 @@
 """Versioned resources declared once: pure state steps, use cases, routes and commands."""
 
-from shared.resources.commands import answered, expected_version, resource_commands
+from shared.resources.commands import answered, expected_version, resource_commands, unconditional
 from shared.resources.declaration import Resource
 from shared.resources.routes import PAGING, document_answer, page_answer, resource_routes, version_number
 from shared.resources.states import (
@@ -34,6 +34,7 @@ __all__ = [
     "parse",
     "resource_commands",
     "resource_routes",
+    "unconditional",
     "validated",
     "version_number",
     "with_keys",

@@ -9,9 +9,9 @@ from shared.documents.contract import Written
 from shared.messaging.subscription import Answered, Command, Received
 from shared.resources.usecases import Resources
 from shared.schemas.base import WireModel
-from shared.web.requests import parse_if_match, reason_of
+from shared.web.requests import parse_if_match, reason_of, refuse_condition
 
-__all__ = ["answered", "expected_version", "resource_commands"]
+__all__ = ["answered", "expected_version", "resource_commands", "unconditional"]
 
 
 def answered(written: Written) -> Answered:
@@ -23,6 +23,11 @@ def expected_version(received: Received) -> int | None:
     """The version a command is meant for, by its ``ce_ifmatch``."""
     match = parse_if_match(received.message.if_match)
     return match.plain() if match else None
+
+
+def unconditional(received: Received) -> None:
+    """BadInput for a ``ce_ifmatch`` on a command that has no version to compare."""
+    refuse_condition(parse_if_match(received.message.if_match), "ce_ifmatch")
 
 
 def resource_commands(

@@ -112,24 +112,23 @@ def resource_routes(
     resource, do = resources.resource, _Handlers(resources, clock)
     routes = Routes(resource.name)
     name, item, read = resource.name, resource.item_path, resource.snapshot
+    one = f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
     own = [Parameter(member, f"{default} unless given.") for member, default in resource.query_key.items()]
     asked = [Parameter(member, f"Only those with this {member}.") for member in resource.filters]
     if not read_only:
-        routes.add("POST", resource.path, do.create, summary=f"Create a {name}", body=resource.model, answer=read,
+        routes.add("POST", resource.path, do.create, summary=f"Create {one}", body=resource.model, answer=read,
                    parameters=own)  # fmt: skip
-        routes.add("PUT", item, do.update, summary=f"Change a {name} by a merge patch (RFC 7396)", body=resource.model,
+        routes.add("PUT", item, do.update, summary=f"Change {one} by a merge patch (RFC 7396)", body=resource.model,
                    answer=read, parameters=own)  # fmt: skip
-        routes.add(
-            "DELETE", item, do.delete, summary=f"Delete a {name}; its history stays", answer=read, parameters=own
-        )
+        routes.add("DELETE", item, do.delete, summary=f"Delete {one}; its history stays", answer=read, parameters=own)
     routes.add("GET", resource.path, do.list, summary=f"List {name}s", answer=read, many=True,
                parameters=[*asked, *PAGING])  # fmt: skip
     for path in also_latest:
-        routes.add("GET", path, do.latest, summary=f"The latest version of a {name}", answer=read, parameters=own)
-    routes.add("GET", item, do.latest, summary=f"The latest version of a {name}", answer=read, parameters=own)
+        routes.add("GET", path, do.latest, summary=f"The latest version of {one}", answer=read, parameters=own)
+    routes.add("GET", item, do.latest, summary=f"The latest version of {one}", answer=read, parameters=own)
     for path in (f"{item}/versions", *also_history):
-        routes.add("GET", path, do.history, summary=f"Every version of a {name}, newest first", answer=read, many=True,
+        routes.add("GET", path, do.history, summary=f"Every version of {one}, newest first", answer=read, many=True,
                    parameters=[*own, *PAGING])  # fmt: skip
-    routes.add("GET", f"{item}/versions/{{VersionId}}", do.version, summary=f"One version of a {name}", answer=read,
+    routes.add("GET", f"{item}/versions/{{VersionId}}", do.version, summary=f"One version of {one}", answer=read,
                parameters=own)  # fmt: skip
     return routes

@@ -142,6 +142,5 @@ class DashboardQuery(WireModel):
     owner: Name | None = None
     region: Name | None = None
     colour: PeakReadyStatus | None = None
-    organization: Id | None = None
     limit: PositiveCount | None = Field(default=None, le=1000)
     cursor: Name | None = None

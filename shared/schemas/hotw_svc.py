@@ -153,7 +153,9 @@ class HardwareFact(WireModel):
     """Every ``hotw.execution|order|fulfillment|override.*`` fact about a fleet: the latest execution and all orders.
 
     Facts of one fleet, event and purpose are ordered by ``OrdersVersionId``, whatever their topic.
-    ``FulfillmentIds`` names the orders this fact is about.
+    ``FulfillmentIds`` names the orders this fact is about. ``EventIsActive`` is false in the one
+    ``hotw.order.reviewed`` that names the approved orders an event leaves open when it is made inactive or deleted (one
+    for each such version of the event), and not there in any other fact.
     """
 
     event_id: Id
@@ -168,6 +170,7 @@ class HardwareFact(WireModel):
     execution: ExecutionFact | None = None
     orders: list[OrderFact] = Field(default_factory=list)
     gap: Count = 0
+    event_is_active: bool | None = None
 
 
 class ServiceOrders(WireModel):

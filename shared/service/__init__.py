@@ -2,7 +2,7 @@
 
 from shared.service.clocks import ProcessClock, not_before
 from shared.service.kit import DocumentKit, ServiceKit, ServiceStore
-from shared.service.run import Build, run, serve, start_transport, uvicorn_server
+from shared.service.run import Build, quiet_collector, run, serve, uvicorn_server
 from shared.service.running import Call, Part, Periodic, RunningService
 from shared.service.transports import open_transport
 
@@ -18,8 +18,8 @@ __all__ = [
     "ServiceStore",
     "not_before",
     "open_transport",
+    "quiet_collector",
     "run",
     "serve",
-    "start_transport",
     "uvicorn_server",
 ]

@@ -19,6 +19,11 @@ class ProcessClock:
     def now(self) -> datetime:
         return self._running.now() + self._ahead
 
+    @property
+    def moved_on(self) -> bool:
+        """Whether what a store held was later than what it ran from."""
+        return self._ahead > timedelta()
+
     def push(self, instant: datetime) -> None:
         """Sees to it that no time before ``instant`` is told any more."""
         behind = instant - self.now()

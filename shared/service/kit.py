@@ -29,7 +29,8 @@ from shared.resources import Resource
 from shared.service.clocks import not_before
 from shared.service.running import Call, Part, Periodic, RunningService
 from shared.settings import Settings
-from shared.web import Check, KeepRefusal, Routes, Unready, create_app
+from shared.tasks import end
+from shared.web import Check, Gate, KeepRefusal, Routes, Unready, create_app
 
 __all__ = ["DocumentKit", "ServiceKit", "ServiceStore"]
 
@@ -111,13 +112,15 @@ class ServiceKit:
             for subscription in (*subscriptions, dead_letters.subscription())
         ]
         messaging = _Messaging(self.name, self.transport, consumers)
+        gate = Gate()
         app = create_app(
             self.name,
             routes=[*routes, dead_letter_routes(dead_letters)],
             metrics=self.metrics,
-            checks=[*self._checks(store), Check("consumers", messaging.health), *checks],
+            checks=[*self._checks(store, gate), Check("consumers", messaging.health), *checks],
             asyncapi=lambda: asyncapi(self.name),
             keep_refusal=_keeper(store),
+            gate=gate,
             cors_origins=self.settings.cors_origins,
             description=description,
         )
@@ -125,29 +128,28 @@ class ServiceKit:
         async def hold_clock() -> None:
             not_before(self.clock, await store.last_instant())
 
+        async def open_gate() -> None:
+            gate.closed = None
+
         sampler = Periodic("outbox gauges", _SAMPLE_EVERY, lambda: self._sample(store), metrics=self.metrics)
         return RunningService(
             self.name,
             app,
-            [
-                Call(on_stop=self.publisher.stop),
-                store,
-                Call(on_start=hold_clock),
-                *parts,
-                messaging,
-                sampler,
-                *periodic,
-            ],
+            [*parts, Call(on_start=open_gate), messaging, sampler, *periodic],
+            opening=[Call(on_stop=self.publisher.stop), store, Call(on_start=hold_clock)],
             store=store,
             consumers=consumers,
+            gate=gate,
         )
 
     def every(self, seconds: float, name: str, fn: Callable[[], Awaitable[Any]], *, at_start: bool = True) -> Periodic:
         """A periodic job of this service."""
         return Periodic(name, seconds, fn, metrics=self.metrics, at_start=at_start)
 
-    def _checks(self, store: ServiceStore) -> list[Check]:
+    def _checks(self, store: ServiceStore, gate: Gate) -> list[Check]:
         async def ask_store() -> None:
+            if gate.closed is not None:
+                raise Unready(gate.closed)
             await store.ping()
 
         async def ask_broker() -> None:
@@ -205,13 +207,15 @@ def _keeper(store: ServiceStore) -> KeepRefusal | None:
 
 
 class _Messaging:
-    """Topics and consumers: begun when the broker is there, which a service that starts alone does not wait for."""
+    """Topics and consumers: begun when the broker is there, which a service that starts alone does not wait for.
+
+    All consumers begin at once: each may have to wait for its group to give up a member that was killed.
+    """
 
     def __init__(self, name: str, transport: Transport, consumers: Sequence[Consumer]) -> None:
         self._name = name
         self._transport = transport
         self._consumers = consumers
-        self._begun: list[Consumer] = []
         self._waiting_for: str | None = "not started"
         self._task: asyncio.Task[None] | None = None
 
@@ -223,25 +227,25 @@ class _Messaging:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        await asyncio.gather(*(consumer.stop() for consumer in self._begun))
-        self._begun.clear()
+            await end(self._task)
+        await asyncio.gather(*(consumer.stop() for consumer in self._consumers))
 
     async def _begin(self) -> None:
+        await self._when_there(lambda: ensure_topics(self._transport, self._name))
+        self._waiting_for = "its consumers are joining their groups"
+        async with asyncio.TaskGroup() as tasks:
+            for consumer in self._consumers:
+                tasks.create_task(self._when_there(consumer.start), name=f"begin {consumer.subscription.group}")
+        self._waiting_for = None
+
+    async def _when_there(self, act: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await ensure_topics(self._transport, self._name)
-                for consumer in self._consumers[len(self._begun) :]:
-                    await consumer.start()
-                    self._begun.append(consumer)
+                return await act()
             except (Unavailable, KafkaError, OSError) as error:
                 self._waiting_for = f"the broker is away: {error}"
                 log.warning("the broker is away; consuming begins when it is back", error=str(error))
                 await asyncio.sleep(_RETRY)
-            else:
-                self._waiting_for = None
-                return
 
     async def health(self) -> Mapping[str, Any]:
         if self._task is not None and self._task.done() and not self._task.cancelled():

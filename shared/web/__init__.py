@@ -2,6 +2,7 @@
 
 from shared.web.answers import etag, json_answer, problem_answer, refusal_answer
 from shared.web.app import create_app
+from shared.web.gate import Gate
 from shared.web.health import Check, Unready
 from shared.web.openapi import Handler, Parameter, Routes
 from shared.web.problems import KeepRefusal
@@ -16,10 +17,12 @@ from shared.web.requests import (
     query_of,
     read_write,
     reason_of,
+    refuse_condition,
 )
 
 __all__ = [
     "Check",
+    "Gate",
     "Handler",
     "IfMatch",
     "KeepRefusal",
@@ -40,4 +43,5 @@ __all__ = [
     "read_write",
     "reason_of",
     "refusal_answer",
+    "refuse_condition",
 ]

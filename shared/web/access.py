@@ -16,13 +16,14 @@ __all__ = ["Access"]
 log = structlog.get_logger(__name__)
 
 _NO_ROUTE: Final = "none"
+_READINESS: Final = "/health/ready"
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Access:
     """Counts and times every request by its route's pattern, and logs it, unless it is a read that went well.
 
-    Those are too many for a line each.
+    Those are too many for a line each. Readiness is asked every few seconds, and logs its changes itself.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -60,7 +61,7 @@ class Access:
         if note is None:  # finding a labelled metric costs more than adding to it
             note = self._notes[name] = self._noting(*name)
         note(seconds)
-        if status >= 400 or method not in _READS:
+        if (status >= 400 and name[1] != _READINESS) or method not in _READS:
             self._log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 
     def _noting(self, method: str, route: str, status: int) -> Callable[[float], None]:

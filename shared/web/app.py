@@ -14,7 +14,8 @@ from shared.metrics import METRICS_CONTENT_TYPE, Metrics
 from shared.web.access import Access
 from shared.web.answers import json_answer
 from shared.web.correlation import Correlation
-from shared.web.health import Check, readiness
+from shared.web.gate import Gate, Gated
+from shared.web.health import Check, Readiness
 from shared.web.limits import BODY_LIMIT, BodyLimit
 from shared.web.openapi import Routes, describe
 from shared.web.problems import KeepRefusal, Unexpected, answer_errors
@@ -30,6 +31,7 @@ def create_app(
     checks: Sequence[Check] = (),
     asyncapi: Callable[[], dict[str, Any]] | None = None,
     keep_refusal: KeepRefusal | None = None,
+    gate: Gate | None = None,
     cors_origins: Sequence[str] = (),
     body_limit: int = BODY_LIMIT,
     description: str = "",
@@ -37,7 +39,8 @@ def create_app(
     """A service's application: ``routes``, then health, metrics and the two documents of its contracts.
 
     Order matters among routes: the first path that matches has the request. ``keep_refusal`` keeps what a write with
-    an Idempotency-Key was refused with. Nothing is started or stopped here.
+    an Idempotency-Key was refused with. While ``gate`` is closed, only the kit's pages answer.
+    Nothing is started or stopped here.
     """
     app = FastAPI(
         title=service, description=description, version="1", openapi_url=None, docs_url=None, redoc_url=None,
@@ -49,7 +52,9 @@ def create_app(
     for part in (*routes, kit):
         # Included routers are matched through a wrapper that doubles the cost of a read; the routes themselves do.
         app.router.routes.extend(part.router.routes if isinstance(part, Routes) else part.routes)
-    app.add_middleware(Unexpected)  # the last added is the outermost
+    if gate is not None:
+        app.add_middleware(Gated, gate=gate)  # the last added is the outermost
+    app.add_middleware(Unexpected)
     app.add_middleware(BodyLimit, limit=body_limit)
     app.add_middleware(Access, metrics=metrics)
     if cors_origins:
@@ -68,13 +73,13 @@ def _kit_routes(
     checks: Sequence[Check],
     asyncapi: Callable[[], dict[str, Any]] | None,
 ) -> Routes:
-    kit = Routes("kit")
+    kit, readiness = Routes("kit"), Readiness(checks)
 
     async def live(_: Request) -> Response:
         return json_answer({"Status": "Alive"})
 
     async def ready(_: Request) -> Response:
-        well, shown = await readiness(checks)
+        well, shown = await readiness.ask()
         return json_answer(shown, status=200 if well else 503)
 
     async def figures(_: Request) -> Response:

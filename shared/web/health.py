@@ -7,9 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
+
 from shared.errors import EpicError
 
-__all__ = ["Check", "Unready", "readiness"]
+__all__ = ["Check", "Readiness", "Unready"]
+
+log = structlog.get_logger(__name__)
 
 PATIENCE: Final = 3.0
 
@@ -26,12 +30,25 @@ class Check:
     ask: Callable[[], Awaitable[Mapping[str, Any] | None]]
 
 
-async def readiness(checks: Sequence[Check], patience: float = PATIENCE) -> tuple[bool, dict[str, Any]]:
-    """Asks everything at once, each for at most ``patience`` seconds; ready when all are well."""
-    results = await asyncio.gather(*(_asked(check, patience) for check in checks))
-    shown = {check.name: result for check, result in zip(checks, results, strict=True)}
-    ready = all(result["Status"] == "Ok" for result in results)
-    return ready, {"Status": "Ready" if ready else "Unready", "Checks": shown}
+class Readiness:
+    """Asks everything at once, each for at most ``patience`` seconds; ready when all are well. A change is logged."""
+
+    def __init__(self, checks: Sequence[Check], patience: float = PATIENCE) -> None:
+        self._checks = checks
+        self._patience = patience
+        self._failed: set[str] = set()
+
+    async def ask(self) -> tuple[bool, dict[str, Any]]:
+        """Whether it is ready, and what each check said."""
+        results = await asyncio.gather(*(_asked(check, self._patience) for check in self._checks))
+        shown = {check.name: result for check, result in zip(self._checks, results, strict=True)}
+        failed = {name: result["Detail"] for name, result in shown.items() if result["Status"] == "Failed"}
+        if failed.keys() - self._failed:
+            log.warning("not ready", **failed)
+        elif self._failed and not failed:
+            log.info("ready again")
+        self._failed = set(failed)
+        return not failed, {"Status": "Unready" if failed else "Ready", "Checks": shown}
 
 
 async def _asked(check: Check, patience: float) -> dict[str, Any]:

@@ -51,8 +51,13 @@ class _DirectRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         self.app = request_response(endpoint)
+        self._only = frozenset(self.methods or ())
+        self._begins = path.partition("{")[0]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Never partly: that the path is another method's is asked when no route has it, not of each before it."""
+        if scope.get("method") not in self._only or self._begins not in scope["path"]:
+            return Match.NONE, {}
         match, child_scope = Route.matches(self, scope)
         if match is not Match.NONE:
             child_scope["route"] = self
@@ -92,11 +97,15 @@ class Routes:
         answer: type[BaseModel] | None = None,
         many: bool = False,
         parameters: Sequence[Mapping[str, Any]] = (),
+        conditional: bool = True,
     ) -> None:
-        """One operation. ``many``: the answer is a page, ``{Items: [answer], NextCursor}``."""
+        """One operation. ``many``: the answer is a page, ``{Items: [answer], NextCursor}``.
+
+        Not ``conditional``: a PUT or DELETE of what has no version, which takes no If-Match.
+        """
         described: dict[str, Any] = {"parameters": [*_path_parameters(path), *parameters]}
         if method in ("POST", "PUT", "DELETE"):
-            described["parameters"] += [IDEMPOTENCY_KEY] + ([IF_MATCH] if method != "POST" else [])
+            described["parameters"] += [IDEMPOTENCY_KEY] + ([IF_MATCH] if method != "POST" and conditional else [])
         if body is not None:
             described["requestBody"] = {"required": True, "content": {"application/json": {"schema": self._ref(body)}}}
         schema: dict[str, Any] = self._ref(answer) if answer else {"type": "object"}

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.cause import Cause
@@ -67,10 +67,10 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 async def _http(request: Request, error: Any) -> Response:
     path, headers = request.url.path, error.headers
-    if error.status_code == 404:
+    allowed = _allowed(request) if error.status_code in (404, 405) else []
+    if error.status_code == 404 and not allowed:
         problem = problem_of(404, "Not found", f"there is no {path}; /openapi.json lists what there is", "no-such-path")
-    elif error.status_code == 405:
-        allowed = _allowed(request)
+    elif allowed:
         headers = {"allow": ", ".join(allowed)}
         problem = problem_of(
             405, "Method not allowed", f"{request.method} is not for {path}; use {' or '.join(allowed)}", "bad-method"
@@ -82,12 +82,12 @@ async def _http(request: Request, error: Any) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
+    """The methods that the path is there for."""
     scope: Mapping[str, Any] = request.scope
     allowed: set[str] = set()
     for route in request.app.router.routes:
-        match, _ = route.matches(dict(scope))
-        if match is not Match.NONE:
-            allowed |= getattr(route, "methods", None) or set()
+        if isinstance(route, Route) and Route.matches(route, dict(scope))[0] is not Match.NONE:
+            allowed |= route.methods or set()
     return sorted(allowed)
 
 

@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from shared.cause import Cause, digest_of
+from shared.cause import Cause, digest_of, id_of_http
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError, Stale
 from shared.schemas.base import AuditMetadata, decode_object, field_errors
@@ -22,7 +22,7 @@ from shared.web.problems import CAUSE
 
 __all__ = [
     "ANONYMOUS", "IfMatch", "Page", "Reason", "WriteRequest", "cursor_of", "page_of", "parse_if_match", "query_of",
-    "read_write", "reason_of",
+    "read_write", "reason_of", "refuse_condition",
 ]  # fmt: skip
 
 ANONYMOUS: Final = "anonymous"
@@ -57,6 +57,13 @@ def parse_if_match(text: str | None) -> IfMatch | None:
     return IfMatch(int(found[2] or found[4]), base=bool(found[1] or found[3]))
 
 
+def refuse_condition(condition: IfMatch | None, name: str) -> None:
+    """BadInput for a condition on a write without a version: passed over, it would seem to have held."""
+    if condition is not None:
+        error = FieldError("/If-Match", "leave it out: this write has no version")
+        raise BadInput(f"this write has no version; leave {name} out", [error], slug="bad-if-match")
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """What a body says of the change itself: its ``AuditMetadata``."""
@@ -88,6 +95,11 @@ class WriteRequest:
     cause: Cause
     if_match: IfMatch | None
 
+    def unconditional(self) -> WriteRequest:
+        """This, for a write that has no version to compare. BadInput when it came with an If-Match all the same."""
+        refuse_condition(self.if_match, "If-Match")
+        return self
+
 
 async def read_write(request: Request, clock: Clock) -> WriteRequest:
     """The write in a request; an empty body is an empty object.
@@ -106,7 +118,7 @@ async def read_write(request: Request, clock: Clock) -> WriteRequest:
         now=clock.now(),
         user=user,
         trace=current_trace(),
-        id=f"{user} {request.method} {path} {key}" if key else None,
+        id=id_of_http(user, request.method, path, key) if key else None,
         digest=digest_of(raw) if key else "",
         message=reason.message,
     )

@@ -1,1 +1,1 @@
-"""Doubles of the kit's stores, for tests that need no store at all."""
+"""What stands in for the network where a test needs none: a broker in memory, HTTP without a socket."""

@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,14 @@ async def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> A
 
 @pytest.fixture
 def fresh_stack(kafka_server: servers.Server, mysql_server: servers.Server) -> Iterator[Callable[..., RealStack]]:
-    """Makes a stack that begins with nothing: Kafka emptied, a MySQL database and a MongoDB of its own."""
+    """Makes a stack that begins with nothing."""
+    with fresh_stacks(kafka_server, mysql_server) as make:
+        yield make
+
+
+@contextmanager
+def fresh_stacks(kafka_server: servers.Server, mysql_server: servers.Server) -> Iterator[Callable[..., RealStack]]:
+    """Makes stacks that begin with nothing: Kafka emptied, a MySQL database and a MongoDB of its own."""
     with ExitStack() as started:
 
         def make(folder: Path, **options: Any) -> RealStack:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.flows.scenario import PLAN, Caller
+from tests.waiting import eventually
 
-__all__ = ["EXPECTED", "normalised", "read_all"]
+__all__ = ["EXPECTED", "normalised", "read_all", "worked_example"]
 
 EXPECTED = Path(__file__).parent / "expected.json"
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -57,3 +58,30 @@ async def read_all(caller: Caller) -> str:
     board = await caller.call("PUT", "/event/PD2024/dashboard", {})
     seen["PUT /event/PD2024/dashboard"] = normalised(board, _ASSIGNED)
     return json.dumps(seen, indent=2, sort_keys=True) + "\n"
+
+
+async def worked_example(caller: Caller) -> str:
+    """Plays the worked example to its last delivery, and reads everything once it has settled."""
+    await caller.post_reference()
+    await caller.gathered_plan()
+    await caller.known_to_hotw("PD2024", "FORTRESSService-NA-X0")
+    await caller.run("PD2024")
+    await caller.plan_when("HardwareOrderApproval", "PendingOnEPIC")
+    orders = await caller.approve_all("PD2024")
+    await caller.plan_when("HardwareOrderApproval", "Completed")
+    for left, order in reversed(list(enumerate(reversed(orders)))):
+        await caller.deliver(order)
+        if left:  # each step is awaited, so that the plan's last version is made by the same step everywhere
+            await caller.plan_when("HardwareFulfillment", "InProgress", f"{left} of {len(orders)} orders pending")
+    await caller.plan_when("HardwareFulfillment", "Completed")
+    await eventually(
+        lambda: caller.call("GET", "/fleet/FORTRESSService-NA-X0"),
+        lambda fleet: fleet["HostOrderStatuses"][0].get("HostsFulfilled", {}).get("us-east-1c") == 10,
+        "the fleet shows the delivery",
+    )
+    await eventually(
+        lambda: caller.call("PUT", "/event/PD2024/dashboard", {}),
+        lambda page: page["Totals"]["ByMilestone"]["HardwareFulfillment"].get("Completed") == 1,
+        "the dashboard shows the delivery",
+    )
+    return await read_all(caller)

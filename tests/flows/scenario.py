@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 
 from tests.flows import reference
-from tests.flows.systems import System, eventually
+from tests.flows.systems import System
+from tests.waiting import eventually
 
 __all__ = ["Caller", "milestone"]
 
@@ -40,6 +41,17 @@ class Caller:
         assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
+    async def everything(self, path: str, member: str = "Items") -> list[dict[str, Any]]:
+        """All items of a list, page by page; the path ends in ``?`` or with a filter."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = await self.call("GET", f"{path}&Limit=1000{cursor}")
+            found += page[member]
+            if not page["NextCursor"]:
+                return found
+            cursor = f"&Cursor={page['NextCursor']}"
+
     async def peek(self, path: str) -> Any:
         """The answer's JSON, or None while it is 404."""
         answer = await self.http.get(self.system.url(path))
@@ -56,10 +68,9 @@ class Caller:
     async def gathered_plan(self) -> dict[str, Any]:
         """The plan, once its projection is in."""
         plan = await eventually(
-            "GatherProjectionFromUpstream Completed",
             lambda: self.peek(PLAN),
             lambda plan: plan and milestone(plan, "GatherProjectionFromUpstream")["MilestoneCompletionStatus"]
-            == "Completed",
+            == "Completed", "GatherProjectionFromUpstream Completed",
         )  # fmt: skip
         return dict(plan)
 
@@ -67,9 +78,9 @@ class Caller:
         """Returns when HOTW's replicas hold all inputs of a fleet (or the ones named)."""
         wanted = parts or ("Event", "Service", "Fleet", "Projection", "Inventory")
         await eventually(
-            f"HOTW knows {', '.join(wanted)} of {fleet_id}",
             lambda: self.peek(f"/hotw/inputs/{event_id}/{fleet_id}"),
             lambda seen: seen and all(seen.get(part) for part in wanted),
+            f"HOTW knows {', '.join(wanted)} of {fleet_id}",
         )
 
     async def run(self, event_id: str, **more: Any) -> dict[str, Any]:
@@ -77,10 +88,10 @@ class Caller:
         started = await self.call("POST", "/hotw/run", {"EventId": event_id, **more})
         return dict(
             await eventually(
-                "the run completes",
                 lambda: self.peek(f"/hotw/run/{started['RunId']}"),
                 lambda run: run["RunStatus"] == "Completed",
-                seconds=120,
+                "the run completes",
+                seconds=300,
             )
         )
 
@@ -106,4 +117,5 @@ class Caller:
             item = milestone(plan, name)
             return item["MilestoneCompletionStatus"] == status and message in (None, item.get("MilestoneMessage"))
 
-        return dict(await eventually(f"{name} {status} {message or ''}", lambda: self.peek(PLAN), holds))
+        plan: dict[str, Any] = await eventually(lambda: self.peek(PLAN), holds, f"{name} {status} {message or ''}")
+        return plan

@@ -12,17 +12,18 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 import httpx
 
 from shared.schemas.topics import SERVICES
 from tests import servers
 from tests.servers import Server
+from tests.waiting import eventually
 
 __all__ = [
     "Composed",
@@ -31,32 +32,16 @@ __all__ = [
     "Replica",
     "System",
     "composing",
-    "eventually",
     "kcat_produce",
     "running",
 ]
 
-T = TypeVar("T")
 _OWNERS = {
     "service": "fleet_svc", "fleet": "fleet_svc", "projection": "fleet_svc", "event": "event_svc",
     "eventplan": "eventplan_svc", "hotw": "hotw_svc", "ticket": "notify_svc", "notification": "notify_svc",
 }  # fmt: skip
 ROOT = Path(__file__).parents[2]
 _DASHBOARD = re.compile(r"^/event/[^/]+/dashboard")
-
-
-async def eventually(
-    what: str, look: Callable[[], Awaitable[T]], holds: Callable[[T], Any], *, seconds: float = 30
-) -> T:
-    """Looks until it holds; fails naming what was awaited and what was seen last."""
-    deadline = time.monotonic() + seconds
-    while True:
-        seen = await look()
-        if holds(seen):
-            return seen
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what} was awaited for {seconds:.0f} s; last seen: {seen!r}"[:4000])
-        await asyncio.sleep(0.05)
 
 
 class System(Protocol):
@@ -79,16 +64,17 @@ class Replica:
     port: int
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    module: ClassVar[str] = "epic"
 
     def start(self) -> None:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "epic", *self.arguments],
+                [sys.executable, "-m", self.module, *self.arguments],
                 env=_environment(self.environment), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                 cwd=ROOT,
             )  # fmt: skip
 
-    async def ready(self, seconds: float = 120) -> None:
+    async def ready(self, seconds: float = 300) -> None:
         """Returns when /health/ready answers 200; fails at once, with the log's end, when the process has ended."""
         deadline = time.monotonic() + seconds
         async with httpx.AsyncClient() as client:
@@ -106,13 +92,18 @@ class Replica:
                     raise AssertionError(f"{self.arguments} not ready in {seconds:.0f} s: {seen}\n{self.tail()}")
                 await asyncio.sleep(0.1)
 
+    @property
+    def folder(self) -> Path:
+        """Its data folder."""
+        return Path(self.environment["EPIC_DATA_DIR"])
+
     def kill(self) -> None:
         """kill -9: no goodbye."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
-    def stop(self, seconds: float = 90) -> int:
+    def stop(self, seconds: float = 180) -> int:
         """SIGTERM, and the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
@@ -197,7 +188,7 @@ class RealStack:
                 replica.process.send_signal(signal.SIGTERM)
         for replica in self.each():
             if replica.process:
-                await asyncio.to_thread(replica.process.wait, 30)
+                await asyncio.to_thread(replica.process.wait, 120)
 
     def url(self, path: str) -> str:
         """The next replica in turn of the service a path belongs to, as a gateway would choose."""
@@ -245,7 +236,7 @@ class Composed:
         }
         done = subprocess.run(
             [sys.executable, "-m", "epic", *arguments],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, f"epic {arguments}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout
@@ -257,10 +248,10 @@ class Composed:
         """Returns when every service behind the gateway is ready."""
         for service in SERVICES:
             await eventually(
-                f"{service} is ready",
                 lambda service=service: http.get(self.url(f"/{service}/health/ready")),  # type: ignore[misc]
                 lambda answer: answer.status_code == 200,
-                seconds=120,
+                f"{service} is ready",
+                seconds=300,
             )
 
 

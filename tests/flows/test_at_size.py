@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -15,23 +14,12 @@ import pytest
 from tests.flows import reference
 from tests.flows.conftest import AZ_FACTORS, SETTINGS
 from tests.flows.scenario import Caller
-from tests.flows.systems import Embedded, System, composing, eventually, running
+from tests.flows.systems import Embedded, System, composing, running
+from tests.waiting import eventually
 
 SERVICES, FLEETS_EACH = 2_000, 10
 FLEETS = SERVICES * FLEETS_EACH
 pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-async def everything(caller: Caller, path: str, member: str = "Items") -> list[dict[str, Any]]:
-    """All items of a list, page by page."""
-    found: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        page = await caller.call("GET", f"{path}&Limit=1000{cursor}")
-        found += page[member]
-        if not page["NextCursor"]:
-            return found
-        cursor = f"&Cursor={page['NextCursor']}"
 
 
 async def load(system: System, file: Path) -> None:
@@ -72,29 +60,29 @@ async def test_2000_services_of_ten_fleets(whole: System, http: httpx.AsyncClien
         answer = await http.put(whole.url("/event/PD2024/dashboard"), json={"Limit": 1})
         return 0 if answer.status_code == 404 else int(answer.json()["Totals"]["Fleets"])
 
-    await eventually("every fleet has its plan", planned, lambda count: count == FLEETS, seconds=240)
-    plans = await everything(caller, "/eventplan?EventId=PD2024")
+    await eventually(planned, lambda count: count == FLEETS, "every fleet has its plan", seconds=240)
+    plans = await caller.everything("/eventplan?EventId=PD2024")
     assert len({plan["EventPlanId"] for plan in plans}) == len(plans) == FLEETS
 
     await eventually(
-        "HOTW knows every fleet",
         lambda: caller.peek("/hotw/inputs/PD2024"),
         lambda seen: seen and seen["Fleets"] == FLEETS and seen["Projections"] == FLEETS,
+        "HOTW knows every fleet",
         seconds=240,
     )
     run = await caller.call("POST", "/hotw/run", {"EventId": "PD2024"})
     run = await eventually(
-        "the run completes",
         lambda: caller.peek(f"/hotw/run/{run['RunId']}"),
         lambda seen: seen["RunStatus"] == "Completed",
+        "the run completes",
         seconds=240,
     )
     assert run["Executions"] == FLEETS
-    orders = await everything(caller, "/hotw/order?EventId=PD2024")
+    orders = await caller.everything("/hotw/order?EventId=PD2024")
     assert sum(order["FulfillmentValue"] for order in orders) == run["OrderedHosts"] > 0
     lines = [
         fleet
-        for service in await everything(caller, "/hotw/dashboard/PD2024/Upscaling?", "Services")
+        for service in await caller.everything("/hotw/dashboard/PD2024/Upscaling?", "Services")
         for fleet in service["Fleets"]
     ]
     assert len(lines) == FLEETS

@@ -13,7 +13,8 @@ import pytest_asyncio
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
 from tests.flows.scenario import PLAN, Caller, milestone
-from tests.flows.systems import Embedded, System, eventually, running
+from tests.flows.systems import Embedded, System, running
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.slow]
 FLEET_ID = "FORTRESSService-NA-X0"
@@ -130,9 +131,9 @@ async def test_a_region_of_no_event_closes_the_plan_and_fails_the_run(caller: Ca
         answer = await post(caller, path, {k: v for k, v in body.items() if v is not None})
         assert answer.status_code == 200, answer.text
     plan = await eventually(
-        "a plan, closed",
         lambda: caller.peek("/eventplan/EU2024/Elsewhere-NA"),
         lambda plan: plan and plan.get("Closed"),
+        "a plan, closed",
     )
     assert "us-east-1" in plan["Closed"]["Reason"]
     answer = await caller.http.put(
@@ -158,7 +159,7 @@ async def test_a_plan_for_a_deleted_service_is_409(caller: Caller) -> None:
     async def attempt() -> httpx.Response:
         return await post(caller, "/eventplan", {"EventId": "Later", "FleetId": "Gone-NA"})
 
-    answer = await eventually("a refusal", attempt, lambda seen: seen.status_code == 409)
+    answer = await eventually(attempt, lambda seen: seen.status_code == 409, "a refusal")
     assert "Gone" in problem_of(answer, 409)["detail"]
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 
+from tests import servers
 from tests.flows import reference
-from tests.flows.conftest import SETTINGS
+from tests.flows.conftest import SETTINGS, fresh_stacks
 from tests.flows.scenario import PLAN, Caller, milestone
-from tests.flows.systems import RealStack, eventually, kcat_produce, running
+from tests.flows.systems import RealStack, kcat_produce, running
+from tests.waiting import eventually
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 FLEET_ID = "FORTRESSService-NA-X0"
 
 
@@ -39,27 +43,36 @@ class Desk:
 
     async def ask(self, topic: str, ce_type: str, ce_id: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
         await asyncio.to_thread(self.send, topic, ce_type, ce_id, key, body)
-        answers = await eventually(f"the answer of {ce_type} {ce_id}", self.collect, lambda seen: ce_id in seen)
+        answers = await eventually(self.collect, lambda seen: ce_id in seen, f"the answer of {ce_type} {ce_id}")
         return answers[ce_id][0]
 
 
-@pytest.fixture
-async def stack(fresh_stack: Any, tmp_path: Any) -> Any:
-    system = fresh_stack(tmp_path, environment=dict(SETTINGS))
-    async with running(system):
-        yield system
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def stack(
+    kafka_server: servers.Server, mysql_server: servers.Server, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RealStack]:
+    """One for all of these tests: each has ids of its own."""
+    with fresh_stacks(kafka_server, mysql_server) as make:
+        system = make(tmp_path_factory.mktemp("commands"), environment=dict(SETTINGS))
+        async with running(system):
+            yield system
 
 
-@pytest.fixture
-async def desk(stack: RealStack) -> Any:
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def desk(stack: RealStack) -> AsyncIterator[Desk]:
     consumer = AIOKafkaConsumer("command.results", bootstrap_servers=stack.kafka, auto_offset_reset="earliest")
     await consumer.start()
     yield Desk(stack, consumer)
     await consumer.stop()
 
 
-async def test_the_main_job_by_commands_alone(desk: Desk, stack: RealStack, http: httpx.AsyncClient) -> None:
-    caller = Caller(stack, http)
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def caller(stack: RealStack) -> AsyncIterator[Caller]:
+    async with httpx.AsyncClient(timeout=60) as http:
+        yield Caller(stack, http)
+
+
+async def test_the_main_job_by_commands_alone(desk: Desk, caller: Caller) -> None:
     steps = [
         ("fleet.commands", "CreateService", "FORTRESSService", reference.SERVICE),
         ("fleet.commands", "CreateFleet", FLEET_ID, reference.FLEET),
@@ -76,9 +89,7 @@ async def test_the_main_job_by_commands_alone(desk: Desk, stack: RealStack, http
 
     run = await desk.ask("hotw.commands", "StartRun", "run", "PD2024", {"EventId": "PD2024"})
     assert run["Outcome"] == "Accepted", run
-    orders = await eventually(
-        "three orders", lambda: caller.orders("PD2024"), lambda found: len(found) == 3, seconds=60
-    )
+    orders = await eventually(lambda: caller.orders("PD2024"), lambda found: len(found) == 3, "three orders")
     assert [order["FulfillmentValue"] for order in orders] == [20, 20, 10]
     for order in orders:
         name = order["FulfillmentId"]
@@ -102,42 +113,38 @@ async def test_the_main_job_by_commands_alone(desk: Desk, stack: RealStack, http
     assert milestone(plan, "UpdateThrottlingInSDC")["MilestoneCompletionStatus"] == "Completed"
 
 
-async def test_a_command_sent_twice_changes_nothing_and_gets_its_first_answer_again(
-    desk: Desk, stack: RealStack, http: httpx.AsyncClient
-) -> None:
-    caller = Caller(stack, http)
+async def test_a_command_sent_twice_changes_nothing_and_gets_its_first_answer_again(desk: Desk, caller: Caller) -> None:
     for _ in range(2):
         await asyncio.to_thread(
-            desk.send, "fleet.commands", "CreateService", "twice", "FORTRESSService", reference.SERVICE
+            desk.send, "fleet.commands", "CreateService", "twice", "Twice", {**reference.SERVICE, "ServiceId": "Twice"}
         )
-    answers = await eventually("both answers", desk.collect, lambda seen: len(seen.get("twice", ())) == 2)
+    answers = await eventually(desk.collect, lambda seen: len(seen.get("twice", ())) == 2, "both answers")
     assert answers["twice"][0] == answers["twice"][1]
-    assert (await caller.call("GET", "/service/FORTRESSService"))["VersionId"] == 1
+    assert (await caller.call("GET", "/service/Twice"))["VersionId"] == 1
 
 
 async def test_a_refused_command_is_answered_with_the_problem_http_would_give(desk: Desk) -> None:
     event = copy.deepcopy(reference.EVENT)
-    event["PeakStartDate"] = "2025-01-01"
-    answer = await desk.ask("event.commands", "CreateEvent", "reversed", "PD2024", event)
+    event |= {"EventId": "Reversed", "PeakStartDate": "2025-01-01"}
+    answer = await desk.ask("event.commands", "CreateEvent", "reversed", "Reversed", event)
     assert answer["Outcome"] == "Refused"
     assert answer["Problem"]["status"] == 400
     assert "PeakStartDate" in str(answer["Problem"]["errors"])
 
 
 async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_good_ones_go_through(
-    desk: Desk, stack: RealStack, http: httpx.AsyncClient
+    desk: Desk, stack: RealStack, caller: Caller
 ) -> None:
-    caller = Caller(stack, http)
     good = [{**reference.SERVICE, "ServiceId": f"Good{number}"} for number in range(2)]
     await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "good-0", "k", good[0])
     await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "poison", "k", ["no JSON object"])
     await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "good-1", "k", good[1])
-    answers = await eventually("both good answers", desk.collect, lambda seen: {"good-0", "good-1"} <= seen.keys())
+    answers = await eventually(desk.collect, lambda seen: {"good-0", "good-1"} <= seen.keys(), "both good answers")
     assert [answers[name][0]["Outcome"] for name in ("good-0", "good-1")] == ["Accepted", "Accepted"]
     letters = await eventually(
-        "one dead letter",
         lambda: caller.http.get(f"http://127.0.0.1:{stack.replicas['fleet_svc'][0].port}/dlq"),
         lambda answer: answer.json()["Items"],
+        "one dead letter",
     )
     [letter] = letters.json()["Items"]
     assert "not a JSON object" in letter["Reason"]

@@ -10,13 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shared.schemas.topics import SERVICES
 from tests.flows.conftest import AZ_FACTORS
-from tests.flows.documents import EXPECTED
+from tests.flows.documents import EXPECTED, worked_example
 from tests.flows.scenario import Caller
 from tests.flows.systems import Composed, composing
-from tests.flows.test_same_everywhere import worked_example
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,11 @@ def composed() -> Iterator[Composed]:
 async def caller(composed: Composed, http: httpx.AsyncClient) -> Caller:
     await composed.ready(http)
     return Caller(composed, http)
+
+
+async def test_up_with_wait_returns_when_every_service_is_ready(composed: Composed, http: httpx.AsyncClient) -> None:
+    for service in SERVICES:
+        assert (await http.get(composed.url(f"/{service}/health/ready"))).status_code == 200, service
 
 
 async def test_the_worked_example_leaves_the_same_documents(caller: Caller) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
 from tests.flows.scenario import PLAN, Caller, milestone
-from tests.flows.systems import Embedded, System, eventually, running
+from tests.flows.systems import Embedded, System, running
+from tests.waiting import eventually
 
 FLEET_ID = "FORTRESSService-NA-X0"
 pytestmark = [pytest.mark.slow]
@@ -98,10 +100,9 @@ async def test_after_three_of_four_deliveries_the_plan_reads_like_the_references
 
     statuses = (await caller.call("GET", f"/fleet/{FLEET_ID}"))["HostOrderStatuses"]
     fulfilled = await eventually(
-        "HostOrderStatuses of the fleet show the delivery",
         lambda: caller.call("GET", f"/fleet/{FLEET_ID}"),
         lambda fleet: fleet.get("HostOrderStatuses", [{}])[0].get("HostsFulfilled")
-        == {"us-east-1a": 20, "us-east-1b": 20, "us-east-1c": 10},
+        == {"us-east-1a": 20, "us-east-1b": 20, "us-east-1c": 10}, "HostOrderStatuses of the fleet show the delivery",
     )  # fmt: skip
     assert fulfilled["HostOrderStatuses"][0]["EventId"] == "PD2024", statuses
     assert fulfilled["VersionId"] == 1, "order statuses make no version"
@@ -123,9 +124,9 @@ async def test_the_last_milestones_set_by_hand_make_the_plan_ready(caller: Calle
     plan = await caller.call("GET", PLAN)
     assert plan["PeakReadyStatus"] == "Green"
     dashboard = await eventually(
-        "the dashboard shows the fleet Green",
         lambda: caller.call("PUT", "/event/PD2024/dashboard", {}),
         lambda page: page["Totals"]["ByColour"].get("Green") == 1,
+        "the dashboard shows the fleet Green",
     )
     assert dashboard["Totals"]["Fleets"] == 1
     assert dashboard["Services"][0]["PeakReadyStatus"] == "Green"
@@ -144,15 +145,34 @@ async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
         assert run["OrderType"] == "Emergent"
         assert {order["IsEmergent"] for order in await caller.orders("PD2024")} == {True}
         found = await eventually(
-            "one Sev2 ticket", lambda: caller.call("GET", "/ticket?EventId=PD2024"), lambda page: page["Items"]
+            lambda: caller.call("GET", "/ticket?EventId=PD2024"), lambda page: page["Items"], "one Sev2 ticket"
         )
         assert [(ticket["Severity"], ticket["ServiceId"]) for ticket in found["Items"]] == [(2, "FORTRESSService")]
         sent = await eventually(
-            "the order summary is sent",
             lambda: caller.call("GET", "/notification?EventId=PD2024&Status=Sent"),
             lambda page: page["Items"],
+            "the order summary is sent",
         )
         recipients = {address for item in sent["Items"] for address in item["Recipients"]}
         assert recipients == {"fortress-owner@amazon.com", "jsmith@example.com"}
         mails = list((system.folder / "data" / "mail").glob("*.eml"))
         assert len(mails) == len(sent["Items"])
+
+
+async def test_the_first_calls_correlation_id_reaches_the_mail_and_every_log_line_on_the_way(
+    tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    system = Embedded(tmp_path, environment=dict(SETTINGS))
+    async with running(system):
+        caller = Caller(system, http)
+        await caller.post_reference()
+        await caller.known_to_hotw("PD2024", FLEET_ID)
+        await caller.call("POST", "/hotw/run", {"EventId": "PD2024"}, X_Correlation_Id="the-first-call")
+        await eventually(
+            lambda: caller.call("GET", "/notification?EventId=PD2024&Status=Sent"),
+            lambda page: page["Items"],
+            "the order summary is sent",
+        )
+    lines = [json.loads(line) for line in (system.folder / "data" / "epic.log").read_text().splitlines()]
+    of_the_call = {line["event"] for line in lines if line.get("correlation_id") == "the-first-call"}
+    assert {"request", "run completed", "mail sent"} <= of_the_call, sorted(of_the_call)

@@ -8,11 +8,10 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 
-from shared.messaging.envelope import Message, decode, effect_of, encode_headers, plain_type
+from shared.messaging.envelope import Message, decode, encode_headers, plain_type
 from shared.messaging.subscription import Answered, Command, CommandSubscription, Received, Subscription, bulk
 from shared.schemas.goldens import golden, golden_path, goldens
 from shared.schemas.topics import TOPICS, MessageType, Topic
-from shared.trace import Trace
 
 TYPES = [(topic, kind) for topic in TOPICS.values() for kind in topic.messages]
 EACH_TYPE = pytest.mark.parametrize(
@@ -43,7 +42,6 @@ def test_it_round_trips_through_the_headers_of_binary_mode(topic: Topic, kind: M
 
     assert decode(record(message)) == message
     assert plain_type(record(message)) == message.type.encode()
-    assert Trace(*effect_of(record(message))) == message.trace.caused_by(message.id)
 
 
 @EACH_TYPE

@@ -25,6 +25,7 @@ from services.eventplan_svc.domain.surroundings import Fleet, Service
 from shared.errors import Unavailable
 from shared.messaging.topics import ensure_topics
 from shared.messaging.transport.contract import Transport
+from shared.tasks import end
 from shared.web import Unready
 
 __all__ = ["Following"]
@@ -63,9 +64,7 @@ class Following:
     async def stop(self) -> None:
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def health(self) -> Mapping[str, Any]:
         """Unready until the board is built, and when it is no longer kept current."""
@@ -125,7 +124,8 @@ class Following:
         """This process's own writes are on the board a moment later; what is heard of them then need not be read."""
         await asyncio.sleep(_LINGER)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._board.at_rest.wait(), _LONGEST_REST)
+            async with asyncio.timeout(_LONGEST_REST):
+                await self._board.at_rest.wait()
 
     def _hear(self, record: ConsumerRecord) -> None:
         resource = record.topic.partition(".")[0]

@@ -14,7 +14,7 @@ from services.eventplan_svc.app.hear_of_fleets import HearOfFleets
 from services.eventplan_svc.app.hear_of_services import HearOfServices
 from services.eventplan_svc.app.knowledge import Knowledge
 from services.eventplan_svc.app.make_due_plans import MakeDuePlans
-from services.eventplan_svc.app.plans import FILTERS, Plans
+from services.eventplan_svc.app.plans import Plans
 from services.eventplan_svc.app.read_plans import ReadPlans
 from services.eventplan_svc.app.reconcile import Reconcile
 from services.eventplan_svc.app.settle_plans import SettlePlans
@@ -57,7 +57,7 @@ class UseCases:
     def on(cls, store: Store, clock: Clock) -> Self:
         """All of them, on one store."""
         board = Board(utc_day(clock.now()))
-        documents = store.documents("eventplan", filters=FILTERS)
+        documents = store.documents("eventplan")
         plans, knowledge = Plans(store, documents, board), Knowledge(store)
         settle = SettlePlans(plans, knowledge, clock)
         make = MakeDuePlans(plans, knowledge, settle, board, clock)

@@ -112,13 +112,11 @@ class MakeDuePlans:
         """Makes those that are due and not there; what it made."""
         now = self._clock.now()
         today = utc_day(now)
-        plans = [
+        plans = (  # made as the store takes them
             initial_plan(template, basis.around, basis.facts, now)
             for key, basis in bases.items()
             if key not in self._board and is_due(basis.around.event, basis.around.fleet, basis.around.service, today)
-        ]
-        if not plans:
-            return {}
+        )
         cause = automatic(now, trace, f"Planned for {template.event_id}")
         return await self._plans.make(plans, cause)
 

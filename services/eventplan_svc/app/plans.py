@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,9 +17,8 @@ from shared.documents.contract import Change, Document, Documents, Emission, Sto
 from shared.errors import Stale
 from shared.trace import Trace
 
-__all__ = ["FILTERS", "HeldPlan", "Plans", "automatic", "changed", "created"]
+__all__ = ["HeldPlan", "Plans", "automatic", "changed", "created"]
 
-FILTERS: Final[tuple[str, ...]] = ("EventId", "ServiceId", "FleetId")
 _BREATH: Final = 500
 _LOOK: Final = 0.1
 _CREATED: Final = "eventplan.created"
@@ -53,15 +52,26 @@ class Plans:
         """Those of the plans that are there."""
         return [_held(document) for document in (await self._documents.latest_many(keys)).values()]
 
-    async def make(self, plans: Sequence[Plan], cause: Cause) -> dict[str, Plan]:
+    async def make(self, plans: Iterable[Plan], cause: Cause) -> dict[str, Plan]:
         """Makes those that are not there yet; answers what it made, by id. Of several makers one makes each.
 
         The board does not hear of them until it is told to show them.
         """
-        by_key = {plan["EventPlanId"]: plan for plan in plans if not became_ready(None, plan)}
-        made = {key: by_key[key] for key in await self._documents.create_many(by_key.items(), _CREATED, cause)}
-        for plan in plans:
-            if plan["EventPlanId"] not in by_key and await self._make_ready(plan, cause):
+        by_key: dict[str, Plan] = {}
+        ready: list[Plan] = []
+
+        def in_bulk() -> Iterator[tuple[str, Plan]]:
+            for plan in plans:
+                if became_ready(None, plan):
+                    ready.append(plan)
+                else:
+                    key = plan["EventPlanId"]
+                    by_key[key] = plan
+                    yield key, plan
+
+        made = {key: by_key[key] for key in await self._documents.create_many(in_bulk(), _CREATED, cause)}
+        for plan in ready:
+            if await self._make_ready(plan, cause):
                 made[plan["EventPlanId"]] = plan
         return made
 

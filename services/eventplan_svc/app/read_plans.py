@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from services.eventplan_svc.app.board import Board
 from services.eventplan_svc.domain.plan import plan_id, shown
@@ -12,6 +12,8 @@ from shared.documents.contract import Document, Documents, HistoryPage, ListPage
 from shared.errors import NotFound
 
 __all__ = ["ReadPlans"]
+
+_PAGE: Final = 1000
 
 
 class ReadPlans:
@@ -52,10 +54,11 @@ class ReadPlans:
     async def matching(self, where: Mapping[str, str], *, after: str | None, limit: int) -> ListPage:
         """The latest of all that match EventId, ServiceId and FleetId, where given; ordered by EventPlanId.
 
-        The board names them, so that the store is asked by key only; until it is complete, the store looks for them.
+        The board names them, so that the store is asked by key only, and keeps no index that each new plan would pay
+        for; until it is complete, the plans are looked through.
         """
         if not self._board.complete.is_set():
-            return await self._documents.list(where, after=after, limit=limit)
+            return await self._looked_through(where, after, limit)
         keys = self._board.matching(
             event_id=where.get("EventId"),
             service_id=where.get("ServiceId"),
@@ -67,3 +70,20 @@ class ReadPlans:
         return ListPage(
             [found[key] for key in keys[:limit] if key in found], keys[limit - 1] if len(keys) > limit else None
         )
+
+    async def _looked_through(self, where: Mapping[str, str], after: str | None, limit: int) -> ListPage:
+        prefix = plan_id(where["EventId"], "") if "EventId" in where else ""
+        found: list[Document] = []
+        seen: str | None = max(after or "", prefix) or None
+        while True:
+            page = await self._documents.list(after=seen, limit=_PAGE)
+            for document in page.items:
+                if not document.key.startswith(prefix):
+                    return ListPage(found, None)
+                if all(document.state[name] == value for name, value in where.items()):
+                    found.append(document)
+                    if len(found) > limit:
+                        return ListPage(found[:limit], found[limit - 1].key)
+            seen = page.next_after
+            if seen is None:
+                return ListPage(found, None)

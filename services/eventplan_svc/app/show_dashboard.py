@@ -9,7 +9,7 @@ from services.eventplan_svc.app.board import Board, Filters, Page
 from services.eventplan_svc.app.knowledge import Knowledge
 from services.eventplan_svc.domain.times import utc_day
 from shared.clock import Clock
-from shared.errors import BadInput, FieldError, NotFound, Unavailable
+from shared.errors import NotFound, Unavailable
 from shared.resources import parse
 from shared.schemas.eventplan_svc import DashboardQuery
 
@@ -41,9 +41,6 @@ class ShowDashboard:
     async def __call__(self, event_id: str, body: Mapping[str, Any], after: str | None) -> Dashboard:
         """``body``: a DashboardQuery, of which the cursor has become ``after``."""
         asked = parse(DashboardQuery, body)
-        if "Organization" in asked:
-            error = FieldError("/Organization", "no organizations are known here; leave it out")
-            raise BadInput("the filter cannot be taken", [error])
         event = await self._knowledge.event(event_id)
         if event is None or event.deleted:
             raise NotFound(f"there is no Event {event_id}")

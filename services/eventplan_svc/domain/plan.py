@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from services.eventplan_svc.domain.automation import EPIC_USER, automated
 from services.eventplan_svc.domain.editing import Edit, edited
@@ -25,6 +25,8 @@ from services.eventplan_svc.domain.readiness import coloured, turned
 from services.eventplan_svc.domain.surroundings import Event, Fleet, Service, Surroundings
 from services.eventplan_svc.domain.times import utc_day
 from shared.clock import iso
+
+_UNHEARD: Final = FactSheet()
 
 
 def plan_id(event_id: str, fleet_id: str) -> str:
@@ -110,7 +112,7 @@ def initial_plan(template: PlanTemplate, surroundings: Surroundings, facts: Fact
     reason = closing_reason(surroundings)
     if reason is not None:
         plan["Closed"] = {"Reason": reason, "Since": iso(now)}
-    if facts == FactSheet():
+    if facts == _UNHEARD:
         return plan
     return coloured(automated(plan, facts, at=iso(now)).plan, utc_day(now))
 

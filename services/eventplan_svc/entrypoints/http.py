@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from services.eventplan_svc.app import UseCases
 from services.eventplan_svc.app.change_plan import ChangePlan
-from services.eventplan_svc.app.plans import FILTERS
 from shared.clock import Clock
 from shared.resources import PAGING, checked_ids, document_answer, page_answer, version_number
 from shared.schemas.eventplan_svc import (
@@ -26,13 +25,14 @@ from shared.web import Handler, Parameter, Routes, cursor_of, json_answer, page_
 __all__ = ["routes"]
 
 _PLAN: Final = "/eventplan/{EventId}/{FleetId}"
+_FILTERS: Final[tuple[str, ...]] = ("EventId", "ServiceId", "FleetId")
 
 
 def routes(use_cases: UseCases, clock: Clock) -> Routes:
     """All of them; the fixed last segments before ``{VersionId}``."""
     do, made = _Reads(use_cases), Routes("EventPlan")
     read = EventPlanSnapshot
-    filters = [Parameter(name, f"Only those with this {name}.") for name in FILTERS]
+    filters = [Parameter(name, f"Only those with this {name}.") for name in _FILTERS]
     made.add("POST", "/eventplan", _create(use_cases, clock), summary="Make a plan by hand", body=CreateEventPlan,
              answer=read)  # fmt: skip
     made.add("GET", "/eventplan", do.matching, summary="List plans", answer=read, many=True,
@@ -51,7 +51,7 @@ def routes(use_cases: UseCases, clock: Clock) -> Routes:
         handler = _change(use_case, use_cases, clock)
         made.add("PUT", f"{_PLAN}/{name}", handler, summary=summary, body=body, answer=read)
     made.add("PUT", "/event/{EventId}/dashboard", _dashboard(use_cases, clock), summary="Who is ready for an event",
-             body=DashboardQuery)  # fmt: skip
+             body=DashboardQuery, conditional=False)  # fmt: skip
     return made
 
 
@@ -76,9 +76,9 @@ class _Reads:
         return page_answer([item.wire() for item in found.items], found.next_before)
 
     async def matching(self, request: Request) -> Response:
-        query = query_of(request, (*FILTERS, "Limit", "Cursor"))
+        query = query_of(request, (*_FILTERS, "Limit", "Cursor"))
         page = page_of(query)
-        where = {name: query[name] for name in FILTERS if name in query}
+        where = {name: query[name] for name in _FILTERS if name in query}
         found = await self._read.matching(where, after=page.after, limit=page.limit)
         return page_answer([self._read.latest_view(item) for item in found.items], found.next_after)
 
@@ -109,7 +109,7 @@ def _dashboard(use_cases: UseCases, clock: Clock) -> Handler:
     async def dashboard(request: Request) -> Response:
         query_of(request, ())
         event_id = checked_ids(request.path_params)["EventId"]
-        asked = await read_write(request, clock)
+        asked = (await read_write(request, clock)).unconditional()
         cursor = asked.body.get("Cursor")
         page = page_of({"Cursor": cursor} if isinstance(cursor, str) else {})
         shown = await use_cases.show_dashboard(event_id, asked.body, page.after)

@@ -44,7 +44,7 @@ def fleet_routes(fleets: Fleets, clock: Clock) -> Routes:
     routes.add("GET", "/fleet/event/{EventId}", do.list_for_event, summary="All Fleets as they are for an event",
                answer=FleetRead, many=True, parameters=[*_FILTERS, *PAGING])  # fmt: skip
     routes.add("PUT", "/fleet/{FleetId}/inventory", do.report_inventory, summary="Report how many hosts a Fleet has",
-               body=Inventory, answer=FleetRead)  # fmt: skip
+               body=Inventory, answer=FleetRead, conditional=False)  # fmt: skip
     of_base, of_line = "A Fleet's own line", "A Fleet's line for an event, else its own"
     for path, said in (("/fleet/{FleetId}", of_base), ("/fleet/{FleetId}/{EventId}", of_line)):
         routes.add("GET", f"{path}/versions", do.history, summary=f"{said}: every version, newest first",
@@ -97,7 +97,7 @@ class _Handlers:
 
     async def report_inventory(self, request: Request) -> Response:
         fleet_id = _ids(request)["FleetId"]
-        asked = await read_write(request, self.clock)
+        asked = (await read_write(request, self.clock)).unconditional()
         return _answer(await report_inventory(self.fleets, fleet_id, asked.body, asked.cause))
 
     async def read(self, request: Request) -> Response:

@@ -17,7 +17,7 @@ from services.fleet_svc.app import (
 )
 from shared.clock import Clock
 from shared.messaging.subscription import Answered, Command, Received, Subscription, bulk
-from shared.resources import answered, expected_version
+from shared.resources import answered, expected_version, unconditional
 from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
 from shared.schemas.hotw_svc import HardwareFact
 from shared.web import parse_if_match, reason_of
@@ -54,6 +54,7 @@ def fleet_commands(fleets: Fleets, clock: Clock) -> Mapping[str, Command]:
 
     async def report(received: Received) -> Answered:
         reason_of(received.body)
+        unconditional(received)
         asked = cast("ReportInventory", received.data)
         return _told(await report_inventory(fleets, asked.fleet_id, received.body, received.cause(clock)))
 

@@ -42,7 +42,8 @@ async def claim(connection: AsyncConnection, run: Run, holder: str, limit: int, 
     refused = {row.FleetId: locks[row.FleetId].LockedBy or "Another run" for row in rows
                if locks[row.FleetId].Holder != holder and row.overdue}  # fmt: skip
     waiting = [row.FleetIndexId for row in rows if locks[row.FleetId].Holder != holder and row.FleetId not in refused]
-    claimed = [row.FleetIndexId for row in rows if row.FleetIndexId not in set(waiting)]
+    unclaimed = set(waiting)
+    claimed = [row.FleetIndexId for row in rows if row.FleetIndexId not in unclaimed]
     await connection.execute(
         update(work)
         .where(work.c.RunId == run.run_id, work.c.FleetIndexId.in_(claimed))
@@ -81,7 +82,8 @@ async def _lock(
             Fence=lock.c.Fence + 1,
         )
     )
-    rows = (await connection.execute(select(lock).where(lock.c.FleetId.in_(list(fleet_ids))))).all()
+    asked = select(lock.c.FleetId, lock.c.Holder, lock.c.LockedBy, lock.c.Fence, lock.c.Revision)
+    rows = (await connection.execute(asked.where(lock.c.FleetId.in_(list(fleet_ids))))).all()
     return {row.FleetId: row for row in rows}
 
 

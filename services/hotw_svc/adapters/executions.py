@@ -39,7 +39,7 @@ async def write_executions(connection: AsyncConnection, run: Run, executions: Se
     for _, row in counting:
         row["ExecutionId"] = numbers[row["FleetIndexId"]]
     await _write_asgs(connection, [execution for execution, _ in counting])
-    versions = await _orders_versions(connection, run, [row["FleetIndexId"] for _, row in counting])
+    books = await _books_before(connection, run, [row["FleetIndexId"] for _, row in counting])
     placed: list[Placed] = []
     dashboards: list[Row] = []
     new_orders: list[tuple[Order, int, int]] = []
@@ -48,10 +48,11 @@ async def write_executions(connection: AsyncConnection, run: Run, executions: Se
         number = row["FleetIndexId"]
         own = tuple(_of_execution(order, row["ExecutionId"]) for order in execution.orders)
         orders, overrides = _afterwards(execution, own)
-        version = versions.get(number, 0) + (2 if own else 1)
+        orders_version, event_version = books.get(number, (0, execution.inputs.event.version_id))
+        version = orders_version + (2 if own else 1)
         new_orders += [(order, number, run.event_index_id) for order in own]
         new_overrides += [(override, number, run.event_index_id) for override in execution.overrides]
-        dashboards.append(_dashboard(run, execution, row, orders, overrides, version))
+        dashboards.append(_dashboard(run, execution, row, orders, overrides, version, event_version))
         placed.append(Placed(execution=execution, columns=row, orders=orders, orders_version_id=version))
     await ledger.add_orders(connection, new_orders)
     await ledger.change_orders(connection, [o for e, _ in counting for o in e.superseded_orders])
@@ -83,16 +84,20 @@ async def _execution_ids(connection: AsyncConnection, run_id: int, fleets: Seque
     return dict(rows.all())
 
 
-async def _orders_versions(connection: AsyncConnection, run: Run, fleets: Sequence[int]) -> dict[int, int]:
+async def _books_before(connection: AsyncConnection, run: Run, fleets: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """By fleet that has a book: its last fact's number, and the event's version it was last settled under.
+
+    An execution settles no book, also when it was worked out under a newer version of the event.
+    """
     table = t.hotw_dashboard
     rows = await connection.execute(
-        select(table.c.FleetIndexId, table.c.OrdersVersionId).where(
+        select(table.c.FleetIndexId, table.c.OrdersVersionId, table.c.EventVersionId).where(
             table.c.EventIndexId == run.event_index_id,
             table.c.Purpose == run.purpose,
             table.c.FleetIndexId.in_(fleets),
         )
     )
-    return dict(rows.all())
+    return {row.FleetIndexId: (row.OrdersVersionId, row.EventVersionId) for row in rows}
 
 
 async def _write_asgs(connection: AsyncConnection, executions: Sequence[Execution]) -> None:
@@ -128,6 +133,7 @@ def _dashboard(
     orders: tuple[Order, ...],
     overrides: tuple[Override, ...],
     version: int,
+    event_version: int,
 ) -> Row:
     inputs = execution.inputs
     book = Book(
@@ -138,6 +144,7 @@ def _dashboard(
         orders=orders,
         overrides=overrides,
         orders_version_id=version,
+        event_version_id=event_version,
     )
     return ledger.dashboard_row(
         book,
@@ -145,5 +152,6 @@ def _dashboard(
         orders=orders,
         overrides=overrides,
         orders_version_id=version,
+        event_version_id=event_version,
         execution_id=row["ExecutionId"],
     )

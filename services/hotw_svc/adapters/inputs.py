@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -61,22 +62,23 @@ async def load(
     for fleet_id in fleet_ids:
         base, _ = known.lines[fleet_id]
         gone = base is None or bool(base.Deleted)
-        inputs = Inputs(
+        inputs = partial(
+            Inputs,
             run=facts,
             fleet_index_id=known.numbers[fleet_id],
             event=event,
-            fleet=FleetFacts(
-                fleet_id=fleet_id, service_id=known.service_of(fleet_id), region="", line=Line.BASE, version_id=0
-            ),
-            service=None,
             orders=known.orders.get(fleet_id, ()),
             overrides=known.overrides.get(fleet_id, ()),
             az_factors=az_factors,
         )
         try:
-            found.append(Loaded(fleet_id, _read(inputs, known), gone))
+            found.append(Loaded(fleet_id, inputs(**_read(fleet_id, event.event_id, known)), gone))
         except (ValueError, KeyError, TypeError) as error:
-            found.append(Loaded(fleet_id, inputs, gone, f"What is known of {fleet_id} cannot be read: {error!r}."))
+            unread = FleetFacts(
+                fleet_id=fleet_id, service_id=known.service_of(fleet_id), region="", line=Line.BASE, version_id=0
+            )
+            fault = f"What is known of {fleet_id} cannot be read: {error!r}."
+            found.append(Loaded(fleet_id, inputs(fleet=unread, service=None), gone, fault))
     return found
 
 
@@ -98,19 +100,19 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
     )
 
 
-def _read(inputs: Inputs, known: _Known) -> Inputs:
-    fleet_id = inputs.fleet.fleet_id
+def _read(fleet_id: str, event_id: str, known: _Known) -> dict[str, Any]:
     base, line = known.lines[fleet_id]
-    projection = known.projections.get(_projection_id(fleet_id, inputs.event.event_id))
+    projection = known.projections.get(_projection_id(fleet_id, event_id))
     inventory = known.inventories.get(fleet_id)
     fleet = snapshots.fleet_facts(base=_body(base), event_line=_body(line))
-    return replace(
-        inputs,
-        fleet=fleet,
-        service=known.service(fleet.service_id),
-        projection=None if projection is None or projection.Deleted else snapshots.projection_facts(_body(projection)),
-        inventory=None if inventory is None else snapshots.inventory_facts(_body(inventory)),
-    )
+    return {
+        "fleet": fleet,
+        "service": known.service(fleet.service_id),
+        "projection": (
+            None if projection is None or projection.Deleted else snapshots.projection_facts(_body(projection))
+        ),
+        "inventory": None if inventory is None else snapshots.inventory_facts(_body(inventory)),
+    }
 
 
 def _projection_id(fleet_id: str, event_id: str) -> str:

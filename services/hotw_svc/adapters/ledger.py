@@ -105,10 +105,14 @@ def dashboard_row(
     orders: Sequence[Order],
     overrides: Sequence[Override],
     orders_version_id: int,
+    event_version_id: int,
     execution_id: int | None,
     settled_at: datetime | None = None,
 ) -> Row:
-    """The dashboard line of a book as its orders now stand; ``numbers`` are event's, fleet's and service's."""
+    """The dashboard line of a book as its orders now stand; ``numbers`` are event's, fleet's and service's.
+
+    ``event_version_id`` is the event's version it is settled under; one older than the event's is settled anew.
+    """
     event_index_id, fleet_index_id, service_index_id = numbers
     due = due_at(orders, overrides, book.event, after=settled_at)
     return {
@@ -120,7 +124,7 @@ def dashboard_row(
         "OrdersVersionId": orders_version_id,
         "LatestExecutionId": execution_id,
         "Gap": 0,
-        "EventVersionId": book.event.version_id,
+        "EventVersionId": event_version_id,
         "DueAt": None if due is None else _last(due),
     }
 

@@ -170,6 +170,7 @@ class HotwUnit:
                 orders=orders.get(row["FleetId"], ()),
                 overrides=overrides.get(row["FleetId"], ()),
                 orders_version_id=row["OrdersVersionId"],
+                event_version_id=row["EventVersionId"],
                 execution=latest.get(row["LatestExecutionId"]),
             )
             for row in dashboards
@@ -221,6 +222,7 @@ def _line(entry: Entry, row: Mapping[str, Any]) -> dict[str, Any]:
         orders=entry.all_orders,
         overrides=entry.all_overrides,
         orders_version_id=entry.orders_version_id,
+        event_version_id=entry.book.event.version_id,
         execution_id=row["LatestExecutionId"],
         settled_at=entry.settled_at,
     )

@@ -34,7 +34,8 @@ class BookKey:
 class Book:
     """What is written of a fleet for one event and purpose, as read under the fleet's row lock.
 
-    ``orders`` and ``overrides`` are the fleet's of every event; ``execution`` is the latest that counts.
+    ``orders`` and ``overrides`` are the fleet's of every event; ``execution`` is the latest that counts;
+    ``event_version_id`` is the version of the event the book was last settled under.
     """
 
     key: BookKey
@@ -44,6 +45,7 @@ class Book:
     orders: tuple[Order, ...]
     overrides: tuple[Override, ...]
     orders_version_id: int
+    event_version_id: int
     execution: Mapping[str, Any] | None = None
 
     def order(self, fulfillment_id: str) -> Order:
@@ -56,10 +58,14 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One fact to publish: its topic, and the orders it is about."""
+    """One fact to publish: its topic, and the orders it is about.
+
+    ``left_open``: they are approved orders that an event which stopped running leaves open.
+    """
 
     topic: str
     about: tuple[str, ...]
+    left_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +110,8 @@ class Entry:
 def turned(book: Book, *, now: datetime, changed: Order | None = None, topic: str | None = None) -> Entry:
     """The book brought up to date (HOTW rules 8 and 9), after one order ``changed`` where it did.
 
-    ``topic`` is the fact the change itself is told by; what else became of the book is told by further ones.
+    ``topic`` is the fact the change itself is told by; what else became of the book is told by further ones. Approved
+    orders that an inactive event leaves open are told of once for each version of it.
     """
     orders = _with(book.orders, () if changed is None else (changed,))
     settlement = settle(orders, book.overrides, event=book.event, fleet=book.fleet, now=now)
@@ -113,6 +120,9 @@ def turned(book: Book, *, now: datetime, changed: Order | None = None, topic: st
     if changed is not None and topic is not None:
         news.append(News(topic, (changed.fulfillment_id,)))
     news.extend(_order_news(orders, settlement.orders))
+    if settlement.left_open and book.event_version_id < book.event.version_id:
+        about = tuple(order.fulfillment_id for order in settlement.left_open)
+        news.append(News("hotw.order.reviewed", about, left_open=True))
     news.extend(_override_news(book, settlement.overrides, all_orders))
     mine = {order.fulfillment_id: order for order in book.orders}
     return Entry(
@@ -135,14 +145,15 @@ def standing(orders: Iterable[Order], *, event_id: str, purpose: str) -> dict[st
     """The numbers of a dashboard line: hosts live, approved and delivered; orders live, granted, open and lost."""
     mine = [order for order in orders if order.event_id == event_id and order.purpose == purpose]
     live = [order for order in mine if order.is_live]
+    granted = [order.value for order in live if order.is_granted]
     return {
         "CapacityOverrideSum": live_hosts(mine),
         "LiveOrders": len(live),
-        "GrantedOrders": sum(order.is_granted for order in live),
-        "OpenOrders": sum(order.is_open for order in live),
-        "LostOrders": sum(order.is_lost for order in mine),
-        "ApprovedHosts": sum(order.value for order in live if order.is_granted),
-        "FulfilledHosts": sum(order.fulfilled_hosts for order in mine),
+        "GrantedOrders": len(granted),
+        "OpenOrders": sum([order.is_open for order in live]),
+        "LostOrders": sum([order.is_lost for order in mine]),
+        "ApprovedHosts": sum(granted),
+        "FulfilledHosts": sum([order.fulfilled_hosts for order in mine]),
     }
 
 
@@ -194,9 +205,11 @@ def fact_messages(
     )
     messages = []
     for number, one in enumerate(news, start=first):
-        data = orjson.dumps({**fact, "OrdersVersionId": number, "FulfillmentIds": one.about})
+        said = {**fact, "OrdersVersionId": number, "FulfillmentIds": one.about}
+        if one.left_open:
+            said["EventIsActive"] = False
         name = f"{wire_key}:{number}:{one.topic}"
-        messages.append(Message(one.topic, one.topic, wire_key, data, SOURCE, now, trace, id=name))
+        messages.append(Message(one.topic, one.topic, wire_key, orjson.dumps(said), SOURCE, now, trace, id=name))
     return messages
 
 

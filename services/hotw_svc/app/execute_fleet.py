@@ -63,14 +63,17 @@ async def _open(unit: Unit, command: ExecuteFleet, cause: Cause) -> tuple[Answer
 
 
 async def _close(unit: Unit, run_id: int, fleet_id: str, cause: Cause) -> Answer | None:
-    """The answer, if there is one by now: kept from here on."""
+    """The answer, if there is one by now: kept from here on. Of several who close at once all give the first.
+
+    The run is read before the execution: one that is found over has written all that it will.
+    """
+    run = await unit.run(run_id, counted=False)
     execution = await unit.execution_of(run_id, fleet_id)
     if execution is not None:
         answer = Answer(body=execution)
+    elif run is not None and run.status is RunStatus.RUNNING:
+        return None
     else:
-        run = await unit.run(run_id)
-        if run is not None and run.status is RunStatus.RUNNING:
-            return None
         answer = Answer(refusal=Conflict(f"run {run_id} was cancelled before its execution", slug="run-cancelled"))
     await unit.finish_answer(cause, answer)
-    return answer
+    return await unit.answer_of(cause) or answer

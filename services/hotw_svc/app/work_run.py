@@ -22,7 +22,7 @@ from shared.trace import bind_trace, new_id
 __all__ = ["LEASE_SECONDS", "Worked", "complete_run", "work_chunk"]
 
 LEASE_SECONDS: Final = 30.0
-CHUNK: Final = 100
+CHUNK: Final = 500
 _BREATH: Final = 20  # fleets worked out without letting anyone else on the event loop get on
 
 log = structlog.get_logger(__name__)
@@ -70,21 +70,26 @@ async def _work_chunk(store: Store, clock: Clock, run: Run, limit: int, lease: f
 async def complete_run(store: Store, clock: Clock, run_id: int) -> bool:
     """Completes the run once every fleet has its execution, and says so exactly once; whether it did now."""
 
-    async def complete(unit: Unit) -> bool:
+    async def complete(unit: Unit) -> Run | None:
         if await unit.has_open_fleets(run_id):
-            return False
+            return None
         run = await unit.run(run_id, lock=True)
         if run is None or run.status is not RunStatus.RUNNING:
-            return False
+            return None
         now = clock.now()
         ended = await unit.end_run(run, run.progress.status_after(run.status), now)
         services = await unit.shares(run_id)
         await unit.emit([run_message("hotw.run.completed", ended, now=now, services=services)])
-        return True
+        return ended
 
     if await store.read(lambda unit: unit.has_open_fleets(run_id)):
         return False
-    return await store.write(complete)
+    ended = await store.write(complete)
+    if ended is None:
+        return False
+    with bind_trace(ended.trace):
+        log.info("run completed", run=run_id, event_id=ended.event_id, executions=ended.progress.executions)
+    return True
 
 
 async def _write(store: Store, clock: Clock, run: Run, holder: str, fleets: Sequence[Claimed]) -> int:
@@ -97,7 +102,12 @@ async def _write(store: Store, clock: Clock, run: Run, holder: str, fleets: Sequ
     except Unavailable:
         raise
     except Exception as error:
-        log.warning("chunk_refused", run=run.run_id, fleets=len(fleets), error=repr(error))
+        log.warning(
+            "a chunk could not be recorded; its fleets are taken one by one",
+            run=run.run_id,
+            fleets=len(fleets),
+            error=repr(error),
+        )
     return sum([await _alone(store, clock, run, holder, fleet, worked_out) for fleet in fleets])
 
 
@@ -109,7 +119,7 @@ async def _alone(
     except Unavailable:
         raise
     except Exception as error:
-        log.exception("execution_refused", run=run.run_id, fleet=fleet.fleet_id)
+        log.exception("an execution could not be recorded", run=run.run_id, fleet=fleet.fleet_id)
         sentence = f"What was worked out for {fleet.fleet_id} could not be recorded ({type(error).__name__})."
     failed = {fleet.fleet_id: _failed(worked_out[fleet.fleet_id], sentence)}
     return await store.write(lambda unit: _record(unit, clock, run, holder, [fleet], failed, anew=False))
@@ -141,7 +151,7 @@ def _executed(item: Loaded, clock: Clock) -> Execution:
     try:
         return execute(item.inputs, now=now)
     except Exception as error:  # one fleet's fault fails it alone
-        log.exception("execution_failed", fleet=item.fleet_id)
+        log.exception("a fleet could not be worked out", fleet=item.fleet_id)
         return _failed(fleet_gone(item.inputs, now=now), f"What it needs could not be worked out: {error!r}.")
 
 
@@ -192,6 +202,7 @@ def _facts(run: Run, placed: Placed) -> list[Message]:
         orders=(),
         overrides=(),
         orders_version_id=placed.orders_version_id,
+        event_version_id=inputs.event.version_id,
         execution=placed.columns,
     )
     about = tuple(order.fulfillment_id for order in execution.orders)

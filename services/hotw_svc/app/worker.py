@@ -13,6 +13,7 @@ from services.hotw_svc.app.ports import Store
 from services.hotw_svc.app.work_run import CHUNK, LEASE_SECONDS, complete_run, work_chunk
 from shared.clock import Clock
 from shared.errors import Unavailable
+from shared.tasks import end
 
 __all__ = ["RunWorker"]
 
@@ -45,11 +46,7 @@ class RunWorker:
 
     async def stop(self) -> None:
         """Ends at once: a chunk that is not committed is another worker's when its lease is over."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(*self._tasks)
         self._tasks = []
 
     def wake(self) -> None:
@@ -68,9 +65,10 @@ class RunWorker:
                 raise
             except Exception as error:  # the worker outlives every fault; what is open stays open
                 pause = min(pause * 2, 10.0)
-                log.warning("run_worker_waits", error=repr(error), exc_info=not isinstance(error, Unavailable))
+                log.warning("the run worker waits", error=repr(error), exc_info=not isinstance(error, Unavailable))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._awake.wait(), pause * random.uniform(0.5, 1.0))
+                async with asyncio.timeout(pause * random.uniform(0.5, 1.0)):
+                    await self._awake.wait()
 
     async def _pass(self) -> bool:
         """One chunk of each running run; whether there is more to do at once."""

@@ -67,8 +67,8 @@ _TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
         }
     ),
 }
-_DEAD = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
-_DELIVERABLE = frozenset({OrderStatus.APPROVED, OrderStatus.DELAYED})
+_DEAD = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+_DELIVERABLE = (OrderStatus.APPROVED, OrderStatus.DELAYED)
 _DAYS_TO_DELIVER = {OrderType.STANDARD: 14, OrderType.EMERGENT: 2}
 
 

@@ -19,7 +19,7 @@ class OverrideStatus(StrEnum):
     CANCELLED = "Cancelled"
 
 
-_LIVE = frozenset({OverrideStatus.PROPOSED, OverrideStatus.APPROVED, OverrideStatus.STARTED})
+_LIVE = (OverrideStatus.PROPOSED, OverrideStatus.APPROVED, OverrideStatus.STARTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The rows that change, as they must be written; `to_mail` are approved orders of an event that no longer runs."""
+    """The rows that change, as they must be written; `left_open`: approved orders of an event that is not active."""
 
     orders: tuple[Order, ...] = ()
     overrides: tuple[Override, ...] = ()
-    to_mail: tuple[Order, ...] = ()
+    left_open: tuple[Order, ...] = ()
 
 
 def settle(
@@ -46,7 +46,7 @@ def settle(
     return Settlement(
         orders=tuple(new for old, new in zip(mine, final, strict=True) if new != old),
         overrides=tuple(after[name] for name, item in present.items() if after[name] != item),
-        to_mail=() if event.is_active else tuple(order for order in final if order.is_open),
+        left_open=() if event.is_active else tuple(order for order in final if order.is_open),
     )
 
 

@@ -42,12 +42,12 @@ class _Writes:
         self._clock = clock
 
     async def start_run(self, request: Request) -> Response:
-        asked = await read_write(request, self._clock)
+        asked = (await read_write(request, self._clock)).unconditional()
         command = validated(StartRun, given_fields(StartRun, asked.body))
         return json_answer(await self._use_cases.start_run(command, asked.cause))
 
     async def cancel_run(self, request: Request) -> Response:
-        asked = await read_write(request, self._clock)
+        asked = (await read_write(request, self._clock)).unconditional()
         keys = {"RunId": _number(request, "RunId")}
         body = {**asked.body, "RunId": asked.body.get("RunId", keys["RunId"])}
         if str(body["RunId"]) != str(keys["RunId"]):
@@ -56,18 +56,18 @@ class _Writes:
         return json_answer(await self._use_cases.cancel_run(command, asked.cause))
 
     async def execute_fleet(self, request: Request) -> Response:
-        asked = await read_write(request, self._clock)
+        asked = (await read_write(request, self._clock)).unconditional()
         keys = checked_ids(request.path_params)
         command = validated(ExecuteFleet, given_fields(ExecuteFleet, with_keys(asked.body, keys)))
         return json_answer(await self._use_cases.execute_fleet(command, asked.cause))
 
     async def review_order(self, request: Request) -> Response:
-        asked = await read_write(request, self._clock)
+        asked = (await read_write(request, self._clock)).unconditional()
         command = validated(ReviewOrder, given_fields(ReviewOrder, with_keys(asked.body, request.path_params)))
         return json_answer(await self._use_cases.review_order(command, asked.cause))
 
     async def report_delivery(self, request: Request) -> Response:
-        asked = await read_write(request, self._clock)
+        asked = (await read_write(request, self._clock)).unconditional()
         command = validated(ReportDelivery, given_fields(ReportDelivery, with_keys(asked.body, request.path_params)))
         return json_answer(await self._use_cases.report_delivery(command, asked.cause))
 
@@ -128,15 +128,17 @@ class _Reads:
 
 def _writes(made: Routes, does: _Writes) -> None:
     made.add("POST", "/hotw/run", does.start_run, summary="Start a run of an event's fleets, or of some", body=StartRun)
-    made.add("PUT", "/hotw/run/{RunId}/cancel", does.cancel_run, summary="Stop a run; what it ordered stays")
+    made.add("PUT", "/hotw/run/{RunId}/cancel", does.cancel_run, summary="Stop a run; what it ordered stays",
+             conditional=False)  # fmt: skip
     made.add(
         "POST", "/hotw/atomic/{FleetId}/{EventId}", does.execute_fleet,
         summary="Run one fleet and answer its execution", body=ExecuteFleet,
     )  # fmt: skip
-    made.add("PUT", "/hotw/order/{FulfillmentId}", does.review_order, summary="Decide on an order", body=ReviewOrder)
+    made.add("PUT", "/hotw/order/{FulfillmentId}", does.review_order, summary="Decide on an order", body=ReviewOrder,
+             conditional=False)  # fmt: skip
     made.add(
         "PUT", "/hotw/order/{FulfillmentId}/delivery", does.report_delivery,
-        summary="Tell how many hosts of an order stand in total", body=ReportDelivery,
+        summary="Tell how many hosts of an order stand in total", body=ReportDelivery, conditional=False,
     )  # fmt: skip
 
 

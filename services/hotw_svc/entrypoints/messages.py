@@ -18,6 +18,7 @@ from shared.messaging.subscription import (
     Subscription,
     bulk,
 )
+from shared.resources import unconditional
 from shared.schemas.base import WireModel
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.web import reason_of
@@ -68,6 +69,7 @@ def _commands(use_cases: UseCases, clock: Clock) -> Mapping[str, Command]:
     ) -> Command:
         async def asked(received: Received) -> Answered:
             reason_of(received.body)
+            unconditional(received)
             answer = await use_case(received.data, received.cause(clock))
             return Answered(str(answer[id]))
 

@@ -41,6 +41,7 @@ def _message(mail: Mail, sender: str) -> EmailMessage:
     message["From"] = sender
     message["To"] = ", ".join(mail.recipients)
     message["Subject"] = mail.subject
+    message["Date"] = mail.date
     message["Message-ID"] = mail.message_id
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")
@@ -48,7 +49,7 @@ def _message(mail: Mail, sender: str) -> EmailMessage:
 
 
 class FolderMailbox:
-    """``mail/<NotificationId>.eml``: whole or not there, the same file however often it is sent."""
+    """``mail/<NotificationId>.eml``: whole or not there, one file however often it is sent."""
 
     def __init__(self, folder: Path, sender: str) -> None:
         self._folder, self._sender = folder, sender

@@ -16,6 +16,7 @@ from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.documents.contract import Change, Document, Documents, Emission, Replica
 from shared.errors import Stale
+from shared.tasks import end
 from shared.trace import Trace, bind_trace
 
 __all__ = ["Mailbox", "Sender"]
@@ -62,8 +63,7 @@ class Sender:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+            await end(self._task)
 
     async def _run(self) -> None:
         while True:
@@ -96,11 +96,15 @@ class Sender:
                 held = await self._write(found, delivery.claimed(found.state, self._real_now()), "attempt", trace)
             except Stale:
                 return  # another process has it
-            state = held.state
-            to = await self._recipients(state)
+            try:
+                to = await self._recipients(held.state)
+            except Deferred as error:
+                await self._defer(held, error, trace)
+                return
             if not to.addresses:
-                reason = f"no address: {', '.join(to.unknown) or 'the service has no owner here'}; set EPIC_MAIL_DOMAIN"
-                await self._write(held, delivery.failed(state, reason), reason, trace, "notification.failed")
+                remedy = "set EPIC_MAIL_DOMAIN" if to.unknown else "give the service an Owner"
+                reason = f"no address: {', '.join(to.unknown) or 'the service has no owner'}; {remedy}"
+                await self._write(held, delivery.failed(held.state, reason), reason, trace, "notification.failed")
                 return
             await self._hand_over(held, to, trace)
 
@@ -109,26 +113,33 @@ class Sender:
         kept = state[DELIVERY]
         text, html = self._render(kept["Template"], state["Subject"], kept["Context"])
         name = state["NotificationId"]
-        mail = Mail(f"<{name}@epic>", name, to.addresses, state["Subject"], text, html)
+        mail = Mail(f"<{name}@epic>", name, to.addresses, state["Subject"], text, html, self._clock.now())
         try:
             await self._mailbox.send(mail)
         except Rejected as error:
             await self._write(held, delivery.failed(state, str(error)), str(error), trace, "notification.failed")
         except Deferred as error:
-            later = delivery.deferred(state, str(error), self._real_now())
-            events = ("notification.failed",) if later["Status"] == "Failed" else ()
-            await self._write(held, later, str(error), trace, *events)
-            log.warning("a mail could not be handed over", notification=name, reason=str(error))
+            await self._defer(held, error, trace)
         else:
             note = f"no address for {', '.join(to.unknown)}" if to.unknown else None
             done = delivery.sent(state, to.addresses, note, self._clock.now())
+            log.info("mail sent", notification=name, recipients=list(to.addresses))
             await self._write(held, done, f"sent to {', '.join(to.addresses)}", trace, "notification.sent")
 
+    async def _defer(self, held: Document, reason: Deferred, trace: Trace) -> None:
+        later = delivery.deferred(held.state, str(reason), self._real_now())
+        events = ("notification.failed",) if later["Status"] == "Failed" else ()
+        await self._write(held, later, str(reason), trace, *events)
+        log.warning("a mail could not be handed over", notification=held.key, reason=str(reason))
+
     async def _recipients(self, state: dict[str, Any]) -> Recipients:
+        """Who gets it. Deferred when the service was never heard of: the orders may have come before it."""
         names: list[str | None] = list(state[DELIVERY]["Context"].get("To", ()))
         if not names and "ServiceId" in state:
             service = await self._services.get(state["ServiceId"])
-            names = list(owner_and_leader(service or {}))
+            if service is None:
+                raise Deferred(f"{state['ServiceId']} is not known here yet")
+            names = list(owner_and_leader(service))
         return recipients_of(names, self._mail_domain)
 
     async def _write(

@@ -21,8 +21,10 @@ __all__ = [
     "deferred",
     "failed",
     "is_due",
+    "is_untried",
     "notification_id",
     "pending",
+    "put_off",
     "sent",
     "trace_of",
     "traced",
@@ -50,7 +52,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail as it goes out. ``message_id`` is one per cause, so that a repeat is known as one."""
+    """One mail as it goes out. ``message_id`` is one per cause: a repeat is known as one. ``date`` is EPIC's."""
 
     message_id: str
     name: str
@@ -58,6 +60,7 @@ class Mail:
     subject: str
     text: str
     html: str
+    date: datetime
 
 
 def notification_id(kind: str, *cause: str) -> str:
@@ -103,6 +106,16 @@ def is_due(notification: Mapping[str, Any], real_now: datetime) -> bool:
         return False
     next_attempt = notification[DELIVERY].get("NextAttempt")
     return next_attempt is None or parse_instant(next_attempt) <= real_now
+
+
+def is_untried(notification: Mapping[str, Any]) -> bool:
+    """Whether it waits and nobody has tried it so far; once that is over it never comes back."""
+    return bool(notification["Status"] == NotificationStatus.PENDING and not notification["Attempts"])
+
+
+def put_off(notification: Notification, moment: datetime) -> Notification:
+    """Not to be tried before a moment (real time)."""
+    return _next(notification, moment)
 
 
 def claimed(notification: Notification, real_now: datetime) -> Notification:

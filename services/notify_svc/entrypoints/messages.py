@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 
 from services.notify_svc.app.gather_orders import GatherOrders
 from services.notify_svc.app.open_tickets import OpenTickets
+from services.notify_svc.app.warn_of_inactive_events import WarnOfInactiveEvents
 from services.notify_svc.app.write_tickets import Tickets
 from shared.cause import Cause
 from shared.clock import Clock
@@ -32,8 +33,8 @@ Batch = Sequence[Received]
 
 
 def subscriptions(
-    *, services: Replica, events: Replica, gather: GatherOrders, emergent: OpenTickets, tickets: Tickets,
-    clock: Clock,
+    *, services: Replica, events: Replica, gather: GatherOrders, emergent: OpenTickets,
+    inactive: WarnOfInactiveEvents, tickets: Tickets, clock: Clock,
 ) -> list[Subscribed]:  # fmt: skip
     """The handlers, as a list one can read."""
 
@@ -43,6 +44,9 @@ def subscriptions(
     async def placed(batch: Batch) -> None:
         await gather.placed(facts(batch, HardwareFact))
         await emergent.placed(facts(batch, HardwareFact))
+
+    async def reviewed(batch: Batch) -> None:
+        await inactive.reviewed(facts(batch, HardwareFact))
 
     async def completed(batch: Batch) -> None:
         await gather.completed(facts(batch, RunFact))
@@ -61,6 +65,7 @@ def subscriptions(
         Subscription("notify_svc.events", ("event.created", "event.updated", "event.deleted"),
                      bulk(_replicate(events, "EventId"))),
         Subscription("notify_svc.orders", ("hotw.order.placed",), bulk(placed)),
+        Subscription("notify_svc.reviews", ("hotw.order.reviewed",), bulk(reviewed)),
         Subscription("notify_svc.runs", ("hotw.run.completed",), bulk(completed)),
         CommandSubscription("notify.commands", commands),
     ]  # fmt: skip

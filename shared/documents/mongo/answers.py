@@ -12,8 +12,8 @@ import structlog
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
-from shared.cause import Cause
-from shared.documents.answers import Answer, check_digest, kept_for, names_of
+from shared.cause import Cause, kept_for
+from shared.documents.answers import Answer, check_digest, names_of
 from shared.documents.mongo.faults import away, duplicates
 from shared.documents.mongo.forms import Wire
 from shared.documents.mongo.reads import Reads, find_by_id

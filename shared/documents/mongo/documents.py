@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
+from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.cause import Cause
 from shared.documents.contract import (
@@ -23,18 +24,18 @@ from shared.documents.contract import (
 from shared.documents.filters import Filters
 from shared.documents.mongo.bulk import BulkCreation
 from shared.documents.mongo.faults import away
-from shared.documents.mongo.forms import Wire, decode_head
+from shared.documents.mongo.forms import AS_SHOWN, SHOWN, Wire, decode_item, decode_shown
 from shared.documents.mongo.queries import page_of, pages_of, query_of
 from shared.documents.mongo.reads import Reads
 from shared.documents.mongo.writing import Writing
-from shared.documents.versions import Head, amended, shown, shown_old, updated
+from shared.documents.versions import amended, shown_old, updated
 
 __all__ = ["MongoDocuments"]
 
 log = structlog.get_logger(__name__)
 
 _STATE: Final = "Item.State."
-_WITHOUT_OUTBOX: Final = {"Outbox": 0}
+_PRESENT: Final = {"Item.Deleted": False}
 
 
 @dataclass(slots=True)
@@ -44,10 +45,12 @@ class MongoDocuments:
     writing: Writing
     filters: Filters
     schema_version: int
+    _shown: AsyncIOMotorCollection[Wire] = field(init=False)
     _reads: Reads = field(init=False)
 
     def __post_init__(self) -> None:
-        self._reads = Reads(self.writing.heads.collection, _WITHOUT_OUTBOX)
+        self._shown = self.writing.heads.collection.with_options(AS_SHOWN)
+        self._reads = Reads(self._shown, SHOWN)
 
     async def prepare(self) -> None:
         """Makes the indexes. The unique one serves servers that use an index only for exactly a query's keys."""
@@ -59,26 +62,27 @@ class MongoDocuments:
                 await collection.create_index([(_STATE + path, 1), ("_id", 1)])
 
     async def latest(self, key: str) -> Document | None:
-        head = await self._head(key)
-        return None if head is None else head.present
+        form = await self._reads.get(key)
+        return None if form is None or form["Item"]["Deleted"] else decode_shown(form)
 
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
         forms = await self._reads.get_many(keys)
-        found = {key: decode_head(forms[key]).present for key in dict.fromkeys(keys) if key in forms}
-        return {key: document for key, document in found.items() if document is not None}
+        present = (key for key in dict.fromkeys(keys) if key in forms and not forms[key]["Item"]["Deleted"])
+        return {key: decode_shown(forms[key]) for key in present}
 
     async def version(self, key: str, version: int) -> Document | None:
         page = await self.history(key, before=version + 1, limit=1)
         return next((document for document in page.items if document.version == version), None)
 
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
-        head = await self._head(key)
-        if head is None:
+        form = await self._reads.get(key)
+        if form is None:
             return HistoryPage([], None)
-        latest = head.item.version
+        present = decode_item(form["Item"])
+        latest = present.version
         newest = latest if before is None else min(latest, before - 1)
         wanted = list(range(newest, max(0, newest - limit), -1))
-        items = {latest: head.item} | await self.writing.heads.items.read(key, [n for n in wanted if n != latest])
+        items = {latest: present} | await self.writing.heads.items.read(key, [n for n in wanted if n != latest])
         missing = [version for version in wanted if version not in items]
         if missing:
             log.error("versions are missing", resource=self.writing.name, key=key, versions=missing)
@@ -88,17 +92,29 @@ class MongoDocuments:
     async def list(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
     ) -> ListPage:
-        query = {"Item.Deleted": False, **query_of(self.filters, where, _STATE, after)}
-        forms = await page_of(self.writing.heads.collection, query, _WITHOUT_OUTBOX, limit + 1)
-        found = [_document(form) for form in forms[:limit]]
+        forms = await self._present(where, after, limit + 1)
+        found = [decode_shown(form) for form in forms[:limit]]
         return ListPage(found, found[-1].key if len(forms) > limit else None)
+
+    async def _present(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> Sequence[Wire]:
+        """The first so many without tombstones, which are rare: only a page that has some is filled up without them.
+
+        No index tells them from the others, so a server that is asked to leave them out looks into every document.
+        """
+        query = query_of(self.filters, where, _STATE, after)
+        forms = await page_of(self._shown, query, SHOWN, limit)
+        present = [form for form in forms if not form["Item"]["Deleted"]]
+        if len(present) < len(forms) == limit:
+            rest = {**_PRESENT, **query_of(self.filters, where, _STATE, forms[-1]["_id"])}
+            present += await page_of(self._shown, rest, SHOWN, limit - len(present))
+        return present
 
     async def scan(
         self, where: Mapping[str, Any] | None = None, *, page: int = 1000
     ) -> AsyncIterator[Sequence[Document]]:
-        query = {"Item.Deleted": False, **query_of(self.filters, where, _STATE)}
-        async for forms in pages_of(self.writing.heads.collection, query, _WITHOUT_OUTBOX, page):
-            yield [_document(form) for form in forms]
+        query = {**_PRESENT, **query_of(self.filters, where, _STATE)}
+        async for forms in pages_of(self._shown, query, SHOWN, page):
+            yield [decode_shown(form) for form in forms]
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         schema = self.schema_version
@@ -118,12 +134,3 @@ class MongoDocuments:
             writing.name, writing.heads, self.schema_version, writing.intents, writing.relay.check_room, again
         )
         return await bulk.create(states, event_type, cause)
-
-    async def _head(self, key: str) -> Head | None:
-        form = await self._reads.get(key)
-        return None if form is None else decode_head(form)
-
-
-def _document(form: Wire) -> Document:
-    head = decode_head(form)
-    return shown(head.key, head.item, head.side)

@@ -27,6 +27,8 @@ _AWAY: Final = (
 _DUPLICATE_KEY: Final = 11000
 # Shutting down, stepping down, not primary, interrupted: codes that older servers send without the label to retry.
 _PASSING: Final = frozenset({6, 7, 89, 91, 112, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 50})
+# Not let in (yet): somebody mends the name, the password or the role while EPIC waits.
+_NOT_LET_IN: Final = frozenset({13, 18})
 
 
 @contextmanager
@@ -44,7 +46,7 @@ def away() -> Iterator[None]:
     except _AWAY as error:
         raise Unavailable(f"MongoDB is away: {error}") from error
     except OperationFailure as error:
-        if error.code in _PASSING:
+        if error.code in _PASSING or error.code in _NOT_LET_IN:
             raise Unavailable(f"MongoDB cannot do this now: {error}") from error
         raise
     except PyMongoError as error:

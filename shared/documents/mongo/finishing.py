@@ -1,14 +1,15 @@
-"""Owns the steps that finish writes to MongoDB: store old versions and answers, publish, take the entries off the head.
+"""Owns the steps that finish writes to MongoDB: publish, store versions and answers, take the entries off the head.
 
 A write is one update of a head, with an entry in its outbox. Each step may be done twice, by any replica; what is taken
-off is stored and published.
+off is published and stored.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -34,6 +35,7 @@ Ref = tuple[str, str]
 """A resource type's name and a key."""
 
 _REMEMBERED: Final = 50_000
+_MISSES_OF_A_RACE: Final = 2  # another replica's insert may be refused to all others before it is shown to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,26 @@ class Work:
     items: dict[str, RawBSONDocument] = field(default_factory=dict)
     latest: Item | None = None
 
-    def forget(self, number: int) -> None:
-        entry = self.entries.pop(number, None)
-        self.messages.pop(number, None)
-        if entry is not None:
-            self.items = {name: item for name, item in self.items.items() if int(name[-10:]) != entry.version}
+    def part(self, numbers: Collection[int]) -> Work:
+        """What is known of these writes alone."""
+        entries = {number: entry for number, entry in self.entries.items() if number in numbers}
+        versions = {entry.version for entry in entries.values()}
+        items = {name: item for name, item in self.items.items() if _version_of(name) in versions}
+        messages = {number: made for number, made in self.messages.items() if number in entries}
+        return Work(entries, messages, items, self.latest)
+
+    def forget(self, numbers: Collection[int]) -> None:
+        """Drops these writes and their versions."""
+        versions = {self.entries[number].version for number in numbers if number in self.entries}
+        for number in numbers:
+            self.entries.pop(number, None)
+            self.messages.pop(number, None)
+        for name in [name for name in self.items if _version_of(name) in versions]:
+            del self.items[name]
 
 
 class Finisher:
-    """Finishes batches of heads. No head may be in two batches at once."""
+    """Finishes batches of heads. No head may be told of by two batches at once: its events go in order."""
 
     def __init__(
         self,
@@ -77,6 +90,7 @@ class Finisher:
         self._publish = publish
         self._source = source
         self._told: Recent[Ref, int] = Recent(_REMEMBERED)  # up to which number this process has published a head
+        self._missed: Recent[tuple[Ref, int], int] = Recent(_REMEMBERED)  # how often a write's version was not there
 
     def told(self, ref: Ref) -> int:
         """Up to which number this process has published a head, as far as it remembers."""
@@ -96,24 +110,11 @@ class Finisher:
                 works[resource, head.key] = work
         return works
 
-    async def finish(self, works: Mapping[Ref, Work]) -> dict[Ref, set[int]]:
-        """The numbers of each head's writes that are finished now: a head's oldest first, up to the first not sent."""
-        await self._store(works)
-        told = await self._tell(works)
-        await self._take_off(works, told)
-        return told
+    async def tell(self, works: Mapping[Ref, Work]) -> dict[Ref, set[int]]:
+        """Publishes; the numbers of each head's writes that are told of now: the oldest, up to the first not sent.
 
-    async def _store(self, works: Mapping[Ref, Work]) -> None:
-        items: dict[str, dict[str, RawBSONDocument]] = {}
-        answers = []
-        for (resource, key), work in works.items():
-            items.setdefault(resource, {}).update(work.items)
-            answers += [Kept.of(entry, resource, key) for entry in work.entries.values() if entry.cause_id is not None]
-        await asyncio.gather(
-            self._answers.keep(answers), *(self._heads[resource].items.store(new) for resource, new in items.items())
-        )
-
-    async def _tell(self, works: Mapping[Ref, Work]) -> dict[Ref, set[int]]:
+        Nobody who hears of a version needs its item, which the head still holds, so this goes first.
+        """
         messages: list[Message] = []
         places: dict[Ref, list[tuple[int, int]]] = {}  # each write's number and how many messages it has
         old = await self._old_versions(works)
@@ -151,7 +152,16 @@ class Finisher:
         try:
             return messages_of(entry, ref[1], item or old.get(item_id(ref[1], entry.version)), self._source)
         except ValueError as error:
-            log.critical("an event cannot be told", resource=ref[0], key=ref[1], number=number, error=str(error))
+            misses = self._missed.get((ref, number), 0) + 1
+            self._missed.put((ref, number), misses)
+            tell = log.critical if misses > _MISSES_OF_A_RACE else log.warning
+            tell(
+                "an event waits: its version is not there",
+                resource=ref[0],
+                key=ref[1],
+                number=number,
+                reason=str(error),
+            )
             return None
 
     async def _old_versions(self, works: Mapping[Ref, Work]) -> dict[str, Item]:
@@ -167,20 +177,38 @@ class Finisher:
             found |= await self._heads[resource].items.read_all(ids)
         return found
 
-    async def _take_off(self, works: Mapping[Ref, Work], done: Mapping[Ref, set[int]]) -> None:
+    async def close(self, told: Mapping[Ref, Work]) -> None:
+        """Stores the versions and answers of writes that are told of, then takes them off their heads' outboxes."""
+        items: dict[str, dict[str, RawBSONDocument]] = {}
         pulls: dict[str, list[UpdateOne]] = {}
-        instants = []
-        for ref, numbers in done.items():
-            if numbers:
-                pull = {"$pull": {"Outbox": {"Number": {"$in": sorted(numbers)}}}}
-                pulls.setdefault(ref[0], []).append(UpdateOne({"_id": ref[1]}, pull))
-                instants.append(max(works[ref].entries[number].at for number in numbers))
+        answers, instants = [], []
+        for (resource, key), work in told.items():
+            if work.entries:
+                items.setdefault(resource, {}).update(work.items)
+                pull = {"$pull": {"Outbox": {"Number": {"$in": sorted(work.entries)}}}}
+                pulls.setdefault(resource, []).append(UpdateOne({"_id": key}, pull))
+            for entry in work.entries.values():
+                instants.append(entry.at)
+                if entry.cause_id is not None:
+                    answers.append(Kept.of(entry, resource, key))
         if not instants:
             return
+        await asyncio.gather(
+            self._note(max(instants)),
+            self._answers.keep(answers),
+            *(self._heads[resource].items.store(new) for resource, new in items.items()),
+        )
         with away():
-            await self._meta.update_one({"_id": "instant"}, {"$max": {"At": max(instants)}}, upsert=True)
             for resource, updates in pulls.items():
                 await self._heads[resource].collection.bulk_write(updates, ordered=False)
+
+    async def _note(self, instant: datetime) -> None:
+        with away():
+            await self._meta.update_one({"_id": "instant"}, {"$max": {"At": instant}}, upsert=True)
+
+
+def _version_of(item: str) -> int:
+    return int(item[-10:])
 
 
 def _by_resource(refs: Sequence[Ref]) -> dict[str, list[str]]:

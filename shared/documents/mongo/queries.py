@@ -25,9 +25,11 @@ def query_of(filters: Filters, where: Mapping[str, Any] | None, prefix: str, aft
 async def page_of(
     collection: AsyncIOMotorCollection[Wire], query: Wire, projection: Mapping[str, Any] | None, limit: int
 ) -> list[Wire]:
-    """The first so many by key."""
+    """The first so many by key, in one answer of the server's."""
     with away():
-        return await collection.find(query, projection, sort=[("_id", 1)], limit=limit).to_list(None)
+        return await collection.find(query, projection, sort=[("_id", 1)], limit=limit, batch_size=limit + 1).to_list(
+            None
+        )
 
 
 async def pages_of(

@@ -1,4 +1,7 @@
-"""Owns when writes to MongoDB are finished: at once by who made them, later by the sweeper of any replica."""
+"""Owns when writes to MongoDB are finished: told of at once by who made them, closed many at a time a moment later.
+
+What a process leaves unfinished is found by the sweeper of any replica.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 import heapq
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -15,12 +18,14 @@ import structlog
 from bson.raw_bson import RawBSONDocument
 
 from shared.documents.contract import MOST_OPEN, OutboxState
+from shared.documents.mongo.closing import Closer
 from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Finisher, Heads, Ref, Work
 from shared.documents.mongo.intents import Intents
 from shared.documents.versions import Entry
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message
+from shared.tasks import end
 
 __all__ = ["Relay"]
 
@@ -43,9 +48,14 @@ class _Open:
     work: Work | None
     count: int
     oldest: datetime
+    told: set[int] = field(default_factory=set)  # published, and not taken off yet
     failures: int = 0
     taken: bool = False  # by a batch, or waiting for its next try
     grown: bool = False  # written again meanwhile
+
+    def untold(self) -> Work:
+        """What is to be told of."""
+        return Work() if self.work is None else self.work.part(self.work.entries.keys() - self.told)
 
 
 @dataclass(slots=True)
@@ -63,23 +73,24 @@ class Relay:
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _batches: set[asyncio.Task[None]] = field(default_factory=set)
+    _closer: Closer = field(init=False)
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        self._closer = Closer(self.finisher, self._closed)
 
     async def start(self) -> None:
         """Begins; what an earlier process left open is found at once."""
         self._idle.set()
-        self._tasks = {asyncio.create_task(self._run()), asyncio.create_task(self._sweep())}
+        self._tasks = {asyncio.create_task(work) for work in (self._run(), self._closer.run(), self._sweep())}
 
     async def stop(self, patience: float = 2.0) -> None:
         """Finishes what is at hand, within ``patience`` seconds, and ends."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience
-        while (self._ready or self._batches) and loop.time() < deadline:
-            await asyncio.wait(self._batches or self._tasks, timeout=0.05)
-        tasks = [*self._tasks, *self._batches]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while (self._ready or self._batches or self._closer.busy) and loop.time() < deadline:
+            await asyncio.wait(self._batches or self._closer.batches or self._tasks, timeout=0.05)
+        await end(*self._tasks, *self._batches, *self._closer.batches)
 
     def check_room(self) -> None:
         """Unavailable when too much waits for the broker already."""
@@ -114,6 +125,7 @@ class Relay:
             for entry in entries
         ):
             known.work = None  # somebody else's writes are open too: the store has the whole
+            known.told.clear()
         if known.work is None:
             known.grown = known.taken
         else:
@@ -153,7 +165,8 @@ class Relay:
                 _, ref = heapq.heappop(self._later)
                 self._open[ref].taken = False
                 self._ready[ref] = None
-            await asyncio.sleep(_GATHER)
+            if self._batches:  # a write that is alone goes at once
+                await asyncio.sleep(_GATHER)
             while self._ready and len(self._batches) < _AT_ONCE:
                 refs = [ref for ref, _ in zip(self._ready, range(_BATCH), strict=False)]
                 for ref in refs:
@@ -170,53 +183,88 @@ class Relay:
         self._wake.set()
 
     async def _finish(self, refs: Sequence[Ref]) -> None:
-        done: dict[Ref, set[int]] = {}
-        works: dict[Ref, Work] = {}
+        """Tells of heads; those that only the store knew are closed here, before they are looked at again."""
+        mine = {ref: known.untold() for ref in refs if (known := self._open[ref]).work is not None}
+        unknown = [ref for ref in refs if ref not in mine]
+        told: dict[Ref, set[int]] = {}
+        left: dict[Ref, int] = {}
         try:
-            unknown = [ref for ref in refs if self._open[ref].work is None]
             loaded = await self.finisher.load(unknown) if unknown else {}
-            for ref in refs:
-                mine = self._open[ref].work
-                if mine is not None:
-                    works[ref] = Work(dict(mine.entries), dict(mine.messages), dict(mine.items))
-                elif ref in loaded:
-                    works[ref] = loaded[ref]
-                else:
-                    done[ref] = set()
-            done |= await self.finisher.finish(works)
+            told = await self.finisher.tell(mine | loaded)
+            await self.finisher.close({ref: work.part(told[ref]) for ref, work in loaded.items()})
+            left = {ref: len(loaded[ref].entries) - len(told[ref]) if ref in loaded else 0 for ref in unknown}
         except Unavailable as error:
             log.warning("writes wait to be finished: the store is away", writes=len(refs), error=str(error))
         except Exception:
             log.exception("writes wait to be finished", writes=len(refs))
-        for ref in refs:
-            self._settle(ref, works.get(ref), done.get(ref))
+        for ref, work in mine.items():
+            self._settle_told(ref, work, told.get(ref, set()))
+        for ref in unknown:
+            self._settle_loaded(ref, left.get(ref))
 
-    def _settle(self, ref: Ref, work: Work | None, done: set[int] | None) -> None:
-        """Notes what a batch came to for one head; ``done`` is None when it came to nothing."""
+    def _settle_told(self, ref: Ref, work: Work, told: set[int]) -> None:
+        """Notes which of a batch's writes of one head were told of."""
         known = self._open[ref]
-        left = None if done is None else (set() if work is None else set(work.entries) - done)
-        if known.work is not None:
-            for number in done or ():
-                known.work.forget(number)
-            self._grow(known, len(known.work.entries) - known.count)
-            finished = known.count == 0
+        if told:
+            self._closer.add(ref, work.part(told))
+        if known.work is None:  # somebody else wrote it meanwhile
+            known.grown = False
+            self._take_up(ref)
+            return
+        known.told |= told
+        if told != work.entries.keys():
+            self._put_off(ref, failures=0 if told else known.failures + 1)
+        elif known.work.entries.keys() - known.told:
+            self._take_up(ref)
         else:
-            finished = left is not None and not left and not known.grown
-            if left is not None:
-                self._grow(known, (0 if finished else max(len(left), 1)) - known.count)
-        if finished:
-            del self._open[ref]
-            if not self._open:
-                self._idle.set()
-            return
-        known.grown = False
-        if left is not None and not left:
             known.failures, known.taken = 0, False
-            self._ready[ref] = None
+            self._forget_if_done(ref)
+
+    def _settle_loaded(self, ref: Ref, left: int | None) -> None:
+        """Notes how many writes of one head the store still has open; None when nobody knows."""
+        known = self._open[ref]
+        finished = left == 0 and not known.grown
+        if left is not None:
+            self._grow(known, (0 if finished else max(left, 1)) - known.count)
+        known.grown = False
+        if finished:
+            self._forget(ref)
+        elif left == 0:
+            self._take_up(ref)
+        else:
+            self._put_off(ref, failures=known.failures + 1)
+
+    def _closed(self, ref: Ref, numbers: Collection[int]) -> None:
+        """These writes of a head are taken off."""
+        known = self._open.get(ref)
+        if known is None or known.work is None:
             return
-        known.failures = 0 if done else known.failures + 1
-        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(known.failures, 10)) * random.uniform(0.5, 1)
+        known.work.forget(numbers)
+        known.told.difference_update(numbers)
+        self._grow(known, len(known.work.entries) - known.count)
+        known.oldest = min((entry.at for entry in known.work.entries.values()), default=known.oldest)
+        self._forget_if_done(ref)
+
+    def _take_up(self, ref: Ref) -> None:
+        known = self._open[ref]
+        known.failures, known.taken = 0, False
+        self._ready[ref] = None
+        self._wake.set()
+
+    def _put_off(self, ref: Ref, *, failures: int) -> None:
+        self._open[ref].failures = failures
+        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(failures, 10)) * random.uniform(0.5, 1)
         heapq.heappush(self._later, (asyncio.get_running_loop().time() + wait, ref))
+
+    def _forget_if_done(self, ref: Ref) -> None:
+        known = self._open[ref]
+        if known.work is not None and not known.work.entries and not known.taken:
+            self._forget(ref)
+
+    def _forget(self, ref: Ref) -> None:
+        del self._open[ref]
+        if not self._open:
+            self._idle.set()
 
     async def _sweep(self) -> None:
         before = _LATER_THAN_ANY

@@ -155,11 +155,12 @@ class Writing:
     async def _told_again(self, kept: Kept, key: str, head: Head | None) -> Written:
         if kept.problem is not None:
             raise refusal_of(kept.problem)
-        head = head or await self._read(key)
+        if head is None or head.item.version < kept.version:
+            head = await self._read(key)  # it was read before the answer was given
         if head is None:
             raise Unavailable(f"the head of {self.name} {key} is not there yet; try again")
         item: Item | None = head.item
-        if head.item.version != kept.version:
+        if head.item.version != kept.version:  # overwritten since, and stored before that
             item = (await self.heads.items.read(key, [kept.version])).get(kept.version)
         if item is None:
             raise Unavailable(f"version {kept.version} of {self.name} {key} is not there yet; try again")

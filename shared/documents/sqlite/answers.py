@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from shared.cause import Cause
-from shared.documents.answers import Answer, check_digest, kept_for, names_of
+from shared.cause import Cause, kept_for
+from shared.documents.answers import Answer, check_digest, names_of
 from shared.documents.versions import Decision, Outcome
 from shared.errors import refusal_of
 

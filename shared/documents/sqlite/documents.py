@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +23,7 @@ from shared.documents.versions import Decide, Head, amended, shown, shown_old, u
 __all__ = ["SqliteDocuments"]
 
 _BATCH: Final = 500
+_AHEAD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,20 @@ class SqliteDocuments:
 
     async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
         made: list[str] = []
-        for batch in _batches(states):
-            made += await self.writer.run(
-                partial(self.writing.create, states=batch, event_type=event_type, cause=cause)
-            )
-            self.wake()
+        under_way: deque[asyncio.Future[list[str]]] = deque()
+        try:
+            for batch in _batches(states):  # the next is made while the last ones are written
+                create = partial(self.writing.create, states=batch, event_type=event_type, cause=cause)
+                under_way.append(self.writer.begin(create))
+                if len(under_way) == _AHEAD:
+                    made += await under_way.popleft()
+                    self.wake()
+            while under_way:
+                made += await under_way.popleft()
+                self.wake()
+        except Exception:
+            await asyncio.gather(*under_way, return_exceptions=True)
+            raise
         return made
 
     async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:

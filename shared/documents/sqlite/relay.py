@@ -17,13 +17,14 @@ from shared.documents.sqlite.outbox import Outbox, Waiting
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.writer import Writer
 from shared.errors import Unavailable
+from shared.tasks import end
 from shared.trace import new_id
 
 __all__ = ["Relay"]
 
 log = structlog.get_logger(__name__)
 
-_PAGE: Final = 1000
+_PAGE: Final = 2000
 _LOOK: Final = 0.25  # seconds between looks for what another process wrote
 _PURGE: Final = 3600.0
 _FIRST_WAIT: Final = 0.1
@@ -59,8 +60,7 @@ class Relay:
         except (TimeoutError, Unavailable):
             log.warning("stopped with events left in the outbox; they go at the next start")
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
         await self._writer.run(self._release)
 
     def wake(self) -> None:
@@ -119,6 +119,7 @@ class Relay:
         """Publishes from the oldest on; whether all went. A document whose event did not go is left for later."""
         await self._writer.run(self._outbox.count)
         last, held_back = 0, set[tuple[str, str]]()
+        removed: asyncio.Future[None] | None = None  # the next page is read and sent meanwhile
         while await self._mine():
             page = await self._reader.read(partial(self._outbox.page, after=last, limit=_PAGE))
             if not page:
@@ -126,18 +127,21 @@ class Relay:
             last = page[-1].seq
             waiting = [row for row in page if row.document not in held_back]
             sent = await self._send(waiting, held_back)
-            if sent:
-                await self._writer.run(partial(self._outbox.remove, rows=sent))
-            elif waiting:
+            if removed is not None:
+                await removed
+            removed = self._writer.begin(partial(self._outbox.remove, sent=sent)) if sent else None
+            if waiting and not sent:
                 return False
+        if removed is not None:
+            await removed
         return not held_back
 
-    async def _send(self, rows: list[Waiting], held_back: set[tuple[str, str]]) -> list[int]:
+    async def _send(self, rows: list[Waiting], held_back: set[tuple[str, str]]) -> list[Waiting]:
         outcomes = await self._publish([row.message for row in rows]) if rows else []
         sent = []
         for row, error in zip(rows, outcomes, strict=True):
             if error is None:
-                sent.append(row.seq)
+                sent.append(row)
             elif row.document not in held_back:
                 held_back.add(row.document)
                 resource, key = row.document

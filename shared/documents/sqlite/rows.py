@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ __all__ = [
     "HEAD",
     "ITEM",
     "KIT_TABLES",
+    "Row",
+    "add_missing_columns",
     "decode_head",
     "decode_item",
     "encode_item",
@@ -41,7 +44,7 @@ KIT_TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS outbox (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, resource TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
         type TEXT NOT NULL, event_key TEXT, event_id TEXT, data BLOB, at INTEGER NOT NULL,
-        correlation TEXT NOT NULL, causation TEXT, traceparent TEXT)""",
+        correlation TEXT NOT NULL, causation TEXT, traceparent TEXT, keys TEXT)""",
     "CREATE INDEX IF NOT EXISTS outbox_by_document ON outbox (resource, key)",
     """CREATE TABLE IF NOT EXISTS answers (
         name TEXT PRIMARY KEY, digest TEXT NOT NULL, resource TEXT NOT NULL, key TEXT NOT NULL, outcome TEXT NOT NULL,
@@ -49,6 +52,12 @@ KIT_TABLES: Final = (
     "CREATE INDEX IF NOT EXISTS answers_by_expiry ON answers (expires)",
     "CREATE TABLE IF NOT EXISTS dead_letters (id TEXT PRIMARY KEY, letter BLOB NOT NULL)",
 )
+
+
+def add_missing_columns(connection: sqlite3.Connection) -> None:
+    """Brings the tables of a file that an earlier EPIC made up to what ``KIT_TABLES`` says."""
+    if "keys" not in {row[1] for row in connection.execute("PRAGMA table_info(outbox)")}:
+        connection.execute("ALTER TABLE outbox ADD COLUMN keys TEXT")
 
 
 def resource_tables(name: str, filters: Filters) -> list[str]:

@@ -17,6 +17,7 @@ __all__ = ["DocumentStatements", "ReplicaStatements"]
 
 _MARKS: Final = ", ".join("?" * len(HEAD.split(", ")))
 _ITEM_OF_V: Final = ", ".join(f"v.{column}" for column in ITEM.split(", "))
+_SHARED: Final = ", ".join(column for column in HEAD.split(", ") if column not in ("key", "state"))
 _AMONG: Final = "(SELECT value FROM json_each(?))"
 
 
@@ -34,6 +35,7 @@ class DocumentStatements:
     write: str = field(init=False)
     amend: str = field(init=False)
     told_of: tuple[str, str] = field(init=False)
+    firsts: tuple[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         heads, items = f'"{self.name}.heads"', f'"{self.name}.items"'
@@ -48,12 +50,23 @@ class DocumentStatements:
             "amend": f"UPDATE {heads} SET side = ? WHERE key = ?",
             "told_of": tuple(
                 f"SELECT {_ITEM_OF_V} FROM outbox o JOIN {table} v ON v.key = o.key AND v.version = o.version "
-                "WHERE o.seq BETWEEN ? AND ? AND o.resource = ? AND o.data IS NULL"
+                "WHERE o.seq BETWEEN ? AND ? AND o.resource = ? AND o.data IS NULL AND o.keys IS NULL"
                 for table in (heads, items)
+            ),
+            "firsts": tuple(
+                f"SELECT {ITEM} FROM {table} WHERE key IN {_AMONG} AND version = ?" for table in (heads, items)
             ),
         }
         for name, statement in made.items():
             object.__setattr__(self, name, statement)
+
+    def create(self, count: int) -> str:
+        """Writes new heads: all that they share, in the columns' order, then key and state of each."""
+        marks, pairs = ", ".join("?" * len(_SHARED.split(", "))), ", ".join(["(?, ?)"] * count)
+        return (
+            f'INSERT INTO "{self.name}.heads" ({_SHARED}, key, state) '
+            f"SELECT shared.*, own.column1, own.column2 FROM (SELECT {marks}) shared, (VALUES {pairs}) own"
+        )
 
     def page(
         self, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int

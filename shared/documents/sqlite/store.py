@@ -20,7 +20,7 @@ from shared.documents.sqlite.outbox import Outbox
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.relay import Relay
 from shared.documents.sqlite.replica import SqliteReplica
-from shared.documents.sqlite.rows import KIT_TABLES, instant, replica_tables, resource_tables
+from shared.documents.sqlite.rows import KIT_TABLES, add_missing_columns, instant, replica_tables, resource_tables
 from shared.documents.sqlite.statements import DocumentStatements, ReplicaStatements
 from shared.documents.sqlite.writer import Writer
 from shared.documents.sqlite.writing import Writing
@@ -88,6 +88,7 @@ class SqliteStore:
             statements += replica_tables(name, replica.filters)
         for statement in statements:
             connection.execute(statement)
+        add_missing_columns(connection)
 
     async def stop(self) -> None:
         try:

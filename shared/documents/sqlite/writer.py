@@ -72,11 +72,15 @@ class Writer:
 
         It runs whether or not the caller still waits.
         """
+        return await self.begin(transaction)
+
+    def begin(self, transaction: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """The same for who has something else to do until then: behind all that was begun before."""
         if self._thread is None or self._loop is None:
             raise Unavailable("the store is not running")
         future: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put((transaction, future))
-        return await future
+        return future
 
     def _work(self, connection: sqlite3.Connection) -> None:
         going = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import orjson
@@ -12,6 +13,7 @@ import orjson
 from shared.cause import Cause
 from shared.documents.contract import Change, Emission, State, Written
 from shared.documents.sqlite import answers
+from shared.documents.sqlite.created import Created
 from shared.documents.sqlite.outbox import Outbox
 from shared.documents.sqlite.rows import decode_head, decode_item, encode_item, milliseconds
 from shared.documents.sqlite.statements import DocumentStatements
@@ -21,8 +23,6 @@ from shared.documents.versions import (
     Head,
     Item,
     Outcome,
-    Telling,
-    first_item,
     shown,
     updated,
 )
@@ -30,6 +30,7 @@ from shared.errors import refusal_of
 
 __all__ = ["Writing"]
 
+_TOGETHER: Final = 250
 _INSTANT: Final = """INSERT INTO meta (name, value, number) VALUES ('instant', '', ?)
     ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE excluded.number > number"""
 
@@ -60,18 +61,23 @@ class Writing:
         """Makes what is not there, and anew what is a tombstone; the keys made."""
         names = orjson.dumps(list(states)).decode()
         there: dict[str, int] = dict(connection.execute(self.sql.there, (names,)).fetchall())
-        new = {key: first_item(state, cause, self.schema_version) for key, state in states.items() if key not in there}
-        connection.executemany(
-            self.sql.write,
-            [(*encode_item(key, item), "{}") for key, item in new.items()],
-        )
+        new = {key: state for key, state in states.items() if key not in there}
         if new:
+            created = Created.by(cause, new, self.schema_version)
+            self._insert(connection, created)
             connection.execute(_INSTANT, (milliseconds(cause.now),))
-        self.outbox.add(connection, self.sql.name, [(key, 1, Telling(event_type)) for key in new], cause)
+            self.outbox.add_many(connection, self.sql.name, created, event_type, cause)
         gone = [key for key, deleted in there.items() if deleted]
         for key in gone:
             self._remake(connection, key, Change(states[key], (Emission(event_type),)), cause)
         return [*new, *gone]
+
+    def _insert(self, connection: sqlite3.Connection, created: Created) -> None:
+        """Many rows a statement: after each, this thread waits until whoever has the interpreter lets go of it."""
+        shared, own = created.shared(), created.own()
+        for first in range(0, len(own), _TOGETHER):
+            rows = own[first : first + _TOGETHER]
+            connection.execute(self.sql.create(len(rows)), (*shared, *chain.from_iterable(rows)))
 
     def _remake(self, connection: sqlite3.Connection, key: str, change: Change, cause: Cause) -> None:
         head = self._head(connection, key)

@@ -24,6 +24,7 @@ __all__ = [
     "Batch",
     "Consumer",
     "DataFolderInUse",
+    "GroupInUse",
     "Headers",
     "Producer",
     "TopicMismatch",
@@ -47,6 +48,10 @@ _TOPIC_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 class DataFolderInUse(EpicError):
     """Another process (or another log of this one) has the data folder open."""
+
+
+class GroupInUse(EpicError):
+    """Somebody consumes under this group now."""
 
 
 class TopicMismatch(EpicError):
@@ -196,6 +201,16 @@ class Transport(Protocol):
 
     async def lag(self, group: str) -> dict[TopicPartition, int]:
         """How many offsets the group is behind, for each partition it ever committed."""
+
+    async def groups(self) -> list[str]:
+        """Every consumer group that ever committed."""
+
+    async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
+        """Sets a group that nobody consumes under back to the first record kept, or to the first that was written at
+        ``since`` (milliseconds since the epoch, real time) or later; never forward. GroupInUse while it has members.
+
+        The answer: by how many offsets each partition was set back, those that were not left out.
+        """
 
 
 def make_broker(transport: Transport, *, client_id: str, **options: Any) -> KafkaBroker:

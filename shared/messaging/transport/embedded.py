@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndMetadata
 
-from shared.messaging.transport.contract import Consumer, Producer, TopicSpec
+from shared.messaging.transport.contract import Consumer, GroupInUse, Producer, TopicSpec
 from shared.messaging.transport.embedded_consumer import EmbeddedConsumer
 from shared.messaging.transport.embedded_producer import EmbeddedProducer
 from shared.messaging.transport.log import DurableLog
+from shared.messaging.transport.partitions import Partition
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
@@ -80,3 +82,29 @@ class EmbeddedTransport:
             name: max(0, self._log.partition(name).end - noted.offset)
             for name, noted in self._log.committed(group).items()
         }
+
+    async def groups(self) -> list[str]:
+        return self._log.committing()
+
+    async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
+        if self._log.group(group).in_use:
+            raise GroupInUse(f"somebody consumes under {group} now")
+        back: dict[TopicPartition, int] = {}
+        for name, noted in self._log.committed(group).items():
+            partition = self._log.partition(name)
+            first = partition.start if since is None else await self._first_since(partition, since)
+            if first < noted.offset:
+                await self._log.commit(group, {name: OffsetAndMetadata(first, "")})
+                back[name] = noted.offset - first
+        return back
+
+    async def _first_since(self, partition: Partition, since: int) -> int:
+        """The offset of the first record written at ``since`` (milliseconds) or later; the end when there is none."""
+        offset = partition.start
+        while offset < partition.end:
+            fetched = (await self._log.fetch([(partition, offset)]))[partition.name]
+            for record in fetched.records:
+                if record.timestamp >= since:
+                    return int(record.offset)
+            offset = fetched.next_offset
+        return partition.end

@@ -51,6 +51,11 @@ class ConsumerGroup:
         self._changing = asyncio.Lock()
         self._changes: set[asyncio.Task[None]] = set()
 
+    @property
+    def in_use(self) -> bool:
+        """It has members."""
+        return bool(self._members)
+
     async def join(self, member: Member) -> None:
         """Returns when the member has its share."""
         change = self._begin(self._change(lambda: self._members.__setitem__(member.member_id, member)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
+    CommitFailedError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -21,10 +22,12 @@ from shared.messaging.transport.contract import (
     BATCH_BYTES,
     RECORD_BYTES,
     Consumer,
+    GroupInUse,
     Producer,
     TopicMismatch,
     TopicSpec,
 )
+from shared.messaging.transport.partitioning import partition_of
 from shared.messaging.transport.waiting import WaitingConsumer
 
 if TYPE_CHECKING:
@@ -98,6 +101,7 @@ class KafkaTransport:
             enable_idempotence=True,
             max_request_size=RECORD_BYTES,
             max_batch_size=BATCH_BYTES,
+            partitioner=partition_of,
         )
         return producer
 
@@ -137,6 +141,34 @@ class KafkaTransport:
         noted = {name: said.offset for name, said in committed.items() if said.offset >= 0}
         ends = await self._ends(noted)
         return {name: max(0, ends[name] - offset) for name, offset in noted.items()}
+
+    async def groups(self) -> list[str]:
+        admin = await self._connected()
+        return sorted(name for name, _ in await _when_ready(admin.list_consumer_groups))
+
+    async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
+        admin = await self._connected()
+        said = await _when_ready(lambda: admin.list_consumer_group_offsets(group))
+        committed = {name: noted.offset for name, noted in said.items() if noted.offset >= 0}
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap_servers, client_id=self._client_id, group_id=group,
+            enable_auto_commit=False,
+        )  # fmt: skip
+        await consumer.start()
+        try:
+            consumer.assign(list(committed))
+            first = await consumer.beginning_offsets(list(committed))
+            if since is not None:
+                found = await consumer.offsets_for_times(dict.fromkeys(committed, since))
+                first = {name: committed[name] if at is None else at.offset for name, at in found.items()}
+            back = {name: offset - first[name] for name, offset in committed.items() if first[name] < offset}
+            if back:
+                await consumer.commit({name: first[name] for name in back})
+        except CommitFailedError as error:
+            raise GroupInUse(f"somebody consumes under {group} now") from error
+        finally:
+            await consumer.stop()
+        return back
 
     async def _connected(self) -> AIOKafkaAdminClient:
         async with self._first:

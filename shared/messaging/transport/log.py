@@ -16,7 +16,6 @@ from typing import Any, Final, Self
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, UnknownError, UnknownTopicOrPartitionError
-from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
 from shared.messaging.transport import storage, sweeping
@@ -26,15 +25,16 @@ from shared.messaging.transport.fetching import fetch_from_file
 from shared.messaging.transport.folder import FolderClaim
 from shared.messaging.transport.groups import ConsumerGroup
 from shared.messaging.transport.intake import Intake
+from shared.messaging.transport.partitioning import partition_of
 from shared.messaging.transport.partitions import Fetched, Partition, RecentBatches, Topic
 from shared.messaging.transport.writer import GroupCommitWriter
+from shared.tasks import end
 
 __all__ = ["DurableLog"]
 
 _logger: Final = logging.getLogger(__name__)
 _FILE: Final = "messages.db"
 _PLACES_KEPT: Final = 65_536
-_partitioner: Final = DefaultPartitioner()
 
 
 class DurableLog:
@@ -122,8 +122,7 @@ class DurableLog:
 
     async def _close(self) -> None:
         if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
+            await end(self._sweeper)
         for group in self._groups.values():
             await group.close()
         self._groups.clear()
@@ -197,9 +196,12 @@ class DurableLog:
         partition: int | None = None,
     ) -> tuple[int, int]:
         """Store one record; answers (partition, offset) when it is on the disk. KafkaStorageError when it cannot be."""
-        if self._intake.crowded:
-            await self._intake.room()
-        stored = await self.enqueue(self.place(topic, key, partition), key, value, headers, timestamp_ms)
+        if self._writer is None:
+            raise self._stopped()
+        intake = self._intake
+        if intake.crowded:
+            await intake.room()
+        stored = await intake.append(self.place(topic, key, partition), key, value, headers, timestamp_ms)
         return stored.partition, stored.offset
 
     def enqueue(
@@ -221,10 +223,14 @@ class DurableLog:
         chosen = choice(self.partitions(topic)).number if partition is None else partition
         return self._intake.append_batch(self.place(topic, anyone, chosen), batch)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits for the disk that whoever brings more waits for ``room`` first."""
+        return self._intake.crowded
+
     async def room(self) -> None:
         """Wait while too much waits for the disk."""
-        if self._intake.crowded:
-            await self._intake.room()
+        await self._intake.room()
 
     def place(self, topic: str, key: bytes | None, partition: int | None = None) -> Partition:
         """The partition of a key: the one Kafka's own partitioner takes; without a key, any (UnknownError, as Kafka's
@@ -237,9 +243,7 @@ class DurableLog:
         return choice(found) if partition is None else self.partition(TopicPartition(topic, partition))
 
     def _partition_of_key(self, topic: str, key: bytes) -> Partition:
-        found = self.partitions(topic)
-        number: int = _partitioner(key, range(len(found)), ())
-        return found[number]
+        return partition_of(key, self.partitions(topic), ())
 
     @property
     def running(self) -> bool:
@@ -294,6 +298,10 @@ class DurableLog:
             self._by_id[topic].partitions[number].name: OffsetAndMetadata(*said)
             for (topic, number), said in self._commits.get(group, {}).items()
         }
+
+    def committing(self) -> list[str]:
+        """The groups that ever committed."""
+        return sorted(self._commits)
 
     def group(self, name: str) -> ConsumerGroup:
         """The consumers of this process that share this group."""

@@ -15,7 +15,7 @@ from shared.documents import Change, Document, Documents, Emission, Publish, Sta
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.trace import Trace
-from tests.contracts.documents.broker import Broker
+from tests.doubles.broker import Broker
 
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 
@@ -75,7 +75,12 @@ class Backend:
             await store.stop()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mongo", marks=pytest.mark.docker)])
+_MONGO = pytest.param("mongo", marks=pytest.mark.docker)
+on_mongo_only = pytest.mark.parametrize("backend", [_MONGO], indirect=True)
+"""For what SQLite has no counterpart of: it writes rows in one transaction, and is read where it is."""
+
+
+@pytest.fixture(params=["sqlite", _MONGO])
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     if request.param == "sqlite":
         made = Backend(tmp_path / "data" / "thing.db", "")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from shared.documents import Change, Documents, Emission, Store
-from tests.contracts.documents.broker import Broker
 from tests.contracts.documents.conftest import Backend, adding, cause, creating
+from tests.doubles.broker import Broker
 
 
 async def test_what_is_there_is_left_alone(store: Store, documents: Documents, broker: Broker) -> None:

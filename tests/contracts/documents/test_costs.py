@@ -10,7 +10,7 @@ import pymongo.monitoring
 import pytest
 
 from shared.documents import Documents, Store
-from tests.contracts.documents.conftest import Backend, adding, cause
+from tests.contracts.documents.conftest import Backend, adding, cause, on_mongo_only
 
 _NOISE = {"hello", "isMaster", "ismaster", "endSessions", "ping"}
 
@@ -103,9 +103,8 @@ async def test_an_old_version_and_a_page_of_history_are_two_reads(
     assert len(by_thing(sent)) == 2
 
 
+@on_mongo_only
 async def test_reads_that_wait_together_are_one(backend: Backend, counter: Commands | Statements) -> None:
-    if not backend.is_mongo:
-        pytest.skip("SQLite is read where it is")
     documents = await with_history(backend, "F1", 2)
     await with_history(backend, "F2", 1)
     with counter.counted() as sent:
@@ -116,11 +115,10 @@ async def test_reads_that_wait_together_are_one(backend: Backend, counter: Comma
     assert found[2].state == {"Count": 2}
 
 
+@on_mongo_only
 async def test_a_write_waits_for_two_commands_and_what_follows_goes_in_batches(
     backend: Backend, counter: Commands | Statements
 ) -> None:
-    if not backend.is_mongo:
-        pytest.skip("SQLite writes in one transaction")
     documents = await with_history(backend, "F1", 3)
     with counter.counted() as sent:
         await documents.update("F1", adding(), cause())
@@ -131,11 +129,10 @@ async def test_a_write_waits_for_two_commands_and_what_follows_goes_in_batches(
     assert len(sent) < 100 + 40  # an insert each, and the rest of it together
 
 
+@on_mongo_only
 async def test_most_of_a_thousand_is_written_with_few_commands(
     backend: Backend, counter: Commands | Statements
 ) -> None:
-    if not backend.is_mongo:
-        pytest.skip("SQLite writes in one transaction")
     documents = backend.stores[0].documents("thing")
     with counter.counted() as sent:
         await documents.create_many(((f"F{n}", {"Count": 0}) for n in range(1000)), "thing.created", cause())

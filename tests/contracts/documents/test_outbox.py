@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 import bson
 import pymongo
 import pytest
+from structlog.testing import capture_logs
 
 from shared.documents import Change, Documents, Emission, Store
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message
-from tests.contracts.documents.broker import Broker
-from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.02)
+from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating, on_mongo_only
+from tests.doubles.broker import Broker
+from tests.waiting import until
 
 
 async def test_events_go_by_themselves_and_the_outbox_empties(
@@ -107,10 +105,31 @@ async def test_too_much_waiting_in_all_refuses_every_write(backend: Backend, mon
     assert len(made) == 20
 
 
+async def test_a_document_that_is_written_all_the_time_does_not_look_as_if_it_waited(
+    store: Store, documents: Documents
+) -> None:
+    """The oldest of what waits is a write that waits, not the first of those that went long ago."""
+
+    async def moved_on() -> bool:
+        oldest = (await store.outbox()).oldest
+        return oldest is None or oldest > NOW
+
+    minute = timedelta(minutes=1)
+    await documents.update("F1", adding(), cause())
+    count = 0
+
+    async def write_and_look() -> bool:
+        nonlocal count
+        count += 1
+        await documents.update("F1", adding(), replace(cause(), now=NOW + count * minute))
+        return await moved_on()
+
+    await until(write_and_look)
+
+
+@on_mongo_only
 async def test_what_waits_is_slim(backend: Backend, store: Store, documents: Documents, broker: Broker) -> None:
     """The head of a document with a long wait behind it stays far from MongoDB's 16 MB, and a read of it fast."""
-    if not backend.is_mongo:
-        pytest.skip("SQLite has rows, not one document")
     broker.away = True
     big = {"Text": "x" * 100_000}
     for n in range(150):
@@ -125,9 +144,8 @@ async def test_what_waits_is_slim(backend: Backend, store: Store, documents: Doc
     assert [body["N"] for body in broker.bodies("F1")] == list(range(150))
 
 
+@on_mongo_only
 async def test_data_of_its_own_is_bounded_too(backend: Backend, documents: Documents, broker: Broker) -> None:
-    if not backend.is_mongo:
-        pytest.skip("SQLite has rows, not one document")
     broker.away = True
     fact = Emission("fact", data={"Text": "x" * 900_000})
     for _ in range(4):
@@ -197,3 +215,30 @@ async def test_history_costs_the_same_however_long(backend: Backend, store: Stor
     page = await documents.history("F1", before=100, limit=3)
     assert [item.version for item in page.items] == [99, 98, 97]
     assert page.next_before == 97
+
+
+@on_mongo_only
+async def test_a_version_that_is_not_there_yet_is_waited_for_and_one_that_stays_away_is_an_alarm(
+    backend: Backend,
+) -> None:
+    store, documents = await backend.open(sweep_after=60)
+    backend.broker.away = True
+    for _ in range(2):
+        await documents.update("F1", adding(), cause())
+    await store.stop()
+    with pymongo.MongoClient(str(backend.place)) as client, capture_logs() as said:
+        items = client[backend.database]["thing.items"]
+        taken = items.find_one_and_delete({"_id": "F1@0000000001"})
+        assert taken is not None
+        backend.broker.away = False
+        replica, _ = await backend.open()
+
+        def levels() -> list[str]:
+            return [line["log_level"] for line in said if line["event"] == "an event waits: its version is not there"]
+
+        await until(lambda: "critical" in levels(), "an alarm")
+        assert levels()[:3] == ["warning", "warning", "critical"]
+        assert backend.broker.versions("F1") == []
+        items.insert_one(taken)
+    await replica.drain()
+    assert backend.broker.versions("F1") == [1, 2]

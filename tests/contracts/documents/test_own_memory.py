@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.documents import Change, Documents, Emission, Store
-from tests.contracts.documents.broker import Broker
 from tests.contracts.documents.conftest import cause, creating
+from tests.doubles.broker import Broker
 
 
 async def test_a_services_own_memory_is_stored_and_neither_read_nor_published(

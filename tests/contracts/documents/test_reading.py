@@ -117,6 +117,22 @@ async def test_a_list_goes_on_where_its_cursor_says(documents: Documents) -> Non
     assert (await documents.list(limit=6)).next_after is None
 
 
+@pytest.mark.parametrize("gone", [set(), {0, 1}, {1, 2, 5}, {3, 4, 5, 6}, {8, 9}, set(range(9)), set(range(10))])
+async def test_a_page_is_full_however_many_between_were_deleted(documents: Documents, gone: set[int]) -> None:
+    for number in range(10):
+        await documents.update(f"F{number}", creating({"ServiceId": "S"}), cause())
+        if number in gone:
+            await documents.update(f"F{number}", lambda _: Change(None, (Emission("thing.deleted"),)), cause())
+    left = [f"F{number}" for number in range(10) if number not in gone]
+    for where in ({}, {"ServiceId": "S"}):
+        after, pages = None, []
+        while not pages or after is not None:
+            page = await documents.list(where, after=after, limit=3)
+            pages.append([document.key for document in page.items])
+            after = page.next_after
+        assert pages == ([left[start : start + 3] for start in range(0, len(left), 3)] or [[]])
+
+
 async def test_a_scan_gives_all_that_a_list_would(documents: Documents) -> None:
     await documents.create_many(((f"F{n}", {"ServiceId": f"S{n % 2}"}) for n in range(9)), "thing.created", cause())
     pages = [[document.key for document in page] async for page in documents.scan(page=4)]

@@ -9,8 +9,8 @@ import pytest
 
 from shared.documents import Change, Documents, Emission, Store
 from shared.errors import Conflict, NotFound, Stale
-from tests.contracts.documents.broker import Broker
 from tests.contracts.documents.conftest import NOW, adding, cause, creating, setting
+from tests.doubles.broker import Broker
 
 
 async def test_each_write_makes_the_next_version(documents: Documents) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy import func, select
 
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
@@ -188,3 +189,22 @@ class Replica:
 def open_replica(address: str | Path, clock: FixedClock, broker: Broker, factors: Mapping[str, Any]) -> Replica:
     database = Database(address, metadata=METADATA, kit=KIT, publish=broker.publish, migrate=migrate)
     return Replica(database, HotwStore(database, az_factors(factors)), clock, broker)
+
+
+async def many(hotw: Replica, count: int) -> list[str]:
+    """A company of ``count`` fleets of services with five each, every one in need of 37 hosts."""
+    await hotw.keep("event", snapshot(EVENT, event_body()))
+    fleets = [f"Fleet-{n}" for n in range(count)]
+    services = [f"Service-{n}" for n in range((count + 4) // 5)]
+    await hotw.keep("service", *(snapshot(name, service_body(name)) for name in services))
+    await hotw.keep("fleet", *(snapshot(name, fleet_body(name, services[n // 5])) for n, name in enumerate(fleets)))
+    await hotw.keep(
+        "projection",
+        *(snapshot(f"{name}#{EVENT}#Peak", projection_body(name, TotalInputTPM=170 * 250)) for name in fleets),
+    )
+    return fleets
+
+
+async def counted(hotw: Replica, table: Any) -> int:
+    async with hotw.database.read() as connection:
+        return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from services.hotw_svc.adapters import reading
 from tests.contracts.hotw.company import EVENT, FLEET, Replica, event_body, inventory_body, service_body, snapshot
@@ -61,10 +62,52 @@ async def test_an_inactive_event_cancels_what_nobody_approved(hotw: Replica) -> 
     await hotw.keep("event", snapshot(EVENT, event_body(3, IsActive=False)))
     assert (await statuses(hotw))[:2] == (["Approved", "Cancelled", "Cancelled"], ["Cancelled"] * 3)
     reviewed = (await hotw.published()).facts("hotw.order.reviewed")
-    assert reviewed[-1]["FulfillmentIds"] == orders[1:]
+    assert [fact["FulfillmentIds"] for fact in reviewed[-2:]] == [orders[1:], orders[:1]]
     assert reviewed[-1]["User"] == "auto"
     await hotw.keep("event", snapshot(EVENT, event_body(4)))
     assert (await statuses(hotw))[1][0] == "Approved"
+
+
+def told_of_open(facts: list[dict[str, Any]]) -> list[list[str]]:
+    """The orders of each fact that tells of an event that stopped running."""
+    return [fact["FulfillmentIds"] for fact in facts if fact.get("EventIsActive") is False]
+
+
+async def test_approved_orders_an_event_leaves_open_are_told_of_once_for_each_of_its_versions(hotw: Replica) -> None:
+    orders = await ordered(hotw)
+    for order in orders[:2]:
+        await hotw.review(order, "Approve")
+    await hotw.deliver(orders[0], 5)
+    await hotw.keep("event", snapshot(EVENT, event_body(3, IsActive=False)))
+    await hotw.deliver(orders[0], 6)
+    await hotw.review(orders[1], "Delay", FulfillmentDate="2024-07-01")
+    hotw.clock.set("2024-07-01T00:00:00Z")
+    await hotw.sweep()
+    assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:2]]
+    await hotw.review(orders[1], "Cancel")
+    await hotw.keep("event", snapshot(EVENT, event_body(4), deleted=True))
+    reviewed = (await hotw.published()).facts("hotw.order.reviewed")
+    assert told_of_open(reviewed) == [orders[:2], orders[:1]]
+    assert reviewed[-1]["OrdersVersionId"] == max(fact["OrdersVersionId"] for fact in reviewed)
+
+
+async def test_an_event_without_approved_orders_leaves_nothing_to_tell_of(hotw: Replica) -> None:
+    await ordered(hotw)
+    await hotw.keep("event", snapshot(EVENT, event_body(3, IsActive=False)))
+    assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == []
+
+
+async def test_a_run_that_meets_the_event_already_off_does_not_stand_for_its_settling(hotw: Replica) -> None:
+    orders = await ordered(hotw)
+    await hotw.review(orders[0], "Approve")
+    run = await hotw.start()
+    gone = snapshot(EVENT, event_body(3, IsActive=False))
+    await hotw.store.write(lambda unit: unit.keep("event", [gone]))
+    await hotw.work(run["RunId"])
+    assert await hotw.sweep() == 1
+    assert (await statuses(hotw))[0] == ["Approved", "Cancelled", "Cancelled"]
+    assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:1]]
+    assert await hotw.sweep() == 0
 
 
 async def test_a_deleted_event_cancels_too_and_an_older_version_brings_nothing_back(hotw: Replica) -> None:

@@ -12,8 +12,7 @@ from services.hotw_svc.app.worker import RunWorker
 from shared.clock import FixedClock
 from shared.errors import Unavailable
 from tests import servers
-from tests.contracts.hotw.company import AZ_FACTORS, NOW, Broker, Replica, open_replica
-from tests.contracts.hotw.test_runs import counted, many
+from tests.contracts.hotw.company import AZ_FACTORS, NOW, Broker, Replica, counted, many, open_replica
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -40,7 +39,7 @@ async def test_a_run_outlives_its_database(hotw: Replica, server: servers.Server
     run_id = (await hotw.start())["RunId"]
     worker = RunWorker(hotw.store, hotw.clock, chunk=5, poll=0.05, lease=2.0)
     await worker.start()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while await counted(hotw, t.hotw_execution) < 20:
             await asyncio.sleep(0.01)
     await asyncio.to_thread(server.kill)
@@ -48,7 +47,7 @@ async def test_a_run_outlives_its_database(hotw: Replica, server: servers.Server
         with pytest.raises(Unavailable):
             await ask()
     await asyncio.to_thread(server.start_again)
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(180):
         while True:
             try:
                 run = await hotw.read_run(run_id)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, event, inspect, text
 
 from services.hotw_svc.adapters.store import migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
+from shared.errors import EpicError, Unavailable
 from shared.relational import Database
 
 REFERENCE = {
@@ -117,4 +120,38 @@ async def test_ids_are_compared_byte_by_byte(address: str | Path) -> None:
     async with database.read() as connection:
         found = await connection.execute(text("SELECT FleetId FROM fleet_index WHERE FleetId = 'fleet'"))
         assert found.scalars().all() == ["fleet"]
+    await database.stop()
+
+
+async def test_who_migrates_next_sees_what_was_migrated_before_it(address: str | Path) -> None:
+    """The first commits slowly: no other may begin between its work and its commit."""
+    began, got_in_between = threading.Event(), threading.Event()
+
+    def slowly(_: Connection) -> None:
+        began.set()
+        got_in_between.wait(0.5)
+
+    async def migrated(*, first: bool) -> None:
+        database = Database(address, metadata=METADATA, kit=KIT, migrate=migrate)
+        if first:
+            event.listen(database.engine.sync_engine, "commit", slowly)
+        await database.prepare()
+        await database.stop()
+
+    one = asyncio.create_task(asyncio.to_thread(asyncio.run, migrated(first=True)))
+    await asyncio.to_thread(began.wait, 30)
+    await migrated(first=False)
+    got_in_between.set()
+    await one
+
+
+async def test_tables_of_a_newer_version_are_refused_in_a_sentence_and_left_as_they_are(address: str | Path) -> None:
+    database = await opened(address)
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0999'"))
+    with pytest.raises(EpicError, match=r"hotw_svc.*0999.*start the version") as refused:
+        await database.prepare()
+    assert not isinstance(refused.value, Unavailable), "waiting would not help"
+    async with database.read() as connection:
+        assert (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalars().all() == ["0999"]
     await database.stop()

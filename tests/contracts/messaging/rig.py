@@ -30,19 +30,18 @@ from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.trace import Trace, new_id
 from tests.unit.messaging.doubles import MakeThing, MemoryLetters, registry
+from tests.waiting import eventually
 
-__all__ = ["Rig", "until"]
+__all__ = ["QUICK", "Rig", "Seen"]
 
 QUICK = Tuning(transient=Backoff(0.02, 0.2), unexpected=Backoff(0.005, 0.02))
 
 
-async def until(true: Callable[[], Any], what: str, seconds: float = 30.0) -> None:
-    """Waits for a condition; a failure names it."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not true():
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
-        await asyncio.sleep(0.01)
+class Seen(list[str]):
+    """A handler that keeps the ids, in the order in which they were handled."""
+
+    async def take(self, received: Received) -> None:
+        self.append(received.message.id)
 
 
 class Rig:
@@ -146,6 +145,6 @@ class Rig:
             await consumer.stop()
         return {place: offset for place, offset in found.items() if offset}
 
-    async def all_committed(self, count: int) -> bool:
-        """Whether the group has committed so many records of ``created``."""
-        return sum((await self.committed()).values()) == count
+    async def all_committed(self, count: int) -> None:
+        """Returns when the group has committed so many records of ``created``."""
+        await eventually(self.committed, lambda offsets: sum(offsets.values()) == count, f"{count} committed")

@@ -9,11 +9,12 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.messaging.publisher import Publisher
-from shared.messaging.subscription import Received, each
+from shared.messaging.subscription import each
 from shared.messaging.transport import KafkaTransport
 from shared.trace import new_id
 from tests import servers
-from tests.contracts.messaging.rig import Rig, until
+from tests.contracts.messaging.rig import Rig, Seen
+from tests.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -39,12 +40,8 @@ async def rig(server: servers.Server) -> AsyncIterator[Rig]:
 
 
 async def test_what_was_not_acknowledged_is_sent_again_and_nothing_is_lost(server: servers.Server, rig: Rig) -> None:
-    seen: list[str] = []
-
-    async def handle(received: Received) -> None:
-        seen.append(received.message.id)
-
-    consumer = await rig.consuming(each(handle))
+    seen = Seen()
+    consumer = await rig.consuming(each(seen.take))
     await rig.send(*(rig.event(f"key-{key}") for key in range(10)))
     await until(lambda: len(seen) == 10, "the first ten handled")
 
@@ -54,12 +51,12 @@ async def test_what_was_not_acknowledged_is_sent_again_and_nothing_is_lost(serve
     assert all(isinstance(error, Unavailable) for error in refused)
 
     await asyncio.to_thread(server.start_again)
-    deadline = asyncio.get_running_loop().time() + 60
+    deadline = asyncio.get_running_loop().time() + 180
     while open_ and asyncio.get_running_loop().time() < deadline:  # as an outbox relay does
         outcome = await rig.publisher.publish(open_)
         open_ = [message for message, error in zip(open_, outcome, strict=True) if error is not None]
 
-    await until(lambda: len(set(seen)) == 110, "all handled", 60)
+    await until(lambda: len(set(seen)) == 110, "all handled")
     for key in range(10):
         versions = [int(one.partition(":")[2]) for one in seen if one.startswith(f"key-{key}:")]
         assert list(dict.fromkeys(versions)) == list(range(1, 12))

@@ -22,6 +22,7 @@ from services.notify_svc.app.ask import Mails
 from services.notify_svc.app.gather_orders import GatherOrders
 from services.notify_svc.app.open_tickets import OpenTickets
 from services.notify_svc.app.send import Mailbox, Sender
+from services.notify_svc.app.warn_of_inactive_events import WarnOfInactiveEvents
 from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET
 from shared.cause import Cause
 from shared.clock import FixedClock
@@ -36,6 +37,7 @@ from tests.servers import free_port
 
 CLOCK = FixedClock("2024-06-15T09:00:00Z")
 PLACED = golden("hotw.order.placed", "hotw.order.placed").body()
+REVIEWED = golden("hotw.order.reviewed", "hotw.order.reviewed").body()
 COMPLETED = golden("hotw.run.completed", "hotw.run.completed").body()
 SERVICE = golden("service.created", "service.created").body()
 
@@ -52,6 +54,16 @@ def placed(number: int = 0, *, service: str = "FORTRESSService", emergent: bool 
     return HardwareFact.model_validate(
         {**PLACED, "FleetId": f"{service}-{number}", "ServiceId": service, "Execution": execution}
     )
+
+
+def left_open(number: int = 0, *, version: int = 4, service: str = "FORTRESSService") -> HardwareFact:
+    """A ``hotw.order.reviewed`` of one of a service's fleets: its event is off, and its first two orders stay open."""
+    orders = [{**order, "FulfillmentId": f"F5-{number}-{n}"} for n, order in enumerate(REVIEWED["Orders"], start=1)]
+    about = [order["FulfillmentId"] for order in orders[:2]]
+    return HardwareFact.model_validate(
+        {**REVIEWED, "FleetId": f"{service}-{number}", "ServiceId": service, "OrdersVersionId": version,
+         "Orders": orders, "FulfillmentIds": about, "EventIsActive": False}
+    )  # fmt: skip
 
 
 def completed(executions: int, *, service: str = "FORTRESSService", emergent: bool = False) -> RunFact:
@@ -84,6 +96,7 @@ class Process:
     services: Replica
     gather: GatherOrders
     emergent: OpenTickets
+    inactive: WarnOfInactiveEvents
     sender: Sender
 
     async def all(self) -> list[Document]:
@@ -130,7 +143,8 @@ class Site:
             tickets=tickets, services=replicas["service"], events=replicas["event"], mails=mails,
             describe=templates.emergent_description,
         )  # fmt: skip
-        made = Process(store, notifications, tickets, replicas["service"], gather, emergent, sender)
+        inactive = WarnOfInactiveEvents(notifications=notifications, events=replicas["event"], real_now=self.real_time)
+        made = Process(store, notifications, tickets, replicas["service"], gather, emergent, inactive, sender)
         if not self.processes:
             await made.services.put([(SERVICE["ServiceId"], SERVICE["VersionId"], SERVICE)])
         self.processes.append(made)

@@ -9,7 +9,7 @@ import pytest
 
 from services.notify_svc.app.send import Mailbox
 from services.notify_svc.domain.delivery import LEASE, Mail
-from tests.contracts.notify.conftest import Post, Site, cause, completed, placed
+from tests.contracts.notify.conftest import CLOCK, Post, Site, cause, completed, placed
 
 Smtp = Callable[[], Mailbox]
 
@@ -38,6 +38,7 @@ async def test_whatever_comes_first_or_twice_one_summary_is_sent(
     [(recipients, mail)] = post.taken
     assert recipients == ["fortress-owner@amazon.com", "jsmith@example.com"]
     assert "150 hosts" in mail["Subject"]
+    assert mail["Date"].datetime == CLOCK.now()
     [told] = await site.told("notification.sent")
     assert told.trace.correlation_id == "a-first-call"
     assert "_Delivery" not in told.body()
@@ -120,11 +121,38 @@ async def test_a_mail_that_is_refused_for_good_is_failed_and_told_of(site: Site,
     assert told.body()["Reason"] == "554 no such thing"
 
 
-async def test_a_leader_without_an_address_is_said_and_nobody_at_all_is_a_failure(
+async def test_orders_of_a_service_that_was_not_heard_of_yet_are_mailed_once_it_is(
     site: Site, smtp: Smtp, post: Post
 ) -> None:
+    """Its topic may be behind the orders': whoever read it was killed, and nobody has its share yet."""
+    one = await site.process(smtp())
+    await one.gather.placed([(placed(service="LateService"), cause())])
+    await one.gather.completed([(completed(1, service="LateService"), cause())])
+    await one.sender.send_due()
+    [waiting] = await one.all()
+    assert (waiting.state["Status"], waiting.state["Reason"]) == ("Pending", "LateService is not known here yet")
+    await one.services.put([("LateService", 1, {"ServiceId": "LateService", "Owner": "late"})])
+    site.real_time.pass_by(5)
+    await one.sender.send_due()
+    assert [recipients for recipients, _ in post.taken] == [["late@example.com"]]
+
+
+async def test_a_service_without_owner_and_leader_is_a_failure_that_names_the_remedy(
+    site: Site, smtp: Smtp, post: Post
+) -> None:
+    one = await site.process(smtp())
+    await one.services.put([("Nobodys", 1, {"ServiceId": "Nobodys"})])
+    await one.gather.placed([(placed(service="Nobodys"), cause())])
+    await one.gather.completed([(completed(1, service="Nobodys"), cause())])
+    await one.sender.send_due()
+    [failed] = await one.all()
+    assert failed.state["Reason"] == "no address: the service has no owner; give the service an Owner"
+    assert post.taken == []
+
+
+async def test_a_leader_without_an_address_is_said(site: Site, smtp: Smtp, post: Post) -> None:
     one = await site.process(smtp(), mail_domain=None)
-    await one.gather.placed([(placed(), cause()), (placed(0, service="Nobodys"), cause())])
+    await one.gather.placed([(placed(), cause())])
     await one.gather.completed([(completed(1), cause())])
     await one.sender.send_due()
     [(recipients, _)] = post.taken

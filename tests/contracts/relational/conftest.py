@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, String, Table, text
+from sqlalchemy import JSON, Boolean, Column, Date, Integer, MetaData, Numeric, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.messaging.envelope import Message
-from shared.relational import TABLE_OPTIONS, Database, kit_tables
+from shared.relational import TABLE_OPTIONS, Database, UtcTimestamp, kit_tables, long_text, name_text
+from tests.doubles.broker import Broker
 
 METADATA = MetaData()
 KIT = kit_tables(METADATA)
@@ -19,27 +19,14 @@ COUNTERS = Table(
     "counters", METADATA, Column("Name", String(64), primary_key=True), Column("Value", Integer, nullable=False),
     **TABLE_OPTIONS,
 )  # fmt: skip
-
-
-class Broker:
-    """A broker in memory: keeps what it took, refuses keys it is told to, may be away altogether."""
-
-    def __init__(self) -> None:
-        self.taken: list[Message] = []
-        self.refused: set[str] = set()
-        self.away = False
-
-    async def publish(self, messages: list[Message]) -> list[Exception | None]:
-        failed: set[str] = set()
-        answers: list[Exception | None] = []
-        for message in messages:
-            if self.away or message.key in self.refused or message.key in failed:
-                failed.add(message.key)
-                answers.append(ConnectionError("the broker is away"))
-            else:
-                self.taken.append(message)
-                answers.append(None)
-        return answers
+SAMPLES = Table(
+    "samples", METADATA, Column("Number", Integer, primary_key=True, autoincrement=False),
+    Column("Words", long_text(), nullable=True), Column("Name", name_text(), nullable=True),
+    Column("Factor", Numeric(9, 2), nullable=True),
+    Column("Flag", Boolean, nullable=True), Column("At", UtcTimestamp(), nullable=True),
+    Column("Day", Date, nullable=True), Column("Members", JSON, nullable=True),
+    **TABLE_OPTIONS,
+)  # fmt: skip
 
 
 async def create_schema(engine: AsyncEngine) -> None:

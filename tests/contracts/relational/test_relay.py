@@ -11,14 +11,10 @@ from sqlalchemy import insert
 
 from shared.messaging.envelope import Message
 from shared.relational import Database, UnitOfWork, relay
-from tests.contracts.relational.conftest import COUNTERS, Broker
+from tests.contracts.relational.conftest import COUNTERS
 from tests.contracts.relational.test_transactions import NOW, message
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
+from tests.doubles.broker import Broker
+from tests.waiting import until
 
 
 async def test_a_committed_message_goes_as_it_was_written(opened: Callable[..., Database], broker: Broker) -> None:
@@ -57,9 +53,11 @@ async def test_a_key_that_cannot_go_holds_no_other_back(opened: Callable[..., Da
     await database.write(lambda unit: unit.emit([message(f"k{n}", n) for n in range(50)]))
     await database.start()
     await until(lambda: len(broker.taken) == 50)
-    async with asyncio.timeout(20):
-        while (await database.outbox()).open != 150:
-            await asyncio.sleep(0.01)
+
+    async def the_stuck_alone_are_open() -> bool:
+        return (await database.outbox()).open == 150
+
+    await until(the_stuck_alone_are_open)
     broker.refused = set()
     await database.drain()
     assert [taken.id for taken in broker.taken[50:]] == [f"stuck:{n}" for n in range(150)]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert, literal, select, update
 
-from shared.cause import Cause
+from shared.cause import Cause, id_of_http
 from shared.errors import Conflict, NotFound, Unavailable, UnderWay
 from shared.messaging.envelope import Message
 from shared.relational import Answer, Database, UnitOfWork, database_now
@@ -92,11 +92,11 @@ async def test_times_keep_their_microseconds_and_the_database_tells_utc(database
     assert await database.keep_answer(cause(), Answer(body={"x": 1})) == Answer(body={"x": 1})
     async with database.read() as connection:
         table = database.kit.answers
-        kept_at = (await connection.execute(select(table.c.KeptAt))).scalar_one()
+        until = (await connection.execute(select(table.c.ExpiresAt))).scalar_one()
         now, later = (await connection.execute(select(database_now(), database_now(30.5)))).one()
-        due = await connection.execute(select(literal(1)).where(table.c.KeptAt < database_now(1)))
+        due = await connection.execute(select(literal(1)).where(table.c.ExpiresAt < database_now(86_400 + 1)))
         assert due.first() is not None
-    assert abs(datetime.now(UTC) - kept_at) < timedelta(seconds=5)
+    assert abs(datetime.now(UTC) + timedelta(hours=24) - until) < timedelta(seconds=5)
     assert abs(later - now - timedelta(seconds=30.5)) < timedelta(milliseconds=50)
 
 
@@ -196,6 +196,31 @@ async def test_nothing_young_is_purged(database: Database) -> None:
     assert await database.answer_of(cause()) is not None
 
 
+async def test_an_idempotency_key_is_kept_24_h_and_free_again_afterwards(database: Database) -> None:
+    key = cause(id_of_http("ann", "POST", "/hotw/run", "key-1"))
+    table = database.kit.answers
+
+    async def answered(body: dict[str, object]) -> tuple[dict[str, object], bool]:
+        async def work(unit: UnitOfWork) -> dict[str, object]:
+            return body
+
+        return await database.answer_once(key, work)
+
+    async def pass_by(hours: float) -> None:
+        async with database.unit() as unit:
+            until = (await unit.connection.execute(select(table.c.ExpiresAt))).scalar_one()
+            await unit.connection.execute(update(table).values(ExpiresAt=until - timedelta(hours=hours)))
+
+    assert await answered({"RunId": 1}) == ({"RunId": 1}, False)
+    await pass_by(23.9)
+    assert await answered({"RunId": 2}) == ({"RunId": 1}, True)
+    await pass_by(0.2)
+    assert await database.answer_of(key) is None
+    assert await answered({"RunId": 2}) == ({"RunId": 2}, False)
+    await pass_by(24.1)
+    assert await database.purge() == 1
+
+
 async def test_a_writer_that_is_cancelled_leaves_no_lock_behind(opened: Callable[..., Database]) -> None:
     database, other = opened(), opened()
     begun = asyncio.Event()
@@ -211,5 +236,5 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock_behind(opened: Callable
     writer.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writer
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await other.write(lambda unit: unit.connection.execute(insert(COUNTERS).values(Name="b", Value=1)))

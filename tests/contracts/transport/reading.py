@@ -12,7 +12,7 @@ from aiokafka.structs import RecordMetadata
 
 from shared.messaging.transport import Consumer, Producer, Transport
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 @asynccontextmanager
@@ -49,18 +49,6 @@ async def take(consumer: Consumer, count: int, *, max_records: int | None = None
             for records in (await consumer.getmany(timeout_ms=1_000, max_records=max_records)).values():
                 taken += records
     return taken
-
-
-async def until(condition: Any) -> None:
-    """Wait for a condition, sync or async; TimeoutError when it does not come true."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            met = condition()
-            if asyncio.iscoroutine(met):
-                met = await met
-            if met:
-                return
-            await asyncio.sleep(0.01)
 
 
 def values(records: Sequence[ConsumerRecord]) -> list[bytes]:

@@ -12,7 +12,8 @@ from faststream.kafka import KafkaMessage
 
 from shared.messaging.transport import Transport, make_broker
 from tests.contracts.transport.conftest import NewTopic
-from tests.contracts.transport.reading import consuming, send, take, until, values
+from tests.contracts.transport.reading import consuming, send, take, values
+from tests.waiting import until
 
 Seen = list[tuple[bytes, ...]]
 
@@ -95,7 +96,7 @@ async def test_what_was_not_acknowledged_comes_again_after_a_restart(transport: 
         await asyncio.Event().wait()
 
     await broker.start()
-    await asyncio.wait_for(entered.wait(), 30)
+    await asyncio.wait_for(entered.wait(), 120)
     await broker.stop()
 
     async with consuming(transport, topic, group_id=group) as consumer:

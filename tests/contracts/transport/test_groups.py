@@ -11,7 +11,8 @@ from aiokafka.errors import IllegalOperation, IllegalStateError
 
 from shared.messaging.transport import Consumer, Transport
 from tests.contracts.transport.conftest import NewTopic
-from tests.contracts.transport.reading import consuming, producing, send, take, until, values
+from tests.contracts.transport.reading import consuming, producing, send, take, values
+from tests.waiting import until
 
 
 class Noting(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -10,7 +10,8 @@ from aiokafka.errors import CommitFailedError, KafkaConnectionError, KafkaError
 
 from shared.messaging.transport import KafkaTransport, TopicSpec
 from tests import servers
-from tests.contracts.transport.reading import consuming, producing, take, until, values
+from tests.contracts.transport.reading import consuming, producing, take, values
+from tests.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -50,7 +51,7 @@ async def test_clients_live_through_an_outage_and_nothing_acknowledged_is_lost(s
             return True
 
         await until(answers)
-        assert (await asyncio.wait_for(waiting, 60)).offset == 1
+        assert (await asyncio.wait_for(waiting, 180)).offset == 1
         await producer.send_and_wait("t", b"after", key=b"k")
 
         async def committed() -> bool:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from shared.messaging.envelope import Message
-from shared.messaging.publisher import publish_all
 from shared.schemas.results import Outcome
 from shared.trace import Trace
-from tests.embedded.eventplan.conftest import Replica, Stack, eventually
-from tests.unit.eventplan_app.world import event, fleet, hardware, order, projection, said, service
+from tests.embedded.eventplan.conftest import EventPlans, dashboard
+from tests.embedded.stack import Replica
+from tests.snapshots import event, fleet, hardware, order, projection, service
+from tests.unit.eventplan_app.world import said
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.embedded
 
@@ -22,7 +25,7 @@ async def planned(replica: Replica, path: str = PLAN) -> dict[str, Any]:
     return dict(await eventually(lambda: replica.get(path), bool))
 
 
-async def test_what_others_say_becomes_a_plan_that_turns_green(stack: Stack) -> None:
+async def test_what_others_say_becomes_a_plan_that_turns_green(stack: EventPlans) -> None:
     replica = await stack.replica()
     await stack.say(*THE_THREE)
     await planned(replica)
@@ -42,12 +45,12 @@ async def test_what_others_say_becomes_a_plan_that_turns_green(stack: Stack) -> 
     told = await stack.told("eventplan.updated")
     assert [one.body()["VersionId"] for one in told] == list(range(2, plan["VersionId"] + 1))
     assert told[0].trace.correlation_id == "a-first-call"
-    page = await replica.dashboard()
+    page = await dashboard(replica)
     assert page["Totals"]["ByColour"] == {"Green": 1, "Yellow": 0, "Red": 0}
     assert page["Services"][0]["Owner"] == "FORTRESSService-owner"
 
 
-async def test_a_command_is_answered_and_a_second_time_alike(stack: Stack) -> None:
+async def test_a_command_is_answered_and_a_second_time_alike(stack: EventPlans) -> None:
     replica = await stack.replica()
     await stack.say(*THE_THREE)
     await planned(replica)
@@ -56,14 +59,14 @@ async def test_a_command_is_answered_and_a_second_time_alike(stack: Stack) -> No
         "MilestoneCompletionStatus": "Blocked",
     }  # fmt: skip
     for _ in range(2):
-        answer = await stack.ask("SetMilestoneStatus", body, id="c1")
+        answer = await stack.ask("eventplan.commands", "SetMilestoneStatus", body, id="c1")
         assert (answer.outcome, answer.version_id) == (Outcome.ACCEPTED, 2)
-    refused = await stack.ask("SetMilestoneStatus", {**body, "FleetId": "Nobody"}, id="c2")
+    refused = await stack.ask("eventplan.commands", "SetMilestoneStatus", {**body, "FleetId": "Nobody"}, id="c2")
     assert refused.problem is not None
     assert refused.problem["status"] == 404
 
 
-async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Stack) -> None:
+async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: EventPlans) -> None:
     one, two = await stack.replica(), await stack.replica()
     names = [f"S{n}" for n in range(12)]
     fleets = [
@@ -71,7 +74,7 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: St
     ]
     await stack.say(*map(service, names), *fleets, event())
     for replica in (one, two):
-        await eventually(replica.dashboard, lambda page: page and page["Totals"]["Fleets"] == 60)
+        await eventually(partial(dashboard, replica), lambda page: page and page["Totals"]["Fleets"] == 60)
     keys = [message.key for message in await stack.told("eventplan.created")]
     assert sorted(keys) == sorted(f"PD2024#{name}-F{m}" for name in names for m in range(5))
 
@@ -80,27 +83,27 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: St
     assert (await one.http.put("/eventplan/PD2024/S3-F2/status", json=body)).status_code == 200
     for replica in (one, two):
         await eventually(
-            replica.dashboard,
+            partial(dashboard, replica),
             lambda page: page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {"Completed": 60}
             and page["Totals"]["ByMilestone"]["UpdateThrottlingInSDC"] == {"NotStarted": 59, "Blocked": 1},
         )  # fmt: skip
-    pages = [await replica.dashboard(Region="eu-west-1", Owner="S3-owner") for replica in (one, two)]
+    pages = [await dashboard(replica, Region="eu-west-1", Owner="S3-owner") for replica in (one, two)]
     assert pages[0] == pages[1]
     assert [row["FleetId"] for row in pages[0]["Services"][0]["Fleets"]] == ["S3-F1", "S3-F3"]
 
 
-async def test_a_replica_that_starts_later_knows_what_was_before(stack: Stack) -> None:
+async def test_a_replica_that_starts_later_knows_what_was_before(stack: EventPlans) -> None:
     first = await stack.replica()
     await stack.say(*THE_THREE, service("Other", LeaderAlias="boss"), fleet("Other-EU", of="Other", region="eu-west-1"))
-    await eventually(first.dashboard, lambda page: page and page["Totals"]["Fleets"] == 2)
+    await eventually(partial(dashboard, first), lambda page: page and page["Totals"]["Fleets"] == 2)
     await first.stop()
     later = await stack.replica()
-    page = await later.dashboard(LeaderAlias="boss")
+    page = await dashboard(later, LeaderAlias="boss")
     assert page["Totals"]["Fleets"] == 2
     assert [(row["FleetId"], row["Region"]) for row in page["Services"][0]["Fleets"]] == [("Other-EU", "eu-west-1")]
 
 
-async def test_what_was_said_while_nobody_listened_is_made_up_for(stack: Stack) -> None:
+async def test_what_was_said_while_nobody_listened_is_made_up_for(stack: EventPlans) -> None:
     await stack.say(*THE_THREE, projection())
     replica = await stack.replica()
     plan = await eventually(
@@ -110,7 +113,7 @@ async def test_what_was_said_while_nobody_listened_is_made_up_for(stack: Stack) 
     assert "Closed" not in plan
 
 
-async def test_a_replay_from_the_beginning_changes_nothing(stack: Stack) -> None:
+async def test_a_replay_from_the_beginning_changes_nothing(stack: EventPlans) -> None:
     first = await stack.replica()
     everything = [*THE_THREE, projection(), hardware("order.placed", 1, order(1))]
     await stack.say(*everything)
@@ -126,11 +129,11 @@ async def test_a_replay_from_the_beginning_changes_nothing(stack: Stack) -> None
     assert await first.get(PLAN) == before
 
 
-async def test_a_record_that_can_never_be_read_is_a_dead_letter_between_good_ones(stack: Stack) -> None:
+async def test_a_record_that_can_never_be_read_is_a_dead_letter_between_good_ones(stack: EventPlans) -> None:
     replica = await stack.replica()
     bad = Message("fleet.created", "fleet.created", "Bad", b'{"FleetId": 7}', "tests", stack.clock.now(), Trace.begin())
     await stack.say(event(), service(), fleet("Before"))
-    await publish_all(stack.publisher, [bad])
+    await stack.send(bad)
     await stack.say(fleet("After"))
     for name in ("Before", "After"):
         await planned(replica, f"/eventplan/PD2024/{name}")

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 
 from shared.clock import FixedClock
@@ -14,8 +13,9 @@ from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import FleetSnapshot, InventoryReported, ProjectionSnapshot, ServiceSnapshot
 from shared.schemas.results import Outcome
 from shared.settings import Settings
-from tests.embedded.fleet_event.conftest import Stack, running
+from tests.embedded.fleet_event.conftest import Both, running
 from tests.flows.reference import EVENT, FLEET, INVENTORY, PROJECTION, SERVICE
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.embedded
 
@@ -35,14 +35,7 @@ async def ok(answer_: Any) -> dict[str, Any]:
     return body
 
 
-async def eventually(look: Any, holds: Any) -> Any:
-    async with asyncio.timeout(20):
-        while not holds(seen := await look()):
-            await asyncio.sleep(0.02)
-    return seen
-
-
-async def by_http(stack: Stack) -> None:
+async def by_http(stack: Both) -> None:
     await ok(stack.event.post("/event", json=EVENT))
     await ok(stack.fleet.post("/service", json=SERVICE))
     await ok(stack.fleet.post("/fleet", json=FLEET))
@@ -50,7 +43,7 @@ async def by_http(stack: Stack) -> None:
     await ok(stack.fleet.post("/projection", json=PROJECTION))
 
 
-async def by_commands(stack: Stack) -> None:
+async def by_commands(stack: Both) -> None:
     for topic, kind, body in (
         ("event.commands", "CreateEvent", EVENT),
         ("fleet.commands", "CreateService", SERVICE),
@@ -63,7 +56,7 @@ async def by_commands(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("enter", [by_http, by_commands])
-async def test_the_references_documents_by_either_door_come_to_the_same(stack: Stack, enter: Any) -> None:
+async def test_the_references_documents_by_either_door_come_to_the_same(stack: Both, enter: Any) -> None:
     await enter(stack)
     documents = [await ok(stack.fleet.get(path)) for path in DOCUMENTS] + [await ok(stack.event.get("/event/PD2024"))]
     assert [document["VersionId"] for document in documents] == [1] * 5
@@ -78,7 +71,7 @@ async def test_the_references_documents_by_either_door_come_to_the_same(stack: S
         ("projection.created", ProjectionSnapshot, [f"{FLEET_ID}#PD2024#Peak"]),
         ("event.created", EventSnapshot, ["PD2024"]),
     ):
-        told = await stack.messages(topic)
+        told = await stack.told(topic)
         assert sorted(message.key for message in told) == keys
         for message in told:
             model.model_validate(message.body())
@@ -86,7 +79,7 @@ async def test_the_references_documents_by_either_door_come_to_the_same(stack: S
             assert message.source == ("event_svc" if topic == "event.created" else "fleet_svc")
 
 
-async def test_a_command_is_refused_as_http_refuses(stack: Stack) -> None:
+async def test_a_command_is_refused_as_http_refuses(stack: Both) -> None:
     await by_http(stack)
     for kind, body, more in (
         ("CreateFleet", FLEET, {}),
@@ -97,6 +90,7 @@ async def test_a_command_is_refused_as_http_refuses(stack: Stack) -> None:
         ("DeleteService", {"ServiceId": "none"}, {}),
         ("CreateProjection", {**PROJECTION, "FleetId": "none", "ProjectionId": "none#PD2024#Peak"}, {}),
         ("ReportInventory", {"FleetId": FLEET_ID, "HostsPresent": 1, "AsOf": "2030-01-01T00:00:00Z"}, {}),
+        ("ReportInventory", {"FleetId": FLEET_ID, "HostsPresent": 1}, {"if_match": '"1"'}),
     ):
         by_message = await stack.ask("fleet.commands", kind, body, **more)
         assert by_message.outcome is Outcome.REFUSED, kind
@@ -114,7 +108,7 @@ async def test_a_command_is_refused_as_http_refuses(stack: Stack) -> None:
         assert by_message.problem.get("errors") == problem.get("errors"), kind
 
 
-async def test_a_redelivered_command_changes_nothing_and_gets_its_first_answer(stack: Stack) -> None:
+async def test_a_redelivered_command_changes_nothing_and_gets_its_first_answer(stack: Both) -> None:
     create = stack.command("fleet.commands", "CreateFleet", FLEET, id="c-1")
     first = await stack.ask("fleet.commands", "CreateFleet", FLEET, id="c-1")
     await ok(stack.fleet.put(f"/fleet/{FLEET_ID}/PD2024", json={"FleetConfiguration": {"MaxHostCount": 300}}))
@@ -125,12 +119,12 @@ async def test_a_redelivered_command_changes_nothing_and_gets_its_first_answer(s
     other = await stack.ask("fleet.commands", "UpdateFleet", {"FleetId": FLEET_ID, "EventId": "BF"}, id="c-2")
     assert other.problem is not None
     assert other.problem["type"] == "urn:epic:problem:id-reused"
-    assert len(await stack.messages("fleet.created")) == 2
+    assert len(await stack.told("fleet.created")) == 2
     assert (await ok(stack.fleet.get(f"/fleet/{FLEET_ID}/PD2024")))["FleetConfiguration"]["MaxHostCount"] == 300
 
 
 async def test_a_command_that_no_contract_knows_is_refused_and_what_is_no_command_is_a_dead_letter(
-    stack: Stack,
+    stack: Both,
 ) -> None:
     refused = await stack.ask("fleet.commands", "PaintFleet", {"FleetId": "F"})
     assert (refused.outcome, refused.problem and refused.problem["status"]) == (Outcome.REFUSED, 400)
@@ -147,14 +141,14 @@ async def test_a_command_that_no_contract_knows_is_refused_and_what_is_no_comman
     assert (await ok(stack.fleet.get("/dlq")))["Items"] == []
 
 
-async def test_the_callers_ids_go_from_the_request_to_the_event(stack: Stack) -> None:
+async def test_the_callers_ids_go_from_the_request_to_the_event(stack: Both) -> None:
     await ok(stack.event.post("/event", json=EVENT, headers={"X-Correlation-Id": "from-the-caller"}))
-    (told,) = await stack.messages("event.created")
+    (told,) = await stack.told("event.created")
     assert told.trace.correlation_id == "from-the-caller"
     assert (told.id, told.subject) == ("PD2024:1:event.created", "PD2024")
 
 
-async def test_orders_that_hotw_tells_of_are_shown(stack: Stack) -> None:
+async def test_orders_that_hotw_tells_of_are_shown(stack: Both) -> None:
     await by_http(stack)
     order = {
         "FulfillmentId": "F5-42-1", "ExecutionId": 1, "RunId": 5, "AutoScalingGroupName": "a",
@@ -165,12 +159,9 @@ async def test_orders_that_hotw_tells_of_are_shown(stack: Stack) -> None:
         "EventId": "PD2024", "FleetId": FLEET_ID, "ServiceId": "FORTRESSService", "Purpose": "Upscaling",
         "OccurredAt": "2024-06-15T09:00:00Z",
     }  # fmt: skip
-    key = f"PD2024#{FLEET_ID}#Upscaling"
     newer = {**fact, "OrdersVersionId": 2, "Orders": [{**order, "FulfillmentStatus": "Approved", "EverApproved": True}]}
     older = {**fact, "OrdersVersionId": 1, "Orders": [order]}
-    for topic, body in (("hotw.order.reviewed", newer), ("hotw.order.placed", older)):
-        message = stack.command(topic, topic, body)
-        await stack.send(type(message)(topic, topic, key, orjson.dumps(body), "hotw_svc", message.time, message.trace))
+    await stack.say(("hotw.order.reviewed", newer), ("hotw.order.placed", older))
     wanted = [
         {"EventId": "PD2024", "HostsPendingApproval": {}, "HostsApproved": {"us-east-1a": 20}, "HostsFulfilled": {}}
     ]
@@ -180,7 +171,7 @@ async def test_orders_that_hotw_tells_of_are_shown(stack: Stack) -> None:
     assert fleet["VersionId"] == 1
 
 
-async def test_both_are_ready_and_say_what_they_are_made_of(stack: Stack) -> None:
+async def test_both_are_ready_and_say_what_they_are_made_of(stack: Both) -> None:
     for http in (stack.fleet, stack.event):
         ready = await ok(http.get("/health/ready"))
         assert ready["Status"] == "Ready"
@@ -198,11 +189,11 @@ async def test_a_restart_finds_everything_as_it_was(settings: Settings, clock: F
     async with running(settings, clock) as stack:
         assert [(await stack.fleet.get(path)).content for path in DOCUMENTS] == before
         await ok(stack.fleet.put(f"/fleet/{FLEET_ID}", json={"FleetConfiguration": {"MaxHostCount": 1}}))
-        assert [message.key for message in await stack.messages("fleet.updated")] == [FLEET_ID]
-        assert len(await stack.messages("fleet.created")) == 2
+        assert [message.key for message in await stack.told("fleet.updated")] == [FLEET_ID]
+        assert len(await stack.told("fleet.created")) == 2
 
 
-async def test_writers_that_race_lose_nothing(stack: Stack) -> None:
+async def test_writers_that_race_lose_nothing(stack: Both) -> None:
     await by_http(stack)
     names = [f"zone-{n}" for n in range(20)]
     answers = await asyncio.gather(
@@ -213,4 +204,4 @@ async def test_writers_that_race_lose_nothing(stack: Stack) -> None:
     )
     assert sorted(answer.json()["VersionId"] for answer in answers) == list(range(2, 22))
     assert set(names) <= set((await ok(stack.event.get("/event/PD2024")))["SPCOEventDatesByRegion"])
-    assert [m.body()["VersionId"] for m in await stack.messages("event.updated")] == list(range(2, 22))
+    assert [m.body()["VersionId"] for m in await stack.told("event.updated")] == list(range(2, 22))

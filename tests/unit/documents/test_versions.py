@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cause import Cause
+from shared.cause import Cause, kept_for
 from shared.documents import Change, Document, Emission
-from shared.documents.answers import kept_for, names_of
+from shared.documents.answers import names_of
 from shared.documents.versions import (
     Decision,
     Head,

@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from epic import cli
 from epic.messages import SeenRecord
+from shared.schemas.goldens import golden
 from shared.schemas.topics import SERVICES, TOPICS
+from tests.unit.epic.conftest import Run
 from tests.unit.epic.fake import Asked, FakeEpic, problem
 
 LETTER = {
@@ -43,26 +43,6 @@ def epic() -> Iterator[FakeEpic]:
     loop.call_soon_threadsafe(end.set)
     thread.join(10)
     loop.close()
-
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs ``epic …`` as the command line does: its exit code, what it printed, and what it complained of."""
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["epic", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return command
 
 
 @pytest.mark.parametrize(
@@ -139,6 +119,16 @@ def test_dlq_list_asks_every_service_and_prints_each_letter_whole(run: Run, epic
     code, out, _ = run("dlq", "list", "--service", "event_svc", "--url", epic.url)
     assert (code, out) == (0, "No dead letters.\n")
     assert run("dlq", "list", "--service", "event", "--url", epic.url)[0] == 2
+
+
+def test_dlq_list_takes_one_service_either_way(run: Run, epic: FakeEpic) -> None:
+    epic.answer = lambda _: (200, {"Items": [], "NextCursor": None})
+    for given in (("hotw_svc",), ("--service", "hotw_svc"), ("hotw_svc", "--service", "hotw_svc")):
+        epic.asked.clear()
+        assert run("dlq", "list", *given, "--url", epic.url)[0] == 0
+        assert [asked.path for asked in epic.asked] == ["/hotw_svc/dlq"]
+    assert run("dlq", "list", "hotw", "--url", epic.url)[0] == 2
+    assert run("dlq", "list", "hotw_svc", "--service", "event_svc", "--url", epic.url)[0] == 2
 
 
 def test_dlq_list_goes_from_page_to_page(run: Run, epic: FakeEpic) -> None:
@@ -220,6 +210,7 @@ def test_produce_waits_for_the_answer_and_tells_it_by_its_exit_code(run: Run, ep
         ("fleet.commands", "UpdateFlet", "{}", "carries no UpdateFlet; give --type one of CreateService,"),
         ("fleet.commands", "UpdateFleet", "{", "not one JSON object"),
         ("fleet.commands", "UpdateFleet", "[]", "not one JSON object"),
+        ("service.created", "service.created", "{}", "the data is no ServiceSnapshot (/VersionId: required; add it"),
     ],
 )
 def test_produce_refuses_what_would_become_a_dead_letter(
@@ -231,6 +222,40 @@ def test_produce_refuses_what_would_become_a_dead_letter(
     assert code == 2
     assert said in err
     assert epic.asked == []
+
+
+def test_produce_sends_an_event_that_fits_its_contract(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_bytes(golden("service.created", "service.created").data)
+    arguments = ("produce", "service.created", "-t", "service.created", "-k", "S", str(file), "--url", epic.url)
+    assert run(*arguments)[0] == 0
+    assert base64.b64decode(epic.asked[0].body["Value"]) == file.read_bytes()
+
+
+def test_produce_unchecked_waits_for_no_answer_and_says_where_to_look(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text("{")
+    code, out, _ = run("produce", "fleet.commands", "-t", "UpdateFleet", "-k", "F", str(file), "--unchecked",
+                       "--url", epic.url)  # fmt: skip
+    assert code == 0
+    assert "AnswerWithin" not in epic.asked[0].body
+    assert "`epic dlq list`" in out
+
+
+def test_the_messages_of_a_real_stack_are_asked_of_kafka_says_tail_and_produce(
+    run: Run, epic: FakeEpic, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.json"
+    file.write_text('{"FleetId": "F", "HostsPresent": 150}')
+    epic.answer = lambda _: problem(404, "No service answers this path", "no-such-path")
+    for arguments in (
+        ("tail", "event.created"),
+        ("produce", "fleet.commands", "-t", "ReportInventory", "-k", "F", str(file)),
+    ):
+        code, _, err = run(*arguments, "--url", epic.url)
+        assert code == 2
+        assert "give --bootstrap-servers (EPIC_KAFKA_BOOTSTRAP_SERVERS)" in err
+        assert err.count("\n") == 1
 
 
 def test_tail_prints_a_line_a_record_cloudevent_or_not(run: Run, epic: FakeEpic) -> None:
@@ -263,6 +288,7 @@ def test_sample_writes_a_file_that_load_takes(run: Run, epic: FakeEpic, tmp_path
     assert len(epic.asked) == 3 + 6 * 3 + 1
     assert run("sample", "--out", str(tmp_path / "no" / "s"))[0] == 2
     assert run("sample", "--out", str(out), "--event", "a#b")[0] == 2
+    assert "2024-07-16 00:00" not in run("sample", "--help")[1]
 
 
 def test_serve_and_up_refuse_in_one_line_what_cannot_be_run(run: Run, tmp_path: Path) -> None:

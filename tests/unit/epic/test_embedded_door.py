@@ -110,7 +110,7 @@ async def test_an_open_tail_ends_when_the_door_closes(door: EmbeddedDoor) -> Non
         await asyncio.sleep(0)
         door.close()
 
-    async with client(door) as http, asyncio.timeout(5):
+    async with client(door) as http, asyncio.timeout(60):
         answer, _ = await asyncio.gather(http.get("/embedded/tail", params={"Topic": "eventplan.ready"}), soon())
     assert answer.status_code == 200
 

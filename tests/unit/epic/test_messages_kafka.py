@@ -12,6 +12,7 @@ import pytest
 from epic import cli
 from shared.messaging.topics import ensure_topics
 from shared.messaging.transport import KafkaTransport
+from shared.schemas.goldens import golden
 
 pytestmark = pytest.mark.docker
 
@@ -38,14 +39,14 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, data: bytes = b"") -> 
 def test_what_is_produced_is_seen_by_tail_by_option_and_by_variable(
     kafka: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    key = uuid.uuid4().hex
+    key, data = uuid.uuid4().hex, golden("event.created", "event.created").data
     sent = ("produce", "event.created", "-t", "event.created", "-k", key, "--bootstrap-servers", kafka)
-    assert run(monkeypatch, *sent, data=b'{"EventId":"PD2024"}') == 0
+    assert run(monkeypatch, *sent, data=data) == 0
     monkeypatch.setenv("EPIC_KAFKA_BOOTSTRAP_SERVERS", kafka)
     capsys.readouterr()
     assert run(monkeypatch, "tail", "event.created", "--from-beginning", "--no-follow", "--json") == 0
     seen = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [record["Data"] for record in seen if record["Key"] == key] == [{"EventId": "PD2024"}]
+    assert [record["Data"] for record in seen if record["Key"] == key] == [orjson.loads(data)]
 
 
 def test_a_command_nobody_answers_says_so_and_where_to_look(

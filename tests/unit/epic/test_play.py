@@ -15,7 +15,7 @@ import pytest
 
 from tests.servers import free_port
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[3]
 HEADER = ["Fleet", "Region", "Needed", "Present", "Ordered", "Delivered", "Colour", "Awaited"]
@@ -39,7 +39,7 @@ class Up:
             if line.startswith("EPIC is ready"):
                 break
         else:
-            _, errors = self.process.communicate(timeout=30)
+            _, errors = self.process.communicate(timeout=120)
             pytest.fail("\n".join([*self.lines, errors]))
         self.seconds = time.monotonic() - self.began
 
@@ -50,7 +50,7 @@ class Up:
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         self.process.send_signal(number)
-        rest, errors = self.process.communicate(timeout=30)
+        rest, errors = self.process.communicate(timeout=120)
         return self.process.returncode, rest, errors
 
 
@@ -151,7 +151,7 @@ def test_a_play_that_was_killed_is_taken_up_again(tmp_path: Path) -> None:
         if line.startswith("6/10"):
             process.kill()
             break
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     again = Up(tmp_path, free_port())
     try:
         shown = fleets(again)

@@ -24,7 +24,7 @@ from shared.clock import Clock, parse_instant
 from shared.messaging.envelope import Message
 from shared.messaging.topics import ensure_topics
 from shared.messaging.transport import Transport
-from shared.service import Build, Call, RunningService
+from shared.service import Build, Call, ProcessClock, RunningService, not_before
 from shared.settings import Settings
 from shared.trace import Trace
 
@@ -44,6 +44,8 @@ class World:
     events: list[str] = field(default_factory=list)
     fail: str | None = None
     outbox: Outbox = field(default_factory=Outbox)
+    last_instants: dict[str, datetime] = field(default_factory=dict)
+    started_at: dict[str, datetime] = field(default_factory=dict)
 
     def builds(self, *names: str) -> dict[str, Build]:
         return {name: self._build(name) for name in names}
@@ -68,7 +70,16 @@ class World:
                 self.events.append(f"stop {name}")
 
             store = type("Store", (), {"outbox": self._outbox})()
-            return RunningService(name, app, [Call(start, stop)], store=store)
+
+            async def hold_clock() -> None:
+                not_before(clock, self.last_instants.get(name))
+
+            async def start_with_clock() -> None:
+                self.started_at[name] = clock.now()
+                await start()
+
+            parts, opening = [Call(start_with_clock, stop)], [Call(hold_clock)]
+            return RunningService(name, app, parts, opening=opening, store=store)
 
         return build
 
@@ -99,6 +110,13 @@ async def test_all_run_behind_one_port_and_stop_the_last_first(tmp_path: Path) -
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
 
 
+async def test_no_service_starts_before_the_clock_has_passed_what_every_store_holds(tmp_path: Path) -> None:
+    held = parse_instant("2024-07-01T00:00:00Z")
+    world = World(last_instants={"event_svc": held})
+    async with embedded(tmp_path, world, "fleet_svc", "event_svc"):
+        assert min(world.started_at.values()) >= held
+
+
 async def test_a_service_that_will_not_start_stops_what_was_started(tmp_path: Path) -> None:
     world = World(fail="event_svc")
     with pytest.raises(RuntimeError, match="event_svc will not start"):
@@ -120,7 +138,7 @@ async def test_a_message_produced_over_http_is_seen_by_a_tail_over_http(tmp_path
     sent = Message(
         "event.created", "event.created", "PD2024", b'{"EventId":"PD2024"}', "me", parse_instant(NOW), Trace("c")
     )
-    async with embedded(tmp_path, World(), "event_svc") as epic, Api(epic.url) as api, asyncio.timeout(20):
+    async with embedded(tmp_path, World(), "event_svc") as epic, Api(epic.url) as api, asyncio.timeout(60):
         messages = OverHttp(api)
         await messages.produce(sent)
         found = [record async for record in messages.follow("event.created", from_beginning=True, to_end=True)]
@@ -132,7 +150,7 @@ async def test_a_message_produced_over_http_is_seen_by_a_tail_over_http(tmp_path
 
 async def test_an_open_tail_does_not_hold_up_the_end(tmp_path: Path) -> None:
     seen: list[SeenRecord] = []
-    async with asyncio.timeout(20), Api("http://127.0.0.1:1") as api:
+    async with asyncio.timeout(60), Api("http://127.0.0.1:1") as api:
         async with embedded(tmp_path, World(), "event_svc") as epic:
             api.url = epic.url
 
@@ -175,10 +193,41 @@ def test_an_address_of_another_machine_is_refused_with_the_remedy(host: str) -> 
 
 
 def test_up_is_embedded_whatever_the_variables_of_a_real_stack_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EPIC_TRANSPORT", "kafka")
+    monkeypatch.setenv("EPIC_TRANSPORT", "Embedded")
     monkeypatch.setenv("EPIC_MONGO_URL", "mongodb://mongo")
     chosen = settings_of(play=False)
     assert (chosen.transport, chosen.mongo_url, chosen.mysql_url) == ("embedded", None, None)
+    monkeypatch.setenv("EPIC_TRANSPORT", "kafka")
+    with pytest.raises(CommandFailed, match="`epic up` is always embedded: unset it, or run `epic serve SERVICE`"):
+        settings_of(play=False)
+
+
+def test_the_play_is_refused_at_another_time_than_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_of(play=True).now == settings_of(play=True, now="2024-06-15T09:00:00+00:00").now == story.NOW
+    for now in ("2026-01-01T00:00:00Z", f"{story.NOW}@2026-01-01T00:00:00Z"):
+        with pytest.raises(CommandFailed, match="--play has its own time, 2024-06-15T09:00:00Z") as refused:
+            settings_of(play=True, now=now)
+        assert refused.value.exit_code == 2
+
+
+def test_what_time_it_is_and_why_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(play: bool = False, held: str | None = None, **given: str) -> str:
+        chosen = settings_of(play=play, **given)
+        clock = ProcessClock(chosen.now)
+        if held is not None:
+            clock.push(parse_instant(held))
+        return upping._time(clock, chosen, play=play)
+
+    assert told().endswith("Z (this machine's)")
+    assert told(now=NOW).startswith("EPIC's clock: 2024-06-15T09:00:0")
+    assert told(now=NOW).endswith("Z (set by --now)")
+    assert told(play=True).endswith("Z (the play's own)")
+    later = told(now=NOW, held="2024-06-20T00:00:00Z")
+    assert later.startswith("EPIC's clock: 2024-06-20T00:00:0")
+    assert later.endswith(f"(moved on to what the data folder holds; --now {NOW} is earlier and not used)")
+    assert told(held="2999-01-01T00:00:00Z").endswith("(moved on to what the data folder holds)")
+    monkeypatch.setenv("EPIC_NOW", NOW)
+    assert told().endswith("Z (set by EPIC_NOW)")
 
 
 def test_the_play_brings_its_time_its_factors_and_its_domain_and_sends_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,8 +237,7 @@ def test_the_play_brings_its_time_its_factors_and_its_domain_and_sends_no_mail(m
         story.NOW, story.MAIL_DOMAIN, story.AZ_FACTORS, None
     )  # fmt: skip
     monkeypatch.setenv("EPIC_MAIL_DOMAIN", "mine.example")
-    chosen = settings_of(play=True, now="2024-07-10T00:00:00Z")
-    assert (chosen.now, chosen.mail_domain) == ("2024-07-10T00:00:00Z", "mine.example")
+    assert settings_of(play=True).mail_domain == "mine.example"
     assert settings_of(play=False).smtp_url == "smtp://mail:25"
 
 

@@ -50,3 +50,13 @@ def test_on_a_terminal_the_last_column_folds_and_the_others_stay_whole() -> None
     first, *rest = out.getvalue().splitlines()[1:]
     assert first.split()[:2] == ["RecommendationService-NA-X0", "7"]
     assert len(rest) >= 2
+
+
+def test_on_a_terminal_no_word_is_broken_where_all_of_them_fit() -> None:
+    out = io.StringIO()
+    terminal = Terminal(out, interactive=True)
+    terminal._console.width = 80
+    row = ("CheckoutService-EU-X0", "waits for ProjectionVerification", "waits for CommunicateTPMToDownstream")
+    terminal.table(("Fleet", "Hosts", "Awaited"), [row])
+    for word in " ".join(row).split():
+        assert word in out.getvalue().split()

@@ -9,30 +9,13 @@ import pytest
 
 from services.event_svc.events import EVENT
 from shared.clock import FixedClock
+from shared.documents import Documents
+from shared.documents.sqlite import SqliteStore
 from shared.resources import Resources, resource_routes
-from tests.doubles.documents import MemoryDocuments
 from tests.doubles.http import app_of, calling, pointers
+from tests.flows.reference import EVENT as PRIME_DAY
+from tests.unit.conftest import Told
 
-PRIME_DAY = {
-    "EventId": "PD2024",
-    "VersionId": 2,
-    "LatestVersionId": 2,
-    "EventName": "Prime Day 2024",
-    "EventType": "Peak",
-    "RegionList": ["us-east-1", "eu-west-1", "us-west-2"],
-    "SPCOEventDatesByRegion": {
-        "us-east-1": {
-            "SPCOStartDate": "2024-05-15",
-            "SPCOEndDate": "2024-07-20",
-            "GameDayDates": ["2024-06-01", "2024-06-15"],
-        },
-        "eu-west-1": {"SPCOStartDate": "2024-05-15", "SPCOEndDate": "2024-07-20"},
-    },
-    "PeakStartDate": "2024-07-16",
-    "PeakEndDate": "2024-07-17",
-    "IsActive": True,
-    "EmergentScaleStartDate": "2024-07-09",
-}
 BARE = {
     "EventId": "BF2024",
     "EventName": "Black Friday",
@@ -43,12 +26,13 @@ BARE = {
 
 
 @pytest.fixture
-def documents() -> MemoryDocuments:
-    return MemoryDocuments(filters=tuple(EVENT.filters.values()))
+def documents(store: SqliteStore) -> Documents:
+    return store.documents("event", filters=tuple(EVENT.filters.values()))
 
 
 @pytest.fixture
-async def http(documents: MemoryDocuments) -> AsyncIterator[httpx.AsyncClient]:
+async def http(store: SqliteStore, documents: Documents) -> AsyncIterator[httpx.AsyncClient]:
+    await store.start()
     clock = FixedClock("2024-06-15T09:00:00Z")
     routes = resource_routes(Resources(EVENT, documents), clock, also_latest=["/event/latest/{EventId}"])
     async with calling(app_of(routes)) as client:
@@ -75,14 +59,16 @@ async def test_what_nobody_gave_is_computed_at_each_read(http: httpx.AsyncClient
 
 
 async def test_an_event_posted_back_as_read_makes_no_version_and_fixes_no_default(
-    http: httpx.AsyncClient, documents: MemoryDocuments
+    http: httpx.AsyncClient, documents: Documents
 ) -> None:
     read = (await http.post("/event", json=BARE)).json()
     same = await http.put("/event/BF2024", json=read)
     assert (same.status_code, same.json()["VersionId"]) == (200, 1)
     renamed = await http.put("/event/BF2024", json={**read, "EventName": "Black Friday 2024"})
     assert renamed.json()["VersionId"] == 2
-    assert "EmergentScaleStartDate" not in documents.heads["BF2024"].state
+    kept = await documents.latest("BF2024")
+    assert kept is not None
+    assert "EmergentScaleStartDate" not in kept.state
 
 
 async def test_a_date_somebody_gave_stays_when_the_peak_moves(http: httpx.AsyncClient) -> None:
@@ -136,9 +122,7 @@ async def test_a_bad_id_is_refused(http: httpx.AsyncClient, bad: object) -> None
     assert (answer.status_code, pointers(answer)) == (400, ["/EventId"])
 
 
-async def test_a_deleted_event_keeps_its_history_and_goes_on_counting(
-    http: httpx.AsyncClient, documents: MemoryDocuments
-) -> None:
+async def test_a_deleted_event_keeps_its_history_and_goes_on_counting(http: httpx.AsyncClient, told: Told) -> None:
     await http.post("/event", json=BARE)
     gone = await http.delete("/event/BF2024", headers={"If-Match": '"1"'})
     assert (gone.status_code, gone.json()["Deleted"]) == (200, True)
@@ -148,7 +132,7 @@ async def test_a_deleted_event_keeps_its_history_and_goes_on_counting(
     assert [item["VersionId"] for item in history["Items"]] == [2, 1]
     again = await http.post("/event", json=BARE)
     assert again.json()["VersionId"] == 3
-    assert [(topic, key, event) for topic, key, event, _ in documents.published] == [
+    assert [(message.topic, message.key, message.id) for message in await told()] == [
         ("event.created", "BF2024", "BF2024:1:event.created"),
         ("event.deleted", "BF2024", "BF2024:2:event.deleted"),
         ("event.created", "BF2024", "BF2024:3:event.created"),

@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from shared.clock import FixedClock
-from tests.unit.eventplan_app.world import (
-    Process,
-    Published,
-    Said,
-    event,
-    fleet,
-    hardware,
-    order,
-    projection,
-    said,
-    service,
-)
+from tests.snapshots import Said, event, fleet, hardware, order, projection, service
+from tests.unit.eventplan_app.world import Process, Published, said
 
 THE_THREE = (event(), fleet(), service())
 HOSTS = {1: 20, 2: 20, 3: 5, 4: 5}

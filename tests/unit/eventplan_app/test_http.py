@@ -8,7 +8,8 @@ import pytest
 from services.eventplan_svc.entrypoints.http import routes
 from shared.clock import FixedClock
 from tests.doubles.http import app_of, calling, pointers
-from tests.unit.eventplan_app.world import Process, event, fleet, projection, service
+from tests.snapshots import event, fleet, projection, service
+from tests.unit.eventplan_app.world import Process
 
 FLEET_ID = "FORTRESSService-NA-X0"
 PLAN = f"/eventplan/PD2024/{FLEET_ID}"

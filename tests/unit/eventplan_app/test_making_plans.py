@@ -5,7 +5,8 @@ from itertools import permutations
 import pytest
 
 from shared.clock import FixedClock
-from tests.unit.eventplan_app.world import Process, Published, Said, event, fleet, projection, service
+from tests.snapshots import Said, event, fleet, projection, service
+from tests.unit.eventplan_app.world import Process, Published
 
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())

@@ -6,7 +6,8 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.errors import BadInput, Conflict, NotFound, Refused, Stale
-from tests.unit.eventplan_app.world import Process, Published, Said, event, fleet, projection, said, service
+from tests.snapshots import Said, event, fleet, projection, service
+from tests.unit.eventplan_app.world import Process, Published, said
 
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())

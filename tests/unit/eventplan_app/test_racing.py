@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared.clock import FixedClock
-from tests.unit.eventplan_app.world import Home, Process, Said, event, fleet, hardware, order, projection, said, service
+from tests.snapshots import Said, event, fleet, hardware, order, projection, service
+from tests.unit.eventplan_app.world import Home, Process, said
 
 FLEET_ID = "FORTRESSService-NA-X0"
 NEWS: list[Said] = [

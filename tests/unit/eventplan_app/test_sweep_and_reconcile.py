@@ -7,7 +7,8 @@ import pytest
 
 from services.eventplan_svc.app.reconcile import Reconcile
 from shared.clock import FixedClock
-from tests.unit.eventplan_app.world import Home, Process, Published, event, fleet, projection, said, service
+from tests.snapshots import event, fleet, projection, service
+from tests.unit.eventplan_app.world import Home, Process, Published, said
 
 FLEETS = [f"F{number:03d}" for number in range(40)]
 

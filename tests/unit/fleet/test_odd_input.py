@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.event_svc.events import EVENT
-from services.fleet_svc.app import BASE_FILTERS, LINE_FILTERS, PROJECTION, SERVICE, Fleets, of_known_fleets
-from services.fleet_svc.entrypoints.http import fleet_routes
 from shared.clock import FixedClock
+from shared.documents.sqlite import SqliteStore
 from shared.resources import Resources, resource_routes
-from tests.doubles.documents import MemoryDocuments
+from tests.doubles.broker import Broker
 from tests.doubles.http import app_of, calling
 from tests.flows import reference
+from tests.unit.fleet.conftest import fleets_in, kept_in, routes_on
 
 FLEET_ID = reference.FLEET["FleetId"]
 WRITES: list[tuple[str, str, dict[str, Any]]] = [
@@ -61,20 +64,20 @@ def put(value: Any, at: tuple[Any, ...], odd: Any) -> Any:
     return changed
 
 
-def application() -> Any:
+@asynccontextmanager
+async def both_services(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     clock = FixedClock("2024-06-15T09:00:00Z")
-    bases = MemoryDocuments(tuple(BASE_FILTERS.values()))
-    fleets = Fleets(bases, MemoryDocuments(LINE_FILTERS))
-    return app_of(
-        resource_routes(Resources(SERVICE, MemoryDocuments()), clock),
-        fleet_routes(fleets, clock),
-        resource_routes(Resources(PROJECTION, MemoryDocuments(), admit=of_known_fleets(bases)), clock),
-        resource_routes(Resources(EVENT, MemoryDocuments()), clock),
-    )
+    store = SqliteStore(folder / "store.db", Broker().publish, source="test_svc")
+    events = Resources(EVENT, kept_in(store, EVENT))
+    app = app_of(*routes_on(store, fleets_in(store), clock), resource_routes(events, clock))
+    await store.start()
+    async with calling(app) as client:
+        yield client
+    await store.stop()
 
 
-async def answers_to(method: str, path: str, body: Any) -> httpx.Response:
-    async with calling(application()) as http:
+async def answer_to(method: str, path: str, body: Any, folder: Path) -> httpx.Response:
+    async with both_services(folder) as http:
         for verb, collection, document in WRITES:
             if verb == "POST" and (method == "PUT" or collection != path):
                 assert (await http.post(collection, json=document)).status_code in (200, 404)
@@ -87,11 +90,13 @@ async def answers_to(method: str, path: str, body: Any) -> httpx.Response:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
-def test_a_document_with_one_odd_value_is_decided(data: st.DataObject) -> None:
+def test_a_document_with_one_odd_value_is_decided(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     method, path, document = data.draw(st.sampled_from(WRITES))
     at = data.draw(st.sampled_from(list(places(document))))
     body = put(document, at, data.draw(ODD))
-    answer = asyncio.run(answers_to(method, path, body))
+    answer = asyncio.run(answer_to(method, path, body, tmp_path_factory.mktemp("store")))
     assert answer.status_code in (200, 400, 404, 409), (answer.status_code, answer.text)
     if answer.status_code == 400:
         problem = answer.json()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from services.hotw_svc.domain.execution import Execution, ExecutionStatus, execute
 from services.hotw_svc.domain.inputs import (
     AsgFacts,
     EventFacts,
@@ -21,6 +22,7 @@ from services.hotw_svc.domain.inputs import (
 from services.hotw_svc.domain.orders import Order, OrderType
 from services.hotw_svc.domain.overrides import Override, OverrideStatus
 from services.hotw_svc.domain.snapshots import az_factors, event_facts, fleet_facts, projection_facts, service_facts
+from tests.flows import reference
 
 NOW = datetime(2024, 6, 15, 9, 0, tzinfo=UTC)
 PEAK = datetime(2024, 7, 16, tzinfo=UTC)
@@ -32,88 +34,10 @@ def asg_name(letter: str) -> str:
 
 
 FLEET: dict[str, Any] = {
-    "FleetId": "FORTRESSService-NA-X0",
-    "VersionId": 5,
-    "LatestVersionId": 5,
-    "ServiceId": "FORTRESSService",
-    "AuditMetadata": {
-        "Message": "Updated host throughput",
-        "User": "jsmith",
-        "Timestamp": "2024-06-01T10:00:00.000Z",
-    },
-    "CapacityAsOf": "2024-06-01T10:00:00.000Z",
-    "FleetConfiguration": {
-        "ApolloName": "FORTRESSService_NA_X0",
-        "Region": "us-east-1",
-        "HostThroughPutTPM": 250,
-        "BufferPercentage": 10,
-        "CTFactor": 1.5,
-        "MaxHostCount": 200,
-        "HostType": "c5.2xlarge",
-        "ASGProperties": [
-            {
-                "AutoScalingGroupName": asg_name(letter),
-                "AvailabilityZone": f"us-east-1{letter}",
-                "MaxInstance": 50,
-                "DesiredCapacity": 50,
-            }
-            for letter in "abc"
-        ],
-        "ChildApolloEnvs": [{"ApolloName": "FORTRESSService_NA_X0_Child1", "SumDesiredCapacity": 10}],
-        "EAPEnrolledStatus": True,
-        "Homogeneous": True,
-    },
-    "FleetProjection": [
-        {
-            "TotalInputTPMProperties": {"TotalInputTPM": 50000, "TotalInputTPMLinkVerifiedByCustomer": True},
-            "ProjectionType": "CloudTune",
-        }
-    ],
-}
-SERVICE: dict[str, Any] = {
-    "ServiceId": "FORTRESSService",
-    "VersionId": 3,
-    "LatestVersionId": 3,
-    "ServiceType": "Registered",
-    "Owner": "fortress-owner@amazon.com",
-    "LeaderAlias": "jsmith",
-    "Philosophy": {"MaxHosts": 500, "MinHosts": 10, "CapacityStrategy": "PerformanceBased"},
-    "OnboardingStatus": "Completed",
-    "ServiceTier": "Tier1",
-}
-EVENT: dict[str, Any] = {
-    "EventId": "PD2024",
-    "VersionId": 2,
-    "LatestVersionId": 2,
-    "EventName": "Prime Day 2024",
-    "EventType": "Peak",
-    "RegionList": ["us-east-1", "eu-west-1", "us-west-2"],
-    "SPCOEventDatesByRegion": {
-        "us-east-1": {
-            "SPCOStartDate": "2024-05-15",
-            "SPCOEndDate": "2024-07-20",
-            "GameDayDates": ["2024-06-01", "2024-06-15"],
-        },
-        "eu-west-1": {"SPCOStartDate": "2024-05-15", "SPCOEndDate": "2024-07-20"},
-    },
-    "PeakStartDate": "2024-07-16",
-    "PeakEndDate": "2024-07-17",
-    "IsActive": True,
-    "EmergentScaleStartDate": "2024-07-09",
-}
-PROJECTION: dict[str, Any] = {
-    "ProjectionId": "FORTRESSService-NA-X0#PD2024#Peak",
-    "VersionId": 3,
-    "FleetId": "FORTRESSService-NA-X0",
-    "EventId": "PD2024",
-    "ProjectionType": "Peak",
-    "TotalInputTPM": 50000,
-    "IsVerifiedByOwner": True,
-    "CloudTuneProjection": 48000,
-    "ManualOverride": 50000,
-    "ProjectionSource": "Manual",
-    "UpstreamProjections": [{"UpstreamServiceId": "OrderService", "UpstreamTPM": 20000, "IsVerified": True}],
-}
+    name: value for name, value in reference.FLEET.items() if name not in ("EventId", "HostOrderStatuses")
+} | {"CapacityAsOf": "2024-06-01T10:00:00.000Z"}
+SERVICE, EVENT, PROJECTION = reference.SERVICE, reference.EVENT, reference.PROJECTION
+SUCCESS, PARTIAL, FAIL = ExecutionStatus.SUCCESS, ExecutionStatus.PARTIAL_SUCCESS, ExecutionStatus.FAIL
 
 
 def fortress(
@@ -145,6 +69,11 @@ def fortress(
         **others,
     }
     return Inputs(**given)
+
+
+def run(now: datetime = NOW, **changes: Any) -> Execution:
+    """One execution of the reference's inputs, so changed."""
+    return execute(fortress(**changes), now=now)
 
 
 def asgs(*rooms: int | None, desired: int = 0, zones: str = "abcdefgh", **others: Any) -> tuple[AsgFacts, ...]:

@@ -66,7 +66,17 @@ def test_an_event_that_is_off_cancels_pending_orders_and_unstarted_overrides_and
         ("F4-42-b", OrderStatus.CANCELLED, "PD2024 is not active.")
     ]
     assert [o.status for o in changed.overrides] == [OverrideStatus.CANCELLED, OverrideStatus.CANCELLED]
-    assert changed.to_mail == (APPROVED,)
+    assert changed.left_open == (APPROVED,)
+
+
+def test_only_an_event_that_is_off_leaves_orders_open_and_only_those_with_hosts_to_come() -> None:
+    whole = replace(deliver(APPROVED, fulfilled_hosts=20, now=NOW), fulfillment_id="F4-42-whole")
+    delayed = replace(decide(APPROVED, Decision.DELAY, now=NOW, user="u"), fulfillment_id="F4-42-delayed")
+    lost = replace(decide(APPROVED, Decision.CANCEL, now=NOW, user="u"), fulfillment_id="F4-42-lost")
+    orders = [APPROVED, whole, delayed, lost]
+    assert settled(orders, [override()]).left_open == ()
+    assert settled(orders, [override()], event=OFF).left_open == (APPROVED, delayed)
+    assert settled(orders, [override()], event=OFF, now=datetime(2024, 7, 19, tzinfo=UTC)).left_open == ()
 
 
 def test_a_started_override_outlives_its_event() -> None:

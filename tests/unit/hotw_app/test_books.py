@@ -49,10 +49,13 @@ def override(**changes: object) -> Override:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def book(*orders: Order, event: EventFacts = EVENT, overrides: tuple[Override, ...] | None = None) -> Book:
+def book(
+    *orders: Order, event: EventFacts = EVENT, overrides: tuple[Override, ...] | None = None, settled_under: int = 2
+) -> Book:
     return Book(
         key=BookKey("PD2024", "F", "Upscaling"), service_id="S", event=event, fleet=FLEET, orders=orders,
-        overrides=(override(),) if overrides is None else overrides, orders_version_id=2, execution=EXECUTION,
+        overrides=(override(),) if overrides is None else overrides, orders_version_id=2,
+        event_version_id=settled_under, execution=EXECUTION,
     )  # fmt: skip
 
 
@@ -109,6 +112,33 @@ def test_an_inactive_event_cancels_and_says_so_as_a_review() -> None:
     entry = turned(book(order(), event=replace(EVENT, is_active=False)), now=NOW)
     assert [news.topic for news in entry.news] == ["hotw.order.reviewed"]
     assert [o.status for o in entry.overrides] == [OverrideStatus.CANCELLED]
+    (message,) = entry.messages(now=NOW, trace=Trace("c"), user="auto")
+    assert "EventIsActive" not in orjson.loads(message.data)
+
+
+def test_the_approved_orders_an_event_leaves_open_are_told_of_once_for_each_of_its_versions() -> None:
+    approved = replace(decide(order(1), Decision.APPROVE, now=NOW, user="jsmith"), fulfillment_id="F5-1-9")
+    off = replace(EVENT, is_active=False, version_id=3)
+    entry = turned(book(approved, order(), event=off), now=NOW)
+    cancelled, left = (
+        HardwareFact.model_validate_json(one.data)
+        for one in entry.messages(now=NOW, trace=Trace("c"), user="auto")
+        if one.topic == "hotw.order.reviewed"
+    )
+    assert (cancelled.fulfillment_ids, cancelled.event_is_active) == (["F5-1-1"], None)
+    assert (left.fulfillment_ids, left.event_is_active) == (["F5-1-9"], False)
+    assert left.orders_version_id == cancelled.orders_version_id + 1
+    assert turned(book(approved, event=off, settled_under=3), now=NOW).news == ()
+    again = turned(book(approved, event=replace(off, version_id=4), settled_under=3), now=NOW)
+    assert [news.left_open for news in again.news] == [True]
+
+
+def test_a_decision_on_a_book_its_event_has_overtaken_tells_of_what_else_stays_open() -> None:
+    first, second = (decide(order(n), Decision.APPROVE, now=NOW, user="jsmith") for n in (1, 2))
+    dropped = decide(first, Decision.CANCEL, now=NOW, user="jsmith")
+    overtaken = book(first, second, event=replace(EVENT, is_active=False, version_id=3))
+    entry = turned(overtaken, now=NOW, changed=dropped, topic="hotw.order.reviewed")
+    assert [(news.about, news.left_open) for news in entry.news] == [(("F5-1-1",), False), (("F5-1-2",), True)]
 
 
 def test_a_book_is_due_when_an_override_begins_or_ends_or_an_open_orders_window_does() -> None:

@@ -8,11 +8,13 @@ import httpx
 import pytest
 
 from shared.clock import FixedClock
+from shared.documents import Documents
+from shared.documents.sqlite import SqliteStore
 from shared.errors import NotFound, Refused
 from shared.resources import Resource, Resources, State, resource_routes
 from shared.schemas.fleet_svc import Projection, ProjectionSnapshot
-from tests.doubles.documents import MemoryDocuments
 from tests.doubles.http import app_of, calling, pointers
+from tests.unit.conftest import Told
 
 PROJECTION = Resource(
     name="Projection",
@@ -33,12 +35,13 @@ async def only_known_fleets(state: State) -> Refused | None:
 
 
 @pytest.fixture
-def documents() -> MemoryDocuments:
-    return MemoryDocuments(filters=("EventId",))
+def documents(store: SqliteStore) -> Documents:
+    return store.documents("projection", filters=("EventId",))
 
 
 @pytest.fixture
-async def http(documents: MemoryDocuments) -> AsyncIterator[httpx.AsyncClient]:
+async def http(store: SqliteStore, documents: Documents) -> AsyncIterator[httpx.AsyncClient]:
+    await store.start()
     resources = Resources(PROJECTION, documents, admit=only_known_fleets)
     async with calling(app_of(resource_routes(resources, FixedClock("2024-06-15T09:00:00Z")))) as client:
         yield client
@@ -84,11 +87,11 @@ async def test_bad_input_is_named(
 
 
 async def test_what_may_not_be_made_is_refused_and_nothing_is_there(
-    http: httpx.AsyncClient, documents: MemoryDocuments
+    http: httpx.AsyncClient, documents: Documents
 ) -> None:
     answer = await http.post("/projection", json={**BODY, "FleetId": "G1"})
     assert answer.status_code == 404
-    assert documents.heads == {}
+    assert (await documents.list()).items == []
 
 
 async def test_the_same_post_twice_is_409_but_with_one_key_the_same_answer(http: httpx.AsyncClient) -> None:
@@ -119,12 +122,12 @@ async def test_if_match_holds_only_for_the_latest(http: httpx.AsyncClient) -> No
     assert anyone.status_code == 200
 
 
-async def test_a_put_that_changes_nothing_makes_no_version(http: httpx.AsyncClient, documents: MemoryDocuments) -> None:
+async def test_a_put_that_changes_nothing_makes_no_version(http: httpx.AsyncClient, told: Told) -> None:
     read = (await http.post("/projection", json=BODY)).json()
     for body in (read, {"TotalInputTPM": "50000"}, {}, {"ManualOverride": None}):
         answer = await http.put("/projection/F1/PD2024", json=body)
         assert (answer.status_code, answer.json()["VersionId"]) == (200, 1)
-    assert len(documents.published) == 1
+    assert len(await told()) == 1
 
 
 async def test_the_reason_and_the_person_are_kept_with_the_version(http: httpx.AsyncClient) -> None:

@@ -22,7 +22,7 @@ async def read_all(log: DurableLog, topic: str) -> list[ConsumerRecord]:
     await consumer.start()
     ends = {partition.name: partition.end for partition in log.partitions(topic)}
     taken: list[ConsumerRecord] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while [name for name, end in ends.items() if await consumer.position(name) < end]:
             for records in (await consumer.getmany(timeout_ms=100)).values():
                 taken += records

@@ -17,8 +17,9 @@ from starlette.responses import Response
 from shared.cause import Cause
 from shared.clock import FixedClock
 from shared.errors import BadInput, Conflict, FieldError, NotFound, Refused, Unavailable, UnderWay
-from shared.trace import current_trace
+from shared.trace import add_trace_ids, current_trace
 from shared.web import Check, Routes, Unready, json_answer, read_write
+from shared.web.health import Readiness
 from tests.doubles.http import app_of, calling, pointers
 
 CLOCK = FixedClock("2024-06-15T09:00:00Z")
@@ -170,14 +171,13 @@ async def test_ids_are_in_the_log_lines_of_their_own_request_only() -> None:
         return json_answer({})
 
     routes.add("GET", "/slow", slow, summary="Slow")
-    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as captured:
+    with structlog.testing.capture_logs(processors=[add_trace_ids]) as captured:
         async with calling(app_of(routes)) as client:
             ids = [f"id-{n}" for n in range(5)]
             await asyncio.gather(*(client.get("/slow", headers={"X-Correlation-Id": one}) for one in ids))
     lines = [line for line in captured if line["event"] == "handled"]
     assert sorted(line["correlation_id"] for line in lines) == ids
     assert all(line["correlation_id"] == line["trace"] for line in lines)
-    assert "correlation_id" not in structlog.contextvars.get_contextvars()
 
 
 async def test_who_asks_is_the_header_then_the_body_then_nobody(http: httpx.AsyncClient) -> None:
@@ -236,9 +236,13 @@ async def test_live_is_alive_and_ready_asks_everything() -> None:
         unready = await client.get("/health/ready")
         assert unready.status_code == 503
         assert unready.json()["Checks"]["broker"] == {"Status": "Failed", "Detail": "the broker is away"}
-    from shared.web.health import readiness
 
-    ready_now, shown = await readiness([Check("store", hangs)], patience=0.01)
+    with structlog.testing.capture_logs() as lines:
+        async with calling(app_of(checks=[Check("broker", ill)])) as client:
+            assert [(await client.get("/health/ready")).status_code for _ in range(3)] == [503] * 3
+    assert [(line["event"], line["broker"]) for line in lines] == [("not ready", "the broker is away")], "once"
+
+    ready_now, shown = await Readiness([Check("store", hangs)], patience=0.01).ask()
     assert (ready_now, shown["Checks"]["store"]["Status"]) == (False, "Failed")
 
 

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from shared.clock import FixedClock, iso
+from shared.errors import Unavailable
 from shared.metrics import Metrics
 from shared.service.clocks import ProcessClock, not_before
 from shared.service.running import Call, Periodic, RunningService
@@ -45,6 +46,19 @@ async def test_a_part_that_does_not_start_takes_the_others_down_again() -> None:
     assert seen == ["+a", "+b", "-a"]
 
 
+async def test_a_store_that_is_away_is_asked_again_and_the_gate_says_so_meanwhile() -> None:
+    seen: list[str | None] = []
+
+    async def start() -> None:
+        seen.append(service.gate.closed)
+        if len(seen) == 1:
+            raise Unavailable("nobody answers at mysql:3306")
+
+    service = RunningService("s", FastAPI(), [], opening=[Call(start)])
+    await service.open_when_there()
+    assert seen == ["not open yet: it has not answered since the start", "away: nobody answers at mysql:3306"]
+
+
 async def test_a_periodic_job_that_fails_comes_again_and_is_counted() -> None:
     metrics = Metrics("s")
     runs = 0
@@ -60,7 +74,7 @@ async def test_a_periodic_job_that_fails_comes_again_and_is_counted() -> None:
 
     periodic = Periodic("sweep", 0.001, job, metrics=metrics)
     await periodic.start()
-    await asyncio.wait_for(enough.wait(), 5)
+    await asyncio.wait_for(enough.wait(), 60)
     await periodic.stop()
     text = metrics.render().decode()
     assert 'epic_periodic_runs_total{name="sweep",outcome="failed"} 1.0' in text

@@ -53,6 +53,15 @@ def test_every_variable_is_read() -> None:
         ("EPIC_NOW", "soon", "EPIC_NOW is 'soon'"),
         ("EPIC_AZ_FACTOR_MAP", "2:2:1", "give JSON, zone to factor"),
         ("EPIC_AZ_FACTOR_MAP", '{"us-east-1a": -1}', "the factor of us-east-1a is -1; give 0 (excluded) or more"),
+        ("EPIC_MYSQL_URL", "bad", "EPIC_MYSQL_URL is 'bad': give mysql+aiomysql://user:password@host:3306/hotw"),
+        ("EPIC_MYSQL_URL", "postgres://a:b@c/hotw", "give mysql+aiomysql://"),
+        ("EPIC_MYSQL_URL", "mysql://a:b@c:port/hotw", "give mysql+aiomysql://"),
+        ("EPIC_MYSQL_URL", "mysql://a:b@c", "give mysql+aiomysql://"),
+        ("EPIC_MONGO_URL", "bad", "EPIC_MONGO_URL is 'bad': give mongodb://user:password@host:27017"),
+        ("EPIC_MONGO_URL", "mongodb://h:many/", "give mongodb://user:password@host:27017"),
+        ("EPIC_SMTP_URL", "bad", "EPIC_SMTP_URL is 'bad': give smtp://user:password@host:25 or smtps://"),
+        ("EPIC_KAFKA_BOOTSTRAP_SERVERS", "bad", "EPIC_KAFKA_BOOTSTRAP_SERVERS is 'bad': give host:port"),
+        ("EPIC_KAFKA_BOOTSTRAP_SERVERS", "a:9092,b", "give host:port"),
         ("EPIC_TRANSPORT", "kafka", "set EPIC_KAFKA_BOOTSTRAP_SERVERS"),
         ("EPIC_TRANSPORT", "pigeon", "EPIC_TRANSPORT is 'pigeon'"),
     ],
@@ -62,6 +71,36 @@ def test_what_is_wrong_is_one_line_with_the_remedy(variable: str, value: str, sa
         load_settings({variable: value})
     assert said in str(bad.value)
     assert "\n" not in str(bad.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("EPIC_MYSQL_URL", "mysql+aiomysql://epic:p%40ss@mysql:3306/hotw"),
+        ("EPIC_MYSQL_URL", "mysql://root@127.0.0.1:33060/hotw?ssl=true"),
+        ("EPIC_MONGO_URL", "mongodb://mongo:27017/?directConnection=true"),
+        ("EPIC_MONGO_URL", "mongodb://a:27017,b:27017/?replicaSet=rs0"),
+        ("EPIC_MONGO_URL", "mongodb+srv://user:p@cluster.example.com/"),
+        ("EPIC_SMTP_URL", "smtp://localhost"),
+        ("EPIC_SMTP_URL", "smtps://a:b@mail.example.com:465"),
+        ("EPIC_KAFKA_BOOTSTRAP_SERVERS", "a:9092, b:9093"),
+        ("EPIC_KAFKA_BOOTSTRAP_SERVERS", "[::1]:9092"),
+    ],
+)
+def test_the_addresses_of_servers_are_taken_in_every_usual_form(variable: str, value: str) -> None:
+    assert getattr(load_settings({variable: value}), variable.removeprefix("EPIC_").lower()) == value
+
+
+@pytest.mark.parametrize("variable", ["EPIC_MYSQL_URL", "EPIC_MONGO_URL", "EPIC_SMTP_URL"])
+def test_a_password_is_not_repeated(variable: str) -> None:
+    with pytest.raises(BadSettings) as bad:
+        load_settings({variable: "ftp://epic:s3cr:et@host:99999/x"})
+    assert "s3cr" not in str(bad.value)
+    assert "et@" not in str(bad.value)
+
+
+def test_the_variables_of_the_composed_stack_may_stay_exported() -> None:
+    assert load_settings({"EPIC_PORT": "9000", "EPIC_IMAGE": "epic:1"}) == load_settings({})
 
 
 def test_a_program_ends_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,3 +149,20 @@ def test_text_is_for_people(restored_logging: None) -> None:
     structlog.get_logger("a").info("said", number=5)
     assert "said" in out.getvalue()
     assert "number" in out.getvalue()
+
+
+def test_a_client_that_repeats_itself_is_heard_every_ten_seconds(
+    restored_logging: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("shared.log.time.monotonic", lambda: now)
+    out = io.StringIO()
+    configure_logging("info", "json", stream=out)
+    for number in range(25):
+        logging.getLogger("aiokafka.conn").error("no connection to node %s", number)
+        logging.getLogger("b").error("no connection to node %s", number)
+        now += 0.5
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    spared = [(line["event"], line.get("left_out")) for line in lines if line["logger"] == "aiokafka.conn"]
+    assert spared == [("no connection to node 0", None), ("no connection to node 20", 19)]
+    assert len(lines) == 27

@@ -1,0 +1,5 @@
+"""Owns ``python -m bench``."""
+
+from bench.command import main
+
+main()

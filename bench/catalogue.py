@@ -1,0 +1,24 @@
+"""Owns the list of what is measured, in the order it is run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.figure import Bench
+from bench.measures import consume, dashboard, embedded, idle, latest, listing, memory, plans, put, runs, updates
+
+__all__ = ["BENCHES"]
+
+BENCHES: Final[tuple[Bench, ...]] = (
+    consume.BENCH,
+    idle.BENCH,
+    plans.BENCH,
+    updates.BENCH,
+    runs.BENCH,
+    latest.BENCH,
+    put.BENCH,
+    listing.BENCH,
+    dashboard.BENCH,
+    embedded.BENCH,
+    memory.BENCH,
+)

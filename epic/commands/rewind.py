@@ -1,0 +1,117 @@
+"""Owns ``epic rewind``: a stopped service's consumers set back, so that it takes in again what it once consumed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from epic.commands.options import AsJson, run
+from epic.failure import CommandFailed
+from epic.terminal import Terminal, json_text
+from epic.where import kafka_servers, settings
+from shared.clock import parse_instant
+from shared.schemas.topics import SERVICES
+
+if TYPE_CHECKING:
+    from shared.messaging.transport import Transport
+
+__all__ = ["rewind"]
+
+Row = tuple[str, str, int]
+"""A group, a topic, and how many messages it will take in again."""
+
+
+def rewind(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help=f"One of {', '.join(SERVICES)}; stopped.")],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Only what was sent at this time or later, such as 2024-06-15T09:00:00Z (real time, not EPIC's "
+            "clock). Unless given, all that is kept.",
+            show_default=False,
+        ),
+    ] = None,
+    bootstrap_servers: Annotated[
+        str | None,
+        typer.Option(help="Kafka's address, as in EPIC_KAFKA_BOOTSTRAP_SERVERS.", show_default=False),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Without Kafka: the data folder of an `epic up` that is stopped.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a service take in again what it consumed, when its store was restored from a backup.
+
+    What it knows already changes nothing. Stop all its replicas before, and start them afterwards.
+    """
+    if service not in SERVICES:
+        raise CommandFailed(f"{service} is no service of EPIC's; give one of {', '.join(SERVICES)}")
+    moment = _instant(since)
+    servers = None if data is not None else kafka_servers(bootstrap_servers)
+    if data is not None and bootstrap_servers is not None:
+        raise CommandFailed("--data and --bootstrap-servers name two places; give one of them")
+    rows = run(_rewind(service, moment, servers, data))
+    if as_json:
+        Terminal().raw(json_text([{"Group": group, "Topic": topic, "Messages": count} for group, topic, count in rows]))
+    elif rows:
+        Terminal().table(("Group", "Topic", "Taken in again"), rows)
+        Terminal().say(f"Start {service} now.")
+    else:
+        Terminal().say(f"Nothing that {service} consumed lies {f'at {since} or later' if since else 'there'}.")
+
+
+def _instant(since: str | None) -> datetime | None:
+    try:
+        return None if since is None else parse_instant(since)
+    except ValueError as error:
+        raise CommandFailed(f"--since: {error}; give one such as 2024-06-15T09:00:00Z") from None
+
+
+async def _rewind(service: str, since: datetime | None, servers: str | None, data: Path | None) -> list[Row]:
+    from aiokafka.errors import KafkaError
+
+    from shared.messaging.transport import DataFolderInUse, GroupInUse
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would warn of is said below
+    transport = _transport(servers, data)
+    try:
+        await transport.start()
+        try:
+            return await _set_back(transport, service, since)
+        finally:
+            await transport.stop()
+    except GroupInUse:
+        raise CommandFailed(f"{service} is running; stop all its replicas first") from None
+    except DataFolderInUse as error:
+        raise CommandFailed(str(error)) from None
+    except KafkaError as error:
+        raise CommandFailed(f"Kafka at {servers} cannot be used: {error}") from None
+
+
+def _transport(servers: str | None, data: Path | None) -> Transport:
+    from shared.messaging.transport import DurableLog, EmbeddedTransport, KafkaTransport
+
+    if servers is not None:
+        return KafkaTransport(servers)
+    folder = data or settings().data_dir
+    if not (folder / "messages.db").exists():
+        raise CommandFailed(
+            f"{folder} is no data folder of an `epic up`; name one by --data, or Kafka by --bootstrap-servers"
+        )
+    return EmbeddedTransport(DurableLog(folder))
+
+
+async def _set_back(transport: Transport, service: str, since: datetime | None) -> list[Row]:
+    milliseconds = None if since is None else int(since.timestamp() * 1000)
+    back: dict[tuple[str, str], int] = {}
+    for group in await transport.groups():
+        if group.startswith(f"{service}."):
+            for partition, count in (await transport.rewind(group, milliseconds)).items():
+                at = (group, partition.topic)
+                back[at] = back.get(at, 0) + count
+    return [(group, topic, count) for (group, topic), count in sorted(back.items())]

@@ -1,0 +1,113 @@
+"""Consuming at least once, alike on the embedded log and on a real Kafka: every record, its key's in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import orjson
+
+from shared.errors import Unavailable
+from shared.messaging.consumer import Tuning
+from shared.messaging.envelope import encode_headers
+from shared.messaging.failures import Backoff
+from shared.messaging.subscription import Received, bulk, each
+from tests.contracts.messaging.rig import Rig, Seen
+from tests.waiting import until
+
+
+async def test_every_record_is_handled_and_committed(rig: Rig) -> None:
+    seen = Seen()
+    await rig.consuming(each(seen.take))
+    await rig.send(*(rig.event(f"key-{number}") for number in range(300)))
+
+    await until(lambda: len(seen) >= 300, "300 handled")
+    assert sorted(seen) == sorted(f"key-{number}:1" for number in range(300))
+    await rig.all_committed(300)
+
+
+async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Rig) -> None:
+    seen: list[str] = []
+    most = running = 0
+
+    async def handle(received: Received) -> None:
+        nonlocal most, running
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        seen.append(received.message.id)
+
+    await rig.send(*(rig.event(f"key-{key}", version) for version in range(1, 11) for key in range(20)))
+    await rig.consuming(each(handle))
+
+    await until(lambda: len(seen) == 200, "200 handled")
+    for key in range(20):
+        assert [one for one in seen if one.startswith(f"key-{key}:")] == [f"key-{key}:{v}" for v in range(1, 11)]
+    assert most > 1
+
+
+async def test_a_batch_that_spans_partitions_is_handed_to_a_bulk_handler_at_once_and_rewound_on_each(rig: Rig) -> None:
+    batches: list[list[tuple[int, str]]] = []
+
+    async def handle(received: Sequence[Received]) -> None:
+        batches.append([(one.record.partition, one.message.id) for one in received])
+        if len(batches) == 1:
+            raise Unavailable("away")
+
+    for partition in range(3):
+        for number in range(5):
+            event = rig.event(f"p{partition}-{number}")
+            await rig.send_raw(rig.created, event.data, encode_headers(event), event.key.encode(), partition)
+    await rig.consuming(bulk(handle), Tuning(patience=0.01, transient=Backoff(5.0, 5.0)))
+
+    await until(lambda: len({one for batch in batches[1:] for one in batch}) == 15, "all of them again")
+    await rig.all_committed(15)
+    assert max(len({partition for partition, _ in batch}) for batch in batches) > 1
+
+
+async def test_structured_mode_is_taken(rig: Rig) -> None:
+    seen = Seen()
+    envelope = {
+        "specversion": "1.0", "id": "structured", "source": "kcat", "type": "thing.created",
+        "data": {"ThingId": "a", "VersionId": 1},
+    }  # fmt: skip
+    await rig.consuming(each(seen.take))
+    await rig.send_raw(rig.created, orjson.dumps(envelope), [("content-type", b"application/cloudevents+json")])
+
+    await until(lambda: seen == ["structured"], "handled")
+
+
+async def test_sparse_messages_do_not_wait_for_a_poll(rig: Rig) -> None:
+    arrived: dict[str, float] = {}
+
+    async def handle(received: Received) -> None:
+        arrived[received.message.id] = time.perf_counter()
+
+    await rig.consuming(each(handle))
+    await rig.send(rig.event("warm-up"))
+    await until(lambda: arrived, "the group is joined")
+    waits = []
+    for number in range(15):
+        await asyncio.sleep(0.06)  # idle in between: that is what is measured
+        event = rig.event(f"key-{number}")
+        await rig.send(event)
+        acknowledged = time.perf_counter()
+        await until(lambda event=event: event.id in arrived, "arrived")  # type: ignore[misc]
+        waits.append(arrived[event.id] - acknowledged)
+
+    assert sorted(waits)[len(waits) // 2] < 0.05
+
+
+async def test_a_new_group_may_begin_with_what_comes(rig: Rig) -> None:
+    seen = Seen()
+    await rig.send(rig.event("old"))
+    consumer = await rig.consuming(each(seen.take), from_="latest")
+    await until(lambda: consumer._subscriber.consumer.assignment(), "assigned")
+    for place in consumer._subscriber.consumer.assignment():
+        await consumer._subscriber.consumer.position(place)
+    await rig.send(rig.event("new"))
+
+    await until(lambda: seen, "handled")
+    assert seen == ["new:1"]

@@ -1,0 +1,180 @@
+"""Records that cannot be read or handled: they cost nobody else anything, and each can be looked at and replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+
+from shared.errors import Conflict, Unavailable
+from shared.messaging.consumer import ConsumerState, Tuning
+from shared.messaging.failures import Backoff
+from shared.messaging.subscription import Received, bulk, each
+from tests.contracts.messaging.rig import Rig, Seen
+from tests.waiting import until
+
+
+async def test_poison_between_good_ones_becomes_dead_letters_and_the_good_ones_go_on(rig: Rig) -> None:
+    seen = Seen()
+    good = [("ce_id", b"1"), ("ce_source", b"t"), ("ce_type", b"thing.created"), ("ce_specversion", b"1.0")]
+    await rig.send(rig.event("before"))
+    await rig.send_raw(rig.created, b"{not json", good)
+    await rig.send_raw(rig.created, b"[1]", good)
+    await rig.send_raw(rig.created, b'{"ThingId": "x"}', good)
+    await rig.send_raw(rig.created, b"{}", ())
+    await rig.send_raw(rig.created, None, good)
+    await rig.send_raw(rig.created, b"", good, key=None)
+    await rig.send_raw(rig.created, b"{}", [("ce_id", b"\xff\xfe"), *good[1:]])
+    await rig.send(rig.event("after"))
+    await rig.consuming(each(seen.take))
+    await rig.burying()
+
+    await until(lambda: len(rig.letters.letters) == 7 and len(seen) == 2, "two handled, seven dead letters")
+    assert sorted(seen) == ["after:1", "before:1"]
+    reasons = sorted(letter.reason for letter in rig.letters.letters.values())
+    assert any("ce_id, ce_source, ce_type, ce_specversion missing" in reason for reason in reasons)
+    assert all(letter.attempts == 1 for letter in rig.letters.letters.values())
+    await rig.all_committed(9)
+
+
+async def test_a_header_that_is_not_utf_8_costs_only_its_own_record(rig: Rig) -> None:
+    seen = Seen()
+    good = [("ce_id", b"x"), ("ce_source", b"t"), ("ce_type", b"thing.created"), ("ce_specversion", b"1.0")]
+    await rig.send_raw(rig.created, b'{"ThingId":"a","VersionId":1}', [*good, ("x-foreign", b"\xff")], partition=0)
+    await rig.send(*(rig.event(f"key-{number}") for number in range(20)))
+    await rig.consuming(each(seen.take))
+
+    await until(lambda: len(seen) == 21, "all handled")
+
+
+async def test_a_handler_that_fails_five_times_makes_a_dead_letter_and_goes_on(rig: Rig) -> None:
+    attempts: list[str] = []
+
+    async def handle(received: Received) -> None:
+        attempts.append(received.message.id)
+        if received.message.key == "bad":
+            raise ValueError("no such column")
+
+    await rig.send(rig.event("bad", 1), *(rig.event(f"key-{number}") for number in range(10)))
+    await rig.consuming(each(handle))
+    await rig.burying()
+
+    await until(lambda: rig.letters.letters, "a dead letter")
+    await until(lambda: len(attempts) == 15, "the others handled")
+    letter = next(iter(rig.letters.letters.values()))
+    assert (letter.reason, letter.attempts) == ("ValueError: no such column", 5)
+    assert letter.group == f"{rig.service}.things"
+    await rig.all_committed(11)
+
+
+async def test_while_the_store_is_away_nothing_is_lost_or_dead_and_nothing_is_committed(rig: Rig) -> None:
+    away, seen, tries = True, [], 0
+
+    async def handle(received: Received) -> None:
+        nonlocal tries
+        tries += 1
+        if away:
+            raise Unavailable("the store is away")
+        seen.append(received.message.id)
+
+    patience = Tuning(patience=0.5, transient=Backoff(0.02, 0.1))  # so that batches are handed back on the way
+    await rig.send(*(rig.event(f"key-{key}", version) for version in (1, 2, 3) for key in range(30)))
+    await rig.consuming(each(handle), patience)
+    await rig.burying()
+    await until(lambda: rig.metrics.render().decode().count('reason="too-slow"} ') > 0 and tries > 200, "rewinds")
+
+    assert await rig.committed() == {}
+    away = False
+    await until(lambda: len(set(seen)) == 90, "all handled")
+    await rig.all_committed(90)
+
+    assert rig.letters.letters == {}
+    for key in range(30):
+        assert [one for one in seen if one.startswith(f"key-{key}:")] == [f"key-{key}:{v}" for v in (1, 2, 3)]
+
+
+async def test_a_bulk_handler_that_fails_is_asked_one_by_one_and_only_the_bad_one_dies(rig: Rig) -> None:
+    handled: set[str] = set()
+
+    async def handle(received: Sequence[Received]) -> None:
+        if any(one.message.key == "bad" for one in received):
+            raise ValueError("duplicate key")
+        handled.update(one.message.id for one in received)
+
+    await rig.send(*(rig.event(f"key-{number}") for number in range(30)), rig.event("bad"))
+    await rig.consuming(bulk(handle))
+    await rig.burying()
+
+    await until(lambda: len(handled) == 30 and rig.letters.letters, "thirty handled, one dead")
+    assert [letter.reason for letter in rig.letters.letters.values()] == ["ValueError: duplicate key"]
+    await rig.all_committed(31)
+
+
+async def test_a_consumer_in_which_most_records_fail_stops_and_commits_nothing_past_them(rig: Rig) -> None:
+    mended, seen = False, set()
+
+    async def handle(received: Received) -> None:
+        if not mended:
+            raise ValueError("the code is broken")
+        seen.add(received.message.id)
+
+    await rig.send(*(rig.event(f"key-{number}") for number in range(300)))
+    consumer = await rig.consuming(each(handle))
+    await until(lambda: consumer.health().state is ConsumerState.STOPPED, "stopped")
+
+    assert not consumer.health().moving
+    assert "most records fail" in consumer.health().reason
+    dead = {letter.body()["Offset"] for letter in await rig.read(f"{rig.service}.dlq")}
+    assert sum((await rig.committed()).values()) <= len(dead)
+
+    mended = True
+    await consumer.stop()
+    await consumer.start()
+    await until(lambda: len(seen) >= 300 - len(dead), "all that are not dead letters are handled")
+    assert consumer.health().moving
+
+
+async def test_a_dead_letter_is_replayed_after_its_handler_is_mended(rig: Rig) -> None:
+    mended, seen = False, []
+
+    async def handle(received: Received) -> None:
+        if not mended:
+            raise ValueError("broken")
+        seen.append((received.message.id, received.message.trace.correlation_id))
+
+    await rig.send(rig.event("a"))
+    await rig.consuming(each(handle))
+    await rig.burying()
+    await until(lambda: rig.letters.letters, "a dead letter")
+    letter_id = next(iter(rig.letters.letters))
+
+    with pytest.raises(Conflict, match="it failed again: ValueError: broken"):
+        await rig.dead_letters.replay(letter_id)
+    assert letter_id in rig.letters.letters
+
+    mended = True
+    await rig.dead_letters.replay(letter_id)
+    assert seen == [("a:1", "corr-a:1")]
+    assert rig.letters.letters == {}
+
+
+async def test_a_record_too_large_to_copy_is_replayed_from_its_topic(rig: Rig) -> None:
+    mended, sizes = False, []
+
+    async def handle(received: Received) -> None:
+        if not mended:
+            raise ValueError("broken")
+        sizes.append(len(received.record.value or b""))
+
+    large = orjson.dumps({"ThingId": "a", "VersionId": 1, "Note": "x" * 900_000})
+    await rig.send(rig.event("before"), rig.event("a", data=large))
+    await rig.consuming(each(handle))
+    await rig.burying()
+    await until(lambda: len(rig.letters.letters) == 2, "two dead letters")
+    letter = next(one for one in rig.letters.letters.values() if one.value is None)
+    assert f"its {len(large)} bytes are left in {rig.created}" in letter.reason
+
+    mended = True
+    await rig.dead_letters.replay(letter.id)
+    assert sizes == [len(large)]

@@ -1,0 +1,63 @@
+"""What a consumer says of itself: running, stopped, stuck, and how far behind."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.errors import Unavailable
+from shared.messaging.consumer import Consumer, ConsumerState, Tuning
+from shared.messaging.subscription import Received, each
+from shared.messaging.transport import KafkaTransport
+from tests.contracts.messaging.rig import QUICK, Rig
+from tests.waiting import until
+
+
+async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind(rig: Rig) -> None:
+    async def handle(received: Received) -> None:
+        """Never called."""
+
+    nowhere = KafkaTransport("127.0.0.1:1")
+    consumer = Consumer(
+        nowhere, rig.clock, rig.subscription(each(handle)), rig.publisher, rig.dead_letters, rig.metrics
+    )  # fmt: skip
+
+    with pytest.raises(Unavailable, match="cannot join its group"):
+        await consumer.start()
+    assert consumer.health().state is ConsumerState.STOPPED
+    await consumer.stop()
+
+
+async def test_health_sees_a_record_that_hangs(rig: Rig) -> None:
+    hang = asyncio.Event()
+
+    async def handle(received: Received) -> None:
+        await hang.wait()
+
+    await rig.send(rig.event("a"))
+    consumer = await rig.consuming(each(handle), Tuning(stuck_after=0.2))
+    await until(lambda: consumer.health().state is ConsumerState.STUCK, "stuck")
+    assert "a record has been in work for" in consumer.health().reason
+
+    hang.set()
+    await until(lambda: consumer.health().moving, "moving again")
+
+
+async def test_lag_is_what_the_group_has_not_committed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.messaging.consumer._LAG_EVERY", 0.05)
+    away = False
+
+    async def handle(received: Received) -> None:
+        if away:
+            raise Unavailable("away")
+
+    consumer = await rig.consuming(each(handle), QUICK)
+    await rig.send(*(rig.event(f"key-{number}") for number in range(30)))
+    await rig.all_committed(30)
+    away = True
+    await rig.send(*(rig.event(f"key-{number}", 2) for number in range(10)))
+
+    await until(lambda: consumer.health().lag == 10, "ten behind")
+    away = False
+    await until(lambda: consumer.health().lag == 0, "none behind")

@@ -1,0 +1,87 @@
+"""Owns the faults: what is killed, stopped or frozen at its planned time, and that all of it is back at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from tests.faults.plan import Disturbance
+from tests.flows.systems import RealStack, Replica
+from tests.servers import Server
+
+__all__ = ["Disturber"]
+
+_ORDERLY_SECONDS: Final = 3
+
+
+@dataclass
+class Disturber:
+    """Disturbs one stack; two faults of one target wait for each other. ``counts``: what was done, over all rounds."""
+
+    stack: RealStack
+    counts: Counter[str] = field(default_factory=Counter)
+    _ended: list[str] = field(default_factory=list)
+    _turns: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    async def run(self, planned: Iterable[Disturbance]) -> None:
+        """Returns when the last one is over; what it disturbed may still be on its way back."""
+        async with asyncio.TaskGroup() as tasks:
+            for one in planned:
+                tasks.create_task(self._when_due(one))
+
+    async def _when_due(self, one: Disturbance) -> None:
+        await asyncio.sleep(one.at)
+        servers: Mapping[str, Server] = self.stack.servers
+        await asyncio.gather(
+            *(self._server(one, servers[name]) if name in servers else self._replica(one, name) for name in one.targets)
+        )
+
+    async def _server(self, one: Disturbance, server: Server) -> None:
+        name = one.targets[0]
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            await asyncio.to_thread(server.kill if one.kind == "kill" else partial(server.stop, _ORDERLY_SECONDS))
+            self.counts[f"{one.kind} {name}"] += 1
+            await asyncio.sleep(one.away)
+            await asyncio.to_thread(server.start_again)
+
+    async def _replica(self, one: Disturbance, name: str) -> None:
+        replica = self.replicas()[name]
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            self._look(name, replica)
+            assert replica.process is not None
+            if one.kind == "freeze":
+                replica.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(one.away)
+                replica.process.send_signal(signal.SIGCONT)
+            else:
+                await asyncio.to_thread(replica.kill)
+                await asyncio.sleep(one.away)
+                replica.start()
+            self.counts[f"{one.kind} {name.partition('.')[0]}"] += 1
+
+    def replicas(self) -> dict[str, Replica]:
+        return {f"{service}.{n}": one for service, group in self.stack.replicas.items() for n, one in enumerate(group)}
+
+    def _look(self, name: str, replica: Replica) -> None:
+        """A process that ended by itself is a finding, and is started again."""
+        if replica.process is not None and replica.process.poll() is not None:
+            self._ended.append(f"{name} ended by itself with {replica.process.returncode}:\n{replica.tail(15)}")
+            replica.start()
+
+    def ended(self) -> list[str]:
+        """What was found to have ended by itself since this was asked last."""
+        for name, replica in self.replicas().items():
+            self._look(name, replica)
+        ended, self._ended = self._ended, []
+        return ended
+
+    async def all_back(self, seconds: float = 300) -> None:
+        """Returns when every replica is ready."""
+        for name, replica in self.replicas().items():
+            self._look(name, replica)
+        await asyncio.gather(*(replica.ready(seconds) for replica in self.stack.each()))

@@ -1,0 +1,87 @@
+"""Owns the picture of an embedded EPIC that is not running: read from the SQLite files and the log of its folder."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from shared.messaging.transport import DurableLog, EmbeddedTransport
+from shared.schemas.topics import SERVICES, TOPICS
+from tests.faults.hotw_rows import letter_of, take_rows
+from tests.faults.picture import Picture, Row, Stored, Told, Version, canonical
+from tests.faults.topics import told_by
+
+__all__ = ["picture_of_files", "told_in_folder"]
+
+_HEADS = ".heads"
+
+
+def picture_of_files(folder: Path) -> Picture:
+    """Everything the files of a data folder hold but the log."""
+    picture = Picture()
+    for service in SERVICES:
+        connection = sqlite3.connect(f"file:{folder / service.removesuffix('_svc')}.db?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
+
+        def select(statement: str, on: sqlite3.Connection = connection) -> list[Row]:
+            return [dict(row) for row in on.execute(statement)]
+
+        try:
+            if service == "hotw_svc":
+                take_rows(picture, select)
+            else:
+                _take_documents(picture, service, connection)
+        finally:
+            connection.close()
+    return picture
+
+
+async def told_in_folder(folder: Path) -> list[Told]:
+    """Every record of every topic of the folder's log; nobody else may have it open."""
+    transport = EmbeddedTransport(DurableLog(folder))
+    await transport.start()
+    try:
+        told: list[Told] = []
+        for topic in TOPICS:
+            ends = await transport.end_offsets(topic)
+            consumer = transport.consumer()
+            await consumer.start()
+            try:
+                consumer.assign(sorted(ends))
+                await consumer.seek_to_beginning(*sorted(ends))
+                while any([await consumer.position(at) < end for at, end in ends.items()]):
+                    for records in (await consumer.getmany(timeout_ms=100)).values():
+                        told += [told_by(record) for record in records]
+            finally:
+                await consumer.stop()
+        return told
+    finally:
+        await transport.stop()
+
+
+def _take_documents(picture: Picture, service: str, connection: sqlite3.Connection) -> None:
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    for table in tables:
+        if table.startswith("replica."):
+            held = dict(tuple(row) for row in connection.execute(f'SELECT key, version FROM "{table}"'))
+            picture.replicas[service, table.removeprefix("replica.")] = held
+        elif table.endswith(_HEADS):
+            name = table.removesuffix(_HEADS)
+            documents = {
+                row["key"]: Stored(_version(row), row["version"], {}, json.loads(row["side"]))
+                for row in connection.execute(f'SELECT * FROM "{table}"')
+            }
+            for row in connection.execute(f'SELECT * FROM "{name}.items"'):
+                documents[row["key"]].items[row["version"]] = _version(row)
+            picture.documents[service, name] = documents
+    outbox = connection.execute("SELECT resource, key, version FROM outbox")
+    picture.waiting += [f"{service} {row['resource']} {row['key']} outbox: {row['version']}" for row in outbox]
+    letters = connection.execute("SELECT letter FROM dead_letters")
+    picture.letters += [letter_of(service, row["letter"]) for row in letters]
+
+
+def _version(row: sqlite3.Row) -> Version:
+    state = json.loads(row["state"])
+    stored = {name: row[name] for name in row.keys() if name not in ("side", "state")}  # noqa: SIM118 sqlite3.Row
+    return Version(row["version"], canonical([stored, state]), state, bool(row["deleted"]), row["message"])

@@ -1,0 +1,81 @@
+"""Owns the picture of a real stack: read from MongoDB by pymongo and from MySQL by pymysql."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pymongo
+import pymysql
+from pymysql.cursors import DictCursor
+from sqlalchemy import make_url
+
+from shared.schemas.topics import SERVICES
+from tests.faults.hotw_rows import letter_of, take_rows
+from tests.faults.picture import Picture, Row, Stored, Version, canonical
+
+__all__ = ["picture_of_servers"]
+
+_KIT = {"answers", "intents", "meta", "dead_letters"}
+
+
+def picture_of_servers(mongo_url: str, mysql_url: str) -> Picture:
+    """Everything both servers hold of EPIC; the topics are another reader's."""
+    picture = Picture()
+    client: pymongo.MongoClient[Row] = pymongo.MongoClient(mongo_url, serverSelectionTimeoutMS=5000)
+    with client:
+        for service in SERVICES:
+            if service != "hotw_svc":
+                _take_documents(picture, service, client[service.removesuffix("_svc")])
+    _take_mysql(picture, mysql_url)
+    return picture
+
+
+def _take_documents(picture: Picture, service: str, database: Any) -> None:
+    names = set(database.list_collection_names())
+    for name in sorted(names):
+        if name.startswith("replica."):
+            held = {form["_id"]: form["Version"] for form in database[name].find({}, {"Version": 1})}
+            picture.replicas[service, name.removeprefix("replica.")] = held
+        elif name not in _KIT and not name.endswith(".items"):
+            _take_resource(picture, service, name, database)
+    for form in database["intents"].find({}):
+        if "Recovered" not in form:
+            picture.waiting.append(f"{service} intent of {len(form['Keys'])} {form['Resource']}")
+    picture.letters += [letter_of(service, form["Letter"]) for form in database["dead_letters"].find({})]
+
+
+def _take_resource(picture: Picture, service: str, name: str, database: Any) -> None:
+    documents = picture.documents.setdefault((service, name), {})
+    for form in database[name].find({}):
+        documents[form["_id"]] = Stored(
+            _version(form["Item"]), form["LatestVersionId"], {}, (form.get("Side") or {}).get("State", {})
+        )
+        picture.waiting += [f"{service} {name} {form['_id']} outbox: {e['VersionId']}" for e in form.get("Outbox", ())]
+    for form in database[f"{name}.items"].find({}):
+        key, _, number = form["_id"].rpartition("@")
+        item = _version(form["Item"])
+        if key in documents:
+            documents[key].items[int(number)] = item
+        else:
+            picture.waiting.append(f"{service} {name} {form['_id']} belongs to no document")
+
+
+def _version(item: Row) -> Version:
+    return Version(
+        item["VersionId"], canonical(item), item["State"], item["Deleted"], item["AuditMetadata"]["Message"]
+    )  # fmt: skip
+
+
+def _take_mysql(picture: Picture, mysql_url: str) -> None:
+    url = make_url(mysql_url)
+    connection = pymysql.connect(
+        host=url.host, port=url.port or 3306, user=url.username, password=str(url.password), database=url.database,
+        cursorclass=DictCursor, autocommit=True,
+    )  # fmt: skip
+    with connection, connection.cursor() as cursor:
+
+        def select(statement: str) -> list[Row]:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+        take_rows(picture, select)

@@ -1,0 +1,97 @@
+"""Owns a stand: servers of its own, five services in two replicas each, and what watches and disturbs them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from tests import servers
+from tests.faults.disturbing import Disturber
+from tests.faults.doors import CommandDoor, HttpDoor
+from tests.faults.evidence import Evidence, evidence
+from tests.faults.from_servers import picture_of_servers
+from tests.faults.ledger import Ledger
+from tests.faults.load import Clients
+from tests.faults.picture import Picture
+from tests.faults.plan import Disturbance, Sizes, disturbances
+from tests.faults.quiet import Quiet
+from tests.faults.topics import Topics, groups_of_epic
+from tests.flows.systems import RealStack, running
+
+__all__ = ["RealStand", "standing"]
+
+ENVIRONMENT = {"EPIC_MAIL_DOMAIN": "example.com", "PYTHONUNBUFFERED": "1"}
+
+
+@dataclass
+class RealStand:
+    """Five services in two replicas each on real servers; see ``rounds.Stand``."""
+
+    stack: RealStack
+    ledger: Ledger
+    clients: Clients
+    disturber: Disturber
+    topics: Topics
+    quiet: Quiet
+    groups: dict[str, tuple[str, ...]]
+    evidence: Evidence
+
+    @property
+    def counts(self) -> Counter[str]:
+        return self.disturber.counts
+
+    def plan(self, seed: str, sizes: Sizes) -> list[Disturbance]:
+        return disturbances(seed, sizes, self.stack.replicas_each)
+
+    async def disturb(self, planned: Sequence[Disturbance]) -> None:
+        await self.disturber.run(planned)
+
+    async def all_back(self) -> None:
+        await self.disturber.all_back()
+
+    def ended(self) -> list[str]:
+        return self.disturber.ended()
+
+    async def at_rest(self, *, seconds: float = 400, mails_too: bool = False) -> None:
+        await self.quiet.wait(seconds, mails_too=mails_too)
+
+    async def picture(self) -> Picture:
+        """All that is stored and told now, from the stores."""
+        mongo, mysql = self.stack.servers["mongo"].url, self.stack.mysql
+        picture, told = await asyncio.gather(asyncio.to_thread(picture_of_servers, mongo, mysql), self.topics.read())
+        picture.told, picture.groups = told, self.groups
+        return picture
+
+
+@asynccontextmanager
+async def standing(*, replicas_each: int = 2) -> AsyncIterator[RealStand]:
+    """Starts a stand, and stops all of it; the services' logs stay when there is something to keep them for."""
+    async with AsyncExitStack() as stack:
+        kept = stack.enter_context(evidence("epic-faults-", "The services' logs"))
+        started = {}
+        for name, make in (("kafka", servers.kafka), ("mongo", servers.mongo), ("mysql", servers.mysql)):
+            server = make()
+            stack.callback(server.remove)
+            started[name] = await asyncio.to_thread(server.start)
+        real = RealStack(
+            kept.folder, started, started["mysql"].url, environment=dict(ENVIRONMENT), replicas_each=replicas_each
+        )
+        await stack.enter_async_context(running(real))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60, sock_connect=5))
+        )
+        ledger, topics, groups = Ledger(), Topics(real.kafka), await groups_of_epic()
+        stack.push_async_callback(topics.stop)
+        commands = CommandDoor(real.kafka, ledger)
+        await commands.start()
+        stack.push_async_callback(commands.stop)
+        quiet = Quiet(topics, groups, started["mongo"].url, real.mysql)
+        stack.callback(quiet.close)
+        clients = Clients(HttpDoor(real, session, ledger), commands, ledger)
+        stand = RealStand(real, ledger, clients, Disturber(real), topics, quiet, groups, kept)
+        yield stand

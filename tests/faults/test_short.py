@@ -1,0 +1,110 @@
+"""A short run of what ``make faults`` does for long: faults, fuzzed records, availability, doctored stores."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+import pymongo
+import pymysql
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import make_url
+
+from tests.faults import availability
+from tests.faults.fuzz import fuzz_every_topic
+from tests.faults.invariants import violations
+from tests.faults.mending import mend_and_replay
+from tests.faults.plan import Sizes
+from tests.faults.rounds import play_round
+from tests.faults.stand import RealStand, standing
+
+pytestmark = [
+    pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.asyncio(loop_scope="module"),
+]  # fmt: skip
+SEED = 20240616
+SIZES = Sizes(fleets=4, events=2, window=5, disturbances=3)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def stand() -> AsyncIterator[RealStand]:
+    async with standing() as one:
+        yield one
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_round_under_faults_violates_nothing(stand: RealStand, number: int) -> None:
+    report = await play_round(stand, SEED, number, SIZES)
+    assert report.violations == [], [str(one) for one in report.disturbances]
+
+
+async def test_one_of_two_replicas_may_be_killed_at_any_time(stand: RealStand) -> None:
+    figure = await availability.measure(stand, SEED, 10)
+    assert figure.violations == []
+    assert all(figure.available(kind) > 99 for kind in figure.asked), figure.failures  # too few for the target itself
+    assert figure.kills.total() > 0
+
+
+async def test_fuzzed_records_in_every_topic_are_dead_letters_and_hurt_nobody(stand: RealStand) -> None:
+    found = await fuzz_every_topic(stand, SEED, 10)
+    assert found.violations == []
+
+
+async def test_a_letter_is_replayed_once_its_handler_is_mended(stand: RealStand) -> None:
+    assert await mend_and_replay(stand) == []
+
+
+def in_mongo(database: str, collection: str, change: Callable[..., object]) -> Callable[[RealStand], object]:
+    def doctored(stand: RealStand) -> object:
+        client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(stand.stack.servers["mongo"].url)
+        with client:
+            return change(client[database][collection])
+
+    return doctored
+
+
+def in_mysql(statement: str) -> Callable[[RealStand], object]:
+    def doctored(stand: RealStand) -> object:
+        url = make_url(stand.stack.mysql)
+        connection = pymysql.connect(
+            host=url.host, port=url.port or 3306, user=url.username, password=str(url.password), database=url.database,
+            autocommit=True,
+        )  # fmt: skip
+        with connection, connection.cursor() as cursor:
+            return cursor.execute(statement)
+
+    return doctored
+
+
+LETTER = {"Id": "x", "Group": "g", "Topic": "t", "Partition": 0, "Offset": 0, "Reason": "none"}
+DOCTORED = {
+    "version_numbers_are_contiguous": in_mongo("event", "event.items", lambda items: items.delete_many({})),
+    "outboxes_are_empty": in_mongo(
+        "fleet", "intents", lambda intents: intents.insert_one({"Keys": ["x"], "Resource": "fleet"})
+    ),
+    "dead_letters_are_what_was_poisoned": in_mongo(
+        "notify", "dead_letters", lambda letters: letters.insert_one({"_id": "x", "Letter": json.dumps(LETTER)})
+    ),
+    "replicas_hold_the_latest": in_mysql("UPDATE fleet_replica SET VersionId = VersionId + 1"),
+    "one_execution_per_fleet_and_run": in_mysql("DELETE FROM hotw_execution"),
+    "hosts_add_up": in_mysql("UPDATE fulfillment_details SET FulfillmentValue = FulfillmentValue + 1"),
+}
+
+
+async def test_real_stores_that_are_doctored_are_found_out(stand: RealStand) -> None:
+    """The last of them all: nothing is whole afterwards."""
+    await stand.stack.stop()
+    assert violations(await stand.picture(), stand.ledger) == []
+    for invariant, doctor in DOCTORED.items():
+        await asyncio.to_thread(doctor, stand)
+        assert invariant in {said.partition(":")[0] for said in violations(await stand.picture(), stand.ledger)}
+    told = next(record for record in stand.topics.told if record.topic == "event.created" and record.id)
+    producer = AIOKafkaProducer(bootstrap_servers=stand.stack.kafka)
+    await producer.start()
+    headers = [("ce_id", told.id.encode()), ("ce_source", told.source.encode()), ("ce_type", b"event.created")]
+    await producer.send_and_wait(told.topic, b"{}", told.key.encode(), headers=headers)
+    await producer.stop()
+    found = {said.partition(":")[0] for said in violations(await stand.picture(), stand.ledger)}
+    assert "nothing_was_told_in_two_ways" in found

@@ -1,0 +1,63 @@
+"""Background tasks end when they are told to, also those that take the first word for something else."""
+
+from __future__ import annotations
+
+import asyncio
+
+from structlog.testing import capture_logs
+
+from shared.tasks import end
+
+
+async def test_a_task_that_swallows_a_cancellation_is_told_again() -> None:
+    told = 0
+
+    async def deaf() -> None:
+        nonlocal told
+        while told < 3:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                told += 1
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    await end(task, again=0.01)
+    assert (task.done(), told) == (True, 3)
+
+
+async def test_it_is_told_once_while_it_finishes_what_it_has_in_hand() -> None:
+    told, finished = 0, asyncio.Event()
+
+    async def careful() -> None:
+        nonlocal told
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            told += 1
+            await finished.wait()
+
+    task = asyncio.create_task(careful())
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(end(task))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    finished.set()
+    await ending
+    assert told == 1
+
+
+async def test_one_that_had_failed_is_said_and_the_others_end() -> None:
+    async def failing() -> None:
+        raise ValueError("no such thing")
+
+    failed, going = asyncio.create_task(failing(), name="reader"), asyncio.create_task(asyncio.sleep(3600))
+    await asyncio.sleep(0)
+    with capture_logs() as said:
+        await end(failed, going)
+    assert going.cancelled()
+    assert [(line["event"], line["task"]) for line in said] == [("a background task had ended by itself", "reader")]
+
+
+async def test_nothing_to_end_is_over_at_once() -> None:
+    await end()

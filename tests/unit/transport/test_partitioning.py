@@ -1,0 +1,25 @@
+"""Where a key goes."""
+
+from __future__ import annotations
+
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.partitioner import murmur2 as aiokafkas_murmur2
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.messaging.transport.partitioning import murmur2, partition_of
+
+
+@given(st.binary(max_size=300))
+def test_a_key_has_the_hash_kafkas_clients_give_it(key: bytes) -> None:
+    assert murmur2(key) == aiokafkas_murmur2(key)
+
+
+@given(st.binary(max_size=40), st.integers(1, 24))
+def test_a_key_goes_where_kafkas_clients_put_it(key: bytes, count: int) -> None:
+    assert partition_of(key, range(count), ()) == DefaultPartitioner()(key, range(count), ())
+
+
+def test_what_has_no_key_goes_where_there_is_somebody() -> None:
+    assert partition_of(None, range(12), [7]) == 7
+    assert partition_of(None, [3], []) == 3
