@@ -8,7 +8,6 @@ that much slower. All of them read the same topic whole under a group of their o
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -34,6 +33,7 @@ from shared.metrics import Metrics
 from shared.schemas.fleet_svc import ProjectionSnapshot
 from shared.schemas.results import DeadLetter
 from shared.schemas.topics import MessageType, Topic
+from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 
 __all__ = ["BENCH"]
@@ -177,8 +177,7 @@ async def measure(stage: Stage) -> list[Figure]:
     try:
         rig = Rig(on.kafka, transport, stage.scale.of(_EVENTS))
         await rig.fill()
-        gc.collect()
-        gc.freeze()  # as every service does once it is started
+        quiet_collector()
         floor, one, many, plain = await alternate(stage.scale, rig.floor, rig.kit_each, rig.kit_bulk, rig.faststream)
     finally:
         await transport.stop()

@@ -10,7 +10,6 @@ left, in one file.
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import sqlite3
 import tempfile
@@ -32,6 +31,7 @@ from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topics import ensure_topics
 from shared.messaging.transport import DurableLog, EmbeddedTransport, TopicSpec
 from shared.messaging.transport.storage import open_reader, topics
+from shared.service.run import quiet_collector
 from tests.servers import free_port
 
 __all__ = ["BENCH"]
@@ -219,13 +219,11 @@ def _ends(reader: sqlite3.Connection) -> int:
 
 async def measure(stage: Stage) -> list[Figure]:
     appends = Appends(stage, stage.folder)
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     plain, log = await alternate(stage.scale, appends.floor, appends.log)
     plans = Plans(stage, stage.folder)
     await plans.prepare()
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     by_hand, epic = await alternate(stage.scale, plans.floor, plans.epic)
     sqlite = f"plain sqlite3, {_BATCH} a transaction"
     return [

@@ -10,7 +10,6 @@ milliseconds, at 200 a second from the instant a command was due.
 from __future__ import annotations
 
 import asyncio
-import gc
 import statistics
 import time
 from collections.abc import Awaitable, Callable
@@ -31,6 +30,7 @@ from bench.rounds import alternate
 from bench.stage import Servers, Stage
 from shared.messaging.envelope import encode_headers
 from shared.schemas.topics import TOPICS
+from shared.service.run import quiet_collector
 
 __all__ = ["BENCH"]
 
@@ -132,8 +132,7 @@ async def measure(stage: Stage) -> list[Figure]:
         consumer = await stage.enter(consuming(on.kafka, line.updated, at_end=True))
         listeners.append(asyncio.create_task(listen(consumer, line)))
     rig = Rig(stage, producer)
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     try:
         theirs, ours = await alternate(stage.scale, rig.side(floor), rig.side(epic))
     finally:

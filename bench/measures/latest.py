@@ -8,7 +8,6 @@ one.
 
 from __future__ import annotations
 
-import gc
 from typing import Final
 
 from bench.figure import Bench, Disagreement, Figure, at_least, at_most
@@ -19,6 +18,7 @@ from bench.raw.mongo import connected
 from bench.rounds import Side, alternate
 from bench.serving import Serving, loaded
 from bench.stage import Stage
+from shared.service.run import quiet_collector
 
 __all__ = ["BENCH"]
 
@@ -40,8 +40,7 @@ async def measure(stage: Stage) -> list[Figure]:
             await serving.change(service_id, count)
     floor = await stage.floor("bench.floors.http", "--mongo", serving.on.mongo)
     await _same_answers(serving, floor.port, versions)
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     await serving.process.idle()
 
     def side(port: int, path: str, ids: list[str], connections: int) -> Side:

@@ -6,7 +6,6 @@ hundred of the same documents by key, and writes them with orjson.
 
 from __future__ import annotations
 
-import gc
 from typing import Final
 
 from bench.figure import Bench, Disagreement, Figure, at_least
@@ -17,6 +16,7 @@ from bench.raw.mongo import connected
 from bench.rounds import alternate
 from bench.serving import Serving, loaded
 from bench.stage import Stage
+from shared.service.run import quiet_collector
 
 __all__ = ["BENCH"]
 
@@ -41,8 +41,7 @@ async def measure(stage: Stage) -> list[Figure]:
     ours_first = (await call_json(serving.process.port, "GET", epic))["Items"]
     if theirs_first != [{"_id": view["ServiceId"], **view} for view in ours_first]:
         raise Disagreement("EPIC lists other documents than the floor")
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     figures = []
     for connections, said in ((4, "4 connections"), (1, "one connection")):
         theirs, ours = await alternate(

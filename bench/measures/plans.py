@@ -26,6 +26,7 @@ from bench.raw.mongo import Wire, connected
 from bench.rounds import alternate
 from bench.stage import Stage
 from shared.schemas.topics import TOPICS
+from shared.service.run import quiet_collector
 
 __all__ = ["BENCH"]
 
@@ -91,8 +92,7 @@ async def measure(stage: Stage) -> list[Figure]:
     database = await stage.enter(connected(many.on.mongo, DATABASE))
     floor = Floor(many, database["plans"], await stage.enter(producing(many.on.kafka)))
     await floor.prepare(event_id)
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     theirs, ours, small = await alternate(stage.scale, floor.make, _ours(many), _ours(few))
     counts = f"{many.company.fleets:,} fleets against {few.company.fleets:,}"
     return [

@@ -7,7 +7,6 @@ last event.
 
 from __future__ import annotations
 
-import gc
 import itertools
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from bench.rounds import Side, alternate
 from bench.serving import Serving
 from bench.stage import Stage
 from shared.schemas.topics import TOPICS
+from shared.service.run import quiet_collector
 
 __all__ = ["BENCH"]
 
@@ -66,8 +66,7 @@ async def measure(stage: Stage) -> list[Figure]:
     on = ("--mongo", serving.on.mongo, "--kafka", serving.on.kafka, "--topic", _TOPIC)
     floor = await stage.floor("bench.floors.http", *on)
     counter = await stage.enter(Counter.on(serving.on.kafka))
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     theirs, ours = await alternate(
         stage.scale,
         _side(serving, counter, floor.port, "/document/", _TOPIC),

@@ -26,6 +26,7 @@ from bench.raw.mysql import Sql
 from bench.rounds import alternate
 from bench.stage import Servers, Stage
 from shared.schemas.topics import TOPICS
+from shared.service.run import quiet_collector
 
 __all__ = ["BENCH"]
 
@@ -203,8 +204,7 @@ async def measure(stage: Stage) -> list[Figure]:
     await hotw.run(event_id)
     floor = Floor(hotw, await stage.enter(producing(hotw.on.kafka)))
     await floor.prepare(event_id)
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     theirs, ours, shared = await alternate(stage.scale, floor.write, _side(hotw, workers=1), _side(hotw, workers=2))
     fleets = f"{hotw.company.fleets:,} fleets"
     return [

@@ -11,7 +11,6 @@ each version's event goes out.
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -33,6 +32,7 @@ from shared.errors import Unavailable
 from shared.messaging.envelope import Message, encode_headers
 from shared.messaging.publisher import Publisher
 from shared.messaging.transport.kafka import KafkaTransport
+from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 
 __all__ = ["BENCH"]
@@ -177,8 +177,7 @@ async def measure(stage: Stage) -> list[Figure]:
     producer = await stage.enter(producing(on.kafka))
     kit = await stage.enter(Kit(on, "bench", _KIT))
     await kit.fill(states)
-    gc.collect()
-    gc.freeze()
+    quiet_collector()
     theirs, ours, named = await alternate(
         scale,
         by_hand(database, producer, states, updates),
