@@ -29,6 +29,7 @@ __all__ = ["Desk", "Settlement"]
 
 log = structlog.get_logger(__name__)
 
+_TOGETHER: Final = 500  # records a bulk handler gets at once, at most
 _SLICE: Final = 0.01  # seconds of work without a breath for the event loop's other tasks
 _UNDECODABLE: Final = "undecodable"
 _FAILED: Final = "failed"
@@ -115,35 +116,52 @@ class Settlement:
     # -- handling ------------------------------------------------------------------------------------------------------
 
     async def _together(self) -> None:
-        """Gives the bulk handler all that can be read; what it does not take is left for one by one."""
+        """Gives the bulk handler what can be read, some hundreds at a time; what it does not take is left one by one.
+
+        A whole fetch of models alive at once would cost more than they do: no cache of a processor holds them.
+        """
         handle = self._desk.subscription.bulk_handler
+        if handle is None:
+            return
+        for first in range(0, len(self._records), _TOGETHER):
+            if self._recall.workers_too or time.monotonic() > self._recall.deadline:
+                return
+            received, taken = await self._read_some(range(first, min(first + _TOGETHER, len(self._records))))
+            if received and not await self._handled(partial(handle, received)):
+                return  # the later ones must not overtake these
+            for index in taken:
+                self._state[index] = _HANDLED
+            self._desk.limit.passed(len(taken))
+
+    async def _read_some(self, indexes: range) -> tuple[list[Received], list[int]]:
+        """Those of these records that can be read, and where they stand; the others are given up."""
         received: list[Received] = []
         taken: list[int] = []
         read = self._desk.subscription.read
-        for index, record in enumerate(self._records):
+        for index in indexes:
             try:
-                received.append(read(record))
+                received.append(read(self._records[index]))
             except Exception as error:
                 self._unread(index, error)
             else:
                 taken.append(index)
             if not index % 64 and time.monotonic() - self._breathed > _SLICE:
                 await self._breathe()
-        if handle is None or not received:
-            return
+        return received, taken
+
+    async def _handled(self, handle: Callable[[], Awaitable[None]]) -> bool:
+        """Whether the bulk handler took them."""
         self._in_work[-1] = time.monotonic()
         try:
-            await self._until_not_transient(partial(handle, received))
+            await self._until_not_transient(handle)
         except HandBack:
             raise
         except Exception as error:
-            log.warning("a batch failed; its records are taken one by one", records=len(taken), error=reason_of(error))
-            return
+            log.warning("a batch failed; its records are taken one by one", error=reason_of(error))
+            return False
         finally:
             del self._in_work[-1]
-        for index in taken:
-            self._state[index] = _HANDLED
-        self._desk.limit.passed(len(taken))
+        return True
 
     async def _key_by_key(self) -> None:
         groups: dict[bytes | None, list[int]] = {}
