@@ -36,7 +36,7 @@ _TENTH: Final = 0.1
 _RATE: Final = 20
 _SEEN: Final = 200
 _AT_REST: Final = 20.0
-_PATIENCE: Final = 900.0
+_PATIENCE: Final = 300.0  # seconds without any progress
 _EVENT: Final = "EV1"
 _FIELDS: Final = ("VersionId", "LatestVersionId", "CreatedAt", "CreatedBy", "SchemaVersion", "AuditMetadata")
 
@@ -82,7 +82,8 @@ class Epic:
                 continue
             for member in members:
                 found = found[member]
-            seen = found
+            if found != seen:  # it gets on, however slowly
+                deadline, seen = time.monotonic() + _PATIENCE, found
 
 
 def _commands(company: Company, known: Company | None) -> Iterator[Message]:
