@@ -118,7 +118,7 @@ class Settlement:
     async def _together(self) -> None:
         """Gives the bulk handler what can be read, some hundreds at a time; what it does not take is left one by one.
 
-        A whole fetch of models alive at once would cost more than they do: no cache of a processor holds them.
+        So a failure sends few of them to be handled singly, and a recall is heard between two calls.
         """
         handle = self._desk.subscription.bulk_handler
         if handle is None:
