@@ -150,8 +150,8 @@ async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
         assert [(ticket["Severity"], ticket["ServiceId"]) for ticket in found["Items"]] == [(2, "FORTRESSService")]
         sent = await eventually(
             lambda: caller.call("GET", "/notification?EventId=PD2024&Status=Sent"),
-            lambda page: page["Items"],
-            "the order summary is sent",
+            lambda page: {item["Kind"] for item in page["Items"]} == {"EmergentOrder", "HardwareOrder"},
+            "the ticket's mail and the order summary are sent",
         )
         recipients = {address for item in sent["Items"] for address in item["Recipients"]}
         assert recipients == {"fortress-owner@amazon.com", "jsmith@example.com"}
