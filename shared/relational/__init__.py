@@ -4,7 +4,7 @@ from shared.relational.answers import Answer
 from shared.relational.bulk import insert_rows
 from shared.relational.database import Database, UnitOfWork
 from shared.relational.deadletters import RelationalDeadLetters
-from shared.relational.migration import create_missing, migrations_in, run_environment
+from shared.relational.migration import add_missing, create_missing, migrations_in, run_environment
 from shared.relational.outbox import OutboxState
 from shared.relational.tables import TABLE_OPTIONS, KitTables, kit_columns, kit_tables
 from shared.relational.types import UtcTimestamp, ascii_id, big_integer, database_now, long_text, name_text
@@ -18,6 +18,7 @@ __all__ = [
     "RelationalDeadLetters",
     "UnitOfWork",
     "UtcTimestamp",
+    "add_missing",
     "ascii_id",
     "big_integer",
     "create_missing",

@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command, context
+from alembic import command, context, op
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Column, Connection, MetaData, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.errors import EpicError, Unavailable
 from shared.relational.engine import WRITING
 
-__all__ = ["create_missing", "migrations_in", "run_environment"]
+__all__ = ["add_missing", "create_missing", "migrations_in", "run_environment"]
 
 _LOCK_SECONDS: Final = 120
 
@@ -65,6 +65,12 @@ def create_missing(connection: Connection, metadata: MetaData) -> None:
         table.create(connection, checkfirst=True)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             index.create(connection, checkfirst=True)
+
+
+def add_missing(connection: Connection, table: str, column: Column[Any]) -> None:
+    """Adds a column that is not there yet; it needs a default of the database, since older replicas write none."""
+    if column.name not in {present["name"] for present in inspect(connection).get_columns(table)}:
+        op.add_column(table, column)
 
 
 def run_environment(metadata: MetaData) -> None:

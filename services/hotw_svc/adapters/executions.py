@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import ledger
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.rows import Row, index_ids, insert_rows, replace_rows
-from services.hotw_svc.app.books import Book, BookKey
+from services.hotw_svc.app.books import Book, BookKey, SettledUnder
 from services.hotw_svc.app.ports import Placed
 from services.hotw_svc.app.runs import Run
 from services.hotw_svc.domain.execution import Execution
@@ -48,11 +48,11 @@ async def write_executions(connection: AsyncConnection, run: Run, executions: Se
         number = row["FleetIndexId"]
         own = tuple(_of_execution(order, row["ExecutionId"]) for order in execution.orders)
         orders, overrides = _afterwards(execution, own)
-        orders_version, event_version = books.get(number, (0, execution.inputs.event.version_id))
+        orders_version, settled_under = books.get(number, (0, SettledUnder.of(execution.inputs.event)))
         version = orders_version + (2 if own else 1)
         new_orders += [(order, number, run.event_index_id) for order in own]
         new_overrides += [(override, number, run.event_index_id) for override in execution.overrides]
-        dashboards.append(_dashboard(run, execution, row, orders, overrides, version, event_version))
+        dashboards.append(_dashboard(run, execution, row, orders, overrides, version, settled_under))
         placed.append(Placed(execution=execution, columns=row, orders=orders, orders_version_id=version))
     await ledger.add_orders(connection, new_orders)
     await ledger.change_orders(connection, [o for e, _ in counting for o in e.superseded_orders])
@@ -84,20 +84,24 @@ async def _execution_ids(connection: AsyncConnection, run_id: int, fleets: Seque
     return dict(rows.all())
 
 
-async def _books_before(connection: AsyncConnection, run: Run, fleets: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """By fleet that has a book: its last fact's number, and the event's version it was last settled under.
+async def _books_before(
+    connection: AsyncConnection, run: Run, fleets: Sequence[int]
+) -> dict[int, tuple[int, SettledUnder]]:
+    """By fleet that has a book: its last fact's number, and what of the event it was last settled under.
 
     An execution settles no book, also when it was worked out under a newer version of the event.
     """
     table = t.hotw_dashboard
     rows = await connection.execute(
-        select(table.c.FleetIndexId, table.c.OrdersVersionId, table.c.EventVersionId).where(
+        select(table.c.FleetIndexId, table.c.OrdersVersionId, table.c.EventVersionId, table.c.EventIsActive).where(
             table.c.EventIndexId == run.event_index_id,
             table.c.Purpose == run.purpose,
             table.c.FleetIndexId.in_(fleets),
         )
     )
-    return {row.FleetIndexId: (row.OrdersVersionId, row.EventVersionId) for row in rows}
+    return {
+        row.FleetIndexId: (row.OrdersVersionId, SettledUnder(row.EventVersionId, row.EventIsActive)) for row in rows
+    }
 
 
 async def _write_asgs(connection: AsyncConnection, executions: Sequence[Execution]) -> None:
@@ -133,7 +137,7 @@ def _dashboard(
     orders: tuple[Order, ...],
     overrides: tuple[Override, ...],
     version: int,
-    event_version: int,
+    settled_under: SettledUnder,
 ) -> Row:
     inputs = execution.inputs
     book = Book(
@@ -144,7 +148,7 @@ def _dashboard(
         orders=orders,
         overrides=overrides,
         orders_version_id=version,
-        event_version_id=event_version,
+        settled_under=settled_under,
     )
     return ledger.dashboard_row(
         book,
@@ -152,6 +156,6 @@ def _dashboard(
         orders=orders,
         overrides=overrides,
         orders_version_id=version,
-        event_version_id=event_version,
+        settled_under=settled_under,
         execution_id=row["ExecutionId"],
     )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.rows import Row, insert_rows, replace_rows, update_rows
-from services.hotw_svc.app.books import Book, due_at, standing
+from services.hotw_svc.app.books import Book, SettledUnder, due_at, standing
 from services.hotw_svc.domain.instants import LAST_RECORDABLE
 from services.hotw_svc.domain.orders import Order
 from services.hotw_svc.domain.overrides import Override
@@ -105,13 +105,13 @@ def dashboard_row(
     orders: Sequence[Order],
     overrides: Sequence[Override],
     orders_version_id: int,
-    event_version_id: int,
+    settled_under: SettledUnder,
     execution_id: int | None,
     settled_at: datetime | None = None,
 ) -> Row:
     """The dashboard line of a book as its orders now stand; ``numbers`` are event's, fleet's and service's.
 
-    ``event_version_id`` is the event's version it is settled under; one older than the event's is settled anew.
+    A book that is ``settled_under`` an older version than the event's is settled anew.
     """
     event_index_id, fleet_index_id, service_index_id = numbers
     due = due_at(orders, overrides, book.event, after=settled_at)
@@ -124,7 +124,8 @@ def dashboard_row(
         "OrdersVersionId": orders_version_id,
         "LatestExecutionId": execution_id,
         "Gap": 0,
-        "EventVersionId": event_version_id,
+        "EventVersionId": settled_under.version_id,
+        "EventIsActive": settled_under.is_active,
         "DueAt": None if due is None else _last(due),
     }
 

@@ -24,7 +24,7 @@ __all__ = [
 
 Flat = dict[str, Any]
 _NUMBERS: Final = frozenset({"FleetIndexId", "ServiceIndexId", "EventIndexId"})
-_LEFT_OUT: Final = _NUMBERS | {"Superseded", "DueAt", "EventVersionId"}
+_LEFT_OUT: Final = _NUMBERS | {"Superseded", "DueAt", "EventVersionId", "EventIsActive"}
 
 
 def _named(table: Table, *, service: bool = False, event: bool = True) -> Select[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.hotw_svc.adapters import chunks, executions, inputs, ledger, replicas, runs
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.reading import execution_of, latest_executions
-from services.hotw_svc.app.books import Book, BookKey, Entry
+from services.hotw_svc.app.books import Book, BookKey, Entry, SettledUnder
 from services.hotw_svc.app.ports import Claim, Claimed, Loaded, Placed, Snapshot
 from services.hotw_svc.app.runs import Run, ServiceShare
 from services.hotw_svc.domain.distribution import AzFactors
@@ -170,7 +170,7 @@ class HotwUnit:
                 orders=orders.get(row["FleetId"], ()),
                 overrides=overrides.get(row["FleetId"], ()),
                 orders_version_id=row["OrdersVersionId"],
-                event_version_id=row["EventVersionId"],
+                settled_under=SettledUnder(row["EventVersionId"], row["EventIsActive"]),
                 execution=latest.get(row["LatestExecutionId"]),
             )
             for row in dashboards
@@ -222,7 +222,7 @@ def _line(entry: Entry, row: Mapping[str, Any]) -> dict[str, Any]:
         orders=entry.all_orders,
         overrides=entry.all_overrides,
         orders_version_id=entry.orders_version_id,
-        event_version_id=entry.book.event.version_id,
+        settled_under=SettledUnder.of(entry.book.event),
         execution_id=row["LatestExecutionId"],
         settled_at=entry.settled_at,
     )

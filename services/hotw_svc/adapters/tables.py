@@ -244,6 +244,7 @@ hotw_dashboard: Final = _table(
     Column("FulfilledHosts", Integer, nullable=False),
     Column("Gap", Integer, nullable=False),
     Column("EventVersionId", Integer, nullable=False),
+    Column("EventIsActive", Boolean, nullable=False),
     Column("DueAt", UtcTimestamp(), nullable=True),
     Index("dashboard_due", "DueAt"),
     Index("dashboard_service", "EventIndexId", "Purpose", "ServiceIndexId"),

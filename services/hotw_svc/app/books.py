@@ -18,7 +18,7 @@ from services.hotw_svc.domain.settlement import settle
 from shared.messaging.envelope import Message
 from shared.trace import Trace
 
-__all__ = ["Book", "BookKey", "Entry", "News", "due_at", "fact_messages", "standing", "turned"]
+__all__ = ["Book", "BookKey", "Entry", "News", "SettledUnder", "due_at", "fact_messages", "standing", "turned"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,12 +30,23 @@ class BookKey:
     purpose: str
 
 
+@dataclass(frozen=True, slots=True)
+class SettledUnder:
+    """The version of its event that a book was last settled under, and whether the event was active by it."""
+
+    version_id: int
+    is_active: bool
+
+    @classmethod
+    def of(cls, event: EventFacts) -> SettledUnder:
+        return cls(event.version_id, event.is_active)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
     """What is written of a fleet for one event and purpose, as read under the fleet's row lock.
 
-    ``orders`` and ``overrides`` are the fleet's of every event; ``execution`` is the latest that counts;
-    ``event_version_id`` is the version of the event the book was last settled under.
+    ``orders`` and ``overrides`` are the fleet's of every event; ``execution`` is the latest that counts.
     """
 
     key: BookKey
@@ -45,7 +56,7 @@ class Book:
     orders: tuple[Order, ...]
     overrides: tuple[Override, ...]
     orders_version_id: int
-    event_version_id: int
+    settled_under: SettledUnder
     execution: Mapping[str, Any] | None = None
 
     def order(self, fulfillment_id: str) -> Order:
@@ -111,7 +122,7 @@ def turned(book: Book, *, now: datetime, changed: Order | None = None, topic: st
     """The book brought up to date (HOTW rules 8 and 9), after one order ``changed`` where it did.
 
     ``topic`` is the fact the change itself is told by; what else became of the book is told by further ones. Approved
-    orders that an inactive event leaves open are told of once for each version of it.
+    orders that an event leaves open are told of when it stops being active, and not again while it stays so.
     """
     orders = _with(book.orders, () if changed is None else (changed,))
     settlement = settle(orders, book.overrides, event=book.event, fleet=book.fleet, now=now)
@@ -120,7 +131,7 @@ def turned(book: Book, *, now: datetime, changed: Order | None = None, topic: st
     if changed is not None and topic is not None:
         news.append(News(topic, (changed.fulfillment_id,)))
     news.extend(_order_news(orders, settlement.orders))
-    if settlement.left_open and book.event_version_id < book.event.version_id:
+    if settlement.left_open and book.settled_under.is_active:
         about = tuple(order.fulfillment_id for order in settlement.left_open)
         news.append(News("hotw.order.reviewed", about, left_open=True))
     news.extend(_override_news(book, settlement.overrides, all_orders))

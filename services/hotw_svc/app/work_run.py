@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from services.hotw_svc.app.books import Book, BookKey, News, fact_messages
+from services.hotw_svc.app.books import Book, BookKey, News, SettledUnder, fact_messages
 from services.hotw_svc.app.ports import Claimed, Loaded, Placed, Store, Unit
 from services.hotw_svc.app.runs import Run, run_message
 from services.hotw_svc.domain.execution import Execution, execute, fleet_gone, lock_held
@@ -202,7 +202,7 @@ def _facts(run: Run, placed: Placed) -> list[Message]:
         orders=(),
         overrides=(),
         orders_version_id=placed.orders_version_id,
-        event_version_id=inputs.event.version_id,
+        settled_under=SettledUnder.of(inputs.event),
         execution=placed.columns,
     )
     about = tuple(order.fulfillment_id for order in execution.orders)

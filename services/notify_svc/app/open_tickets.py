@@ -1,15 +1,28 @@
-"""Use case: an emergent order opens one Sev2 ticket per service and event; later ones comment on it."""
+"""Use case: an emergent order opens one Sev2 ticket per service and event; later ones comment on it.
+
+Its assignee is the service's owner, also where the order is told of before the service: the ticket is stored, then the
+service is looked for; ``heard_of`` looks the other way round.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from services.notify_svc.app.ask import Mails
 from services.notify_svc.domain import delivery
-from services.notify_svc.domain.tickets import commented, emergent_comment, emergent_ticket, emergent_ticket_id
+from services.notify_svc.domain.tickets import (
+    assigned,
+    commented,
+    emergent_comment,
+    emergent_ticket,
+    emergent_ticket_id,
+    is_emergent,
+)
 from shared.cause import Cause
 from shared.documents.contract import Change, Document, Documents, Emission, Replica
+from shared.errors import NotFound
 from shared.schemas.hotw_svc import HardwareFact, OrderType
 
 __all__ = ["OpenTickets"]
@@ -43,6 +56,28 @@ class OpenTickets:
             event = events.get(event_id) or {"EventId": event_id}
             owner = (services.get(service_id) or {}).get("Owner")
             await self._open(event, service_id, owner, comments[event_id, service_id], cause)
+            if owner is None:
+                await self.heard_of([service_id], cause)
+
+    async def heard_of(self, service_ids: Collection[str], cause: Cause) -> None:
+        """Assigns the tickets that were opened before their service was known."""
+        async for page in self._tickets.scan({"Assignee": None}):
+            mine = [ticket for ticket in page if is_emergent(ticket.state) and ticket.state["ServiceId"] in service_ids]
+            services = await self._services.get_many(sorted({ticket.state["ServiceId"] for ticket in mine}))
+            for ticket in mine:
+                service = services.get(ticket.state["ServiceId"])
+                if service is not None:
+                    await self._assign(ticket.key, service["Owner"], cause)
+
+    async def _assign(self, ticket_id: str, owner: str, cause: Cause) -> None:
+        def to_owner(present: Document | None) -> Change | None:
+            state = None if present is None else assigned(present.state, owner)
+            if state is None:
+                return None
+            return Change(state, (Emission("ticket.updated"),), message="Its service is known")
+
+        with suppress(NotFound):  # deleted meanwhile
+            await self._tickets.update(ticket_id, to_owner, _unkept(cause))
 
     async def _open(
         self, event: Mapping[str, Any], service_id: str, owner: str | None, comments: list[dict[str, Any]],

@@ -13,11 +13,13 @@ from shared.schemas.hotw_svc import HardwareFact
 
 __all__ = [
     "EMERGENT_SEVERITY",
+    "assigned",
     "commented",
     "emergent_comment",
     "emergent_ticket",
     "emergent_ticket_id",
     "escalated",
+    "is_emergent",
     "ticket_id_of",
     "with_comment_details",
 ]
@@ -85,6 +87,17 @@ def commented(ticket: Mapping[str, Any], comments: Iterable[Comment]) -> Ticket 
     if not fresh:
         return None
     return {**ticket, "Comments": [*ticket.get("Comments", ()), *fresh]}
+
+
+def is_emergent(ticket: Mapping[str, Any]) -> bool:
+    """Whether an emergent order opened it."""
+    event_id, service_id = ticket.get("EventId"), ticket.get("ServiceId")
+    return bool(event_id and service_id and ticket["TicketId"] == emergent_ticket_id(event_id, service_id))
+
+
+def assigned(ticket: Mapping[str, Any], owner: str) -> Ticket | None:
+    """The ticket in its owner's hands; None when somebody has it already."""
+    return None if ticket.get("Assignee") else {**ticket, "Assignee": owner}
 
 
 def escalated(ticket: Mapping[str, Any], severity: int | None, reason: str | None, user: str, now: datetime) -> Ticket:

@@ -41,6 +41,12 @@ def subscriptions(
     def facts(batch: Batch, kind: type[F]) -> list[tuple[F, Cause]]:
         return [(cast("F", received.data), received.cause(clock)) for received in batch]
 
+    keep_service, keep_event = _replicate(services, "ServiceId"), _replicate(events, "EventId")
+
+    async def service_told(batch: Batch) -> None:
+        await keep_service(batch)
+        await emergent.heard_of({received.body["ServiceId"] for received in batch}, batch[-1].cause(clock))
+
     async def placed(batch: Batch) -> None:
         await gather.placed(facts(batch, HardwareFact))
         await emergent.placed(facts(batch, HardwareFact))
@@ -61,9 +67,9 @@ def subscriptions(
     }
     return [
         Subscription("notify_svc.services", ("service.created", "service.updated", "service.deleted"),
-                     bulk(_replicate(services, "ServiceId"))),
+                     bulk(service_told)),
         Subscription("notify_svc.events", ("event.created", "event.updated", "event.deleted"),
-                     bulk(_replicate(events, "EventId"))),
+                     bulk(keep_event)),
         Subscription("notify_svc.orders", ("hotw.order.placed",), bulk(placed)),
         Subscription("notify_svc.reviews", ("hotw.order.reviewed",), bulk(reviewed)),
         Subscription("notify_svc.runs", ("hotw.run.completed",), bulk(completed)),

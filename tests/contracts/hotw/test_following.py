@@ -73,7 +73,7 @@ def told_of_open(facts: list[dict[str, Any]]) -> list[list[str]]:
     return [fact["FulfillmentIds"] for fact in facts if fact.get("EventIsActive") is False]
 
 
-async def test_approved_orders_an_event_leaves_open_are_told_of_once_for_each_of_its_versions(hotw: Replica) -> None:
+async def test_approved_orders_an_event_leaves_open_are_told_of_each_time_it_stops_being_active(hotw: Replica) -> None:
     orders = await ordered(hotw)
     for order in orders[:2]:
         await hotw.review(order, "Approve")
@@ -85,7 +85,10 @@ async def test_approved_orders_an_event_leaves_open_are_told_of_once_for_each_of
     await hotw.sweep()
     assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:2]]
     await hotw.review(orders[1], "Cancel")
-    await hotw.keep("event", snapshot(EVENT, event_body(4), deleted=True))
+    await hotw.keep("event", snapshot(EVENT, event_body(4, IsActive=False, EventName="Prime Days")))
+    assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:2]]
+    await hotw.keep("event", snapshot(EVENT, event_body(5)))
+    await hotw.keep("event", snapshot(EVENT, event_body(6), deleted=True))
     reviewed = (await hotw.published()).facts("hotw.order.reviewed")
     assert told_of_open(reviewed) == [orders[:2], orders[:1]]
     assert reviewed[-1]["OrdersVersionId"] == max(fact["OrdersVersionId"] for fact in reviewed)

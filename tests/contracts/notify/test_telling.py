@@ -9,7 +9,8 @@ import pytest
 
 from services.notify_svc.app.send import Mailbox
 from services.notify_svc.domain.delivery import LEASE, Mail
-from tests.contracts.notify.conftest import CLOCK, Post, Site, cause, completed, placed
+from shared.documents.contract import Change
+from tests.contracts.notify.conftest import CLOCK, SERVICE, Post, Site, cause, completed, placed
 
 Smtp = Callable[[], Mailbox]
 
@@ -174,3 +175,39 @@ async def test_emergent_orders_open_one_ticket_and_later_ones_comment_on_it(site
     assert len({message.id for message in await site.told("ticket.created")}) == 1
     await one.sender.send_due()
     assert [mail["Subject"].partition(" ")[0] for _, mail in post.taken] == ["Sev2"]
+
+
+@pytest.mark.parametrize("first", ["the order", "the service"])
+async def test_an_emergent_ticket_is_its_services_owners_whichever_is_heard_of_first(
+    first: str, site: Site, smtp: Smtp
+) -> None:
+    one = await site.process(smtp())
+    new = SERVICE | {"ServiceId": "NewService", "Owner": "new-owner@example.com"}
+    fact = [(placed(service="NewService", emergent=True), cause())]
+    if first == "the order":
+        await one.emergent.placed(fact)
+        [waiting] = (await one.tickets.list({"ServiceId": "NewService"})).items
+        assert "Assignee" not in waiting.state
+    for _ in range(2):
+        await one.services.put([("NewService", 1, new)])
+        await one.emergent.heard_of(["NewService", "FORTRESSService"], cause())
+    await one.emergent.placed(fact)
+    [ticket] = (await one.tickets.list({"ServiceId": "NewService"})).items
+    assert ticket.state["Assignee"] == "new-owner@example.com"
+    assert ticket.version == (2 if first == "the order" else 1)
+
+
+async def test_a_service_heard_of_takes_no_ticket_that_is_somebodys_or_was_opened_by_hand(
+    site: Site, smtp: Smtp
+) -> None:
+    one = await site.process(smtp())
+    await one.emergent.placed([(placed(service="NewService", emergent=True), cause())])
+    [opened] = (await one.tickets.list({"ServiceId": "NewService"})).items
+    by_hand = {"TicketId": "SIM-1", "Title": "Look", "ServiceId": "NewService", "EventId": "PD2024", "Severity": 3}
+    taken = {**opened.state, "Assignee": "jsmith"}
+    await one.tickets.update("SIM-1", lambda _: Change(by_hand, ()), cause())
+    await one.tickets.update(opened.key, lambda _: Change(taken, ()), cause())
+    await one.services.put([("NewService", 1, SERVICE | {"ServiceId": "NewService"})])
+    await one.emergent.heard_of(["NewService"], cause())
+    found = {ticket.key: ticket.state.get("Assignee") for ticket in (await one.tickets.list({})).items}
+    assert found == {"SIM-1": None, opened.key: "jsmith"}

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import orjson
 
-from services.hotw_svc.app.books import Book, BookKey, due_at, standing, turned
+from services.hotw_svc.app.books import Book, BookKey, SettledUnder, due_at, standing, turned
 from services.hotw_svc.domain.inputs import AsgFacts, EventFacts, FleetFacts, Line
 from services.hotw_svc.domain.orders import Decision, Order, OrderType, decide, deliver
 from services.hotw_svc.domain.overrides import Override, OverrideStatus
@@ -50,12 +50,12 @@ def override(**changes: object) -> Override:
 
 
 def book(
-    *orders: Order, event: EventFacts = EVENT, overrides: tuple[Override, ...] | None = None, settled_under: int = 2
+    *orders: Order, event: EventFacts = EVENT, overrides: tuple[Override, ...] | None = None, was_active: bool = True
 ) -> Book:
     return Book(
         key=BookKey("PD2024", "F", "Upscaling"), service_id="S", event=event, fleet=FLEET, orders=orders,
         overrides=(override(),) if overrides is None else overrides, orders_version_id=2,
-        event_version_id=settled_under, execution=EXECUTION,
+        settled_under=SettledUnder(2, was_active), execution=EXECUTION,
     )  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def test_an_inactive_event_cancels_and_says_so_as_a_review() -> None:
     assert "EventIsActive" not in orjson.loads(message.data)
 
 
-def test_the_approved_orders_an_event_leaves_open_are_told_of_once_for_each_of_its_versions() -> None:
+def test_the_approved_orders_an_event_leaves_open_are_told_of_when_it_stops_being_active() -> None:
     approved = replace(decide(order(1), Decision.APPROVE, now=NOW, user="jsmith"), fulfillment_id="F5-1-9")
     off = replace(EVENT, is_active=False, version_id=3)
     entry = turned(book(approved, order(), event=off), now=NOW)
@@ -128,9 +128,13 @@ def test_the_approved_orders_an_event_leaves_open_are_told_of_once_for_each_of_i
     assert (cancelled.fulfillment_ids, cancelled.event_is_active) == (["F5-1-1"], None)
     assert (left.fulfillment_ids, left.event_is_active) == (["F5-1-9"], False)
     assert left.orders_version_id == cancelled.orders_version_id + 1
-    assert turned(book(approved, event=off, settled_under=3), now=NOW).news == ()
-    again = turned(book(approved, event=replace(off, version_id=4), settled_under=3), now=NOW)
-    assert [news.left_open for news in again.news] == [True]
+
+
+def test_an_edit_of_an_event_that_is_not_active_tells_of_the_orders_left_open_no_second_time() -> None:
+    approved = decide(order(), Decision.APPROVE, now=NOW, user="jsmith")
+    edited = replace(EVENT, is_active=False, version_id=4)
+    assert turned(book(approved, event=edited, was_active=False), now=NOW).news == ()
+    assert [news.left_open for news in turned(book(approved, event=edited), now=NOW).news] == [True]
 
 
 def test_a_decision_on_a_book_its_event_has_overtaken_tells_of_what_else_stays_open() -> None:
