@@ -34,7 +34,6 @@ class FactNotes:
 
     projections: dict[str, Fact] = field(default_factory=dict)
     hardware: dict[str, Fact] = field(default_factory=dict)
-    events: dict[str, str] = field(default_factory=dict)
 
     def note_projection(self, snapshot: Snapshot) -> str | None:
         """The id of the plan it is about; None for a projection no plan goes by."""
@@ -48,7 +47,6 @@ class FactNotes:
         if fact is None:
             return None
         key = plan_id(said["EventId"], said["FleetId"])
-        self.events[key] = said["EventId"]
         if fact.is_newer_than(noted.get(key)):
             noted[key] = fact
         return key
@@ -59,10 +57,10 @@ class Knowledge:
 
     def __init__(self, store: Store) -> None:
         self._events = store.replica("event")
-        self._services = store.replica("service", filters=("registered",))
+        self._services = store.replica("service")
         self._fleets = store.replica("fleet", filters=("service_id",))
-        self._projections = store.replica("projection", filters=("EventId",))
-        self._hardware = store.replica("hardware", filters=("EventId",))
+        self._projections = store.replica("projection")
+        self._hardware = store.replica("hardware")
 
     # -- taking in -----------------------------------------------------------------------------------------------------
 
@@ -81,8 +79,7 @@ class Knowledge:
     async def keep_facts(self, notes: FactNotes) -> None:
         for replica, facts in ((self._projections, notes.projections), (self._hardware, notes.hardware)):
             if facts:
-                kept = ((key, fact.version, _kept_fact(fact, key, notes.events[key])) for key, fact in facts.items())
-                await replica.put(list(kept))
+                await replica.put([(key, fact.version, NO_FACTS.noting(fact).wire()) for key, fact in facts.items()])
 
     # -- the three sides of a plan -------------------------------------------------------------------------------------
 
@@ -108,13 +105,6 @@ class Knowledge:
 
     async def fleets_named(self, fleet_ids: Iterable[str]) -> dict[str, Fleet]:
         return {key: _fleet(state) for key, state in (await _many(self._fleets, fleet_ids)).items()}
-
-    async def registered_services(self) -> dict[str, Service]:
-        """Those plans are made for."""
-        registered: dict[str, Service] = {}
-        async for page in self._services.scan({"registered": True}):
-            registered.update((state["service_id"], _service(state)) for state in page)
-        return registered
 
     async def fleets_by_page(self, service_id: str | None = None) -> AsyncIterator[list[Fleet]]:
         """All fleets, or a service's, deleted ones included."""
@@ -170,15 +160,6 @@ class Knowledge:
             for key in projections.keys() | hardware.keys()
         }
 
-    async def facts_of_event(self, event_id: str) -> dict[str, FactSheet]:
-        """The same of all plans of an event."""
-        found: dict[str, dict[str, Any]] = {}
-        for replica in (self._projections, self._hardware):
-            async for page in replica.scan({"EventId": event_id}):
-                for state in page:
-                    found.setdefault(state["EventPlanId"], {}).update(state)
-        return {key: FactSheet.from_wire(wire) for key, wire in found.items()}
-
 
 def _event(state: State) -> Event:
     return Event(**{**_own(state), "regions": tuple(state["regions"])})
@@ -194,10 +175,6 @@ def _service(state: State) -> Service:
 
 def _own(state: State) -> State:
     return {name: value for name, value in state.items() if name != _VERSION}
-
-
-def _kept_fact(fact: Fact, key: str, event_id: str) -> dict[str, Any]:
-    return {"EventPlanId": key, "EventId": event_id, **NO_FACTS.noting(fact).wire()}
 
 
 async def _put(replica: Replica, known: Iterable[tuple[str, int, Event | Fleet | Service]]) -> None:

@@ -5,7 +5,7 @@ Whichever of event, service and fleet is heard of last makes them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,15 +57,16 @@ class MakeDuePlans:
         template = plan_template(event, self._clock.now())
         made_of: dict[str, _Basis] = {}
         with self._board.writing():
-            async for bases in _slices(self._bases(event)):
+            async for bases in _slices(self._bases(event, lambda key: key not in self._board)):
                 plans = await self._make(template, bases, trace)
                 if plans:
                     await self._plans.all_told(_PATIENCE)  # first things first: everybody waits for the plans
                     await self._plans.show(plans)
                     made_of.update((key, bases[key]) for key in plans)
             if made_of:
-                async for bases in self._bases(await self._knowledge.event(event.event_id) or event):
-                    changed = [key for key, basis in bases.items() if made_of.get(key, basis) != basis]
+                event = await self._knowledge.event(event.event_id) or event
+                async for bases in self._bases(event, made_of.__contains__):
+                    changed = [key for key, basis in bases.items() if made_of[key] != basis]
                     await self._settle(dict.fromkeys(changed, trace))
         return len(made_of)
 
@@ -87,17 +88,12 @@ class MakeDuePlans:
     def _may_be_due(self, event: Event) -> bool:
         return event.active and not event.deleted and not event.is_past(utc_day(self._clock.now()))
 
-    async def _bases(self, event: Event) -> AsyncIterator[dict[str, _Basis]]:
-        """What the plans of all fleets would be made of at present, a page at a time."""
-        services = await self._knowledge.registered_services()
-        facts = await self._knowledge.facts_of_event(event.event_id)
+    async def _bases(self, event: Event, wanted: Callable[[str], bool]) -> AsyncIterator[dict[str, _Basis]]:
+        """What the plans of these ids would be made of at present, a page of fleets at a time."""
         async for fleets in self._knowledge.fleets_by_page():
-            yield {
-                (key := plan_id(event.event_id, fleet.fleet_id)): _Basis(
-                    Surroundings(event, fleet, services.get(fleet.service_id)), facts.get(key, NO_FACTS)
-                )
-                for fleet in fleets
-            }
+            of_page = [fleet for fleet in fleets if wanted(plan_id(event.event_id, fleet.fleet_id))]
+            if of_page:
+                yield await self._bases_of(event, of_page)
 
     async def _bases_of(self, event: Event, fleets: Sequence[Fleet]) -> dict[str, _Basis]:
         services = await self._knowledge.services_named(fleet.service_id for fleet in fleets)
