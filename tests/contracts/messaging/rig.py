@@ -132,13 +132,12 @@ class Rig:
         """Everything that lies in a topic now."""
         return [message async for message in follow(self.transport, topic, to_end=True)]
 
-    async def committed(self, group: str | None = None) -> dict[TopicPartition, int]:
-        """How far the group has come, partitions never committed left out."""
-        group = group or f"{self.service}.things"
-        consumer = self.transport.consumer(group_id=group)
+    async def committed(self, group: str = "things", topic: str | None = None) -> dict[TopicPartition, int]:
+        """How far a group of the service has come in a topic (``created``), partitions never committed left out."""
+        consumer = self.transport.consumer(group_id=f"{self.service}.{group}")
         await consumer.start()
         try:
-            places = list(await self.transport.end_offsets(self.created))
+            places = list(await self.transport.end_offsets(topic or self.created))
             consumer.assign(places)
             found = {place: await consumer.committed(place) for place in places}
         finally:

@@ -18,6 +18,8 @@ from shared.schemas.results import Outcome
 from shared.schemas.topics import TOPICS
 from tests.contracts.messaging.rig import Rig
 
+PATIENCE = 180.0
+
 
 async def test_a_topic_is_read_from_its_beginning_to_its_present_end(rig: Rig) -> None:
     events = [rig.event(f"key-{number:02}") for number in range(50)]
@@ -103,8 +105,10 @@ async def test_a_command_is_asked_and_its_answer_awaited(rig: Rig) -> None:
 
     await rig.consumer(rig.commanded(make)).start()
 
-    made = await request(rig.transport, rig.command("new"), results=rig.results)
-    refused = await request(rig.transport, rig.command("there"), results=rig.results, publisher=rig.publisher)
+    made = await request(rig.transport, rig.command("new"), results=rig.results, patience=PATIENCE)
+    refused = await request(
+        rig.transport, rig.command("there"), results=rig.results, publisher=rig.publisher, patience=PATIENCE
+    )
 
     assert (made.outcome, made.id, made.version_id) == (Outcome.ACCEPTED, "new", 1)
     assert refused.outcome is Outcome.REFUSED
@@ -119,9 +123,11 @@ async def test_asking_twice_by_one_id_is_answered_twice_alike(rig: Rig) -> None:
     await rig.consumer(rig.commanded(make)).start()
     command = rig.command("a", "c1")
 
-    assert await request(rig.transport, command, results=rig.results) == await request(
-        rig.transport, command, results=rig.results
-    )
+    first, again = [
+        await request(rig.transport, command, results=rig.results, patience=PATIENCE) for _ in range(2)
+    ]  # fmt: skip
+
+    assert first == again
 
 
 async def test_a_command_nobody_answers_is_unavailable(rig: Rig) -> None:

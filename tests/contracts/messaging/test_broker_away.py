@@ -47,7 +47,7 @@ async def test_what_was_not_acknowledged_is_sent_again_and_nothing_is_lost(serve
 
     await asyncio.to_thread(server.kill)
     open_ = [rig.event(f"key-{key}", version) for version in range(2, 12) for key in range(10)]
-    refused = await asyncio.wait_for(rig.publisher.publish(open_), 10)
+    refused = await asyncio.wait_for(rig.publisher.publish(open_), 60)
     assert all(isinstance(error, Unavailable) for error in refused)
 
     await asyncio.to_thread(server.start_again)

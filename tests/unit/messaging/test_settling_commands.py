@@ -109,7 +109,7 @@ async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(bench: 
     bench.broker.away = True
     recall = Recall(30)
     under_way = asyncio.create_task(bench.settle(bench.commands(make), batch(command()), recall=recall))
-    await until(lambda: done)
+    await until(lambda: done, "the command is done")
     recall.call(STOPPING)
 
     assert await under_way == STOPPING
