@@ -35,9 +35,11 @@ async def consuming(transport: Transport, *topics: str, **options: Any) -> Async
         await consumer.stop()
 
 
-async def send(transport: Transport, topic: str, values: Sequence[bytes], *, key: bytes = b"k") -> list[RecordMetadata]:
+async def send(
+    transport: Transport, topic: str, values: Sequence[bytes], *, key: bytes = b"k", partition: int | None = None
+) -> list[RecordMetadata]:
     async with producing(transport) as producer:
-        futures = [await producer.send(topic, value, key=key) for value in values]
+        futures = [await producer.send(topic, value, key=key, partition=partition) for value in values]
         return list(await asyncio.gather(*futures))
 
 

@@ -39,9 +39,9 @@ async def test_a_batch_subscriber_gets_raw_records_and_its_group_moves_on(
     await broker.start()
     try:
         await broker.publish(b"first", topic, key=b"k", headers={"ce_id": "1"})
-        await until(lambda: len(seen) == 1)
+        await until(lambda: len(seen) == 1, "the first record")
         await broker.publish(b"second", topic, key=b"k")
-        await until(lambda: len(seen) == 2)
+        await until(lambda: len(seen) == 2, "the second record")
         assert values(seen) == [b"first", b"second"]
         assert dict(seen[0].headers)["ce_id"] == b"1"
 
@@ -49,8 +49,8 @@ async def test_a_batch_subscriber_gets_raw_records_and_its_group_moves_on(
             lag = await transport.lag(f"{topic}.g")
             return bool(lag) and sum(lag.values()) == 0
 
-        await until(moved_on)
-        assert await broker.ping(10)
+        await until(moved_on, "both records committed")
+        assert await broker.ping(60)
     finally:
         await broker.stop()
 
@@ -74,7 +74,9 @@ async def test_a_batch_that_fails_comes_again_whole(transport: Transport, new_to
 
     await broker.start()
     try:
-        await until(lambda: {value for batch in attempts[2:] for value in batch} == set(async_sent))
+        await until(
+            lambda: {value for batch in attempts[2:] for value in batch} == set(async_sent), "all after two failures"
+        )  # fmt: skip
     finally:
         await broker.stop()
     assert set(attempts[0]) <= {value for batch in attempts[1:] for value in batch}

@@ -124,7 +124,7 @@ async def test_two_of_a_group_share_the_partitions_and_one_takes_over(
     first = transport.consumer(group_id=group)
     first.subscribe([topic], listener=noted)
     await first.start()
-    await until(lambda: len(first.assignment()) == 4)
+    await until(lambda: len(first.assignment()) == 4, "all partitions are the first's")
     async with producing(transport) as producer:
         for number in range(4):
             await producer.send_and_wait(topic, b"a%d" % number, partition=number)
@@ -136,22 +136,23 @@ async def test_two_of_a_group_share_the_partitions_and_one_takes_over(
         second = transport.consumer(topic, group_id=group)
         await second.start()
         running.append(asyncio.create_task(_collect(second, taken["second"])))
-        await until(lambda: len(first.assignment()) == len(second.assignment()) == 2)
+        await until(lambda: len(first.assignment()) == len(second.assignment()) == 2, "two partitions each")
         assert not first.assignment() & second.assignment()
         for number in range(4):
             await producer.send_and_wait(topic, b"b%d" % number, partition=number)
-        await until(lambda: len(taken["first"]) == len(taken["second"]) == 2)
+        await until(lambda: len(taken["first"]) == len(taken["second"]) == 2, "two records each")
         assert {value for held in taken.values() for value in held} == {b"b0", b"b1", b"b2", b"b3"}
         await second.commit()
         of_second = second.assignment()
 
         for number in range(4):
             await producer.send_and_wait(topic, b"c%d" % number, partition=number)
-        await until(lambda: len(taken["second"]) == 4)
+        await until(lambda: len(taken["second"]) == 4, "two more for the second")
         await second.stop()  # what it read and did not commit comes again, to the other
-        await until(lambda: first.assignment() == {TopicPartition(topic, number) for number in range(4)})
+        whole = {TopicPartition(topic, number) for number in range(4)}
+        await until(lambda: first.assignment() == whole, "all partitions are the first's again")
         again = {b"c%d" % place.partition for place in of_second}
-        await until(lambda: again <= set(taken["first"]))
+        await until(lambda: again <= set(taken["first"]), "what the second did not commit")
         assert not {b"b%d" % place.partition for place in of_second} & set(taken["first"])
     await first.stop()
     await asyncio.gather(*running, return_exceptions=True)
@@ -173,7 +174,7 @@ async def test_more_consumers_than_partitions_leave_one_waiting(transport: Trans
         consuming(transport, topic, group_id=f"{topic}.g") as one,
         consuming(transport, topic, group_id=f"{topic}.g") as two,
     ):
-        await until(lambda: len(one.assignment()) + len(two.assignment()) == 1)
+        await until(lambda: len(one.assignment()) + len(two.assignment()) == 1, "one of them has the partition")
         await send(transport, topic, [b"v"])
         busy = one if one.assignment() else two
         assert values(await take(busy, 1)) == [b"v"]

@@ -65,7 +65,7 @@ async def test_lag_counts_what_a_group_has_not_committed(transport: Transport, n
 
 
 async def test_a_transport_that_runs_answers(transport: Transport) -> None:
-    await transport.ping(10)
+    await transport.ping(60)
 
 
 @pytest.mark.parametrize("kind", ["embedded", "kafka"])
