@@ -11,11 +11,12 @@ import pymongo
 import pytest
 
 from shared.cause import Cause
-from shared.documents import Change, Document, Documents, Emission, Publish, State, Store
+from shared.documents import Change, Document, Documents, Emission, OutboxState, Publish, State, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.trace import Trace
 from tests.doubles.broker import Broker
+from tests.waiting import eventually
 
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 
@@ -40,6 +41,11 @@ def adding(amount: int = 1):
         return setting({"Count": count + amount})
 
     return add
+
+
+async def nothing_waits(store: Store) -> None:
+    """Returns when the store knows of no write to be told of; its sweeper may have found one just before it went."""
+    await eventually(store.outbox, lambda state: state == OutboxState(0, None), "an empty outbox")
 
 
 class Backend:

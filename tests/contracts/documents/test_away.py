@@ -10,7 +10,7 @@ import pytest
 from shared.documents.mongo import MongoStore
 from shared.errors import Unavailable
 from tests import servers
-from tests.contracts.documents.conftest import adding, cause
+from tests.contracts.documents.conftest import adding, cause, nothing_waits
 from tests.doubles.broker import Broker
 from tests.waiting import until
 
@@ -68,5 +68,5 @@ async def test_a_killed_server_loses_nothing_that_was_answered(server: servers.S
         assert latest is not None
         assert latest.state == {"Count": count}
         assert broker.first_versions(f"F{number}") == list(range(1, count + 1))
-    assert (await store.outbox()).open == 0
+    await nothing_waits(store)
     await store.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from shared.documents import Change, Documents, Emission, Store
-from tests.contracts.documents.conftest import Backend, adding, cause, creating
+from tests.contracts.documents.conftest import Backend, adding, cause, creating, nothing_waits
 from tests.doubles.broker import Broker
 
 
@@ -20,7 +20,7 @@ async def test_what_is_there_is_left_alone(store: Store, documents: Documents, b
     await store.drain()
     assert {message.key for message in broker.taken} == {f"F{n}" for n in (0, 1, 2, 3, 4, 5, 9)}
     assert {message.id for message in broker.of("F1")} == {"F1:1:thing.created"}
-    assert (await store.outbox()).open == 0
+    await nothing_waits(store)
 
 
 async def test_a_tombstone_is_no_document(store: Store, documents: Documents, broker: Broker) -> None:
@@ -88,7 +88,7 @@ async def test_a_broker_that_is_away_fails_no_creation(backend: Backend) -> None
     await store.drain()
     assert {message.key for message in backend.broker.taken} == set(made)
     assert backend.broker.first_versions("F7") == [1, 2]
-    assert (await store.outbox()).open == 0
+    await nothing_waits(store)
 
 
 async def test_the_first_version_of_a_bulk_creation_is_in_the_history(documents: Documents) -> None:

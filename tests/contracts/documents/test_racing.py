@@ -7,7 +7,7 @@ import random
 
 from shared.documents import Change, Document, Documents, Emission
 from shared.errors import Conflict, Refused
-from tests.contracts.documents.conftest import Backend, adding, cause, creating
+from tests.contracts.documents.conftest import Backend, adding, cause, creating, nothing_waits
 
 
 async def all_told(backend: Backend, key: str, versions: int) -> None:
@@ -15,7 +15,7 @@ async def all_told(backend: Backend, key: str, versions: int) -> None:
         await store.drain()
     assert sorted(set(backend.broker.versions(key))) == list(range(1, versions + 1))
     assert backend.broker.first_versions(key) == list(range(1, versions + 1))
-    assert (await backend.stores[0].outbox()).open == 0
+    await nothing_waits(backend.stores[0])
 
 
 async def test_twenty_writers_on_two_replicas_lose_nothing(backend: Backend) -> None:

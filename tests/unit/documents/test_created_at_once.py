@@ -67,7 +67,7 @@ async def test_what_was_told_of_from_memory_is_told_alike_from_the_file(tmp_path
         async def was_asked() -> bool:
             return len(asked) >= len(STATES)
 
-        await until(was_asked)
+        await until(was_asked, "all were asked to be published")
     assert outbox(tmp_path / "thing.db") == [("thing", 1, "thing.created", orjson.dumps(list(STATES)).decode())]
     broker = Broker()
     async with opened(tmp_path / "thing.db", broker.publish) as (store, _):
@@ -85,7 +85,7 @@ async def test_of_many_only_those_that_did_not_go_wait_on(tmp_path: Path) -> Non
         async def one_waits() -> bool:
             return (await store.outbox()).open == 1
 
-        await until(one_waits)
+        await until(one_waits, "all went but F3")
         assert outbox(tmp_path / "thing.db") == [("thing", 1, "thing.created", '["F3"]')]
         broker.refused = set()
         await store.drain()
