@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,8 +34,9 @@ from shared.messaging.envelope import Message
 from shared.schemas.goldens import golden
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 from shared.trace import Trace
-from tests.servers import free_port
+from tests.servers import HOST
 
+PATIENCE = 60.0
 CLOCK = FixedClock("2024-06-15T09:00:00Z")
 PLACED = golden("hotw.order.placed", "hotw.order.placed").body()
 REVIEWED = golden("hotw.order.reviewed", "hotw.order.reviewed").body()
@@ -177,11 +179,7 @@ class Post:
     def __init__(self) -> None:
         self.taken: list[tuple[list[str], Mail]] = []
         self.refuse: str | None = None
-        self.port = free_port()
-
-    @property
-    def url(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}"
+        self.url = ""
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.refuse:
@@ -192,15 +190,28 @@ class Post:
         return "250 OK"
 
 
+class Answering(Controller):
+    """Takes mails at a socket that is bound already, so that nobody else gets its port meanwhile."""
+
+    def __init__(self, post: Post, at: socket.socket) -> None:
+        self._at = at
+        super().__init__(post, hostname=HOST, port=at.getsockname()[1], ready_timeout=PATIENCE)
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._at)
+
+
 @pytest.fixture
 def post() -> Iterator[Post]:
     post = Post()
-    controller = Controller(post, hostname="127.0.0.1", port=post.port)
-    controller.start()
-    yield post
-    controller.stop()
+    with socket.create_server((HOST, 0)) as bound:
+        controller = Answering(post, bound)
+        post.url = f"smtp://{HOST}:{controller.port}"
+        controller.start()
+        yield post
+        controller.stop()
 
 
 @pytest.fixture
 def smtp(post: Post) -> Callable[[], Mailbox]:
-    return lambda: SmtpMailbox(post.url, "epic@example.com", timeout=5)
+    return lambda: SmtpMailbox(post.url, "epic@example.com", timeout=PATIENCE)
