@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from services.hotw_svc.app import UseCases
 from services.hotw_svc.entrypoints.http import routes
 from tests.contracts.hotw.company import EVENT, FLEET, Replica, fleet_body, service_body, snapshot
 from tests.doubles.http import app_of, calling, pointers
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -58,10 +60,11 @@ async def test_a_run_started_over_http_is_worked_off_in_the_background(hotw: Rep
     await hotw.settle_in()
     started = await http.post("/hotw/run", json={"EventId": EVENT}, headers={"X-Epic-User": "jsmith"})
     run_id = started.json()["RunId"]
-    for _ in range(500):
-        run = (await http.get(f"/hotw/run/{run_id}")).json()
-        if run["RunStatus"] == "Completed":
-            break
+
+    async def look() -> dict[str, Any]:
+        return dict((await http.get(f"/hotw/run/{run_id}")).json())
+
+    run = await eventually(look, lambda seen: seen["RunStatus"] == "Completed", "the run to complete")
     assert (run["User"], run["ByStatus"]) == ("jsmith", {"Success": 1})
     assert (await http.put(f"/hotw/run/{run_id}/cancel")).status_code == 409
 

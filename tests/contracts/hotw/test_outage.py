@@ -21,9 +21,10 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow]
 async def server() -> AsyncIterator[servers.Server]:
     """A MySQL of this test's own, to be killed."""
     server = servers.mysql()
-    await asyncio.to_thread(server.start)
-    yield server
-    await asyncio.to_thread(server.remove)
+    try:
+        yield await asyncio.to_thread(server.start)
+    finally:
+        await asyncio.to_thread(server.remove)
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ async def test_who_migrates_next_sees_what_was_migrated_before_it(address: str |
         await database.stop()
 
     one = asyncio.create_task(asyncio.to_thread(asyncio.run, migrated(first=True)))
-    await asyncio.to_thread(began.wait, 30)
+    assert await asyncio.to_thread(began.wait, 180)
     await migrated(first=False)
     got_in_between.set()
     await one
