@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from docker.models.containers import Container
 from testcontainers.core.container import DockerContainer
@@ -20,14 +22,24 @@ from testcontainers.core.container import DockerContainer
 __all__ = ["HOST", "Server", "docker_missing", "free_port", "kafka", "mongo", "mysql"]
 
 HOST = "127.0.0.1"
+_NEVER_OUTGOING = range(20_000, 32_768)  # below what Linux and macOS take for outgoing connections
+_given: set[int] = set()
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # a compiler that pays off after minutes costs a test a third
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A TCP port nobody has right now, given once a run.
+
+    None that an outgoing connection may get: it would be taken before it is used, or while its server is away (by a
+    client of that very server, say, which asks for it again and again until it is connected to itself).
+    """
+    while True:
+        port = secrets.choice(_NEVER_OUTGOING)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def docker_missing() -> str | None:
