@@ -82,9 +82,8 @@ def _plain_logs() -> Iterator[None]:
 
 
 def _running(server: servers.Server) -> Iterator[servers.Server]:
-    server.start()
     try:
-        yield server
+        yield server.start()
     finally:
         server.remove()
 

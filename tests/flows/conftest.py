@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from tests import servers
 from tests.flows.systems import Embedded, RealStack, System, running
+from tests.waiting import eventually
 
 AZ_FACTORS = {"EPIC_AZ_FACTOR_MAP": json.dumps({"us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 1})}
 SETTINGS = {**AZ_FACTORS, "EPIC_MAIL_DOMAIN": "example.com"}
@@ -42,16 +43,17 @@ def wipe_kafka(bootstrap: str) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
         await admin.start()
         try:
-            topics = [name for name in await admin.list_topics() if not name.startswith("__")]
-            if topics:
+            if topics := await topics_of(admin):
                 await admin.delete_topics(topics)
-            while [name for name in await admin.list_topics() if not name.startswith("__")]:
-                await asyncio.sleep(0.1)
+            await eventually(lambda: topics_of(admin), lambda left: not left, "Kafka has no topics any more")
         finally:
             await admin.close()
 
+    async def topics_of(admin: AIOKafkaAdminClient) -> list[str]:
+        return [name for name in await admin.list_topics() if not name.startswith("__")]
+
     with ThreadPoolExecutor(1) as thread:  # a loop of its own, whether or not the caller runs in one
-        thread.submit(asyncio.run, wipe()).result(60)
+        thread.submit(asyncio.run, wipe()).result()
 
 
 @pytest.fixture
@@ -97,8 +99,9 @@ def fresh_stacks(kafka_server: servers.Server, mysql_server: servers.Server) -> 
     with ExitStack() as started:
 
         def make(folder: Path, **options: Any) -> RealStack:
-            mongo = servers.mongo().start()
+            mongo = servers.mongo()
             started.callback(mongo.remove)
+            mongo.start()
             wipe_kafka(kafka_server.url)
             real = {"kafka": kafka_server, "mongo": mongo, "mysql": mysql_server}
             return RealStack(folder, real, new_database(mysql_server.url), **options)

@@ -82,7 +82,7 @@ class Replica:
                 if self.process is None or self.process.poll() is not None:
                     raise AssertionError(f"{self.arguments} ended:\n{self.tail()}")
                 try:
-                    answer = await client.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=5)
+                    answer = await client.get(f"http://127.0.0.1:{self.port}/health/ready", timeout=30)
                     if answer.status_code == 200:
                         return
                     seen = answer.text
@@ -105,9 +105,22 @@ class Replica:
 
     def stop(self, seconds: float = 180) -> int:
         """SIGTERM, and the exit code."""
+        self.ask_to_end()
+        return self.ended(seconds)
+
+    def ask_to_end(self) -> None:
+        """SIGTERM."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+
+    def ended(self, seconds: float = 180) -> int:
+        """The exit code, once it has ended; one that does not is killed, so that it is in nobody's way, and raises."""
+        assert self.process is not None
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
 
     def tail(self, lines: int = 40) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -183,12 +196,12 @@ class RealStack:
         await asyncio.gather(*(replica.ready() for replica in self.each()))
 
     async def stop(self) -> None:
-        for replica in self.each():
-            if replica.process and replica.process.poll() is None:
-                replica.process.send_signal(signal.SIGTERM)
-        for replica in self.each():
-            if replica.process:
-                await asyncio.to_thread(replica.process.wait, 120)
+        going = [replica for replica in self.each() if replica.process and replica.process.poll() is None]
+        for replica in going:
+            replica.ask_to_end()
+        ended = await asyncio.gather(*(asyncio.to_thread(replica.ended) for replica in going), return_exceptions=True)
+        unending = [error for error in ended if isinstance(error, BaseException)]
+        assert not unending, unending
 
     def url(self, path: str) -> str:
         """The next replica in turn of the service a path belongs to, as a gateway would choose."""
@@ -260,7 +273,7 @@ def composing(settings: Mapping[str, str]) -> Iterator[Composed]:
     """The compose file's stack, built and started; with its volumes gone at the end."""
     stack = Composed(f"epic-{uuid.uuid4().hex[:8]}", servers.free_port(), servers.free_port(), settings)
     try:
-        stack.compose("up", "-d", "--build", "--wait", "--wait-timeout", "300")
+        stack.compose("up", "-d", "--build", "--wait", "--wait-timeout", "900")
         yield stack
     finally:
         stack.compose("down", "-v", "--timeout", "5")
