@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
 import orjson
+from aiokafka import TopicPartition
 
 from shared.clock import Clock, FixedClock
 from shared.messaging.blocking import follow, request
@@ -22,7 +23,7 @@ from shared.settings import Settings
 from shared.trace import Trace
 from tests.doubles.http import calling
 from tests.snapshots import Said, message
-from tests.waiting import eventually
+from tests.waiting import eventually, until
 
 Build = Callable[[Settings, Transport, Clock], Awaitable[RunningService]]
 
@@ -39,6 +40,13 @@ class Replica:
         """The body, None where the answer is not 200."""
         answer = await self.http.get(path)
         return answer.json() if answer.status_code == 200 else None
+
+    async def ready(self) -> Any:
+        """What it says of its health, once it can do its work."""
+        answer = await eventually(
+            lambda: self.http.get("/health/ready"), lambda answer: answer.status_code == 200, "the replica is ready"
+        )
+        return answer.json()
 
     async def stop(self) -> None:
         await self.life.aclose()
@@ -63,7 +71,7 @@ class Stack:
         self.replicas.append(replica)
         life.callback(self.replicas.remove, replica)
         await service.start()
-        await eventually(lambda: replica.http.get("/health/ready"), lambda answer: answer.status_code == 200)
+        await replica.ready()
         return replica
 
     async def stop(self) -> None:
@@ -83,13 +91,42 @@ class Stack:
 
     async def ask(self, topic: str, ce_type: str, body: Mapping[str, Any], **more: Any) -> CommandResult:
         """Sends a command and waits for its answer."""
-        return await request(self.transport, self.command(topic, ce_type, body, **more), publisher=self.publisher)
+        command = self.command(topic, ce_type, body, **more)
+        return await request(self.transport, command, publisher=self.publisher, patience=180)
 
     async def told(self, topic: str) -> list[Message]:
         """Everything on a topic, once all that was written is published."""
+        await self._publish_all()
+        return [one async for one in follow(self.transport, topic, to_end=True)]
+
+    async def settled(self, *, seconds: float = 180) -> None:
+        """Returns when the replicas have taken in all that was said to them, and all that followed from it."""
+        await until(self._at_rest, "all that was said is taken in", seconds=seconds)
+
+    async def _at_rest(self) -> bool:
+        """Whoever has taken a record in has written what follows before committing; told, it would move the ends."""
+        groups = {
+            consumer.subscription.group: consumer.subscription.topics
+            for replica in self.replicas
+            for consumer in replica.service.consumers
+        }
+        ends = await self._ends(groups)
+        for group in groups:
+            behind = await self.transport.lag(group)
+            if any(behind.get(partition, end) for partition, end in ends[group].items()):
+                return False
+        await self._publish_all()
+        return ends == await self._ends(groups)
+
+    async def _ends(self, groups: Mapping[str, Iterable[str]]) -> dict[str, dict[TopicPartition, int]]:
+        return {
+            group: {at: end for topic in topics for at, end in (await self.transport.end_offsets(topic)).items()}
+            for group, topics in groups.items()
+        }
+
+    async def _publish_all(self) -> None:
         for replica in self.replicas:
             await replica.service.store.drain()
-        return [one async for one in follow(self.transport, topic, to_end=True)]
 
 
 S = TypeVar("S", bound=Stack)

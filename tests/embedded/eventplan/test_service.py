@@ -22,7 +22,16 @@ THE_THREE = (event(), fleet(), service())
 
 
 async def planned(replica: Replica, path: str = PLAN) -> dict[str, Any]:
-    return dict(await eventually(lambda: replica.get(path), bool))
+    return dict(await eventually(lambda: replica.get(path), bool, f"{path} is made"))
+
+
+async def completed(replica: Replica, *names: str, path: str = PLAN) -> dict[str, Any]:
+    """The plan, once all of these milestones are Completed."""
+
+    def are_completed(plan: dict[str, Any] | None) -> bool:
+        return plan is not None and all(said(plan, name)[0] == "Completed" for name in names)
+
+    return dict(await eventually(lambda: replica.get(path), are_completed, f"{', '.join(names)} Completed in {path}"))
 
 
 async def test_what_others_say_becomes_a_plan_that_turns_green(stack: EventPlans) -> None:
@@ -32,9 +41,8 @@ async def test_what_others_say_becomes_a_plan_that_turns_green(stack: EventPlans
     stack.clock.set("2024-06-16T09:00:00Z")
     orders = [order(number, "Fulfilled") for number in (1, 2)]
     await stack.say(projection(), hardware("order.placed", 1, order(1)), hardware("fulfillment.updated", 2, *orders))
-    await eventually(
-        lambda: replica.get(PLAN), lambda plan: said(plan, "HardwareFulfillment")[0] == "Completed"
-    )  # fmt: skip
+    await completed(replica, "GatherProjectionFromUpstream", "HardwareFulfillment")
+    await stack.settled()
     for name in ("CommunicateTPMToDownstream", "UpdateThrottlingInSDC"):
         body = {"EventMilestoneId": name, "MilestoneCompletionStatus": "Completed"}
         assert (await replica.http.put(f"{PLAN}/status", json=body)).status_code == 200
@@ -74,7 +82,10 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Ev
     ]
     await stack.say(*map(service, names), *fleets, event())
     for replica in (one, two):
-        await eventually(partial(dashboard, replica), lambda page: page and page["Totals"]["Fleets"] == 60)
+        await eventually(
+            partial(dashboard, replica), lambda page: page and page["Totals"]["Fleets"] == 60, "60 plans on each board"
+        )
+    await stack.settled()
     keys = [message.key for message in await stack.told("eventplan.created")]
     assert sorted(keys) == sorted(f"PD2024#{name}-F{m}" for name in names for m in range(5))
 
@@ -86,16 +97,28 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Ev
             partial(dashboard, replica),
             lambda page: page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {"Completed": 60}
             and page["Totals"]["ByMilestone"]["UpdateThrottlingInSDC"] == {"NotStarted": 59, "Blocked": 1},
+            "60 projections and one blocked milestone on each board",
         )  # fmt: skip
-    pages = [await dashboard(replica, Region="eu-west-1", Owner="S3-owner") for replica in (one, two)]
+    pages = [
+        await eventually(
+            partial(dashboard, replica, Region="eu-west-1", Owner="S3-owner"),
+            lambda page: [
+                row["FleetId"] for service in page["Services"] for row in service["Fleets"]
+            ] == ["S3-F1", "S3-F3"],
+            "each board has heard of S3's owner and of its fleets' regions",
+        )
+        for replica in (one, two)
+    ]  # fmt: skip
     assert pages[0] == pages[1]
-    assert [row["FleetId"] for row in pages[0]["Services"][0]["Fleets"]] == ["S3-F1", "S3-F3"]
+    assert len(pages[0]["Services"]) == 1
 
 
 async def test_a_replica_that_starts_later_knows_what_was_before(stack: EventPlans) -> None:
     first = await stack.replica()
     await stack.say(*THE_THREE, service("Other", LeaderAlias="boss"), fleet("Other-EU", of="Other", region="eu-west-1"))
-    await eventually(partial(dashboard, first), lambda page: page and page["Totals"]["Fleets"] == 2)
+    await eventually(
+        partial(dashboard, first), lambda page: page and page["Totals"]["Fleets"] == 2, "two plans on the board"
+    )
     await first.stop()
     later = await stack.replica()
     page = await dashboard(later, LeaderAlias="boss")
@@ -106,26 +129,19 @@ async def test_a_replica_that_starts_later_knows_what_was_before(stack: EventPla
 async def test_what_was_said_while_nobody_listened_is_made_up_for(stack: EventPlans) -> None:
     await stack.say(*THE_THREE, projection())
     replica = await stack.replica()
-    plan = await eventually(
-        lambda: replica.get(PLAN),
-        lambda plan: plan and said(plan, "GatherProjectionFromUpstream")[0] == "Completed",
-    )
-    assert "Closed" not in plan
+    assert "Closed" not in await completed(replica, "GatherProjectionFromUpstream")
 
 
 async def test_a_replay_from_the_beginning_changes_nothing(stack: EventPlans) -> None:
     first = await stack.replica()
     everything = [*THE_THREE, projection(), hardware("order.placed", 1, order(1))]
     await stack.say(*everything)
-    await eventually(lambda: first.get(PLAN), lambda plan: plan and said(plan, "PlaceHardwareOrder")[0] == "Completed")
-    before = await first.get(PLAN)
+    before = await completed(first, "GatherProjectionFromUpstream", "PlaceHardwareOrder")
     await stack.say(*everything, fleet("Last"))
     await planned(first, "/eventplan/PD2024/Last")
     await stack.say(projection("Last"))
-    await eventually(
-        lambda: first.get("/eventplan/PD2024/Last"),
-        lambda plan: said(plan, "GatherProjectionFromUpstream")[0] == "Completed",
-    )
+    await completed(first, "GatherProjectionFromUpstream", path="/eventplan/PD2024/Last")
+    await stack.settled()
     assert await first.get(PLAN) == before
 
 
@@ -137,6 +153,7 @@ async def test_a_record_that_can_never_be_read_is_a_dead_letter_between_good_one
     await stack.say(fleet("After"))
     for name in ("Before", "After"):
         await planned(replica, f"/eventplan/PD2024/{name}")
-    letters = await eventually(lambda: replica.get("/dlq"), lambda page: page["Items"])
+    await stack.settled()
+    letters = await replica.get("/dlq")
     assert [letter["Group"] for letter in letters["Items"]] == ["eventplan_svc.fleets"]
-    assert (await replica.http.get("/health/ready")).status_code == 200
+    await replica.ready()

@@ -15,7 +15,6 @@ from shared.schemas.results import Outcome
 from shared.settings import Settings
 from tests.embedded.fleet_event.conftest import Both, running
 from tests.flows.reference import EVENT, FLEET, INVENTORY, PROJECTION, SERVICE
-from tests.waiting import eventually
 
 pytestmark = pytest.mark.embedded
 
@@ -132,8 +131,8 @@ async def test_a_command_that_no_contract_knows_is_refused_and_what_is_no_comman
     await producer.start()
     await producer.send_and_wait("fleet.commands", b"\xff\xfe", b"F")
     await producer.stop()
-    listed = await eventually(lambda: ok(stack.fleet.get("/dlq")), lambda page: page["Items"])
-    letter = listed["Items"][0]
+    await stack.settled()
+    [letter] = (await ok(stack.fleet.get("/dlq")))["Items"]
     assert (letter["Topic"], letter["Attempts"]) == ("fleet.commands", 1)
     assert "ce_id" in letter["Reason"]
     assert (await stack.fleet.post(f"/dlq/{letter['Id']}/replay")).status_code == 409
@@ -165,15 +164,16 @@ async def test_orders_that_hotw_tells_of_are_shown(stack: Both) -> None:
     wanted = [
         {"EventId": "PD2024", "HostsPendingApproval": {}, "HostsApproved": {"us-east-1a": 20}, "HostsFulfilled": {}}
     ]
-    fleet = await eventually(
-        lambda: ok(stack.fleet.get(f"/fleet/{FLEET_ID}")), lambda read: read.get("HostOrderStatuses") == wanted
-    )
+    await stack.settled()
+    fleet = await ok(stack.fleet.get(f"/fleet/{FLEET_ID}"))
+    assert fleet["HostOrderStatuses"] == wanted
     assert fleet["VersionId"] == 1
 
 
 async def test_both_are_ready_and_say_what_they_are_made_of(stack: Both) -> None:
-    for http in (stack.fleet, stack.event):
-        ready = await ok(http.get("/health/ready"))
+    for replica in stack.replicas:
+        http = replica.http
+        ready = await replica.ready()
         assert ready["Status"] == "Ready"
         assert set(ready["Checks"]) == {"store", "broker", "outbox", "consumers"}
         document = await ok(http.get("/asyncapi.json"))

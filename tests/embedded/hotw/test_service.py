@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,27 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.embedded
 ATOMIC = f"/hotw/atomic/{FLEET}/{EVENT}"
+DETAIL = f"/hotw/executionDetail/{EVENT}/{FLEET}"
 
 
 async def told_of_the_company(stack: Hotw, replica: Replica) -> None:
     await stack.company()
-    await eventually(lambda: replica.get(f"/hotw/inputs/{EVENT}/{FLEET}"), lambda held: held and all(held.values()))
+    await eventually(
+        lambda: replica.get(f"/hotw/inputs/{EVENT}/{FLEET}"),
+        lambda held: held and all(held.values()),
+        f"every input of {FLEET} is known",
+    )
+
+
+async def completed(replica: Replica, run_id: object) -> dict[str, Any]:
+    """The run, once it is."""
+    return dict(
+        await eventually(
+            lambda: replica.get(f"/hotw/run/{run_id}"),
+            lambda run: run["RunStatus"] == "Completed",
+            f"run {run_id} completes",
+        )
+    )
 
 
 async def settled_in(stack: Hotw, replica: Replica) -> None:
@@ -33,7 +50,7 @@ async def test_the_main_job_over_http_and_by_commands(stack: Hotw) -> None:
     await told_of_the_company(stack, replica)
     executed = await stack.ask("hotw.commands", "ExecuteFleet", {"EventId": EVENT, "FleetId": FLEET}, user="jsmith")
     assert executed.outcome == "Accepted"
-    execution = (await replica.get(f"/hotw/executionDetail/{EVENT}/{FLEET}"))["Items"][0]
+    execution = (await replica.get(DETAIL))["Items"][0]
     assert executed.id == str(execution["ExecutionId"])
     assert (execution["RequiredHosts"], execution["HostsPresentInApollo"], execution["CapacityOverrideSum"]) == (
         200, 150, 50,
@@ -50,8 +67,7 @@ async def test_the_main_job_over_http_and_by_commands(stack: Hotw) -> None:
     assert refused.problem is not None
     assert refused.problem["status"] == 409
     run = await stack.ask("hotw.commands", "StartRun", {"EventId": EVENT})
-    done = await eventually(lambda: replica.get(f"/hotw/run/{run.id}"), lambda run: run["RunStatus"] == "Completed")
-    assert done["ByStatus"] == {"Success": 1}
+    assert (await completed(replica, run.id))["ByStatus"] == {"Success": 1}
     cancelled = await stack.ask("hotw.commands", "CancelRun", {"RunId": int(run.id or 0)})
     assert cancelled.outcome == "Refused"
     facts = [message.body() for topic in _FACTS for message in await stack.told(topic)]
@@ -69,7 +85,9 @@ async def test_the_trace_goes_from_the_first_call_to_the_last_fact(stack: Hotw) 
     await settled_in(stack, replica)
     await replica.http.post("/hotw/run", json={"EventId": EVENT}, headers={"X-Correlation-Id": "first-call"})
     runs = await eventually(
-        lambda: stack.told("hotw.run.completed"), lambda told: any(m.trace.correlation_id == "first-call" for m in told)
+        lambda: stack.told("hotw.run.completed"),
+        lambda told: any(m.trace.correlation_id == "first-call" for m in told),
+        "the completed run is told under the first call's id",
     )
     executions = await stack.told("hotw.execution.completed")
     assert executions[-1].trace.correlation_id == "first-call"
@@ -79,31 +97,35 @@ async def test_the_trace_goes_from_the_first_call_to_the_last_fact(stack: Hotw) 
 async def test_everything_is_there_after_a_restart_and_a_replay_changes_nothing(stack: Hotw) -> None:
     replica = await stack.replica()
     await settled_in(stack, replica)
-    before = await replica.get(f"/hotw/executionDetail/{EVENT}/{FLEET}")
     command = Message(
         "hotw.commands", "StartRun", EVENT, b'{"EventId": "PD2024"}', "kcat", stack.clock.now(), Trace.begin(), id="1"
     )
     await stack.send(command)
-    await eventually(lambda: stack.told("command.results"), len)
+    [answer] = await eventually(lambda: stack.told("command.results"), len, "the command is answered")
+    await completed(replica, answer.body()["Id"])
+    before = await replica.get(DETAIL)
+    started = len(await stack.told("hotw.run.started"))
     await replica.stop()
     again = await stack.replica()
-    assert (await again.get(f"/hotw/executionDetail/{EVENT}/{FLEET}"))["Items"][-1] == before["Items"][-1]
-    started = len(await stack.told("hotw.run.started"))
+    assert await again.get(DETAIL) == before
     await stack.company()
     await stack.send(command)
-    results = await eventually(lambda: stack.told("command.results"), lambda told: len(told) == 2)
-    assert results[0].body() == results[1].body()
+    await stack.settled()
+    first, second = await stack.told("command.results")
+    assert first.body() == second.body()
     assert len(await stack.told("hotw.run.started")) == started
+    assert await again.get(DETAIL) == before
 
 
 async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_rest_goes_on(stack: Hotw) -> None:
     replica = await stack.replica()
     broken = {"FleetId": "Broken", "VersionId": 1}
     await stack.say(*(("fleet.created", body) for body in (fleet_body(), broken, fleet_body("Good"))))
-    await eventually(lambda: replica.get("/hotw/asgDetail/Good"), lambda found: found is not None)
-    letters = await eventually(lambda: replica.get("/dlq"), lambda found: found["Items"])
+    await stack.settled()
+    assert await replica.get("/hotw/asgDetail/Good") is not None
     assert await replica.get("/hotw/asgDetail/Broken") is None
-    assert letters["Items"][0]["Topic"] == "fleet.created"
+    [letter] = (await replica.get("/dlq"))["Items"]
+    assert letter["Topic"] == "fleet.created"
     refused = await stack.ask("hotw.commands", "StartRun", {"EventId": "PD2024", "Nonsense": 1})
     assert refused.outcome == "Refused"
 
@@ -113,16 +135,13 @@ async def test_two_replicas_share_runs_and_commands_and_nothing_is_done_twice(st
     await settled_in(stack, replicas[0])
     for name in (f"F-{n}" for n in range(30)):
         await stack.say(("fleet.created", fleet_body(name)), ("fleet.inventory.reported", inventory_body(name)))
-    await eventually(lambda: replicas[1].get("/hotw/asgDetail/F-29"), lambda found: found is not None)
+    await stack.settled()
     runs = await asyncio.gather(
         *(replicas[n % 2].http.post("/hotw/run", json={"EventId": EVENT}) for n in range(4)),
     )
     for run in runs:
-        done = await eventually(
-            lambda run=run: replicas[1].get(f"/hotw/run/{run.json()['RunId']}"),  # type: ignore[misc]
-            lambda run: run["RunStatus"] == "Completed",
-        )
-        assert done["Executions"] == done["Fleets"]
+        done = await completed(replicas[1], run.json()["RunId"])
+        assert done["Executions"] == done["Fleets"] == 31
     facts = [message.body() for topic in _FACTS for message in await stack.told(topic)]
     keys = [(fact["FleetId"], fact["OrdersVersionId"]) for fact in facts]
     assert len(keys) == len(set(keys))
@@ -134,7 +153,7 @@ async def test_a_moved_event_moves_overrides_through_the_log(stack: Hotw) -> Non
     await stack.say(("event.updated", event_body(3, PeakStartDate="2024-07-20", PeakEndDate="2024-07-21")))
 
     async def windows() -> set[str]:
-        items = (await replica.get(f"/hotw/executionDetail/{EVENT}/{FLEET}"))["Items"]
+        items = (await replica.get(DETAIL))["Items"]
         return {override["StartTime"][:10] for override in items[0]["CapacityOverrideDetails"]}
 
-    await eventually(windows, lambda seen: seen == {"2024-07-19"})
+    await eventually(windows, lambda seen: seen == {"2024-07-19"}, "the overrides start the day before the new peak")

@@ -57,11 +57,9 @@ class Company:
                 ("projection.created", projection_body(fleet)),
                 ("fleet.inventory.reported", inventory_body(fleet)),
             )
+        await self.others.settled()
         for fleet in FLEETS:
-            await eventually(
-                partial(self.hotw.post, f"/hotw/atomic/{fleet}/{EVENT}"),
-                lambda answer: answer.status_code == 200 and answer.json()["OrderedHosts"] == 50,
-            )
+            assert (await self.hotw.post(f"/hotw/atomic/{fleet}/{EVENT}")).json()["OrderedHosts"] == 50
         items = (await self.hotw.get("/hotw/order", params={"EventId": EVENT})).json()["Items"]
         orders = [order["FulfillmentId"] for order in items]
         for order in orders[1:]:
@@ -88,11 +86,6 @@ async def company(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Company]:
         yield Company(event.http, hotw.http, notify.http, stack, real_time, tmp_path / "mail")
 
 
-def knows_the_service(ready: httpx.Response) -> bool:
-    groups = next(check for name, check in ready.json()["Checks"].items() if name == "consumers")["Groups"]
-    return bool(groups["notify_svc.services"]["Lag"] == 0)
-
-
 @pytest.mark.parametrize("end", ["made inactive", "deleted"])
 async def test_owner_and_leader_get_one_mail_about_the_approved_orders_of_all_fleets(
     end: str, company: Company
@@ -103,13 +96,13 @@ async def test_owner_and_leader_get_one_mail_about_the_approved_orders_of_all_fl
     else:
         answer = await company.event.put(f"/event/{EVENT}", json={"IsActive": False})
     assert answer.status_code == 200
-    whole = "5 approved orders of FORTRESSService still open"
-    [waiting] = await eventually(company.warnings, lambda found: found and whole in found[0]["Subject"])
+    await company.others.settled()
+    [waiting] = await company.warnings()
+    assert "5 approved orders of FORTRESSService still open" in waiting["Subject"]
     assert waiting["Status"] == "Pending"
     assert await company.files() == []
-    await eventually(lambda: company.notify.get("/health/ready"), knows_the_service)
     company.real_time.pass_by(GATHERING.total_seconds())
-    [file] = await eventually(company.files, len)
+    [file] = await eventually(company.files, len, "the mail is sent")
     mail = message_from_bytes(file.read_bytes(), policy=policy.default)
     assert mail["To"] == "fortress-owner@amazon.com, jsmith@example.com"
     body = mail.get_body(("plain",))
@@ -119,6 +112,8 @@ async def test_owner_and_leader_get_one_mail_about_the_approved_orders_of_all_fl
     assert "5 delivered, due by 2024-06-29" in text
     assert all(f"{order} (Approved)" in text for order in rest)
     assert f"{pending} " not in text
-    await eventually(company.warnings, lambda found: [item["Status"] for item in found] == ["Sent"])
+    await eventually(
+        company.warnings, lambda found: [item["Status"] for item in found] == ["Sent"], "the mail is known to be sent"
+    )
     cancelled = (await company.hotw.get("/hotw/order", params={"EventId": EVENT, "Status": "Cancelled"})).json()
     assert [order["FulfillmentId"] for order in cancelled["Items"]] == [pending]
