@@ -18,11 +18,13 @@ from typing import Any, Final
 import aiohttp
 
 from shared.schemas.topics import SERVICES
+from tests.faults.disturbing import to_its_end
 from tests.faults.invariants import violations
 from tests.faults.load import Load
-from tests.faults.plan import Company, Sizes, company
+from tests.faults.plan import ELSEWHERE, Company, Sizes, company
 from tests.faults.rounds import retire
 from tests.faults.stand import RealStand
+from tests.flows.systems import Replica
 
 __all__ = ["Figure", "measure"]
 
@@ -102,10 +104,13 @@ class _Client:
         return first, other
 
 
-async def measure(stand: RealStand, seed: int, seconds: float) -> Figure:
-    """Reads and writes for so many seconds; in the end every acknowledged write must be in the stores."""
+async def measure(stand: RealStand, seed: int, seconds: float, *, patience: float = _WAIT_SECONDS) -> Figure:
+    """Reads and writes for so many seconds; in the end every acknowledged write must be in the stores.
+
+    ``patience``: for how long a caller waits for one answer.
+    """
     figure, here = Figure(), company(f"{seed} availability", f"a{seed}", Sizes(6, 1))
-    timeout = aiohttp.ClientTimeout(total=_WAIT_SECONDS, sock_connect=2)
+    timeout = aiohttp.ClientTimeout(total=patience, sock_connect=patience / 5)
     began = time.monotonic()
     async with aiohttp.ClientSession(timeout=timeout) as session:
         client = _Client(stand, session, figure)
@@ -117,8 +122,8 @@ async def measure(stand: RealStand, seed: int, seconds: float) -> Figure:
                 tasks.create_task(_call(client, here, f"{seed} {number}", until))
     figure.seconds = time.monotonic() - began
     await stand.all_back()
-    await stand.at_rest()
-    figure.violations += violations(await stand.picture(), stand.ledger) + stand.ended() + stand.ledger.strange
+    picture = await stand.picture_at_rest()
+    figure.violations += violations(picture, stand.ledger) + stand.ended() + stand.ledger.take_strange()
     await retire(stand, Load(f"{seed}", here, Sizes(), stand.clients))
     return figure
 
@@ -134,8 +139,9 @@ async def _prepare(stand: RealStand, here: Company) -> None:
         for fleet in service.fleets:
             await http.write("POST", "/fleet", fleet.body(), fleet.id)
             for event in here.events:
-                await http.until(f"/eventplan/{event.id}/{fleet.id}", lambda plan: plan["VersionId"])
-                await http.until(f"/hotw/inputs/{event.id}/{fleet.id}", bool)
+                closed = fleet.region == ELSEWHERE
+                await http.until(f"/eventplan/{event.id}/{fleet.id}", lambda plan, c=closed: ("Closed" in plan) == c)
+                await http.until(f"/hotw/inputs/{event.id}/{fleet.id}", lambda seen: seen["Fleet"] and seen["Event"])
                 ledger.perhaps.add((event.id, fleet.id))
 
 
@@ -143,8 +149,9 @@ async def _call(client: _Client, here: Company, name: str, until: float) -> None
     """Reads and writes in turn, of every service."""
     rng, marks = random.Random(name), itertools.count()
     event = here.events[0].id
+    planned = [fleet for fleet in here.fleets if fleet.region != ELSEWHERE]  # nobody sets a closed plan's milestones
     while time.monotonic() < until:
-        fleet, service = rng.choice(here.fleets).id, rng.choice(here.services).id
+        fleet, service = rng.choice(planned).id, rng.choice(here.services).id
         plan = f"/eventplan/{event}/{fleet}"
         known = f"/hotw/inputs/{event}/{fleet}"
         for path in (f"/fleet/{fleet}", f"/event/{event}", plan, known, f"/service/{service}", "/ticket?Limit=5"):
@@ -180,9 +187,13 @@ async def _kill_one_by_one(stand: RealStand, seed: int, figure: Figure, until: f
     while time.monotonic() < until:
         service = rng.choice(SERVICES)
         replica = rng.choice(stand.stack.replicas[service])
-        await asyncio.to_thread(replica.kill)
+        await to_its_end(_kill(replica, rng.uniform(*_REST)))
         figure.kills[service] += 1
-        await asyncio.sleep(rng.uniform(*_REST))
-        replica.start()
         await replica.ready()
         await asyncio.sleep(rng.uniform(*_REST))
+
+
+async def _kill(replica: Replica, away: float) -> None:
+    await asyncio.to_thread(replica.kill)
+    await asyncio.sleep(away)
+    replica.start()

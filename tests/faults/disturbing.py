@@ -5,18 +5,27 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from tests.faults.plan import Disturbance
 from tests.flows.systems import RealStack, Replica
 from tests.servers import Server
 
-__all__ = ["Disturber"]
+__all__ = ["Disturber", "to_its_end"]
 
 _ORDERLY_SECONDS: Final = 3
+
+
+async def to_its_end(fault: Coroutine[Any, Any, None]) -> None:
+    """Carries out a fault; who is cancelled meanwhile waits for its end, so that what it took away is back."""
+    going = asyncio.ensure_future(fault)
+    try:
+        await asyncio.shield(going)
+    finally:
+        await asyncio.wait({going})
 
 
 @dataclass
@@ -37,32 +46,37 @@ class Disturber:
     async def _when_due(self, one: Disturbance) -> None:
         await asyncio.sleep(one.at)
         servers: Mapping[str, Server] = self.stack.servers
-        await asyncio.gather(
-            *(self._server(one, servers[name]) if name in servers else self._replica(one, name) for name in one.targets)
-        )
+        async with asyncio.TaskGroup() as tasks:
+            for name in one.targets:
+                if name in servers:
+                    fault = partial(self._server, one, servers[name])
+                else:
+                    fault = partial(self._replica, one, name)
+                tasks.create_task(self._in_turn(name, fault))
+
+    async def _in_turn(self, name: str, fault: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            await to_its_end(fault())
 
     async def _server(self, one: Disturbance, server: Server) -> None:
-        name = one.targets[0]
-        async with self._turns.setdefault(name, asyncio.Lock()):
-            await asyncio.to_thread(server.kill if one.kind == "kill" else partial(server.stop, _ORDERLY_SECONDS))
-            self.counts[f"{one.kind} {name}"] += 1
-            await asyncio.sleep(one.away)
-            await asyncio.to_thread(server.start_again)
+        await asyncio.to_thread(server.kill if one.kind == "kill" else partial(server.stop, _ORDERLY_SECONDS))
+        self.counts[f"{one.kind} {one.targets[0]}"] += 1
+        await asyncio.sleep(one.away)
+        await asyncio.to_thread(server.start_again)
 
     async def _replica(self, one: Disturbance, name: str) -> None:
         replica = self.replicas()[name]
-        async with self._turns.setdefault(name, asyncio.Lock()):
-            self._look(name, replica)
-            assert replica.process is not None
-            if one.kind == "freeze":
-                replica.process.send_signal(signal.SIGSTOP)
-                await asyncio.sleep(one.away)
-                replica.process.send_signal(signal.SIGCONT)
-            else:
-                await asyncio.to_thread(replica.kill)
-                await asyncio.sleep(one.away)
-                replica.start()
-            self.counts[f"{one.kind} {name.partition('.')[0]}"] += 1
+        self._look(name, replica)
+        assert replica.process is not None
+        if one.kind == "freeze":
+            replica.process.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(one.away)
+            replica.process.send_signal(signal.SIGCONT)
+        else:
+            await asyncio.to_thread(replica.kill)
+            await asyncio.sleep(one.away)
+            replica.start()
+        self.counts[f"{one.kind} {name.partition('.')[0]}"] += 1
 
     def replicas(self) -> dict[str, Replica]:
         return {f"{service}.{n}": one for service, group in self.stack.replicas.items() for n, one in enumerate(group)}

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from tests.faults.disturbing import to_its_end
 from tests.faults.doors import Headers, HttpDoor, Stuck, headers_of, patience
 from tests.faults.evidence import Evidence, evidence
 from tests.faults.from_files import picture_of_files, told_in_folder
@@ -112,8 +113,11 @@ class EmbeddedStand:
         began = time.monotonic()
         for one in planned:
             await asyncio.sleep(max(0.0, began + one.at - time.monotonic()))
-            await self._kill()
-            self.system.replica.start()
+            await to_its_end(self._kill_and_start())
+
+    async def _kill_and_start(self) -> None:
+        await self._kill()
+        self.system.replica.start()
 
     async def _kill(self) -> None:
         process = self.system.replica.process
@@ -132,25 +136,31 @@ class EmbeddedStand:
         return [f"epic up ended by itself with {process.returncode}:\n{self.system.replica.tail(15)}"]
 
     async def at_rest(self, *, seconds: float = 400, mails_too: bool = False) -> None:
-        deadline, quiet = time.monotonic() + seconds, 0
-        while quiet < 2:
-            waiting = await self._waiting(mails_too=mails_too)
-            quiet = 0 if waiting else quiet + 1
+        deadline = time.monotonic() + seconds
+        before: dict[str, str] | None = None
+        while True:
+            waiting, stood = await self._look(mails_too=mails_too)
+            if not waiting and stood == before:
+                return
+            before = stood if not waiting else None
             if time.monotonic() > deadline:
                 raise Stuck(f"not quiet after {seconds:.0f} s: {'; '.join(waiting[:20])}")
             await asyncio.sleep(0.1)
 
-    async def _waiting(self, *, mails_too: bool) -> list[str]:
+    async def _look(self, *, mails_too: bool) -> tuple[list[str], dict[str, str]]:
+        """What is still to be done, and all that is stored."""
         said = await self.clients.http.read("/embedded/waiting")
         if any(said.values()):
-            return [f"{name}: {count}" for name, count in said.items() if count]
-        return unfinished(await asyncio.to_thread(picture_of_files, self.folder), mails_too=mails_too)
+            return [f"{name}: {count}" for name, count in said.items() if count], {}
+        picture = await asyncio.to_thread(picture_of_files, self.folder)
+        return unfinished(picture, mails_too=mails_too), picture.stand()
 
     @property
     def folder(self) -> Path:
         return self.system.folder / "data"
 
-    async def picture(self) -> Picture:
+    async def picture_at_rest(self, *, mails_too: bool = False) -> Picture:
+        await self.at_rest(mails_too=mails_too)
         await self._kill()
         picture = await asyncio.to_thread(picture_of_files, self.folder)
         picture.told, picture.groups = await told_in_folder(self.folder), self.groups

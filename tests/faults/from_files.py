@@ -21,8 +21,10 @@ def picture_of_files(folder: Path) -> Picture:
     """Everything the files of a data folder hold but the log."""
     picture = Picture()
     for service in SERVICES:
-        connection = sqlite3.connect(f"file:{folder / service.removesuffix('_svc')}.db?mode=ro", uri=True)
+        file = folder / f"{service.removesuffix('_svc')}.db"
+        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)
         connection.row_factory = sqlite3.Row
+        connection.execute("BEGIN")  # one state of the file, whoever writes into it meanwhile
 
         def select(statement: str, on: sqlite3.Connection = connection) -> list[Row]:
             return [dict(row) for row in on.execute(statement)]

@@ -21,7 +21,7 @@ _KIT = {"answers", "intents", "meta", "dead_letters"}
 def picture_of_servers(mongo_url: str, mysql_url: str) -> Picture:
     """Everything both servers hold of EPIC; the topics are another reader's."""
     picture = Picture()
-    client: pymongo.MongoClient[Row] = pymongo.MongoClient(mongo_url, serverSelectionTimeoutMS=5000)
+    client: pymongo.MongoClient[Row] = pymongo.MongoClient(mongo_url, serverSelectionTimeoutMS=60_000)
     with client:
         for service in SERVICES:
             if service != "hotw_svc":

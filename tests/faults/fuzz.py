@@ -51,24 +51,29 @@ async def fuzz_every_topic(stand: RealStand, seed: int, records: int) -> Fuzz:
     """So many records into each topic while a small company is written; then nothing of it may be missing."""
     found, here = Fuzz(), company(f"{seed} fuzz", "z", _SIZES)
     load = Load(f"{seed} fuzz", here, _SIZES, stand.clients)
-    patience = 150 + records * len(TOPICS) * _SECONDS_A_RECORD
+    patience = 400 + records * len(TOPICS) * _SECONDS_A_RECORD
     await asyncio.gather(load.run(), _write(stand, seed, records, found))
     await stand.at_rest(seconds=patience)
     await asyncio.gather(*(run_of(load, event.id) for event in here.events))
     await stand.at_rest(seconds=patience)
     await stand.all_back()
     expect(stand.ledger, here)
-    picture = await stand.picture()
+    picture = await stand.picture_at_rest()
     found.letters, found.writes = len(picture.letters), len(stand.ledger.writes)
     found.violations += (
-        violations(picture, stand.ledger) + stand.ended() + stand.ledger.strange + _not_refused(picture, found.refused)
+        violations(picture, stand.ledger)
+        + stand.ended()
+        + stand.ledger.take_strange()
+        + _not_refused(picture, found.refused)
     )
     await retire(stand, load)
     return found
 
 
 async def _write(stand: RealStand, seed: int, records: int, found: Fuzz) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=stand.stack.kafka, acks="all", max_request_size=1_048_576)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=stand.stack.kafka, acks="all", enable_idempotence=True, max_request_size=1_048_576
+    )  # fmt: skip
     await producer.start()
     try:
         for start in range(0, records, _AT_ONCE):

@@ -61,5 +61,10 @@ class Ledger:
         self.decisions.clear()
         self.deliveries.clear()
 
+    def take_strange(self) -> list[str]:
+        """What was strange since this was asked last."""
+        strange, self.strange = self.strange, []
+        return strange
+
     def acknowledged(self, marker: str, service: str, resource: str, key: str, version: int) -> None:
         self.writes.append(Write(marker, service, resource, key, version))

@@ -61,6 +61,7 @@ class Quiet:
         self._mongo: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongo_url, serverSelectionTimeoutMS=2000)
         self._mysql = make_url(mysql_url)
         self._mails_too = False
+        self._ends: Any = None
 
     def close(self) -> None:
         self._mongo.close()
@@ -72,15 +73,20 @@ class Quiet:
         """
         self._mails_too = mails_too
         began = time.monotonic()
-        before: Any = None
+        self._ends = None
         while True:
             waiting, ends = await self._look()
-            if not waiting and ends == before:
+            if not waiting and ends == self._ends:
                 return time.monotonic() - began
-            before = ends if not waiting else None
+            self._ends = ends if not waiting else None
             if time.monotonic() - began > seconds:
                 raise Stuck(f"not quiet after {seconds:.0f} s: {'; '.join(waiting[:20])}")
             await asyncio.sleep(0.1)
+
+    async def lasts(self) -> bool:
+        """Whether nothing moved since the last wait: no mail that was put off has gone."""
+        waiting, ends = await self._look()
+        return not waiting and ends == self._ends
 
     async def _look(self) -> tuple[list[str], Any]:
         ends, lags = await self._topics.behind(self._groups)

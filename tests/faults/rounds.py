@@ -50,8 +50,8 @@ class Stand(Protocol):
     async def at_rest(self, *, seconds: float = 400, mails_too: bool = False) -> None:
         """Returns when nothing waits or moves any more. Stuck, saying what does, when that does not come in time."""
 
-    async def picture(self) -> Picture:
-        """Everything that is stored and told, read from the stores."""
+    async def picture_at_rest(self, *, mails_too: bool = False) -> Picture:
+        """Everything that is stored and told, read from the stores while nothing moved."""
 
 
 def seed_of(seed: int, number: int) -> str:
@@ -104,8 +104,7 @@ async def play_round(stand: Stand, seed: int, number: int, sizes: Sizes) -> Repo
             await retire(stand, load)
     except* (Stuck, AssertionError) as group:
         report.violations += [f"stuck: {error}" for error in _leaves(group)]
-    report.violations += stand.ended() + stand.ledger.strange
-    stand.ledger.strange.clear()
+    report.violations += stand.ended() + stand.ledger.take_strange()
     after = (len(stand.ledger.writes), len(stand.ledger.commands))
     report.writes, report.commands = (new - old for new, old in zip(after, before, strict=True))
     return report
@@ -117,10 +116,9 @@ async def settle(stand: Stand) -> tuple[list[str], int]:
     What does not, and how many records lie in the topics.
     """
     try:
-        await stand.at_rest(mails_too=True)
+        picture = await stand.picture_at_rest(mails_too=True)
     except Stuck as stuck:
         return [f"stuck: {stuck}"], 0
-    picture = await stand.picture()
     return violations(picture, stand.ledger), len(picture.told)
 
 
@@ -148,13 +146,12 @@ def expect(ledger: Ledger, here: Company) -> None:
 
 async def _deliver_again(stand: Stand, since: int) -> list[str]:
     """Looks, delivers every command of the round once more, and looks again: nothing may have changed by it."""
-    found = await stand.picture()
+    found = await stand.picture_at_rest()
     said = violations(found, stand.ledger)
     commands = list(stand.ledger.commands.values())[since:]
     for command in commands:
         await stand.clients.commands.deliver(command, elsewhere=True)
-    await stand.at_rest()
-    now = await stand.picture()
+    now = await stand.picture_at_rest()
     if not said:
         said = violations(now, stand.ledger)
     after = now.stand()

@@ -61,11 +61,18 @@ class RealStand:
         await self.quiet.wait(seconds, mails_too=mails_too)
 
     async def picture(self) -> Picture:
-        """All that is stored and told now, from the stores."""
+        """All that is stored and told now, from the stores, also when nothing runs any more."""
         mongo, mysql = self.stack.servers["mongo"].url, self.stack.mysql
         picture, told = await asyncio.gather(asyncio.to_thread(picture_of_servers, mongo, mysql), self.topics.read())
         picture.told, picture.groups = told, self.groups
         return picture
+
+    async def picture_at_rest(self, *, mails_too: bool = False) -> Picture:
+        while True:
+            await self.at_rest(mails_too=mails_too)
+            picture = await self.picture()
+            if await self.quiet.lasts():
+                return picture
 
 
 @asynccontextmanager

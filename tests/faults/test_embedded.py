@@ -35,6 +35,7 @@ async def test_epic_up_killed_under_load_keeps_what_it_acknowledged(tmp_path: Pa
         report = await play_round(stand, SEED, 1, Sizes(fleets=4, events=2, window=10, disturbances=4))
         assert report.violations == []
         assert stand.counts["kill epic up"] == 4 + 2
+        await stand.at_rest(mails_too=True)
         await stand.system.stop()
         assert await found_in(stand, stand.folder) == set()
         for invariant, (name, statement) in DOCTORED.items():

@@ -41,7 +41,7 @@ async def test_a_round_under_faults_violates_nothing(stand: RealStand, number: i
 
 
 async def test_one_of_two_replicas_may_be_killed_at_any_time(stand: RealStand) -> None:
-    figure = await availability.measure(stand, SEED, 10)
+    figure = await availability.measure(stand, SEED, 10, patience=60)
     assert figure.violations == []
     assert all(figure.available(kind) > 99 for kind in figure.asked), figure.failures  # too few for the target itself
     assert figure.kills.total() > 0
@@ -95,6 +95,7 @@ DOCTORED = {
 
 async def test_real_stores_that_are_doctored_are_found_out(stand: RealStand) -> None:
     """The last of them all: nothing is whole afterwards."""
+    await stand.at_rest(mails_too=True)
     await stand.stack.stop()
     assert violations(await stand.picture(), stand.ledger) == []
     for invariant, doctor in DOCTORED.items():

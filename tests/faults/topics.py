@@ -22,7 +22,7 @@ from tests.faults.picture import Told
 
 __all__ = ["Topics", "groups_of_epic", "told_by"]
 
-_READING_SECONDS: Final = 60
+_READING_SECONDS: Final = 300
 
 
 async def groups_of_epic() -> dict[str, tuple[str, ...]]:
