@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PORT = "8001"
 END = "--- end of block ---"
-PATIENCE = 90
+PATIENCE = 300
 
 
 def read(url: str) -> str | None:
@@ -31,7 +31,7 @@ def read(url: str) -> str | None:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return str(answer.read().decode())
-    except urllib.error.URLError:
+    except (OSError, HTTPException):
         return None
 
 
@@ -44,11 +44,14 @@ def wait_for(url: str, wanted: str) -> None:
 
 
 def at_rest(address: str) -> None:
-    """Returns once no consumer has anything left to take in: what a reader takes for a moment."""
-    deadline = time.monotonic() + PATIENCE
-    while any(json.loads(read(f"{address}/embedded/waiting") or '{"": 1}').values()):
+    """Returns once two looks find nothing to take in and no mail to send: what a reader takes for a moment."""
+    deadline, quiet = time.monotonic() + PATIENCE, 0
+    while quiet < 2:
+        waiting = json.loads(read(f"{address}/embedded/waiting") or '{"": 1}')
+        mails = json.loads(read(f"{address}/notification?Status=Pending") or '{"Items": ["unknown"]}')["Items"]
+        quiet = 0 if any(waiting.values()) or mails else quiet + 1
         if time.monotonic() > deadline:
-            pytest.fail("EPIC does not come to rest")
+            pytest.fail(f"EPIC does not come to rest: {waiting}, mails {mails}")
         time.sleep(0.05)
 
 
@@ -96,6 +99,7 @@ def first_terminal(command: str, folder: Path, address: str) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_guide_can_be_followed_from_its_first_line_to_its_last(tmp_path: Path) -> None:
     port = str(free_port())
     address = f"http://127.0.0.1:{port}"
