@@ -38,10 +38,10 @@ def epic() -> Iterator[FakeEpic]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
     thread.start()
-    ready.wait(10)
+    assert ready.wait(60)
     yield fake
     loop.call_soon_threadsafe(end.set)
-    thread.join(10)
+    thread.join(60)
     loop.close()
 
 

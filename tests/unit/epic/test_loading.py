@@ -39,7 +39,7 @@ def fleet(name: str) -> dict[str, Any]:
 async def loaded(epic: FakeEpic, path: Path, **options: Any) -> tuple[Loaded, list[RowFailure], str]:
     told: list[RowFailure] = []
     out = io.StringIO()
-    async with Api(epic.url, patience=5) as api:
+    async with Api(epic.url, patience=60) as api:
         outcome = await load(read_rows(files_of(path)), api, Terminal(out), failed=told.append, **options)
     return outcome, told, out.getvalue()
 

@@ -77,7 +77,7 @@ def failing_at(tmp_path: Path) -> FailingAt:
 
     @contextmanager
     def failing(key: str) -> Iterator[None]:
-        with closing(sqlite3.connect(tmp_path / "store.db")) as database:
+        with closing(sqlite3.connect(tmp_path / "store.db", timeout=60)) as database:
             database.execute(
                 'CREATE TRIGGER died BEFORE INSERT ON "fleet_line.heads" '
                 f"WHEN NEW.key = '{key}' BEGIN SELECT RAISE(ABORT, 'the process died here'); END"
