@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.errors import Conflict
 from shared.trace import Trace
 
 __all__ = ["AUTOMATION", "KEPT_OF_MESSAGES", "Cause", "digest_of", "id_of_http", "kept_for"]
@@ -48,3 +49,11 @@ class Cause:
     id: str | None = None
     digest: str = ""
     message: str | None = None
+
+    def check_digest(self, first: str) -> None:
+        """Conflict ``id-reused`` when the body that came with this id at first was another."""
+        if self.digest != first:
+            said = (
+                "this Idempotency-Key, or command id, was used before with another body; use a new one"
+            )
+            raise Conflict(said, slug="id-reused")

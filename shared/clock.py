@@ -18,10 +18,14 @@ class Clock(Protocol):
 
 def parse_instant(text: str) -> datetime:
     """An ISO 8601 time with a zone, in UTC to the millisecond. ValueError without a zone."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time; give one such as 2024-06-15T09:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone; add Z, as in 2024-06-15T09:00:00Z")
-    moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

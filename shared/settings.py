@@ -130,8 +130,8 @@ class Settings(BaseSettings):
     @classmethod
     def _an_instant(cls, value: str | None) -> str | None:
         for part in (value or "").split("@"):
-            if part:
-                parse_instant(part)
+            if part and not 1971 <= parse_instant(part).year < 2038:
+                raise ValueError(f"{part!r} is not from 1971 to 2037, which is as far as HOTW's tables go")
         return value
 
     @field_validator("az_factor_map", mode="before")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared.cause import Cause
-from shared.errors import Conflict, Refused
+from shared.errors import Refused
 
-__all__ = ["Answer", "check_digest", "is_final", "names_of"]
+__all__ = ["Answer", "is_final", "names_of"]
 
 _AGAIN: Final = frozenset({401, 429, 503})
 
@@ -38,9 +37,3 @@ def names_of(cause_id: str, resource: str, key: str) -> tuple[str, str]:
     The first makes another body under the same id known, whichever document that body is about.
     """
     return cause_id, f"{cause_id}\n{resource}/{key}"
-
-
-def check_digest(cause: Cause, digest: str) -> None:
-    """Conflict ``id-reused`` when the body that came with this id before was another."""
-    if cause.digest != digest:
-        raise Conflict("this id was used before with another body; use a new one for a new request", slug="id-reused")

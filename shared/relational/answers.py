@@ -11,7 +11,7 @@ from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.cause import Cause, kept_for
-from shared.errors import Conflict, Refused, refusal_of
+from shared.errors import Refused, refusal_of
 from shared.relational.types import database_now
 
 __all__ = ["Answer", "Answers"]
@@ -65,10 +65,7 @@ class Answers:
             if writing:
                 await connection.execute(delete(table).where(table.c.AnswerId == _key(cause.id)))
             return None
-        if row.Digest != cause.digest:
-            raise Conflict(
-                "this id was used before with another body; use a new one for a new request", slug="id-reused"
-            )
+        cause.check_digest(row.Digest)
         body = None if row.Body is None else orjson.loads(row.Body)
         if row.State == _REFUSED:
             return Answer(refusal=refusal_of(body or {}))

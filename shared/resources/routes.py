@@ -27,7 +27,9 @@ def version_number(request: Request) -> int:
     """The VersionId of a path; 0 stands for the latest."""
     text = request.path_params["VersionId"]
     if not text.isascii() or not text.isdigit() or len(text) > 10:
-        raise BadInput("the path has a bad VersionId", [FieldError("/VersionId", "give a whole number, 1 or more")])
+        raise BadInput(
+            "the path has a bad VersionId", [FieldError("/VersionId", "give a whole number of at most ten digits")]
+        )
     return int(text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -33,6 +32,7 @@ __all__ = [
     "Flag",
     "Id",
     "Instant",
+    "JoinedKey",
     "MergePatch",
     "Name",
     "PositiveCount",
@@ -43,16 +43,21 @@ __all__ = [
     "check_id",
     "decode_object",
     "field_errors",
+    "is_name",
     "whole_number",
     "wire_name",
 ]
 
 MAX_COUNT = 2_147_483_647
+# Days and numbers far enough from what a date, a column or a JSON number can hold for EPIC to reckon on from them.
+FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(9000, 12, 31)
+MAX_DECIMAL = 10**15
 # Path segments of the API itself.
 RESERVED_IDS = frozenset(
     {"event", "latest", "versions", "inventory", "dashboard", "status", "history", "run", "order", "review"}
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_NAME = r"^[^\x00-\x1f\x7f\s]([^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s])?$"
 _ACRONYMS = {
     "arn": "ARN", "asg": "ASG", "bau": "BAU", "ct": "CT", "eap": "EAP", "eta": "ETA", "spco": "SPCO", "tpm": "TPM",
 }  # fmt: skip
@@ -81,6 +86,11 @@ def check_id(value: str) -> str:
     return value
 
 
+def is_name(value: str) -> bool:
+    """Whether it can be a ``Name``."""
+    return len(value) <= 255 and re.fullmatch(_NAME, value) is not None
+
+
 def whole_number(value: Any) -> Any:
     """A whole number, also from a string of digits; ValueError says what to give."""
     if isinstance(value, bool) or value is None:
@@ -103,8 +113,10 @@ def _decimal(value: Any) -> Any:
         number = Decimal(str(value))
     except ArithmeticError:
         raise ValueError("give a number, such as 1.5") from None
-    if not number.is_finite() or math.isinf(float(number)):
+    if not number.is_finite():
         raise ValueError("give a finite number")
+    if abs(number) > MAX_DECIMAL:
+        raise ValueError(f"give a number of at most {MAX_DECIMAL}")
     return number
 
 
@@ -123,22 +135,38 @@ def _instant(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("the time has no zone; add Z")
-        return value.astimezone(UTC)
-    if not isinstance(value, str):
+        moment = value.astimezone(UTC)
+    elif isinstance(value, str):
+        moment = parse_instant(value)
+    else:
         raise ValueError("give a time such as 2024-06-15T09:00:00Z")
-    return parse_instant(value)
+    _check_day(moment.date())
+    return moment
 
 
 def _date(value: Any) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        day = value
+    elif isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"there is no day {value}; give one such as 2024-07-16") from None
+    else:
         raise ValueError("give a day such as 2024-07-16")
-    return date.fromisoformat(value)
+    _check_day(day)
+    return day
+
+
+def _check_day(day: date) -> None:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"give a day from {FIRST_DAY} to {LAST_DAY}")
 
 
 Id = Annotated[str, AfterValidator(check_id), Field(examples=["FORTRESSService-NA-X0"])]
-Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Name = Annotated[str, Field(max_length=255, pattern=_NAME)]
+JoinedKey = Annotated[str, Field(max_length=512, pattern=_NAME)]
+"""The key of a resource that has several ids, such as FleetId#EventId#Peak."""
 Text = Annotated[str, Field(max_length=16_384)]
 Count = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_COUNT)]
 PositiveCount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_COUNT)]
@@ -212,6 +240,25 @@ def _pointer(location: Iterable[int | str]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
 
 
+_REMEDIES = {
+    "string_type": "give a text",
+    "string_pattern_mismatch": "give a text without control characters and with no space at either end, not empty",
+    "string_too_long": "give at most {max_length} characters",
+    "list_type": "give a list",
+    "too_short": "give at least {min_length}, not {actual_length}",
+    "too_long": "give at most {max_length}, not {actual_length}",
+    "dict_type": "give an object",
+    "model_type": "give an object",
+    "model_attributes_type": "give an object",
+    "enum": "give one of {expected}",
+    "literal_error": "give one of {expected}",
+    "greater_than": "give more than {gt}",
+    "greater_than_equal": "give {ge} or more",
+    "less_than": "give less than {lt}",
+    "less_than_equal": "give {le} or less",
+}
+
+
 def field_errors(error: ValidationError, renames: Mapping[str, str] | None = None) -> list[FieldError]:
     """Each problem pydantic found, as a JSON pointer and a remedy."""
     found = []
@@ -223,6 +270,8 @@ def field_errors(error: ValidationError, renames: Mapping[str, str] | None = Non
             message = "unknown field; remove it or correct its name"
         elif kind == "value_error":  # the contracts' own words, which may begin with a field's name
             message = message.removeprefix("Value error, ")
+        elif kind in _REMEDIES:
+            message = _REMEDIES[kind].format(**item.get("ctx", {}))
         else:
             message = message[0].lower() + message[1:]
         found.append(FieldError(_pointer(item["loc"]), message))

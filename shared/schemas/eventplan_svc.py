@@ -6,7 +6,18 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from shared.schemas.base import AuditMetadata, Id, Instant, Name, PositiveCount, Snapshot, Text, WireDate, WireModel
+from shared.schemas.base import (
+    AuditMetadata,
+    Id,
+    Instant,
+    JoinedKey,
+    Name,
+    PositiveCount,
+    Snapshot,
+    Text,
+    WireDate,
+    WireModel,
+)
 
 __all__ = [
     "Closed",
@@ -78,7 +89,7 @@ class Closed(WireModel):
 class EventPlan(WireModel):
     """One fleet's milestones for one event."""
 
-    event_plan_id: Name
+    event_plan_id: JoinedKey
     fleet_id: Id
     event_id: Id
     service_id: Id

@@ -14,6 +14,7 @@ from shared.schemas.base import (
     Flag,
     Id,
     Instant,
+    JoinedKey,
     MergePatch,
     Name,
     PositiveCount,
@@ -242,7 +243,7 @@ class FleetSnapshot(Fleet, Snapshot):
 class ProjectionSnapshot(Projection, Snapshot):
     """``projection.{created,updated,deleted}``."""
 
-    projection_id: Name
+    projection_id: JoinedKey
 
 
 class InventoryReported(WireModel):

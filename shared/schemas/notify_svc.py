@@ -12,6 +12,7 @@ from shared.schemas.base import (
     Count,
     Id,
     Instant,
+    JoinedKey,
     MergePatch,
     Name,
     Snapshot,
@@ -104,7 +105,7 @@ class Notification(WireModel):
     ``Recipients`` are worked out at each attempt, from the service's owner and leader as they are then.
     """
 
-    notification_id: Name
+    notification_id: JoinedKey
     kind: Name
     cause: Name
     status: NotificationStatus

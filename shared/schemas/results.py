@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from shared.schemas.base import Instant, Name, Text, WireModel
+from shared.schemas.base import Instant, JoinedKey, Name, Text, WireModel
 
 __all__ = ["CommandResult", "DeadLetter", "Outcome"]
 
@@ -21,7 +21,7 @@ class CommandResult(WireModel):
     command_id: Name
     source: Name
     outcome: Outcome
-    id: Name | None = None
+    id: JoinedKey | None = None
     version_id: int | None = None
     problem: dict[str, Any] | None = None
 

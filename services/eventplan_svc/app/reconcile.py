@@ -14,6 +14,7 @@ from services.eventplan_svc.app.knowledge import Knowledge
 from services.eventplan_svc.app.make_due_plans import MakeDuePlans
 from services.eventplan_svc.app.settle_plans import SettlePlans, chunks
 from shared.documents.contract import Replica
+from shared.errors import Unavailable
 from shared.trace import Trace, new_id
 
 __all__ = ["LOOK_EVERY", "Reconcile"]
@@ -55,7 +56,12 @@ class Reconcile:
         trace, made = Trace.begin(), 0
         events = await self._knowledge.events()
         for event in events:
-            made += await self._make.for_event(event, trace)
+            try:
+                made += await self._make.for_event(event, trace)
+            except Unavailable:
+                raise
+            except Exception:  # an event's fault costs its own plans alone
+                log.exception("the plans of an event could not be made", event_id=event.event_id)
         async for keys in self._knowledge.plan_ids(events):
             for few in chunks(keys, _FEW):
                 began = self._real_time()

@@ -169,7 +169,9 @@ def _reads(made: Routes, does: _Reads) -> None:
 def _number(request: Request, name: str) -> int:
     text = request.path_params[name]
     if not text.isascii() or not text.isdigit() or len(text) > 10 or not 1 <= int(text) <= MAX_COUNT:
-        raise BadInput(f"the path has a bad {name}", [FieldError(f"/{name}", "give a whole number, 1 or more")])
+        raise BadInput(
+            f"the path has a bad {name}", [FieldError(f"/{name}", f"give a whole number from 1 to {MAX_COUNT}")]
+        )
     return int(text)
 
 

@@ -13,7 +13,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause, kept_for
-from shared.documents.answers import Answer, check_digest, names_of
+from shared.documents.answers import Answer, names_of
 from shared.documents.mongo.faults import away, duplicates
 from shared.documents.mongo.forms import Wire
 from shared.documents.mongo.reads import Reads, find_by_id
@@ -76,10 +76,10 @@ class MongoAnswers:
         if cause.id is None:
             return None
         if cause.id in self._unkept:
-            check_digest(cause, self._unkept[cause.id])
+            cause.check_digest(self._unkept[cause.id])
         for entry in head.outbox if head else ():
             if entry.cause_id == cause.id:
-                check_digest(cause, entry.digest)
+                cause.check_digest(entry.digest)
                 return Kept.of(entry, resource, key)
         return await self._look(resource, key, cause, cause.id)
 
@@ -88,7 +88,7 @@ class MongoAnswers:
         for form in (await self._reads.get_many(names_of(cause_id, resource, key))).values():
             if form["ExpiresAt"] <= now:
                 continue
-            check_digest(cause, form["Digest"])
+            cause.check_digest(form["Digest"])
             if (form["Resource"], form["Key"]) == (resource, key):
                 return _decode(cause_id, form)
         return None

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shared.cause import Cause, kept_for
-from shared.documents.answers import Answer, check_digest, names_of
+from shared.documents.answers import Answer, names_of
 from shared.documents.versions import Decision, Outcome
 from shared.errors import refusal_of
 
@@ -35,7 +35,7 @@ def find(connection: sqlite3.Connection, resource: str, key: str, cause: Cause) 
     kept: Kept | None = None
     names = names_of(cause.id, resource, key)
     for digest, its_resource, its_key, outcome, version, problem, body in connection.execute(_FIND, (*names, _now())):
-        check_digest(cause, digest)
+        cause.check_digest(digest)
         if (its_resource, its_key) == (resource, key):
             kept = (Outcome(outcome), version, _json(problem), _json(body))
     return kept

@@ -68,6 +68,15 @@ async def test_what_is_missing_is_made(process: Process) -> None:
     assert len(await process.plans()) == 1
 
 
+async def test_an_events_fault_costs_its_own_plans_alone(process: Process) -> None:
+    known = process.use_cases.knowledge
+    await known.keep_services([service()[1]])
+    await known.keep_fleets([fleet(fleet_id)[1] for fleet_id in FLEETS])
+    await known.keep_events([event("Broken", end="9999-12-31")[1], event()[1]])
+    assert await process.use_cases.reconcile()
+    assert {plan["EventId"] for plan in await process.plans()} == {"PD2024"}
+
+
 async def test_what_is_not_settled_is_settled(planned: Process) -> None:
     known = planned.use_cases.knowledge
     await known.keep_services([service(version=2, deleted=True)[1]])

@@ -128,3 +128,17 @@ async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(benc
     assert await bench.settle(bench.commands(make), records) is None
     assert bench.answers() == []
     assert sorted(letter["Offset"] for letter in bench.buried()) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "more", [{"id": "i" * 256}, {"id": "a\nb"}, {"source": "s" * 256}, {"user": "u" * 256}, {"user": " u"}]
+)
+async def test_a_command_that_could_not_be_answered_is_not_obeyed(bench: Bench, more: dict[str, str]) -> None:
+    async def make(received: Received) -> Answered:
+        raise AssertionError("must not be called")
+
+    assert await bench.settle(bench.commands(make), batch(replace(command(), **more))) is None
+
+    (buried,) = bench.buried()
+    assert buried["Attempts"] == 1
+    assert buried["Reason"].startswith(f"ce_{next(iter(more))} of a command is 1 to 255 printable characters")
