@@ -47,12 +47,10 @@ def emergent_comment(fact: HardwareFact) -> Comment | None:
     execution = fact.execution
     if execution is None or not execution.ordered_hosts:
         return None
-    hosts = execution.ordered_hosts
     return {
         "User": "HOTWAutomation",
         "Timestamp": iso(fact.occurred_at),
-        "Text": f"{_mark(execution.execution_id)} {hosts} {'host' if hosts == 1 else 'hosts'} ordered for "
-        f"{fact.fleet_id}. {execution.reasoning}",
+        "Text": f"{_mark(execution.execution_id)} {fact.fleet_id}: {execution.reasoning}",
     }
 
 
