@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from epic.runner import builds
 from shared.clock import FixedClock
 from shared.messaging.transport import EmbeddedTransport
+from shared.messaging.transport.contract import RECORD_BYTES
 from shared.metrics import Metrics
 from shared.schemas.base import MANAGED_FIELDS, MAX_COUNT
 from shared.schemas.topics import SERVICES, TOPICS, Topic
@@ -53,7 +54,7 @@ def topics_page() -> str:
 {_MADE}
 
 CloudEvents 1.0: the attributes are `ce_…` headers (binary mode); structured mode is read too. `/asyncapi.json` of each service has
-every member of every message, `shared/schemas/golden` an example of each. A command is answered on `command.results`.
+every member of every message, `shared/schemas/golden` an example of each. A command is answered on `command.results`. A message has at most {RECORD_BYTES // 1_048_576} MiB (`max.message.bytes`).
 
 {_table(["topic", "owner", "key", "messages", "consumers", "partitions", "kept"], rows)}
 """

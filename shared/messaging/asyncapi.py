@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
+from shared.messaging.transport.contract import RECORD_BYTES
 from shared.schemas.base import WireModel
 from shared.schemas.goldens import golden
 from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic
@@ -82,7 +83,7 @@ def _configuration(config: dict[str, str]) -> dict[str, Any]:
     known: dict[str, Any] = {"cleanup.policy": config.get("cleanup.policy", "delete").split(",")}
     if "retention.ms" in config:
         known["retention.ms"] = int(config["retention.ms"])
-    return known
+    return known | {"max.message.bytes": RECORD_BYTES}
 
 
 def _operations(service: str, topics: Iterable[Topic]) -> Iterable[tuple[str, dict[str, Any]]]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shared.messaging.transport.contract import TopicSpec, Transport
+from shared.messaging.transport.contract import RECORD_BYTES, TopicSpec, Transport
 from shared.schemas.topics import TOPICS, Topic
 
 __all__ = ["ensure_topics", "specs"]
 
 
 def specs(topics: Iterable[Topic]) -> list[TopicSpec]:
-    """What the transport is asked for."""
-    return [TopicSpec(topic.name, topic.partitions, topic.config) for topic in topics]
+    """What the transport is asked for: the registry's topics, each taking the largest record that EPIC sends."""
+    size = {"max.message.bytes": str(RECORD_BYTES)}
+    return [TopicSpec(topic.name, topic.partitions, {**topic.config, **size}) for topic in topics]
 
 
 async def ensure_topics(transport: Transport, service: str | None = None) -> None:

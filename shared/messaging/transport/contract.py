@@ -34,8 +34,11 @@ __all__ = [
     "refuse_auto_commit",
 ]
 
-RECORD_BYTES: Final = 1_048_576
-"""The largest record a producer takes, headers and framing included: Kafka's own default."""
+RECORD_BYTES: Final = 8_388_608
+"""The largest record EPIC sends and takes, headers and framing included: what producers, topics and the log hold to.
+
+Whoever reads needs nothing for it: a fetch brings at least one batch of records, however large.
+"""
 BATCH_BYTES: Final = 131_072
 """How much a producer gathers for one partition before it must go."""
 CONSUMER_PATIENCE_MS: Final = 60_000
@@ -177,7 +180,8 @@ class Transport(Protocol):
         """Ask the broker something and wait ``timeout`` seconds for its answer. KafkaConnectionError if none comes."""
 
     async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        """See to it that these topics are there and can be written to; those there already are left as they are.
+        """See to it that these topics are there and can be written to; those there already are left as they are,
+        but made to take records as large as ``max.message.bytes`` asks for.
 
         Idempotent, and safe when several processes do it at once. TopicMismatch when a partition count differs.
         """

@@ -28,6 +28,7 @@ from shared.messaging.transport.contract import (
     TopicSpec,
 )
 from shared.messaging.transport.partitioning import partition_of
+from shared.messaging.transport.topic_settings import LARGEST, raise_largest_record
 from shared.messaging.transport.waiting import WaitingConsumer
 
 if TYPE_CHECKING:
@@ -77,21 +78,28 @@ class KafkaTransport:
             ) from error
 
     async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        """See to it that these topics are there, each partition with a leader; TopicMismatch when a count differs."""
+        """See to it that these topics are there, each partition with a leader; TopicMismatch when a count differs.
+
+        One that is there already is left as it is, but for the size of its records, which may be raised.
+        """
         wanted = {spec.name: spec for spec in specs}
         if not wanted:
             return
         admin = await self._connected()
         response = await admin.create_topics([_new_topic(spec) for spec in wanted.values()])
+        there: dict[str, int] = {}
         for failed in response.to_object()["topic_errors"]:
             error = for_code(failed["error_code"])
-            if failed["error_code"] and error is not TopicAlreadyExistsError:
+            if error is TopicAlreadyExistsError:
+                there[failed["topic"]] = wanted[failed["topic"]].setting(LARGEST, 0)
+            elif failed["error_code"]:
                 raise error(f"topic {failed['topic']}: {failed['error_message']}")
         deadline = asyncio.get_running_loop().time() + _SETTLING_SECONDS
         while missing := await self._not_ready(wanted):
             if asyncio.get_running_loop().time() > deadline:
                 raise KafkaTimeoutError(f"topics without a leader after {_SETTLING_SECONDS} s: {', '.join(missing)}")
             await asyncio.sleep(_RETRY_SECONDS)
+        await raise_largest_record(admin, {name: size for name, size in there.items() if size})
 
     def producer(self, *, client_id: str | None = None) -> Producer:
         producer: Producer = AIOKafkaProducer(

@@ -9,7 +9,9 @@ from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, MessageSizeTooLargeError, UnknownError
 from aiokafka.partitioner import DefaultPartitioner
 
+from shared.messaging.blocking import follow_records
 from shared.messaging.transport import Transport
+from shared.messaging.transport.contract import RECORD_BYTES
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, producing, send, take, values
 
@@ -116,12 +118,24 @@ async def test_what_is_too_large_is_refused_and_the_next_record_goes_through(
     topic = await new_topic(1)
     async with producing(transport) as producer:
         with pytest.raises(MessageSizeTooLargeError):
-            await producer.send(topic, b"x" * 1_048_577, key=b"k")
-        await producer.send_and_wait(topic, b"x" * 1_000_000, key=b"k")
+            await producer.send(topic, b"x" * (RECORD_BYTES + 1), key=b"k")
+        await producer.send_and_wait(topic, b"small", key=b"k")
 
     async with consuming(transport, topic) as consumer:
-        (record,) = await take(consumer, 1)
-    assert len(record.value) == 1_000_000
+        assert values(await take(consumer, 1)) == [b"small"]
+
+
+async def test_records_as_large_as_any_may_be_are_read_with_small_ones_around_them(
+    transport: Transport, new_topic: NewTopic
+) -> None:
+    topic = await new_topic(2, max_message_bytes=RECORD_BYTES)
+    sent = [b"first", b"a" * 1_700_000, b"second", b"b" * (RECORD_BYTES - 200), b"c" * 1_900_000, b"last"]
+
+    await send(transport, topic, sent)
+
+    async with consuming(transport, topic, group_id=f"{topic}.g") as consumer:
+        assert values(await take(consumer, len(sent))) == sent
+    assert [record.value async for record in follow_records(transport, topic, to_end=True)] == sent
 
 
 async def test_what_is_not_bytes_is_refused_and_harms_no_other_record(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import ItemsView
 from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
 from shared.messaging.transport import (
@@ -20,6 +23,17 @@ from shared.messaging.transport import (
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, send, take
 from tests.servers import free_port
+
+
+async def settings_of(transport: KafkaTransport, topic: str) -> ItemsView[str, str]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=transport.bootstrap_servers)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    finally:
+        await admin.close()
+    ((_, _, _, _, settings),) = answer.resources
+    return {name: value for name, value, *_ in settings}.items()
 
 
 async def test_making_topics_again_changes_nothing(transport: Transport, new_topic: NewTopic) -> None:
@@ -44,6 +58,21 @@ async def test_another_partition_count_is_refused_naming_topic_and_counts(
 async def test_kafkas_own_settings_are_taken(transport: Transport, new_topic: NewTopic) -> None:
     topic = await new_topic(1, cleanup_policy="compact", min_compaction_lag_ms=604_800_000)
     assert await transport.end_offsets(topic) == {TopicPartition(topic, 0): 0}
+
+
+async def test_a_topic_made_for_smaller_records_is_made_to_take_larger_ones_and_keeps_its_other_settings(
+    transport: Transport, new_topic: NewTopic
+) -> None:
+    topic = await new_topic(1, max_message_bytes=100_000, retention_ms=777_000_000)
+
+    for _ in range(2):
+        await transport.create_topics([TopicSpec(topic, 1, {"max.message.bytes": "8388608"})])
+
+    await send(transport, topic, [b"x" * 2_000_000])
+    if isinstance(transport, KafkaTransport):
+        assert (
+            await settings_of(transport, topic) >= {"max.message.bytes": "8388608", "retention.ms": "777000000"}.items()
+        )
 
 
 async def test_an_unknown_topic_is_said_to_be_unknown(transport: Transport) -> None:
