@@ -11,6 +11,7 @@ __all__ = [
     "Conflict",
     "EpicError",
     "FieldError",
+    "MessageTooLarge",
     "NotFound",
     "Poison",
     "Refused",
@@ -102,10 +103,10 @@ class Stale(Refused):
 
 
 class TooLarge(Refused):
-    """413: the body is over the limit."""
+    """413: the body, or the document that it would make, is over the limit."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, slug="too-large", status=413, title="Body too large")
+    def __init__(self, detail: str, title: str = "Body too large") -> None:
+        super().__init__(detail, slug="too-large", status=413, title=title)
 
 
 class Unavailable(EpicError):
@@ -115,6 +116,10 @@ class Unavailable(EpicError):
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
+
+
+class MessageTooLarge(EpicError):
+    """A message larger than the broker takes. It stays unsent until somebody raises the limit or takes it away."""
 
 
 class Poison(EpicError):

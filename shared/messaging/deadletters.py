@@ -28,7 +28,9 @@ __all__ = ["DeadLetterStore", "DeadLetters", "KeptRecord", "Replay", "letter_id"
 log = structlog.get_logger(__name__)
 
 _REASON_LENGTH: Final = 4_000
-_KEPT_VALUE: Final = 500_000  # bytes; a larger one in base64 would not fit into a record
+_KEPT_VALUE: Final = 500_000  # bytes; a hundred letters are read at once
+_KEPT_REST: Final = 100_000  # of key and headers; escaped, a byte may become six
+_KEPT_TRACE: Final = 10_000
 
 Replay = Callable[[Record], Awaitable[None]]
 
@@ -67,11 +69,15 @@ def letter_id(group: str, record: Record) -> str:
 
 
 def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: datetime) -> DeadLetter:
-    """The dead letter of a record. A value too large for a record stays where it is: replay reads it there."""
-    value, note = record.value, ""
+    """The dead letter of a record. What would be too large stays where it is: replay reads it there."""
+    value, key, headers, note = record.value, record.key, record.headers, ""
     if value is not None and len(value) > _KEPT_VALUE:
         note = f" (its {len(value)} bytes are left in {record.topic}, not copied here)"
         value = None
+    rest = len(key or b"") + sum(len(name.encode()) + len(content or b"") for name, content in headers)
+    if rest > _KEPT_REST:
+        note += f" (its key and headers, {rest} bytes, are left in {record.topic}, not copied here, nor is its value)"
+        value, key, headers = None, None, ()
     return DeadLetter(
         id=letter_id(group, record),
         group=group,
@@ -79,9 +85,9 @@ def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: da
         partition=record.partition,
         offset=record.offset,
         timestamp=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
-        key=_base64(record.key),
+        key=_base64(key),
         value=_base64(value),
-        headers=[(name, (content or b"").decode("utf-8", "backslashreplace")) for name, content in record.headers],
+        headers=[(name, (content or b"").decode("utf-8", "backslashreplace")) for name, content in headers],
         reason=reason[:_REASON_LENGTH].encode("utf-8", "replace").decode() + note,
         attempts=attempts,
         dead_since=now,
@@ -135,6 +141,8 @@ class DeadLetters:
                 continue
             key = (_bytes(letter.key) or b"").decode("utf-8", "replace")
             data = orjson.dumps(letter.wire())
+            if sum(map(len, (trace.correlation_id, trace.causation_id or "", trace.traceparent or ""))) > _KEPT_TRACE:
+                trace = Trace.begin()
             messages.append(Message(self.topic, "DeadLetter", key, data, self._service, now, trace, id=letter.id))
         try:
             await publish_all(self._publisher, messages)

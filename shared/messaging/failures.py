@@ -20,7 +20,7 @@ ATTEMPTS: Final = 5
 def is_transient(error: BaseException) -> bool:
     """Whether a store or the broker is away (or the same request is under way elsewhere): wait, and try again.
 
-    A KafkaError that is not retriable (a record too large) is the message's own fault, so it is none of these.
+    A KafkaError that is not retriable is the message's own fault, so it is none of these.
     """
     if isinstance(error, KafkaError):
         return bool(error.retriable)

@@ -20,6 +20,7 @@ from aiokafka.errors import (
 
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message, encode_headers
+from shared.messaging.oversized import Oversized
 from shared.messaging.transport.contract import Producer, Transport
 from shared.metrics import Metrics
 
@@ -33,10 +34,8 @@ PATIENCE: Final = 30.0
 _GOODBYE: Final = 10.0
 
 # The message's own fault: the same message fails again, any other goes through.
-_OWN_FAULT: Final = (
-    MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError, InvalidTopicError,
-    TopicAuthorizationFailedError,
-)  # fmt: skip
+_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
+_OWN_FAULT: Final = (InvalidTopicError, TopicAuthorizationFailedError)
 
 
 _Name = tuple[str, str, str]
@@ -53,6 +52,7 @@ class Publisher:
         self, transport: Transport, source: str, *, metrics: Metrics | None = None, patience: float = PATIENCE
     ) -> None:
         self.source = source
+        self.oversized = Oversized()
         self._transport = transport
         self._metrics = metrics or Metrics(source)
         self._patience = patience
@@ -80,7 +80,8 @@ class Publisher:
         await asyncio.gather(*self._retiring, return_exceptions=True)
 
     async def publish(self, messages: Sequence[Message]) -> list[Exception | None]:
-        """For each message None when the broker has acknowledged it, else why not: Unavailable, or its own fault.
+        """For each message None when the broker has acknowledged it, else why not: Unavailable, or its own fault
+        (MessageTooLarge for one).
 
         Messages of one key go one after another and end with the first that fails; keys go concurrently. Answers
         within 30 s. Never raises; a message told to have failed may still arrive, once.
@@ -113,12 +114,15 @@ class Publisher:
             async with asyncio.timeout_at(deadline):
                 producer = await self._connected()
                 for index, message in enumerate(messages):
+                    errors[index] = self.oversized.of(message)
+                    if errors[index] is not None:
+                        continue
                     try:
                         futures[index] = self._earlier(message) or await producer.send(
                             message.topic, message.data, message.key.encode(), headers=encode_headers(message)
                         )
                     except (KafkaError, ValueError) as error:
-                        errors[index] = self._told(error, producer)
+                        errors[index] = self._told(message, error, producer)
                 for future in futures:
                     if future is not None and not future.done():  # those of its batch are then done as well
                         await asyncio.wait((future,))
@@ -130,12 +134,14 @@ class Publisher:
             for message, future in zip(messages, futures, strict=True):
                 if future is not None and not future.done():
                     self._give_up(message, future)
-        for index, future in enumerate(futures):
+        for index, (message, future) in enumerate(zip(messages, futures, strict=True)):
             if future is None or not future.done():
                 late = Unavailable(f"the broker did not acknowledge within {self._patience:.0f} s")
                 errors[index] = errors[index] or late
             elif (failure := future.exception()) is not None:
-                errors[index] = self._told(failure, producer)
+                errors[index] = self._told(message, failure, producer)
+            else:
+                self.oversized.forget(message)
         return errors
 
     def _earlier(self, message: Message) -> asyncio.Future[object] | None:
@@ -154,7 +160,9 @@ class Publisher:
         if not future.cancelled():
             future.exception()  # seen: nobody may be waiting for it any more
 
-    def _told(self, error: BaseException, producer: Producer | None) -> Exception:
+    def _told(self, message: Message, error: BaseException, producer: Producer | None) -> Exception:
+        if isinstance(error, _TOO_LARGE):
+            return self.oversized.note(message)
         if isinstance(error, _OWN_FAULT) or not isinstance(error, KafkaError):
             return error if isinstance(error, Exception) else Unavailable("the producer was closed")
         if producer is not None and producer is self._producer and not error.retriable:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from sqlalchemy import func, insert, select, update
 
-from shared.errors import Unavailable
+from shared.errors import MessageTooLarge, Unavailable
 from shared.messaging.envelope import Message
 from shared.relational.lease import release_lease, take_lease
 from shared.tasks import end
@@ -30,6 +30,7 @@ _LEASE: Final = "outbox-relay"
 _LEASE_SECONDS: Final = 10.0  # how long a crashed relay keeps others waiting
 _RENEW_BEFORE: Final = 6.0
 _MOST_BLOCKED: Final = 500
+_TOO_LARGE_PAUSE: Final = 10.0  # seconds between two tries of what is too large to be sent
 _LAST_INSTANT: Final = "last-instant"
 
 log = structlog.get_logger(__name__)
@@ -141,12 +142,21 @@ class Relay:
         outbox.open_estimate = max(0, outbox.open_estimate - len(ids))
 
     def _block(self, messages: Sequence[Message], failures: Sequence[Exception | None]) -> None:
-        """Keys that could not go wait a little, so that those behind them in the table can."""
-        failed = {message.key: failure for message, failure in zip(messages, failures, strict=True) if failure}
-        pause = time.monotonic() + random.uniform(0.5, 1.0)
-        room = _MOST_BLOCKED - len(self._blocked)
-        self._blocked |= dict.fromkeys(list(failed)[: max(room, 0)], pause)
-        log.warning("the outbox could not be published", keys=len(failed), reason=str(next(iter(failed.values()))))
+        """Keys that could not go wait a little, so that those behind them in the table can.
+
+        Of what is too large whoever publishes says so; it is no sign of a broker that is away.
+        """
+        failed: dict[str, Exception] = {}
+        for message, failure in zip(messages, failures, strict=True):
+            if failure is not None:
+                failed.setdefault(message.key, failure)
+        now, room = time.monotonic(), _MOST_BLOCKED - len(self._blocked)
+        for key, failure in list(failed.items())[: max(room, 0)]:
+            longest = _TOO_LARGE_PAUSE if isinstance(failure, MessageTooLarge) else 1.0
+            self._blocked[key] = now + random.uniform(0.5, 1.0) * longest
+        others = [failure for failure in failed.values() if not isinstance(failure, MessageTooLarge)]
+        if others:
+            log.warning("the outbox could not be published", keys=len(others), reason=str(others[0]))
 
     async def _hold_lease(self) -> bool:
         now = time.monotonic()

@@ -159,7 +159,10 @@ class ServiceKit:
             state = await store.outbox()
             waiting = self._age(state.oldest)
             if waiting > _OUTBOX_OLD:
-                raise Unready(f"{state.open} events wait for the broker, the oldest for {waiting:.0f} s")
+                too_large = self.publisher.oversized.word()
+                if too_large is not None:
+                    raise Unready(f"{too_large}; {state.open} events are not published, the oldest for {waiting:.0f} s")
+                raise Unready(f"{state.open} events are not published yet, the oldest for {waiting:.0f} s")
             return {"Open": state.open, "OldestSeconds": round(waiting, 1)}
 
         return [Check("store", ask_store), Check("broker", ask_broker), Check("outbox", ask_outbox)]

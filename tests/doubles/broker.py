@@ -1,10 +1,11 @@
-"""Owns the double of a publisher: a broker in memory that can be away, or refuse a key."""
+"""Owns the double of a publisher: a broker in memory that can be away, refuse a key, or find its messages too large."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from shared.errors import MessageTooLarge
 from shared.messaging.envelope import Message
 
 
@@ -14,13 +15,18 @@ class Broker:
     def __init__(self) -> None:
         self.taken: list[Message] = []
         self.refused: set[str] = set()
+        self.too_large: set[str] = set()
+        self.tried = 0
         self.away = False
 
     async def publish(self, messages: Sequence[Message]) -> list[Exception | None]:
         failed: set[str] = set()
         outcomes: list[Exception | None] = []
+        self.tried += 1
         for message in messages:
-            if self.away or message.key in self.refused or message.key in failed:
+            if message.key in self.too_large:
+                outcomes.append(MessageTooLarge(f"an event of {message.key} is too large"))
+            elif self.away or message.key in self.refused or message.key in failed:
                 failed.add(message.key)
                 outcomes.append(ConnectionError("the broker is away"))
             else:

@@ -25,6 +25,7 @@ from shared.documents.mongo.items import Items
 from shared.documents.mongo.reads import find_by_id
 from shared.documents.mongo.recent import Recent
 from shared.documents.versions import Entry, Item, messages_of
+from shared.errors import MessageTooLarge
 from shared.messaging.envelope import Message
 
 __all__ = ["Finisher", "Heads", "Ref", "Work"]
@@ -134,7 +135,7 @@ class Finisher:
         done, going = set(), True
         for number, errors in outcomes:
             failed = next((error for error in errors if error is not None), None)
-            if failed is not None and going:
+            if failed is not None and going and not isinstance(failed, MessageTooLarge):  # which the publisher says
                 log.warning("an event waits: it could not be published", resource=ref[0], key=ref[1], error=str(failed))
             going = going and failed is None
             if going:

@@ -16,7 +16,7 @@ from shared.documents.sqlite import answers
 from shared.documents.sqlite.outbox import Outbox, Waiting
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.writer import Writer
-from shared.errors import Unavailable
+from shared.errors import MessageTooLarge, Unavailable
 from shared.tasks import end
 from shared.trace import new_id
 
@@ -42,6 +42,7 @@ class Relay:
         self._lease = lease
         self._me = new_id()
         self._held_until = 0.0
+        self._too_large: set[tuple[str, str]] = set()  # documents with an event that cannot be sent, by the last pass
         self._wake = asyncio.Event()
         self._passed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -109,16 +110,17 @@ class Relay:
 
     async def _next_look(self) -> None:
         try:
-            async with asyncio.timeout(_LOOK):
+            async with asyncio.timeout(_LONGEST_WAIT if self._too_large else _LOOK):
                 await self._wake.wait()
         except TimeoutError:
             return
         self._wake.clear()
 
     async def _pass(self) -> bool:
-        """Publishes from the oldest on; whether all went. A document whose event did not go is left for later."""
+        """Publishes from the oldest on; whether all went that can. A document whose event did not is left for later."""
         await self._writer.run(self._outbox.count)
         last, held_back = 0, set[tuple[str, str]]()
+        self._too_large.clear()
         removed: asyncio.Future[None] | None = None  # the next page is read and sent meanwhile
         while await self._mine():
             page = await self._reader.read(partial(self._outbox.page, after=last, limit=_PAGE))
@@ -130,11 +132,11 @@ class Relay:
             if removed is not None:
                 await removed
             removed = self._writer.begin(partial(self._outbox.remove, sent=sent)) if sent else None
-            if waiting and not sent:
+            if waiting and not sent and not held_back <= self._too_large:
                 return False
         if removed is not None:
             await removed
-        return not held_back
+        return held_back <= self._too_large
 
     async def _send(self, rows: list[Waiting], held_back: set[tuple[str, str]]) -> list[Waiting]:
         outcomes = await self._publish([row.message for row in rows]) if rows else []
@@ -144,6 +146,9 @@ class Relay:
                 sent.append(row)
             elif row.document not in held_back:
                 held_back.add(row.document)
+                if isinstance(error, MessageTooLarge):  # which the publisher says
+                    self._too_large.add(row.document)
+                    continue
                 resource, key = row.document
                 log.warning("an event waits: it could not be published", resource=resource, key=key, error=str(error))
         return sent

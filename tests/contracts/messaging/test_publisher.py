@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import orjson
-from aiokafka.errors import MessageSizeTooLargeError
 
-from shared.errors import Unavailable
+from shared.errors import MessageTooLarge, Unavailable
+from shared.messaging.transport.contract import RECORD_BYTES
 from tests.contracts.messaging.rig import Rig
 
 
@@ -23,12 +23,13 @@ async def test_what_is_acknowledged_lies_there_and_a_key_s_messages_in_their_ord
 
 
 async def test_a_message_too_large_fails_alone_and_ends_its_key(rig: Rig) -> None:
-    large = rig.event("big", 2, orjson.dumps({"ThingId": "big", "VersionId": 2, "Note": "x" * 2_000_000}))
+    large = rig.event("big", 2, orjson.dumps({"ThingId": "big", "VersionId": 2, "Note": "x" * RECORD_BYTES}))
 
     outcome = await rig.publisher.publish([rig.event("big", 1), large, rig.event("big", 3), rig.event("small")])
 
     assert outcome[0] is None
-    assert isinstance(outcome[1], MessageSizeTooLargeError)
+    assert isinstance(outcome[1], MessageTooLarge)
+    assert f"larger than a message may be ({RECORD_BYTES})" in str(outcome[1])
     assert isinstance(outcome[2], Unavailable)
     assert outcome[3] is None
     assert sorted(message.id for message in await rig.read(rig.created)) == ["big:1", "small:1"]

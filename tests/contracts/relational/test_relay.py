@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, select
+from structlog.testing import capture_logs
 
 from shared.messaging.envelope import Message
 from shared.relational import Database, UnitOfWork, relay
@@ -67,6 +68,24 @@ async def test_a_key_that_cannot_go_holds_no_other_back(opened: Callable[..., Da
     broker.refused = set()
     await database.drain()
     assert [taken.id for taken in broker.taken[50:]] == [f"stuck:{n}" for n in range(150)]
+
+
+async def test_what_is_too_large_holds_up_only_its_key_and_is_no_broker_that_is_away(
+    opened: Callable[..., Database], broker: Broker
+) -> None:
+    database = opened(publishing=True)
+    broker.too_large = {"huge"}
+    with capture_logs() as said:
+        await database.write(lambda unit: unit.emit([message("huge", n) for n in range(3)]))
+        await database.start()
+        await until(lambda: broker.tried, "a first try")
+        await database.write(lambda unit: unit.emit([message(f"k{n}", n) for n in range(50)]))
+        await until(lambda: len(broker.taken) == 50, "all of the other keys")
+    assert not [line for line in said if "outbox" in line["event"]]  # the publisher says it, once
+
+    broker.too_large = set()
+    await database.drain()
+    assert [taken.id for taken in broker.of("huge")] == [f"huge:{n}" for n in range(3)]
 
 
 async def test_nothing_is_lost_while_the_broker_is_away(opened: Callable[..., Database], broker: Broker) -> None:

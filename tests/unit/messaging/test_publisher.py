@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
-from shared.errors import Unavailable
+from shared.errors import MessageTooLarge, Unavailable
+from shared.messaging import oversized
 from shared.messaging.publisher import PATIENCE, Publisher
 from shared.metrics import Metrics
 from tests.unit.messaging.doubles import MemoryBroker, event
@@ -36,9 +37,36 @@ async def test_a_key_ends_with_its_first_failure_and_the_others_go_on() -> None:
 
     assert broker.ids() == ["a:1", "b:1", "b:2", "b:3"]
     assert outcome[0] is None
-    assert isinstance(outcome[1], MessageSizeTooLargeError)
+    assert isinstance(outcome[1], MessageTooLarge)
     assert isinstance(outcome[2], Unavailable)
     assert outcome[3:] == [None] * 3
+
+
+async def test_what_is_too_large_is_named_and_not_sent_again_at_once() -> None:
+    broker = MemoryBroker()
+    broker.rejects["a:1"] = MessageSizeTooLargeError()
+    it = publisher(broker)
+
+    for _ in range(50):
+        (error,) = await it.publish([event("a", 1)])
+        assert isinstance(error, MessageTooLarge)
+
+    assert broker.attempts == ["a:1"]
+    assert it.oversized.word() == str(error)
+    assert "an event of a is " in str(error)
+    assert "larger than a message to thing.created may be: set the topic's max.message.bytes to 8388608" in str(error)
+
+
+async def test_what_was_too_large_goes_once_the_limit_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = MemoryBroker()
+    broker.rejects["a:1"] = MessageSizeTooLargeError()
+    it = publisher(broker)
+    await it.publish([event("a", 1)])
+    broker.rejects.clear()
+    monkeypatch.setattr(oversized, "PAUSE", 0.0)
+
+    assert await it.publish([event("a", 1)]) == [None]
+    assert it.oversized.word() is None
 
 
 @pytest.mark.parametrize("connected", [True, False])
