@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_OPEN",
     "MOST_OPEN_PER_DOCUMENT",
+    "MOST_STATE_BYTES",
     "AmendFn",
     "Change",
     "Document",
@@ -40,6 +41,9 @@ State = dict[str, Any]
 Publish = Callable[[Sequence[Message]], Awaitable[list[Exception | None]]]
 """Sends messages; for each, in order, None or why it was not sent. A key's later messages fail with its first."""
 
+
+MOST_STATE_BYTES: Final = 2_097_152
+"""How large a state may be as JSON; the snapshot that tells of it then fits into a message with room to spare."""
 
 MOST_OPEN: Final = 100_000
 MOST_OPEN_PER_DOCUMENT: Final = 200
@@ -189,8 +193,9 @@ class Documents(Protocol):
 
         ``fn`` is pure and may be called several times: when somebody else writes meanwhile it is tried on the newest.
         It returns None for no change (no version is made; NotFound when there is nothing to leave as it is) and
-        raises Refused to say no. Stale when ``expected`` is not the present version. A cause with an id gets its first
-        answer again, refusals included, whatever was written since; Conflict ``id-reused`` when its body was another.
+        raises Refused to say no. Stale when ``expected`` is not the present version, TooLarge when the state would be
+        over 2 MiB. A cause with an id gets its first answer again, refusals included, whatever was written since;
+        Conflict ``id-reused`` when its body was another.
         The events are published after this returns, each key's in the order of its versions, at least once.
         """
 

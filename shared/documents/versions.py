@@ -16,8 +16,17 @@ import orjson
 from shared.cause import Cause
 from shared.clock import iso
 from shared.documents.answers import is_final
-from shared.documents.contract import AmendFn, Change, Document, Emission, State, UpdateFn, Written
-from shared.errors import NotFound, Refused, Stale
+from shared.documents.contract import (
+    MOST_STATE_BYTES,
+    AmendFn,
+    Change,
+    Document,
+    Emission,
+    State,
+    UpdateFn,
+    Written,
+)
+from shared.errors import NotFound, Refused, Stale, TooLarge
 from shared.messaging.envelope import Message
 from shared.trace import Trace
 
@@ -185,6 +194,8 @@ def updated(head: Head | None, key: str, fn: UpdateFn, cause: Cause, expected: i
             return Decision(Outcome.SAME, item, side)
         if expected is not None and present is None:
             raise Stale(f"there is no version {expected} of {key}")
+        if change.state is not None:
+            _check_size(key, change.state)
     except Refused as refusal:
         return Decision(Outcome.REFUSED, item, side, refusal=refusal)
     made = _next_item(head, change, cause, schema)
@@ -293,6 +304,16 @@ def _next_item(head: Head | None, change: Change, cause: Cause, schema: int) -> 
         created_at=at if head is None or fresh else head.item.created_at,
         created_by=user if head is None or fresh else head.item.created_by,
     )
+
+
+def _check_size(key: str, state: State) -> None:
+    size = len(orjson.dumps(state))
+    if size > MOST_STATE_BYTES:
+        raise TooLarge(
+            f"{key} would be {size} bytes of JSON, and {MOST_STATE_BYTES} are the most: take out what is not needed, "
+            "or divide it among several",
+            title="Document too large",
+        )
 
 
 def _tellings(events: Sequence[Emission]) -> tuple[Telling, ...]:

@@ -82,6 +82,8 @@ class Writing:
     def _remake(self, connection: sqlite3.Connection, key: str, change: Change, cause: Cause) -> None:
         head = self._head(connection, key)
         decision = updated(head, key, lambda _: change, cause, None, self.schema_version)
+        if decision.refusal is not None:
+            raise decision.refusal
         self._store(connection, key, head, decision, cause)
 
     def _head(self, connection: sqlite3.Connection, key: str) -> Head | None:

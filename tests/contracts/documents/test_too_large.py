@@ -1,0 +1,90 @@
+"""How large a document may be, and what becomes of an event that is too large for the broker all the same."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from shared.documents import Documents, OutboxState, Store
+from shared.documents.contract import MOST_STATE_BYTES
+from shared.errors import Refused, TooLarge
+from tests.contracts.documents.conftest import adding, cause, creating, setting
+from tests.doubles.broker import Broker
+from tests.waiting import eventually, until
+
+_FRAME = len(orjson.dumps({"Text": ""}))
+
+
+def text(size: int) -> dict[str, str]:
+    """A state of just so many bytes."""
+    return {"Text": "x" * (size - _FRAME)}
+
+
+async def test_the_largest_document_is_written_and_told_of(store: Store, documents: Documents, broker: Broker) -> None:
+    await documents.update("F1", creating(text(MOST_STATE_BYTES)), cause())
+    await documents.update("F1", lambda _: setting(text(MOST_STATE_BYTES)), cause())
+
+    assert (await documents.latest("F1")).state == text(MOST_STATE_BYTES)
+    await store.drain()
+    assert broker.versions("F1") == [1, 2]
+
+
+async def test_a_larger_one_is_refused_before_anything_is_stored(
+    store: Store, documents: Documents, broker: Broker
+) -> None:
+    await documents.update("F1", creating({"Text": "y"}), cause())
+    for key, cause_id in (("F1", "c1"), ("F1", None), ("F2", "c2"), ("F2", None)):
+        with pytest.raises(TooLarge) as refused:
+            await documents.update(key, lambda _: setting(text(MOST_STATE_BYTES + 1)), cause(cause_id))
+        assert refused.value.problem() == {
+            "type": "urn:epic:problem:too-large", "title": "Document too large", "status": 413,
+            "detail": f"{key} would be 2097153 bytes of JSON, and 2097152 are the most: take out what is not needed, "
+            "or divide it among several",
+        }  # fmt: skip
+
+    assert (await documents.latest("F1")).state == {"Text": "y"}
+    assert (await documents.history("F1")).items[0].version == 1
+    assert await documents.latest("F2") is None
+    await store.drain()
+    assert len(broker.taken) == 1
+
+
+@pytest.mark.parametrize("settled", [False, True])
+async def test_the_refusal_is_kept_as_the_answer(store: Store, documents: Documents, settled: bool) -> None:
+    await documents.update("F1", creating({"Text": "y"}), cause())
+    for key in ("F1", "F2"):
+        with pytest.raises(TooLarge) as first:
+            await documents.update(key, lambda _: setting(text(MOST_STATE_BYTES + 1)), cause(f"c-{key}"))
+        if settled:
+            await store.drain()
+        with pytest.raises(Refused) as again:
+            await documents.update(key, lambda _: setting({"Text": "small"}), cause(f"c-{key}"))
+        assert again.value.problem() == first.value.problem()
+
+
+async def test_bytes_count_and_not_characters(documents: Documents) -> None:
+    with pytest.raises(TooLarge):
+        await documents.update("F1", creating({"Text": "é" * (MOST_STATE_BYTES // 2)}), cause())
+
+
+async def test_an_event_too_large_for_the_broker_holds_up_only_its_own_document_and_is_not_tried_all_the_time(
+    store: Store, documents: Documents, broker: Broker
+) -> None:
+    broker.too_large = {"F1"}
+    with capture_logs() as said:
+        await documents.update("F1", adding(), cause())
+        await documents.update("F1", adding(), cause())
+        await until(lambda: broker.tried, "a first try")
+        await asyncio.gather(*(documents.update(f"G{n}", adding(), cause()) for n in range(20)))
+
+        await eventually(store.outbox, lambda state: state.open == 2, "only what is too large waits")
+    assert len(broker.taken) == 20
+    assert not [line for line in said if "waits" in line["event"]]  # the publisher says it, once
+
+    broker.too_large = set()
+    await store.drain()
+    assert broker.versions("F1") == [1, 2]
+    assert await store.outbox() == OutboxState(0, None)
