@@ -121,7 +121,7 @@ class Sender:
         except Deferred as error:
             await self._defer(held, error, trace)
         else:
-            note = f"no address for {', '.join(to.unknown)}" if to.unknown else None
+            note = f"no address for {', '.join(to.unknown)}; set EPIC_MAIL_DOMAIN" if to.unknown else None
             done = delivery.sent(state, to.addresses, note, self._clock.now())
             log.info("mail sent", notification=name, recipients=list(to.addresses))
             await self._write(held, done, f"sent to {', '.join(to.addresses)}", trace, "notification.sent")

@@ -159,7 +159,7 @@ async def test_a_leader_without_an_address_is_said(site: Site, smtp: Smtp, post:
     [(recipients, _)] = post.taken
     assert recipients == ["fortress-owner@amazon.com"]
     [summary] = await one.all()
-    assert summary.state["Reason"] == "no address for jsmith"
+    assert summary.state["Reason"] == "no address for jsmith; set EPIC_MAIL_DOMAIN"
 
 
 async def test_emergent_orders_open_one_ticket_and_later_ones_comment_on_it(site: Site, smtp: Smtp, post: Post) -> None:
