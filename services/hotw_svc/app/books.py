@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,10 +15,26 @@ from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
 from services.hotw_svc.domain.orders import Order, OrderStatus, live_hosts
 from services.hotw_svc.domain.overrides import Override, OverrideStatus
 from services.hotw_svc.domain.settlement import settle
+from shared.errors import TooLarge
 from shared.messaging.envelope import Message
+from shared.messaging.transport.contract import RECORD_BYTES
 from shared.trace import Trace
 
-__all__ = ["Book", "BookKey", "Entry", "News", "SettledUnder", "due_at", "fact_messages", "standing", "turned"]
+__all__ = [
+    "Book",
+    "BookKey",
+    "Entry",
+    "News",
+    "SettledUnder",
+    "due_at",
+    "fact_messages",
+    "refuse_too_large",
+    "standing",
+    "turned",
+]
+
+_MOST_WITH_NEW_ORDERS: Final = RECORD_BYTES * 3 // 4  # bytes of a fact; decisions on the orders add to it
+_MOST_WITH_REASONS: Final = RECORD_BYTES * 15 // 16  # deliveries and windows that end add little
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -222,6 +238,21 @@ def fact_messages(
         name = f"{wire_key}:{number}:{one.topic}"
         messages.append(Message(one.topic, one.topic, wire_key, orjson.dumps(said), SOURCE, now, trace, id=name))
     return messages
+
+
+def refuse_too_large(facts: Iterable[Message], *, ordering: bool) -> None:
+    """TooLarge when a fact leaves no room for what may come: when ``ordering``, also for the decisions to follow.
+
+    A fact holds all orders of its fleet and event; one that no message holds would never be told of.
+    """
+    most = _MOST_WITH_NEW_ORDERS if ordering else _MOST_WITH_REASONS
+    size = max((len(fact.data) for fact in facts), default=0)
+    if size > most:
+        remedy = "order with fewer ASGs, or divide the fleet" if ordering else "give a shorter reason"
+        raise TooLarge(
+            f"What is told of the fleet's orders would be {size} bytes, and {most} are the most: {remedy}.",
+            title="Too many orders to tell of",
+        )
 
 
 def _with(orders: Sequence[Order], changed: Iterable[Order]) -> tuple[Order, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.hotw_svc.app.books import turned
+from services.hotw_svc.app.books import refuse_too_large, turned
 from services.hotw_svc.app.ports import Store, Unit
 from services.hotw_svc.app.refusals import ruled
 from services.hotw_svc.app.runs import user_of
@@ -18,7 +18,10 @@ __all__ = ["review_order"]
 
 
 async def review_order(store: Store, command: ReviewOrder, cause: Cause) -> dict[str, Any]:
-    """The order after the decision. NotFound; Conflict for a transition the rule does not know."""
+    """The order after the decision. NotFound; Conflict for a transition the rule does not know.
+
+    TooLarge when its reason would make the fleet's facts too large to be told.
+    """
 
     async def review(unit: Unit) -> dict[str, Any]:
         book = await unit.book_of_order(command.fulfillment_id)
@@ -37,7 +40,9 @@ async def review_order(store: Store, command: ReviewOrder, cause: Cause) -> dict
         if after is not before:
             entry = turned(book, now=cause.now, changed=after, topic="hotw.order.reviewed")
             await unit.write_entries([entry])
-            await unit.emit(entry.messages(now=cause.now, trace=cause.trace, user=user_of(cause.user)))
+            facts = entry.messages(now=cause.now, trace=cause.trace, user=user_of(cause.user))
+            refuse_too_large(facts, ordering=False)
+            await unit.emit(facts)
             after = next(o for o in entry.all_orders if o.fulfillment_id == after.fulfillment_id)
         return wire(order_columns(after))
 

@@ -9,13 +9,13 @@ from typing import Final
 
 import structlog
 
-from services.hotw_svc.app.books import Book, BookKey, News, SettledUnder, fact_messages
+from services.hotw_svc.app.books import Book, BookKey, News, SettledUnder, fact_messages, refuse_too_large
 from services.hotw_svc.app.ports import Claimed, Loaded, Placed, Store, Unit
 from services.hotw_svc.app.runs import Run, run_message
 from services.hotw_svc.domain.execution import Execution, execute, fleet_gone, lock_held
 from services.hotw_svc.domain.scope import RunStatus
 from shared.clock import Clock
-from shared.errors import Unavailable
+from shared.errors import TooLarge, Unavailable
 from shared.messaging.envelope import Message
 from shared.trace import bind_trace, new_id
 
@@ -47,7 +47,7 @@ async def work_chunk(
     """Claims some of the run's open fleets, works out what each needs and writes it, or nothing of it.
 
     Each fleet gets its execution exactly once. One whose lock another run keeps for a whole lease fails (LockHeld); one
-    that cannot be written with the others is written alone; one that cannot be written at all fails alone.
+    that cannot be written with the others is written alone; one that cannot be written at all, or told of, fails alone.
     """
     run = await store.read(lambda unit: unit.run(run_id, counted=False))
     if run is None or run.status is not RunStatus.RUNNING:
@@ -118,6 +118,8 @@ async def _alone(
         return await store.write(lambda unit: _record(unit, clock, run, holder, [fleet], worked_out))
     except Unavailable:
         raise
+    except TooLarge as refusal:
+        sentence = refusal.detail
     except Exception as error:
         log.exception("an execution could not be recorded", run=run.run_id, fleet=fleet.fleet_id)
         sentence = f"What was worked out for {fleet.fleet_id} could not be recorded ({type(error).__name__})."
@@ -192,7 +194,10 @@ async def _refuse(unit: Unit, run: Run, refused: dict[str, str], clock: Clock) -
 
 
 def _facts(run: Run, placed: Placed) -> list[Message]:
-    """The completed execution, then, if it ordered, its orders: two facts of the book, numbered in this order."""
+    """The completed execution, then, if it ordered, its orders: two facts of the book, numbered in this order.
+
+    TooLarge when they would hold more orders than can be told of.
+    """
     execution, inputs = placed.execution, placed.execution.inputs
     book = Book(
         key=BookKey(run.event_id, inputs.fleet.fleet_id, run.purpose),
@@ -207,7 +212,7 @@ def _facts(run: Run, placed: Placed) -> list[Message]:
     )
     about = tuple(order.fulfillment_id for order in execution.orders)
     topics = ("hotw.execution.completed", "hotw.order.placed") if about else ("hotw.execution.completed",)
-    return fact_messages(
+    facts = fact_messages(
         [News(topic, about) for topic in topics],
         book,
         placed.orders,
@@ -217,3 +222,6 @@ def _facts(run: Run, placed: Placed) -> list[Message]:
         user=run.user,
         run_id=run.run_id,
     )
+    if about:  # an execution that orders nothing is told of with the orders there are
+        refuse_too_large(facts, ordering=True)
+    return facts

@@ -1,0 +1,105 @@
+"""Large messages: as large as any may be they are consumed, and what cannot be handled of them is a dead letter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+
+from shared.errors import MessageTooLarge
+from shared.messaging.subscription import Received, bulk, each
+from shared.messaging.transport import KafkaTransport, TopicSpec, Transport
+from shared.messaging.transport.contract import RECORD_BYTES
+from tests.contracts.messaging.rig import Rig
+from tests.waiting import until
+
+_ALMOST = RECORD_BYTES - 2_000
+_HEADERS = [("ce_id", b"1"), ("ce_source", b"t"), ("ce_type", b"thing.created"), ("ce_specversion", b"1.0")]
+
+
+def data(key: str, size: int) -> bytes:
+    """A thing's JSON of so many bytes, what it has over its contract passed over by whoever reads it."""
+    frame: dict[str, Any] = {"ThingId": key, "VersionId": 1, "Note": ""}
+    return orjson.dumps({**frame, "Note": "x" * (size - len(orjson.dumps(frame)))})
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_messages_of_any_size_are_consumed_in_their_order(rig: Rig, together: bool) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def take(received: Received) -> None:
+        seen.append((received.message.id, len(received.message.data)))
+
+    async def take_all(batch: Sequence[Received]) -> None:
+        for received in batch:
+            await take(received)
+
+    sizes = [100, 1_700_000, 100, 1_900_000, _ALMOST, 100]
+    sent = [rig.event("big", version, data("big", size)) for version, size in enumerate(sizes, 1)]
+    await rig.consuming(bulk(take_all) if together else each(take))
+
+    await rig.send(*sent)
+
+    await until(lambda: len(seen) == 6, "all of them")
+    assert seen == [(f"big:{version}", size) for version, size in enumerate(sizes, 1)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "header"),
+    [
+        (b"k", b"{" * _ALMOST, b""),
+        (b"k" * _ALMOST, b"{", b""),
+        (b"k", b"{", b"\xff" * _ALMOST),
+        (b"k" * 400_000, b"{" * 400_000, b"\x00" * 400_000),
+    ],
+)
+async def test_the_largest_record_is_a_dead_letter_that_says_what_it_left_behind(
+    rig: Rig, key: bytes, value: bytes, header: bytes
+) -> None:
+    await rig.send_raw(rig.created, value, [*_HEADERS, ("ce_correlationid", header)], key=key, partition=0)
+    await rig.consuming(each(_nothing))
+    await rig.burying()
+
+    await until(lambda: rig.letters.letters, "a dead letter")
+    (letter,) = rig.letters.letters.values()
+    assert f"are left in {rig.created}, not copied here" in letter.reason
+    assert letter.value is None
+    await rig.all_committed(1)
+
+
+async def _nothing(_: Received) -> None:
+    return None
+
+
+@pytest.mark.docker
+async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(kafka_bootstrap: str) -> None:
+    transport: Transport = KafkaTransport(kafka_bootstrap)
+    await transport.start()
+    rig = Rig(transport, "small", partitions=1)
+    await transport.create_topics([TopicSpec(rig.created, 1, {"max.message.bytes": 100_000})])
+    try:
+        large = rig.event("big", 1, data("big", 400_000))
+        (error,) = await rig.publisher.publish([large])
+        assert isinstance(error, MessageTooLarge)
+        assert f"larger than a message to {rig.created} may be: set the topic's max.message.bytes to" in str(error)
+
+        await until_sent(rig, "small")
+        assert (await rig.publisher.publish([large]))[0] is error
+        await rig.start()  # which raises what the topic takes
+        rig.publisher.oversized.forget(large)
+        await until_sent(rig, "big", large.data)
+    finally:
+        await rig.stop()
+        await transport.stop()
+
+
+async def until_sent(rig: Rig, key: str, content: bytes | None = None) -> None:
+    """The producer may be a new one after a refusal: as a relay does, this tries until it goes."""
+    message = rig.event(key, 1, content)
+
+    async def sent() -> bool:
+        return await rig.publisher.publish([message]) == [None]
+
+    await until(sent, f"{key} is sent")

@@ -1,0 +1,86 @@
+"""fleet_svc and documents that grow: told of whatever their size, up to a limit that both doors answer with 413."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from shared.documents.contract import MOST_STATE_BYTES
+from shared.schemas.results import Outcome
+from tests.embedded.fleet_event.conftest import Both
+from tests.flows.reference import FLEET, SERVICE
+
+pytestmark = pytest.mark.embedded
+
+FLEET_ID = FLEET["FleetId"]
+PATH = f"/fleet/{FLEET_ID}"
+
+
+def asgs(count: int) -> dict[str, Any]:
+    """Some 240 bytes each."""
+    return {
+        "ASGProperties": [
+            {"AutoScalingGroupName": f"{number:05}{'a' * 175}", "AvailabilityZone": "us-east-1a"}
+            for number in range(count)
+        ]
+    }
+
+
+def environments(count: int, length: int = 230) -> dict[str, Any]:
+    return {"ChildApolloEnvs": [{"ApolloName": f"{number:05}{'e' * (length - 5)}"} for number in range(count)]}
+
+
+async def ok(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def test_a_service_as_large_as_a_body_may_be_is_told_of(stack: Both) -> None:
+    service = {**SERVICE, "Fleet": [{"Region": "us-east-1", "Fleets": []}]}
+    room = 1_048_576 - len(orjson.dumps(service))
+    names = [f"{number:05}{'f' * 95}" for number in range(room // 103)]
+    body = orjson.dumps({**service, "Fleet": [{"Region": "us-east-1", "Fleets": names}]})
+    assert 1_048_000 < len(body) <= 1_048_576
+
+    await ok(await stack.fleet.post("/service", content=body, headers={"Content-Type": "application/json"}))
+
+    (told,) = await stack.told("service.created")
+    assert len(told.data) > len(body)
+    assert told.body()["Fleet"][0]["Fleets"] == names
+    await ok(await stack.fleet.get("/health/ready"))
+
+
+async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_either_door(stack: Both) -> None:
+    await ok(await stack.fleet.post("/service", json=SERVICE))
+    await ok(await stack.fleet.post("/fleet", json=FLEET))
+    await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": asgs(3_500)}))
+    await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": environments(3_500)}))
+
+    told = await stack.told("fleet.updated")
+    assert [len(message.data) > size for message, size in zip(told, (800_000, 1_650_000), strict=True)] == [True] * 2
+
+    grown = {"FleetId": FLEET_ID, "FleetConfiguration": environments(4_700, 230)}  # more than a body may have
+    assert (await stack.ask("fleet.commands", "UpdateFleet", grown)).outcome is Outcome.ACCEPTED
+    larger = {"FleetConfiguration": asgs(4_200)}
+    answers = [
+        await stack.fleet.put(PATH, json=larger, headers={"Idempotency-Key": "grow"}) for _ in range(2)
+    ] + [await stack.fleet.put(PATH, json=larger)]  # fmt: skip
+    for answer in answers:
+        assert answer.status_code == 413, answer.text
+        problem = answer.json()
+        assert (problem["type"], problem["title"]) == ("urn:epic:problem:too-large", "Document too large")
+        assert f"{FLEET_ID} would be " in problem["detail"]
+        assert f"{MOST_STATE_BYTES} are the most" in problem["detail"]
+    assert (await ok(await stack.fleet.get(PATH)))["VersionId"] == 4
+
+    refused = await stack.ask("fleet.commands", "UpdateFleet", {"FleetId": FLEET_ID, **larger})
+    assert refused.outcome is Outcome.REFUSED
+    assert refused.problem is not None
+    assert (refused.problem["status"], refused.problem["detail"]) == (413, problem["detail"])
+
+    await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": environments(1)}))
+    assert len(await stack.told("fleet.updated")) == 4
