@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
+from services.fleet_svc.bootstrap import build as build_fleet
+from shared.clock import FixedClock
 from shared.documents.contract import MOST_STATE_BYTES
+from shared.messaging.oversized import PAUSE
+from shared.messaging.transport import EmbeddedProducer, EmbeddedTransport
+from shared.messaging.transport.contract import Producer
 from shared.schemas.results import Outcome
+from shared.settings import Settings
 from tests.embedded.fleet_event.conftest import Both
+from tests.embedded.stack import Stack, standing
 from tests.flows.reference import FLEET, SERVICE
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.embedded
 
@@ -84,3 +95,46 @@ async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_eith
 
     await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": environments(1)}))
     assert len(await stack.told("fleet.updated")) == 4
+
+
+class TakingLess(EmbeddedTransport):
+    """As a broker whose topics somebody made for small messages."""
+
+    def producer(self, *, client_id: str | None = None) -> Producer:
+        return EmbeddedProducer(self._log, client_id=client_id, max_request_size=50_000)
+
+
+async def test_an_event_too_large_for_the_broker_is_what_readiness_and_log_speak_of(
+    settings: Settings, clock: FixedClock
+) -> None:
+    async with standing(Stack, settings, clock) as stack:
+        assert isinstance(stack.transport, EmbeddedTransport)
+        less = TakingLess(stack.transport._log)
+        await less.start()
+        stack.transport = less
+        replica = await stack.start(build_fleet)
+        large = {
+            **SERVICE,
+            "ServiceId": "Large",
+            "Fleet": [{"Region": "r", "Fleets": [f"F{n:050}" for n in range(1_000)]}],
+        }
+        began = time.monotonic()
+        with capture_logs() as said:
+            await ok(await replica.http.post("/service", json=large))
+            for number in range(20):
+                await ok(await replica.http.post("/service", json={**SERVICE, "ServiceId": f"S{number}"}))
+            state = await eventually(replica.service.store.outbox, lambda state: state.open == 1, "all others went")
+            clock.advance(timedelta(seconds=61))
+            unready = await eventually(
+                lambda: replica.http.get("/health/ready"), lambda answer: answer.status_code == 503, "it says so"
+            )
+        assert state.open == 1
+        checks = unready.json()["Checks"]
+        assert {name for name, check in checks.items() if check["Status"] == "Failed"} == {"outbox"}
+        assert checks["outbox"]["Detail"].startswith("an event of Large is ")
+        assert checks["outbox"]["Detail"].endswith("1 events are not published, the oldest for 61 s")
+        assert "broker" not in checks["outbox"]["Detail"]
+        lines = [line for line in said if line["event"] == "an event waits: it is too large to be sent"]
+        assert 1 <= len(lines) <= 1 + (time.monotonic() - began) / PAUSE
+        await replica.stop()
+        await less.stop()
