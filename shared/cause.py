@@ -53,7 +53,5 @@ class Cause:
     def check_digest(self, first: str) -> None:
         """Conflict ``id-reused`` when the body that came with this id at first was another."""
         if self.digest != first:
-            said = (
-                "this Idempotency-Key, or command id, was used before with another body; use a new one"
-            )
+            said = "this Idempotency-Key, or command id, was used before with another body; use a new one"
             raise Conflict(said, slug="id-reused")
