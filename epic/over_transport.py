@@ -8,7 +8,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from epic.failure import SOME_FAILED, CommandFailed
 from epic.messages import SeenRecord
-from shared.errors import Unavailable
+from shared.errors import MessageTooLarge, Unavailable
 from shared.messaging.blocking import Since, follow_records, request
 from shared.messaging.envelope import Message
 from shared.messaging.publisher import Publisher, publish_all
@@ -37,8 +37,8 @@ class OverTransport:
         publisher = Publisher(self._transport, message.source)
         try:
             await publish_all(publisher, [message])
-        except Unavailable as error:
-            raise CommandFailed(f"{self._where} did not take the message: {error.detail}", SOME_FAILED) from None
+        except (Unavailable, MessageTooLarge) as error:
+            raise CommandFailed(f"{self._where} did not take the message: {error}", SOME_FAILED) from None
         finally:
             await publisher.stop()
 

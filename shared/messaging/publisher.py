@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -32,6 +32,7 @@ PATIENCE: Final = 30.0
 """Seconds after which what is not acknowledged is told to be Unavailable."""
 
 _GOODBYE: Final = 10.0
+_PORTION: Final = 25_165_824  # bytes; all that is sent at once is one request, and Kafka takes none over 100 MiB
 
 # The message's own fault: the same message fails again, any other goes through.
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
@@ -90,7 +91,7 @@ class Publisher:
         outcome: list[Exception | None] = [None] * len(messages)
         stopped: dict[str, Exception] = {}
         deadline = asyncio.get_running_loop().time() + self._patience
-        for wave in _waves(messages):
+        for wave in _portions(messages, _waves(messages)):
             going: list[int] = []
             for index in wave:
                 earlier = stopped.get(messages[index].key)
@@ -227,6 +228,23 @@ def _waves(messages: Sequence[Message]) -> list[list[int]]:
             waves.append([])
         waves[number].append(index)
     return waves
+
+
+def _portions(messages: Sequence[Message], waves: Sequence[list[int]]) -> Iterator[list[int]]:
+    """The waves, those of many bytes in several parts."""
+    for wave in waves:
+        if sum([len(messages[index].data) for index in wave]) <= _PORTION:
+            yield wave
+            continue
+        portion: list[int] = []
+        size = 0
+        for index in wave:
+            size += len(messages[index].data)
+            if portion and size > _PORTION:
+                yield portion
+                portion, size = [], len(messages[index].data)
+            portion.append(index)
+        yield portion
 
 
 async def _close(producer: Producer) -> None:

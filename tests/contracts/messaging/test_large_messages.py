@@ -12,6 +12,8 @@ from shared.errors import MessageTooLarge
 from shared.messaging.subscription import Received, bulk, each
 from shared.messaging.transport import KafkaTransport, TopicSpec, Transport
 from shared.messaging.transport.contract import RECORD_BYTES
+from shared.messaging.transport.partitioning import partition_of
+from shared.trace import new_id
 from tests.contracts.messaging.rig import Rig
 from tests.waiting import until
 
@@ -44,6 +46,18 @@ async def test_messages_of_any_size_are_consumed_in_their_order(rig: Rig, togeth
 
     await until(lambda: len(seen) == 6, "all of them")
     assert seen == [(f"big:{version}", size) for version, size in enumerate(sizes, 1)]
+
+
+async def test_more_than_kafka_takes_in_one_request_goes_in_several(transport: Transport) -> None:
+    rig = Rig(transport, new_id()[:8], partitions=24)
+    rig.publisher._patience = 300
+    await rig.start()
+    keys = {partition_of(b"%d" % number, range(24), ()): str(number) for number in range(1_000)}.values()
+
+    assert await rig.publisher.publish([rig.event(key, 1, data(key, 4_600_000)) for key in keys]) == [None] * 24
+
+    assert sum((await transport.end_offsets(rig.created)).values()) == 24
+    await rig.stop()
 
 
 @pytest.mark.parametrize(
