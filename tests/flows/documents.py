@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.flows.scenario import PLAN, Caller
+from tests.flows.scenario import PLAN, Caller, orders_of
 from tests.waiting import eventually
 
 __all__ = ["EXPECTED", "normalised", "read_all", "worked_example"]
@@ -76,7 +76,7 @@ async def worked_example(caller: Caller) -> str:
     await caller.plan_when("HardwareFulfillment", "Completed")
     await eventually(
         lambda: caller.call("GET", "/fleet/FORTRESSService-NA-X0"),
-        lambda fleet: fleet["HostOrderStatuses"][0].get("HostsFulfilled", {}).get("us-east-1c") == 10,
+        lambda fleet: orders_of(fleet).get("HostsFulfilled", {}).get("us-east-1c") == 10,
         "the fleet shows the delivery",
     )
     await eventually(

@@ -11,9 +11,10 @@ from tests.flows import reference
 from tests.flows.systems import System
 from tests.waiting import eventually
 
-__all__ = ["Caller", "milestone"]
+__all__ = ["Caller", "milestone", "orders_of"]
 
 PLAN = "/eventplan/PD2024/FORTRESSService-NA-X0"
+_NO_EVENT = "NoEvent"
 
 
 def milestone(plan: dict[str, Any], name: str) -> dict[str, Any]:
@@ -25,6 +26,11 @@ def milestone(plan: dict[str, Any], name: str) -> dict[str, Any]:
             if sub["EventMilestoneId"] == name:
                 return dict(sub)
     raise AssertionError(f"no milestone {name}")
+
+
+def orders_of(fleet: dict[str, Any]) -> dict[str, Any]:
+    """What a fleet shows of its orders for its first event; nothing until it is told of some."""
+    return next(iter(fleet.get("HostOrderStatuses", ())), {})
 
 
 @dataclass
@@ -74,14 +80,23 @@ class Caller:
         )  # fmt: skip
         return dict(plan)
 
-    async def known_to_hotw(self, event_id: str, fleet_id: str, *parts: str) -> None:
-        """Returns when HOTW's replicas hold all inputs of a fleet (or the ones named)."""
+    async def known_to_hotw(self, event_id: str, fleet_id: str, *parts: str, line: str = "event") -> None:
+        """Returns when HOTW's replicas hold all inputs of a fleet (or the ones named).
+
+        ``line``: whether the fleet has one for the ``event``, or its ``base`` alone.
+        """
         wanted = parts or ("Event", "Service", "Fleet", "Projection", "Inventory")
         await eventually(
             lambda: self.peek(f"/hotw/inputs/{event_id}/{fleet_id}"),
-            lambda seen: seen and all(seen.get(part) for part in wanted),
-            f"HOTW knows {', '.join(wanted)} of {fleet_id}",
+            lambda seen: seen and all(seen.get(part) for part in wanted) and seen["Fleet"]["Line"] == line,
+            f"HOTW knows {', '.join(wanted)} of {fleet_id}, its {line} line",
         )
+        if line == "event":  # which is shown in place of the base, and a run of the event takes fleets by their base
+            await eventually(
+                lambda: self.peek(f"/hotw/inputs/{_NO_EVENT}/{fleet_id}"),
+                lambda seen: seen and seen.get("Fleet"),
+                f"HOTW knows the base line of {fleet_id}",
+            )
 
     async def run(self, event_id: str, **more: Any) -> dict[str, Any]:
         """A run of the event, once it has completed."""

@@ -141,7 +141,7 @@ async def test_a_region_of_no_event_closes_the_plan_and_fails_the_run(caller: Ca
         json={"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus": "Completed"},
     )
     problem_of(answer, 409)
-    await caller.known_to_hotw("EU2024", "Elsewhere-NA", "Event", "Service", "Fleet")
+    await caller.known_to_hotw("EU2024", "Elsewhere-NA", "Event", "Service", "Fleet", line="base")
     execution = (await post(caller, "/hotw/atomic/Elsewhere-NA/EU2024")).json()
     assert execution["Status"] == "Fail"
     assert "us-east-1" in execution["Reasoning"]
@@ -150,17 +150,28 @@ async def test_a_region_of_no_event_closes_the_plan_and_fails_the_run(caller: Ca
 async def test_a_plan_for_a_deleted_service_is_409(caller: Caller) -> None:
     service = changed(reference.SERVICE, ServiceId="Gone")
     fleet = changed(reference.FLEET, FleetId="Gone-NA", ServiceId="Gone")
-    event = changed(reference.EVENT, EventId="Later")
-    for path, body in (("/service", service), ("/fleet", fleet)):
+    for path, body in (
+        ("/service", service),
+        ("/fleet", fleet),
+        ("/event", changed(reference.EVENT, EventId="Sooner")),
+    ):
         assert (await post(caller, path, body)).status_code == 200
+    await eventually(lambda: caller.peek("/eventplan/Sooner/Gone-NA"), bool, "the plan of an event before the deletion")
     assert (await caller.http.delete(caller.system.url("/service/Gone"))).status_code == 200
-    assert (await post(caller, "/event", event)).status_code == 200
+    await eventually(
+        lambda: caller.peek("/eventplan/Sooner/Gone-NA"),
+        lambda plan: plan.get("Closed", {}).get("Reason") == "service Gone is deleted",
+        "that plan is closed, since its service is deleted",
+    )
+    assert (await post(caller, "/event", changed(reference.EVENT, EventId="Later"))).status_code == 200
 
     async def attempt() -> httpx.Response:
         return await post(caller, "/eventplan", {"EventId": "Later", "FleetId": "Gone-NA"})
 
-    answer = await eventually(attempt, lambda seen: seen.status_code == 409, "a refusal")
-    assert "Gone" in problem_of(answer, 409)["detail"]
+    answer = await eventually(attempt, lambda seen: seen.status_code != 404, "the event is known, and a plan refused")
+    problem = problem_of(answer, 409)
+    assert problem["type"] == "urn:epic:problem:service-deleted"
+    assert "service Gone is deleted" in problem["detail"]
 
 
 async def test_a_stale_if_match_is_412_and_loses_nothing(caller: Caller) -> None:

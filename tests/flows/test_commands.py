@@ -20,7 +20,9 @@ from tests.flows.scenario import PLAN, Caller, milestone
 from tests.flows.systems import RealStack, kcat_produce, running
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.asyncio(loop_scope="module"),
+]  # fmt: skip
 FLEET_ID = "FORTRESSService-NA-X0"
 
 

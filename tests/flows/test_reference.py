@@ -12,12 +12,12 @@ import pytest
 
 from tests.flows import reference
 from tests.flows.conftest import SETTINGS
-from tests.flows.scenario import PLAN, Caller, milestone
+from tests.flows.scenario import PLAN, Caller, milestone, orders_of
 from tests.flows.systems import Embedded, System, running
 from tests.waiting import eventually
 
 FLEET_ID = "FORTRESSService-NA-X0"
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture
@@ -98,13 +98,12 @@ async def test_after_three_of_four_deliveries_the_plan_reads_like_the_references
     await caller.deliver(orders[3])
     await caller.plan_when("HardwareFulfillment", "Completed")
 
-    statuses = (await caller.call("GET", f"/fleet/{FLEET_ID}"))["HostOrderStatuses"]
     fulfilled = await eventually(
         lambda: caller.call("GET", f"/fleet/{FLEET_ID}"),
-        lambda fleet: fleet.get("HostOrderStatuses", [{}])[0].get("HostsFulfilled")
+        lambda fleet: orders_of(fleet).get("HostsFulfilled")
         == {"us-east-1a": 20, "us-east-1b": 20, "us-east-1c": 10}, "HostOrderStatuses of the fleet show the delivery",
     )  # fmt: skip
-    assert fulfilled["HostOrderStatuses"][0]["EventId"] == "PD2024", statuses
+    assert orders_of(fulfilled)["EventId"] == "PD2024"
     assert fulfilled["VersionId"] == 1, "order statuses make no version"
 
 
@@ -144,19 +143,44 @@ async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
         run = await caller.run("PD2024")
         assert run["OrderType"] == "Emergent"
         assert {order["IsEmergent"] for order in await caller.orders("PD2024")} == {True}
-        found = await eventually(
-            lambda: caller.call("GET", "/ticket?EventId=PD2024"), lambda page: page["Items"], "one Sev2 ticket"
-        )
-        assert [(ticket["Severity"], ticket["ServiceId"]) for ticket in found["Items"]] == [(2, "FORTRESSService")]
-        sent = await eventually(
+        await eventually(
             lambda: caller.call("GET", "/notification?EventId=PD2024&Status=Sent"),
             lambda page: {item["Kind"] for item in page["Items"]} == {"EmergentOrder", "HardwareOrder"},
             "the ticket's mail and the order summary are sent",
         )
-        recipients = {address for item in sent["Items"] for address in item["Recipients"]}
+        await eventually(
+            lambda: caller.call("GET", "/embedded/waiting"), lambda left: not any(left.values()), "all is taken in"
+        )
+        tickets = (await caller.call("GET", "/ticket?EventId=PD2024"))["Items"]
+        assert [(ticket["Severity"], ticket["ServiceId"]) for ticket in tickets] == [(2, "FORTRESSService")]
+        told = (await caller.call("GET", "/notification?EventId=PD2024"))["Items"]
+        assert sorted((item["Kind"], item["Status"]) for item in told) == [
+            ("EmergentOrder", "Sent"),
+            ("HardwareOrder", "Sent"),
+        ]
+        recipients = {address for item in told for address in item["Recipients"]}
         assert recipients == {"fortress-owner@amazon.com", "jsmith@example.com"}
         mails = list((system.folder / "data" / "mail").glob("*.eml"))
-        assert len(mails) == len(sent["Items"])
+        assert len(mails) == len(told)
+
+
+async def test_a_run_told_to_be_emergent_opens_one_sev2_ticket_and_mails(caller: Caller) -> None:
+    await caller.post_reference()
+    await caller.known_to_hotw("PD2024", FLEET_ID)
+    run = await caller.run("PD2024", OrderType="Emergent")
+    assert (run["OrderType"], run["OrderedHosts"]) == ("Emergent", 50)
+    assert {order["IsEmergent"] for order in await caller.orders("PD2024")} == {True}
+    sent = await eventually(
+        lambda: caller.call("GET", "/notification?EventId=PD2024&Status=Sent"),
+        lambda page: {item["Kind"] for item in page["Items"]} == {"EmergentOrder", "HardwareOrder"},
+        "the ticket's mail and the order summary are sent",
+    )
+    assert {tuple(sorted(item["Recipients"])) for item in sent["Items"]} == {
+        ("fortress-owner@amazon.com", "jsmith@example.com")
+    }
+    [ticket] = (await caller.call("GET", "/ticket?EventId=PD2024"))["Items"]
+    assert (ticket["Severity"], ticket["ServiceId"]) == (2, "FORTRESSService")
+    assert ticket["Assignee"] == "fortress-owner@amazon.com"
 
 
 async def test_the_first_calls_correlation_id_reaches_the_mail_and_every_log_line_on_the_way(

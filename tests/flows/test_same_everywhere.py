@@ -11,7 +11,7 @@ from tests.flows.documents import EXPECTED, worked_example
 from tests.flows.scenario import Caller
 from tests.flows.systems import System
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 async def test_the_worked_example_leaves_the_same_documents(system: System, http: httpx.AsyncClient) -> None:
