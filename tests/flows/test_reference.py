@@ -178,7 +178,12 @@ async def test_a_run_told_to_be_emergent_opens_one_sev2_ticket_and_mails(caller:
     assert {tuple(sorted(item["Recipients"])) for item in sent["Items"]} == {
         ("fortress-owner@amazon.com", "jsmith@example.com")
     }
-    [ticket] = (await caller.call("GET", "/ticket?EventId=PD2024"))["Items"]
+    found = await eventually(
+        lambda: caller.call("GET", "/ticket?EventId=PD2024"),
+        lambda page: all(ticket.get("Assignee") for ticket in page["Items"]),
+        "the ticket has an assignee, also where the order was heard of before its service",
+    )
+    [ticket] = found["Items"]
     assert (ticket["Severity"], ticket["ServiceId"]) == (2, "FORTRESSService")
     assert ticket["Assignee"] == "fortress-owner@amazon.com"
 

@@ -41,11 +41,22 @@ async def company(stack: Hotw, replica: Replica, asgs: int) -> None:
     )
 
 
+async def executed(replica: Replica) -> dict[str, Any]:
+    """The fleet's execution, asked for until it is no longer under way."""
+    answer = await eventually(
+        lambda: replica.http.post(ATOMIC, headers={"Idempotency-Key": "execute"}),
+        lambda answer: "retry-after" not in answer.headers,
+        f"{FLEET} is executed",
+    )
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
 async def test_the_facts_of_six_thousand_orders_are_told(stack: Hotw) -> None:
     replica = await stack.replica()
     await company(stack, replica, 6_000)
 
-    execution = (await replica.http.post(ATOMIC)).json()
+    execution = await executed(replica)
 
     assert len(execution["FulfillmentDetails"]) == 6_000
     for topic in ("hotw.execution.completed", "hotw.order.placed"):
@@ -62,7 +73,7 @@ async def test_orders_too_many_to_tell_of_are_not_placed_and_the_execution_says_
     replica = await stack.replica()
     await company(stack, replica, 100)
 
-    execution = (await replica.http.post(ATOMIC)).json()
+    execution = await executed(replica)
 
     assert (execution["Status"], execution["FulfillmentDetails"]) == ("Fail", [])
     assert "bytes, and 20000 are the most: order with fewer ASGs, or divide the fleet." in execution["Reasoning"]
@@ -76,7 +87,7 @@ async def test_a_reason_that_would_make_the_facts_too_large_is_refused(
     monkeypatch.setattr(books, "_MOST_WITH_REASONS", 15_000)
     replica = await stack.replica()
     await company(stack, replica, 10)
-    order = (await replica.http.post(ATOMIC)).json()["FulfillmentDetails"][0]["FulfillmentId"]
+    order = (await executed(replica))["FulfillmentDetails"][0]["FulfillmentId"]
 
     refused = await stack.ask(
         "hotw.commands", "ReviewOrder", {"FulfillmentId": order, "Decision": "Reject", "Reason": "no" * 8_000}
