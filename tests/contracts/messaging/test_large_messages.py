@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from shared.errors import MessageTooLarge
+from shared.messaging import oversized
 from shared.messaging.subscription import Received, bulk, each
 from shared.messaging.transport import KafkaTransport, TopicSpec, Transport
 from shared.messaging.transport.contract import RECORD_BYTES
@@ -51,13 +52,13 @@ async def test_messages_of_any_size_are_consumed_in_their_order(rig: Rig, togeth
 async def test_more_than_kafka_takes_in_one_request_goes_in_several(transport: Transport) -> None:
     rig = Rig(transport, new_id()[:8], partitions=24)
     rig.publisher._patience = 300
-    await rig.start()
     keys = {partition_of(b"%d" % number, range(24), ()): str(number) for number in range(1_000)}.values()
-
-    assert await rig.publisher.publish([rig.event(key, 1, data(key, 4_600_000)) for key in keys]) == [None] * 24
-
-    assert sum((await transport.end_offsets(rig.created)).values()) == 24
-    await rig.stop()
+    await rig.start()
+    try:
+        assert await rig.publisher.publish([rig.event(key, 1, data(key, 4_600_000)) for key in keys]) == [None] * 24
+        assert sum((await transport.end_offsets(rig.created)).values()) == 24
+    finally:
+        await rig.stop()
 
 
 @pytest.mark.parametrize(
@@ -88,10 +89,13 @@ async def _nothing(_: Received) -> None:
 
 
 @pytest.mark.docker
-async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(kafka_bootstrap: str) -> None:
+async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(
+    kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oversized, "PAUSE", 600.0)
     transport: Transport = KafkaTransport(kafka_bootstrap)
     await transport.start()
-    rig = Rig(transport, "small", partitions=1)
+    rig = Rig(transport, new_id()[:8], partitions=1)
     await transport.create_topics([TopicSpec(rig.created, 1, {"max.message.bytes": 100_000})])
     try:
         large = rig.event("big", 1, data("big", 400_000))
@@ -102,7 +106,7 @@ async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(kafka_
         await until_sent(rig, "small")
         assert (await rig.publisher.publish([large]))[0] is error
         await rig.start()  # which raises what the topic takes
-        rig.publisher.oversized.forget(large)
+        monkeypatch.setattr(oversized, "PAUSE", 0.0)
         await until_sent(rig, "big", large.data)
     finally:
         await rig.stop()

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
 from shared.messaging.transport import (
     DurableLog,
@@ -23,6 +23,7 @@ from shared.messaging.transport import (
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, send, take
 from tests.servers import free_port
+from tests.waiting import until
 
 
 async def settings_of(transport: KafkaTransport, topic: str) -> ItemsView[str, str]:
@@ -68,7 +69,14 @@ async def test_a_topic_made_for_smaller_records_is_made_to_take_larger_ones_and_
     for _ in range(2):
         await transport.create_topics([TopicSpec(topic, 1, {"max.message.bytes": "8388608"})])
 
-    await send(transport, topic, [b"x" * 2_000_000])
+    async def taken() -> bool:
+        try:
+            await send(transport, topic, [b"x" * 2_000_000])
+        except MessageSizeTooLargeError:  # a broker goes by a setting a moment after it has answered
+            return False
+        return True
+
+    await until(taken, "the larger record is taken")
     if isinstance(transport, KafkaTransport):
         assert (
             await settings_of(transport, topic) >= {"max.message.bytes": "8388608", "retention.ms": "777000000"}.items()
