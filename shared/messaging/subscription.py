@@ -14,7 +14,7 @@ from shared.cause import AUTOMATION, Cause, digest_of
 from shared.clock import Clock
 from shared.errors import BadInput, Poison, Refused, UnderWay
 from shared.messaging.envelope import Message, Record, decode, plain_type
-from shared.schemas.base import MANAGED_FIELDS, WireModel, field_errors, is_name
+from shared.schemas.base import MANAGED_FIELDS, NAME_RULE, WireModel, field_errors, is_name
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
 from shared.trace import Trace
@@ -277,7 +277,7 @@ class CommandSubscription:
         message = decode(record)
         for attribute, value in (("ce_id", message.id), ("ce_source", message.source), ("ce_user", message.user)):
             if value is not None and not is_name(value):  # it could be obeyed, but not answered
-                raise Poison(f"{attribute} of a command is 1 to 255 printable characters, with no space at either end")
+                raise Poison(f"{attribute} of a command must be {NAME_RULE}")
         body = message.body()
         command = self.commands.get(message.type)
         try:

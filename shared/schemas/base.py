@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
@@ -26,6 +26,7 @@ from shared.errors import BadInput, FieldError
 __all__ = [
     "MANAGED_FIELDS",
     "MAX_COUNT",
+    "NAME_RULE",
     "AuditMetadata",
     "Count",
     "DecimalNumber",
@@ -58,6 +59,7 @@ RESERVED_IDS = frozenset(
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NAME = r"^[^\x00-\x1f\x7f\s]([^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s])?$"
+NAME_RULE = "1 to 255 printable characters, with no space at either end"
 _ACRONYMS = {
     "arn": "ARN", "asg": "ASG", "bau": "BAU", "ct": "CT", "eap": "EAP", "eta": "ETA", "spco": "SPCO", "tpm": "TPM",
 }  # fmt: skip
@@ -87,7 +89,7 @@ def check_id(value: str) -> str:
 
 
 def is_name(value: str) -> bool:
-    """Whether it can be a ``Name``."""
+    """Whether it can be a ``Name``; ``NAME_RULE`` says what can."""
     return len(value) <= 255 and re.fullmatch(_NAME, value) is not None
 
 
@@ -259,7 +261,7 @@ _REMEDIES = {
 }
 
 
-def field_errors(error: ValidationError, renames: Mapping[str, str] | None = None) -> list[FieldError]:
+def field_errors(error: ValidationError) -> list[FieldError]:
     """Each problem pydantic found, as a JSON pointer and a remedy."""
     found = []
     for item in error.errors(include_url=False, include_context=True):

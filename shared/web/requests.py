@@ -16,7 +16,7 @@ from starlette.requests import Request
 from shared.cause import Cause, digest_of, id_of_http
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError, Stale
-from shared.schemas.base import AuditMetadata, decode_object, field_errors
+from shared.schemas.base import NAME_RULE, AuditMetadata, decode_object, field_errors, is_name
 from shared.trace import current_trace
 from shared.web.problems import CAUSE
 
@@ -29,7 +29,6 @@ ANONYMOUS: Final = "anonymous"
 PAGE: Final = 100
 MAX_PAGE: Final = 1000
 _TAG: Final = re.compile(r'(?:W/)?"(base-)?([1-9][0-9]{0,9})"|(base-)?([1-9][0-9]{0,9})')
-_PRINTABLE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +127,8 @@ async def read_write(request: Request, clock: Clock) -> WriteRequest:
 
 def _header(request: Request, name: str) -> str | None:
     value = request.headers.get(name)
-    if value is not None and not _PRINTABLE.fullmatch(value):
-        raise BadInput(f"{name} is not usable", [FieldError(f"/{name}", "give 1 to 255 printable characters")])
+    if value is not None and not is_name(value):
+        raise BadInput(f"{name} is not usable", [FieldError(f"/{name}", f"give {NAME_RULE}")])
     return value
 
 

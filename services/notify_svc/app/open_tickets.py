@@ -52,12 +52,15 @@ class OpenTickets:
             return
         services = await self._services.get_many(sorted({service_id for _, service_id in causes}))
         events = await self._events.get_many(sorted({event_id for event_id, _ in causes}))
+        unknown: dict[str, Cause] = {}
         for (event_id, service_id), cause in causes.items():
             event = events.get(event_id) or {"EventId": event_id}
             owner = (services.get(service_id) or {}).get("Owner")
             await self._open(event, service_id, owner, comments[event_id, service_id], cause)
             if owner is None:
-                await self.heard_of([service_id], cause)
+                unknown[service_id] = cause
+        if unknown:
+            await self.heard_of(unknown, next(iter(unknown.values())))
 
     async def heard_of(self, service_ids: Collection[str], cause: Cause) -> None:
         """Assigns the tickets that were opened before their service was known."""

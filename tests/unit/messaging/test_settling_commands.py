@@ -141,4 +141,4 @@ async def test_a_command_that_could_not_be_answered_is_not_obeyed(bench: Bench, 
 
     (buried,) = bench.buried()
     assert buried["Attempts"] == 1
-    assert buried["Reason"].startswith(f"ce_{next(iter(more))} of a command is 1 to 255 printable characters")
+    assert buried["Reason"].startswith(f"ce_{next(iter(more))} of a command must be 1 to 255 printable characters")

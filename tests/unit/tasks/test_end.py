@@ -16,7 +16,7 @@ async def test_a_task_that_swallows_a_cancellation_is_told_again() -> None:
         nonlocal told
         while told < 3:
             try:
-                await asyncio.sleep(3600)
+                await asyncio.Event().wait()
             except asyncio.CancelledError:
                 told += 1
 
@@ -32,7 +32,7 @@ async def test_it_is_told_once_while_it_finishes_what_it_has_in_hand() -> None:
     async def careful() -> None:
         nonlocal told
         try:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             told += 1
             await finished.wait()
@@ -51,7 +51,7 @@ async def test_one_that_had_failed_is_said_and_the_others_end() -> None:
     async def failing() -> None:
         raise ValueError("no such thing")
 
-    failed, going = asyncio.create_task(failing(), name="reader"), asyncio.create_task(asyncio.sleep(3600))
+    failed, going = asyncio.create_task(failing(), name="reader"), asyncio.create_task(asyncio.Event().wait())
     await asyncio.sleep(0)
     with capture_logs() as said:
         await end(failed, going)
