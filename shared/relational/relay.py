@@ -15,6 +15,7 @@ from sqlalchemy import func, insert, select, update
 
 from shared.errors import MessageTooLarge, Unavailable
 from shared.messaging.envelope import Message
+from shared.messaging.oversized import PAUSE
 from shared.relational.lease import release_lease, take_lease
 from shared.tasks import end
 from shared.trace import new_id
@@ -30,7 +31,6 @@ _LEASE: Final = "outbox-relay"
 _LEASE_SECONDS: Final = 10.0  # how long a crashed relay keeps others waiting
 _RENEW_BEFORE: Final = 6.0
 _MOST_BLOCKED: Final = 500
-_TOO_LARGE_PAUSE: Final = 10.0  # seconds between two tries of what is too large to be sent
 _LAST_INSTANT: Final = "last-instant"
 
 log = structlog.get_logger(__name__)
@@ -152,7 +152,7 @@ class Relay:
                 failed.setdefault(message.key, failure)
         now, room = time.monotonic(), _MOST_BLOCKED - len(self._blocked)
         for key, failure in list(failed.items())[: max(room, 0)]:
-            longest = _TOO_LARGE_PAUSE if isinstance(failure, MessageTooLarge) else 1.0
+            longest = PAUSE if isinstance(failure, MessageTooLarge) else 1.0
             self._blocked[key] = now + random.uniform(0.5, 1.0) * longest
         others = [failure for failure in failed.values() if not isinstance(failure, MessageTooLarge)]
         if others:
