@@ -41,8 +41,8 @@ class Planning:
         planning = cls(on, company, service, teller, counter)
         await teller.tell(company.standing())
         async with connected(on.mongo, "eventplan") as database:
-            await _reaches(database["replica.service"], company.services)
-            await _reaches(database["replica.fleet"], company.fleets)
+            await _reaches(database["read_model.service"], company.services)
+            await _reaches(database["read_model.fleet"], company.fleets)
         await planning.at_rest()
         return planning
 

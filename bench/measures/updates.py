@@ -26,7 +26,7 @@ from bench.raw.mongo import connected
 from bench.rounds import alternate
 from bench.stage import Servers, Stage
 from shared.cause import Cause
-from shared.documents import Change, Document, Documents, Emission
+from shared.documents import Change, Document, Documents, OutgoingEvent
 from shared.documents.mongo import MongoStore
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message, encode_headers
@@ -121,8 +121,8 @@ class Kit:
 
     def count(self, present: Document | None) -> Change:
         if present is None:
-            return Change({"Count": 0}, (Emission(self._topic),))
-        return Change({**present.state, "Count": present.state["Count"] + 1}, (Emission(self._topic),))
+            return Change({"Count": 0}, (OutgoingEvent(self._topic),))
+        return Change({**present.state, "Count": present.state["Count"] + 1}, (OutgoingEvent(self._topic),))
 
     async def fill(self, states: list[dict[str, Any]]) -> None:
         """Every document once made and once updated, all of it told of."""

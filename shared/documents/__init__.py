@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from shared.documents.answers import Answer
 from shared.documents.contract import (
     AmendFn,
     Change,
     Document,
     Documents,
-    Emission,
     HistoryPage,
     ListPage,
     OutboxState,
+    OutgoingEvent,
     Publish,
-    Replica,
+    ReadModel,
     State,
     Store,
     UpdateFn,
     Written,
 )
+from shared.documents.idempotency import IdempotencyRecord
 from shared.documents.opening import open_store
 
 __all__ = [
     "AmendFn",
-    "Answer",
     "Change",
     "Document",
     "Documents",
-    "Emission",
     "HistoryPage",
+    "IdempotencyRecord",
     "ListPage",
     "OutboxState",
+    "OutgoingEvent",
     "Publish",
-    "Replica",
+    "ReadModel",
     "State",
     "Store",
     "UpdateFn",

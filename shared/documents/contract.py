@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from shared.cause import Cause
 from shared.clock import parse_instant
-from shared.documents.answers import Answer
+from shared.documents.idempotency import IdempotencyRecord
 from shared.messaging.envelope import Message
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ __all__ = [
     "Change",
     "Document",
     "Documents",
-    "Emission",
     "HistoryPage",
     "ListPage",
     "OutboxState",
+    "OutgoingEvent",
     "Publish",
-    "Replica",
+    "ReadModel",
     "State",
     "Store",
     "UpdateFn",
@@ -102,7 +102,7 @@ class Document(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Emission:
+class OutgoingEvent:
     """An event beside the snapshot: its own topic (= type), key, id and data; without ``data`` the snapshot itself."""
 
     type: str
@@ -116,7 +116,7 @@ class Change:
     """What a pure update function decides: the new state (None: a tombstone) and which events tell of it."""
 
     state: State | None
-    events: tuple[Emission, ...]
+    events: tuple[OutgoingEvent, ...]
     message: str | None = None
     user: str | None = None
 
@@ -155,7 +155,7 @@ class OutboxState:
 
 
 UpdateFn = Callable[[Document | None], Change | None]
-AmendFn = Callable[[Document], tuple[State, tuple[Emission, ...]] | None]
+AmendFn = Callable[[Document], tuple[State, tuple[OutgoingEvent, ...]] | None]
 
 
 class Documents(Protocol):
@@ -213,7 +213,7 @@ class Documents(Protocol):
         """
 
 
-class Replica(Protocol):
+class ReadModel(Protocol):
     """What a service keeps of another's resource, fed by its events: never older than what it holds.
 
     A tombstone (``Deleted`` in its state) is kept, so that nothing older brings the resource back, and read by none.
@@ -247,7 +247,7 @@ class Store(Protocol):
 
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents: ...
 
-    def replica(self, name: str, *, filters: Sequence[str] = ()) -> Replica: ...
+    def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel: ...
 
     def dead_letters(self) -> DeadLetterStore: ...
 
@@ -266,10 +266,10 @@ class Store(Protocol):
     async def outbox(self) -> OutboxState:
         """What waits for the broker, as far as this replica knows: its own writes, and others' after some seconds."""
 
-    async def answer_of(self, cause: Cause) -> Answer | None:
-        """What ``keep_answer`` kept for this cause. Conflict ``id-reused`` when its body was another."""
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
+        """What ``keep_record`` kept for this cause. Conflict ``id-reused`` when its body was another."""
 
-    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer:
+    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
         """Keeps the answer of a write that is no document update; of several the first, which is returned."""
 
     async def last_instant(self) -> datetime | None:

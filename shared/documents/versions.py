@@ -15,17 +15,17 @@ import orjson
 
 from shared.cause import Cause
 from shared.clock import iso
-from shared.documents.answers import is_final
 from shared.documents.contract import (
     MOST_STATE_BYTES,
     AmendFn,
     Change,
     Document,
-    Emission,
+    OutgoingEvent,
     State,
     UpdateFn,
     Written,
 )
+from shared.documents.idempotency import is_final
 from shared.errors import NotFound, Refused, Stale, TooLarge
 from shared.messaging.envelope import Message
 from shared.trace import Trace
@@ -316,7 +316,7 @@ def _check_size(key: str, state: State) -> None:
         )
 
 
-def _tellings(events: Sequence[Emission]) -> tuple[Telling, ...]:
+def _tellings(events: Sequence[OutgoingEvent]) -> tuple[Telling, ...]:
     return tuple(
         Telling(event.type, event.key, event.id, None if event.data is None else orjson.dumps(event.data))
         for event in events

@@ -1,9 +1,9 @@
 """The relational store of the kit: transactions with inbox, outbox and kept answers, alike on MySQL and SQLite."""
 
-from shared.relational.answers import Answer
 from shared.relational.bulk import insert_rows
 from shared.relational.database import Database, UnitOfWork
 from shared.relational.deadletters import RelationalDeadLetters
+from shared.relational.idempotency import IdempotencyRecord
 from shared.relational.migration import add_missing, create_missing, migrations_in, run_environment
 from shared.relational.outbox import OutboxState
 from shared.relational.tables import TABLE_OPTIONS, KitTables, kit_columns, kit_tables
@@ -11,8 +11,8 @@ from shared.relational.types import UtcTimestamp, ascii_id, big_integer, databas
 
 __all__ = [
     "TABLE_OPTIONS",
-    "Answer",
     "Database",
+    "IdempotencyRecord",
     "KitTables",
     "OutboxState",
     "RelationalDeadLetters",

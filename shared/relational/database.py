@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.cause import KEPT_OF_MESSAGES, Cause
 from shared.errors import Refused, Unavailable
 from shared.messaging.envelope import Message
-from shared.relational.answers import Answer, Answers
 from shared.relational.engine import WRITING, connect, url_of
 from shared.relational.faults import as_unavailable, is_passing
+from shared.relational.idempotency import IdempotencyRecord, IdempotencyRecords
 from shared.relational.outbox import Outbox, OutboxState
 from shared.relational.relay import Relay, last_instant
 from shared.relational.tables import KitTables, kit_tables
@@ -44,7 +44,7 @@ class UnitOfWork:
     """One transaction: state, inbox, answers and outbox rows are all written, or none."""
 
     connection: AsyncConnection
-    answers: Answers
+    records: IdempotencyRecords
     _kit: KitTables
     _outbox: Outbox
     emitted: int = field(default=0)
@@ -60,13 +60,13 @@ class UnitOfWork:
         await self.connection.execute(insert(inbox).values(Consumer=consumer, MessageId=key, SeenAt=database_now()))
         return False
 
-    async def answer_of(self, cause: Cause) -> Answer | None:
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
         """What this cause was answered before; None the first time."""
-        return await self.answers.find(self.connection, cause, writing=True)
+        return await self.records.find(self.connection, cause, writing=True)
 
-    async def answer(self, cause: Cause, answer: Answer) -> None:
+    async def answer(self, cause: Cause, answer: IdempotencyRecord) -> None:
         """Keeps the answer with what it answers for."""
-        await self.answers.keep(self.connection, cause, answer)
+        await self.records.keep(self.connection, cause, answer)
 
     async def emit(self, messages: Sequence[Message]) -> None:
         """Messages that go once this transaction is committed; hold the row lock of their key before."""
@@ -94,7 +94,7 @@ class Database:
         self.engine: AsyncEngine = connect(self._url)
         self.dialect = self.engine.dialect.name
         self.outbox_rows = Outbox(self.kit.outbox)
-        self.answers = Answers(self.kit.answers)
+        self.records = IdempotencyRecords(self.kit.answers)
         self._migrate = migrate
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
         self._relay = None if publish is None else Relay(self, publish, poll=1.0 if self._writer else 0.2)
@@ -137,7 +137,7 @@ class Database:
         async with self._writer or contextlib.nullcontext(), _named_faults(passing_too=False):
             engine = self.engine.execution_options(**{WRITING: True})
             async with engine.begin() as connection:
-                unit = UnitOfWork(connection, self.answers, self.kit, self.outbox_rows)
+                unit = UnitOfWork(connection, self.records, self.kit, self.outbox_rows)
                 yield unit
         if unit.emitted:
             self.outbox_rows.open_estimate += unit.emitted
@@ -171,7 +171,7 @@ class Database:
             await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
 
-    async def answer_once(
+    async def run_once(
         self, cause: Cause, fn: Callable[[UnitOfWork], Awaitable[dict[str, Any]]]
     ) -> tuple[dict[str, Any], bool]:
         """A write under a cause's id: its body, and whether it was told before (then nothing is done).
@@ -179,11 +179,11 @@ class Database:
         ``fn`` runs in the transaction that keeps the answer; a Refused it raises is kept too and raised again.
         """
 
-        async def attempt(unit: UnitOfWork) -> tuple[Answer, bool]:
-            before = await unit.answer_of(cause)
+        async def attempt(unit: UnitOfWork) -> tuple[IdempotencyRecord, bool]:
+            before = await unit.record_of(cause)
             if before is not None:
                 return before, True
-            answer = Answer(body=await fn(unit))
+            answer = IdempotencyRecord(body=await fn(unit))
             await unit.answer(cause, answer)
             return answer, False
 
@@ -194,16 +194,16 @@ class Database:
             raise
         return answer.result(), replayed
 
-    async def answer_of(self, cause: Cause) -> Answer | None:
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
         """What this cause was answered before."""
         async with self.read() as connection:
-            return await self.answers.find(connection, cause)
+            return await self.records.find(connection, cause)
 
-    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer:
+    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
         """Keeps an answer; the one kept first, if it was kept before."""
 
-        async def keep(unit: UnitOfWork) -> Answer:
-            before = await unit.answer_of(cause)
+        async def keep(unit: UnitOfWork) -> IdempotencyRecord:
+            before = await unit.record_of(cause)
             if before is not None:
                 return before
             await unit.answer(cause, answer)
@@ -218,7 +218,7 @@ class Database:
         """
         if cause.id is None or refusal.slug in ("under-way", "id-reused") or refusal.status in (401, 429, 503):
             return
-        kept = await self.keep_answer(cause, Answer(refusal=refusal))
+        kept = await self.keep_record(cause, IdempotencyRecord(refusal=refusal))
         if kept.refusal is not None and kept.refusal.problem() != refusal.problem():
             raise kept.refusal
 
@@ -243,7 +243,7 @@ class Database:
         async def purge(unit: UnitOfWork) -> int:
             inbox, past = self.kit.inbox, database_now(-KEPT_OF_MESSAGES.total_seconds())
             seen = await unit.connection.execute(delete(inbox).where(inbox.c.SeenAt < past))
-            return seen.rowcount + await self.answers.purge(unit.connection)
+            return seen.rowcount + await self.records.purge(unit.connection)
 
         return await self.write(purge)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Documents, Emission, HistoryPage, ListPage, State, Written
+from shared.documents.contract import Change, Document, Documents, HistoryPage, ListPage, OutgoingEvent, State, Written
 from shared.errors import Conflict, NotFound, Refused
 from shared.resources.declaration import Resource
 
@@ -43,7 +43,7 @@ class Resources:
                 raise Conflict(f"{resource.name} {key} is there already; PUT changes it", slug="exists")
             if refused is not None:
                 raise refused
-            return Change(state, (Emission(f"{resource.topic}.created"),))
+            return Change(state, (OutgoingEvent(f"{resource.topic}.created"),))
 
         return await self.documents.update(key, made, cause)
 
@@ -60,7 +60,7 @@ class Resources:
             state = resource.updated(present.state, patch)
             if state == present.state:
                 return None
-            return Change(state, (Emission(f"{resource.topic}.updated"),))
+            return Change(state, (OutgoingEvent(f"{resource.topic}.updated"),))
 
         return await self.documents.update(resource.document_key(keys), changed, cause, expected=expected)
 
@@ -71,7 +71,7 @@ class Resources:
         def gone(present: Document | None) -> Change:
             if present is None:
                 raise NotFound(resource.missing(keys))
-            return Change(None, (Emission(f"{resource.topic}.deleted"),))
+            return Change(None, (OutgoingEvent(f"{resource.topic}.deleted"),))
 
         return await self.documents.update(resource.document_key(keys), gone, cause, expected=expected)
 

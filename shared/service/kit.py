@@ -13,8 +13,8 @@ from fastapi import APIRouter
 
 from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents import Answer, Documents, Replica, open_store
-from shared.documents.answers import is_final
+from shared.documents import Documents, IdempotencyRecord, ReadModel, open_store
+from shared.documents.idempotency import is_final
 from shared.errors import Refused, Unavailable
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
@@ -56,7 +56,7 @@ class Outbox(Protocol):
 class KeepsAnswers(Protocol):
     """A store of documents, as far as it keeps the answers of writes that are no document update."""
 
-    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer: ...
+    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord: ...
 
 
 @runtime_checkable
@@ -187,9 +187,9 @@ class DocumentKit(ServiceKit):
         """The documents of a declared resource, its filters indexed."""
         return self.store.documents(resource.topic, filters=tuple(resource.filters.values()))
 
-    def replica(self, name: str, *, filters: Sequence[str] = ()) -> Replica:
+    def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
         """What is kept of another service's resource."""
-        return self.store.replica(name, filters=filters)
+        return self.store.read_model(name, filters=filters)
 
     def service(self, **parts: Any) -> RunningService:
         """As ``ServiceKit.service``, on this kit's store."""
@@ -204,7 +204,7 @@ def _keeper(store: ServiceStore) -> KeepRefusal | None:
 
     async def keep(cause: Cause, refusal: Refused) -> None:
         if is_final(refusal):
-            (await store.keep_answer(cause, Answer(refusal=refusal))).result()
+            (await store.keep_record(cause, IdempotencyRecord(refusal=refusal))).result()
 
     return keep
 

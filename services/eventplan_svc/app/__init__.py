@@ -75,7 +75,7 @@ class UseCases:
             read_plans=ReadPlans(documents, board, clock),
             show_dashboard=ShowDashboard(board, knowledge, clock),
             turn_colours=TurnColours(plans, board, clock),
-            reconcile=Reconcile(knowledge, make, settle, board, store.replica("turns")),
+            reconcile=Reconcile(knowledge, make, settle, board, store.read_model("turns")),
             board=board,
             plans=plans,
             knowledge=knowledge,

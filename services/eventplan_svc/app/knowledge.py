@@ -13,7 +13,7 @@ from typing import Any, Final
 from services.eventplan_svc.domain.facts import Fact, FactSheet, hardware_fact, projection_fact
 from services.eventplan_svc.domain.plan import plan_id
 from services.eventplan_svc.domain.surroundings import Event, Fleet, Service, Surroundings
-from shared.documents.contract import Replica, State, Store
+from shared.documents.contract import ReadModel, State, Store
 
 __all__ = ["NO_FACTS", "FactNotes", "Knowledge", "Snapshot", "is_base_line"]
 
@@ -56,11 +56,11 @@ class Knowledge:
     """The replicas, in the domain's words. Keys: EventId, FleetId, ServiceId; facts by EventPlanId."""
 
     def __init__(self, store: Store) -> None:
-        self._events = store.replica("event")
-        self._services = store.replica("service")
-        self._fleets = store.replica("fleet", filters=("service_id",))
-        self._projections = store.replica("projection")
-        self._hardware = store.replica("hardware")
+        self._events = store.read_model("event")
+        self._services = store.read_model("service")
+        self._fleets = store.read_model("fleet", filters=("service_id",))
+        self._projections = store.read_model("projection")
+        self._hardware = store.read_model("hardware")
 
     # -- taking in -----------------------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ def _own(state: State) -> State:
     return {name: value for name, value in state.items() if name != _VERSION}
 
 
-async def _put(replica: Replica, known: Iterable[tuple[str, int, Event | Fleet | Service]]) -> None:
+async def _put(replica: ReadModel, known: Iterable[tuple[str, int, Event | Fleet | Service]]) -> None:
     """Keeps the newest of each key, as the domain sees it: what is deleted too, since plans ask about it as well."""
     newest: dict[str, tuple[int, Event | Fleet | Service]] = {}
     for key, version, one in known:
@@ -186,7 +186,7 @@ async def _put(replica: Replica, known: Iterable[tuple[str, int, Event | Fleet |
     await replica.put([(key, version, {**asdict(one), _VERSION: version}) for key, (version, one) in newest.items()])
 
 
-async def _many(replica: Replica, keys: Iterable[str]) -> dict[str, State]:
+async def _many(replica: ReadModel, keys: Iterable[str]) -> dict[str, State]:
     named = list(dict.fromkeys(keys))
     if not named:
         return {}

@@ -13,7 +13,7 @@ from services.eventplan_svc.domain.milestones import Plan
 from services.eventplan_svc.domain.plan import Revision
 from services.eventplan_svc.domain.readiness import became_ready
 from shared.cause import AUTOMATION, Cause
-from shared.documents.contract import Change, Document, Documents, Emission, Store, UpdateFn, Written
+from shared.documents.contract import Change, Document, Documents, OutgoingEvent, Store, UpdateFn, Written
 from shared.errors import Stale
 from shared.trace import Trace
 
@@ -22,8 +22,8 @@ __all__ = ["HeldPlan", "Plans", "automatic", "changed", "created"]
 _BREATH: Final = 500
 _LOOK: Final = 0.1
 _CREATED: Final = "eventplan.created"
-_UPDATED: Final = Emission("eventplan.updated")
-_READY: Final = Emission("eventplan.ready")
+_UPDATED: Final = OutgoingEvent("eventplan.updated")
+_READY: Final = OutgoingEvent("eventplan.ready")
 
 
 def automatic(now: datetime, trace: Trace, message: str | None = None) -> Cause:
@@ -119,7 +119,7 @@ class Plans:
 
 def created(plan: Plan) -> Change:
     """A plan's first version."""
-    events = (Emission(_CREATED), _READY) if became_ready(None, plan) else (Emission(_CREATED),)
+    events = (OutgoingEvent(_CREATED), _READY) if became_ready(None, plan) else (OutgoingEvent(_CREATED),)
     return Change(plan, events)
 
 

@@ -13,7 +13,7 @@ from services.eventplan_svc.app.board import Board
 from services.eventplan_svc.app.knowledge import Knowledge
 from services.eventplan_svc.app.make_due_plans import MakeDuePlans
 from services.eventplan_svc.app.settle_plans import SettlePlans, chunks
-from shared.documents.contract import Replica
+from shared.documents.contract import ReadModel
 from shared.errors import Unavailable
 from shared.trace import Trace, new_id
 
@@ -37,7 +37,7 @@ class Reconcile:
     """
 
     def __init__(
-        self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans, board: Board, turns: Replica,
+        self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans, board: Board, turns: ReadModel,
         *, real_time: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self._knowledge = knowledge

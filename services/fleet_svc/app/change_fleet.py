@@ -11,7 +11,7 @@ from services.fleet_svc.app.delete_fleet import delete_line
 from services.fleet_svc.app.fleets import Fleets, Line, no_fleet
 from services.fleet_svc.domain.fleets import change_base, change_line, follow_base, line_key, line_of
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Emission
+from shared.documents.contract import Change, Document, OutgoingEvent
 from shared.errors import NotFound, Stale
 from shared.resources.states import with_keys
 from shared.web import IfMatch
@@ -32,7 +32,7 @@ async def change_fleet(
         if present is None:
             raise no_fleet(fleet_id)
         state = change_base(present.state, patch, cause.now)
-        return None if state == present.state else Change(state, (Emission("fleet.updated"),))
+        return None if state == present.state else Change(state, (OutgoingEvent("fleet.updated"),))
 
     written = await fleets.bases.update(fleet_id, changed, cause, expected=expected)
     base = written.document
@@ -63,8 +63,8 @@ async def change_fleet_for_event(
         before = line_of(base.state, event_id, base.version) if line is None else line.state
         state = change_line(before, patch, base.state, cause.now)
         if line is None:
-            return Change(state, (Emission("fleet.created"),))
-        return None if state == line.state else Change(state, (Emission("fleet.updated"),))
+            return Change(state, (OutgoingEvent("fleet.created"),))
+        return None if state == line.state else Change(state, (OutgoingEvent("fleet.updated"),))
 
     key = line_key(fleet_id, event_id)
     expected = if_match.version if if_match is not None and not if_match.base else None
@@ -81,7 +81,7 @@ async def follow(fleets: Fleets, key: str, base: Document, cause: Cause) -> None
     def followed(line: Document | None) -> Change | None:
         if line is None or (state := follow_base(line.state, base.state)) == line.state:
             return None
-        return Change(state, (Emission("fleet.updated"),), message="follows the fleet's own line")
+        return Change(state, (OutgoingEvent("fleet.updated"),), message="follows the fleet's own line")
 
     with suppress(NotFound):  # deleted meanwhile
         await fleets.lines.update(key, followed, replace(cause, id=None))

@@ -9,7 +9,7 @@ from services.fleet_svc.app.delete_fleet import delete_line
 from services.fleet_svc.app.fleets import Fleets, Line
 from services.fleet_svc.domain.fleets import OPENED_FOR, first_base, line_key, line_of
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Emission, Written
+from shared.documents.contract import Change, Document, OutgoingEvent, Written
 from shared.errors import Conflict
 from shared.resources.states import checked_ids
 
@@ -31,7 +31,7 @@ async def create_fleet(fleets: Fleets, body: Mapping[str, Any], cause: Cause) ->
         there = present
         if present is not None:
             raise Conflict(f"Fleet {fleet_id} is there already; PUT changes it", slug="exists")
-        return Change(base, (Emission("fleet.created"),))
+        return Change(base, (OutgoingEvent("fleet.created"),))
 
     try:
         written = await fleets.bases.update(fleet_id, made, cause)
@@ -54,7 +54,7 @@ async def open_line(fleets: Fleets, base: Document, cause: Cause) -> Written | N
     def made(present: Document | None) -> Change | None:
         if present is not None:
             return None
-        return Change(line_of(base.state, event_id, base.version), (Emission("fleet.created"),))
+        return Change(line_of(base.state, event_id, base.version), (OutgoingEvent("fleet.created"),))
 
     return await fleets.lines.update(line_key(base.key, event_id), made, cause)
 

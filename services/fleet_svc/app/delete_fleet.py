@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from services.fleet_svc.app.fleets import Fleets, no_fleet
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Emission, Written
+from shared.documents.contract import Change, Document, OutgoingEvent, Written
 from shared.errors import NotFound
 
 __all__ = ["delete_fleet", "delete_line"]
@@ -22,7 +22,7 @@ async def delete_fleet(fleets: Fleets, fleet_id: str, cause: Cause, expected: in
     def gone(present: Document | None) -> Change:
         if present is None:
             raise no_fleet(fleet_id)
-        return Change(None, (Emission("fleet.deleted"),))
+        return Change(None, (OutgoingEvent("fleet.deleted"),))
 
     written = await fleets.bases.update(fleet_id, gone, cause, expected=expected)
     for line in await fleets.lines_of(fleet_id):
@@ -35,7 +35,7 @@ async def delete_line(fleets: Fleets, key: str, cause: Cause) -> None:
     """Makes a line's tombstone, where it is not gone already."""
 
     def gone(present: Document | None) -> Change | None:
-        return None if present is None else Change(None, (Emission("fleet.deleted"),))
+        return None if present is None else Change(None, (OutgoingEvent("fleet.deleted"),))
 
     with suppress(NotFound):
         await fleets.lines.update(key, gone, replace(cause, id=None))

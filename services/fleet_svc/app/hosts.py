@@ -11,7 +11,7 @@ import structlog
 from services.fleet_svc.app.fleets import Fleets, Line
 from services.fleet_svc.domain.hosts import note_inventory, note_orders
 from shared.cause import Cause
-from shared.documents.contract import Document, Emission, State
+from shared.documents.contract import Document, OutgoingEvent, State
 from shared.errors import NotFound
 from shared.resources.states import given_fields, validated, with_keys
 from shared.schemas.fleet_svc import InventoryReported, ReportInventory
@@ -33,13 +33,13 @@ async def report_inventory(fleets: Fleets, fleet_id: str, body: Mapping[str, Any
     asked = with_keys(body, {"FleetId": fleet_id})
     inventory = validated(ReportInventory, given_fields(ReportInventory, asked))
 
-    def noted(base: Document) -> tuple[State, tuple[Emission, ...]] | None:
+    def noted(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
         side = note_inventory(base.side, inventory, cause.now)
         if side is None:
             return None
         known = side["HostInventory"]
         told = InventoryReported.model_validate({"FleetId": fleet_id, **known}).wire()
-        return side, (Emission(_REPORTED, fleet_id, f"{fleet_id}:{known['AsOf']}:{_REPORTED}", told),)
+        return side, (OutgoingEvent(_REPORTED, fleet_id, f"{fleet_id}:{known['AsOf']}:{_REPORTED}", told),)
 
     return Line((await fleets.bases.amend(fleet_id, noted, cause)).document)
 
@@ -65,7 +65,7 @@ async def note_host_orders(fleets: Fleets, facts: Sequence[tuple[HardwareFact, C
 
 
 async def _note(fleets: Fleets, fleet_id: str, told: list[tuple[HardwareFact, Cause]]) -> None:
-    def noted(base: Document) -> tuple[State, tuple[Emission, ...]] | None:
+    def noted(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
         side = base.side
         for fact, _ in told:
             side = note_orders(side, fact) or side

@@ -26,7 +26,7 @@ from services.hotw_svc.domain.snapshots import fleet_facts
 from shared.cause import Cause
 from shared.errors import Refused
 from shared.messaging.envelope import Message
-from shared.relational import Answer, Database, UnitOfWork, migrations_in
+from shared.relational import Database, IdempotencyRecord, UnitOfWork, migrations_in
 from shared.trace import Trace
 
 __all__ = ["HotwStore", "HotwUnit", "migrate"]
@@ -54,14 +54,14 @@ class HotwUnit:
     async def emit(self, messages: Sequence[Message]) -> None:
         await self._writing.emit(messages)
 
-    async def answer_of(self, cause: Cause) -> Answer | None:
-        return await self._writing.answer_of(cause)
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
+        return await self._writing.record_of(cause)
 
-    async def answer(self, cause: Cause, answer: Answer) -> None:
+    async def answer(self, cause: Cause, answer: IdempotencyRecord) -> None:
         await self._writing.answer(cause, answer)
 
-    async def finish_answer(self, cause: Cause, answer: Answer) -> None:
-        await self._writing.answers.finish(self._connection, cause, answer)
+    async def finish_record(self, cause: Cause, answer: IdempotencyRecord) -> None:
+        await self._writing.records.finish(self._connection, cause, answer)
 
     # -- what others own -----------------------------------------------------------------------------------------------
 
@@ -246,10 +246,10 @@ class HotwStore:
         async with self.database.read() as connection:
             return await fn(HotwUnit(connection, self._az_factors))
 
-    async def answer_once(
+    async def run_once(
         self, cause: Cause, fn: Callable[[HotwUnit], Awaitable[dict[str, Any]]]
     ) -> tuple[dict[str, Any], bool]:
-        return await self.database.answer_once(cause, lambda work: fn(self._unit(work)))
+        return await self.database.run_once(cause, lambda work: fn(self._unit(work)))
 
     async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
         await self.database.keep_refusal(cause, refusal)

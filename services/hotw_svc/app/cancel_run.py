@@ -31,5 +31,5 @@ async def cancel_run(store: Store, command: CancelRun, cause: Cause) -> dict[str
         await unit.emit([run_message("hotw.run.cancelled", ended, now=cause.now, services=services)])
         return ended.wire()
 
-    answer, _ = await store.answer_once(cause, cancel)
+    answer, _ = await store.run_once(cause, cancel)
     return answer

@@ -14,7 +14,7 @@ from services.hotw_svc.domain.scope import RunStatus
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.errors import Conflict, Refused, UnderWay
-from shared.relational import Answer
+from shared.relational import IdempotencyRecord
 from shared.schemas.hotw_svc import ExecuteFleet
 
 __all__ = ["execute_fleet"]
@@ -46,12 +46,12 @@ async def execute_fleet(store: Store, clock: Clock, command: ExecuteFleet, cause
     raise UnderWay(f"run {run_id} of {command.fleet_id} is not finished yet", retry_after=5)
 
 
-async def _open(unit: Unit, command: ExecuteFleet, cause: Cause) -> tuple[Answer | None, int]:
-    before = await unit.answer_of(cause)
+async def _open(unit: Unit, command: ExecuteFleet, cause: Cause) -> tuple[IdempotencyRecord | None, int]:
+    before = await unit.record_of(cause)
     if before is None:
         asked = None if command.order_type is None else OrderType(command.order_type.value)
         run, _ = await begin(unit, command.event_id, cause, asked=asked, fleet_ids=[command.fleet_id])
-        await unit.answer(cause, Answer(under_way=True, reference=str(run.run_id)))
+        await unit.answer(cause, IdempotencyRecord(under_way=True, reference=str(run.run_id)))
         return None, run.run_id
     if not before.under_way:
         return before, 0
@@ -62,7 +62,7 @@ async def _open(unit: Unit, command: ExecuteFleet, cause: Cause) -> tuple[Answer
     return answer, run_id
 
 
-async def _close(unit: Unit, run_id: int, fleet_id: str, cause: Cause) -> Answer | None:
+async def _close(unit: Unit, run_id: int, fleet_id: str, cause: Cause) -> IdempotencyRecord | None:
     """The answer, if there is one by now: kept from here on. Of several who close at once all give the first.
 
     The run is read before the execution: one that is found over has written all that it will.
@@ -70,10 +70,12 @@ async def _close(unit: Unit, run_id: int, fleet_id: str, cause: Cause) -> Answer
     run = await unit.run(run_id, counted=False)
     execution = await unit.execution_of(run_id, fleet_id)
     if execution is not None:
-        answer = Answer(body=execution)
+        answer = IdempotencyRecord(body=execution)
     elif run is not None and run.status is RunStatus.RUNNING:
         return None
     else:
-        answer = Answer(refusal=Conflict(f"run {run_id} was cancelled before its execution", slug="run-cancelled"))
-    await unit.finish_answer(cause, answer)
-    return await unit.answer_of(cause) or answer
+        answer = IdempotencyRecord(
+            refusal=Conflict(f"run {run_id} was cancelled before its execution", slug="run-cancelled")
+        )
+    await unit.finish_record(cause, answer)
+    return await unit.record_of(cause) or answer

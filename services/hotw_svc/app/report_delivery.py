@@ -39,5 +39,5 @@ async def report_delivery(store: Store, command: ReportDelivery, cause: Cause) -
             after = next(o for o in entry.all_orders if o.fulfillment_id == after.fulfillment_id)
         return wire(order_columns(after))
 
-    answer, _ = await store.answer_once(cause, report)
+    answer, _ = await store.run_once(cause, report)
     return answer

@@ -46,5 +46,5 @@ async def review_order(store: Store, command: ReviewOrder, cause: Cause) -> dict
             after = next(o for o in entry.all_orders if o.fulfillment_id == after.fulfillment_id)
         return wire(order_columns(after))
 
-    answer, _ = await store.answer_once(cause, review)
+    answer, _ = await store.run_once(cause, review)
     return answer

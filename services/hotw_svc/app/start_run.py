@@ -31,7 +31,7 @@ async def start_run(store: Store, command: StartRun, cause: Cause) -> dict[str, 
         )
         return run.wire()
 
-    answer, _ = await store.answer_once(cause, start)
+    answer, _ = await store.run_once(cause, start)
     return answer
 
 

@@ -17,7 +17,7 @@ from services.notify_svc.domain.order_summary import (
     summary_of,
 )
 from shared.cause import Cause
-from shared.documents.contract import Replica
+from shared.documents.contract import ReadModel
 from shared.schemas.hotw_svc import HardwareFact, RunFact, ServiceOrders
 
 __all__ = ["GatherOrders"]
@@ -29,7 +29,7 @@ class GatherOrders:
     """Facts and the run's end may come in any order, twice, and to several replicas: each is stored before the other
     side is read, and a summary is asked for under an id of its own, so it is sent once."""
 
-    def __init__(self, *, runs: Replica, digests: Replica, events: Replica, mails: Mails) -> None:
+    def __init__(self, *, runs: ReadModel, digests: ReadModel, events: ReadModel, mails: Mails) -> None:
         self._runs, self._digests, self._events, self._mails = runs, digests, events, mails
 
     async def placed(self, facts: Sequence[tuple[HardwareFact, Cause]]) -> None:

@@ -21,7 +21,7 @@ from services.notify_svc.domain.tickets import (
     is_emergent,
 )
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Documents, Emission, Replica
+from shared.documents.contract import Change, Document, Documents, OutgoingEvent, ReadModel
 from shared.errors import NotFound
 from shared.schemas.hotw_svc import HardwareFact, OrderType
 
@@ -32,7 +32,7 @@ class OpenTickets:
     """Idempotent by the executions a ticket already speaks of, so a redelivered fact adds nothing."""
 
     def __init__(
-        self, *, tickets: Documents, services: Replica, events: Replica, mails: Mails,
+        self, *, tickets: Documents, services: ReadModel, events: ReadModel, mails: Mails,
         describe: Callable[[Mapping[str, Any]], str],
     ) -> None:  # fmt: skip
         self._tickets, self._services, self._events, self._mails = tickets, services, events, mails
@@ -77,7 +77,7 @@ class OpenTickets:
             state = None if present is None else assigned(present.state, owner)
             if state is None:
                 return None
-            return Change(state, (Emission("ticket.updated"),), message="Its service is known")
+            return Change(state, (OutgoingEvent("ticket.updated"),), message="Its service is known")
 
         with suppress(NotFound):  # deleted meanwhile
             await self._tickets.update(ticket_id, to_owner, _unkept(cause))
@@ -96,11 +96,11 @@ class OpenTickets:
 
         def opened(present: Document | None) -> Change | None:
             if present is None:
-                return Change(ticket, (Emission("ticket.created"),), message="Emergent hardware order")
+                return Change(ticket, (OutgoingEvent("ticket.created"),), message="Emergent hardware order")
             state = commented(present.state, comments)
             if state is None:
                 return None
-            return Change(state, (Emission("ticket.updated"),), message="Another emergent hardware order")
+            return Change(state, (OutgoingEvent("ticket.updated"),), message="Another emergent hardware order")
 
         ticket_id = emergent_ticket_id(event_id, service_id)
         await self._tickets.update(ticket_id, opened, _unkept(cause))

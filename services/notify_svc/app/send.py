@@ -14,7 +14,7 @@ from services.notify_svc.domain.delivery import DELIVERY, Deferred, Mail, Reject
 from services.notify_svc.domain.recipients import Recipients, owner_and_leader, recipients_of
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
-from shared.documents.contract import Change, Document, Documents, Emission, Replica
+from shared.documents.contract import Change, Document, Documents, OutgoingEvent, ReadModel
 from shared.errors import Stale
 from shared.tasks import end
 from shared.trace import Trace, bind_trace
@@ -44,7 +44,7 @@ class Sender:
     """
 
     def __init__(
-        self, notifications: Documents, *, services: Replica, mailbox: Mailbox, render: Render, clock: Clock,
+        self, notifications: Documents, *, services: ReadModel, mailbox: Mailbox, render: Render, clock: Clock,
         mail_domain: str | None, real_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:  # fmt: skip
         self._notifications, self._services = notifications, services
@@ -146,6 +146,6 @@ class Sender:
         self, found: Document, state: dict[str, Any], message: str, trace: Trace, *events: str
     ) -> Document:  # fmt: skip
         cause = Cause(now=self._clock.now(), user=AUTOMATION, trace=trace)
-        change = Change(state, tuple(Emission(event) for event in events), message=message)
+        change = Change(state, tuple(OutgoingEvent(event) for event in events), message=message)
         written = await self._notifications.update(found.key, lambda _: change, cause, expected=found.version)
         return written.document

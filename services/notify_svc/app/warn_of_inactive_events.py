@@ -19,7 +19,7 @@ from services.notify_svc.domain.inactive_event import (
     with_lines,
 )
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Documents, Replica
+from shared.documents.contract import Change, Document, Documents, ReadModel
 from shared.schemas.hotw_svc import HardwareFact
 
 __all__ = ["WarnOfInactiveEvents"]
@@ -35,7 +35,7 @@ class WarnOfInactiveEvents:
     """
 
     def __init__(
-        self, *, notifications: Documents, events: Replica, real_now: Callable[[], datetime],
+        self, *, notifications: Documents, events: ReadModel, real_now: Callable[[], datetime],
         gathering: timedelta = GATHERING,
     ) -> None:  # fmt: skip
         self._notifications, self._events = notifications, events

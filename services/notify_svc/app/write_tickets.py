@@ -9,7 +9,7 @@ from services.notify_svc.app.ask import Mails
 from services.notify_svc.domain import delivery
 from services.notify_svc.domain.tickets import DEFAULT_SEVERITY, escalated, ticket_id_of, with_comment_details
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Documents, Emission, Written
+from shared.documents.contract import Change, Document, Documents, OutgoingEvent, Written
 from shared.errors import NotFound
 from shared.resources import Resource, Resources
 from shared.schemas.notify_svc import EscalateTicket
@@ -47,7 +47,7 @@ class Tickets(Resources):
             if present is None:
                 raise NotFound(self.resource.missing({"TicketId": command.ticket_id}))
             state = escalated(present.state, command.severity, command.reason, cause.user, cause.now)
-            return Change(state, (Emission("ticket.updated"), Emission("ticket.escalated")))
+            return Change(state, (OutgoingEvent("ticket.updated"), OutgoingEvent("ticket.escalated")))
 
         written = await self.documents.update(command.ticket_id, raised, cause, expected=expected)
         ticket = written.document.state

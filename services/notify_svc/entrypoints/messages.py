@@ -11,7 +11,7 @@ from services.notify_svc.app.warn_of_inactive_events import WarnOfInactiveEvents
 from services.notify_svc.app.write_tickets import Tickets
 from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents.contract import Replica
+from shared.documents.contract import ReadModel
 from shared.messaging.subscription import (
     Answered,
     Command,
@@ -33,7 +33,7 @@ Batch = Sequence[Received]
 
 
 def subscriptions(
-    *, services: Replica, events: Replica, gather: GatherOrders, emergent: OpenTickets,
+    *, services: ReadModel, events: ReadModel, gather: GatherOrders, emergent: OpenTickets,
     inactive: WarnOfInactiveEvents, tickets: Tickets, clock: Clock,
 ) -> list[Subscribed]:  # fmt: skip
     """The handlers, as a list one can read."""
@@ -77,7 +77,7 @@ def subscriptions(
     ]  # fmt: skip
 
 
-def _replicate(replica: Replica, key: str) -> Callable[[Batch], Awaitable[None]]:
+def _replicate(replica: ReadModel, key: str) -> Callable[[Batch], Awaitable[None]]:
     async def replicate(batch: Batch) -> None:
         await replica.put([(received.body[key], received.body["VersionId"], received.body) for received in batch])
 

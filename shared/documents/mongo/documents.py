@@ -14,9 +14,9 @@ from shared.documents.contract import (
     AmendFn,
     Change,
     Document,
-    Emission,
     HistoryPage,
     ListPage,
+    OutgoingEvent,
     State,
     UpdateFn,
     Written,
@@ -125,7 +125,7 @@ class MongoDocuments:
 
     async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
         async def again(key: str, state: State) -> bool:
-            made = Change(state, (Emission(event_type),))
+            made = Change(state, (OutgoingEvent(event_type),))
             written = await self.update(key, lambda present: None if present else made, replace(cause, id=None))
             return written.changed
 

@@ -18,9 +18,9 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import UpdateOne
 
 from shared.documents.contract import Publish
-from shared.documents.mongo.answers import Kept, MongoAnswers
 from shared.documents.mongo.faults import away
 from shared.documents.mongo.forms import Wire, decode_head, encode_item, item_id
+from shared.documents.mongo.idempotency import Kept, MongoIdempotencyRecords
 from shared.documents.mongo.items import Items
 from shared.documents.mongo.reads import find_by_id
 from shared.documents.mongo.recent import Recent
@@ -81,7 +81,7 @@ class Finisher:
         self,
         database: AsyncIOMotorDatabase[Wire],
         heads: Mapping[str, Heads],
-        answers: MongoAnswers,
+        answers: MongoIdempotencyRecords,
         publish: Publish,
         source: str,
     ) -> None:

@@ -10,19 +10,19 @@ from typing import Any, Final
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
 from shared.cause import Cause
-from shared.documents.answers import Answer
-from shared.documents.contract import Documents, OutboxState, Publish, Replica
+from shared.documents.contract import Documents, OutboxState, Publish, ReadModel
 from shared.documents.filters import Filters, check_name
-from shared.documents.mongo.answers import MongoAnswers
+from shared.documents.idempotency import IdempotencyRecord
 from shared.documents.mongo.deadletters import MongoDeadLetters
 from shared.documents.mongo.documents import MongoDocuments
 from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Finisher, Heads
 from shared.documents.mongo.forms import Wire
+from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.intents import Intents
 from shared.documents.mongo.items import Items
+from shared.documents.mongo.read_models import MongoReadModel
 from shared.documents.mongo.relay import Relay
-from shared.documents.mongo.replica import MongoReplica
 from shared.documents.mongo.writing import Writing
 from shared.errors import Unavailable
 
@@ -67,8 +67,8 @@ class MongoStore:
         self._database = connect(url, database)
         self._heads: dict[str, Heads] = {}
         self._documents: dict[str, MongoDocuments] = {}
-        self._replicas: dict[str, MongoReplica] = {}
-        self._answers = MongoAnswers(self._database)
+        self._read_models: dict[str, MongoReadModel] = {}
+        self._answers = MongoIdempotencyRecords(self._database)
         self._intents = Intents(self._database, self._heads, publish, source, sweep_after)
         finisher = Finisher(self._database, self._heads, self._answers, publish, source)
         self._relay = Relay(finisher, self._heads, sweep_after, self._intents)
@@ -84,12 +84,12 @@ class MongoStore:
             self._documents[name] = MongoDocuments(writing, Filters(filters), schema_version)
         return self._documents[name]
 
-    def replica(self, name: str, *, filters: Sequence[str] = ()) -> Replica:
-        if name not in self._replicas:
+    def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
+        if name not in self._read_models:
             self._before_start(name)
-            collection = self._database[f"replica.{check_name(name)}"]
-            self._replicas[name] = MongoReplica(collection, Filters(filters))
-        return self._replicas[name]
+            collection = self._database[f"read_model.{check_name(name)}"]
+            self._read_models[name] = MongoReadModel(collection, Filters(filters))
+        return self._read_models[name]
 
     def dead_letters(self) -> MongoDeadLetters:
         return MongoDeadLetters(self._database["dead_letters"])
@@ -115,7 +115,7 @@ class MongoStore:
         await self._answers.prepare()
         for documents in self._documents.values():
             await documents.prepare()
-        for replica in self._replicas.values():
+        for replica in self._read_models.values():
             await replica.prepare()
 
     async def stop(self) -> None:
@@ -134,11 +134,11 @@ class MongoStore:
     async def outbox(self) -> OutboxState:
         return self._relay.state()
 
-    async def answer_of(self, cause: Cause) -> Answer | None:
-        return await self._answers.answer_of(cause)
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
+        return await self._answers.record_of(cause)
 
-    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer:
-        return await self._answers.keep_answer(cause, answer)
+    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
+        return await self._answers.keep_record(cause, answer)
 
     async def last_instant(self) -> datetime | None:
         with away():

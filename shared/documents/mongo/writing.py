@@ -11,10 +11,10 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
 from shared.documents.contract import MOST_OPEN_PER_DOCUMENT, Written
-from shared.documents.mongo.answers import Kept, MongoAnswers
 from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Heads
 from shared.documents.mongo.forms import Wire, decode_head, encode_entry, encode_head, encode_item, encode_side, item_id
+from shared.documents.mongo.idempotency import Kept, MongoIdempotencyRecords
 from shared.documents.mongo.intents import Intents
 from shared.documents.mongo.reads import Reads
 from shared.documents.mongo.relay import Relay
@@ -53,7 +53,7 @@ class Writing:
 
     name: str
     heads: Heads
-    answers: MongoAnswers
+    records: MongoIdempotencyRecords
     relay: Relay
     intents: Intents
     source: str
@@ -73,7 +73,7 @@ class Writing:
         async with self._turns.hold(key):
             async for _ in attempts():
                 head = await self._read(key)
-                kept = await self.answers.find(self.name, key, head, cause)
+                kept = await self.records.find(self.name, key, head, cause)
                 if kept is not None:
                     return await self._told_again(kept, key, head)
                 decision = decide(head)
@@ -144,7 +144,7 @@ class Writing:
     def _hand_over(self, before: Head | None, after: _Next) -> None:
         """Gives the relay what it has to finish, built while it is at hand and not yet the caller's."""
         head = after.head
-        self.answers.given(after.added)
+        self.records.given(after.added)
         made = {}
         for entry in after.added:
             item = before.item if before is not None and entry.version == before.item.version else head.item
@@ -172,7 +172,7 @@ class Writing:
             return decision.result(key)
         problem = decision.refusal.problem()
         mine = Kept(cause.id, cause.digest, self.name, key, Outcome.REFUSED, 0, problem)
-        first = await self.answers.first(cause, mine)
+        first = await self.records.first(cause, mine)
         if first.problem != problem:
             return await self._told_again(first, key, None)
         raise decision.refusal

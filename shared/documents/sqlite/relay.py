@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from shared.documents.contract import OutboxState, Publish
-from shared.documents.sqlite import answers
+from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.outbox import Outbox, Waiting
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.writer import Writer
@@ -92,7 +92,7 @@ class Relay:
             try:
                 all_sent = not self._something() or not await self._mine() or await self._pass()
                 if time.monotonic() - purged > _PURGE:
-                    await self._writer.run(answers.purge)
+                    await self._writer.run(idempotency.purge)
                     purged = time.monotonic()
             except Unavailable as error:
                 log.warning("events wait: the store is away", error=str(error))

@@ -23,7 +23,7 @@ __all__ = [
     "field_of",
     "instant",
     "milliseconds",
-    "replica_tables",
+    "read_model_tables",
     "resource_tables",
 ]
 
@@ -69,9 +69,9 @@ def resource_tables(name: str, filters: Filters) -> list[str]:
     ]
 
 
-def replica_tables(name: str, filters: Filters) -> list[str]:
+def read_model_tables(name: str, filters: Filters) -> list[str]:
     """The same of a replica."""
-    table = f"replica.{name}"
+    table = f"read_model.{name}"
     return [
         f'CREATE TABLE IF NOT EXISTS "{table}" (key TEXT PRIMARY KEY, version INTEGER NOT NULL, '
         "deleted INTEGER NOT NULL, state TEXT NOT NULL)",

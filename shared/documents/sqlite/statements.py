@@ -13,7 +13,7 @@ from typing import Any, Final
 from shared.documents.filters import Filters
 from shared.documents.sqlite.rows import HEAD, ITEM, field_of
 
-__all__ = ["DocumentStatements", "ReplicaStatements"]
+__all__ = ["DocumentStatements", "ReadModelStatements"]
 
 _MARKS: Final = ", ".join("?" * len(HEAD.split(", ")))
 _ITEM_OF_V: Final = ", ".join(f"v.{column}" for column in ITEM.split(", "))
@@ -76,7 +76,7 @@ class DocumentStatements:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplicaStatements:
+class ReadModelStatements:
     """What is asked of ``replica.{name}``."""
 
     name: str
@@ -86,7 +86,7 @@ class ReplicaStatements:
     many: str = field(init=False)
 
     def __post_init__(self) -> None:
-        table = f'"replica.{self.name}"'
+        table = f'"read_model.{self.name}"'
         made = {
             "put": f"INSERT INTO {table} (key, version, deleted, state) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (key) DO UPDATE SET version = excluded.version, deleted = excluded.deleted, "
@@ -102,7 +102,7 @@ class ReplicaStatements:
         self, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
     ) -> tuple[str, list[Any]]:
         """Snapshots by declared fields."""
-        return _page(f'"replica.{self.name}"', "key, state", filters, where, after, limit)
+        return _page(f'"read_model.{self.name}"', "key, state", filters, where, after, limit)
 
 
 def _page(

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Final
 
 from shared.cause import Cause
-from shared.documents.answers import Answer
-from shared.documents.contract import Documents, OutboxState, Publish, Replica
+from shared.documents.contract import Documents, OutboxState, Publish, ReadModel
 from shared.documents.filters import Filters, check_name
-from shared.documents.sqlite import answers
+from shared.documents.idempotency import IdempotencyRecord
+from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.deadletters import SqliteDeadLetters
 from shared.documents.sqlite.documents import SqliteDocuments
 from shared.documents.sqlite.outbox import Outbox
+from shared.documents.sqlite.read_models import SqliteReadModel
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.relay import Relay
-from shared.documents.sqlite.replica import SqliteReplica
-from shared.documents.sqlite.rows import KIT_TABLES, add_missing_columns, instant, replica_tables, resource_tables
-from shared.documents.sqlite.statements import DocumentStatements, ReplicaStatements
+from shared.documents.sqlite.rows import KIT_TABLES, add_missing_columns, instant, read_model_tables, resource_tables
+from shared.documents.sqlite.statements import DocumentStatements, ReadModelStatements
 from shared.documents.sqlite.writer import Writer
 from shared.documents.sqlite.writing import Writing
 
@@ -44,7 +44,7 @@ class SqliteStore:
         self._outbox = Outbox(source)
         self._relay = Relay(self._writer, self._reader, self._outbox, publish, sweep_after)
         self._documents: dict[str, SqliteDocuments] = {}
-        self._replicas: dict[str, SqliteReplica] = {}
+        self._read_models: dict[str, SqliteReadModel] = {}
         self._started = False
 
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
@@ -56,13 +56,13 @@ class SqliteStore:
             )
         return self._documents[name]
 
-    def replica(self, name: str, *, filters: Sequence[str] = ()) -> Replica:
-        if name not in self._replicas:
+    def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
+        if name not in self._read_models:
             self._before_start(name)
-            self._replicas[name] = SqliteReplica(
-                ReplicaStatements(check_name(name)), Filters(filters), self._writer, self._reader
+            self._read_models[name] = SqliteReadModel(
+                ReadModelStatements(check_name(name)), Filters(filters), self._writer, self._reader
             )
-        return self._replicas[name]
+        return self._read_models[name]
 
     def dead_letters(self) -> SqliteDeadLetters:
         return SqliteDeadLetters(self._writer, self._reader)
@@ -84,8 +84,8 @@ class SqliteStore:
         statements = list(KIT_TABLES)
         for name, documents in self._documents.items():
             statements += resource_tables(name, documents.filters)
-        for name, replica in self._replicas.items():
-            statements += replica_tables(name, replica.filters)
+        for name, replica in self._read_models.items():
+            statements += read_model_tables(name, replica.filters)
         for statement in statements:
             connection.execute(statement)
         add_missing_columns(connection)
@@ -106,11 +106,11 @@ class SqliteStore:
     async def outbox(self) -> OutboxState:
         return await self._relay.state()
 
-    async def answer_of(self, cause: Cause) -> Answer | None:
-        return await self._reader.read(partial(answers.find_answer, cause=cause))
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
+        return await self._reader.read(partial(idempotency.find_record, cause=cause))
 
-    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer:
-        return await self._writer.run(partial(answers.keep_answer, cause=cause, answer=answer))
+    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
+        return await self._writer.run(partial(idempotency.keep_record, cause=cause, answer=answer))
 
     async def last_instant(self) -> datetime | None:
         row = self._reader.one("SELECT number FROM meta WHERE name = 'instant'")

@@ -11,8 +11,8 @@ from typing import Final
 import orjson
 
 from shared.cause import Cause
-from shared.documents.contract import Change, Emission, State, Written
-from shared.documents.sqlite import answers
+from shared.documents.contract import Change, OutgoingEvent, State, Written
+from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.created import Created
 from shared.documents.sqlite.outbox import Outbox
 from shared.documents.sqlite.rows import decode_head, decode_item, encode_item, milliseconds
@@ -46,13 +46,13 @@ class Writing:
     def write(self, connection: sqlite3.Connection, key: str, cause: Cause, decide: Decide) -> Decision | Written:
         """What was decided on the head and written; or the first answer of the same cause, told again."""
         head = self._head(connection, key)
-        kept = answers.find(connection, self.sql.name, key, cause)
+        kept = idempotency.find(connection, self.sql.name, key, cause)
         if kept is not None:
-            return self._told_again(connection, kept, key, head)
+            return self._replayed(connection, kept, key, head)
         decision = decide(head)
         if decision.leaves_a_trace(cause):
             self._store(connection, key, head, decision, cause)
-            answers.keep(connection, self.sql.name, key, cause, decision)
+            idempotency.keep(connection, self.sql.name, key, cause, decision)
         return decision
 
     def create(
@@ -69,7 +69,7 @@ class Writing:
             self.outbox.add_many(connection, self.sql.name, created, event_type, cause)
         gone = [key for key, deleted in there.items() if deleted]
         for key in gone:
-            self._remake(connection, key, Change(states[key], (Emission(event_type),)), cause)
+            self._remake(connection, key, Change(states[key], (OutgoingEvent(event_type),)), cause)
         return [*new, *gone]
 
     def _insert(self, connection: sqlite3.Connection, created: Created) -> None:
@@ -111,7 +111,9 @@ class Writing:
             connection.execute(self.sql.keep_version, (key,))
         connection.execute(self.sql.write, (*encode_item(key, item), side))
 
-    def _told_again(self, connection: sqlite3.Connection, kept: answers.Kept, key: str, head: Head | None) -> Written:
+    def _replayed(
+        self, connection: sqlite3.Connection, kept: idempotency.Kept, key: str, head: Head | None
+    ) -> Written:
         outcome, version, problem, _ = kept
         if problem is not None:
             raise refusal_of(problem)

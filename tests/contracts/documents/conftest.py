@@ -11,7 +11,7 @@ import pymongo
 import pytest
 
 from shared.cause import Cause
-from shared.documents import Change, Document, Documents, Emission, OutboxState, Publish, State, Store
+from shared.documents import Change, Document, Documents, OutboxState, OutgoingEvent, Publish, State, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.trace import Trace
@@ -26,7 +26,7 @@ def cause(cause_id: str | None = None, *, digest: str = "d", user: str = "ann", 
 
 
 def setting(state: State, event: str = "thing.updated") -> Change:
-    return Change(state, (Emission(event),))
+    return Change(state, (OutgoingEvent(event),))
 
 
 def creating(state: State):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from shared.documents import Change, Documents, Emission, Store
+from shared.documents import Change, Documents, OutgoingEvent, Store
 from tests.contracts.documents.conftest import Backend, adding, cause, creating, nothing_waits
 from tests.doubles.broker import Broker
 
@@ -25,7 +25,7 @@ async def test_what_is_there_is_left_alone(store: Store, documents: Documents, b
 
 async def test_a_tombstone_is_no_document(store: Store, documents: Documents, broker: Broker) -> None:
     await documents.update("F1", creating({"A": 1}), cause())
-    await documents.update("F1", lambda _: Change(None, (Emission("thing.deleted"),)), cause())
+    await documents.update("F1", lambda _: Change(None, (OutgoingEvent("thing.deleted"),)), cause())
     assert await documents.create_many([("F1", {"A": 2}), ("F2", {"A": 2})], "thing.created", cause()) == ["F2", "F1"]
     assert (await documents.latest("F1")).version == 3
     await store.drain()

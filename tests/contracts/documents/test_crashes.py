@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 import structlog
 
-from shared.documents import Change, Documents, Emission
+from shared.documents import Change, Documents, OutgoingEvent
 from shared.errors import Refused
 from tests.contracts.documents.conftest import Backend, adding, cause, nothing_waits
 from tests.contracts.documents.faults import Died, Faults, install
@@ -36,7 +36,7 @@ async def updates(documents: Documents, key: str) -> None:
     with contextlib.suppress(Refused):
         await documents.update(key, adding(), cause(f"{key} 4"), expected=1)
     await documents.update(key, lambda _: None, cause(f"{key} 5"))
-    await documents.update(key, lambda _: Change(None, (Emission("thing.deleted"),)), cause(f"{key} 6"))
+    await documents.update(key, lambda _: Change(None, (OutgoingEvent("thing.deleted"),)), cause(f"{key} 6"))
     await documents.update(key, adding(7), cause(f"{key} 7"))
 
 

@@ -12,7 +12,7 @@ import pymongo
 import pytest
 from structlog.testing import capture_logs
 
-from shared.documents import Change, Documents, Emission, OutboxState, Store
+from shared.documents import Change, Documents, OutboxState, OutgoingEvent, Store
 from shared.errors import Unavailable
 from shared.messaging.envelope import Message
 from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating, nothing_waits, on_mongo_only
@@ -129,7 +129,7 @@ async def test_what_waits_is_slim(backend: Backend, store: Store, documents: Doc
     big = {"Text": "x" * 100_000}
     for n in range(150):
         await documents.update(
-            "F1", lambda _, n=n: Change(big | {"N": n}, (Emission("thing.updated"),)), cause(f"c{n}")
+            "F1", lambda _, n=n: Change(big | {"N": n}, (OutgoingEvent("thing.updated"),)), cause(f"c{n}")
         )
     with pymongo.MongoClient(str(backend.place)) as client:
         head = client[backend.database]["thing"].find_one({"_id": "F1"})
@@ -142,7 +142,7 @@ async def test_what_waits_is_slim(backend: Backend, store: Store, documents: Doc
 @on_mongo_only
 async def test_data_of_its_own_is_bounded_too(backend: Backend, documents: Documents, broker: Broker) -> None:
     broker.away = True
-    fact = Emission("fact", data={"Text": "x" * 900_000})
+    fact = OutgoingEvent("fact", data={"Text": "x" * 900_000})
     for _ in range(4):
         await documents.update("F1", lambda _: Change({}, (fact,)), cause())
     with pytest.raises(Unavailable):

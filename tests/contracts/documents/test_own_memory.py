@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.documents import Change, Documents, Emission, Store
+from shared.documents import Change, Documents, OutgoingEvent, Store
 from tests.contracts.documents.conftest import cause, creating
 from tests.doubles.broker import Broker
 
@@ -13,7 +13,7 @@ async def test_a_services_own_memory_is_stored_and_neither_read_nor_published(
     await documents.update("F1", creating({"A": 1, "_Memory": {"B": [2]}}), cause())
     await documents.create_many([("F2", {"A": 1, "_Memory": {"B": [3]}})], "thing.created", cause())
     await documents.update(
-        "F1", lambda present: Change({**present.state, "A": 2}, (Emission("thing.updated"),)), cause()
+        "F1", lambda present: Change({**present.state, "A": 2}, (OutgoingEvent("thing.updated"),)), cause()
     )  # fmt: skip
     found = await documents.latest_many(["F1", "F2"])
     assert {key: document.state["_Memory"] for key, document in found.items()} == {"F1": {"B": [2]}, "F2": {"B": [3]}}

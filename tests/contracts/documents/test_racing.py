@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from shared.documents import Change, Document, Documents, Emission
+from shared.documents import Change, Document, Documents, OutgoingEvent
 from shared.errors import Conflict, Refused
 from tests.contracts.documents.conftest import Backend, adding, cause, creating, nothing_waits
 
@@ -41,7 +41,7 @@ async def test_of_twenty_creators_one_wins(backend: Backend) -> None:
         def make(present: Document | None) -> Change:
             if present is not None:
                 raise Conflict("there")
-            return Change({"By": number}, (Emission("thing.created"),))
+            return Change({"By": number}, (OutgoingEvent("thing.created"),))
 
         return make
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.documents import Change, Documents, Emission, Store
+from shared.documents import Change, Documents, OutgoingEvent, Store
 from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating, setting
 
 REFERENCE = {
@@ -122,7 +122,7 @@ async def test_a_page_is_full_however_many_between_were_deleted(documents: Docum
     for number in range(10):
         await documents.update(f"F{number}", creating({"ServiceId": "S"}), cause())
         if number in gone:
-            await documents.update(f"F{number}", lambda _: Change(None, (Emission("thing.deleted"),)), cause())
+            await documents.update(f"F{number}", lambda _: Change(None, (OutgoingEvent("thing.deleted"),)), cause())
     left = [f"F{number}" for number in range(10) if number not in gone]
     for where in ({}, {"ServiceId": "S"}):
         after, pages = None, []
@@ -166,7 +166,7 @@ async def test_any_name_of_json_is_kept_as_it_is(backend: Backend, documents: Do
 
 async def test_what_is_read_is_the_callers_to_change(backend: Backend, documents: Documents) -> None:
     state = {"List": [1]}
-    written = await documents.update("F1", lambda _: Change(state, (Emission("thing.created"),)), cause())
+    written = await documents.update("F1", lambda _: Change(state, (OutgoingEvent("thing.created"),)), cause())
     written.document.state["List"].append(2)
     state["List"].append(3)
     first, second = await documents.latest("F1"), await documents.latest("F1")

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.documents import Change, Documents, Emission, Store
+from shared.documents import Change, Documents, OutgoingEvent, Store
 from shared.errors import Conflict, NotFound, Stale
 from tests.contracts.documents.conftest import NOW, adding, cause, creating, setting
 from tests.doubles.broker import Broker
@@ -65,7 +65,7 @@ async def test_a_stale_condition_writes_nothing(documents: Documents) -> None:
 
 async def test_a_deleted_document_is_gone_and_its_history_stays(documents: Documents, store: Store) -> None:
     await documents.update("F1", creating({"ServiceId": "S1"}), cause())
-    gone = await documents.update("F1", lambda _: Change(None, (Emission("thing.deleted"),)), cause())
+    gone = await documents.update("F1", lambda _: Change(None, (OutgoingEvent("thing.deleted"),)), cause())
     assert (gone.document.version, gone.document.deleted) == (2, True)
     assert await documents.latest("F1") is None
     assert (await documents.list({"ServiceId": "S1"})).items == []
@@ -98,7 +98,7 @@ async def test_a_document_made_anew_goes_on_counting(documents: Documents) -> No
 
 async def test_a_tombstone_tells_what_it_buried(documents: Documents, store: Store, broker: Broker) -> None:
     await documents.update("F1", creating({"FleetId": "F1"}), cause())
-    await documents.update("F1", lambda _: Change(None, (Emission("thing.deleted"),)), cause())
+    await documents.update("F1", lambda _: Change(None, (OutgoingEvent("thing.deleted"),)), cause())
     await store.drain()
     assert broker.of("F1")[-1].type == "thing.deleted"
     assert broker.bodies("F1")[-1].items() >= {"FleetId": "F1", "VersionId": 2, "Deleted": True}.items()
@@ -132,8 +132,8 @@ async def test_an_event_is_the_snapshot_of_its_version(documents: Documents, sto
 async def test_an_event_may_have_a_key_an_id_and_data_of_its_own(
     documents: Documents, store: Store, broker: Broker
 ) -> None:
-    own = Emission("inventory.reported", key="other", id="F1:now:inventory.reported", data={"a.b": 1})
-    await documents.update("F1", lambda _: Change({"A": 1}, (Emission("thing.created"), own)), cause())
+    own = OutgoingEvent("inventory.reported", key="other", id="F1:now:inventory.reported", data={"a.b": 1})
+    await documents.update("F1", lambda _: Change({"A": 1}, (OutgoingEvent("thing.created"), own)), cause())
     await store.drain()
     (message,) = broker.of("other")
     assert (message.topic, message.id, message.body()) == (own.type, own.id, own.data)
@@ -144,7 +144,7 @@ async def test_an_amendment_makes_no_version_and_disturbs_no_condition(
     documents: Documents, store: Store, broker: Broker
 ) -> None:
     await documents.update("F1", adding(), cause())
-    fact = Emission("inventory.reported", id="i1", data={"HostsPresent": 150})
+    fact = OutgoingEvent("inventory.reported", id="i1", data={"HostsPresent": 150})
     written = await documents.amend(
         "F1", lambda document: ({"HostsPresent": 150, "Was": document.side}, (fact,)), cause()
     )
@@ -178,7 +178,7 @@ async def test_an_error_in_the_function_changes_nothing(documents: Documents) ->
 
 async def test_an_event_of_an_amendment_may_be_the_snapshot(documents: Documents, store: Store, broker: Broker) -> None:
     await documents.create_many([("F1", {"Count": 1})], "thing.created", cause())
-    await documents.amend("F1", lambda _: ({"Side": 1}, (Emission("thing.amended"),)), cause())
+    await documents.amend("F1", lambda _: ({"Side": 1}, (OutgoingEvent("thing.amended"),)), cause())
     await store.drain()
     assert {message.id for message in broker.of("F1")} == {"F1:1:thing.created", "F1:1:thing.amended"}
     assert all(body["Count"] == 1 and "Side" not in body for body in broker.bodies("F1"))

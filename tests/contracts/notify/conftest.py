@@ -27,7 +27,7 @@ from services.notify_svc.app.warn_of_inactive_events import WarnOfInactiveEvents
 from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET
 from shared.cause import Cause
 from shared.clock import FixedClock
-from shared.documents.contract import Document, Documents, Replica, Store
+from shared.documents.contract import Document, Documents, ReadModel, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.messaging.envelope import Message
@@ -95,7 +95,7 @@ class Process:
     store: Store
     notifications: Documents
     tickets: Documents
-    services: Replica
+    services: ReadModel
     gather: GatherOrders
     emergent: OpenTickets
     inactive: WarnOfInactiveEvents
@@ -129,7 +129,7 @@ class Site:
         fresh = not self.processes or isinstance(self.place, str)
         notifications = store.documents("notification", filters=tuple(NOTIFICATION.filters.values()))
         tickets = store.documents("ticket", filters=tuple(TICKET.filters.values()))
-        replicas = {name: store.replica(name) for name in ("service", "event", "run", "run_service")}
+        replicas = {name: store.read_model(name) for name in ("service", "event", "run", "run_service")}
         if fresh:
             await store.start()
         templates = Templates()

@@ -12,7 +12,7 @@ from sqlalchemy import insert, literal, select, update
 from shared.cause import Cause, id_of_http
 from shared.errors import Conflict, NotFound, Unavailable, UnderWay
 from shared.messaging.envelope import Message
-from shared.relational import Answer, Database, UnitOfWork, database_now
+from shared.relational import Database, IdempotencyRecord, UnitOfWork, database_now
 from shared.relational.outbox import MOST_OPEN, MOST_OPEN_PER_KEY
 from shared.trace import Trace
 from tests.contracts.relational.conftest import COUNTERS
@@ -35,7 +35,7 @@ async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     async def fail(unit: UnitOfWork) -> None:
         await unit.connection.execute(insert(COUNTERS).values(Name="a", Value=1))
         await unit.emit([message("a", 1)])
-        await unit.answer(cause(), Answer(body={"a": 1}))
+        await unit.answer(cause(), IdempotencyRecord(body={"a": 1}))
         raise NotFound("nothing")
 
     with pytest.raises(NotFound):
@@ -43,7 +43,7 @@ async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     async with database.read() as connection:
         assert (await connection.execute(select(COUNTERS))).all() == []
     assert (await database.outbox()).open == 0
-    assert await database.answer_of(cause()) is None
+    assert await database.record_of(cause()) is None
 
 
 async def test_twenty_racing_writers_lose_nothing(opened: Callable[..., Database]) -> None:
@@ -90,7 +90,7 @@ async def test_transactions_that_lock_in_opposite_order_both_end(opened: Callabl
 
 async def test_times_keep_their_microseconds_and_the_database_tells_utc(database: Database) -> None:
     began = datetime.now(UTC)
-    assert await database.keep_answer(cause(), Answer(body={"x": 1})) == Answer(body={"x": 1})
+    assert await database.keep_record(cause(), IdempotencyRecord(body={"x": 1})) == IdempotencyRecord(body={"x": 1})
     async with database.read() as connection:
         table = database.kit.answers
         until = (await connection.execute(select(table.c.ExpiresAt))).scalar_one()
@@ -122,7 +122,7 @@ async def test_the_same_id_gets_the_first_answer_again(opened: Callable[..., Dat
         done.append(1)
         return {"RunId": 5}
 
-    answers = await asyncio.gather(*(replicas[i % 2].answer_once(cause(), work) for i in range(8)))
+    answers = await asyncio.gather(*(replicas[i % 2].run_once(cause(), work) for i in range(8)))
     assert [body for body, _ in answers] == [{"RunId": 5}] * 8
     assert sorted(replayed for _, replayed in answers) == [False] + [True] * 7
     async with replicas[0].read() as connection:
@@ -133,11 +133,11 @@ async def test_the_same_id_with_another_body_is_refused_and_stays_answered(datab
     async def work(unit: UnitOfWork) -> dict[str, object]:
         return {"RunId": 5}
 
-    await database.answer_once(cause(), work)
+    await database.run_once(cause(), work)
     with pytest.raises(Conflict) as refused:
-        await database.answer_once(cause(digest="d2"), work)
+        await database.run_once(cause(digest="d2"), work)
     assert refused.value.slug == "id-reused"
-    assert await database.answer_once(cause(), work) == ({"RunId": 5}, True)
+    assert await database.run_once(cause(), work) == ({"RunId": 5}, True)
 
 
 async def test_a_refusal_is_kept_and_raised_again_as_it_was(database: Database) -> None:
@@ -149,7 +149,7 @@ async def test_a_refusal_is_kept_and_raised_again_as_it_was(database: Database) 
 
     for work in (refuse, accept):
         with pytest.raises(NotFound if work is refuse else Exception) as told:
-            await database.answer_once(cause(), work)
+            await database.run_once(cause(), work)
         assert told.value.problem() == NotFound("no event PD2024").problem()  # type: ignore[attr-defined]
 
 
@@ -158,27 +158,29 @@ async def test_a_refusal_to_wait_is_not_kept(database: Database) -> None:
         raise UnderWay("still computing")
 
     with pytest.raises(UnderWay):
-        await database.answer_once(cause(), wait)
-    assert await database.answer_of(cause()) is None
+        await database.run_once(cause(), wait)
+    assert await database.record_of(cause()) is None
 
 
 async def test_without_an_id_nothing_is_kept(database: Database) -> None:
     async def work(unit: UnitOfWork) -> dict[str, object]:
         return {"a": 1}
 
-    assert await database.answer_once(cause(id=None), work) == ({"a": 1}, False)
-    assert await database.answer_once(cause(id=None), work) == ({"a": 1}, False)
+    assert await database.run_once(cause(id=None), work) == ({"a": 1}, False)
+    assert await database.run_once(cause(id=None), work) == ({"a": 1}, False)
 
 
 async def test_an_answer_under_way_is_finished_once(database: Database) -> None:
     async def begin(unit: UnitOfWork) -> None:
-        await unit.answer(cause(), Answer(under_way=True, reference="5"))
+        await unit.answer(cause(), IdempotencyRecord(under_way=True, reference="5"))
 
     await database.write(begin)
-    assert await database.answer_of(cause()) == Answer(under_way=True, reference="5")
+    assert await database.record_of(cause()) == IdempotencyRecord(under_way=True, reference="5")
     for body in ({"n": 1}, {"n": 2}):
-        await database.write(lambda unit, body=body: unit.answers.finish(unit.connection, cause(), Answer(body=body)))
-    assert await database.answer_of(cause()) == Answer(body={"n": 1}, reference="5")
+        await database.write(
+            lambda unit, body=body: unit.answers.finish(unit.connection, cause(), IdempotencyRecord(body=body))
+        )
+    assert await database.record_of(cause()) == IdempotencyRecord(body={"n": 1}, reference="5")
 
 
 async def test_too_many_open_messages_refuse_the_write(database: Database) -> None:
@@ -192,10 +194,10 @@ async def test_too_many_open_messages_refuse_the_write(database: Database) -> No
 
 
 async def test_nothing_young_is_purged(database: Database) -> None:
-    await database.keep_answer(cause(), Answer(body={}))
+    await database.keep_record(cause(), IdempotencyRecord(body={}))
     await database.write(lambda unit: unit.seen("orders", "m1"))
     assert await database.purge() == 0
-    assert await database.answer_of(cause()) is not None
+    assert await database.record_of(cause()) is not None
 
 
 async def test_an_idempotency_key_is_kept_24_h_and_free_again_afterwards(database: Database) -> None:
@@ -206,7 +208,7 @@ async def test_an_idempotency_key_is_kept_24_h_and_free_again_afterwards(databas
         async def work(unit: UnitOfWork) -> dict[str, object]:
             return body
 
-        return await database.answer_once(key, work)
+        return await database.run_once(key, work)
 
     async def pass_by(hours: float) -> None:
         async with database.unit() as unit:
@@ -217,7 +219,7 @@ async def test_an_idempotency_key_is_kept_24_h_and_free_again_afterwards(databas
     await pass_by(23.9)
     assert await answered({"RunId": 2}) == ({"RunId": 1}, True)
     await pass_by(0.2)
-    assert await database.answer_of(key) is None
+    assert await database.record_of(key) is None
     assert await answered({"RunId": 2}) == ({"RunId": 2}, False)
     await pass_by(24.1)
     assert await database.purge() == 1

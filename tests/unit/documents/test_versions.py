@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.cause import Cause, kept_for
-from shared.documents import Change, Document, Emission
-from shared.documents.answers import names_of
+from shared.documents import Change, Document, OutgoingEvent
+from shared.documents.idempotency import record_ids
 from shared.documents.versions import (
     Decision,
     Head,
@@ -34,7 +34,7 @@ def head_after(head: Head | None, decision: Decision) -> Head:
 
 
 def change(state: dict | None) -> Change:
-    return Change(state, (Emission("thing.updated"),))
+    return Change(state, (OutgoingEvent("thing.updated"),))
 
 
 def test_the_first_version_is_created_by_its_cause() -> None:
@@ -126,6 +126,6 @@ def test_answers_of_http_keys_are_kept_for_a_day_and_of_messages_for_a_month() -
 
 
 def test_names_of_answers_never_meet() -> None:
-    own, one = names_of("c", "thing", "F1")
+    own, one = record_ids("c", "thing", "F1")
     assert own == "c"
-    assert len({own, one, names_of("c", "thing", "F2")[1], names_of("c", "other", "F1")[1]}) == 4
+    assert len({own, one, record_ids("c", "thing", "F2")[1], record_ids("c", "other", "F1")[1]}) == 4

@@ -120,6 +120,6 @@ async def test_a_process_that_starts_again_reconciles_within_a_minute_or_so(home
 def job(process: Process, real_time: Callable[[], float]) -> Reconcile:
     one = process.use_cases
     return Reconcile(
-        one.knowledge, one.make_due_plans, one.settle_plans, one.board, process.store.replica("turns"),
+        one.knowledge, one.make_due_plans, one.settle_plans, one.board, process.store.read_model("turns"),
         real_time=real_time,
     )  # fmt: skip

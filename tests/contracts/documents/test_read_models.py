@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.documents import Replica
+from shared.documents import ReadModel
 from tests.contracts.documents.conftest import Backend
 
 
@@ -17,18 +17,18 @@ def snapshot(key: str, version: int, **more: object) -> tuple[str, int, dict]:
 
 
 @pytest.fixture
-async def replicas(backend: Backend) -> AsyncIterator[list[Replica]]:
+async def replicas(backend: Backend) -> AsyncIterator[list[ReadModel]]:
     """The same replica as two processes have it."""
     made = []
     for _ in range(2):
         store = backend.make()
-        made.append(store.replica("fleet", filters=("ServiceId", "Place.Region")))
+        made.append(store.read_model("fleet", filters=("ServiceId", "Place.Region")))
         await store.start()
         backend.stores.append(store)
     return made
 
 
-async def test_the_newest_is_kept(replicas: list[Replica]) -> None:
+async def test_the_newest_is_kept(replicas: list[ReadModel]) -> None:
     replica = replicas[0]
     assert await replica.get("F1") is None
     assert await replica.put([snapshot("F1", 2), snapshot("F2", 1)]) == {"F1", "F2"}
@@ -38,12 +38,12 @@ async def test_the_newest_is_kept(replicas: list[Replica]) -> None:
     assert await replica.put([]) == set()
 
 
-async def test_a_batch_with_several_versions_keeps_the_last(replicas: list[Replica]) -> None:
+async def test_a_batch_with_several_versions_keeps_the_last(replicas: list[ReadModel]) -> None:
     assert await replicas[0].put([snapshot("F1", n) for n in (1, 3, 2)]) == {"F1"}
     assert (await replicas[1].get("F1"))["VersionId"] == 3
 
 
-async def test_what_comes_again_is_told_as_the_first_time(replicas: list[Replica]) -> None:
+async def test_what_comes_again_is_told_as_the_first_time(replicas: list[ReadModel]) -> None:
     """So that a handler that died between its replica and what follows from it does what follows."""
     await replicas[0].put([snapshot("F1", 2)])
     assert await replicas[1].put([snapshot("F1", 2)]) == {"F1"}
@@ -52,8 +52,8 @@ async def test_what_comes_again_is_told_as_the_first_time(replicas: list[Replica
     assert await replicas[0].get("F1") == snapshot("F1", 2)[2]
 
 
-async def test_of_two_that_merge_at_once_one_is_told_to_do_it_again(replicas: list[Replica]) -> None:
-    async def add(replica: Replica, name: str) -> None:
+async def test_of_two_that_merge_at_once_one_is_told_to_do_it_again(replicas: list[ReadModel]) -> None:
+    async def add(replica: ReadModel, name: str) -> None:
         while True:
             lines = (await replica.get("D1") or {"Lines": []})["Lines"]
             digest = {"Lines": [*lines, name]}
@@ -64,7 +64,7 @@ async def test_of_two_that_merge_at_once_one_is_told_to_do_it_again(replicas: li
     assert sorted((await replicas[0].get("D1"))["Lines"]) == sorted(f"line {n}" for n in range(20))
 
 
-async def test_a_tombstone_stays_and_is_read_by_none(replicas: list[Replica]) -> None:
+async def test_a_tombstone_stays_and_is_read_by_none(replicas: list[ReadModel]) -> None:
     replica = replicas[0]
     await replica.put([snapshot("F1", 1, ServiceId="S")])
     assert await replica.put([snapshot("F1", 2, ServiceId="S", Deleted=True)]) == {"F1"}
@@ -76,7 +76,7 @@ async def test_a_tombstone_stays_and_is_read_by_none(replicas: list[Replica]) ->
     assert (await replica.get("F1"))["VersionId"] == 3
 
 
-async def test_found_by_declared_fields(replicas: list[Replica]) -> None:
+async def test_found_by_declared_fields(replicas: list[ReadModel]) -> None:
     replica = replicas[0]
     await replica.put(
         [snapshot(f"F{n}", 1, ServiceId=f"S{n % 2}", Place={"Region": "NA", "c5.2xlarge": n}) for n in range(10)]
@@ -94,12 +94,12 @@ async def test_found_by_declared_fields(replicas: list[Replica]) -> None:
         await replica.find({"Owner": "x"})
 
 
-async def test_replicas_never_go_back(replicas: list[Replica]) -> None:
+async def test_replicas_never_go_back(replicas: list[ReadModel]) -> None:
     """Two processes are given all versions in any order and mixture; a reader meanwhile sees them only rise."""
     keys, last = [f"F{n}" for n in range(5)], 40
     going, seen = True, dict.fromkeys(keys, 0)
 
-    async def feed(replica: Replica, seed: int) -> None:
+    async def feed(replica: ReadModel, seed: int) -> None:
         given = [snapshot(key, version) for key in keys for version in range(1, last + 1)]
         random.Random(seed).shuffle(given)
         while given:

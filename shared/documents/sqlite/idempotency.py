@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 
 from shared.cause import Cause, kept_for
-from shared.documents.answers import Answer, names_of
+from shared.documents.idempotency import IdempotencyRecord, record_ids
 from shared.documents.versions import Decision, Outcome
 from shared.errors import refusal_of
 
-__all__ = ["Kept", "find", "find_answer", "keep", "keep_answer", "purge"]
+__all__ = ["Kept", "find", "find_record", "keep", "keep_record", "purge"]
 
 Kept = tuple[Outcome, int, dict[str, Any] | None, dict[str, Any] | None]
 """Outcome, version, problem and body."""
@@ -33,7 +33,7 @@ def find(connection: sqlite3.Connection, resource: str, key: str, cause: Cause) 
     if cause.id is None:
         return None
     kept: Kept | None = None
-    names = names_of(cause.id, resource, key)
+    names = record_ids(cause.id, resource, key)
     for digest, its_resource, its_key, outcome, version, problem, body in connection.execute(_FIND, (*names, _now())):
         cause.check_digest(digest)
         if (its_resource, its_key) == (resource, key):
@@ -48,17 +48,17 @@ def keep(connection: sqlite3.Connection, resource: str, key: str, cause: Cause, 
     _keep(connection, resource, key, cause, (decision.outcome, version, refusal.problem() if refusal else None, None))
 
 
-def find_answer(connection: sqlite3.Connection, cause: Cause) -> Answer | None:
+def find_record(connection: sqlite3.Connection, cause: Cause) -> IdempotencyRecord | None:
     kept = find(connection, "", "", cause)
     if kept is None:
         return None
     _, _, problem, body = kept
-    return Answer(body, None if problem is None else refusal_of(problem))
+    return IdempotencyRecord(body, None if problem is None else refusal_of(problem))
 
 
-def keep_answer(connection: sqlite3.Connection, cause: Cause, answer: Answer) -> Answer:
+def keep_record(connection: sqlite3.Connection, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
     """Keeps the answer of a write that is no document update; of several the first, which is returned."""
-    before = find_answer(connection, cause)
+    before = find_record(connection, cause)
     if before is not None:
         return before
     problem = answer.refusal.problem() if answer.refusal else None
@@ -78,7 +78,7 @@ def _keep(connection: sqlite3.Connection, resource: str, key: str, cause: Cause,
     now = _now()
     expires = now + int(kept_for(cause.id).total_seconds() * 1000)
     outcome, version, problem, body = kept
-    for name in names_of(cause.id, resource, key):
+    for name in record_ids(cause.id, resource, key):
         values = (name, cause.digest, resource, key, outcome.value, version, _text(problem), _text(body), expires, now)
         if connection.execute(_KEEP, values).rowcount:
             return

@@ -13,7 +13,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause, kept_for
-from shared.documents.answers import Answer, names_of
+from shared.documents.idempotency import IdempotencyRecord, record_ids
 from shared.documents.mongo.faults import away, duplicates
 from shared.documents.mongo.forms import Wire
 from shared.documents.mongo.reads import Reads, find_by_id
@@ -21,7 +21,7 @@ from shared.documents.mongo.recent import Recent
 from shared.documents.versions import Entry, Head, Outcome
 from shared.errors import refusal_of
 
-__all__ = ["Kept", "MongoAnswers"]
+__all__ = ["Kept", "MongoIdempotencyRecords"]
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Kept:
         )
 
 
-class MongoAnswers:
+class MongoIdempotencyRecords:
     """The collection ``answers`` of one service's database."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Wire]) -> None:
@@ -85,7 +85,7 @@ class MongoAnswers:
 
     async def _look(self, resource: str, key: str, cause: Cause, cause_id: str) -> Kept | None:
         now = datetime.now(UTC)
-        for form in (await self._reads.get_many(names_of(cause_id, resource, key))).values():
+        for form in (await self._reads.get_many(record_ids(cause_id, resource, key))).values():
             if form["ExpiresAt"] <= now:
                 continue
             cause.check_digest(form["Digest"])
@@ -99,7 +99,7 @@ class MongoAnswers:
             return
         forms: dict[str, Wire] = {}
         for answer in answers:
-            own, one_of_several = names_of(answer.cause_id, answer.resource, answer.key)
+            own, one_of_several = record_ids(answer.cause_id, answer.resource, answer.key)
             name = one_of_several if own in forms or own in self._others else own
             forms[name] = _encode(name, answer)
         clashes = await self._insert(list(forms.values()))
@@ -114,11 +114,11 @@ class MongoAnswers:
         kept = await self._look(answer.resource, answer.key, cause, answer.cause_id)
         return kept or answer
 
-    async def answer_of(self, cause: Cause) -> Answer | None:
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
         kept = await self.find("", "", None, cause)
         return None if kept is None else _answer(kept)
 
-    async def keep_answer(self, cause: Cause, answer: Answer) -> Answer:
+    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
         if cause.id is None:
             return answer
         refusal = answer.refusal
@@ -147,7 +147,7 @@ class MongoAnswers:
                     await self._collection.replace_one({"_id": form["_id"]}, form, upsert=True)
             elif (before["Resource"], before["Key"]) != (form["Resource"], form["Key"]):
                 self._others.put(form["_id"], True)
-                again.append({**form, "_id": names_of(form["_id"], form["Resource"], form["Key"])[1]})
+                again.append({**form, "_id": record_ids(form["_id"], form["Resource"], form["Key"])[1]})
             elif (before["Outcome"], before["VersionId"]) != (form["Outcome"], form["VersionId"]):
                 log.error("one cause has two answers; the first stays", cause=form["_id"], kept=before, other=form)
         if again:
@@ -183,5 +183,5 @@ def _decode(cause_id: str, form: Wire) -> Kept:
     )
 
 
-def _answer(kept: Kept) -> Answer:
-    return Answer(kept.body, None if kept.problem is None else refusal_of(kept.problem))
+def _answer(kept: Kept) -> IdempotencyRecord:
+    return IdempotencyRecord(kept.body, None if kept.problem is None else refusal_of(kept.problem))

@@ -19,13 +19,13 @@ from shared.documents.turns import attempts
 from shared.documents.versions import is_same, newest_of
 from shared.errors import Unavailable
 
-__all__ = ["MongoReplica"]
+__all__ = ["MongoReadModel"]
 
 _STATE: Final = "State."
 
 
-class MongoReplica:
-    """The collection ``replica.{name}``: ``{_id: key, Version, Deleted, State}``; see ``contract.Replica``."""
+class MongoReadModel:
+    """The collection ``replica.{name}``: ``{_id: key, Version, Deleted, State}``; see ``contract.ReadModel``."""
 
     def __init__(self, collection: AsyncIOMotorCollection[Wire], filters: Filters) -> None:
         self._collection = collection

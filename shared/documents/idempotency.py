@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from shared.errors import Refused
 
-__all__ = ["Answer", "is_final", "names_of"]
+__all__ = ["IdempotencyRecord", "is_final", "record_ids"]
 
 _AGAIN: Final = frozenset({401, 429, 503})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IdempotencyRecord:
     """What a write that is no document update was answered: a body, or a refusal."""
 
     body: dict[str, Any] | None = None
@@ -31,7 +31,7 @@ def is_final(refusal: Refused) -> bool:
     return refusal.status not in _AGAIN and refusal.slug not in ("under-way", "id-reused")
 
 
-def names_of(cause_id: str, resource: str, key: str) -> tuple[str, str]:
+def record_ids(cause_id: str, resource: str, key: str) -> tuple[str, str]:
     """The names an answer may be kept under: the cause's own for the first document it writes, one each for the rest.
 
     The first makes another body under the same id known, whichever document that body is about.

@@ -14,7 +14,7 @@ from shared.cause import Cause, kept_for
 from shared.errors import Refused, refusal_of
 from shared.relational.types import database_now
 
-__all__ = ["Answer", "Answers"]
+__all__ = ["IdempotencyRecord", "IdempotencyRecords"]
 
 _UNDER_WAY: Final = "UnderWay"
 _DONE: Final = "Done"
@@ -22,7 +22,7 @@ _REFUSED: Final = "Refused"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IdempotencyRecord:
     """What was answered: a body, a refusal, or (``under_way``) nothing yet, with a reference to the work begun."""
 
     body: dict[str, Any] | None = None
@@ -37,13 +37,15 @@ class Answer:
         return self.body or {}
 
 
-class Answers:
+class IdempotencyRecords:
     """The answers of one service, within its own transactions. A cause without an id keeps nothing."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def find(self, connection: AsyncConnection, cause: Cause, *, writing: bool = False) -> Answer | None:
+    async def find(
+        self, connection: AsyncConnection, cause: Cause, *, writing: bool = False
+    ) -> IdempotencyRecord | None:
         """The answer this cause got before. Conflict ``id-reused`` when it came with another body then.
 
         ``writing``: an answer whose time is over makes room for another.
@@ -68,10 +70,10 @@ class Answers:
         cause.check_digest(row.Digest)
         body = None if row.Body is None else orjson.loads(row.Body)
         if row.State == _REFUSED:
-            return Answer(refusal=refusal_of(body or {}))
-        return Answer(body=body, under_way=row.State == _UNDER_WAY, reference=row.Reference)
+            return IdempotencyRecord(refusal=refusal_of(body or {}))
+        return IdempotencyRecord(body=body, under_way=row.State == _UNDER_WAY, reference=row.Reference)
 
-    async def keep(self, connection: AsyncConnection, cause: Cause, answer: Answer) -> None:
+    async def keep(self, connection: AsyncConnection, cause: Cause, answer: IdempotencyRecord) -> None:
         """Keeps a first answer. Of two at once the later fails on the key, and its transaction is tried again."""
         if cause.id is None:
             return
@@ -83,7 +85,7 @@ class Answers:
             )
         )  # fmt: skip
 
-    async def finish(self, connection: AsyncConnection, cause: Cause, answer: Answer) -> None:
+    async def finish(self, connection: AsyncConnection, cause: Cause, answer: IdempotencyRecord) -> None:
         """Gives an answer that was under way its end; one that has an end already keeps it."""
         if cause.id is None:
             return
@@ -107,7 +109,7 @@ class Answers:
         return len(old)
 
 
-def _stored(answer: Answer) -> tuple[str, str | None]:
+def _stored(answer: IdempotencyRecord) -> tuple[str, str | None]:
     if answer.refusal is not None:
         return _REFUSED, orjson.dumps(answer.refusal.problem()).decode()
     if answer.under_way:

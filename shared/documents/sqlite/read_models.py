@@ -12,18 +12,18 @@ import orjson
 from shared.documents.contract import State
 from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.statements import ReplicaStatements
+from shared.documents.sqlite.statements import ReadModelStatements
 from shared.documents.sqlite.writer import Writer
 from shared.documents.versions import is_same, newest_of
 
-__all__ = ["SqliteReplica"]
+__all__ = ["SqliteReadModel"]
 
 
 @dataclass(frozen=True, slots=True)
-class SqliteReplica:
-    """The table ``replica.{name}``; see ``contract.Replica``."""
+class SqliteReadModel:
+    """The table ``replica.{name}``; see ``contract.ReadModel``."""
 
-    sql: ReplicaStatements
+    sql: ReadModelStatements
     filters: Filters
     writer: Writer
     reader: Reader

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from shared.documents import Answer, Change, Documents, Store
+from shared.documents import Change, Documents, IdempotencyRecord, Store
 from shared.errors import Conflict, NotFound, Refused, Stale, Unavailable
 from tests.contracts.documents.conftest import Backend, adding, cause, creating, setting
 
@@ -170,22 +170,22 @@ async def test_two_replicas_at_once_are_refused_alike(backend: Backend) -> None:
 
 
 async def test_answers_of_other_writes_are_kept(store: Store) -> None:
-    assert await store.answer_of(cause("c1")) is None
-    assert await store.keep_answer(cause("c1"), Answer({"a.b": 1})) == Answer({"a.b": 1})
-    assert await store.keep_answer(cause("c1"), Answer({"Other": 1})) == Answer({"a.b": 1})
-    assert await store.answer_of(cause("c1")) == Answer({"a.b": 1})
+    assert await store.record_of(cause("c1")) is None
+    assert await store.keep_record(cause("c1"), IdempotencyRecord({"a.b": 1})) == IdempotencyRecord({"a.b": 1})
+    assert await store.keep_record(cause("c1"), IdempotencyRecord({"Other": 1})) == IdempotencyRecord({"a.b": 1})
+    assert await store.record_of(cause("c1")) == IdempotencyRecord({"a.b": 1})
     with pytest.raises(Conflict) as refused:
-        await store.answer_of(cause("c1", digest="other"))
+        await store.record_of(cause("c1", digest="other"))
     assert refused.value.slug == "id-reused"
-    await store.keep_answer(cause("c2"), Answer(refusal=NotFound("gone")))
+    await store.keep_record(cause("c2"), IdempotencyRecord(refusal=NotFound("gone")))
     with pytest.raises(Refused, match="gone"):
-        (await store.answer_of(cause("c2"))).result()
+        (await store.record_of(cause("c2"))).result()
 
 
 async def test_other_answers_and_documents_answers_do_not_meet(store: Store, documents: Documents) -> None:
     await documents.update("F1", creating({"A": 1}), cause("c1"))
     await store.drain()
-    assert await store.answer_of(cause("c1")) is None
-    await store.keep_answer(cause("c1"), Answer({"B": 1}))
-    assert await store.answer_of(cause("c1")) == Answer({"B": 1})
+    assert await store.record_of(cause("c1")) is None
+    await store.keep_record(cause("c1"), IdempotencyRecord({"B": 1}))
+    assert await store.record_of(cause("c1")) == IdempotencyRecord({"B": 1})
     assert (await documents.update("F1", adding(), cause("c1"))).document.state == {"A": 1}
