@@ -12,10 +12,10 @@ import orjson
 from bench.stage import NOW
 from epic.sample import SampleCompany
 from shared.clock import parse_instant
-from shared.messaging.envelope import Message
+from shared.envelope import Message
+from shared.messaging.kafka.transport import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topics import ensure_topics
-from shared.messaging.transport.kafka import KafkaTransport
 from shared.trace import Trace
 
 __all__ = ["FLEETS_EACH", "Company", "Teller", "command"]

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp
 
 from epic.runner import builds
 from shared.clock import FixedClock
-from shared.messaging.transport import EmbeddedTransport
-from shared.messaging.transport.contract import RECORD_BYTES
+from shared.embedded import EmbeddedTransport
+from shared.messaging.transport import RECORD_BYTES
 from shared.metrics import Metrics
 from shared.schemas.base import MANAGED_FIELDS, MAX_COUNT
 from shared.schemas.topics import SERVICES, TOPICS, Topic

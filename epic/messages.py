@@ -14,8 +14,8 @@ import orjson
 from epic.api import Api
 from epic.failure import SOME_FAILED, CommandFailed, Declined
 from shared.clock import iso
+from shared.envelope import Message, Record, decode, encode_headers
 from shared.errors import Poison
-from shared.messaging.envelope import Message, Record, decode, encode_headers
 from shared.schemas.results import CommandResult
 
 __all__ = ["Messages", "OverHttp", "SeenRecord", "message_of", "wire_of"]

@@ -8,11 +8,11 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from epic.failure import SOME_FAILED, CommandFailed
 from epic.messages import SeenRecord
+from shared.envelope import Message
 from shared.errors import MessageTooLarge, Unavailable
 from shared.messaging.blocking import Since, follow_records, request
-from shared.messaging.envelope import Message
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
 
 __all__ = ["OverTransport"]

@@ -17,7 +17,7 @@ from epic.embedded import EmbeddedDoor
 from epic.failure import CommandFailed
 from epic.gateway import Gateway
 from epic.over_transport import OverTransport
-from shared.messaging.transport.contract import DataFolderInUse, Transport
+from shared.messaging.transport import DataFolderInUse, Transport
 from shared.schemas.topics import SERVICES
 from shared.service import Build, ProcessClock, RunningService, open_transport, quiet_collector, uvicorn_server
 from shared.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.trace import Trace
 
 Said = tuple[str, dict[str, Any]]

@@ -22,13 +22,13 @@ from bench.figure import Bench, Figure, at_least
 from bench.rounds import alternate
 from bench.stage import Stage
 from shared.clock import RunningClock
+from shared.envelope import Message
 from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters
-from shared.messaging.envelope import Message
+from shared.messaging.kafka.transport import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import EventHandler, Received, Subscription, bulk, each
 from shared.messaging.topics import specs
-from shared.messaging.transport.kafka import KafkaTransport
 from shared.metrics import Metrics
 from shared.schemas.fleet_svc import ProjectionSnapshot
 from shared.schemas.results import DeadLetter

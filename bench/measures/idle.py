@@ -28,7 +28,7 @@ from bench.raw.kafka import consuming, create_topic, producing
 from bench.raw.mongo import connected
 from bench.rounds import alternate
 from bench.stage import Servers, Stage
-from shared.messaging.envelope import encode_headers
+from shared.envelope import encode_headers
 from shared.schemas.topics import TOPICS
 from shared.service.run import quiet_collector
 

@@ -23,7 +23,7 @@ from bench.http import call_json
 from bench.load import Wanted
 from bench.process import Process
 from bench.stage import Stage
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.schemas.topics import SERVICES
 
 __all__ = ["BENCH"]

@@ -28,10 +28,10 @@ from bench.stage import Servers, Stage
 from shared.cause import Cause
 from shared.documents import Change, Document, Documents, OutgoingEvent
 from shared.documents.mongo import MongoStore
+from shared.envelope import Message, encode_headers
 from shared.errors import Unavailable
-from shared.messaging.envelope import Message, encode_headers
+from shared.messaging.kafka.transport import KafkaTransport
 from shared.messaging.publisher import Publisher
-from shared.messaging.transport.kafka import KafkaTransport
 from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 

@@ -20,8 +20,8 @@ from epic.messages import Messages, OverHttp, SeenRecord
 from epic.terminal import Terminal, json_text
 from epic.where import kafka_servers, url_of
 from shared.clock import iso
+from shared.envelope import Message
 from shared.errors import Poison
-from shared.messaging.envelope import Message
 from shared.schemas.base import field_errors
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import TOPICS
@@ -209,7 +209,7 @@ async def _messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Mes
     from aiokafka.errors import KafkaError
 
     from epic.over_transport import OverTransport
-    from shared.messaging.transport import KafkaTransport
+    from shared.messaging.kafka import KafkaTransport
 
     transport = KafkaTransport(servers)
     try:

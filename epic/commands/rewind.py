@@ -94,7 +94,8 @@ async def _rewind(service: str, since: datetime | None, servers: str | None, dat
 
 
 def _transport(servers: str | None, data: Path | None) -> Transport:
-    from shared.messaging.transport import DurableLog, EmbeddedTransport, KafkaTransport
+    from shared.embedded import DurableLog, EmbeddedTransport
+    from shared.messaging.kafka import KafkaTransport
 
     if servers is not None:
         return KafkaTransport(servers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.event_svc.events import EVENT
 from shared.clock import Clock
 from shared.messaging.subscription import CommandSubscription
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.resources import Resources, resource_commands, resource_routes
 from shared.schemas.event_svc import CreateEvent, DeleteEvent, UpdateEvent
 from shared.service import DocumentKit, RunningService

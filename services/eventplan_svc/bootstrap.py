@@ -10,7 +10,7 @@ from services.eventplan_svc.app.reconcile import LOOK_EVERY
 from services.eventplan_svc.entrypoints.http import routes
 from services.eventplan_svc.entrypoints.messages import BOARD_GROUPS, subscriptions
 from shared.clock import Clock
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 from shared.web import Check

@@ -9,7 +9,7 @@ from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.entrypoints.messages import fleet_commands, host_orders
 from shared.clock import Clock
 from shared.messaging.subscription import CommandSubscription
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.resources import Resources, resource_commands, resource_routes
 from shared.schemas.fleet_svc import (
     CreateProjection,

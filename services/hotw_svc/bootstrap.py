@@ -14,7 +14,7 @@ from services.hotw_svc.entrypoints.http import routes
 from services.hotw_svc.entrypoints.inputs import input_routes
 from services.hotw_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.relational import Database, RelationalDeadLetters
 from shared.service import RunningService, ServiceKit
 from shared.settings import Settings

@@ -16,7 +16,7 @@ from services.notify_svc.app.write_tickets import Tickets
 from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET, notification_routes, ticket_routes
 from services.notify_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.resources import Resources
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings

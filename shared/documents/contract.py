@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from shared.cause import Cause
 from shared.clock import parse_instant
 from shared.documents.idempotency import IdempotencyRecord
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 
 if TYPE_CHECKING:
-    from shared.messaging.deadletters import DeadLetterStore
+    from shared.durability.dead_letters import DeadLetterStore
 
 __all__ = [
     "MOST_OPEN",

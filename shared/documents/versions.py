@@ -26,8 +26,8 @@ from shared.documents.contract import (
     Written,
 )
 from shared.documents.idempotency import is_final
+from shared.envelope import Message
 from shared.errors import NotFound, Refused, Stale, TooLarge
-from shared.messaging.envelope import Message
 from shared.trace import Trace
 
 __all__ = [

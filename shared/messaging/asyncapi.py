@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from shared.messaging.transport.contract import RECORD_BYTES
+from shared.messaging.transport import RECORD_BYTES
 from shared.schemas.base import WireModel
 from shared.schemas.goldens import golden
 from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic

@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.message import AckStatus, StreamMessage
 
-from shared.messaging.transport.contract import Consumer
+from shared.messaging.transport import Consumer
 
 __all__ = ["Batch", "parse", "undecoded"]
 

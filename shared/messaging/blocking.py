@@ -9,10 +9,10 @@ from typing import Any, Final, Literal
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from shared.envelope import Message, Record, decode
 from shared.errors import Poison, Unavailable
-from shared.messaging.envelope import Message, Record, decode
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.transport.contract import Consumer, Transport
+from shared.messaging.transport import Consumer, Transport
 from shared.schemas.results import CommandResult
 from shared.schemas.topics import COMMAND_RESULTS
 

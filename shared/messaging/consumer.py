@@ -18,16 +18,16 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.clock import Clock
+from shared.durability.failures import Backoff, StopLimit, is_transient
+from shared.envelope import Record
 from shared.errors import Unavailable
 from shared.messaging.batch import Batch, parse, undecoded
 from shared.messaging.deadletters import DeadLetters
-from shared.messaging.envelope import Record
-from shared.messaging.failures import Backoff, StopLimit, is_transient
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import REBALANCE, STOP_LIMIT, STOPPING, Recall
 from shared.messaging.settlement import Desk, Settlement
 from shared.messaging.subscription import Subscribed
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.tasks import end
 from shared.trace import bind_trace

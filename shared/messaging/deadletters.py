@@ -6,24 +6,25 @@ import base64
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import orjson
 import structlog
 
 from shared.clock import Clock
+from shared.durability.dead_letters import DeadLetterStore
+from shared.envelope import Message, Record
 from shared.errors import Conflict, EpicError, NotFound, Refused, Unavailable
 from shared.messaging.blocking import read_record
-from shared.messaging.envelope import Message, Record
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Received, Subscription, bulk
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
 from shared.schemas.topics import TOPICS, Topic, dead_letters_of
 from shared.trace import Trace
 
-__all__ = ["DeadLetterStore", "DeadLetters", "KeptRecord", "Replay", "letter_id", "letter_of", "record_of"]
+__all__ = ["DeadLetters", "KeptRecord", "Replay", "letter_id", "letter_of", "record_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -33,21 +34,6 @@ _KEPT_REST: Final = 100_000  # of key and headers; escaped, a byte may become si
 _KEPT_TRACE: Final = 10_000
 
 Replay = Callable[[Record], Awaitable[None]]
-
-
-class DeadLetterStore(Protocol):
-    """Where a service keeps its dead letters, one for an id."""
-
-    async def put(self, letter: DeadLetter) -> None:
-        """Keep it, in place of one with the same id."""
-
-    async def get(self, letter_id: str) -> DeadLetter | None: ...
-
-    async def list(self, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
-        """In the order of their ids, those after ``after``."""
-
-    async def delete(self, letter_id: str) -> bool:
-        """Whether it was there."""
 
 
 @dataclass(frozen=True, slots=True)

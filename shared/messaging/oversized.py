@@ -8,10 +8,10 @@ from typing import Final
 
 import structlog
 
+from shared.embedded.batches import estimated_size
+from shared.envelope import Message, encode_headers
 from shared.errors import MessageTooLarge
-from shared.messaging.envelope import Message, encode_headers
-from shared.messaging.transport.batches import estimated_size
-from shared.messaging.transport.contract import RECORD_BYTES
+from shared.messaging.transport import RECORD_BYTES
 
 __all__ = ["PAUSE", "Oversized"]
 

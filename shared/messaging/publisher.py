@@ -18,10 +18,10 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from shared.envelope import Message, encode_headers
 from shared.errors import Unavailable
-from shared.messaging.envelope import Message, encode_headers
 from shared.messaging.oversized import Oversized
-from shared.messaging.transport.contract import Producer, Transport
+from shared.messaging.transport import Producer, Transport
 from shared.metrics import Metrics
 
 __all__ = ["Publisher", "publish_all"]

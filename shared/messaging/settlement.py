@@ -14,10 +14,10 @@ import structlog
 from aiokafka import TopicPartition
 
 from shared.clock import Clock
+from shared.durability.failures import ATTEMPTS, Backoff, StopLimit, is_transient
+from shared.envelope import Record, decode
 from shared.errors import Poison
 from shared.messaging.deadletters import DeadLetters, letter_of, reason_of
-from shared.messaging.envelope import Record, decode
-from shared.messaging.failures import ATTEMPTS, Backoff, StopLimit, is_transient
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import STOP_LIMIT, HandBack, Recall
 from shared.messaging.subscription import Done, Received, Subscribed

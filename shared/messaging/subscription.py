@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from shared.cause import AUTOMATION, Cause, digest_of
 from shared.clock import Clock
+from shared.envelope import Message, Record, decode, plain_type
 from shared.errors import BadInput, Poison, Refused, UnderWay
-from shared.messaging.envelope import Message, Record, decode, plain_type
 from shared.schemas.base import MANAGED_FIELDS, NAME_RULE, WireModel, field_errors, is_name
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic

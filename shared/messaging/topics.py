@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from shared.messaging.transport.contract import RECORD_BYTES, TopicSpec, Transport
+from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
 from shared.schemas.topics import TOPICS, Topic
 
 __all__ = ["ensure_topics", "specs"]

@@ -18,8 +18,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.cause import KEPT_OF_MESSAGES, Cause
+from shared.envelope import Message
 from shared.errors import Refused, Unavailable
-from shared.messaging.envelope import Message
 from shared.relational.engine import WRITING, connect, url_of
 from shared.relational.faults import as_unavailable, is_passing
 from shared.relational.idempotency import IdempotencyRecord, IdempotencyRecords

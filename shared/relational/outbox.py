@@ -12,8 +12,8 @@ import orjson
 from sqlalchemy import Row, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.envelope import Message
 from shared.errors import Unavailable
-from shared.messaging.envelope import Message
 from shared.relational.bulk import insert_rows
 from shared.trace import Trace
 

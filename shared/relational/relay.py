@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from sqlalchemy import func, insert, select, update
 
+from shared.envelope import Message
 from shared.errors import MessageTooLarge, Unavailable
-from shared.messaging.envelope import Message
 from shared.messaging.oversized import PAUSE
 from shared.relational.lease import release_lease, take_lease
 from shared.tasks import end

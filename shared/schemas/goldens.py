@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from shared.clock import parse_instant
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace
 

@@ -15,15 +15,16 @@ from shared.cause import Cause
 from shared.clock import Clock
 from shared.documents import Documents, IdempotencyRecord, ReadModel, open_store
 from shared.documents.idempotency import is_final
+from shared.durability.dead_letters import DeadLetterStore
 from shared.errors import Refused, Unavailable
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
-from shared.messaging.deadletters import DeadLetters, DeadLetterStore
+from shared.messaging.deadletters import DeadLetters
 from shared.messaging.http import dead_letter_routes
 from shared.messaging.publisher import Publisher
 from shared.messaging.subscription import Subscribed
 from shared.messaging.topics import ensure_topics
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.resources import Resource
 from shared.service.clocks import not_before

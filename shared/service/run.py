@@ -17,7 +17,7 @@ import uvloop
 from shared.clock import Clock
 from shared.errors import EpicError
 from shared.log import configure_logging
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.service.clocks import ProcessClock
 from shared.service.running import RunningService
 from shared.service.transports import open_transport

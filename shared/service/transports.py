@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared.messaging.transport import DurableLog, EmbeddedTransport, KafkaTransport, Transport
+from shared.embedded import DurableLog, EmbeddedTransport
+from shared.messaging.kafka import KafkaTransport
+from shared.messaging.transport import Transport
 from shared.settings import Settings
 
 __all__ = ["open_transport"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shared.envelope import Message
 from shared.errors import MessageTooLarge
-from shared.messaging.envelope import Message
 
 
 class Broker:

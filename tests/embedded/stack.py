@@ -12,11 +12,11 @@ import orjson
 from aiokafka import TopicPartition
 
 from shared.clock import Clock, FixedClock
+from shared.envelope import Message
 from shared.messaging.blocking import follow, request
-from shared.messaging.envelope import Message
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topics import ensure_topics
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
 from shared.service import RunningService, open_transport
 from shared.settings import Settings

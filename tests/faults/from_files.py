@@ -6,7 +6,7 @@ import json
 import sqlite3
 from pathlib import Path
 
-from shared.messaging.transport import DurableLog, EmbeddedTransport
+from shared.embedded import DurableLog, EmbeddedTransport
 from shared.schemas.topics import SERVICES, TOPICS
 from tests.faults.hotw_rows import letter_of, take_rows
 from tests.faults.picture import Picture, Row, Stored, Told, Version, canonical

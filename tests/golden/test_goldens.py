@@ -8,7 +8,7 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 
-from shared.messaging.envelope import Message, decode, encode_headers, plain_type
+from shared.envelope import Message, decode, encode_headers, plain_type
 from shared.messaging.subscription import Answered, Command, CommandSubscription, Received, Subscription, bulk
 from shared.schemas.goldens import golden, golden_path, goldens
 from shared.schemas.topics import TOPICS, MessageType, Topic

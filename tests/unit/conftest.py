@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.documents.sqlite import SqliteStore
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from tests.doubles.broker import Broker
 
 Told = Callable[..., Awaitable[list[Message]]]

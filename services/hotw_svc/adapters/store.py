@@ -24,8 +24,8 @@ from services.hotw_svc.domain.orders import OrderType
 from services.hotw_svc.domain.scope import RunStatus
 from services.hotw_svc.domain.snapshots import fleet_facts
 from shared.cause import Cause
+from shared.envelope import Message
 from shared.errors import Refused
-from shared.messaging.envelope import Message
 from shared.relational import Database, IdempotencyRecord, UnitOfWork, migrations_in
 from shared.trace import Trace
 

@@ -15,9 +15,9 @@ from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
 from services.hotw_svc.domain.orders import Order, OrderStatus, live_hosts
 from services.hotw_svc.domain.overrides import Override, OverrideStatus
 from services.hotw_svc.domain.settlement import settle
+from shared.envelope import Message
 from shared.errors import TooLarge
-from shared.messaging.envelope import Message
-from shared.messaging.transport.contract import RECORD_BYTES
+from shared.messaging.transport import RECORD_BYTES
 from shared.trace import Trace
 
 __all__ = [

@@ -14,8 +14,8 @@ from services.hotw_svc.domain.inputs import EventFacts, Inputs
 from services.hotw_svc.domain.orders import Order, OrderType
 from services.hotw_svc.domain.scope import RunStatus
 from shared.cause import Cause
+from shared.envelope import Message
 from shared.errors import Refused
-from shared.messaging.envelope import Message
 from shared.relational import IdempotencyRecord
 from shared.trace import Trace
 

@@ -12,7 +12,7 @@ import orjson
 from services.hotw_svc.domain.orders import OrderType
 from services.hotw_svc.domain.scope import Progress, RunStatus
 from shared.clock import iso
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.trace import Trace
 
 __all__ = ["SOURCE", "Run", "ServiceShare", "run_message", "user_of"]

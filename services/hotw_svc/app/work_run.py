@@ -15,8 +15,8 @@ from services.hotw_svc.app.runs import Run, run_message
 from services.hotw_svc.domain.execution import Execution, execute, fleet_gone, lock_held
 from services.hotw_svc.domain.scope import RunStatus
 from shared.clock import Clock
+from shared.envelope import Message
 from shared.errors import TooLarge, Unavailable
-from shared.messaging.envelope import Message
 from shared.trace import bind_trace, new_id
 
 __all__ = ["LEASE_SECONDS", "Worked", "complete_run", "work_chunk"]

@@ -25,8 +25,8 @@ from shared.documents.mongo.items import Items
 from shared.documents.mongo.reads import find_by_id
 from shared.documents.mongo.recent import Recent
 from shared.documents.versions import Entry, Item, messages_of
+from shared.envelope import Message
 from shared.errors import MessageTooLarge
-from shared.messaging.envelope import Message
 
 __all__ = ["Finisher", "Heads", "Ref", "Work"]
 

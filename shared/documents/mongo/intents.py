@@ -22,7 +22,7 @@ from shared.documents.mongo.forms import Wire, decode_head
 from shared.documents.mongo.reads import find_by_id
 from shared.documents.mongo.recent import Recent
 from shared.documents.versions import Item, created_entry, messages_of
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.trace import Trace, new_id
 
 __all__ = ["Intent", "Intents"]

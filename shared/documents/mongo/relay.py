@@ -23,8 +23,8 @@ from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Finisher, Heads, Ref, Work
 from shared.documents.mongo.intents import Intents
 from shared.documents.versions import Entry
+from shared.envelope import Message
 from shared.errors import Unavailable
-from shared.messaging.envelope import Message
 from shared.tasks import end
 
 __all__ = ["Relay"]

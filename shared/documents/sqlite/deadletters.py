@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.writer import Writer
+from shared.durability.sqlite_writer import Writer
 from shared.schemas.results import DeadLetter
 
 __all__ = ["SqliteDeadLetters"]

@@ -16,9 +16,9 @@ from shared.documents.contract import AmendFn, Document, HistoryPage, ListPage, 
 from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.rows import decode_head, decode_item
-from shared.documents.sqlite.writer import Writer
 from shared.documents.sqlite.writing import Writing
 from shared.documents.versions import Decide, Head, amended, shown, shown_old, updated
+from shared.durability.sqlite_writer import Writer
 
 __all__ = ["SqliteDocuments"]
 

@@ -15,8 +15,8 @@ from shared.documents.sqlite.created import Created
 from shared.documents.sqlite.rows import decode_item, instant, milliseconds
 from shared.documents.sqlite.statements import DocumentStatements
 from shared.documents.versions import Entry, Item, Outcome, Telling, message_of, messages_of
+from shared.envelope import Message
 from shared.errors import Unavailable
-from shared.messaging.envelope import Message
 from shared.trace import Trace, new_id
 
 __all__ = ["Outbox", "Waiting"]

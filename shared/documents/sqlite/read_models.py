@@ -13,8 +13,8 @@ from shared.documents.contract import State
 from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.statements import ReadModelStatements
-from shared.documents.sqlite.writer import Writer
 from shared.documents.versions import is_same, newest_of
+from shared.durability.sqlite_writer import Writer
 
 __all__ = ["SqliteReadModel"]
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.documents.sqlite.writer import away, connect
+from shared.durability.sqlite_writer import away, connect
 from shared.errors import Unavailable
 
 __all__ = ["Reader"]

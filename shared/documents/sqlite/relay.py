@@ -15,7 +15,7 @@ from shared.documents.contract import OutboxState, Publish
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.outbox import Outbox, Waiting
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.writer import Writer
+from shared.durability.sqlite_writer import Writer
 from shared.errors import MessageTooLarge, Unavailable
 from shared.tasks import end
 from shared.trace import new_id

@@ -22,8 +22,8 @@ from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.relay import Relay
 from shared.documents.sqlite.rows import KIT_TABLES, add_missing_columns, instant, read_model_tables, resource_tables
 from shared.documents.sqlite.statements import DocumentStatements, ReadModelStatements
-from shared.documents.sqlite.writer import Writer
 from shared.documents.sqlite.writing import Writing
+from shared.durability.sqlite_writer import Writer
 
 __all__ = ["SWEEP_AFTER", "SqliteStore"]
 

@@ -111,9 +111,7 @@ class Writing:
             connection.execute(self.sql.keep_version, (key,))
         connection.execute(self.sql.write, (*encode_item(key, item), side))
 
-    def _replayed(
-        self, connection: sqlite3.Connection, kept: idempotency.Kept, key: str, head: Head | None
-    ) -> Written:
+    def _replayed(self, connection: sqlite3.Connection, kept: idempotency.Kept, key: str, head: Head | None) -> Written:
         outcome, version, problem, _ = kept
         if problem is not None:
             raise refusal_of(problem)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shared.documents import Publish
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 
 _WRITES = {"insert_one", "update_one", "replace_one", "delete_one", "insert_many", "bulk_write"}
 

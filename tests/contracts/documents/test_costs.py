@@ -10,7 +10,7 @@ import pymongo.monitoring
 import pytest
 
 from shared.documents import Documents, Store
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from tests.contracts.documents.conftest import Backend, adding, cause, on_mongo_only
 from tests.doubles.broker import Broker
 from tests.waiting import until

@@ -13,8 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.documents import Change, Documents, OutboxState, OutgoingEvent, Store
+from shared.envelope import Message
 from shared.errors import Unavailable
-from shared.messaging.envelope import Message
 from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating, nothing_waits, on_mongo_only
 from tests.doubles.broker import Broker
 from tests.waiting import eventually, until

@@ -25,7 +25,7 @@ from services.hotw_svc.app.work_run import complete_run, work_chunk
 from services.hotw_svc.domain.snapshots import az_factors
 from shared.cause import Cause
 from shared.clock import FixedClock
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.relational import Database
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.schemas.topics import TOPICS

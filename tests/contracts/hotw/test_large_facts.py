@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.messaging.transport.contract import RECORD_BYTES
+from shared.messaging.transport import RECORD_BYTES
 from tests.contracts.hotw.company import EVENT, FLEET, Replica, fleet_body, projection_body, snapshot
 
 

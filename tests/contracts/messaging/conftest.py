@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.messaging.transport import EmbeddedTransport, KafkaTransport, Transport
+from shared.embedded import EmbeddedTransport
+from shared.messaging.kafka import KafkaTransport
+from shared.messaging.transport import Transport
 from shared.trace import new_id
 from tests.contracts.messaging.rig import Rig
 

@@ -10,11 +10,11 @@ import orjson
 from aiokafka import TopicPartition
 
 from shared.clock import RunningClock
+from shared.durability.failures import Backoff
+from shared.envelope import Message
 from shared.messaging.blocking import follow
 from shared.messaging.consumer import Consumer, Tuning
 from shared.messaging.deadletters import DeadLetters
-from shared.messaging.envelope import Message
-from shared.messaging.failures import Backoff
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import (
     Answered,

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from shared.errors import Unavailable
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher
 from shared.messaging.subscription import each
-from shared.messaging.transport import KafkaTransport
 from shared.trace import new_id
 from tests import servers
 from tests.contracts.messaging.rig import Rig, Seen

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from aiokafka import TopicPartition
 
+from shared.durability.failures import Backoff
+from shared.envelope import encode_headers
 from shared.errors import Unavailable
 from shared.messaging.consumer import Tuning
-from shared.messaging.envelope import encode_headers
-from shared.messaging.failures import Backoff
 from shared.messaging.subscription import Received, bulk, each
 from tests.contracts.messaging.rig import Rig, Seen
 from tests.waiting import until

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import orjson
 import pytest
 
+from shared.durability.failures import Backoff
 from shared.errors import Conflict, Unavailable
 from shared.messaging.consumer import ConsumerState, Tuning
-from shared.messaging.failures import Backoff
 from shared.messaging.subscription import Received, bulk, each
 from tests.contracts.messaging.rig import Rig, Seen
 from tests.waiting import until

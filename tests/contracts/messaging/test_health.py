@@ -8,8 +8,8 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer, ConsumerState, Tuning
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.subscription import Received, each
-from shared.messaging.transport import KafkaTransport
 from tests.contracts.messaging.rig import QUICK, Rig
 from tests.waiting import until
 

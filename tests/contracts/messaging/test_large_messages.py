@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
+from shared.embedded.partitioning import partition_of
 from shared.errors import MessageTooLarge
 from shared.messaging import oversized
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.subscription import Received, bulk, each
-from shared.messaging.transport import KafkaTransport, TopicSpec, Transport
-from shared.messaging.transport.contract import RECORD_BYTES
-from shared.messaging.transport.partitioning import partition_of
+from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
 from shared.trace import new_id
 from tests.contracts.messaging.rig import Rig
 from tests.waiting import until

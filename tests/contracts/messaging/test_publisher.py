@@ -7,7 +7,7 @@ import asyncio
 import orjson
 
 from shared.errors import MessageTooLarge, Unavailable
-from shared.messaging.transport.contract import RECORD_BYTES
+from shared.messaging.transport import RECORD_BYTES
 from tests.contracts.messaging.rig import Rig
 
 

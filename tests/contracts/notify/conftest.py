@@ -30,7 +30,7 @@ from shared.clock import FixedClock
 from shared.documents.contract import Document, Documents, ReadModel, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.schemas.goldens import golden
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 from shared.trace import Trace

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.relational import Database, UnitOfWork, relay
 from tests.contracts.relational.conftest import COUNTERS
 from tests.contracts.relational.test_transactions import NOW, message

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import insert, literal, select, update
 
 from shared.cause import Cause, id_of_http
+from shared.envelope import Message
 from shared.errors import Conflict, NotFound, Unavailable, UnderWay
-from shared.messaging.envelope import Message
 from shared.relational import Database, IdempotencyRecord, UnitOfWork, database_now
 from shared.relational.outbox import MOST_OPEN, MOST_OPEN_PER_KEY
 from shared.trace import Trace

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from shared.messaging.transport import DurableLog, EmbeddedTransport, KafkaTransport, TopicSpec, Transport
+from shared.embedded import DurableLog, EmbeddedTransport
+from shared.messaging.kafka import KafkaTransport
+from shared.messaging.transport import TopicSpec, Transport
 
 NewTopic = Callable[..., Awaitable[str]]
 

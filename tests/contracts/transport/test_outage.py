@@ -15,7 +15,8 @@ from aiokafka.errors import (
     NotLeaderForPartitionError,
 )
 
-from shared.messaging.transport import KafkaTransport, TopicSpec
+from shared.messaging.kafka import KafkaTransport
+from shared.messaging.transport import TopicSpec
 from tests import servers
 from tests.contracts.transport.reading import consuming, producing, send, take, values
 from tests.waiting import until

@@ -10,8 +10,7 @@ from aiokafka.errors import ConsumerStoppedError, MessageSizeTooLargeError, Unkn
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared.messaging.blocking import follow_records
-from shared.messaging.transport import Transport
-from shared.messaging.transport.contract import RECORD_BYTES
+from shared.messaging.transport import RECORD_BYTES, Transport
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, producing, send, take, values
 

@@ -12,14 +12,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
-from shared.messaging.transport import (
-    DurableLog,
-    EmbeddedTransport,
-    KafkaTransport,
-    TopicMismatch,
-    TopicSpec,
-    Transport,
-)
+from shared.embedded import DurableLog, EmbeddedTransport
+from shared.messaging.kafka import KafkaTransport
+from shared.messaging.transport import TopicMismatch, TopicSpec, Transport
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, send, take
 from tests.servers import free_port

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.schemas.results import Outcome
 from shared.trace import Trace
 from tests.embedded.eventplan.conftest import EventPlans, dashboard

@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 from services.fleet_svc.bootstrap import build as build_fleet
 from shared.clock import FixedClock
 from shared.documents.contract import MOST_STATE_BYTES
+from shared.embedded import EmbeddedProducer, EmbeddedTransport
 from shared.messaging.oversized import PAUSE
-from shared.messaging.transport import EmbeddedProducer, EmbeddedTransport
-from shared.messaging.transport.contract import Producer
+from shared.messaging.transport import Producer
 from shared.schemas.results import Outcome
 from shared.settings import Settings
 from tests.embedded.fleet_event.conftest import Both

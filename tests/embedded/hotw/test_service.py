@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.trace import Trace
 from tests.contracts.hotw.company import EVENT, FLEET, event_body, fleet_body, inventory_body
 from tests.embedded.hotw.conftest import Hotw

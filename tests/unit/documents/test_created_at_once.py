@@ -16,7 +16,7 @@ from shared.documents import Documents, Publish, State, Store
 from shared.documents.sqlite import SqliteStore
 from shared.documents.sqlite.created import Created
 from shared.documents.versions import first_item, shown
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.trace import Trace
 from tests.doubles.broker import Broker
 from tests.waiting import until

@@ -13,7 +13,7 @@ from epic.embedded import EmbeddedDoor
 from epic.failure import CommandFailed
 from epic.messages import SeenRecord, wire_of
 from shared.clock import FixedClock, parse_instant
-from shared.messaging.envelope import Message, encode_headers
+from shared.envelope import Message, encode_headers
 from shared.schemas.results import CommandResult, Outcome
 from shared.trace import Trace
 

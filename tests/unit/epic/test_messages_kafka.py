@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from epic import cli
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.topics import ensure_topics
-from shared.messaging.transport import KafkaTransport
 from shared.schemas.goldens import golden
 
 pytestmark = pytest.mark.docker

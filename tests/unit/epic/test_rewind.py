@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.messaging.transport import DurableLog, EmbeddedTransport, TopicSpec
+from shared.embedded import DurableLog, EmbeddedTransport
+from shared.messaging.transport import TopicSpec
 from tests.unit.epic.conftest import Run
 
 

@@ -21,7 +21,7 @@ from epic.play import story
 from epic.runner import EmbeddedEpic, listen
 from epic.up import settings_of
 from shared.clock import Clock, parse_instant
-from shared.messaging.envelope import Message
+from shared.envelope import Message
 from shared.messaging.topics import ensure_topics
 from shared.messaging.transport import Transport
 from shared.service import Build, Call, ProcessClock, RunningService, not_before

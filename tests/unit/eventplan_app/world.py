@@ -14,7 +14,7 @@ from services.eventplan_svc.entrypoints.messages import subscriptions
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.documents.contract import Store, Written
-from shared.messaging.envelope import Message, Record
+from shared.envelope import Message, Record
 from shared.messaging.subscription import Bulk, CommandSubscription, Done, Each, Subscription
 from shared.trace import Trace
 from tests.snapshots import Said, message

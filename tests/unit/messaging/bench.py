@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from shared.clock import FixedClock
+from shared.durability.failures import Backoff, StopLimit
+from shared.envelope import Record
 from shared.messaging.deadletters import DeadLetters
-from shared.messaging.envelope import Record
-from shared.messaging.failures import Backoff, StopLimit
 from shared.messaging.publisher import Publisher
 from shared.messaging.recall import Recall
 from shared.messaging.settlement import Desk, Settlement

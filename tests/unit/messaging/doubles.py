@@ -11,8 +11,8 @@ import orjson
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from shared.messaging.envelope import Message, decode, encode_headers
-from shared.messaging.transport.contract import Transport
+from shared.envelope import Message, decode, encode_headers
+from shared.messaging.transport import Transport
 from shared.schemas.base import Id, PositiveCount, WireModel
 from shared.schemas.results import CommandResult, DeadLetter
 from shared.schemas.topics import MessageType, Topic

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clock import FixedClock
+from shared.envelope import Record
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.messaging.deadletters import DeadLetters, letter_of, record_of
-from shared.messaging.envelope import Record
 from shared.messaging.http import dead_letter_routes
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Desk, Settlement
@@ -222,7 +222,7 @@ async def test_what_cannot_be_done_is_a_problem(office: Office, http: httpx.Asyn
 
 
 async def settle(office: Office, record: Record) -> None:
-    from shared.messaging.failures import Backoff, StopLimit
+    from shared.durability.failures import Backoff, StopLimit
     from shared.messaging.recall import Recall
 
     quick = Backoff(0.001, 0.001)

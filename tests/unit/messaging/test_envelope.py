@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.envelope import Message, decode, encode_headers, plain_type
 from shared.errors import Poison
-from shared.messaging.envelope import Message, decode, encode_headers, plain_type
 from shared.trace import Trace
 from tests.unit.messaging.doubles import event, raw, record_of
 

@@ -7,8 +7,8 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, NotL
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.durability.failures import Backoff, StopLimit, is_transient
 from shared.errors import Conflict, Poison, Unavailable, UnderWay
-from shared.messaging.failures import Backoff, StopLimit, is_transient
 
 
 @pytest.mark.parametrize(

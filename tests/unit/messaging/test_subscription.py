@@ -10,8 +10,8 @@ import pytest
 
 from shared.cause import AUTOMATION
 from shared.clock import FixedClock
+from shared.envelope import Message
 from shared.errors import BadInput, Poison
-from shared.messaging.envelope import Message
 from shared.messaging.subscription import Answered, Command, CommandSubscription, Received, Subscription, each
 from shared.schemas.fleet_svc import CreateProjection, UpdateProjection
 from tests.unit.messaging.doubles import NOW, MakeThing, event, raw, record_of, registry

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.messaging.transport import DurableLog
+from shared.embedded import DurableLog
 
 
 @pytest.fixture

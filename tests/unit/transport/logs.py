@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from aiokafka import ConsumerRecord
 
-from shared.messaging.transport import DurableLog, EmbeddedConsumer
+from shared.embedded import DurableLog, EmbeddedConsumer
 
 
 async def fill(log: DurableLog, topic: str, values: Iterable[bytes], *, key: bytes = b"k", at: int = 1_000) -> None:

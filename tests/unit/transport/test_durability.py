@@ -16,14 +16,16 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaConnectionError, KafkaStorageError
 from aiokafka.structs import OffsetAndMetadata
 
-from shared.messaging.transport import DataFolderInUse, DurableLog, EmbeddedTransport, TopicSpec, storage
+from shared.embedded import DurableLog, EmbeddedTransport, storage
+from shared.messaging.transport import DataFolderInUse, TopicSpec
 from tests.unit.transport.logs import fill, read_all, read_values
 
 ROOT = Path(__file__).parents[3]
 
 APPENDING = """
 import asyncio, sys
-from shared.messaging.transport import DurableLog, TopicSpec
+from shared.embedded import DurableLog
+from shared.messaging.transport import TopicSpec
 
 async def produce(log, name):
     number = 0
@@ -33,7 +35,7 @@ async def produce(log, name):
         number += 1
 
 async def batches(log):
-    from shared.messaging.transport import EmbeddedProducer
+    from shared.embedded import EmbeddedProducer
     producer = EmbeddedProducer(log)
     await producer.start()
     while True:
@@ -52,7 +54,7 @@ asyncio.run(main())
 
 HOLDING = """
 import asyncio, sys
-from shared.messaging.transport import DurableLog
+from shared.embedded import DurableLog
 
 async def main():
     async with DurableLog(sys.argv[1]):
@@ -228,7 +230,7 @@ async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 async def test_whoever_sends_too_much_waits_for_the_disk(log: DurableLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.messaging.transport.intake._WAITING_BYTES", 100_000)
+    monkeypatch.setattr("shared.embedded.intake._WAITING_BYTES", 100_000)
     await log.create_topics([TopicSpec("t", 1)])
     sent = []
     for _ in range(50):

@@ -21,8 +21,9 @@ from aiokafka.errors import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.transport import DurableLog, EmbeddedConsumer, EmbeddedProducer, TopicSpec
-from shared.messaging.transport.batches import StoredBatch, pack, unpack
+from shared.embedded import DurableLog, EmbeddedConsumer, EmbeddedProducer
+from shared.embedded.batches import StoredBatch, pack, unpack
+from shared.messaging.transport import TopicSpec
 from tests.unit.transport.logs import fill, read_all, read_values
 
 

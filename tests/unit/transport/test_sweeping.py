@@ -12,7 +12,8 @@ from aiokafka.errors import OffsetOutOfRangeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.messaging.transport import DurableLog, EmbeddedConsumer, TopicSpec
+from shared.embedded import DurableLog, EmbeddedConsumer
+from shared.messaging.transport import TopicSpec
 from tests.unit.transport.logs import fill, read_all, read_values
 
 DAY = 86_400_000

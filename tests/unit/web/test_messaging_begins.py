@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer
-from shared.messaging.transport.contract import Transport
+from shared.messaging.transport import Transport
 from shared.service import kit
 from shared.web import Unready
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from shared.messaging.transport.contract import DataFolderInUse
+from shared.messaging.transport import DataFolderInUse
 
 __all__ = ["FolderClaim"]
 

@@ -18,16 +18,16 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, UnknownError, UnknownTopicOrPartitionError
 from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
-from shared.messaging.transport import storage, sweeping
-from shared.messaging.transport.batches import BatchBuilder, StoredBatch
-from shared.messaging.transport.contract import Headers, TopicMismatch, TopicSpec
-from shared.messaging.transport.fetching import fetch_from_file
-from shared.messaging.transport.folder import FolderClaim
-from shared.messaging.transport.groups import ConsumerGroup
-from shared.messaging.transport.intake import Intake
-from shared.messaging.transport.partitioning import partition_of
-from shared.messaging.transport.partitions import Fetched, Partition, RecentBatches, Topic
-from shared.messaging.transport.writer import GroupCommitWriter
+from shared.embedded import storage, sweeping
+from shared.embedded.batches import BatchBuilder, StoredBatch
+from shared.embedded.folder import FolderClaim
+from shared.embedded.groups import ConsumerGroup
+from shared.embedded.intake import Intake
+from shared.embedded.partitioning import partition_of
+from shared.embedded.partitions import Fetched, Partition, RecentBatches, Topic
+from shared.embedded.writer import GroupCommitWriter
+from shared.messaging.fetching import fetch_from_file
+from shared.messaging.transport import Headers, TopicMismatch, TopicSpec
 from shared.tasks import end
 
 __all__ = ["DurableLog"]

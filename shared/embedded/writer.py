@@ -13,9 +13,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
-from shared.messaging.transport import storage
-from shared.messaging.transport.batches import StoredBatch
-from shared.messaging.transport.partitions import Partition
+from shared.embedded import storage
+from shared.embedded.batches import StoredBatch
+from shared.embedded.partitions import Partition
 
 __all__ = ["Group", "GroupCommitWriter", "Sealed", "Work"]
 

@@ -23,9 +23,9 @@ from aiokafka.errors import (
 )
 from aiokafka.util import commit_structure_validate
 
-from shared.messaging.transport.contract import refuse_auto_commit
-from shared.messaging.transport.log import DurableLog
-from shared.messaging.transport.readings import Readings
+from shared.embedded.log import DurableLog
+from shared.embedded.readings import Readings
+from shared.messaging.transport import refuse_auto_commit
 
 __all__ = ["EmbeddedConsumer"]
 

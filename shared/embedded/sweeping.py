@@ -8,10 +8,10 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from shared.messaging.transport import storage
-from shared.messaging.transport.batches import decode, pack, thin_out, unpack
-from shared.messaging.transport.partitions import Topic
-from shared.messaging.transport.storage import Segment
+from shared.embedded import storage
+from shared.embedded.batches import decode, pack, thin_out, unpack
+from shared.embedded.partitions import Topic
+from shared.embedded.storage import Segment
 
 __all__ = ["LogFile", "compact", "expire"]
 

@@ -18,7 +18,9 @@ from aiokafka.errors import (
     for_code,
 )
 
-from shared.messaging.transport.contract import (
+from shared.embedded.partitioning import partition_of
+from shared.messaging.kafka.topic_settings import LARGEST, raise_largest_record
+from shared.messaging.transport import (
     BATCH_BYTES,
     RECORD_BYTES,
     Consumer,
@@ -27,9 +29,7 @@ from shared.messaging.transport.contract import (
     TopicMismatch,
     TopicSpec,
 )
-from shared.messaging.transport.partitioning import partition_of
-from shared.messaging.transport.topic_settings import LARGEST, raise_largest_record
-from shared.messaging.transport.waiting import WaitingConsumer
+from shared.messaging.waiting import WaitingConsumer
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
@@ -132,7 +132,7 @@ class KafkaTransport:
         return consumer
 
     def broker(self, client_id: str, **options: Any) -> KafkaBroker:
-        from shared.messaging.transport.broker import WaitingBroker
+        from shared.messaging.broker import WaitingBroker
 
         return WaitingBroker(self.bootstrap_servers, client_id=client_id, **options)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError
 
-from shared.messaging.transport.contract import CONSUMER_PATIENCE_MS, refuse_auto_commit
+from shared.messaging.transport import CONSUMER_PATIENCE_MS, refuse_auto_commit
 
 __all__ = ["WaitingConsumer"]
 

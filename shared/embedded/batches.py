@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from shared.messaging.transport.contract import BATCH_BYTES, RECORD_BYTES, Headers
+from shared.messaging.transport import BATCH_BYTES, RECORD_BYTES, Headers
 
 __all__ = [
     "BatchBuilder",

@@ -10,9 +10,9 @@ from typing import Any, Self
 from aiokafka.errors import IllegalOperation, KafkaConnectionError, MessageSizeTooLargeError, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
-from shared.messaging.transport.batches import BatchBuilder, estimated_size
-from shared.messaging.transport.contract import BATCH_BYTES, RECORD_BYTES, Headers
-from shared.messaging.transport.log import DurableLog
+from shared.embedded.batches import BatchBuilder, estimated_size
+from shared.embedded.log import DurableLog
+from shared.messaging.transport import BATCH_BYTES, RECORD_BYTES, Headers
 
 __all__ = ["EmbeddedProducer"]
 

@@ -12,8 +12,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
-from shared.messaging.transport.log import DurableLog
-from shared.messaging.transport.partitions import Fetched, Partition
+from shared.embedded.log import DurableLog
+from shared.embedded.partitions import Fetched, Partition
 
 __all__ = ["RESETS", "Reading", "Readings"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from shared.errors import EpicError
-from shared.messaging.transport.contract import TopicSpec
+from shared.messaging.transport import TopicSpec
 
 __all__ = [
     "ROWS_A_STATEMENT",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from shared.messaging.transport.contract import Consumer, GroupInUse, Producer, TopicSpec
-from shared.messaging.transport.embedded_consumer import EmbeddedConsumer
-from shared.messaging.transport.embedded_producer import EmbeddedProducer
-from shared.messaging.transport.log import DurableLog
-from shared.messaging.transport.partitions import Partition
+from shared.embedded.consumer import EmbeddedConsumer
+from shared.embedded.log import DurableLog
+from shared.embedded.partitions import Partition
+from shared.embedded.producer import EmbeddedProducer
+from shared.messaging.transport import Consumer, GroupInUse, Producer, TopicSpec
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
@@ -70,7 +70,7 @@ class EmbeddedTransport:
         )
 
     def broker(self, client_id: str, **options: Any) -> KafkaBroker:
-        from shared.messaging.transport.broker import EmbeddedBroker
+        from shared.messaging.broker import EmbeddedBroker
 
         return EmbeddedBroker(self._log, client_id=client_id, **options)
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from aiokafka import TopicPartition
 
-from shared.messaging.transport import storage
-from shared.messaging.transport.batches import StoredBatch, unpack
-from shared.messaging.transport.partitions import FETCH_BYTES, Fetched, Partition, decoded
-from shared.messaging.transport.storage import Segment
+from shared.embedded import storage
+from shared.embedded.batches import StoredBatch, unpack
+from shared.embedded.partitions import FETCH_BYTES, Fetched, Partition, decoded
+from shared.embedded.storage import Segment
 
 __all__ = ["fetch_from_file"]
 

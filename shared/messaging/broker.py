@@ -15,11 +15,11 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.helpers.admin import AdminService, CreateResult
 from faststream.kafka.schemas import Topic
 
-from shared.messaging.transport.contract import BATCH_BYTES, CONSUMER_PATIENCE_MS, RECORD_BYTES
-from shared.messaging.transport.embedded_consumer import EmbeddedConsumer
-from shared.messaging.transport.embedded_producer import EmbeddedProducer
-from shared.messaging.transport.log import DurableLog
-from shared.messaging.transport.waiting import WaitingConsumer
+from shared.embedded.consumer import EmbeddedConsumer
+from shared.embedded.log import DurableLog
+from shared.embedded.producer import EmbeddedProducer
+from shared.messaging.transport import BATCH_BYTES, CONSUMER_PATIENCE_MS, RECORD_BYTES
+from shared.messaging.waiting import WaitingConsumer
 
 __all__ = ["EmbeddedBroker", "WaitingBroker"]
 

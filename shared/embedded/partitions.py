@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.messaging.transport.batches import StoredBatch, decode
-from shared.messaging.transport.contract import TopicSpec
-from shared.messaging.transport.storage import TopicRow
+from shared.embedded.batches import StoredBatch, decode
+from shared.embedded.storage import TopicRow
+from shared.messaging.transport import TopicSpec
 
 __all__ = ["FETCH_BYTES", "Fetched", "OpenBatch", "Partition", "RecentBatches", "Topic", "decoded"]
 

@@ -1,0 +1,1 @@
+"""What every store promises about writes and messages, defined once; the backends implement only what differs."""
