@@ -67,7 +67,7 @@ check: .venv/.dev ## under a minute: format, lint, types, layers, fast tests
 	@$(call say,import-linter)
 	@$(BIN)/lint-imports --no-cache | tail -n 12
 	@$(call say,fast tests)
-	@$(BIN)/pytest -q -n 2 -m "not docker and not slow" tests/unit tests/golden
+	@$(BIN)/pytest -q -n 2 -m "not docker and not slow and not embedded and not long" tests
 
 lock: .venv/.uv ## pin every package with its hashes anew
 	@for name in uv runtime dev; do \

@@ -26,7 +26,7 @@ from bench.page import write_table
 from bench.process import ROOT
 from bench.rounds import FULL_ROUNDS, QUICK_ROUNDS, Scale
 from bench.stage import Stage
-from tests.servers import docker_missing
+from tests.support.servers import docker_missing
 
 __all__ = ["main"]
 

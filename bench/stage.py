@@ -16,8 +16,8 @@ from bench.process import ROOT, Process
 from bench.raw.mongo import connected
 from bench.raw.mysql import Sql
 from bench.rounds import Scale
-from tests import servers
-from tests.servers import Server
+from tests.support import servers
+from tests.support.servers import Server
 
 __all__ = ["NOW", "Servers", "Stage"]
 

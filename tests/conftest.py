@@ -6,17 +6,20 @@ import os
 from collections.abc import Generator, Iterator
 from typing import IO, Final
 
+import hypothesis
 import pytest
 import structlog
-from hypothesis import settings
 
-from tests import servers
-from tests.heartbeat import heartbeat
+from tests.support import servers
+from tests.support.fixtures import broker, clock, published, settings, store  # noqa: F401 - fixtures
+from tests.support.heartbeat import heartbeat
 
 _OUTPUT: Final = pytest.StashKey[IO[str]]()
 
-settings.register_profile("epic", parent=settings(), deadline=None)  # a busy machine is no fault of an example
-settings.load_profile("epic")
+hypothesis.settings.register_profile(
+    "epic", parent=hypothesis.settings(), deadline=None
+)  # a busy machine is no fault of an example
+hypothesis.settings.load_profile("epic")
 
 _REQUIRED = os.environ.get("CI") == "true" or os.environ.get("EPIC_REQUIRE_DOCKER") == "1"
 _left_out: dict[str, int] = {}

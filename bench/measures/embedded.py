@@ -33,7 +33,7 @@ from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topics import ensure_topics
 from shared.messaging.transport import TopicSpec
 from shared.service.run import quiet_collector
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 __all__ = ["BENCH"]
 

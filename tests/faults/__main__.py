@@ -23,7 +23,7 @@ from tests.faults.mending import mend_and_replay
 from tests.faults.plan import Sizes
 from tests.faults.rounds import Report, Stand, play_round, settle
 from tests.faults.stand import standing
-from tests.servers import docker_missing
+from tests.support.servers import docker_missing
 
 PARTS: Final = ("rounds", "embedded", "availability", "fuzz")
 _KILLS_A_ROUND: Final = 8

@@ -24,7 +24,7 @@ from tests.faults.load import Load
 from tests.faults.plan import ELSEWHERE, Company, Sizes, company
 from tests.faults.rounds import retire
 from tests.faults.stand import RealStand
-from tests.flows.systems import Replica
+from tests.support.systems import Replica
 
 __all__ = ["Figure", "measure"]
 

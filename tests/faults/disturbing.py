@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, Final
 
 from tests.faults.plan import Disturbance
-from tests.flows.systems import RealStack, Replica
-from tests.servers import Server
+from tests.support.servers import Server
+from tests.support.systems import RealStack, Replica
 
 __all__ = ["Disturber", "to_its_end"]
 

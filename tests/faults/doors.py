@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS
 from tests.faults.ledger import Command, Ledger
 from tests.faults.topics import told_by
-from tests.flows.systems import System
+from tests.support.systems import System
 
 __all__ = ["PATIENCE", "SOURCE", "CommandDoor", "Commands", "Headers", "HttpDoor", "Stuck", "headers_of", "patience"]
 

@@ -26,7 +26,7 @@ from tests.faults.picture import Picture
 from tests.faults.plan import Disturbance, Sizes
 from tests.faults.quiet import unfinished
 from tests.faults.topics import groups_of_epic
-from tests.flows.systems import Embedded
+from tests.support.systems import Embedded
 
 __all__ = ["EmbeddedStand", "standing_embedded"]
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 import pymongo
 
 from tests.faults.stand import RealStand
-from tests.flows.systems import Replica
-from tests.waiting import eventually
+from tests.support.systems import Replica
+from tests.support.waiting import eventually
 
 __all__ = ["BROKEN", "mend_and_replay"]
 

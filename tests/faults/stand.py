@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from tests import servers
 from tests.faults.disturbing import Disturber
 from tests.faults.doors import CommandDoor, HttpDoor
 from tests.faults.evidence import Evidence, evidence
@@ -21,7 +20,8 @@ from tests.faults.picture import Picture
 from tests.faults.plan import Disturbance, Sizes, disturbances
 from tests.faults.quiet import Quiet
 from tests.faults.topics import Topics, groups_of_epic
-from tests.flows.systems import RealStack, running
+from tests.support import servers
+from tests.support.systems import RealStack, running
 
 __all__ = ["RealStand", "standing"]
 

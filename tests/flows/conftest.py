@@ -15,9 +15,9 @@ import httpx
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from tests import servers
-from tests.flows.systems import Embedded, RealStack, System, running
-from tests.waiting import eventually
+from tests.support import servers
+from tests.support.systems import Embedded, RealStack, System, running
+from tests.support.waiting import eventually
 
 AZ_FACTORS = {"EPIC_AZ_FACTOR_MAP": json.dumps({"us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 1})}
 SETTINGS = {**AZ_FACTORS, "EPIC_MAIL_DOMAIN": "example.com"}

@@ -11,11 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.flows import reference
 from tests.flows.conftest import AZ_FACTORS, SETTINGS
-from tests.flows.scenario import Caller
-from tests.flows.systems import Embedded, System, composing, running
-from tests.waiting import eventually
+from tests.support import reference
+from tests.support.scenario import Caller
+from tests.support.systems import Embedded, System, composing, running
+from tests.support.waiting import eventually
 
 SERVICES, FLEETS_EACH = 2_000, 10
 FLEETS = SERVICES * FLEETS_EACH

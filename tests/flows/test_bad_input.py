@@ -10,11 +10,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.flows import reference
 from tests.flows.conftest import SETTINGS
-from tests.flows.scenario import PLAN, Caller, milestone
-from tests.flows.systems import Embedded, System, running
-from tests.waiting import eventually
+from tests.support import reference
+from tests.support.scenario import PLAN, Caller, milestone
+from tests.support.systems import Embedded, System, running
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow]
 FLEET_ID = "FORTRESSService-NA-X0"

@@ -13,12 +13,11 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 
-from tests import servers
-from tests.flows import reference
 from tests.flows.conftest import SETTINGS, fresh_stacks
-from tests.flows.scenario import PLAN, Caller, milestone
-from tests.flows.systems import RealStack, kcat_produce, running
-from tests.waiting import eventually
+from tests.support import reference, servers
+from tests.support.scenario import PLAN, Caller, milestone
+from tests.support.systems import RealStack, kcat_produce, running
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.asyncio(loop_scope="module"),

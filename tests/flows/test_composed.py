@@ -12,9 +12,9 @@ import pytest
 
 from shared.schemas.topics import SERVICES
 from tests.flows.conftest import AZ_FACTORS
-from tests.flows.documents import EXPECTED, worked_example
-from tests.flows.scenario import Caller
-from tests.flows.systems import Composed, composing
+from tests.support.documents import EXPECTED, worked_example
+from tests.support.scenario import Caller
+from tests.support.systems import Composed, composing
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1800)]
 

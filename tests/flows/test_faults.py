@@ -15,11 +15,11 @@ import pytest
 
 from services.notify_svc.domain.delivery import LEASE
 from shared.schemas.topics import SERVICES
-from tests.flows import reference
 from tests.flows.conftest import SETTINGS
-from tests.flows.scenario import Caller
-from tests.flows.systems import RealStack, running
-from tests.waiting import eventually
+from tests.support import reference
+from tests.support.scenario import Caller
+from tests.support.systems import RealStack, running
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
 AWAY_SECONDS = 20

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.flows import reference
 from tests.flows.conftest import SETTINGS
-from tests.flows.scenario import PLAN, Caller, milestone, orders_of
-from tests.flows.systems import Embedded, System, running
-from tests.waiting import eventually
+from tests.support import reference
+from tests.support.scenario import PLAN, Caller, milestone, orders_of
+from tests.support.systems import Embedded, System, running
+from tests.support.waiting import eventually
 
 FLEET_ID = "FORTRESSService-NA-X0"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]

@@ -20,9 +20,9 @@ from shared.schemas.topics import SERVICES
 from tests.faults.quiet import Quiet
 from tests.faults.topics import Topics, groups_of_epic
 from tests.flows.conftest import SETTINGS
-from tests.flows.documents import read_all, worked_example
-from tests.flows.scenario import Caller
-from tests.flows.systems import ROOT, RealStack, running
+from tests.support.documents import read_all, worked_example
+from tests.support.scenario import Caller
+from tests.support.systems import ROOT, RealStack, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(1500)]
 Offsets = dict[str, dict[TopicPartition, int]]

@@ -7,9 +7,9 @@ import os
 import httpx
 import pytest
 
-from tests.flows.documents import EXPECTED, worked_example
-from tests.flows.scenario import Caller
-from tests.flows.systems import System
+from tests.support.documents import EXPECTED, worked_example
+from tests.support.scenario import Caller
+from tests.support.systems import System
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 

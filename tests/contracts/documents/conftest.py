@@ -15,8 +15,8 @@ from shared.documents import Change, Document, Documents, OutboxState, OutgoingE
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.trace import Trace
-from tests.doubles.broker import Broker
-from tests.waiting import eventually
+from tests.support.broker import Broker
+from tests.support.waiting import eventually
 
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ import pytest
 
 from shared.documents.mongo import MongoStore
 from shared.errors import Unavailable
-from tests import servers
 from tests.contracts.documents.conftest import adding, cause, nothing_waits
-from tests.doubles.broker import Broker
-from tests.waiting import until
+from tests.support import servers
+from tests.support.broker import Broker
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 
 from shared.documents import Change, Documents, OutgoingEvent, Store
 from tests.contracts.documents.conftest import Backend, adding, cause, creating, nothing_waits
-from tests.doubles.broker import Broker
+from tests.support.broker import Broker
 
 
 async def test_what_is_there_is_left_alone(store: Store, documents: Documents, broker: Broker) -> None:

@@ -12,8 +12,8 @@ import pytest
 from shared.documents import Documents, Store
 from shared.envelope import Message
 from tests.contracts.documents.conftest import Backend, adding, cause, on_mongo_only
-from tests.doubles.broker import Broker
-from tests.waiting import until
+from tests.support.broker import Broker
+from tests.support.waiting import until
 
 _NOISE = {"hello", "isMaster", "ismaster", "endSessions", "ping"}
 

@@ -16,8 +16,8 @@ from shared.documents import Change, Documents, OutboxState, OutgoingEvent, Stor
 from shared.envelope import Message
 from shared.errors import Unavailable
 from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating, nothing_waits, on_mongo_only
-from tests.doubles.broker import Broker
-from tests.waiting import eventually, until
+from tests.support.broker import Broker
+from tests.support.waiting import eventually, until
 
 
 async def test_events_go_by_themselves_and_the_outbox_empties(

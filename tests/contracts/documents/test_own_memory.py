@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.documents import Change, Documents, OutgoingEvent, Store
 from tests.contracts.documents.conftest import cause, creating
-from tests.doubles.broker import Broker
+from tests.support.broker import Broker
 
 
 async def test_a_services_own_memory_is_stored_and_neither_read_nor_published(

@@ -12,8 +12,8 @@ from shared.documents import Documents, Store
 from shared.documents.contract import MOST_STATE_BYTES
 from shared.errors import Refused, TooLarge
 from tests.contracts.documents.conftest import adding, cause, creating, nothing_waits, setting
-from tests.doubles.broker import Broker
-from tests.waiting import eventually, until
+from tests.support.broker import Broker
+from tests.support.waiting import eventually, until
 
 _FRAME = len(orjson.dumps({"Text": ""}))
 

@@ -10,7 +10,7 @@ import pytest
 from shared.documents import Change, Documents, OutgoingEvent, Store
 from shared.errors import Conflict, NotFound, Stale
 from tests.contracts.documents.conftest import NOW, adding, cause, creating, setting
-from tests.doubles.broker import Broker
+from tests.support.broker import Broker
 
 
 async def test_each_write_makes_the_next_version(documents: Documents) -> None:

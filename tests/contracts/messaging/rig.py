@@ -29,8 +29,8 @@ from shared.messaging.topics import specs
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.trace import Trace, new_id
-from tests.unit.messaging.doubles import MakeThing, MemoryLetters, registry
-from tests.waiting import eventually
+from tests.support.messaging import MakeThing, MemoryLetters, registry
+from tests.support.waiting import eventually
 
 __all__ = ["QUICK", "Rig", "Seen"]
 

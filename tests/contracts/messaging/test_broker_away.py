@@ -12,9 +12,9 @@ from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher
 from shared.messaging.subscription import each
 from shared.trace import new_id
-from tests import servers
 from tests.contracts.messaging.rig import Rig, Seen
-from tests.waiting import until
+from tests.support import servers
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

@@ -15,7 +15,7 @@ from shared.errors import Unavailable
 from shared.messaging.consumer import Tuning
 from shared.messaging.subscription import Received, bulk, each
 from tests.contracts.messaging.rig import Rig, Seen
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 async def test_every_record_is_handled_and_committed(rig: Rig) -> None:

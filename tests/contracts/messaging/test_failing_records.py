@@ -12,7 +12,7 @@ from shared.errors import Conflict, Unavailable
 from shared.messaging.consumer import ConsumerState, Tuning
 from shared.messaging.subscription import Received, bulk, each
 from tests.contracts.messaging.rig import Rig, Seen
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 async def test_poison_between_good_ones_becomes_dead_letters_and_the_good_ones_go_on(rig: Rig) -> None:

@@ -9,7 +9,7 @@ from shared.messaging.consumer import ConsumerState, Tuning
 from shared.messaging.subscription import Answered, Received, each
 from shared.schemas.results import CommandResult, Outcome
 from tests.contracts.messaging.rig import Rig
-from tests.waiting import eventually, until
+from tests.support.waiting import eventually, until
 
 
 async def test_a_crash_before_the_commit_has_the_batch_delivered_again(rig: Rig) -> None:

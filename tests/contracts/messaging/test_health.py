@@ -11,7 +11,7 @@ from shared.messaging.consumer import Consumer, ConsumerState, Tuning
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.subscription import Received, each
 from tests.contracts.messaging.rig import QUICK, Rig
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind(rig: Rig) -> None:

@@ -16,7 +16,7 @@ from shared.messaging.subscription import Received, bulk, each
 from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
 from shared.trace import new_id
 from tests.contracts.messaging.rig import Rig
-from tests.waiting import until
+from tests.support.waiting import until
 
 _ALMOST = RECORD_BYTES - 2_000
 _HEADERS = [("ce_id", b"1"), ("ce_source", b"t"), ("ce_type", b"thing.created"), ("ce_specversion", b"1.0")]

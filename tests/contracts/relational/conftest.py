@@ -11,7 +11,7 @@ from sqlalchemy import JSON, Boolean, Column, Date, Integer, MetaData, Numeric, 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.relational import TABLE_OPTIONS, Database, UtcTimestamp, kit_tables, long_text, name_text
-from tests.doubles.broker import Broker
+from tests.support.broker import Broker
 
 METADATA = MetaData()
 KIT = kit_tables(METADATA)

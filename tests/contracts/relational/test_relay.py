@@ -14,8 +14,8 @@ from shared.envelope import Message
 from shared.relational import Database, UnitOfWork, relay
 from tests.contracts.relational.conftest import COUNTERS
 from tests.contracts.relational.test_transactions import NOW, message
-from tests.doubles.broker import Broker
-from tests.waiting import until
+from tests.support.broker import Broker
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from faststream.kafka import KafkaMessage
 from shared.messaging.transport import Transport, make_broker
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, send, take, values
-from tests.waiting import until
+from tests.support.waiting import until
 
 Seen = list[tuple[bytes, ...]]
 

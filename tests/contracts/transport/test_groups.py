@@ -12,7 +12,7 @@ from aiokafka.errors import IllegalOperation, IllegalStateError
 from shared.messaging.transport import Consumer, Transport
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, producing, send, take, values
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Noting(ConsumerRebalanceListener):  # type: ignore[misc]

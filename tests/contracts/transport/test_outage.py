@@ -17,9 +17,9 @@ from aiokafka.errors import (
 
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import TopicSpec
-from tests import servers
 from tests.contracts.transport.reading import consuming, producing, send, take, values
-from tests.waiting import until
+from tests.support import servers
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

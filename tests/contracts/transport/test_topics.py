@@ -17,8 +17,8 @@ from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import TopicMismatch, TopicSpec, Transport
 from tests.contracts.transport.conftest import NewTopic
 from tests.contracts.transport.reading import consuming, send, take
-from tests.servers import free_port
-from tests.waiting import until
+from tests.support.servers import free_port
+from tests.support.waiting import until
 
 
 async def settings_of(transport: KafkaTransport, topic: str) -> ItemsView[str, str]:

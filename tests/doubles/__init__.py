@@ -1,1 +1,0 @@
-"""What stands in for the network where a test needs none: a broker in memory, HTTP without a socket."""

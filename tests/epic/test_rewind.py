@@ -1,0 +1,58 @@
+"""``epic rewind`` on a data folder, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.embedded import DurableLog, EmbeddedTransport
+from shared.messaging.transport import TopicSpec
+from tests.epic.conftest import Run
+
+
+async def consumed(folder: Path) -> None:
+    """A data folder where two services have consumed three messages."""
+    transport = EmbeddedTransport(DurableLog(folder))
+    await transport.start()
+    await transport.create_topics([TopicSpec("event.created", 3)])
+    producer = transport.producer()
+    await producer.start()
+    for value in (b"1", b"2", b"3"):
+        await producer.send_and_wait("event.created", value, key=value)
+    await producer.stop()
+    for group in ("hotw_svc.events", "notify_svc.events"):
+        consumer, count = transport.consumer("event.created", group_id=group), 0
+        await consumer.start()
+        while count < 3:
+            count += sum(map(len, (await consumer.getmany(timeout_ms=500)).values()))
+        await consumer.commit()
+        await consumer.stop()
+    await transport.stop()
+
+
+def test_one_services_groups_are_set_back(tmp_path: Path, run: Run) -> None:
+    asyncio.run(consumed(tmp_path))
+    _, told, _ = run("rewind", "hotw_svc", "--data", str(tmp_path), "--json")
+    assert json.loads(told) == [{"Group": "hotw_svc.events", "Topic": "event.created", "Messages": 3}]
+    assert "Nothing that hotw_svc consumed" in run("rewind", "hotw_svc", "--data", str(tmp_path))[1], "done already"
+    told = run("rewind", "notify_svc", "--data", str(tmp_path), "--since", "2030-01-01T00:00:00Z")[1]
+    assert told == "Nothing that notify_svc consumed lies at 2030-01-01T00:00:00Z or later.\n"
+    assert "Start notify_svc now." in run("rewind", "notify_svc", "--data", str(tmp_path))[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rewind", "hotw"), "hotw is no service of EPIC's; give one of fleet_svc, event_svc"),
+        (("rewind", "hotw_svc", "--since", "yesterday"), "give one such as 2024-06-15T09:00:00Z"),
+        (("rewind", "hotw_svc", "--data", "/nowhere"), "/nowhere is no data folder of an `epic up`"),
+        (("rewind", "hotw_svc", "--data", "x", "--bootstrap-servers", "y:1"), "give one of them"),
+    ],
+)
+def test_what_cannot_be_done_is_said_with_the_remedy(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    code, _, complaint = run(*arguments)
+    assert code == 2
+    assert said in complaint

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.responses import JSONResponse
+
+from epic import up as upping
+from epic.api import Api
+from epic.failure import CommandFailed
+from epic.messages import OverHttp, SeenRecord
+from epic.play import story
+from epic.runner import EmbeddedEpic, listen
+from epic.up import settings_of
+from shared.clock import Clock, parse_instant
+from shared.envelope import Message
+from shared.messaging.topics import ensure_topics
+from shared.messaging.transport import Transport
+from shared.service import Build, Call, ProcessClock, RunningService, not_before
+from shared.settings import Settings
+from shared.trace import Trace
+from tests.support.waiting import until
+
+NOW = "2024-06-15T09:00:00Z"
+
+
+@dataclass
+class Outbox:
+    open: int = 0
+    oldest: datetime | None = None
+
+
+@dataclass
+class World:
+    """Fake services on the real embedded log: each notes when it starts and stops."""
+
+    events: list[str] = field(default_factory=list)
+    fail: str | None = None
+    outbox: Outbox = field(default_factory=Outbox)
+    last_instants: dict[str, datetime] = field(default_factory=dict)
+    started_at: dict[str, datetime] = field(default_factory=dict)
+
+    def builds(self, *names: str) -> dict[str, Build]:
+        return {name: self._build(name) for name in names}
+
+    def _build(self, name: str) -> Build:
+        async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
+            app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+            async def page() -> JSONResponse:
+                return JSONResponse({"by": name, "now": clock.now().isoformat()})
+
+            app.add_api_route(f"/{name.removesuffix('_svc')}", page)
+            app.add_api_route("/health/ready", page)
+
+            async def start() -> None:
+                self.events.append(f"start {name}")
+                await ensure_topics(transport, name)
+                if self.fail == name:
+                    raise RuntimeError(f"{name} will not start")
+
+            async def stop() -> None:
+                self.events.append(f"stop {name}")
+
+            store = type("Store", (), {"outbox": self._outbox})()
+
+            async def hold_clock() -> None:
+                not_before(clock, self.last_instants.get(name))
+
+            async def start_with_clock() -> None:
+                self.started_at[name] = clock.now()
+                await start()
+
+            parts, opening = [Call(start_with_clock, stop)], [Call(hold_clock)]
+            return RunningService(name, app, parts, opening=opening, store=store)
+
+        return build
+
+    async def _outbox(self) -> Outbox:
+        return self.outbox
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("EPIC_"):
+            monkeypatch.delenv(name)
+
+
+def embedded(folder: Path, world: World, *names: str) -> EmbeddedEpic:
+    chosen = settings_of(play=False, data_dir=folder, http_port=0, now=NOW)
+    return EmbeddedEpic(chosen, listen(chosen.http_host, 0), world.builds(*names))
+
+
+async def test_all_run_behind_one_port_and_stop_the_last_first(tmp_path: Path) -> None:
+    world = World()
+    async with embedded(tmp_path, world, "fleet_svc", "event_svc") as epic, Api(epic.url) as api:
+        assert (await api.ask("GET", "/fleet"))["by"] == "fleet_svc"
+        assert (await api.ask("GET", "/event"))["now"].startswith("2024-06-15T09:0")
+        assert (await api.ask("GET", "/event_svc/health/ready"))["by"] == "event_svc"
+        assert (await api.ask("GET", "/health/ready"))["Status"] == "Ready"
+    assert world.events == ["start fleet_svc", "start event_svc", "stop event_svc", "stop fleet_svc"]
+    await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, "no task is left")
+
+
+async def test_no_service_starts_before_the_clock_has_passed_what_every_store_holds(tmp_path: Path) -> None:
+    held = parse_instant("2024-07-01T00:00:00Z")
+    world = World(last_instants={"event_svc": held})
+    async with embedded(tmp_path, world, "fleet_svc", "event_svc"):
+        assert min(world.started_at.values()) >= held
+
+
+async def test_a_service_that_will_not_start_stops_what_was_started(tmp_path: Path) -> None:
+    world = World(fail="event_svc")
+    with pytest.raises(RuntimeError, match="event_svc will not start"):
+        async with embedded(tmp_path, world, "fleet_svc", "event_svc"):
+            pass
+    assert world.events == ["start fleet_svc", "start event_svc", "stop fleet_svc"]
+    async with embedded(tmp_path, World(), "fleet_svc"):  # the folder is free again
+        pass
+
+
+async def test_a_folder_in_use_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    async with embedded(tmp_path, World(), "fleet_svc"):
+        with pytest.raises(CommandFailed, match=r"is in use by process \d+: stop that one first"):
+            async with embedded(tmp_path, World(), "fleet_svc"):
+                pass
+
+
+async def test_a_message_produced_over_http_is_seen_by_a_tail_over_http(tmp_path: Path) -> None:
+    sent = Message(
+        "event.created", "event.created", "PD2024", b'{"EventId":"PD2024"}', "me", parse_instant(NOW), Trace("c")
+    )
+    async with embedded(tmp_path, World(), "event_svc") as epic, Api(epic.url) as api, asyncio.timeout(60):
+        messages = OverHttp(api)
+        await messages.produce(sent)
+        found = [record async for record in messages.follow("event.created", from_beginning=True, to_end=True)]
+        assert [(record.message().id, record.key, record.value) for record in found] == [
+            (sent.id, b"PD2024", sent.data)
+        ]  # fmt: skip
+        assert [r async for r in messages.follow("event.deleted", from_beginning=True, to_end=True)] == []
+
+
+async def test_an_open_tail_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    seen: list[SeenRecord] = []
+    async with asyncio.timeout(60), Api("http://127.0.0.1:1") as api:
+        async with embedded(tmp_path, World(), "event_svc") as epic:
+            api.url = epic.url
+
+            async def tail() -> None:
+                async for record in OverHttp(api).follow("event.created", from_beginning=False, to_end=False):
+                    seen.append(record)
+
+            tailing = asyncio.create_task(tail())
+            await until(lambda: epic._server.server_state.tasks, "the tail is open")
+            epic._server.config.timeout_graceful_shutdown = None
+        await tailing
+    assert seen == []
+
+
+async def test_waiting_counts_outboxes(tmp_path: Path) -> None:
+    world = World(outbox=Outbox(open=3))
+    async with embedded(tmp_path, world, "fleet_svc", "event_svc") as epic, Api(epic.url) as api:
+        assert await api.ask("GET", "/embedded/waiting") == {"ToPublish": 6, "ToHandle": 0}
+
+
+def test_a_port_in_use_is_refused_with_the_remedy() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CommandFailed) as failure:
+            listen("127.0.0.1", port)
+    assert failure.value.text == (
+        f"port {port} of 127.0.0.1 is in use; stop what uses it, or take another: --port {port + 1}"
+    )
+    assert failure.value.exit_code == 2
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_an_address_of_another_machine_is_refused_with_the_remedy(host: str) -> None:
+    with pytest.raises(CommandFailed, match="no address of this machine"):
+        listen(host, 0)
+
+
+def test_up_is_embedded_whatever_the_variables_of_a_real_stack_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPIC_TRANSPORT", "Embedded")
+    monkeypatch.setenv("EPIC_MONGO_URL", "mongodb://mongo")
+    chosen = settings_of(play=False)
+    assert (chosen.transport, chosen.mongo_url, chosen.mysql_url) == ("embedded", None, None)
+    monkeypatch.setenv("EPIC_TRANSPORT", "kafka")
+    with pytest.raises(CommandFailed, match="`epic up` is always embedded: unset it, or run `epic serve SERVICE`"):
+        settings_of(play=False)
+
+
+def test_the_play_is_refused_at_another_time_than_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_of(play=True).now == settings_of(play=True, now="2024-06-15T09:00:00+00:00").now == story.NOW
+    for now in ("2026-01-01T00:00:00Z", f"{story.NOW}@2026-01-01T00:00:00Z"):
+        with pytest.raises(CommandFailed, match="--play has its own time, 2024-06-15T09:00:00Z") as refused:
+            settings_of(play=True, now=now)
+        assert refused.value.exit_code == 2
+
+
+def test_what_time_it_is_and_why_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(play: bool = False, held: str | None = None, **given: str) -> str:
+        chosen = settings_of(play=play, **given)
+        clock = ProcessClock(chosen.now)
+        if held is not None:
+            clock.push(parse_instant(held))
+        return upping._time(clock, chosen, play=play)
+
+    assert told().endswith("Z (this machine's)")
+    assert told(now=NOW).startswith("EPIC's clock: 2024-06-15T09:0")
+    assert told(now=NOW).endswith("Z (set by --now)")
+    assert told(play=True).endswith("Z (the play's own)")
+    later = told(now=NOW, held="2024-06-20T00:00:00Z")
+    assert later.startswith("EPIC's clock: 2024-06-20T00:0")
+    assert later.endswith(f"(moved on to what the data folder holds; --now {NOW} is earlier and not used)")
+    assert told(held="2999-01-01T00:00:00Z").endswith("(moved on to what the data folder holds)")
+    monkeypatch.setenv("EPIC_NOW", NOW)
+    assert told().endswith("Z (set by EPIC_NOW)")
+
+
+def test_the_play_brings_its_time_its_factors_and_its_domain_and_sends_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPIC_SMTP_URL", "smtp://mail:25")
+    chosen = settings_of(play=True)
+    assert (chosen.now, chosen.mail_domain, chosen.az_factor_map, chosen.smtp_url) == (
+        story.NOW, story.MAIL_DOMAIN, story.AZ_FACTORS, None
+    )  # fmt: skip
+    monkeypatch.setenv("EPIC_MAIL_DOMAIN", "mine.example")
+    assert settings_of(play=True).mail_domain == "mine.example"
+    assert settings_of(play=False).smtp_url == "smtp://mail:25"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_serves_until_a_signal_and_stops_all_it_started(
+    number: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    said = upping._say_where
+
+    def then_signal(*arguments: Any) -> None:
+        said(*arguments)
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(upping, "_say_where", then_signal)
+    monkeypatch.setattr(upping, "configure_logging", lambda *_, **__: None)
+    chosen = settings_of(play=False, data_dir=tmp_path / "data", http_port=0)
+    upping.up(chosen, world.builds("fleet_svc", "event_svc"), play=False)
+    assert world.events == ["start fleet_svc", "start event_svc", "stop event_svc", "stop fleet_svc"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"Starting EPIC: five services in this process, their data in {tmp_path / 'data'}"
+    assert "EPIC is ready. Ctrl-C stops it." in lines
+    assert lines[-1] == f"Stopped. The data stays in {tmp_path / 'data'}"
+
+
+def test_a_folder_that_cannot_be_used_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    chosen = settings_of(play=False, data_dir=tmp_path / "file", http_port=0)
+    with pytest.raises(CommandFailed, match="cannot be used: File exists; give another by --data"):
+        upping.up(chosen, {}, play=False)
+
+
+def test_the_log_starts_anew_when_it_is_full(tmp_path: Path) -> None:
+    from epic.logfile import LogFile
+
+    log = LogFile(tmp_path / "epic.log", limit=10)
+    for number in range(4):
+        log.write(f"line {number}\n")
+    log.close()
+    assert (tmp_path / "epic.log").read_text() == "line 3\n"
+    assert (tmp_path / "epic.log.1").read_text() == "line 2\n"

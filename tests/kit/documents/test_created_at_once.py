@@ -1,0 +1,106 @@
+"""What is created at once, as a SQLite store writes it: one row in the outbox, told of from memory or from the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from shared.cause import Cause
+from shared.documents import Documents, Publish, State, Store
+from shared.documents.sqlite import SqliteStore
+from shared.documents.sqlite.created import Created
+from shared.documents.versions import first_item, shown
+from shared.envelope import Message
+from shared.trace import Trace
+from tests.support.broker import Broker
+from tests.support.waiting import until
+
+CAUSE = Cause(datetime(2024, 6, 15, 9, tzinfo=UTC), "ann", Trace("correlation", "command", "parent"), None, "d", "why")
+STATES: dict[str, State] = {
+    "F1": {"A": 1, "_Memory": {"B": 2}, "Text": "ü"},
+    "F2": {},
+    "F3": {"_Memory": 1},
+    "F4": {"A": [{"B": None}], "UNDER_SCORED": True},
+}
+
+
+@asynccontextmanager
+async def opened(path: Path, publish: Publish):
+    store: Store = SqliteStore(path, publish, source="thing_svc")
+    documents: Documents = store.documents("thing")
+    await store.start()
+    try:
+        yield store, documents
+    finally:
+        await store.stop()
+
+
+def outbox(path: Path) -> list[tuple]:
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT resource, version, type, keys FROM outbox").fetchall()
+    connection.close()
+    return rows
+
+
+@pytest.mark.parametrize("key", STATES)
+def test_a_snapshot_is_what_any_first_version_shows_to_the_byte(key: str) -> None:
+    told = Created.by(CAUSE, STATES, 3).snapshot(key)
+    assert told == orjson.dumps(shown(key, first_item(STATES[key], CAUSE, 3), {}).wire())
+
+
+async def test_what_was_told_of_from_memory_is_told_alike_from_the_file(tmp_path: Path) -> None:
+    asked: list[Message] = []
+
+    async def never(messages: Sequence[Message]) -> list[Exception | None]:
+        asked.extend(messages)
+        return [ConnectionError("away")] * len(messages)
+
+    async with opened(tmp_path / "thing.db", never) as (_, documents):
+        await documents.create_many(STATES.items(), "thing.created", CAUSE)
+
+        async def was_asked() -> bool:
+            return len(asked) >= len(STATES)
+
+        await until(was_asked, "all were asked to be published")
+    assert outbox(tmp_path / "thing.db") == [("thing", 1, "thing.created", orjson.dumps(list(STATES)).decode())]
+    broker = Broker()
+    async with opened(tmp_path / "thing.db", broker.publish) as (store, _):
+        await store.drain()
+    assert broker.taken == asked[: len(STATES)]
+    assert {message.id for message in broker.taken} == {f"{key}:1:thing.created" for key in STATES}
+
+
+async def test_of_many_only_those_that_did_not_go_wait_on(tmp_path: Path) -> None:
+    broker = Broker()
+    broker.refused = {"F3"}
+    async with opened(tmp_path / "thing.db", broker.publish) as (store, documents):
+        await documents.create_many(STATES.items(), "thing.created", CAUSE)
+
+        async def one_waits() -> bool:
+            return (await store.outbox()).open == 1
+
+        await until(one_waits, "all went but F3")
+        assert outbox(tmp_path / "thing.db") == [("thing", 1, "thing.created", '["F3"]')]
+        broker.refused = set()
+        await store.drain()
+    assert sorted(message.key for message in broker.taken) == ["F1", "F2", "F3", "F4"]
+    assert outbox(tmp_path / "thing.db") == []
+
+
+async def test_a_file_of_an_earlier_epic_goes_on(tmp_path: Path) -> None:
+    path, broker = tmp_path / "thing.db", Broker()
+    async with opened(path, broker.publish):
+        pass
+    connection = sqlite3.connect(path)
+    connection.execute("ALTER TABLE outbox DROP COLUMN keys")
+    connection.close()
+    async with opened(path, broker.publish) as (store, documents):
+        await documents.create_many(STATES.items(), "thing.created", CAUSE)
+        await store.drain()
+    assert len(broker.taken) == len(STATES)

@@ -1,0 +1,241 @@
+"""What the embedded log keeps: over a restart, over kill -9, over a disk that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import CorruptRecordException, KafkaConnectionError, KafkaStorageError
+from aiokafka.structs import OffsetAndMetadata
+
+from shared.embedded import DurableLog, EmbeddedTransport, storage
+from shared.messaging.transport import DataFolderInUse, TopicSpec
+from tests.kit.embedded.logs import fill, read_all, read_values
+
+ROOT = Path(__file__).parents[3]
+
+APPENDING = """
+import asyncio, sys
+from shared.embedded import DurableLog
+from shared.messaging.transport import TopicSpec
+
+async def produce(log, name):
+    number = 0
+    while True:
+        partition, offset = await log.append("t", key=b"%d" % name, value=b"%d:%d" % (name, number))
+        print(f"{partition} {offset} {name}:{number}", flush=True)
+        number += 1
+
+async def batches(log):
+    from shared.embedded import EmbeddedProducer
+    producer = EmbeddedProducer(log)
+    await producer.start()
+    while True:
+        batch = producer.create_batch()
+        for number in range(50):
+            batch.append(timestamp=None, key=b"b", value=b"batch")
+        await (await producer.send_batch(batch, "whole", partition=0))
+
+async def main():
+    async with DurableLog(sys.argv[1]) as log:
+        await log.create_topics([TopicSpec("t", 3), TopicSpec("whole", 1)])
+        await asyncio.gather(batches(log), *(produce(log, name) for name in range(20)))
+
+asyncio.run(main())
+"""
+
+HOLDING = """
+import asyncio, sys
+from shared.embedded import DurableLog
+
+async def main():
+    async with DurableLog(sys.argv[1]):
+        print("open", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def run(script: str, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+async def test_a_log_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with DurableLog(tmp_path) as log:
+        await log.create_topics([TopicSpec("t", 2, {"retention.ms": 5})])
+        await fill(log, "t", [b"1", b"2"])
+        where = log.place("t", b"k").name
+        await log.commit("g", {where: OffsetAndMetadata(1, "noted")})
+
+    async with DurableLog(tmp_path) as log:
+        assert log.topics() == {"t": TopicSpec("t", 2, {"retention.ms": 5})}
+        assert log.committed("g") == {where: OffsetAndMetadata(1, "noted")}
+        assert await read_values(log, "t") == [b"1", b"2"]
+        assert await log.append("t", key=b"k", value=b"3") == (where.partition, 2)
+        assert await read_values(log, "t") == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("after", [10, 1_500])
+def test_kill_9_in_mid_append_leaves_every_acknowledged_record(tmp_path: Path, after: int) -> None:
+    process = run(APPENDING, tmp_path)
+    assert process.stdout is not None
+    told = []
+    for line in process.stdout:
+        told.append(line)
+        if len(told) == after:
+            process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    acknowledged = dict(re.findall(r"^(\d+ \d+) (\d+:\d+)$", "".join(told), re.MULTILINE))
+    assert len(acknowledged) >= after - 1
+
+    async def found() -> None:
+        async with DurableLog(tmp_path) as log:
+            records = {f"{one.partition} {one.offset}": one.value.decode() for one in await read_all(log, "t")}
+            assert acknowledged.items() <= records.items()
+            for partition in log.partitions("t"):
+                offsets = sorted(int(place.split()[1]) for place in records if place.startswith(f"{partition.number} "))
+                assert offsets == list(range(partition.end))
+            assert len(await read_all(log, "whole")) % 50 == 0
+            await log.append("t", key=b"0", value=b"after")
+
+    asyncio.run(found())
+
+
+def test_a_second_process_is_refused_naming_the_folder_and_what_to_do(tmp_path: Path) -> None:
+    holder = run(HOLDING, tmp_path)
+    assert holder.stdout is not None
+
+    async def open_and_close() -> None:
+        async with DurableLog(tmp_path):
+            pass
+
+    try:
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(
+            DataFolderInUse, match="stop that one first, or start this one on another folder"
+        ) as refused:
+            asyncio.run(open_and_close())
+        assert f"the data folder {tmp_path} is in use by process {holder.pid}" in str(refused.value)
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    asyncio.run(open_and_close())  # the dead hold nothing
+
+
+async def test_a_second_log_of_this_process_is_refused_too(log: DurableLog) -> None:
+    with pytest.raises(DataFolderInUse, match="in use by process"):
+        await DurableLog(log.folder).start()
+
+
+async def test_a_log_closes_with_its_last_owner(tmp_path: Path) -> None:
+    log = DurableLog(tmp_path)
+    one, other = EmbeddedTransport(log), EmbeddedTransport(log)
+    await one.start()
+    await other.start()
+    await one.stop()
+    await one.stop()
+    await other.create_topics([TopicSpec("t", 1)])
+    await other.ping(60)
+    await other.stop()
+    with pytest.raises(KafkaConnectionError, match="not running"):
+        await other.ping(60)
+    with pytest.raises(KafkaConnectionError, match="not running"):
+        await log.append("t", key=b"k", value=b"v")
+
+
+async def test_a_stop_waits_for_what_was_appended(tmp_path: Path) -> None:
+    log = DurableLog(tmp_path)
+    await log.start()
+    await log.create_topics([TopicSpec("t", 1)])
+    future = log.enqueue(log.place("t", b"k"), b"k", b"v", (), None)
+    await log.stop()
+    assert (await future).offset == 0
+    async with log:
+        assert await read_values(log, "t") == [b"v"]
+
+
+async def test_a_disk_that_fails_refuses_and_is_tried_anew(log: DurableLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    await log.create_topics([TopicSpec("t", 1)])
+    await fill(log, "t", [b"before"])
+    real = storage.insert_segments
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(storage, "insert_segments", full)
+    refused = [log.append("t", key=b"k", value=b"lost") for _ in range(5)]
+    for outcome in await asyncio.gather(*refused, return_exceptions=True):
+        assert isinstance(outcome, KafkaStorageError)
+        assert "disk is full" in str(outcome)
+    monkeypatch.setattr(storage, "insert_segments", real)
+
+    await fill(log, "t", [b"after"])
+    assert await read_values(log, "t") == [b"before", b"after"]
+
+
+async def test_one_failing_transaction_leaves_the_others_of_its_commit(log: DurableLog) -> None:
+    await log.create_topics([TopicSpec("t", 1)])
+
+    def fails(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM segments")
+        raise LookupError("no")
+
+    append = asyncio.ensure_future(log.append("t", key=b"k", value=b"v"))
+    broken = asyncio.ensure_future(log.write(fails))
+    works = asyncio.ensure_future(log.write(lambda _: "done"))
+    assert await append == (0, 0)
+    with pytest.raises(LookupError):
+        await broken
+    assert await works == "done"
+    assert await log.read(lambda reader: reader.execute("SELECT count(*) FROM segments").fetchone()) == (1,)
+
+
+async def test_records_damaged_on_disk_are_not_handed_out(tmp_path: Path) -> None:
+    async with DurableLog(tmp_path) as log:
+        await log.create_topics([TopicSpec("t", 1)])
+        await fill(log, "t", [b"precious"])
+    with sqlite3.connect(tmp_path / "messages.db") as connection:
+        (body,) = connection.execute("SELECT body FROM segments").fetchone()
+        connection.execute("UPDATE segments SET body = ?", (body.replace(b"precious", b"pr3cious"),))
+    connection.close()
+
+    async with DurableLog(tmp_path) as log:
+        with pytest.raises(CorruptRecordException, match="t-0: the records at offset 0 are damaged"):
+            await read_all(log, "t")
+
+
+async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    async with DurableLog(tmp_path):
+        pass
+    with sqlite3.connect(tmp_path / "messages.db") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for _ in range(2):  # the refusal leaves the folder free
+        with pytest.raises(storage.UnknownFormat, match="has format 99"):
+            await DurableLog(tmp_path).start()
+
+
+async def test_whoever_sends_too_much_waits_for_the_disk(log: DurableLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.embedded.intake._WAITING_BYTES", 100_000)
+    await log.create_topics([TopicSpec("t", 1)])
+    sent = []
+    for _ in range(50):
+        await log.room()
+        sent.append(log.enqueue(log.place("t", b"k"), b"k", b"x" * 100_000, (), None))
+        assert sum(not future.done() for future in sent) < 5
+    await asyncio.gather(*sent)
+    assert log.partition(TopicPartition("t", 0)).end == 50

@@ -1,0 +1,85 @@
+"""Owns a desk to settle batches at, on a broker and dead letters in memory, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from shared.clock import FixedClock
+from shared.durability.failures import Backoff, StopLimit
+from shared.envelope import Record
+from shared.messaging.deadletters import DeadLetters
+from shared.messaging.publisher import Publisher
+from shared.messaging.recall import Recall
+from shared.messaging.settlement import Desk, Settlement
+from shared.messaging.subscription import (
+    Answered,
+    Command,
+    CommandSubscription,
+    Received,
+    Subscribed,
+    Subscription,
+    bulk,
+    each,
+)
+from shared.metrics import Metrics
+from shared.schemas.results import CommandResult
+from tests.support.messaging import NOW, MakeThing, MemoryBroker, MemoryLetters, record_of, registry
+
+AT_ONCE = Backoff(0.001, 0.001)
+Handle = Callable[[Received], Awaitable[None]]
+
+
+class Bench:
+    """A desk to settle batches at, and what came of them."""
+
+    def __init__(self) -> None:
+        self.broker = MemoryBroker()
+        self.letters = MemoryLetters()
+        self.metrics = Metrics("test_svc")
+        self.registry = registry()
+        self.limit = StopLimit()
+        self.publisher = Publisher(self.broker.transport, "test_svc")
+        self.settlement: Settlement | None = None
+
+    def desk(self, subscription: Subscribed, concurrency: int = 8) -> Desk:
+        clock = FixedClock(NOW)
+        dead_letters = DeadLetters(
+            "test_svc", transport=self.broker.transport, publisher=self.publisher, store=self.letters, clock=clock,
+            metrics=self.metrics, registry=self.registry,
+        )  # fmt: skip
+        return Desk(
+            subscription, self.publisher, dead_letters, clock, self.metrics, self.limit, concurrency, AT_ONCE, AT_ONCE
+        )  # fmt: skip
+
+    async def settle(
+        self, subscription: Subscribed, records: Sequence[Record], *, recall: Recall | None = None, concurrency: int = 8
+    ) -> str | None:
+        self.settlement = Settlement(self.desk(subscription, concurrency), records, recall or Recall(30))
+        return await self.settlement.run()
+
+    def each(self, handle: Handle) -> Subscription:
+        return Subscription("test_svc.things", ("thing.created", "thing.updated"), each(handle), registry=self.registry)
+
+    def bulk(self, handle: Callable[[Sequence[Received]], Awaitable[None]]) -> Subscription:
+        return Subscription("test_svc.things", ("thing.created",), bulk(handle), registry=self.registry)
+
+    def commands(self, use_case: Callable[[Received], Awaitable[Answered]]) -> CommandSubscription:
+        return CommandSubscription(
+            "thing.commands", {"MakeThing": Command(MakeThing, use_case)}, registry=self.registry, results="results"
+        )
+
+    def buried(self) -> list[dict[str, Any]]:
+        return [message.body() for message in self.broker.sent if message.topic == "test_svc.dlq"]
+
+    def answers(self) -> list[CommandResult]:
+        answers = [message for message in self.broker.sent if message.topic == "results"]
+        return [CommandResult.model_validate(message.body()) for message in answers]
+
+    def resume_at(self) -> dict[tuple[str, int], int]:
+        assert self.settlement is not None
+        return {(place.topic, place.partition): offset for place, offset in self.settlement.resume_at().items()}
+
+
+def batch(*messages: Any, partition: int = 0) -> list[Any]:
+    return [record_of(message, offset, partition) for offset, message in enumerate(messages)]

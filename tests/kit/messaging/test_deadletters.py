@@ -1,0 +1,233 @@
+"""Dead letters: the record kept whole, stored once, replayed by its own consumer, and never the cause of another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.clock import FixedClock
+from shared.envelope import Record
+from shared.errors import Conflict, NotFound, Unavailable
+from shared.messaging.deadletters import DeadLetters, letter_of, record_of
+from shared.messaging.http import dead_letter_routes
+from shared.messaging.publisher import Publisher
+from shared.messaging.settlement import Desk, Settlement
+from shared.metrics import Metrics
+from shared.schemas.results import DeadLetter
+from shared.trace import Trace
+from shared.web import create_app
+from tests.support import messaging as doubles
+from tests.support.messaging import NOW, MemoryBroker, MemoryLetters, event, raw, registry
+
+GROUP = "test_svc.things"
+
+
+class Office:
+    """A service's dead letters, on a broker in memory."""
+
+    def __init__(self) -> None:
+        self.broker = MemoryBroker()
+        self.store = MemoryLetters()
+        self.metrics = Metrics("test_svc")
+        self.publisher = Publisher(self.broker.transport, "test_svc")
+        self.dead_letters = DeadLetters(
+            "test_svc", transport=self.broker.transport, publisher=self.publisher, store=self.store,
+            clock=FixedClock(NOW), metrics=self.metrics, registry=registry(),
+        )  # fmt: skip
+        self.replayed: list[Record] = []
+        self.error: Exception | None = None
+        self.dead_letters.attach(GROUP, self.replay)
+
+    async def replay(self, record: Record) -> None:
+        if self.error is not None:
+            raise self.error
+        self.replayed.append(record)
+
+    def keep(self, offset: int = 7, group: str = GROUP) -> DeadLetter:
+        letter = dead(doubles.record_of(event("a"), offset), group=group)
+        self.store.letters[letter.id] = letter
+        return letter
+
+
+def dead(record: Record, group: str = GROUP) -> DeadLetter:
+    return letter_of(record, group=group, reason="ValueError: x", attempts=5, now=NOW)
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@given(
+    st.none() | st.binary(max_size=50), st.none() | st.binary(max_size=200),
+    st.lists(st.tuples(st.text(max_size=10), st.text(max_size=10).map(str.encode)), max_size=4),
+)  # fmt: skip
+def test_the_record_comes_out_of_its_letter_as_it_went_in(
+    key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+) -> None:
+    record = raw("thing.created", key, value, headers, offset=42, partition=2)
+
+    letter = DeadLetter.model_validate(dead(record).wire())
+
+    assert letter.id == "test_svc.things:thing.created:2:42"
+    kept = record_of(letter)
+    for name in ("topic", "partition", "offset", "timestamp", "key", "value", "headers"):
+        assert getattr(kept, name) == getattr(record, name)
+
+
+def test_a_header_that_is_not_utf_8_is_escaped() -> None:
+    letter = dead(raw("thing.created", b"k", b"v", [("x", b"a\xff"), ("y", None)]))
+
+    assert letter.headers == [("x", "a\\xff"), ("y", "")]
+
+
+def test_a_reason_too_long_is_cut() -> None:
+    letter = letter_of(raw("t", None, None), group="g", reason="x" * 100_000, attempts=1, now=NOW)
+
+    assert len(letter.reason) == 4_000
+
+
+async def test_a_letter_goes_to_the_service_s_topic_under_its_own_id(office: Office) -> None:
+    letter = dead(doubles.record_of(event("a"), 7))
+    await office.dead_letters.bury([letter], [Trace("corr", "a:1")])
+
+    message = office.broker.sent[0]
+    assert (message.topic, message.type, message.key, message.id) == ("test_svc.dlq", "DeadLetter", "a", letter.id)
+    assert message.trace.correlation_id == "corr"
+    assert DeadLetter.model_validate(message.body()) == letter
+
+
+async def test_letters_are_stored_by_the_service_s_own_consumer(office: Office) -> None:
+    letter = dead(doubles.record_of(event("a"), 7))
+    await office.dead_letters.bury([letter], [Trace("corr")])
+    subscription = office.dead_letters.subscription()
+    received = subscription.read(doubles.record_of(office.broker.sent[0]))
+
+    assert subscription.bulk_handler is not None
+    await subscription.bulk_handler([received])
+    await subscription.bulk_handler([received])
+
+    assert office.store.letters == {letter.id: letter}
+
+
+async def test_a_dead_letter_that_cannot_be_read_is_stored_and_begets_no_other(office: Office) -> None:
+    await settle(office, raw("test_svc.dlq", b"k", b"{not json", doubles.record_of(event("a")).headers))
+
+    assert office.broker.sent == []
+    assert [letter.topic for letter in office.store.letters.values()] == ["test_svc.dlq"]
+
+
+async def test_a_letter_that_cannot_be_stored_is_waited_for_not_buried(office: Office) -> None:
+    office.store.error = ValueError("disk full")
+    await office.dead_letters.bury([dead(doubles.record_of(event("a")))], [Trace("corr")])
+    subscription = office.dead_letters.subscription()
+    received = subscription.read(doubles.record_of(office.broker.sent[0]))
+    assert subscription.bulk_handler is not None
+
+    with pytest.raises(Unavailable, match="disk full"):
+        await subscription.bulk_handler([received])
+
+
+async def test_a_replay_hands_the_record_to_its_consumer_and_removes_the_letter(office: Office) -> None:
+    letter = office.keep()
+
+    await office.dead_letters.replay(letter.id)
+
+    assert [record.offset for record in office.replayed] == [7]
+    assert office.store.letters == {}
+    assert 'epic_dead_letter_replays_total{outcome="replayed"} 1.0' in office.metrics.render().decode()
+
+
+async def test_a_replay_that_fails_says_why_and_keeps_the_letter(office: Office) -> None:
+    letter = office.keep()
+    office.error = ValueError("still broken")
+
+    with pytest.raises(Conflict, match="it failed again: ValueError: still broken"):
+        await office.dead_letters.replay(letter.id)
+    assert letter.id in office.store.letters
+
+
+async def test_a_replay_while_the_store_is_away_is_unavailable(office: Office) -> None:
+    letter = office.keep()
+    office.error = Unavailable("the store is away")
+
+    with pytest.raises(Unavailable):
+        await office.dead_letters.replay(letter.id)
+    assert letter.id in office.store.letters
+
+
+async def test_a_letter_of_a_consumer_that_is_gone_cannot_be_replayed(office: Office) -> None:
+    letter = office.keep(group="test_svc.gone")
+
+    with pytest.raises(Conflict, match=r"no consumer test_svc\.gone any more \(it has test_svc\.things\)"):
+        await office.dead_letters.replay(letter.id)
+
+
+async def test_an_unknown_letter_is_not_found(office: Office) -> None:
+    for act in (office.dead_letters.get, office.dead_letters.replay, office.dead_letters.drop):
+        with pytest.raises(NotFound):
+            await act("nothing:a:0:1")
+
+
+# -- over HTTP -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def http(office: Office) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app("test_svc", routes=[dead_letter_routes(office.dead_letters)], metrics=office.metrics)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def test_letters_are_listed_by_page(office: Office, http: httpx.AsyncClient) -> None:
+    kept = sorted(office.keep(offset).id for offset in range(5))
+
+    listed: list[str] = []
+    cursor: dict[str, Any] = {}
+    while True:
+        page = (await http.get("/dlq", params={"Limit": 2, **cursor})).json()
+        listed += [letter["Id"] for letter in page["Items"]]
+        if page["NextCursor"] is None:
+            break
+        cursor = {"Cursor": page["NextCursor"]}
+    assert listed == kept
+
+
+async def test_a_letter_is_looked_into_replayed_and_dropped(office: Office, http: httpx.AsyncClient) -> None:
+    one, two = office.keep(1).id, office.keep(2).id
+
+    assert (await http.get(f"/dlq/{one}")).json()["Reason"] == "ValueError: x"
+    assert (await http.post(f"/dlq/{one}/replay")).json() == {"Id": one, "Outcome": "Replayed"}
+    assert (await http.delete(f"/dlq/{two}")).json() == {"Id": two, "Outcome": "Dropped"}
+    assert (await http.get("/dlq")).json() == {"Items": [], "NextCursor": None}
+
+
+async def test_what_cannot_be_done_is_a_problem(office: Office, http: httpx.AsyncClient) -> None:
+    kept = office.keep().id
+    office.error = ValueError("still broken")
+
+    failed = await http.post(f"/dlq/{kept}/replay")
+    unknown = await http.get("/dlq/test_svc.x:y:0:1")
+    bad = await http.get("/dlq", params={"Cursor": "Wzdd"})
+
+    assert (failed.status_code, failed.json()["type"]) == (409, "urn:epic:problem:replay-failed")
+    assert (unknown.status_code, bad.status_code) == (404, 400)
+    assert failed.headers["content-type"] == "application/problem+json"
+
+
+async def settle(office: Office, record: Record) -> None:
+    from shared.durability.failures import Backoff, StopLimit
+    from shared.messaging.recall import Recall
+
+    quick = Backoff(0.001, 0.001)
+    desk = Desk(
+        office.dead_letters.subscription(), office.publisher, office.dead_letters, FixedClock(NOW), office.metrics,
+        StopLimit(), 4, quick, quick,
+    )  # fmt: skip
+    assert await Settlement(desk, [record], Recall(5)).run() is None

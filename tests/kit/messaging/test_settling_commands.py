@@ -1,0 +1,144 @@
+"""Commands of a batch: each is answered once, before it is settled, as HTTP would answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.errors import NotFound, UnderWay
+from shared.messaging.recall import STOPPING, Recall
+from shared.messaging.subscription import (
+    Answered,
+    Received,
+)
+from shared.schemas.results import Outcome
+from tests.kit.messaging.bench import Bench, batch
+from tests.support.messaging import event, raw, record_of
+from tests.support.waiting import until
+
+
+def command(key: str = "a", data: Any = None, *, ce_type: str = "MakeThing", **more: Any) -> Any:
+    body = {"ThingId": key} if data is None else data
+    return replace(event(key, topic="thing.commands", data=body, **more), type=ce_type)
+
+
+async def test_a_command_is_answered_with_what_it_made(bench: Bench) -> None:
+    async def make(received: Received) -> Answered:
+        return Answered(received.message.key, 3)
+
+    assert await bench.settle(bench.commands(make), batch(command("a", id="c1"))) is None
+
+    answer = bench.broker.sent[0]
+    assert (answer.topic, answer.type, answer.key, answer.source) == ("results", "MakeThing", "a", "test_svc")
+    assert (answer.trace.correlation_id, answer.trace.causation_id) == ("corr", "c1")
+    assert answer.body() == {
+        "CommandId": "c1", "Source": "test_svc", "Outcome": "Accepted", "Id": "a", "VersionId": 3,
+    }  # fmt: skip
+
+
+async def test_a_refused_command_is_answered_as_http_would(bench: Bench) -> None:
+    async def make(received: Received) -> Answered:
+        raise NotFound("fleet X is not known")
+
+    assert await bench.settle(bench.commands(make), batch(command())) is None
+
+    result = bench.answers()[0]
+    assert result.outcome is Outcome.REFUSED
+    assert result.problem == NotFound("fleet X is not known").problem()
+    assert bench.buried() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "ce_type", "status", "pointer"),
+    [
+        ({"ThingId": "a", "Colour": "red"}, "MakeThing", 400, "/Colour"),
+        ({}, "MakeThing", 400, "/ThingId"),
+        ({"ThingId": "a#b"}, "MakeThing", 400, "/ThingId"),
+        ({"ThingId": "a"}, "BreakThing", 400, None),
+    ],
+)
+async def test_a_command_that_does_not_fit_is_refused_and_named(
+    bench: Bench, data: Any, ce_type: str, status: int, pointer: str | None
+) -> None:
+    async def make(received: Received) -> Answered:
+        raise AssertionError("must not be called")
+
+    assert await bench.settle(bench.commands(make), batch(command(data=data, ce_type=ce_type))) is None
+
+    problem = bench.answers()[0].problem
+    assert problem is not None
+    assert problem["status"] == status
+    assert [error["pointer"] for error in problem.get("errors", [])] == ([pointer] if pointer else [])
+
+
+async def test_a_command_with_managed_fields_is_taken_as_http_takes_a_document_posted_back(bench: Bench) -> None:
+    async def make(received: Received) -> Answered:
+        return Answered(received.message.key, received.body["VersionId"])
+
+    data = {"ThingId": "a", "VersionId": 5, "LatestVersionId": 5, "CreatedBy": "jsmith"}
+    await bench.settle(bench.commands(make), batch(command(data=data)))
+
+    assert bench.answers()[0].outcome is Outcome.ACCEPTED
+
+
+async def test_a_command_under_way_elsewhere_waits_and_is_answered_once(bench: Bench) -> None:
+    tries = 0
+
+    async def make(received: Received) -> Answered:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise UnderWay("being worked on")
+        return Answered("a", 1)
+
+    assert await bench.settle(bench.commands(make), batch(command())) is None
+    assert [answer.outcome for answer in bench.answers()] == [Outcome.ACCEPTED]
+
+
+async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(bench: Bench) -> None:
+    done = 0
+
+    async def make(received: Received) -> Answered:
+        nonlocal done
+        done += 1
+        return Answered("a", 1)
+
+    bench.broker.away = True
+    recall = Recall(30)
+    under_way = asyncio.create_task(bench.settle(bench.commands(make), batch(command()), recall=recall))
+    await until(lambda: done, "the command is done")
+    recall.call(STOPPING)
+
+    assert await under_way == STOPPING
+    assert bench.resume_at() == {("thing.commands", 0): 0}
+
+
+async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(bench: Bench) -> None:
+    async def make(received: Received) -> Answered:
+        raise AssertionError("must not be called")
+
+    headers = record_of(command()).headers
+    records = [
+        raw("thing.commands", b"a", b"[1]", headers, offset=0),
+        raw("thing.commands", b"a", b'{"ThingId":"a"}', (), offset=1),
+    ]
+    assert await bench.settle(bench.commands(make), records) is None
+    assert bench.answers() == []
+    assert sorted(letter["Offset"] for letter in bench.buried()) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "more", [{"id": "i" * 256}, {"id": "a\nb"}, {"source": "s" * 256}, {"user": "u" * 256}, {"user": " u"}]
+)
+async def test_a_command_that_could_not_be_answered_is_not_obeyed(bench: Bench, more: dict[str, str]) -> None:
+    async def make(received: Received) -> Answered:
+        raise AssertionError("must not be called")
+
+    assert await bench.settle(bench.commands(make), batch(replace(command(), **more))) is None
+
+    (buried,) = bench.buried()
+    assert buried["Attempts"] == 1
+    assert buried["Reason"].startswith(f"ce_{next(iter(more))} of a command must be 1 to 255 printable characters")

@@ -1,0 +1,136 @@
+"""What a handler is given: the cause of its writes, and a command's body checked as HTTP would."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from shared.cause import AUTOMATION
+from shared.clock import FixedClock
+from shared.envelope import Message
+from shared.errors import BadInput, Poison
+from shared.messaging.subscription import Answered, Command, CommandSubscription, Received, Subscription, each
+from shared.schemas.fleet_svc import CreateProjection, UpdateProjection
+from tests.support.messaging import NOW, MakeThing, event, raw, record_of, registry
+
+CLOCK = FixedClock(NOW)
+
+
+async def accept(received: Received) -> Answered:
+    return Answered()
+
+
+async def ignore(received: Received) -> None:
+    """A use case that does nothing."""
+
+
+def events() -> Subscription:
+    return Subscription("test_svc.things", ("thing.created",), each(ignore), registry=registry())
+
+
+def commands() -> CommandSubscription:
+    return CommandSubscription("thing.commands", {"MakeThing": Command(MakeThing, accept)}, registry=registry())
+
+
+def command(data: dict[str, Any] | None = None, **more: Any) -> Message:
+    return replace(event("a", topic="thing.commands", data=data or {"ThingId": "a"}), type="MakeThing", **more)
+
+
+def test_an_event_s_cause_is_automation_s_and_known_again_at_a_redelivery() -> None:
+    first = events().read(record_of(event("a"), offset=3)).cause(CLOCK)
+    again = events().read(record_of(event("a"), offset=99)).cause(CLOCK)
+
+    assert first == again
+    assert (first.id, first.user, first.message, first.now) == ("test_svc/a:1", AUTOMATION, None, NOW)
+    assert (first.trace.correlation_id, first.trace.causation_id) == ("corr", "a:1")
+
+
+def test_a_snapshot_s_own_author_is_not_the_author_of_what_follows_from_it() -> None:
+    body = {"ThingId": "a", "VersionId": 1, "AuditMetadata": {"User": "jsmith", "Message": "typed in"}}
+    cause = events().read(record_of(event("a", data=body))).cause(CLOCK)
+
+    assert (cause.user, cause.message) == (AUTOMATION, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "user"),
+    [
+        ("asmith", {"AuditMetadata": {"User": "jsmith"}}, "asmith"),
+        (None, {"AuditMetadata": {"User": "jsmith"}}, "jsmith"),
+        (None, {}, "anonymous"),
+        (None, {"AuditMetadata": "nonsense"}, "anonymous"),
+        (None, {"AuditMetadata": {"User": 5}}, "anonymous"),
+    ],
+)
+def test_a_command_s_cause_is_its_asker_s(header: str | None, body: dict[str, Any], user: str) -> None:
+    received = commands().read(record_of(command({"ThingId": "a", **body}, user=header)))
+
+    assert received.cause(CLOCK).user == user
+
+
+def test_a_command_s_reason_is_kept() -> None:
+    body = {"ThingId": "a", "AuditMetadata": {"Message": "as agreed"}}
+
+    assert commands().read(record_of(command(body))).cause(CLOCK).message == "as agreed"
+
+
+@pytest.mark.parametrize(
+    "other", [command({"ThingId": "b"}), command(if_match='"3"'), replace(command(), type="BreakThing")]
+)
+def test_another_body_condition_or_type_under_the_same_id_has_another_digest(other: Message) -> None:
+    digest = commands().read(record_of(command())).cause(CLOCK).digest
+
+    assert commands().read(record_of(other)).cause(CLOCK).digest != digest
+
+
+def test_the_envelope_and_the_body_are_there_when_asked_for() -> None:
+    received = events().read(record_of(event("a", 4)))
+
+    assert received.message.id == "a:4"
+    assert received.body == {"ThingId": "a", "VersionId": 4}
+    assert received.data.wire() == received.body
+
+
+def test_an_unregistered_topic_is_an_error_when_the_service_is_wired() -> None:
+    with pytest.raises(KeyError, match=r"topic nothing\.created is not in the registry"):
+        Subscription("test_svc.things", ("nothing.created",), each(ignore))
+
+
+def test_composite_keys_may_stand_beside_a_command_s_members() -> None:
+    body = {"FleetId": "F", "EventId": "E", "TotalInputTPM": 5, "ProjectionId": "F#E#Peak", "VersionId": 3}
+
+    with pytest.raises(BadInput) as refused:
+        Command(CreateProjection, accept).validated(body)
+    assert [error.pointer for error in refused.value.errors] == ["/ProjectionId"]
+    assert Command(CreateProjection, accept, frozenset({"ProjectionId"})).validated(body)
+
+
+def test_a_merge_patch_may_hold_any_member_and_null() -> None:
+    body = {"FleetId": "F", "EventId": "E", "ManualOverride": None}
+
+    data = Command(UpdateProjection, accept).validated(body)
+
+    assert data.model_dump(by_alias=True)["ManualOverride"] is None
+
+
+def test_a_group_is_named_by_owner_and_purpose() -> None:
+    assert commands().group == "test_svc.commands"
+
+
+@pytest.mark.parametrize("value", [b'{"ThingId":"a","VersionId":NaN}', b'{"ThingId":"a","VersionId":1', b"\xff"])
+def test_what_is_no_json_is_poison(value: bytes) -> None:
+    headers = record_of(event("a")).headers
+
+    with pytest.raises(Poison):
+        events().read(raw("thing.created", b"a", value, headers))
+
+
+def test_structured_mode_is_validated_alike() -> None:
+    envelope = {"specversion": "1.0", "id": "1", "source": "s", "type": "thing.created", "data": {"ThingId": "a"}}
+    record = raw("thing.created", b"a", orjson.dumps(envelope), [("content-type", b"application/cloudevents+json")])
+
+    with pytest.raises(Poison, match="/VersionId: required"):
+        events().read(record)

@@ -1,0 +1,170 @@
+"""What every declared resource does over HTTP, shown on a small one with a composite key."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from shared.clock import FixedClock
+from shared.documents import Documents
+from shared.documents.sqlite import SqliteStore
+from shared.errors import NotFound, Refused
+from shared.resources import Resource, Resources, State, resource_routes
+from shared.schemas.fleet_svc import Projection, ProjectionSnapshot
+from tests.support.fixtures import Published
+from tests.support.http import app_of, calling, pointers
+
+PROJECTION = Resource(
+    name="Projection",
+    path="/projection",
+    topic="projection",
+    model=Projection,
+    snapshot=ProjectionSnapshot,
+    key=("FleetId", "EventId", "ProjectionType"),
+    query_key={"ProjectionType": "Peak"},
+    id_member="ProjectionId",
+    filters={"EventId": "EventId"},
+)
+BODY = {"FleetId": "F1", "EventId": "PD2024", "TotalInputTPM": 50000}
+
+
+async def only_known_fleets(state: State) -> Refused | None:
+    return None if state["FleetId"].startswith("F") else NotFound(f"there is no Fleet {state['FleetId']}")
+
+
+@pytest.fixture
+def documents(store: SqliteStore) -> Documents:
+    return store.documents("projection", filters=("EventId",))
+
+
+@pytest.fixture
+async def http(store: SqliteStore, documents: Documents) -> AsyncIterator[httpx.AsyncClient]:
+    await store.start()
+    resources = Resources(PROJECTION, documents, admit=only_known_fleets)
+    async with calling(app_of(resource_routes(resources, FixedClock("2024-06-15T09:00:00Z")))) as client:
+        yield client
+
+
+async def test_a_composite_key_is_path_segments_and_a_query(http: httpx.AsyncClient) -> None:
+    made = await http.post("/projection", json={**BODY, "ProjectionId": "F1#PD2024#Peak"})
+    assert made.json()["ProjectionId"] == "F1#PD2024#Peak"
+    await http.post("/projection", json={**BODY, "ProjectionType": "BAU", "TotalInputTPM": 7})
+    assert (await http.get("/projection/F1/PD2024")).json()["TotalInputTPM"] == 50000
+    assert (await http.get("/projection/F1/PD2024?ProjectionType=BAU")).json()["TotalInputTPM"] == 7
+    assert (await http.get("/projection/F1/PD2024?ProjectionType=None-such")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "pointer"),
+    [
+        ("POST", "/projection", {**BODY, "ProjectionId": "F2#PD2024#Peak"}, "/ProjectionId"),
+        ("PUT", "/projection/F1/PD2024", {"ProjectionId": "F2#PD2024#Peak"}, "/ProjectionId"),
+        ("PUT", "/projection/F1/PD2024", {"ProjectionType": "BAU"}, "/ProjectionType"),
+        ("PUT", "/projection/F1/PD2024", {"FleetId": 5}, "/FleetId"),
+        ("PUT", "/projection/F1/PD2024", {"TotalInputTPM": None}, "/TotalInputTPM"),
+        ("DELETE", "/projection/F1/PD2024", {"Reason": "gone"}, "/Reason"),
+        ("DELETE", "/projection/F1/PD2024", {"FleetId": "F2"}, "/FleetId"),
+        ("GET", "/projection/F%231/PD2024", None, "/FleetId"),
+        ("GET", "/projection/F1/PD2024?ProjectionType=a%20b", None, "/ProjectionType"),
+        ("GET", "/projection/F1/PD2024?Colour=red", None, "/Colour"),
+        ("GET", "/projection?EventId=a&EventId=b", None, "/EventId"),
+        ("GET", "/projection?Limit=0", None, "/Limit"),
+        ("GET", "/projection?Limit=1001", None, "/Limit"),
+        ("GET", "/projection?Cursor=%21%21", None, "/Cursor"),
+        ("GET", "/projection?Cursor=NQ", None, "/Cursor"),
+        ("GET", "/projection/F1/PD2024/versions/one", None, "/VersionId"),
+    ],
+)
+async def test_bad_input_is_named(
+    http: httpx.AsyncClient, method: str, path: str, body: dict[str, object] | None, pointer: str
+) -> None:
+    await http.post("/projection", json=BODY)
+    answer = await http.request(method, path, json=body)
+    assert answer.status_code == 400, answer.text
+    assert pointers(answer) == [pointer]
+
+
+async def test_what_may_not_be_made_is_refused_and_nothing_is_there(
+    http: httpx.AsyncClient, documents: Documents
+) -> None:
+    answer = await http.post("/projection", json={**BODY, "FleetId": "G1"})
+    assert answer.status_code == 404
+    assert (await documents.list()).items == []
+
+
+async def test_the_same_post_twice_is_409_but_with_one_key_the_same_answer(http: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "k1", "X-Epic-User": "ann"}
+    first = await http.post("/projection", json=BODY, headers=key)
+    again = await http.post("/projection", json=BODY, headers=key)
+    assert (again.status_code, again.content, again.headers["etag"]) == (200, first.content, first.headers["etag"])
+    assert (await http.post("/projection", json=BODY)).status_code == 409
+    other = await http.post("/projection", json={**BODY, "TotalInputTPM": 1}, headers=key)
+    assert (other.status_code, other.json()["type"]) == (409, "urn:epic:problem:id-reused")
+    of_another = await http.post("/projection", json=BODY, headers={**key, "X-Epic-User": "bob"})
+    assert of_another.json()["type"] == "urn:epic:problem:exists"
+
+
+async def test_if_match_holds_only_for_the_latest(http: httpx.AsyncClient) -> None:
+    made = await http.post("/projection", json=BODY)
+    tag = {"If-Match": made.headers["etag"]}
+    changed = await http.put("/projection/F1/PD2024", json={"TotalInputTPM": 1}, headers=tag)
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
+    stale = await http.put("/projection/F1/PD2024", json={"TotalInputTPM": 2}, headers=tag)
+    assert stale.status_code == 412
+    assert (await http.delete("/projection/F1/PD2024", headers=tag)).status_code == 412
+    bad = await http.put("/projection/F1/PD2024", json={}, headers={"If-Match": "three"})
+    assert (bad.status_code, pointers(bad)) == (400, ["/If-Match"])
+    base = await http.put("/projection/F1/PD2024", json={}, headers={"If-Match": '"base-2"'})
+    assert base.status_code == 412
+    anyone = await http.put("/projection/F1/PD2024", json={"TotalInputTPM": 3}, headers={"If-Match": "*"})
+    assert anyone.status_code == 200
+
+
+async def test_a_put_that_changes_nothing_makes_no_version(http: httpx.AsyncClient, published: Published) -> None:
+    read = (await http.post("/projection", json=BODY)).json()
+    for body in (read, {"TotalInputTPM": "50000"}, {}, {"ManualOverride": None}):
+        answer = await http.put("/projection/F1/PD2024", json=body)
+        assert (answer.status_code, answer.json()["VersionId"]) == (200, 1)
+    assert len(await published()) == 1
+
+
+async def test_the_reason_and_the_person_are_kept_with_the_version(http: httpx.AsyncClient) -> None:
+    audit = {"Message": "CloudTune says so", "User": "jsmith", "Timestamp": "not even a time"}
+    made = await http.post("/projection", json={**BODY, "AuditMetadata": audit})
+    assert made.json()["AuditMetadata"] == {
+        "Message": "CloudTune says so", "User": "jsmith", "Timestamp": "2024-06-15T09:00:00.000Z"
+    }  # fmt: skip
+    changed = await http.put("/projection/F1/PD2024", json={"TotalInputTPM": 1}, headers={"X-Epic-User": "ann"})
+    assert changed.json()["AuditMetadata"]["User"] == "ann"
+
+
+async def test_lists_and_histories_are_paged_to_their_end(http: httpx.AsyncClient) -> None:
+    for number in range(5):
+        await http.post("/projection", json={**BODY, "FleetId": f"F{number}"})
+        await http.put("/projection/F0/PD2024", json={"TotalInputTPM": number})
+    await http.post("/projection", json={**BODY, "EventId": "other"})
+    for path, name, wanted in (
+        ("/projection?EventId=PD2024", "FleetId", ["F0", "F1", "F2", "F3", "F4"]),
+        ("/projection/F0/PD2024/versions?", "VersionId", [6, 5, 4, 3, 2, 1]),
+    ):
+        seen, cursor = [], ""
+        while True:
+            page = (await http.get(f"{path}&Limit=2{cursor}")).json()
+            assert len(page["Items"]) <= 2
+            seen += [item[name] for item in page["Items"]]
+            if page["NextCursor"] is None:
+                break
+            cursor = f"&Cursor={page['NextCursor']}"
+        assert seen == wanted
+
+
+async def test_one_version_can_be_read_and_zero_is_the_latest(http: httpx.AsyncClient) -> None:
+    await http.post("/projection", json=BODY)
+    await http.put("/projection/F1/PD2024", json={"TotalInputTPM": 1})
+    first = (await http.get("/projection/F1/PD2024/versions/1")).json()
+    assert (first["VersionId"], first["TotalInputTPM"], "LatestVersionId" in first) == (1, 50000, False)
+    assert (await http.get("/projection/F1/PD2024/versions/0")).json()["VersionId"] == 2
+    assert (await http.get("/projection/F1/PD2024/versions/9")).status_code == 404
+    assert (await http.get("/projection/F9/PD2024/versions")).status_code == 404

@@ -1,0 +1,274 @@
+"""What every service's application does with a request, whatever its routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.cause import Cause
+from shared.clock import FixedClock
+from shared.errors import BadInput, Conflict, FieldError, NotFound, Refused, Unavailable, UnderWay
+from shared.trace import add_trace_ids, current_trace
+from shared.web import Check, Routes, Unready, json_answer, read_write
+from shared.web.health import Readiness
+from tests.support.http import app_of, calling, pointers
+
+CLOCK = FixedClock("2024-06-15T09:00:00Z")
+
+
+class Form(BaseModel):
+    Size: int
+
+
+def routes() -> Routes:
+    routes = Routes()
+
+    async def echo(request: Request) -> Response:
+        asked = await read_write(request, CLOCK)
+        cause = asked.cause
+        return json_answer(
+            {"Body": asked.body, "User": cause.user, "Id": cause.id, "Correlation": cause.trace.correlation_id}
+        )
+
+    async def fail(request: Request) -> Response:
+        errors: dict[str, Exception] = {
+            "bad": BadInput("no", [FieldError("/A", "mend it")]),
+            "conflict": Conflict("it is there", slug="exists"),
+            "under-way": UnderWay("wait", retry_after=3),
+            "away": Unavailable("the store is away", retry_after=7),
+            "bug": ZeroDivisionError("secret of the house"),
+        }
+        raise errors[request.path_params["Kind"]]
+
+    routes.add("PUT", "/echo", echo, summary="Echo")
+    routes.add("GET", "/fail/{Kind}", fail, summary="Fail")
+    routes.add("DELETE", "/fail/{Kind}", fail, summary="Fail")
+    return routes
+
+
+def form_routes() -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/form")
+    async def form(body: Form) -> Response:
+        return json_answer({"Size": body.Size})
+
+    return router
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with calling(app_of(routes(), form_routes(), body_limit=1000)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "slug", "retry"),
+    [
+        ("bad", 400, "bad-input", None),
+        ("conflict", 409, "exists", None),
+        ("under-way", 409, "under-way", "3"),
+        ("away", 503, "unavailable", "7"),
+        ("bug", 500, "internal", None),
+    ],
+)
+async def test_every_error_is_a_problem(
+    http: httpx.AsyncClient, kind: str, status: int, slug: str, retry: str | None
+) -> None:
+    answer = await http.get(f"/fail/{kind}")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers.get("retry-after") == retry
+    problem = answer.json()
+    assert (problem["type"], problem["status"], problem["instance"]) == (
+        f"urn:epic:problem:{slug}", status, f"/fail/{kind}"
+    )  # fmt: skip
+    assert "secret" not in answer.text
+    assert answer.headers["x-correlation-id"]
+
+
+async def test_no_such_path_and_no_such_method_are_problems_too(http: httpx.AsyncClient) -> None:
+    nowhere = await http.get("/nowhere")
+    assert (nowhere.status_code, nowhere.json()["type"]) == (404, "urn:epic:problem:no-such-path")
+    wrong = await http.post("/fail/bad")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "DELETE, GET")
+    assert wrong.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[1]", b'"x"', b'{"A": NaN}', b'{"A": Infinity}', b'{"A": "\xff"}', b"\x00", b"null"]
+)
+async def test_a_body_that_is_no_json_object_is_400(http: httpx.AsyncClient, body: bytes) -> None:
+    answer = await http.put("/echo", content=body)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+async def test_fastapis_own_validation_is_400_with_pointers(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/form", json={"Size": "large"})
+    assert (answer.status_code, pointers(answer)) == (400, ["/Size"])
+
+
+async def test_a_body_over_the_limit_is_413_announced_or_in_chunks(http: httpx.AsyncClient) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b" " * 100
+
+    assert (await http.put("/echo", content=b'{"A": "' + b"x" * 2000 + b'"}')).status_code == 413
+    in_chunks = await http.put("/echo", content=chunks())
+    assert (in_chunks.status_code, in_chunks.json()["type"]) == (413, "urn:epic:problem:too-large")
+    just = b'{"A": "' + b"x" * (1000 - 9) + b'"}'
+    assert len(just) == 1000
+    assert (await http.put("/echo", content=just)).status_code == 200
+
+
+async def test_half_a_body_of_a_client_that_went_is_never_handled() -> None:
+    called = False
+
+    async def never(request: Request) -> Response:
+        nonlocal called
+        called = True
+        return json_answer({})
+
+    one = Routes()
+    one.add("PUT", "/never", never, summary="Never")
+    messages = [{"type": "http.request", "body": b"{}", "more_body": True}, {"type": "http.disconnect"}]
+    scope = {"type": "http", "method": "PUT", "path": "/never", "query_string": b"", "root_path": "",
+             "headers": [(b"transfer-encoding", b"chunked")]}  # fmt: skip
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    await app_of(one)(scope, receive, send)
+    assert not called
+
+
+async def test_the_callers_correlation_id_is_kept_and_given_back(http: httpx.AsyncClient) -> None:
+    answer = await http.put("/echo", headers={"X-Correlation-Id": "order-66"})
+    assert (answer.headers["x-correlation-id"], answer.json()["Correlation"]) == ("order-66", "order-66")
+    other = await http.put("/echo", headers={"X-Correlation-Id": "x" * 500})
+    assert len(other.headers["x-correlation-id"]) == 32
+
+
+async def test_ids_are_in_the_log_lines_of_their_own_request_only() -> None:
+    lines: list[dict[str, Any]] = []
+    routes = Routes()
+
+    async def slow(request: Request) -> Response:
+        await asyncio.sleep(0)
+        structlog.get_logger("rules").info("handled", trace=current_trace().correlation_id)
+        return json_answer({})
+
+    routes.add("GET", "/slow", slow, summary="Slow")
+    with structlog.testing.capture_logs(processors=[add_trace_ids]) as captured:
+        async with calling(app_of(routes)) as client:
+            ids = [f"id-{n}" for n in range(5)]
+            await asyncio.gather(*(client.get("/slow", headers={"X-Correlation-Id": one}) for one in ids))
+    lines = [line for line in captured if line["event"] == "handled"]
+    assert sorted(line["correlation_id"] for line in lines) == ids
+    assert all(line["correlation_id"] == line["trace"] for line in lines)
+
+
+async def test_who_asks_is_the_header_then_the_body_then_nobody(http: httpx.AsyncClient) -> None:
+    body = {"AuditMetadata": {"User": "jsmith"}}
+    assert (await http.put("/echo", json=body, headers={"X-Epic-User": "ann"})).json()["User"] == "ann"
+    assert (await http.put("/echo", json=body)).json()["User"] == "jsmith"
+    assert (await http.put("/echo")).json()["User"] == "anonymous"
+    keyed = await http.put("/echo?a=1", json=body, headers={"Idempotency-Key": "k"})
+    assert keyed.json()["Id"] == "jsmith PUT /echo?a=1 k"
+    for unusable in ("x" * 256, "", "\xa0ann"):  # what no event could carry as its User
+        bad = await http.put("/echo", headers={"X-Epic-User": unusable.encode("latin-1")})
+        assert (bad.status_code, pointers(bad)) == (400, ["/X-Epic-User"])
+
+
+async def test_the_refusal_of_a_keyed_write_is_kept_before_it_is_answered() -> None:
+    kept: dict[str, tuple[str, Refused]] = {}
+
+    async def keep(cause: Cause, refusal: Refused) -> None:
+        digest, first = kept.setdefault(str(cause.id), (cause.digest, refusal))
+        if digest != cause.digest:
+            raise Conflict("another body", slug="id-reused")
+        raise first
+
+    routes = Routes()
+
+    async def refuse(request: Request) -> Response:
+        asked = await read_write(request, CLOCK)
+        raise NotFound(f"no {len(kept)} {asked.body}")
+
+    routes.add("PUT", "/refuse", refuse, summary="Refuse")
+    async with calling(app_of(routes, keep_refusal=keep)) as client:
+        key = {"Idempotency-Key": "k"}
+        first = await client.put("/refuse", json={"A": 1}, headers=key)
+        assert (first.status_code, first.json()["detail"]) == (404, "no 0 {'A': 1}")
+        assert (await client.put("/refuse", json={"A": 1}, headers=key)).content == first.content
+        assert (await client.put("/refuse", json={"A": 2}, headers=key)).status_code == 409
+        assert (await client.put("/refuse", json={"A": 2})).status_code == 404
+
+
+async def test_live_is_alive_and_ready_asks_everything() -> None:
+    async def well() -> dict[str, int]:
+        return {"Open": 3}
+
+    async def ill() -> None:
+        raise Unready("the broker is away")
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    async with calling(app_of(checks=[Check("store", well)])) as client:
+        assert (await client.get("/health/live")).status_code == 200
+        ready = await client.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (
+            200, {"Status": "Ready", "Checks": {"store": {"Status": "Ok", "Open": 3}}}
+        )  # fmt: skip
+    async with calling(app_of(checks=[Check("store", well), Check("broker", ill)])) as client:
+        unready = await client.get("/health/ready")
+        assert unready.status_code == 503
+        assert unready.json()["Checks"]["broker"] == {"Status": "Failed", "Detail": "the broker is away"}
+
+    with structlog.testing.capture_logs() as lines:
+        async with calling(app_of(checks=[Check("broker", ill)])) as client:
+            assert [(await client.get("/health/ready")).status_code for _ in range(3)] == [503] * 3
+    assert [(line["event"], line["broker"]) for line in lines] == [("not ready", "the broker is away")], "once"
+
+    ready_now, shown = await Readiness([Check("store", hangs)], patience=0.01).ask()
+    assert (ready_now, shown["Checks"]["store"]["Status"]) == (False, "Failed")
+
+
+async def test_requests_are_counted_by_route_not_by_path(http: httpx.AsyncClient) -> None:
+    await http.get("/fail/bad")
+    await http.get("/fail/conflict")
+    await http.get("/nowhere")
+    text = (await http.get("/metrics")).text
+    assert 'epic_http_requests_total{method="GET",route="/fail/{Kind}",status="400"} 1.0' in text
+    assert 'route="none",status="404"' in text
+
+
+async def test_no_origin_is_allowed_unless_it_is_set(http: httpx.AsyncClient) -> None:
+    assert "access-control-allow-origin" not in (await http.put("/echo", headers={"Origin": "http://a"})).headers
+    async with calling(app_of(routes(), cors_origins=["http://a"])) as client:
+        answer = await client.put("/echo", headers={"Origin": "http://a"})
+        assert answer.headers["access-control-allow-origin"] == "http://a"
+        assert "ETag" in answer.headers["access-control-expose-headers"]
+
+
+async def test_the_openapi_document_says_what_each_operation_takes_and_answers(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    fail = document["paths"]["/fail/{Kind}"]["get"]
+    assert [(p["name"], p["in"], p["required"]) for p in fail["parameters"]] == [("Kind", "path", True)]
+    assert set(fail["responses"]) == {"200", "4XX", "5XX"}
+    assert "Problem" in document["components"]["schemas"]
+    assert "/form" in document["paths"]

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import gc
+import random
+import tracemalloc
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from services.eventplan_svc.app.board import Board
+from services.eventplan_svc.domain.facts import FactSheet
+from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS, PARENT_OF, STATUSES, by_id
+from services.eventplan_svc.domain.plan import initial_plan, plan_template
+from services.eventplan_svc.domain.surroundings import Event, Fleet, Service, Surroundings
+from shared.clock import FixedClock
+from shared.errors import BadInput, NotFound, Refused, Unavailable
+from tests.services.eventplan_svc.app.world import NOW, Process
+from tests.support.snapshots import Said, event, fleet, projection, service
+
+SERVICES = ("Atlas", "Borealis", "Comet")
+REGIONS = ("us-east-1", "eu-west-1")
+LEAVES = [name for name in ALL_UPSCALE_IDS if name not in PARENT_OF.values()]
+
+
+def company() -> list[Said]:
+    """Three services, one fleet in each of two regions; Comet has another leader."""
+    said = [service(name, LeaderAlias="boss" if name == "Comet" else "jsmith") for name in SERVICES]
+    said += [fleet(f"{name}-{region}", of=name, region=region) for name in SERVICES for region in REGIONS]
+    return [*said, event()]
+
+
+async def asked(process: Process, body: dict[str, Any] | None = None, after: str | None = None) -> dict[str, Any]:
+    shown = await process.use_cases.show_dashboard("PD2024", body or {}, after)
+    return {"Services": shown.page.services, "Totals": shown.totals, "After": shown.page.next_after}
+
+
+def fleets(page: dict[str, Any]) -> list[str]:
+    return [row["FleetId"] for entry in page["Services"] for row in entry["Fleets"]]
+
+
+@pytest.fixture
+async def dashboard(process: Process) -> Process:
+    await process.hear(*company())
+    return process
+
+
+async def test_a_service_shows_its_fleets_with_what_they_wait_for(dashboard: Process) -> None:
+    await dashboard.hear(projection("Atlas-us-east-1", upstream=False))
+    page = await asked(dashboard)
+    assert [entry["ServiceId"] for entry in page["Services"]] == list(SERVICES)
+    atlas = page["Services"][0]
+    assert {name: atlas[name] for name in ("Owner", "LeaderAlias", "PeakReadyStatus")} == {
+        "Owner": "Atlas-owner", "LeaderAlias": "jsmith", "PeakReadyStatus": "Red"
+    }  # fmt: skip
+    assert atlas["Fleets"][1] == {
+        "FleetId": "Atlas-us-east-1",
+        "Region": "us-east-1",
+        "PeakReadyStatus": "Red",
+        "EventMilestone": "GatherProjectionFromUpstream",
+        "ETA": "2024-06-01",
+        "StatusReasoning": "Not verified yet by OrderService",
+        "ActionPendingOn": "Atlas-owner",
+    }
+    assert page["Totals"]["Fleets"] == 6
+    assert page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {
+        "NotStarted": 5, "PendingOnServiceOwner": 1
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("filters", "shown"),
+    [
+        ({"ServiceIds": ["Comet", "Nobody"]}, ["Comet-eu-west-1", "Comet-us-east-1"]),
+        ({"ServiceIds": []}, []),
+        ({"Owner": "Atlas-owner"}, ["Atlas-eu-west-1", "Atlas-us-east-1"]),
+        ({"LeaderAlias": "boss"}, ["Comet-eu-west-1", "Comet-us-east-1"]),
+        ({"Region": "eu-west-1"}, [f"{name}-eu-west-1" for name in SERVICES]),
+        ({"Colour": "Green"}, ["Borealis-us-east-1"]),
+        ({"Colour": "Green", "Region": "eu-west-1"}, []),
+        ({"Colour": "Red", "LeaderAlias": "boss", "Region": "us-east-1"}, ["Comet-us-east-1"]),
+    ],
+)
+async def test_filters_choose_rows_and_leave_the_totals_of_the_event(
+    dashboard: Process, filters: dict[str, Any], shown: list[str]
+) -> None:
+    for name in LEAVES:
+        await dashboard.status(name, "Completed", "Borealis-us-east-1")
+    page = await asked(dashboard, filters)
+    assert fleets(page) == shown
+    assert page["Totals"]["Fleets"] == (6 if "ServiceIds" not in filters else len(shown))
+
+
+async def test_a_services_colour_is_that_of_all_its_plans_whatever_rows_are_asked_for(dashboard: Process) -> None:
+    for name in LEAVES:
+        await dashboard.status(name, "Completed", "Borealis-us-east-1")
+    [entry] = (await asked(dashboard, {"Colour": "Green"}))["Services"]
+    assert (entry["PeakReadyStatus"], len(entry["Fleets"])) == ("Red", 1)
+
+
+async def test_pages_go_service_by_service(dashboard: Process) -> None:
+    first = await asked(dashboard, {"Limit": 2})
+    assert [entry["ServiceId"] for entry in first["Services"]] == ["Atlas", "Borealis"]
+    second = await asked(dashboard, {"Limit": 2}, first["After"])
+    assert [entry["ServiceId"] for entry in second["Services"]] == ["Comet"]
+    assert second["After"] is None
+
+
+async def test_closed_plans_stand_outside_rows_and_totals(dashboard: Process) -> None:
+    await dashboard.hear(service("Atlas", 2, deleted=True))
+    page = await asked(dashboard)
+    assert [entry["ServiceId"] for entry in page["Services"]] == ["Borealis", "Comet"]
+    assert page["Totals"]["Fleets"] == 4
+    await dashboard.hear(service("Atlas", 3))
+    assert (await asked(dashboard))["Totals"]["Fleets"] == 6
+
+
+async def test_colours_follow_the_day_without_a_write(dashboard: Process, clock: FixedClock) -> None:
+    for name in LEAVES:
+        await dashboard.status(name, "InProgress", "Comet-us-east-1")
+    assert (await asked(dashboard))["Totals"]["ByColour"] == {"Green": 0, "Yellow": 1, "Red": 5}
+    clock.set("2024-06-02T00:00:00Z")
+    page = await asked(dashboard)
+    assert page["Totals"]["ByColour"] == {"Green": 0, "Yellow": 0, "Red": 6}
+    assert page["Services"][2]["Fleets"][1]["PeakReadyStatus"] == "Red"
+
+
+@pytest.mark.parametrize(
+    ("event_id", "body", "refusal"),
+    [
+        ("Never", {}, NotFound),
+        ("Gone", {}, NotFound),
+        ("PD2024", {"Colour": "Blue"}, BadInput),
+        ("PD2024", {"Limit": 0}, BadInput),
+        ("PD2024", {"ServiceIds": "Atlas"}, BadInput),
+        ("PD2024", {"Team": "Retail"}, BadInput),
+    ],
+)
+async def test_a_bad_question_is_refused(
+    dashboard: Process, event_id: str, body: dict[str, Any], refusal: type[Refused]
+) -> None:
+    await dashboard.hear(event("Gone", 2, deleted=True))
+    with pytest.raises(refusal):
+        await dashboard.use_cases.show_dashboard(event_id, body, None)
+
+
+async def test_a_board_that_is_not_complete_answers_later(dashboard: Process) -> None:
+    dashboard.use_cases.board.complete.clear()
+    with pytest.raises(Unavailable):
+        await asked(dashboard)
+
+
+def recount(plans: list[dict[str, Any]], service_ids: list[str] | None = None) -> dict[str, Any]:
+    """The totals, counted from the plans as they are read."""
+    wanted = [
+        plan for plan in plans if "Closed" not in plan and (service_ids is None or plan["ServiceId"] in service_ids)
+    ]
+    colours = Counter(plan["PeakReadyStatus"] for plan in wanted)
+    return {
+        "Fleets": len(wanted),
+        "ByColour": {colour: colours[colour] for colour in ("Green", "Yellow", "Red")},
+        "ByMilestone": {
+            name: dict(Counter(by_id(plan)[name]["MilestoneCompletionStatus"] for plan in wanted))
+            for name in ALL_UPSCALE_IDS
+        },
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_totals_equal_a_recount_whatever_happens(process: Process, clock: FixedClock, seed: int) -> None:
+    chance = random.Random(seed)
+    await process.hear(*company())
+    versions: Counter[str] = Counter()
+    names = [f"{name}-{region}" for name in SERVICES for region in REGIONS]
+    day = 1
+    for _ in range(120):
+        fleet_id = chance.choice(names)
+        owner = chance.choice(SERVICES)
+        match chance.randrange(6):
+            case 0 | 1:
+                if "Closed" not in await process.plan(fleet_id):
+                    await process.status(chance.choice(LEAVES), chance.choice(STATUSES), fleet_id)
+            case 2:
+                versions[f"p{fleet_id}"] += 1
+                await process.hear(projection(fleet_id, versions[f"p{fleet_id}"], upstream=chance.random() < 0.5))
+            case 3:
+                versions[fleet_id] += 1
+                region = chance.choice([*REGIONS, "ap-south-1"])
+                await process.hear(fleet(fleet_id, versions[fleet_id] + 1, of=owner, region=region))
+            case 4:
+                versions[owner] += 1
+                await process.hear(service(owner, versions[owner] + 1, deleted=chance.random() < 0.3))
+            case 5:
+                day += chance.randrange(3)
+                clock.set(f"2024-{5 + day // 30:02d}-{1 + day % 30:02d}T12:00:00Z")
+        plans = [await process.plan(name) for name in names]
+        page = await asked(process)
+        counted = {**page["Totals"], "ByMilestone": dict(page["Totals"]["ByMilestone"])}
+        assert counted == recount(plans)
+        assert (await asked(process, {"ServiceIds": [owner]}))["Totals"] == recount(plans, [owner])
+        assert sorted(fleets(page)) == sorted(plan["FleetId"] for plan in plans if "Closed" not in plan)
+        assert {row["FleetId"]: row["PeakReadyStatus"] for entry in page["Services"] for row in entry["Fleets"]} == {
+            plan["FleetId"]: plan["PeakReadyStatus"] for plan in plans if "Closed" not in plan
+        }  # fmt: skip
+
+
+async def test_a_board_told_of_versions_in_any_order_shows_the_newest(process: Process) -> None:
+    await process.hear(*company())
+    for name in LEAVES:
+        await process.status(name, "Completed", "Atlas-us-east-1")
+    history = (await process.use_cases.read_plans.history("PD2024", "Atlas-us-east-1", before=None, limit=100)).items
+    other = Board("2024-05-01")
+    for document in random.Random(3).sample(history, len(history)):
+        other.put(document.key, document.version, document.wire())
+        other.put(document.key, document.version, document.wire())
+    assert other.totals("PD2024", None, "2024-05-01")["ByColour"] == {"Green": 1, "Yellow": 0, "Red": 0}
+
+
+async def test_plans_are_named_page_by_page_closed_ones_too(process: Process) -> None:
+    await process.hear(*company(), event("PD2025", start="2025-07-16", end="2025-07-17"), event("P"))
+    await process.hear(service("Atlas", 2, deleted=True))
+    everything = sorted(plan["EventPlanId"] for plan in await process.plans())
+    assert len(everything) == 18
+
+    async def walked(limit: int, **where: str) -> list[str]:
+        found: list[str] = []
+        after: str | None = None
+        while True:
+            page = await process.use_cases.read_plans.matching(where, after=after, limit=limit)
+            found += [item.key for item in page.items]
+            after = page.next_after
+            if after is None:
+                return found
+
+    async def all_ways() -> None:
+        for limit in (1, 4, 18, 100):
+            assert await walked(limit) == everything
+            assert await walked(limit, EventId="PD2024") == [key for key in everything if key.startswith("PD2024#")]
+            assert await walked(limit, ServiceId="Atlas") == [key for key in everything if "#Atlas-" in key]
+            assert await walked(limit, EventId="P", FleetId="Comet-us-east-1") == ["P#Comet-us-east-1"]
+
+    await all_ways()
+    process.use_cases.board.complete.clear()
+    await all_ways()
+
+
+def test_a_plan_takes_less_than_a_kilobyte_of_the_board() -> None:
+    at = FixedClock(NOW).now()
+    peak = Event("PD2024", "2024-07-16", "2024-07-17", ("us-east-1",), active=True, deleted=False, changed_at="")
+    template = plan_template(peak, at)
+    gc.collect()  # else what other tests left is freed while this one counts
+    tracemalloc.start()
+    try:
+        board = Board("2024-05-01")
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(5_000):
+            owner = f"Service{number // 10:05d}"
+            one = Fleet(f"{owner}-NA-X{number:07d}", owner, "us-east-1", deleted=False)
+            around = Surroundings(peak, one, Service(owner, "owner", "leader", registered=True, deleted=False))
+            plan = initial_plan(template, around, FactSheet(), at)
+            board.put(plan["EventPlanId"], 1, plan)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 300 < (after - before) / 5_000 < 1_000

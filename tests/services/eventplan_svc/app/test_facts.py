@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import random
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from shared.clock import FixedClock
+from tests.services.eventplan_svc.app.world import Process, Published, said
+from tests.support.snapshots import Said, event, fleet, hardware, order, projection, service
+
+THE_THREE = (event(), fleet(), service())
+HOSTS = {1: 20, 2: 20, 3: 5, 4: 5}
+THREE_OF_FOUR = [order(number, "Fulfilled" if number < 4 else "Approved", hosts) for number, hosts in HOSTS.items()]
+JOURNEY: list[Said] = [
+    projection(upstream=False),
+    projection(version=2, at="2024-06-01T12:00:00.000Z"),
+    hardware("order.placed", 1, *(order(number, "Pending", hosts) for number, hosts in HOSTS.items())),
+    hardware("order.reviewed", 2, *(order(number, "Approved", hosts) for number, hosts in HOSTS.items())),
+    hardware("fulfillment.updated", 3, *THREE_OF_FOUR),
+]
+
+
+def timeless(plan: Any) -> Any:
+    """The plan without what depends on how many versions it took and when."""
+    left_out = ("LastUpdatedTimestamp", "VersionId", "LatestVersionId", "AuditMetadata", "CreatedAt", "CreatedBy")
+    if isinstance(plan, dict):
+        return {name: timeless(value) for name, value in plan.items() if name not in left_out}
+    return [timeless(item) for item in plan] if isinstance(plan, list) else plan
+
+
+async def test_the_references_plan_comes_out(process: Process, clock: FixedClock) -> None:
+    await process.hear(*THE_THREE)
+    clock.set("2024-06-16T09:00:00Z")
+    for one in JOURNEY:
+        await process.hear(one)
+    plan = await process.plan()
+    assert plan["EventPlanId"] == "PD2024#FORTRESSService-NA-X0"
+    assert said(plan, "GatherProjectionFromUpstream") == ("Completed", "All upstream projections verified")
+    assert said(plan, "HardwareOrder") == (
+        "Completed", "[Automated] Hardware order placed: SPCO-789 (220 needed, 200 is MaxHostCount)"
+    )  # fmt: skip
+    assert said(plan, "PlaceHardwareOrder") == ("Completed", "50 hosts ordered via HOTW")
+    assert said(plan, "HardwareOrderApproval") == ("Completed", "Order approved by AWS")
+    assert said(plan, "HardwareFulfillment") == ("InProgress", "1 of 4 orders pending")
+    assert [milestone["PeakReadyStatus"] for milestone in plan["EventMilestone"]] == [
+        "Green", "Green", "Yellow", "Red", "Red"
+    ]  # fmt: skip
+    assert plan["VersionId"] == 6
+    assert plan["AuditMetadata"]["User"] == "HOTWAutomation"
+
+
+@pytest.mark.parametrize("order_of_arrival", random.Random(1).sample(list(permutations(range(5))), 12))
+async def test_facts_in_any_order_and_more_than_once_come_to_the_same_plan(
+    process: Process, clock: FixedClock, order_of_arrival: tuple[int, ...]
+) -> None:
+    clock.set("2024-06-16T09:00:00Z")
+    await process.hear(*THE_THREE)
+    for number in (*order_of_arrival, *reversed(order_of_arrival)):
+        await process.hear(JOURNEY[number])
+    late = await process.plan()
+    await process.hear(fleet("In-Order"))
+    await process.hear(*(_about("In-Order", one) for one in JOURNEY))
+    in_order = await process.plan("In-Order")
+    assert timeless(late)["EventMilestone"] == timeless(in_order)["EventMilestone"]
+
+
+async def test_facts_of_a_plan_that_does_not_exist_yet_are_in_it_when_it_is_made(
+    process: Process, published: Published, clock: FixedClock
+) -> None:
+    clock.set("2024-06-16T09:00:00Z")
+    await process.hear(*JOURNEY)
+    assert await published() == []
+    await process.hear(*THE_THREE)
+    plan = await process.plan()
+    assert plan["VersionId"] == 1
+    assert said(plan, "HardwareFulfillment") == ("InProgress", "1 of 4 orders pending")
+    assert [message.type for message in await published()] == ["eventplan.created"]
+
+
+async def test_a_replay_from_the_beginning_changes_nothing(process: Process, published: Published) -> None:
+    everything = [*THE_THREE, *JOURNEY]
+    for one in everything:
+        await process.hear(one)
+    before, told = await process.plan(), len(await published())
+    await process.hear(*everything)
+    for one in everything:
+        await process.hear(one)
+    assert await process.plan() == before
+    assert len(await published()) == told
+
+
+async def test_facts_no_milestone_goes_by_are_passed_by(process: Process) -> None:
+    await process.hear(*THE_THREE)
+    await process.hear(projection(kind="BAU"), hardware("execution.completed", 9, purpose="Descaling"))
+    assert (await process.plan())["VersionId"] == 1
+
+
+async def test_one_batch_of_facts_about_many_plans_writes_each_once(process: Process) -> None:
+    fleets = [fleet(f"F{number:03d}") for number in range(300)]
+    await process.hear(*fleets, service(), event())
+    facts = [
+        projection(f"F{number:03d}", version, upstream=version == 3) for version in (1, 2, 3) for number in range(300)
+    ]
+    await process.hear(*facts)
+    plans = await process.plans()
+    assert {said(plan, "GatherProjectionFromUpstream")[0] for plan in plans} == {"Completed"}
+    assert {plan["VersionId"] for plan in plans} == {2}
+
+
+async def test_moved_dates_move_the_etas_nobody_set(process: Process) -> None:
+    await process.hear(*THE_THREE)
+    eta = {"EventMilestoneId": "HardwareFulfillment", "ETA": "2024-07-01"}
+    await process.use_cases.set_milestone("PD2024", "FORTRESSService-NA-X0", eta, process.person())
+    await process.hear(event(version=2, start="2024-07-23", end="2024-07-24"))
+    etas = [milestone["ETA"] for milestone in (await process.plan())["EventMilestone"]]
+    assert etas == ["2024-06-08", "2024-06-23", "2024-07-01", "2024-07-09", "2024-07-16"]
+
+
+async def test_eventplan_ready_is_told_each_time_all_becomes_green(process: Process, published: Published) -> None:
+    await process.hear(*THE_THREE)
+    await process.hear(*JOURNEY[:2], hardware("fulfillment.updated", 4, *(order(n, "Fulfilled") for n in (1, 2))))
+    for name in ("CommunicateTPMToDownstream", "UpdateThrottlingInSDC"):
+        await process.status(name, "Completed")
+    await process.status("UpdateThrottlingInSDC", "InProgress")
+    await process.status("UpdateThrottlingInSDC", "Completed")
+    ready = [message for message in await published() if message.type == "eventplan.ready"]
+    assert [message.body()["VersionId"] for message in ready] == [4, 6]
+    assert ready[0].body()["PeakReadyStatus"] == "Green"
+    assert ready[0].key == "PD2024#FORTRESSService-NA-X0"
+
+
+async def test_a_new_peak_tpm_undoes_what_was_done_for_another(process: Process) -> None:
+    await process.hear(*THE_THREE, projection())
+    await process.status("CommunicateTPMToDownstream", "Completed")
+    await process.hear(projection(version=2, tpm=60_000, at="2024-06-01T09:00:00.000Z"))
+    assert said(await process.plan(), "CommunicateTPMToDownstream") == (
+        "PendingOnServiceOwner", "PeakTPM is 60000 now, this was done for 50000"
+    )  # fmt: skip
+
+
+def _about(fleet_id: str, one: Said) -> Said:
+    return one[0], {**one[1], "FleetId": fleet_id}

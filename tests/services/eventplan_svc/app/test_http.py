@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from services.eventplan_svc.entrypoints.http import routes
+from shared.clock import FixedClock
+from tests.services.eventplan_svc.app.world import Process
+from tests.support.http import app_of, calling, pointers
+from tests.support.snapshots import event, fleet, projection, service
+
+FLEET_ID = "FORTRESSService-NA-X0"
+PLAN = f"/eventplan/PD2024/{FLEET_ID}"
+DONE = {"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus": "Completed"}
+
+
+@pytest.fixture
+async def http(process: Process, clock: FixedClock) -> AsyncIterator[httpx.AsyncClient]:
+    await process.hear(event(), fleet(), fleet("Another-EU", region="eu-west-1"), service())
+    async with calling(app_of(routes(process.use_cases, clock))) as client:
+        yield client
+
+
+async def test_a_plan_is_read_with_its_version_as_etag(http: httpx.AsyncClient) -> None:
+    answer = await http.get(PLAN)
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
+    plan = answer.json()
+    assert plan["EventPlanId"] == f"PD2024#{FLEET_ID}"
+    assert (plan["VersionId"], plan["LatestVersionId"], plan["CreatedBy"]) == (1, 1, "EPICAutomation")
+    assert "_Automation" not in plan
+
+
+async def test_colours_are_those_of_the_moment_and_old_versions_keep_theirs(
+    http: httpx.AsyncClient, clock: FixedClock
+) -> None:
+    body = {"EventMilestoneId": "GatherProjectionFromUpstream", "MilestoneCompletionStatus": "InProgress"}
+    assert (await http.put(f"{PLAN}/status", json=body)).json()["EventMilestone"][0]["PeakReadyStatus"] == "Yellow"
+    clock.set("2024-06-02T00:00:00Z")
+    assert (await http.get(PLAN)).json()["EventMilestone"][0]["PeakReadyStatus"] == "Red"
+    [listed, _] = (await http.get("/eventplan?EventId=PD2024")).json()["Items"][::-1]
+    assert listed["EventMilestone"][0]["PeakReadyStatus"] == "Red"
+    for path in (f"{PLAN}/2", f"{PLAN}/versions/2"):
+        assert (await http.get(path)).json()["EventMilestone"][0]["PeakReadyStatus"] == "Yellow"
+
+
+async def test_a_version_and_the_history_are_read_without_the_automations_memory(http: httpx.AsyncClient) -> None:
+    await http.put(f"{PLAN}/status", json=DONE)
+    first = (await http.get(f"{PLAN}/1")).json()
+    assert first["VersionId"] == 1
+    assert "_Automation" not in first
+    assert (await http.get(f"{PLAN}/versions/1")).json() == first
+    page = (await http.get(f"{PLAN}/versions?Limit=1")).json()
+    assert [item["VersionId"] for item in page["Items"]] == [2]
+    rest = (await http.get(f"{PLAN}/versions", params={"Cursor": page["NextCursor"]})).json()
+    assert rest == {"Items": [first], "NextCursor": None}
+
+
+async def test_plans_are_listed_by_event_service_and_fleet(http: httpx.AsyncClient) -> None:
+    both = (await http.get("/eventplan?ServiceId=FORTRESSService&Limit=1")).json()
+    assert [plan["FleetId"] for plan in both["Items"]] == ["Another-EU"]
+    rest = (await http.get("/eventplan", params={"EventId": "PD2024", "Cursor": both["NextCursor"]})).json()
+    assert [plan["FleetId"] for plan in rest["Items"]] == [FLEET_ID]
+    assert "_Automation" not in rest["Items"][0]
+    assert (await http.get(f"/eventplan?FleetId={FLEET_ID}&EventId=Never")).json()["Items"] == []
+
+
+async def test_milestones_are_changed_in_all_three_ways(http: httpx.AsyncClient) -> None:
+    assert (await http.put(f"{PLAN}/status", json=DONE)).headers["etag"] == '"2"'
+    detail = {"EventMilestoneId": "HardwareFulfillment", "ETA": "2024-07-01", "MilestoneMessage": "soon"}
+    changed = await http.put(f"{PLAN}/milestone", json=detail, headers={"If-Match": '"2"'})
+    assert changed.json()["EventMilestone"][2]["ETA"] == "2024-07-01"
+    again = await http.put(f"{PLAN}/milestones", json={"EventMilestone": changed.json()["EventMilestone"]})
+    assert again.headers["etag"] == '"3"', "posted back as it was read, nothing changes"
+
+
+async def test_a_stale_if_match_is_412(http: httpx.AsyncClient) -> None:
+    answer = await http.put(f"{PLAN}/status", json=DONE, headers={"If-Match": '"7"'})
+    assert (answer.status_code, answer.headers["content-type"]) == (412, "application/problem+json")
+
+
+async def test_the_same_key_gets_the_same_answer(http: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = await http.put(f"{PLAN}/status", json=DONE, headers=key)
+    await http.put(f"{PLAN}/status", json={**DONE, "MilestoneCompletionStatus": "Blocked"})
+    again = await http.put(f"{PLAN}/status", json=DONE, headers=key)
+    assert (again.status_code, again.headers["etag"]) == (200, first.headers["etag"])
+    other = await http.put(f"{PLAN}/status", json={**DONE, "MilestoneMessage": "x"}, headers=key)
+    assert other.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "named"),
+    [
+        ("GET", "/eventplan/PD2024/Unknown", None, 404, []),
+        ("GET", f"{PLAN}/99", None, 404, []),
+        ("GET", f"{PLAN}/newest", None, 400, ["/VersionId"]),
+        ("GET", "/eventplan/PD2024/a%23b", None, 400, ["/FleetId"]),
+        ("GET", "/eventplan?Team=x", None, 400, ["/Team"]),
+        ("GET", "/eventplan?Cursor=xyz", None, 400, ["/Cursor"]),
+        ("POST", "/eventplan", {"EventId": "PD2024"}, 400, ["/FleetId"]),
+        ("POST", "/eventplan", {"EventId": "PD2024", "FleetId": FLEET_ID}, 409, []),
+        ("POST", "/eventplan", {"EventId": "Never", "FleetId": FLEET_ID}, 404, []),
+        ("PUT", f"{PLAN}/status", {"EventMilestoneId": "UpdateThrottlingInSDC"}, 400, ["/MilestoneCompletionStatus"]),
+        ("PUT", f"{PLAN}/status", {**DONE, "FleetId": "Another-EU"}, 400, ["/FleetId"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "Colour": "Red"}, 400, ["/Colour"]),
+        ("PUT", f"{PLAN}/milestones", {"EventMilestone": []}, 400, ["/EventMilestone"]),
+        ("PUT", f"{PLAN}/status", {**DONE, "EventMilestoneId": "HardwareOrder"}, 409, []),
+        ("PUT", "/event/Never/dashboard", {}, 404, []),
+        ("PUT", "/event/PD2024/dashboard", {"Colour": "Blue"}, 400, ["/Colour"]),
+        ("PUT", "/event/PD2024/dashboard", {"Cursor": "xyz"}, 400, ["/Cursor"]),
+        ("PUT", "/event/PD2024/dashboard", {"Cursor": 7}, 400, ["/Cursor"]),
+    ],
+)
+async def test_what_is_refused_is_a_problem_that_names_the_field(
+    http: httpx.AsyncClient, method: str, path: str, body: object, status: int, named: list[str]
+) -> None:
+    answer = await http.request(method, path, json=body)
+    assert (answer.status_code, pointers(answer)) == (status, named)
+
+
+async def test_the_dashboard_pages_by_service(http: httpx.AsyncClient, process: Process) -> None:
+    await process.hear(service("Zeta"), fleet("Zeta-NA", of="Zeta"), projection())
+    first = (await http.put("/event/PD2024/dashboard", json={"Limit": 1})).json()
+    assert [entry["ServiceId"] for entry in first["Services"]] == ["FORTRESSService"]
+    assert first["EventId"] == "PD2024"
+    assert first["Totals"]["Fleets"] == 3
+    rest = (await http.put("/event/PD2024/dashboard", json={"Limit": 1, "Cursor": first["NextCursor"]})).json()
+    assert [entry["ServiceId"] for entry in rest["Services"]] == ["Zeta"]
+    assert rest["NextCursor"] is None
+    whole = (await http.put("/event/PD2024/dashboard")).json()
+    assert whole["Services"] == first["Services"] + rest["Services"]

@@ -1,0 +1,158 @@
+"""fleet_svc and documents that grow: told of whatever their size, up to a limit that both doors answer with 413."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from services.fleet_svc.bootstrap import build as build_fleet
+from shared.clock import FixedClock
+from shared.documents.contract import MOST_STATE_BYTES
+from shared.embedded import EmbeddedProducer, EmbeddedTransport
+from shared.messaging.oversized import PAUSE
+from shared.messaging.transport import Producer
+from shared.schemas.results import Outcome
+from shared.settings import Settings
+from tests.services.fleet_svc.embedded.conftest import Both
+from tests.support.embedded_stack import Stack, standing
+from tests.support.reference import FLEET, SERVICE
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.embedded
+
+FLEET_ID = FLEET["FleetId"]
+PATH = f"/fleet/{FLEET_ID}"
+
+
+def asgs(count: int) -> dict[str, Any]:
+    """Some 240 bytes each."""
+    return {
+        "ASGProperties": [
+            {"AutoScalingGroupName": f"{number:05}{'a' * 175}", "AvailabilityZone": "us-east-1a"}
+            for number in range(count)
+        ]
+    }
+
+
+def environments(count: int, length: int = 230) -> dict[str, Any]:
+    return {"ChildApolloEnvs": [{"ApolloName": f"{number:05}{'e' * (length - 5)}"} for number in range(count)]}
+
+
+async def ok(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def test_a_service_as_large_as_a_body_may_be_is_told_of(stack: Both) -> None:
+    service = {**SERVICE, "Fleet": [{"Region": "us-east-1", "Fleets": []}]}
+    room = 1_048_576 - len(orjson.dumps(service))
+    names = [f"{number:05}{'f' * 95}" for number in range(room // 103)]
+    body = orjson.dumps({**service, "Fleet": [{"Region": "us-east-1", "Fleets": names}]})
+    assert 1_048_000 < len(body) <= 1_048_576
+
+    await ok(await stack.fleet.post("/service", content=body, headers={"Content-Type": "application/json"}))
+
+    (told,) = await stack.told("service.created")
+    assert len(told.data) > len(body)
+    assert told.body()["Fleet"][0]["Fleets"] == names
+    for replica in stack.replicas:
+        await replica.ready()
+
+
+async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_either_door(stack: Both) -> None:
+    await ok(await stack.fleet.post("/service", json=SERVICE))
+    await ok(await stack.fleet.post("/fleet", json=FLEET))
+    await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": asgs(3_500)}))
+    await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": environments(3_500)}))
+
+    told = await stack.told("fleet.updated")
+    assert [len(message.data) > size for message, size in zip(told, (800_000, 1_650_000), strict=True)] == [True] * 2
+
+    grown = {"FleetId": FLEET_ID, "FleetConfiguration": environments(4_700, 230)}  # more than a body may have
+    assert (await stack.ask("fleet.commands", "UpdateFleet", grown)).outcome is Outcome.ACCEPTED
+    larger = {"FleetConfiguration": asgs(4_200)}
+    answers = [
+        await stack.fleet.put(PATH, json=larger, headers={"Idempotency-Key": "grow"}) for _ in range(2)
+    ] + [await stack.fleet.put(PATH, json=larger)]  # fmt: skip
+    for answer in answers:
+        assert answer.status_code == 413, answer.text
+        problem = answer.json()
+        assert (problem["type"], problem["title"]) == ("urn:epic:problem:too-large", "Document too large")
+        assert f"{FLEET_ID} would be " in problem["detail"]
+        assert f"{MOST_STATE_BYTES} are the most" in problem["detail"]
+    assert (await ok(await stack.fleet.get(PATH)))["VersionId"] == 4
+
+    refused = await stack.ask("fleet.commands", "UpdateFleet", {"FleetId": FLEET_ID, **larger})
+    assert refused.outcome is Outcome.REFUSED
+    assert refused.problem is not None
+    assert (refused.problem["status"], refused.problem["detail"]) == (413, problem["detail"])
+
+    await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": environments(1)}))
+    assert len(await stack.told("fleet.updated")) == 4
+
+
+def failed(ready: httpx.Response) -> dict[str, str]:
+    """What is not well, and why."""
+    checks = ready.json()["Checks"]
+    return {name: check["Detail"] for name, check in checks.items() if check["Status"] == "Failed"}
+
+
+class TakingLess(EmbeddedTransport):
+    """As a broker whose topics somebody made for small messages."""
+
+    def producer(self, *, client_id: str | None = None) -> Producer:
+        return EmbeddedProducer(self._log, client_id=client_id, max_request_size=50_000)
+
+
+@asynccontextmanager
+async def taking_less(settings: Settings, clock: FixedClock) -> AsyncIterator[Stack]:
+    async with standing(Stack, settings, clock) as stack:
+        assert isinstance(stack.transport, EmbeddedTransport)
+        stack.transport = less = TakingLess(stack.transport._log)
+        await less.start()
+        try:
+            yield stack
+        finally:
+            await stack.stop()
+            await less.stop()
+
+
+async def test_an_event_too_large_for_the_broker_is_what_readiness_and_log_speak_of(
+    settings: Settings, clock: FixedClock
+) -> None:
+    async with taking_less(settings, clock) as stack:
+        replica = await stack.start(build_fleet)
+        large = {
+            **SERVICE,
+            "ServiceId": "Large",
+            "Fleet": [{"Region": "r", "Fleets": [f"F{n:050}" for n in range(1_000)]}],
+        }
+        began = time.monotonic()
+        with capture_logs() as said:
+            await ok(await replica.http.post("/service", json=large))
+            for number in range(20):
+                await ok(await replica.http.post("/service", json={**SERVICE, "ServiceId": f"S{number}"}))
+            state = await eventually(replica.service.store.outbox, lambda state: state.open == 1, "all others went")
+            clock.advance(timedelta(seconds=61))
+            unready = await eventually(
+                lambda: replica.http.get("/health/ready"),
+                lambda answer: failed(answer).keys() == {"outbox"} and "not published" in failed(answer)["outbox"],
+                "readiness speaks of the outbox, and of nothing else",
+            )
+        assert unready.status_code == 503
+        assert state.open == 1
+        why = failed(unready)["outbox"]
+        assert why.startswith("an event of Large is ")
+        assert why.endswith("1 events are not published, the oldest for 61 s")
+        assert "broker" not in why
+        lines = [line for line in said if line["event"] == "an event waits: it is too large to be sent"]
+        assert 1 <= len(lines) <= 1 + (time.monotonic() - began) / PAUSE

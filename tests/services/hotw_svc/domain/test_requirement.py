@@ -1,0 +1,198 @@
+"""Rules 3 and 4: the TPM that counts, buffer, headroom, exact arithmetic and the bounds."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.hotw_svc.domain.arithmetic import MAX_INT, exact, half_up, one_plus
+from services.hotw_svc.domain.inputs import Philosophy, Strategy
+from services.hotw_svc.domain.requirement import missing, needed_hosts, peak_tpm, required, too_large
+from tests.services.hotw_svc.domain.company import fortress
+
+percentages = st.decimals(min_value=0, max_value=500, places=3, allow_nan=False, allow_infinity=False)
+
+
+def test_fifty_thousand_tpm_with_ten_percent_buffer_needs_exactly_220_hosts() -> None:
+    requirement = required(fortress())
+    assert (requirement.needed, requirement.required, requirement.cap) == (220, 200, "MaxHostCount")
+
+
+def test_binary_floats_would_have_said_221() -> None:
+    assert math.ceil(50_000 * 1.1 / 250) == 221
+    assert needed_hosts(50_000, buffer=exact(1.1), headroom=Fraction(1), throughput=250) == 220
+
+
+def test_one_transaction_more_needs_one_host_more() -> None:
+    assert needed_hosts(50_001, buffer=exact(1.1), headroom=Fraction(1), throughput=250) == 221
+
+
+@given(tpm=st.integers(0, MAX_INT), buffer=percentages, headroom=percentages, throughput=st.integers(1, MAX_INT))
+def test_needed_is_the_ceiling_of_the_exact_ratio(
+    tpm: int, buffer: Decimal, headroom: Decimal, throughput: int
+) -> None:
+    factor, room = one_plus(exact(buffer)), one_plus(exact(headroom))
+    needed = needed_hosts(tpm, buffer=factor, headroom=room, throughput=throughput)
+    assert needed == math.ceil(
+        Fraction(tpm) * (1 + Fraction(buffer) / 100) * (1 + Fraction(headroom) / 100) / throughput
+    )
+
+
+@given(st.decimals(min_value=0, max_value=999, places=4, allow_nan=False, allow_infinity=False))
+def test_stored_factors_are_rounded_half_up_to_two_places(value: Decimal) -> None:
+    assert half_up(exact(value)) == value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        exact(value)
+
+
+@pytest.mark.parametrize(
+    ("given_tpms", "expected"),
+    [
+        ({"manual_override": 1, "cloud_tune": 2, "total_input": 3}, (1, "ManualOverride")),
+        ({"manual_override": None, "cloud_tune": 2, "total_input": 3}, (2, "CloudTuneProjection")),
+        ({"manual_override": None, "cloud_tune": None, "total_input": 3}, (3, "TotalInputTPM")),
+        ({"manual_override": None, "cloud_tune": None, "total_input": None}, (50_000, "FleetProjection")),
+        ({"manual_override": 0, "cloud_tune": 2, "total_input": 3}, (0, "ManualOverride")),
+    ],
+)
+def test_peak_tpm_is_the_first_that_is_given_and_zero_is_given(
+    given_tpms: dict[str, int | None], expected: tuple[int, str]
+) -> None:
+    inputs = fortress(projection=given_tpms)
+    peak = peak_tpm(inputs.fleet, inputs.projection)
+    assert peak is not None
+    assert (peak.value, peak.source) == expected
+
+
+def test_the_fleets_own_tpm_counts_where_there_is_no_projection() -> None:
+    inputs = fortress()
+    peak = peak_tpm(inputs.fleet, None)
+    assert peak is not None
+    assert (peak.value, peak.source, peak.version_id, peak.unverified_by) == (50_000, "FleetProjection", 5, ())
+
+
+def test_an_unverified_tpm_is_used_and_names_who_is_missing() -> None:
+    inputs = fortress(projection={"verified_by_owner": False, "unverified_upstreams": ("OrderService",)})
+    peak = peak_tpm(inputs.fleet, inputs.projection)
+    assert peak is not None
+    assert (peak.value, peak.unverified_by) == (50_000, ("its owner", "OrderService"))
+
+
+def test_headroom_counts_for_performance_based_only() -> None:
+    def needed(strategy: Strategy | None) -> int:
+        return required(fortress(philosophy=Philosophy(strategy=strategy, headroom_percentage=Fraction(20)))).needed
+
+    assert needed(Strategy.PERFORMANCE_BASED) == 264
+    assert needed(Strategy.COST_BASED) == 220
+    assert needed(None) == 220
+
+
+def test_fixed_needs_min_hosts_whatever_the_traffic() -> None:
+    requirement = required(fortress(philosophy=Philosophy(strategy=Strategy.FIXED, min_hosts=40)))
+    assert (requirement.needed, requirement.required) == (40, 40)
+
+
+def test_fixed_without_min_hosts_is_a_missing_input() -> None:
+    assert missing(fortress(philosophy=Philosophy(strategy=Strategy.FIXED))) == (
+        "CapacityStrategy is Fixed, but there is no MinHosts.",
+    )
+
+
+def test_fixed_asks_for_no_projection_and_no_throughput() -> None:
+    inputs = fortress(
+        projection={"manual_override": None, "cloud_tune": None, "total_input": None},
+        fleet={"own_tpm": None, "host_throughput_tpm": None},
+        philosophy=Philosophy(strategy=Strategy.FIXED, min_hosts=40),
+    )
+    assert missing(inputs) == ()
+    assert required(inputs).required == 40
+
+
+def test_everything_missing_is_named() -> None:
+    inputs = fortress(
+        projection={"manual_override": None, "cloud_tune": None, "total_input": None},
+        fleet={"own_tpm": None, "host_throughput_tpm": None, "buffer_percentage": Fraction(200_000)},
+    )
+    assert missing(inputs) == (
+        "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM.",
+        "No HostThroughPutTPM: what one host can take is not known.",
+        "BufferPercentage 200,000 cannot be right: the buffer factor may be 999.99 at most.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("max_host_count", "max_hosts", "cap", "hosts"),
+    [
+        (200, 500, "MaxHostCount", 200),
+        (500, 200, "the service's MaxHosts", 200),
+        (200, 200, "MaxHostCount", 200),
+        (None, 200, "the service's MaxHosts", 200),
+        (200, None, "MaxHostCount", 200),
+        (None, None, None, 220),
+        (220, 500, None, 220),
+        (0, None, "MaxHostCount", 0),
+    ],
+)
+def test_the_lower_of_both_caps_bounds_the_need_and_is_named(
+    max_host_count: int | None, max_hosts: int | None, cap: str | None, hosts: int
+) -> None:
+    requirement = required(
+        fortress(fleet={"max_host_count": max_host_count}, philosophy=Philosophy(max_hosts=max_hosts))
+    )
+    assert (requirement.required, requirement.cap) == (hosts, cap)
+
+
+def test_min_hosts_raises_a_small_need() -> None:
+    requirement = required(fortress(projection={"manual_override": 100}))
+    assert (requirement.needed, requirement.required, requirement.raised) == (1, 10, True)
+
+
+def test_where_min_hosts_crosses_the_cap_the_cap_wins() -> None:
+    requirement = required(fortress(philosophy=Philosophy(min_hosts=300)))
+    assert (requirement.required, requirement.crossed) == (200, True)
+
+
+def test_a_need_no_column_can_keep_is_refused_in_words() -> None:
+    inputs = fortress(projection={"manual_override": MAX_INT}, fleet={"host_throughput_tpm": 1})
+    sentence = too_large(required(inputs))
+    assert sentence is not None
+    assert sentence.startswith("2,362,232,012 hosts needed cannot be right")
+
+
+bounds = st.none() | st.integers(0, 1_000)
+
+
+@given(
+    tpm=st.integers(0, 1_000_000),
+    throughput=st.integers(1, 5_000),
+    own=bounds,
+    upper=bounds,
+    lower=bounds,
+    strategy=st.sampled_from([None, Strategy.PERFORMANCE_BASED, Strategy.COST_BASED]),
+)
+def test_required_lies_between_the_bounds_and_is_the_need_where_they_allow_it(
+    tpm: int, throughput: int, own: int | None, upper: int | None, lower: int | None, strategy: Strategy | None
+) -> None:
+    inputs = fortress(
+        projection={"manual_override": tpm},
+        fleet={"host_throughput_tpm": throughput, "max_host_count": own},
+        philosophy=Philosophy(max_hosts=upper, min_hosts=lower, strategy=strategy),
+    )
+    requirement = required(inputs)
+    cap = min((bound for bound in (own, upper) if bound is not None), default=None)
+    if cap is not None:
+        assert requirement.required <= cap
+    if cap is None or (lower or 0) <= cap:
+        assert requirement.required >= (lower or 0)
+    if (lower or 0) <= requirement.needed and (cap is None or requirement.needed <= cap):
+        assert requirement.required == requirement.needed
+        assert requirement.cap is None

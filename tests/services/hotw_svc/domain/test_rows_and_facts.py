@@ -1,0 +1,278 @@
+"""The columns of what is kept, and what the facts say: the reference's names, and there and back again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from services.hotw_svc.domain import orders as domain_orders
+from services.hotw_svc.domain.arithmetic import MAX_INT
+from services.hotw_svc.domain.execution import ExecutionStatus, execute, lock_held
+from services.hotw_svc.domain.facts import fact_key, hardware_fact
+from services.hotw_svc.domain.orders import Decision, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.overrides import OverrideStatus
+from services.hotw_svc.domain.rows import (
+    asg_columns,
+    asg_run_columns,
+    dashboard_columns,
+    execution_columns,
+    order_columns,
+    order_of,
+    override_columns,
+    override_of,
+    wire,
+)
+from services.hotw_svc.domain.scope import RunStatus
+from shared.schemas import hotw_svc
+from tests.services.hotw_svc.domain.company import NOW, asg_name, asgs, fortress, order, override
+
+EXECUTION = execute(fortress(), now=NOW)
+REFERENCE_COLUMNS = [
+    "RunId",
+    "PeakTPM",
+    "BAUTPM",
+    "CTPeakFactor",
+    "BufferFactor",
+    "HostThroughPutTPM",
+    "RequiredHosts",
+    "HostsPresentInApollo",
+    "CapacityOverrideSum",
+    "PendingEPICFMCHostOrder",
+    "PreferredHostType",
+    "Homogeneous",
+    "Status",
+    "Reasoning",
+    "FleetVersionId",
+    "DesiredCapacity",
+    "ChildDesiredCapacity",
+    "HostDistribution",
+    "User",
+    "CreatedAt",
+]
+
+
+def test_an_execution_has_every_column_of_the_reference_with_its_numbers() -> None:
+    columns = execution_columns(EXECUTION)
+    assert [columns[name] for name in REFERENCE_COLUMNS if name != "Reasoning"] == [
+        5,
+        50_000,
+        None,
+        Decimal("1.50"),
+        Decimal("1.10"),
+        250,
+        200,
+        150,
+        50,
+        0,
+        "c5.2xlarge",
+        True,
+        "Success",
+        5,
+        200,
+        10,
+        {"c5.2xlarge": 50},
+        "jsmith",
+        NOW,
+    ]
+    assert (columns["OrderedHosts"], columns["Shortfall"], columns["Needed"], columns["FleetLine"]) == (
+        50,
+        0,
+        220,
+        "base",
+    )
+
+
+def test_every_input_is_kept_with_the_version_it_came_from() -> None:
+    assert execution_columns(EXECUTION)["InputVersions"] == {
+        "Event": 2,
+        "Fleet": 5,
+        "FleetLine": "base",
+        "ASGProperties": 5,
+        "ASGPropertiesLine": "base",
+        "Service": 3,
+        "Projection": 3,
+        "PeakTPM": "ManualOverride",
+        "HostsPresent": {
+            "Source": "inventory",
+            "Reported": 150,
+            "Arriving": 0,
+            "Leaving": 0,
+            "AsOf": "2024-06-14T12:00:00.000Z",
+        },
+    }
+
+
+def test_a_factor_is_stored_half_up() -> None:
+    fleet = {"buffer_percentage": Fraction("10.5"), "ct_factor": Fraction("1.005")}
+    columns = execution_columns(execute(fortress(fleet=fleet), now=NOW))
+    assert (columns["BufferFactor"], columns["CTPeakFactor"]) == (Decimal("1.11"), Decimal("1.01"))
+
+
+def test_a_number_too_large_for_its_column_is_left_out() -> None:
+    fleet = {
+        "asgs": asgs(None, None, desired=MAX_INT),
+        "ct_factor": Fraction(1_000),
+        "child_desired_capacity": MAX_INT + 1,
+    }
+    columns = execution_columns(execute(fortress(fleet=fleet, inventory=None), now=NOW))
+    assert (columns["DesiredCapacity"], columns["CTPeakFactor"], columns["ChildDesiredCapacity"]) == (None, None, None)
+    assert (columns["HostsPresentInApollo"], columns["Status"]) == (None, "Success")
+
+
+def test_a_fail_keeps_what_could_be_known() -> None:
+    columns = execution_columns(execute(fortress(event={"region_list": ("eu-west-1",)}), now=NOW))
+    assert (columns["Status"], columns["PeakTPM"], columns["HostsPresentInApollo"]) == ("Fail", 50_000, 150)
+    assert (columns["RequiredHosts"], columns["CapacityOverrideSum"], columns["OrderedHosts"]) == (None, None, 0)
+
+
+def test_a_fail_for_a_held_lock_can_be_told_apart() -> None:
+    columns = execution_columns(lock_held(fortress(), locked_by="HOTW-Run-4", now=NOW))
+    assert (columns["FailCode"], columns["HostsPresentInApollo"]) == ("LockHeld", None)
+
+
+def test_an_asgs_lines_have_the_references_columns() -> None:
+    outcome = EXECUTION.asgs[0]
+    columns = asg_columns(outcome, execution=EXECUTION)
+    assert columns == {
+        "FleetId": "FORTRESSService-NA-X0",
+        "AutoScalingGroupName": asg_name("a"),
+        "AsgTag": "1a",
+        "HostType": "c5.2xlarge",
+        "AutoScalingGroupRegion": "us-east-1",
+        "EAPOnboardingStatus": True,
+        "EAPEnableStatus": False,
+        "AsgCapacityLowerBound": None,
+        "AutoScalingGroupARN": None,
+    }
+    assert asg_run_columns(outcome, execution=EXECUTION) == {**columns, "RunId": 5, "RecommendedOverrideValue": 20}
+
+
+def test_the_dashboard_line_holds_all_live_orders_of_the_event() -> None:
+    again = execute(fortress(orders=(order(value=7), order("b", status=OrderStatus.REJECTED))), now=NOW)
+    assert dashboard_columns(again) == {
+        "ServiceId": "FORTRESSService",
+        "FleetId": "FORTRESSService-NA-X0",
+        "EventId": "PD2024",
+        "Purpose": "Upscaling",
+        "CapacityOverrideSum": 50,
+    }
+
+
+def every_kind_of_order() -> list[Order]:
+    approved = decide(order(), Decision.APPROVE, now=NOW, user="u", reason="go")
+    part = deliver(approved, fulfilled_hosts=5, now=NOW)
+    return [order(), approved, part, deliver(part, fulfilled_hosts=20, now=NOW), replace(order(), superseded=True)]
+
+
+def test_orders_and_overrides_go_into_their_columns_and_come_back_the_same() -> None:
+    for given in every_kind_of_order():
+        columns = order_columns(given)
+        columns["Deliveries"] = json.loads(json.dumps(columns["Deliveries"]))
+        assert order_of(columns) == given
+    for status in OverrideStatus:
+        assert override_of(override_columns(override(status=status))) == override(status=status)
+
+
+def test_an_orders_line_has_the_references_columns() -> None:
+    columns = order_columns(EXECUTION.orders[0])
+    assert {name: columns[name] for name in list(columns)[:9]} == {
+        "FulfillmentId": "F5-42-1",
+        "AutoScalingGroupName": asg_name("a"),
+        "FulfillmentType": "Standard",
+        "FulfillmentStatus": "Pending",
+        "FulfillmentValue": 20,
+        "FulfillmentDate": datetime(2024, 6, 29, tzinfo=UTC).date(),
+        "FulfillmentLink": None,
+        "IsEmergent": False,
+        "RunId": 5,
+    }
+
+
+def test_an_overrides_line_has_the_references_columns() -> None:
+    columns = override_columns(EXECUTION.overrides[0])
+    assert {name: columns[name] for name in list(columns)[:12]} == {
+        "CapacityOverrideName": f"PD2024-{asg_name('a')}",
+        "StartTime": datetime(2024, 7, 15, tzinfo=UTC),
+        "Duration": "345600 s",
+        "OverrideValue": 50,
+        "OverrideExpiryValue": 50,
+        "OverrideTag": "PD2024",
+        "StartOffset": 1,
+        "EndOffset": 1,
+        "PlaceOrderIfRequired": True,
+        "OverrideType": "Standard",
+        "Justification": f"PD2024: 20 more on {asg_name('a')} for the peak.",
+        "RunId": 5,
+    }
+
+
+def test_on_the_wire_decimals_are_numbers_and_times_carry_their_zone() -> None:
+    said = wire(execution_columns(EXECUTION) | {"FulfillmentDate": NOW.date()})
+    assert (said["BufferFactor"], said["CTPeakFactor"]) == (1.1, 1.5)
+    assert (said["CreatedAt"], said["FulfillmentDate"]) == ("2024-06-15T09:00:00.000Z", "2024-06-15")
+    assert wire({"BufferFactor": Decimal("2.00")}) == {"BufferFactor": 2}
+    json.dumps(said)
+
+
+def fact(orders: list[Order], execution: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:
+    return hardware_fact(
+        event_id="PD2024",
+        fleet_id="FORTRESSService-NA-X0",
+        service_id="FORTRESSService",
+        purpose="Upscaling",
+        orders_version_id=1,
+        occurred_at=NOW,
+        orders=orders,
+        execution=execution,
+        **others,
+    )
+
+
+def test_a_fact_carries_the_execution_and_every_order_and_keeps_to_the_contract() -> None:
+    stored = execution_columns(EXECUTION) | {"ExecutionId": 789}
+    orders = [replace(o, execution_id=789) for o in EXECUTION.orders]
+    said = fact(orders, stored, user="jsmith", run_id=5, about=["F5-42-1", "F5-42-2", "F5-42-3"])
+    assert hotw_svc.HardwareFact.model_validate(said).wire() == said
+    assert said["Execution"]["ExecutionId"] == 789
+    assert (said["Execution"]["Needed"], said["Execution"]["CapReason"]) == (220, "MaxHostCount")
+    assert [(o["AvailabilityZone"], o["FulfillmentValue"], o["ExecutionId"]) for o in said["Orders"]] == [
+        ("us-east-1a", 20, 789),
+        ("us-east-1b", 20, 789),
+        ("us-east-1c", 10, 789),
+    ]
+
+
+def test_every_kind_of_order_and_a_fail_keep_to_the_contract() -> None:
+    failed = execute(fortress(event={"region_list": ("eu-west-1",)}), now=NOW)
+    said = fact(every_kind_of_order(), execution_columns(failed) | {"ExecutionId": 1})
+    assert hotw_svc.HardwareFact.model_validate(said).wire() == said
+    assert "RequiredHosts" not in said["Execution"]
+    assert [o["EverApproved"] for o in said["Orders"]] == [False, True, True, True, False]
+    assert [o["Superseded"] for o in said["Orders"]] == [False, False, False, False, True]
+
+
+def test_a_fact_leaves_out_other_events_and_purposes() -> None:
+    others = [order(event_id="SUMMER"), order(purpose="Descaling")]
+    said = fact([*others, order()])
+    assert [o["FulfillmentId"] for o in said["Orders"]] == ["F4-42-a"]
+    assert "Execution" not in said
+    assert hotw_svc.HardwareFact.model_validate(said).wire() == said
+
+
+def test_facts_of_a_fleet_event_and_purpose_share_one_key() -> None:
+    assert fact_key(event_id="PD2024", fleet_id="F", purpose="Upscaling") == "PD2024#F#Upscaling"
+
+
+def test_the_domains_words_are_the_contracts() -> None:
+    for ours, theirs in (
+        (domain_orders.OrderType, hotw_svc.OrderType),
+        (domain_orders.OrderStatus, hotw_svc.FulfillmentStatus),
+        (domain_orders.Decision, hotw_svc.Decision),
+        (ExecutionStatus, hotw_svc.ExecutionStatus),
+        (RunStatus, hotw_svc.RunStatus),
+    ):
+        assert {member.value for member in ours} == {member.value for member in theirs}

@@ -1,0 +1,47 @@
+"""Owns hotw_svc running in a test's own process, one replica or several, and what the others told it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.hotw_svc.bootstrap import build
+from shared.clock import FixedClock
+from shared.settings import Settings, load_settings
+from tests.services.hotw_svc.stores.company import (
+    AZ_FACTORS,
+    event_body,
+    fleet_body,
+    inventory_body,
+    projection_body,
+    service_body,
+)
+from tests.support.embedded_stack import Replica, Stack, standing
+
+
+class Hotw(Stack):
+    async def replica(self) -> Replica:
+        return await self.start(build)
+
+    async def company(self) -> None:
+        """The reference's event, service, fleet, projection and inventory, as their owners publish them."""
+        await self.say(
+            ("event.created", event_body()),
+            ("service.created", service_body()),
+            ("fleet.created", fleet_body()),
+            ("projection.created", projection_body()),
+            ("fleet.inventory.reported", inventory_body()),
+        )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({}, data_dir=tmp_path, az_factor_map=AZ_FACTORS)
+
+
+@pytest.fixture
+async def stack(settings: Settings, clock: FixedClock) -> AsyncIterator[Hotw]:
+    async with standing(Hotw, settings, clock) as stack:
+        yield stack

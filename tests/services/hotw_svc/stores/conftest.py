@@ -1,0 +1,69 @@
+"""Owns HOTW's stores for the suite (a SQLite file always, MySQL where Docker is), and a small company in them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from shared.clock import FixedClock
+from tests.services.hotw_svc.stores.company import AZ_FACTORS, NOW, Broker, Replica, open_replica
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.docker)])
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def address(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str | Path]:
+    """A database of this test's own, empty."""
+    if dialect == "sqlite":
+        yield tmp_path / "hotw.db"
+        return
+    root = request.getfixturevalue("mysql_url")
+    name = f"t{uuid.uuid4().hex[:16]}"
+    engine = create_async_engine(root, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    yield root.rpartition("/")[0] + f"/{name}"
+    async with engine.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE {name}"))
+    await engine.dispose()
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOW)
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+async def another(address: str | Path, clock: FixedClock, broker: Broker) -> AsyncIterator[Callable[[], Replica]]:
+    """Opens one more replica of the service on the same database."""
+    opened: list[Replica] = []
+    first = open_replica(address, clock, broker, AZ_FACTORS)
+    await first.database.prepare()
+    opened.append(first)
+
+    def open_one() -> Replica:
+        replica = open_replica(address, clock, broker, AZ_FACTORS)
+        opened.append(replica)
+        return replica
+
+    yield open_one
+    for replica in opened:
+        await replica.database.stop()
+
+
+@pytest.fixture
+def hotw(another: Callable[[], Replica]) -> Replica:
+    return another()

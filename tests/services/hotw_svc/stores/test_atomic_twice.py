@@ -1,0 +1,62 @@
+"""An atomic trigger that comes twice at once is told one thing, whatever happens between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.hotw_svc.adapters.store import HotwUnit
+from services.hotw_svc.app.execute_fleet import _close, _open
+from shared.cause import Cause
+from shared.schemas.hotw_svc import ExecuteFleet
+from tests.services.hotw_svc.stores.company import EVENT, FLEET, Replica
+
+COMMAND = ExecuteFleet.model_validate({"EventId": EVENT, "FleetId": FLEET})
+
+
+async def begun(hotw: Replica, cause: Cause) -> int:
+    """The run of a request that is under way, its process gone."""
+    await hotw.settle_in()
+    _, run_id = await hotw.store.write(lambda unit: _open(unit, COMMAND, cause))
+    return run_id
+
+
+# SQLite has one writer at a time: nothing comes between two looks.
+@pytest.mark.parametrize("dialect", [pytest.param("mysql", marks=pytest.mark.docker)], indirect=True)
+async def test_a_run_that_ends_between_two_looks_is_not_taken_for_cancelled(
+    another: Callable[[], Replica], dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = another(), another()
+    cause = one.cause("twice")
+    run_id = await begun(one, cause)
+    ended = False
+
+    def interrupted(look: Callable[..., Any]) -> Callable[..., Any]:
+        async def looked(*arguments: Any, **options: Any) -> Any:
+            nonlocal ended
+            seen = await look(*arguments, **options)
+            if not ended:
+                ended = True
+                await other.work(run_id)
+            return seen
+
+        return looked
+
+    monkeypatch.setattr(HotwUnit, "run", interrupted(HotwUnit.run))
+    monkeypatch.setattr(HotwUnit, "execution_of", interrupted(HotwUnit.execution_of))
+    told = await one.execute(cause=cause)
+    assert (told["RunId"], told["Status"]) == (run_id, "Success")
+    assert await other.execute(cause=cause) == told
+
+
+async def test_who_closes_late_gives_the_first_answer_though_its_orders_have_moved_on(hotw: Replica) -> None:
+    cause = hotw.cause("late")
+    run_id = await begun(hotw, cause)
+    await hotw.work(run_id)
+    first = await hotw.execute(cause=cause)
+    await hotw.review(first["FulfillmentDetails"][0]["FulfillmentId"], "Approve")
+    late = await hotw.store.write(lambda unit: _close(unit, run_id, FLEET, cause))
+    assert late is not None
+    assert late.result() == first

@@ -1,0 +1,29 @@
+"""Owns a worker in a process of its own, for tests that kill it: works a run off in small chunks until it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from services.hotw_svc.app.work_run import Worked, work_chunk
+from shared.clock import FixedClock
+from shared.errors import Unavailable
+from tests.services.hotw_svc.stores.company import AZ_FACTORS, NOW, Broker, open_replica
+
+
+async def work(address: str, run_id: int) -> None:
+    target = address if "://" in address else Path(address)
+    replica = open_replica(target, FixedClock(NOW), Broker(), AZ_FACTORS)
+    while True:
+        try:
+            worked = await work_chunk(replica.store, replica.clock, run_id, limit=5, lease=1.0)
+            await replica.database.drain()
+        except Unavailable:  # as any worker: a database that is busy for once is asked again
+            worked = Worked()
+        if not worked.found_work:
+            await asyncio.sleep(0.05)
+
+
+if __name__ == "__main__":
+    asyncio.run(work(sys.argv[1], int(sys.argv[2])))
