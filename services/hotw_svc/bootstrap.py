@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.hotw_svc.adapters.inputs_known import InputsKnown
-from services.hotw_svc.adapters.queries import Queries
+from services.hotw_svc.adapters.inputs.snapshots import az_factors
+from services.hotw_svc.adapters.queries.inputs_known import InputsKnown
+from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
 from services.hotw_svc.app import UseCases
-from services.hotw_svc.domain.snapshots import az_factors
 from services.hotw_svc.entrypoints.http import routes
 from services.hotw_svc.entrypoints.inputs import input_routes
 from services.hotw_svc.entrypoints.messages import subscriptions

@@ -11,18 +11,23 @@ import orjson
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.hotw_svc.adapters import chunks, executions, inputs, ledger, replicas, runs
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.reading import execution_of, latest_executions
-from services.hotw_svc.app.books import Book, BookKey, Entry, SettledUnder
+from services.hotw_svc.adapters.inputs import loading as inputs
+from services.hotw_svc.adapters.inputs import replicas
+from services.hotw_svc.adapters.inputs.snapshots import fleet_facts
+from services.hotw_svc.adapters.orders import order_rows as ledger
+from services.hotw_svc.adapters.queries.reading import execution_of, latest_executions
+from services.hotw_svc.adapters.runs import claims as chunks
+from services.hotw_svc.adapters.runs import execution_rows as executions
+from services.hotw_svc.adapters.runs import run_rows as runs
+from services.hotw_svc.app.orders.books import Book, BookKey, Entry, SettledUnder
 from services.hotw_svc.app.ports import Claim, Claimed, Loaded, Placed, Snapshot
-from services.hotw_svc.app.runs import Run, ServiceShare
-from services.hotw_svc.domain.distribution import AzFactors
-from services.hotw_svc.domain.execution import Execution
+from services.hotw_svc.app.runs.run import Run, ServiceShare
 from services.hotw_svc.domain.inputs import EventFacts
-from services.hotw_svc.domain.orders import OrderType
-from services.hotw_svc.domain.scope import RunStatus
-from services.hotw_svc.domain.snapshots import fleet_facts
+from services.hotw_svc.domain.orders.order import OrderType
+from services.hotw_svc.domain.runs.distribution import AzFactors
+from services.hotw_svc.domain.runs.execution import Execution
+from services.hotw_svc.domain.runs.scope import RunStatus
 from shared.cause import Cause
 from shared.envelope import Message
 from shared.errors import Refused

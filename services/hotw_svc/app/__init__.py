@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.hotw_svc.app.cancel_run import cancel_run
-from services.hotw_svc.app.execute_fleet import execute_fleet
-from services.hotw_svc.app.keep_replicas import keep_replicas
+from services.hotw_svc.app.inputs.on_inputs_changed import keep_replicas
+from services.hotw_svc.app.orders.report_delivery import report_delivery
+from services.hotw_svc.app.orders.review_order import review_order
+from services.hotw_svc.app.orders.settle_order_books import settle_books
 from services.hotw_svc.app.ports import Snapshot, Store
-from services.hotw_svc.app.report_delivery import report_delivery
-from services.hotw_svc.app.review_order import review_order
-from services.hotw_svc.app.settle_books import settle_books
-from services.hotw_svc.app.start_run import start_run
-from services.hotw_svc.app.worker import RunWorker
+from services.hotw_svc.app.runs.cancel_run import cancel_run
+from services.hotw_svc.app.runs.execute_fleet import execute_fleet
+from services.hotw_svc.app.runs.start_run import start_run
+from services.hotw_svc.app.runs.worker import RunWorker
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun

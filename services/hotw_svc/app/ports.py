@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from services.hotw_svc.app.books import Book, BookKey, Entry
-from services.hotw_svc.app.runs import Run, ServiceShare
-from services.hotw_svc.domain.execution import Execution
+from services.hotw_svc.app.orders.books import Book, BookKey, Entry
+from services.hotw_svc.app.runs.run import Run, ServiceShare
 from services.hotw_svc.domain.inputs import EventFacts, Inputs
-from services.hotw_svc.domain.orders import Order, OrderType
-from services.hotw_svc.domain.scope import RunStatus
+from services.hotw_svc.domain.orders.order import Order, OrderType
+from services.hotw_svc.domain.runs.execution import Execution
+from services.hotw_svc.domain.runs.scope import RunStatus
 from shared.cause import Cause
 from shared.envelope import Message
 from shared.errors import Refused

@@ -7,10 +7,10 @@ from enum import StrEnum
 from fractions import Fraction
 
 from services.hotw_svc.domain.arithmetic import ONE, one_plus
-from services.hotw_svc.domain.distribution import EVEN, AzFactors
 from services.hotw_svc.domain.instants import end_of, shifted, start_of
-from services.hotw_svc.domain.orders import Order, OrderType
-from services.hotw_svc.domain.overrides import Override, Window
+from services.hotw_svc.domain.orders.order import Order, OrderType
+from services.hotw_svc.domain.orders.override import Override, Window
+from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
 
 EMERGENT_DAYS_BEFORE_PEAK = 7
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 from services.hotw_svc.domain.arithmetic import MAX_FACTOR, MAX_INT, half_up
-from services.hotw_svc.domain.execution import AsgOutcome, Execution
-from services.hotw_svc.domain.orders import Delivery, Order, OrderStatus, OrderType
-from services.hotw_svc.domain.overrides import Override, OverrideStatus
+from services.hotw_svc.domain.orders.order import Delivery, Order, OrderStatus, OrderType
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from services.hotw_svc.domain.runs.execution import AsgOutcome, Execution
 from shared.clock import iso, parse_instant
 
 Row = dict[str, Any]

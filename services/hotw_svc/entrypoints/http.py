@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.hotw_svc.adapters.queries import Queries
+from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.app import UseCases
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.hotw_svc.adapters.inputs_known import InputsKnown
+from services.hotw_svc.adapters.queries.inputs_known import InputsKnown
 from shared.resources import checked_ids
 from shared.web import Routes, json_answer, query_of
 

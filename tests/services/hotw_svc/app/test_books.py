@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import orjson
 
-from services.hotw_svc.app.books import Book, BookKey, SettledUnder, due_at, standing, turned
+from services.hotw_svc.app.orders.books import Book, BookKey, SettledUnder, due_at, standing, turned
 from services.hotw_svc.domain.inputs import AsgFacts, EventFacts, FleetFacts, Line
-from services.hotw_svc.domain.orders import Decision, Order, OrderType, decide, deliver
-from services.hotw_svc.domain.overrides import Override, OverrideStatus
+from services.hotw_svc.domain.orders.order import Decision, Order, OrderType, decide, deliver
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus
 from shared.schemas.hotw_svc import HardwareFact
 from shared.trace import Trace
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from services.hotw_svc.app.queries.fleet_status import standing_of
 from services.hotw_svc.app.refusals import ruled
-from services.hotw_svc.app.runs import user_of
-from services.hotw_svc.app.standings import standing_of
+from services.hotw_svc.app.runs.run import user_of
 from services.hotw_svc.domain.errors import InvalidInput, RefusedByRule
 from shared.errors import BadInput, Conflict
 

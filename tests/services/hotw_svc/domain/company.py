@@ -7,7 +7,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from services.hotw_svc.domain.execution import Execution, ExecutionStatus, execute
+from services.hotw_svc.adapters.inputs.snapshots import (
+    az_factors,
+    event_facts,
+    fleet_facts,
+    projection_facts,
+    service_facts,
+)
 from services.hotw_svc.domain.inputs import (
     AsgFacts,
     EventFacts,
@@ -19,9 +25,9 @@ from services.hotw_svc.domain.inputs import (
     RunFacts,
     ServiceFacts,
 )
-from services.hotw_svc.domain.orders import Order, OrderType
-from services.hotw_svc.domain.overrides import Override, OverrideStatus
-from services.hotw_svc.domain.snapshots import az_factors, event_facts, fleet_facts, projection_facts, service_facts
+from services.hotw_svc.domain.orders.order import Order, OrderType
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from services.hotw_svc.domain.runs.execution import Execution, ExecutionStatus, execute
 from tests.support import reference
 
 NOW = datetime(2024, 6, 15, 9, 0, tzinfo=UTC)

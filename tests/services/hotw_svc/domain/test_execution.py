@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from services.hotw_svc.adapters.inputs.snapshots import az_factors
 from services.hotw_svc.domain.inputs import InventoryFacts, Philosophy, Strategy
-from services.hotw_svc.domain.orders import Decision, OrderStatus, OrderType, decide
-from services.hotw_svc.domain.overrides import OverrideStatus
-from services.hotw_svc.domain.snapshots import az_factors
+from services.hotw_svc.domain.orders.order import Decision, OrderStatus, OrderType, decide
+from services.hotw_svc.domain.orders.override import OverrideStatus
 from tests.services.hotw_svc.domain.company import NOW, SUCCESS, asg_name, asgs, order, run
 
 

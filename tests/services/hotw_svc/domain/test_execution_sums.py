@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.hotw_svc.adapters.inputs.snapshots import az_factors
 from services.hotw_svc.domain.arithmetic import MAX_INT
-from services.hotw_svc.domain.distribution import EVEN
-from services.hotw_svc.domain.execution import execute
 from services.hotw_svc.domain.inputs import Inputs, InventoryFacts, Philosophy
-from services.hotw_svc.domain.orders import Decision, Delivery, Order, OrderStatus, decide
-from services.hotw_svc.domain.overrides import Override, OverrideStatus
-from services.hotw_svc.domain.snapshots import az_factors
+from services.hotw_svc.domain.orders.order import Decision, Delivery, Order, OrderStatus, decide
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from services.hotw_svc.domain.runs.distribution import EVEN
+from services.hotw_svc.domain.runs.execution import execute
 from tests.services.hotw_svc.domain.company import FAIL, NOW, PARTIAL, SUCCESS, asgs, fortress, order, override, run
 
 counts = st.none() | st.integers(0, 400)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from services.hotw_svc.adapters.inputs.snapshots import az_factors
 from services.hotw_svc.domain.arithmetic import MAX_INT
-from services.hotw_svc.domain.execution import execute, fleet_gone, lock_held
 from services.hotw_svc.domain.inputs import InventoryFacts, OrderDates
-from services.hotw_svc.domain.orders import Delivery, OrderStatus
-from services.hotw_svc.domain.placement import place
-from services.hotw_svc.domain.snapshots import az_factors
+from services.hotw_svc.domain.orders.order import Delivery, OrderStatus
+from services.hotw_svc.domain.runs.execution import execute, fleet_gone, lock_held
+from services.hotw_svc.domain.runs.placement import place
 from tests.services.hotw_svc.domain.company import FAIL, NOW, PARTIAL, SUCCESS, asgs, fortress, order, run
 
 

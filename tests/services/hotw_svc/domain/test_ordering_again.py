@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.hotw_svc.domain.orders import Decision, Delivery, Order, OrderStatus, decide, deliver
-from services.hotw_svc.domain.overrides import Override, OverrideStatus
-from services.hotw_svc.domain.settlement import settle
+from services.hotw_svc.domain.orders.order import Decision, Delivery, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from services.hotw_svc.domain.orders.settlement import settle
 from tests.services.hotw_svc.domain.company import NOW, SUCCESS, asgs, order, override, run
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from services.hotw_svc.domain.errors import InvalidInput, RefusedByRule, RuleError
-from services.hotw_svc.domain.orders import (
+from services.hotw_svc.domain.orders.order import (
     Decision,
     Order,
     OrderStatus,

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from services.hotw_svc.adapters.inputs.snapshots import event_facts
 from services.hotw_svc.domain.inputs import EventFacts
-from services.hotw_svc.domain.orders import Decision, Delivery, Order, OrderStatus, decide, deliver
-from services.hotw_svc.domain.overrides import (
+from services.hotw_svc.domain.orders.order import Decision, Delivery, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.orders.override import (
     Override,
     OverrideStatus,
     base_capacity,
@@ -20,7 +21,6 @@ from services.hotw_svc.domain.overrides import (
     settled,
     superseded,
 )
-from services.hotw_svc.domain.snapshots import event_facts
 from tests.services.hotw_svc.domain.company import EVENT, NOW, asg_name, order, override
 
 

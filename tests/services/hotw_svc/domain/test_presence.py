@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.hotw_svc.domain.inputs import InventoryFacts
-from services.hotw_svc.domain.orders import Delivery, Order, OrderStatus
-from services.hotw_svc.domain.overrides import OverrideStatus
-from services.hotw_svc.domain.presence import presence
+from services.hotw_svc.domain.orders.order import Delivery, Order, OrderStatus
+from services.hotw_svc.domain.orders.override import OverrideStatus
+from services.hotw_svc.domain.runs.presence import presence
 from tests.services.hotw_svc.domain.company import fortress, order, override
 
 

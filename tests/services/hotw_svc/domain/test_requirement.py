@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.hotw_svc.domain.arithmetic import MAX_INT, exact, half_up, one_plus
 from services.hotw_svc.domain.inputs import Philosophy, Strategy
-from services.hotw_svc.domain.requirement import missing, needed_hosts, peak_tpm, required, too_large
+from services.hotw_svc.domain.runs.requirement import missing, needed_hosts, peak_tpm, required, too_large
 from tests.services.hotw_svc.domain.company import fortress
 
 percentages = st.decimals(min_value=0, max_value=500, places=3, allow_nan=False, allow_infinity=False)

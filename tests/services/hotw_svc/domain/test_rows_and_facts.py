@@ -9,12 +9,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from services.hotw_svc.domain import orders as domain_orders
+from services.hotw_svc.app.orders.facts import fact_key, hardware_fact
 from services.hotw_svc.domain.arithmetic import MAX_INT
-from services.hotw_svc.domain.execution import ExecutionStatus, execute, lock_held
-from services.hotw_svc.domain.facts import fact_key, hardware_fact
-from services.hotw_svc.domain.orders import Decision, Order, OrderStatus, decide, deliver
-from services.hotw_svc.domain.overrides import OverrideStatus
+from services.hotw_svc.domain.orders import order as domain_orders
+from services.hotw_svc.domain.orders.order import Decision, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.orders.override import OverrideStatus
 from services.hotw_svc.domain.rows import (
     asg_columns,
     asg_run_columns,
@@ -26,7 +25,8 @@ from services.hotw_svc.domain.rows import (
     override_of,
     wire,
 )
-from services.hotw_svc.domain.scope import RunStatus
+from services.hotw_svc.domain.runs.execution import ExecutionStatus, execute, lock_held
+from services.hotw_svc.domain.runs.scope import RunStatus
 from shared.schemas import hotw_svc
 from tests.services.hotw_svc.domain.company import NOW, asg_name, asgs, fortress, order, override
 

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from services.hotw_svc.adapters.inputs.snapshots import event_facts, service_facts
 from services.hotw_svc.domain.errors import RefusedByRule
 from services.hotw_svc.domain.inputs import ServiceFacts
-from services.hotw_svc.domain.orders import OrderType
-from services.hotw_svc.domain.scope import (
+from services.hotw_svc.domain.orders.order import OrderType
+from services.hotw_svc.domain.runs.scope import (
     Progress,
     RunStatus,
     belongs,
@@ -19,7 +20,6 @@ from services.hotw_svc.domain.scope import (
     order_type,
     why_outside,
 )
-from services.hotw_svc.domain.snapshots import event_facts, service_facts
 from tests.services.hotw_svc.domain.company import EVENT, NOW, SERVICE
 
 PD2024 = event_facts(EVENT)

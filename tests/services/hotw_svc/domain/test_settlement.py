@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from services.hotw_svc.adapters.inputs.snapshots import event_facts, fleet_facts
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
-from services.hotw_svc.domain.orders import Decision, Order, OrderStatus, decide, deliver
-from services.hotw_svc.domain.overrides import Override, OverrideStatus
-from services.hotw_svc.domain.settlement import Settlement, settle
-from services.hotw_svc.domain.snapshots import event_facts, fleet_facts
+from services.hotw_svc.domain.orders.order import Decision, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from services.hotw_svc.domain.orders.settlement import Settlement, settle
 from tests.services.hotw_svc.domain.company import EVENT, FLEET, NOW, order, override
 
 PD2024: EventFacts = event_facts(EVENT)

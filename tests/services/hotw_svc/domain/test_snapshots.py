@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.hotw_svc.domain.inputs import Line, OrderDates, Strategy
-from services.hotw_svc.domain.snapshots import (
+from services.hotw_svc.adapters.inputs.snapshots import (
     az_factors,
     event_facts,
     fleet_facts,
@@ -18,6 +17,7 @@ from services.hotw_svc.domain.snapshots import (
     projection_facts,
     service_facts,
 )
+from services.hotw_svc.domain.inputs import Line, OrderDates, Strategy
 from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import FleetSnapshot, ProjectionSnapshot, ServiceSnapshot
 from tests.services.hotw_svc.domain.company import EVENT, FLEET, PROJECTION, SERVICE, asg_name

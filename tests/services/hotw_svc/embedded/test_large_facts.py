@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.hotw_svc.app import books
+from services.hotw_svc.app.orders import books
 from tests.services.hotw_svc.embedded.conftest import Hotw
 from tests.services.hotw_svc.stores.company import EVENT, FLEET, event_body, fleet_body, projection_body, service_body
 from tests.support.embedded_stack import Replica

@@ -11,18 +11,18 @@ from typing import Any
 import orjson
 from sqlalchemy import func, select
 
+from services.hotw_svc.adapters.inputs.snapshots import az_factors
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
-from services.hotw_svc.app.cancel_run import cancel_run
-from services.hotw_svc.app.execute_fleet import execute_fleet
-from services.hotw_svc.app.keep_replicas import keep_replicas
+from services.hotw_svc.app.inputs.on_inputs_changed import keep_replicas
+from services.hotw_svc.app.orders.report_delivery import report_delivery
+from services.hotw_svc.app.orders.review_order import review_order
+from services.hotw_svc.app.orders.settle_order_books import settle_books
 from services.hotw_svc.app.ports import Snapshot
-from services.hotw_svc.app.report_delivery import report_delivery
-from services.hotw_svc.app.review_order import review_order
-from services.hotw_svc.app.settle_books import settle_books
-from services.hotw_svc.app.start_run import start_run
-from services.hotw_svc.app.work_run import complete_run, work_chunk
-from services.hotw_svc.domain.snapshots import az_factors
+from services.hotw_svc.app.runs.cancel_run import cancel_run
+from services.hotw_svc.app.runs.execute_fleet import execute_fleet
+from services.hotw_svc.app.runs.start_run import start_run
+from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
 from shared.cause import Cause
 from shared.clock import FixedClock
 from shared.envelope import Message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.hotw_svc.adapters import reading
+from services.hotw_svc.adapters.queries import reading
 from tests.services.hotw_svc.stores.company import FLEET, Replica
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.hotw_svc.adapters.store import HotwUnit
-from services.hotw_svc.app.execute_fleet import _close, _open
+from services.hotw_svc.app.runs.execute_fleet import _close, _open
 from shared.cause import Cause
 from shared.schemas.hotw_svc import ExecuteFleet
 from tests.services.hotw_svc.stores.company import EVENT, FLEET, Replica

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.hotw_svc.adapters import reading
+from services.hotw_svc.adapters.queries import reading
 from tests.services.hotw_svc.stores.company import (
     EVENT,
     FLEET,

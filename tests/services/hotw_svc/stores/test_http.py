@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.hotw_svc.adapters.queries import Queries
+from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.app import UseCases
 from services.hotw_svc.entrypoints.http import routes
 from tests.services.hotw_svc.stores.company import EVENT, FLEET, Replica, fleet_body, service_body, snapshot

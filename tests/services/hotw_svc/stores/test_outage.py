@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.app.worker import RunWorker
+from services.hotw_svc.app.runs.worker import RunWorker
 from shared.clock import FixedClock
 from shared.errors import Unavailable
 from tests.services.hotw_svc.stores.company import AZ_FACTORS, NOW, Broker, Replica, counted, many, open_replica

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from services.hotw_svc.adapters import reading
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.app.work_run import complete_run, work_chunk
-from services.hotw_svc.app.worker import RunWorker
+from services.hotw_svc.adapters.queries import reading
+from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
+from services.hotw_svc.app.runs.worker import RunWorker
 from shared.relational import database_now
 from tests.services.hotw_svc.stores.company import (
     EVENT,

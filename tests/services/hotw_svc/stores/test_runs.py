@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from services.hotw_svc.adapters import reading
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.app.work_run import work_chunk
-from services.hotw_svc.domain.scope import belongs
-from services.hotw_svc.domain.snapshots import event_facts, service_facts
+from services.hotw_svc.adapters.inputs.snapshots import event_facts, service_facts
+from services.hotw_svc.adapters.queries import reading
+from services.hotw_svc.app.runs.work_run import work_chunk
+from services.hotw_svc.domain.runs.scope import belongs
 from shared.cause import Cause
 from shared.errors import BadInput, Conflict, NotFound, UnderWay
 from tests.services.hotw_svc.stores.company import (
@@ -176,7 +176,7 @@ async def test_a_refused_command_is_refused_the_same_way_again(hotw: Replica) ->
 async def test_an_atomic_run_whose_caller_died_is_answered_once_a_worker_finished_it(hotw: Replica) -> None:
     await hotw.settle_in()
     cause: Cause = hotw.cause("kcat/1")
-    from services.hotw_svc.app.execute_fleet import _open
+    from services.hotw_svc.app.runs.execute_fleet import _open
     from shared.schemas.hotw_svc import ExecuteFleet
 
     command = ExecuteFleet(event_id=EVENT, fleet_id=FLEET)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from services.hotw_svc.app.work_run import Worked, work_chunk
+from services.hotw_svc.app.runs.work_run import Worked, work_chunk
 from shared.clock import FixedClock
 from shared.errors import Unavailable
 from tests.services.hotw_svc.stores.company import AZ_FACTORS, NOW, Broker, open_replica

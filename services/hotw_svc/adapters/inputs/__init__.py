@@ -1,0 +1,1 @@
+"""What other services own, as HOTW keeps and reads it."""

@@ -1,0 +1,162 @@
+"""Owns the replicas: the newest snapshot of what other services own, and the facts read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Row as SqlRow
+from sqlalchemy import Table, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotw_svc.adapters import tables as t
+from services.hotw_svc.adapters.inputs import snapshots
+from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows, slices
+from services.hotw_svc.app.ports import Snapshot
+from services.hotw_svc.domain.inputs import EventFacts, ServiceFacts
+from shared.clock import parse_instant
+
+__all__ = ["event_facts_of", "fleet_lines", "keep", "known_fleets", "service_facts_of", "snapshots_of"]
+
+
+def _event(snapshot: Snapshot) -> Row:
+    return {"EventId": snapshot.key}
+
+
+def _service(snapshot: Snapshot) -> Row:
+    body = snapshot.body
+    return {
+        "ServiceId": snapshot.key,
+        "ServiceType": body["ServiceType"],
+        "Owner": body["Owner"],
+        "LeaderAlias": body.get("LeaderAlias"),
+    }
+
+
+def _fleet(snapshot: Snapshot) -> Row:
+    body = snapshot.body
+    return {
+        "LineKey": snapshot.key,
+        "FleetId": body["FleetId"],
+        "EventId": body.get("EventId") if "#" in snapshot.key else None,
+        "ServiceId": body["ServiceId"],
+        "Region": body["FleetConfiguration"]["Region"],
+    }
+
+
+def _projection(snapshot: Snapshot) -> Row:
+    return {"ProjectionId": snapshot.key}
+
+
+_RESOURCES: Final[dict[str, tuple[Table, Callable[[Snapshot], Row]]]] = {
+    "event": (t.event_replica, _event),
+    "service": (t.service_replica, _service),
+    "fleet": (t.fleet_replica, _fleet),
+    "projection": (t.projection_replica, _projection),
+}
+
+
+async def keep(connection: AsyncConnection, resource: str, given: Sequence[Snapshot]) -> set[str]:
+    """Keeps what is newer than what is there; ids seen for the first time get their numbers, fleets their lock."""
+    if not given:
+        return set()
+    if resource == "inventory":
+        return await _keep_inventories(connection, given)
+    table, columns = _RESOURCES[resource]
+    key = table.primary_key.columns[0]
+    newest: dict[str, Snapshot] = {}
+    for snapshot in given:
+        present = newest.get(snapshot.key)
+        if present is None or snapshot.version > present.version:
+            newest[snapshot.key] = snapshot
+    known = dict(
+        (await connection.execute(
+            select(key, table.c.VersionId).where(key.in_(list(newest))).with_for_update()
+        )).all()
+    )  # fmt: skip
+    newer = [newest[name] for name in sorted(newest) if newest[name].version > known.get(name, 0)]
+    if not newer:
+        return set()
+    rows = [
+        {"VersionId": item.version, "Deleted": item.deleted, "Snapshot": item.text, **columns(item)} for item in newer
+    ]
+    await _number(connection, resource, rows)
+    await replace_rows(connection, table, key.in_([item.key for item in newer if item.key in known]), rows)
+    return {item.key for item in newer}
+
+
+async def _number(connection: AsyncConnection, resource: str, rows: Sequence[Row]) -> None:
+    if resource == "event":
+        await index_ids(connection, t.event_index, [row["EventId"] for row in rows])
+    elif resource == "service":
+        await index_ids(connection, t.service_index, [row["ServiceId"] for row in rows])
+    elif resource == "fleet":
+        await index_ids(connection, t.service_index, [row["ServiceId"] for row in rows])
+        fleets = sorted(await index_ids(connection, t.fleet_index, [row["FleetId"] for row in rows]))
+        lock = t.fleet_lock
+        present = set((await connection.execute(select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)))).scalars())
+        missing = [{"FleetId": fleet, "Fence": 0, "Revision": 0} for fleet in fleets if fleet not in present]
+        if missing:
+            await connection.execute(insert(lock), missing)
+
+
+async def _keep_inventories(connection: AsyncConnection, given: Sequence[Snapshot]) -> set[str]:
+    table = t.inventory_replica
+    rows: dict[str, Row] = {}
+    for snapshot in given:
+        row = {"FleetId": snapshot.key, "AsOf": parse_instant(snapshot.body["AsOf"]), "Snapshot": snapshot.text}
+        if snapshot.key not in rows or row["AsOf"] > rows[snapshot.key]["AsOf"]:
+            rows[snapshot.key] = row
+    known = dict(
+        (await connection.execute(
+            select(table.c.FleetId, table.c.AsOf).where(table.c.FleetId.in_(list(rows))).with_for_update()
+        )).all()
+    )  # fmt: skip
+    newer = [rows[key] for key in sorted(rows) if key not in known or rows[key]["AsOf"] > known[key]]
+    replaced = table.c.FleetId.in_([row["FleetId"] for row in newer if row["FleetId"] in known])
+    await replace_rows(connection, table, replaced, newer)
+    return {row["FleetId"] for row in newer}
+
+
+def event_facts_of(row: SqlRow[Any]) -> EventFacts:
+    """A deleted event is one that is not active any more."""
+    event = snapshots.event_facts(orjson.loads(row.Snapshot))
+    return replace(event, is_active=False) if row.Deleted else event
+
+
+def service_facts_of(row: SqlRow[Any]) -> ServiceFacts | None:
+    """None for a service that was deleted."""
+    return None if row.Deleted else snapshots.service_facts(orjson.loads(row.Snapshot))
+
+
+async def snapshots_of(connection: AsyncConnection, table: Table, keys: Iterable[str]) -> dict[str, SqlRow[Any]]:
+    """The rows of a replica by their keys, tombstones too."""
+    key = table.primary_key.columns[0]
+    rows = (await connection.execute(select(key.label("Key"), table).where(key.in_(list(keys))))).all()
+    return {row.Key: row for row in rows}
+
+
+async def known_fleets(connection: AsyncConnection, fleet_ids: Iterable[str]) -> set[str]:
+    """Those of the fleets that are there and not deleted."""
+    fleet = t.fleet_replica
+    known: set[str] = set()
+    for some in slices(sorted(set(fleet_ids))):
+        query = select(fleet.c.LineKey).where(fleet.c.LineKey.in_(some), fleet.c.Deleted.is_(False))
+        known.update((await connection.execute(query)).scalars())
+    return known
+
+
+async def fleet_lines(
+    connection: AsyncConnection, fleet_ids: Iterable[str], event_id: str
+) -> dict[str, tuple[SqlRow[Any] | None, SqlRow[Any] | None]]:
+    """For each fleet the row of its base line and of its line for the event; a deleted event's line is none."""
+    wanted = list(fleet_ids)
+    keys = [key for fleet_id in wanted for key in (fleet_id, f"{fleet_id}#{event_id}")]
+    rows = await snapshots_of(connection, t.fleet_replica, keys)
+    lines = {}
+    for fleet_id in wanted:
+        line = rows.get(f"{fleet_id}#{event_id}")
+        lines[fleet_id] = (rows.get(fleet_id), None if line is None or line.Deleted else line)
+    return lines

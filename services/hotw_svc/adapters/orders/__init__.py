@@ -1,0 +1,1 @@
+"""The rows of orders, overrides and dashboards."""

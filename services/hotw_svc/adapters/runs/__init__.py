@@ -1,0 +1,1 @@
+"""The rows of runs, of the claims on their fleets, and of executions."""

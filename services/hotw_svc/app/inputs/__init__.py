@@ -1,0 +1,1 @@
+"""What HOTW does when a resource of another service changes."""

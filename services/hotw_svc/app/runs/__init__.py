@@ -1,0 +1,1 @@
+"""Use cases of runs: start, cancel, execute one fleet, and work a run off."""

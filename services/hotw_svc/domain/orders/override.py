@@ -1,0 +1,202 @@
+"""A capacity override: what it raises an ASG to, from when until when, and what becomes of it (HOTW rule 9)."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.hotw_svc.domain.orders.order import Order, OrderType
+
+
+class OverrideStatus(StrEnum):
+    """Where an override stands: Proposed until something is approved, then Approved, Started and Expired."""
+
+    PROPOSED = "Proposed"
+    APPROVED = "Approved"
+    STARTED = "Started"
+    EXPIRED = "Expired"
+    SUPERSEDED = "Superseded"
+    CANCELLED = "Cancelled"
+
+
+_LIVE = (OverrideStatus.PROPOSED, OverrideStatus.APPROVED, OverrideStatus.STARTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """When an event's overrides are planned to run: `start` included, `end` not; offsets in days around the peak."""
+
+    start: datetime
+    end: datetime
+    peak_end: datetime
+    start_offset: int
+    end_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """One line of capacity_override_details: one ASG, one event.
+
+    `base_capacity` is the DesiredCapacity the ASG has without EPIC, `value` what it is raised to, `expiry_value` what
+    it falls back to. `peak_end` is the end of the peak it serves, before which it is not cut once it has started.
+    """
+
+    run_id: int
+    fleet_id: str
+    event_id: str
+    asg_name: str
+    override_type: OrderType
+    start: datetime
+    end: datetime
+    peak_end: datetime
+    start_offset: int
+    end_offset: int
+    base_capacity: int
+    value: int
+    expiry_value: int
+    justification: str
+    purpose: str = "Upscaling"
+    status: OverrideStatus = OverrideStatus.PROPOSED
+
+    @property
+    def name(self) -> str:
+        """CapacityOverrideName; also the name of a provider's scheduled action."""
+        return f"{self.event_id}-{self.asg_name}"
+
+    @property
+    def duration(self) -> str:
+        """Duration as the reference writes it: `2200 s`."""
+        return f"{max(0, int((self.end - self.start).total_seconds()))} s"
+
+    @property
+    def is_live(self) -> bool:
+        """Proposed, Approved or Started."""
+        return self.status in _LIVE
+
+    def has_started(self, now: datetime) -> bool:
+        """Whether it is in force: marked so, or approved with its start behind us."""
+        return self.status is OverrideStatus.STARTED or (self.status is OverrideStatus.APPROVED and self.start <= now)
+
+    def was_on(self, instant: datetime) -> bool:
+        """Whether it raised its ASG at `instant`."""
+        in_force = self.status in (OverrideStatus.APPROVED, OverrideStatus.STARTED, OverrideStatus.EXPIRED)
+        return in_force and self.start <= instant < self.end
+
+
+def base_capacity(
+    asg_name: str, *, desired_capacity: int, capacity_as_of: datetime | None, overrides: Collection[Override]
+) -> int:
+    """The capacity an ASG has without EPIC: its DesiredCapacity, unless that was reported while an override was on it.
+
+    Then it is what that override took for the base. `overrides` may be of any ASG and event of the fleet.
+    """
+    if capacity_as_of is None or not overrides:
+        return desired_capacity
+    on = [override for override in overrides if override.asg_name == asg_name and override.was_on(capacity_as_of)]
+    return max(on, key=lambda override: override.start).base_capacity if on else desired_capacity
+
+
+def expiry_value(*, base: int, lower_bound: int | None) -> int:
+    """OverrideExpiryValue: the base, but never below the ASG's lower bound."""
+    return max(base, lower_bound or 0)
+
+
+def proposed(previous: Override | None, *, order: Order, window: Window, base: int, justification: str) -> Override:
+    """The override an execution proposes for the ASG of an order, still to be `settled`.
+
+    It takes the place of the ASG's live one of this event, whose start it keeps if that has begun.
+    """
+    if previous is not None:
+        return replace(previous, run_id=order.run_id, override_type=order.order_type, justification=justification)
+    return Override(
+        run_id=order.run_id,
+        fleet_id=order.fleet_id,
+        event_id=order.event_id,
+        asg_name=order.asg_name,
+        override_type=order.order_type,
+        start=window.start,
+        end=window.end,
+        peak_end=window.peak_end,
+        start_offset=window.start_offset,
+        end_offset=window.end_offset,
+        base_capacity=base,
+        value=base,
+        expiry_value=base,
+        justification=justification,
+        purpose=order.purpose,
+    )
+
+
+def settled(
+    override: Override,
+    *,
+    window: Window,
+    event_is_active: bool,
+    base: int,
+    lower_bound: int | None,
+    orders: Iterable[Order],
+    now: datetime,
+) -> Override:
+    """The override as it must stand now; equal to the one given when nothing about it changed.
+
+    Called at each decision and delivery, when the event changes and when time has passed; idempotent for one `now`.
+    `orders` may be of any ASG and event. A start that has passed is kept, and a started override is never cut before
+    the end of the peak it serves; one that has not started is cancelled with its event. An override that nothing is
+    left of ends at once.
+    """
+    if not override.is_live:
+        return override
+    mine = [o for o in orders if o.asg_name == override.asg_name and o.event_id == override.event_id]
+    anything_left = any(order.is_live or order.fulfilled_hosts for order in mine)
+    started = override.has_started(now)
+    if started:
+        start, peak_end = override.start, max(override.peak_end, window.peak_end)
+    elif window.end <= now:
+        return replace(override, status=OverrideStatus.EXPIRED, base_capacity=base, value=base + _raise(mine))
+    elif not (event_is_active and anything_left):
+        return replace(override, status=OverrideStatus.CANCELLED, base_capacity=base, value=base + _raise(mine))
+    else:
+        start, peak_end = max(now, window.start), window.peak_end
+    end = max(window.end, peak_end)
+    if started and not anything_left:
+        end = min(end, now)
+    return replace(
+        override,
+        start=start,
+        end=end,
+        peak_end=peak_end,
+        start_offset=window.start_offset,
+        end_offset=window.end_offset,
+        base_capacity=base,
+        value=base + _raise(mine),
+        expiry_value=expiry_value(base=base, lower_bound=lower_bound),
+        status=_status(mine, started=started, start=start, end=end, now=now),
+    )
+
+
+def superseded(override: Override) -> Override:
+    """The override once a newer one of its ASG and event has taken its place."""
+    return replace(override, status=OverrideStatus.SUPERSEDED)
+
+
+def combined_value(overrides: Sequence[Override], *, lower_bound: int | None, base: int, at: datetime) -> int:
+    """What an ASG's capacity must be at `at`: the maximum of the overrides on it, else what it falls back to.
+
+    An override's end is the first instant it is off, so an adjacent one takes over without a dip.
+    """
+    on = [override.value for override in overrides if override.is_live and override.was_on(at)]
+    return max(on, default=expiry_value(base=base, lower_bound=lower_bound))
+
+
+def _raise(orders: Iterable[Order]) -> int:
+    return sum(order.overriding_hosts for order in orders)
+
+
+def _status(orders: Sequence[Order], *, started: bool, start: datetime, end: datetime, now: datetime) -> OverrideStatus:
+    if end <= now:
+        return OverrideStatus.EXPIRED
+    if started:
+        return OverrideStatus.STARTED
+    if not any(order.approved_at is not None or order.fulfilled_hosts for order in orders):
+        return OverrideStatus.PROPOSED
+    return OverrideStatus.STARTED if start <= now else OverrideStatus.APPROVED

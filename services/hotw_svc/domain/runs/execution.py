@@ -1,0 +1,223 @@
+"""One execution: from the inputs of one fleet to its numbers, its orders and what it says about them (HOTW 3–9)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from fractions import Fraction
+
+from services.hotw_svc.domain.inputs import AsgFacts, Inputs
+from services.hotw_svc.domain.instants import LAST_RECORDABLE
+from services.hotw_svc.domain.orders.order import Order, expected_delivery, live_hosts, pending_hosts
+from services.hotw_svc.domain.orders.override import Override
+from services.hotw_svc.domain.runs import reasoning
+from services.hotw_svc.domain.runs.placement import Placement, host_distribution, place, place_orders, raise_asgs
+from services.hotw_svc.domain.runs.presence import Presence, presence
+from services.hotw_svc.domain.runs.requirement import (
+    PeakTPM,
+    Requirement,
+    buffer_factor,
+    missing,
+    peak_tpm,
+    required,
+    too_large,
+)
+from services.hotw_svc.domain.runs.scope import why_no_upscaling, why_outside
+
+LOCK_HELD = "LockHeld"
+
+
+class ExecutionStatus(StrEnum):
+    """How an execution ended: all ordered or nothing needed, some hosts without room, nothing ordered that should."""
+
+    SUCCESS = "Success"
+    PARTIAL_SUCCESS = "PartialSuccess"
+    FAIL = "Fail"
+
+
+@dataclass(frozen=True, slots=True)
+class AsgOutcome:
+    """One ASG of the fleet as this run saw it, with the hosts recommended for it (0 where none)."""
+
+    asg: AsgFacts
+    recommended: int
+    eap_enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """What one execution comes to.
+
+    A number that could not be worked out is None. `need` is CapacityOverrideSum; `ordered_hosts` + `shortfall` is the
+    need. `orders` and `overrides` are new; `superseded_overrides` and `superseded_orders` are rows that change with
+    them; `dashboard_hosts` is Σ of the event's live orders afterwards. `code` tells Fails apart for programs.
+    """
+
+    inputs: Inputs
+    created_at: datetime
+    status: ExecutionStatus
+    reasoning: str
+    code: str | None = None
+    peak: PeakTPM | None = None
+    buffer_factor: Fraction | None = None
+    needed: int | None = None
+    required_hosts: int | None = None
+    cap: str | None = None
+    presence: Presence | None = None
+    pending: int | None = None
+    need: int | None = None
+    ordered_hosts: int = 0
+    shortfall: int = 0
+    late: bool = False
+    host_distribution: Mapping[str, int] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    superseded_overrides: tuple[Override, ...] = ()
+    superseded_orders: tuple[Order, ...] = ()
+    asgs: tuple[AsgOutcome, ...] = ()
+    dashboard_hosts: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a fleet's latest execution for others: one that never got the lock is not."""
+        return self.code != LOCK_HELD
+
+
+def execute(inputs: Inputs, *, now: datetime) -> Execution:
+    """Works out what the fleet needs and orders it; pure, and the same for the same inputs and instant.
+
+    Never raises for what the documents may hold: whatever keeps it from an answer is a Fail that says so.
+    """
+    barred = _barred(inputs, now)
+    if barred:
+        return _failed(inputs, barred, now)
+    need_of = required(inputs)
+    unplannable = too_large(need_of)
+    if unplannable is not None:
+        return _failed(inputs, (unplannable,), now)
+    there = presence(inputs)
+    pending = pending_hosts(inputs.event_orders)
+    need = max(0, need_of.required - there.hosts - pending)
+    return _concluded(inputs, need_of, there, pending, need, place(inputs, need, now), now)
+
+
+def lock_held(inputs: Inputs, *, locked_by: str, now: datetime) -> Execution:
+    """The Fail of a fleet whose lock another run kept for a whole lease; it does not count as its latest."""
+    sentence = f"{locked_by} is working on this fleet and did not finish in time; run it again."
+    return replace(_bare(inputs, now), reasoning=sentence, code=LOCK_HELD)
+
+
+def fleet_gone(inputs: Inputs, *, now: datetime) -> Execution:
+    """The Fail of a fleet that was deleted after its run began; `inputs` as last known."""
+    sentence = f"Fleet {inputs.fleet.fleet_id} was deleted after the run began."
+    return replace(_bare(inputs, now), reasoning=sentence)
+
+
+def _barred(inputs: Inputs, now: datetime) -> tuple[str, ...]:
+    event, fleet = inputs.event, inputs.fleet
+    over = why_no_upscaling(event, now)
+    if over is not None:
+        return (over,)
+    outside = why_outside(event, service_id=fleet.service_id, region=fleet.region, service=inputs.service)
+    if outside:
+        return outside
+    end = event.override_window.end
+    if end > LAST_RECORDABLE:
+        return (f"An override until {end.date()} cannot be recorded: {LAST_RECORDABLE.date()} is the last day.",)
+    return missing(inputs)
+
+
+def _bare(inputs: Inputs, now: datetime) -> Execution:
+    return Execution(
+        inputs=inputs,
+        created_at=now,
+        status=ExecutionStatus.FAIL,
+        reasoning="",
+        dashboard_hosts=live_hosts(inputs.event_orders),
+    )
+
+
+def _failed(inputs: Inputs, reasons: Sequence[str], now: datetime) -> Execution:
+    return replace(
+        _bare(inputs, now),
+        reasoning=" ".join(reasons),
+        peak=peak_tpm(inputs.fleet, inputs.projection),
+        buffer_factor=buffer_factor(inputs.fleet),
+        presence=presence(inputs),
+        pending=pending_hosts(inputs.event_orders),
+        asgs=_asg_outcomes(inputs, {}),
+    )
+
+
+def _concluded(
+    inputs: Inputs,
+    need_of: Requirement,
+    there: Presence,
+    pending: int,
+    need: int,
+    placement: Placement,
+    now: datetime,
+) -> Execution:
+    distribution = placement.distribution
+    status = _status(need, placement)
+    expected = expected_delivery(inputs.run.order_type, now)
+    late = bool(distribution.ordered) and expected >= inputs.event.peak_start_date
+    orders = place_orders(inputs, distribution, expected=expected, now=now)
+    raises = raise_asgs(inputs, orders, now=now)
+    success = status is ExecutionStatus.SUCCESS
+    sentences = (
+        _outcome(need, placement, expected),
+        reasoning.late(expected, inputs.event.peak_start_date) if late else None,
+        reasoning.requirement(need_of, inputs),
+        reasoning.present(there, pending),
+        reasoning.unverified(need_of),
+    )
+    return Execution(
+        inputs=inputs,
+        created_at=now,
+        status=status,
+        reasoning=" ".join(sentence for sentence in sentences if sentence),
+        peak=need_of.peak,
+        buffer_factor=need_of.buffer_factor,
+        needed=need_of.needed,
+        required_hosts=need_of.required,
+        cap=need_of.cap,
+        presence=there,
+        pending=pending,
+        need=need,
+        ordered_hosts=distribution.ordered,
+        shortfall=distribution.shortfall,
+        late=late,
+        host_distribution=host_distribution(inputs, distribution),
+        orders=orders,
+        overrides=raises.made,
+        superseded_overrides=raises.superseded,
+        superseded_orders=_made_up_for(inputs) if success else (),
+        asgs=_asg_outcomes(inputs, distribution.by_asg),
+        dashboard_hosts=live_hosts(inputs.event_orders) + distribution.ordered,
+    )
+
+
+def _status(need: int, placement: Placement) -> ExecutionStatus:
+    if need and not placement.distribution.ordered:
+        return ExecutionStatus.FAIL
+    return ExecutionStatus.PARTIAL_SUCCESS if placement.distribution.shortfall else ExecutionStatus.SUCCESS
+
+
+def _outcome(need: int, placement: Placement, expected: date) -> str:
+    if not need:
+        return reasoning.nothing_to_order()
+    if placement.obstacles:
+        return reasoning.none_ordered(need, placement.obstacles)
+    if placement.distribution.shortfall:
+        return reasoning.partly_ordered(need, placement.distribution, expected=expected)
+    return reasoning.ordered(placement.distribution, expected=expected)
+
+
+def _made_up_for(inputs: Inputs) -> tuple[Order, ...]:
+    return tuple(replace(order, superseded=True) for order in inputs.event_orders if order.is_lost)
+
+
+def _asg_outcomes(inputs: Inputs, by_asg: Mapping[str, int]) -> tuple[AsgOutcome, ...]:
+    enabled = {order.asg_name for order in inputs.orders if order.approved_at is not None}
+    return tuple(AsgOutcome(asg, by_asg.get(asg.name, 0), asg.name in enabled) for asg in inputs.fleet.asgs)

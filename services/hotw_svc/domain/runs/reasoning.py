@@ -1,0 +1,117 @@
+"""The sentences of an execution's Reasoning: the outcome first, then the numbers it follows from (HOTW rule 6)."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from services.hotw_svc.domain.arithmetic import ONE
+from services.hotw_svc.domain.inputs import Inputs, OrderDates
+from services.hotw_svc.domain.runs.distribution import Distribution
+from services.hotw_svc.domain.runs.presence import INVENTORY, Presence
+from services.hotw_svc.domain.runs.requirement import Requirement
+from services.hotw_svc.domain.wording import hosts, listed, plain, whole
+from shared.clock import iso
+
+
+def nothing_to_order() -> str:
+    """The outcome when the fleet has what it needs."""
+    return "No hosts to order."
+
+
+def ordered(distribution: Distribution, *, expected: date) -> str:
+    """The outcome when every host found room."""
+    return f"{hosts(distribution.ordered)} ordered ({_by_zone(distribution)}), expected by {expected}."
+
+
+def partly_ordered(need: int, distribution: Distribution, *, expected: date) -> str:
+    """The outcome when some hosts found no room."""
+    return (
+        f"{whole(distribution.ordered)} of {hosts(need)} ordered ({_by_zone(distribution)}), expected by {expected}; "
+        f"{whole(distribution.shortfall)} found no room: {full(distribution)}."
+    )
+
+
+def none_ordered(need: int, reasons: Sequence[str]) -> str:
+    """The outcome when hosts are needed and none could be ordered."""
+    verb = "is" if need == 1 else "are"
+    return f"{hosts(need)} {verb} needed, none could be ordered: {'; '.join(reasons)}."
+
+
+def full(distribution: Distribution) -> str:
+    """Why hosts found no room."""
+    verb = "is" if len(distribution.full_zones) == 1 else "are"
+    return f"{listed(distribution.full_zones)} {verb} full (MaxOverrideCapacity)"
+
+
+def not_enrolled() -> str:
+    """Why a fleet outside EAP gets nothing."""
+    return "the fleet is not enrolled in EAP (EAPEnrolledStatus is false)"
+
+
+def not_order_time(inputs: Inputs, dates: OrderDates) -> str:
+    """Why nothing may be ordered in the region today."""
+    first = f" from {dates.first}" if dates.first else ""
+    last = f" until {dates.last}" if dates.last else ""
+    region = inputs.fleet.region
+    return f"hardware for {inputs.event.event_id} in {region} may be ordered only{first}{last} (its SPCO dates)"
+
+
+def no_asg(inputs: Inputs) -> str:
+    """Why there is no ASG to order for."""
+    count = len(inputs.fleet.asgs)
+    if not count:
+        return "the fleet has no ASG"
+    return f"none of its {count:,} ASGs may take an automatic override (EAPOnboardingStatus is false)"
+
+
+def no_zone(zones: Sequence[str]) -> str:
+    """Why there is no zone to order in."""
+    return f"every zone it could order in is excluded by an AZ factor of 0 ({listed(zones)})"
+
+
+def late(expected: date, peak_start: date) -> str:
+    """What is said of hosts that come too late."""
+    return f"Late: {expected} is not before the peak, which starts on {peak_start}."
+
+
+def requirement(needed: Requirement, inputs: Inputs) -> str:
+    """How Needed and RequiredHosts came about."""
+    if needed.fixed or needed.peak is None:
+        start = f"CapacityStrategy is Fixed: {hosts(needed.needed)} needed (MinHosts)"
+    else:
+        headroom = "" if needed.headroom == ONE else f" × {plain(needed.headroom)} headroom"
+        start = (
+            f"{whole(needed.peak.value)} TPM × {plain(needed.buffer_factor)} buffer{headroom} / "
+            f"{whole(inputs.fleet.host_throughput_tpm or 0)} TPM per host = {hosts(needed.needed)} needed"
+        )
+    if needed.crossed:
+        minimum, cap = whole(inputs.philosophy.min_hosts or 0), whole(needed.required)
+        return f"{start}, {cap} required: MinHosts is {minimum}, but the cap of {cap} wins."
+    if needed.cap is not None:
+        return f"{start}, {whole(needed.required)} required ({whole(needed.required)} is {needed.cap})."
+    if needed.raised:
+        return f"{start}, {whole(needed.required)} required (MinHosts)."
+    return f"{start}."
+
+
+def present(there: Presence, pending: int) -> str:
+    """What the fleet has already."""
+    basis = "the inventory" if there.source == INVENTORY else "DesiredCapacity, as there is no inventory,"
+    when = "" if there.as_of is None else f" of {iso(there.as_of)}"
+    if there.arriving or there.leaving:
+        parts = f"{whole(there.reported)} by {basis}{when}"
+        arriving = f", {whole(there.arriving)} arriving" if there.arriving else ""
+        leaving = f", {whole(there.leaving)} leaving before the peak" if there.leaving else ""
+        return f"{whole(there.hosts)} present ({parts}{arriving}{leaving}), {whole(pending)} pending."
+    return f"{whole(there.hosts)} present (by {basis}{when}), {whole(pending)} pending."
+
+
+def unverified(needed: Requirement) -> str | None:
+    """Who has not verified the TPM that was used; None when all have."""
+    peak = needed.peak
+    if peak is None or needed.fixed or not peak.unverified_by:
+        return None
+    return f"The TPM ({peak.source}, version {peak.version_id}) is not verified by {listed(peak.unverified_by)}."
+
+
+def _by_zone(distribution: Distribution) -> str:
+    return listed([f"{zone} {whole(share)}" for zone, share in distribution.by_zone.items()])

@@ -1,0 +1,91 @@
+"""What a run may do: whether it may start, of which type its orders are, which fleets it takes, when it is over.
+
+(HOTW rules 1 and 13.)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.hotw_svc.domain.errors import RefusedByRule
+from services.hotw_svc.domain.inputs import EventFacts, ServiceFacts
+from services.hotw_svc.domain.orders.order import OrderType
+from services.hotw_svc.domain.wording import listed
+
+
+class RunStatus(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "Running"
+    COMPLETED = "Completed"
+    CANCELLED = "Cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: the fleets fixed when it started, and its executions by status."""
+
+    fleets: int
+    by_status: Mapping[str, int]
+
+    @property
+    def executions(self) -> int:
+        """Fleets that have their execution."""
+        return sum(self.by_status.values())
+
+    @property
+    def is_complete(self) -> bool:
+        """Every fleet has its execution; a run of no fleets is complete at once."""
+        return self.executions >= self.fleets
+
+    def status_after(self, status: RunStatus) -> RunStatus:
+        """The run's status now: Completed once every fleet has its execution; a cancelled run stays so."""
+        return RunStatus.COMPLETED if status is RunStatus.RUNNING and self.is_complete else status
+
+
+def order_type(event: EventFacts, now: datetime, asked: OrderType | None = None) -> OrderType:
+    """What the run was told, else Emergent from EmergentScaleStartDate on, else Standard."""
+    if asked is not None:
+        return asked
+    return OrderType.EMERGENT if now >= event.emergent_from else OrderType.STANDARD
+
+
+def why_no_upscaling(event: EventFacts, now: datetime) -> str | None:
+    """Why nothing may be ordered for the event at all; None when it may."""
+    if not event.is_active:
+        return f"{event.event_id} is not active."
+    if now >= event.peak_end:
+        return f"The peak of {event.event_id} ended on {event.peak_end_date}: upscaling is over."
+    return None
+
+
+def check_upscaling(event: EventFacts, now: datetime) -> None:
+    """Raises RefusedByRule when a run of the event may not start."""
+    reason = why_no_upscaling(event, now)
+    if reason is not None:
+        raise RefusedByRule("event-inactive" if not event.is_active else "peak-over", reason)
+
+
+def why_outside(event: EventFacts, *, service_id: str, region: str, service: ServiceFacts | None) -> tuple[str, ...]:
+    """Why a fleet is not one of the event's, in sentences; nothing when a run of the event takes it."""
+    found = []
+    if service is None:
+        found.append(f"Its service {service_id} is not known.")
+    elif not service.is_registered:
+        found.append(f"Its service {service_id} is {service.service_type}, not Registered.")
+    if region not in event.region_list:
+        found.append(f"Its region {region} is not in the RegionList of {event.event_id} ({listed(event.region_list)}).")
+    return tuple(found)
+
+
+def belongs(event: EventFacts, *, service_id: str, region: str, service: ServiceFacts | None) -> bool:
+    """Whether a run of the event that names no fleets takes a fleet."""
+    return not why_outside(event, service_id=service_id, region=region, service=service)
+
+
+def cancelled(status: RunStatus, run_id: int) -> RunStatus:
+    """The status of a run that is told to stop: what it ordered stays; a completed one refuses (RefusedByRule)."""
+    if status is RunStatus.COMPLETED:
+        raise RefusedByRule("run-completed", f"Run {run_id} is Completed and can no longer be cancelled.")
+    return RunStatus.CANCELLED
