@@ -68,9 +68,9 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     known = [bench.name for bench in BENCHES]
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only these; all unless said")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these; default: all")
     parser.add_argument("--quick", action="store_true", help="a fiftieth of the size in one round: only that all run")
-    parser.add_argument("--rounds", type=int, help=f"{FULL_ROUNDS} unless said, {QUICK_ROUNDS} with --quick")
+    parser.add_argument("--rounds", type=int, help=f"default: {FULL_ROUNDS}, {QUICK_ROUNDS} with --quick")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
     parser.add_argument(
         "--write", action="store_true", help="put them into bench/results.json and docs/performance.md; others stay"

@@ -18,7 +18,7 @@ from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topics import ensure_topics
 from shared.trace import Trace
 
-__all__ = ["FLEETS_EACH", "Company", "Teller", "command"]
+__all__ = ["FLEETS_EACH", "Company", "CompanyPublisher", "command"]
 
 FLEETS_EACH: Final = 10
 _WHEN: Final = "2024-05-02T08:30:00.000Z"
@@ -66,7 +66,7 @@ def command(topic: str, ce_type: str, key: str, data: Row, *, if_match: int | No
     return Message(topic, ce_type, key, orjson.dumps(data), "bench", _now(), Trace.begin(), if_match=condition)
 
 
-class Teller:
+class CompanyPublisher:
     """An async context: a publisher of the company's messages on a Kafka that has all of EPIC's topics."""
 
     def __init__(self, bootstrap: str) -> None:
@@ -83,7 +83,7 @@ class Teller:
         await self._publisher.stop()
         await self.transport.stop()
 
-    async def tell(self, messages: Iterable[Message]) -> int:
+    async def publish(self, messages: Iterable[Message]) -> int:
         """Publishes; returns how many once the broker has them."""
         count, batch = 0, list[Message]()
         for message in messages:
@@ -94,8 +94,8 @@ class Teller:
         await publish_all(self._publisher, batch)
         return count + len(batch)
 
-    async def heard(self, *groups: str) -> None:
-        """Returns when these groups have committed all that was told."""
+    async def consumed(self, *groups: str) -> None:
+        """Returns when these groups have committed everything that was published."""
         for group in groups:
             while any((await self.transport.lag(group)).values()):
                 await asyncio.sleep(0.05)

@@ -41,9 +41,9 @@ def described(command: str, servers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    told = Path("/proc/cpuinfo")
-    if told.exists():
-        found = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", told.read_text(), re.MULTILINE)
+    processor = Path("/proc/cpuinfo")
+    if processor.exists():
+        found = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", processor.read_text(), re.MULTILINE)
         if found:
             return found[1]
     return platform.processor() or platform.machine()

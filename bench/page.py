@@ -65,10 +65,10 @@ def _measured(parts: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *(line for machine in machines for line in _machine(machine, servers))])
 
 
-def _machine(on: Mapping[str, Any], told: Mapping[str, str]) -> list[str]:
+def _machine(on: Mapping[str, Any], versions: Mapping[str, str]) -> list[str]:
     drivers = ", ".join(f"{name} {version}" for name, version in on["drivers"].items())
     servers = ", ".join(
-        f"{kind} {told.get(kind, '')} ({image})".replace("  ", " ") for kind, image in on["images"].items()
+        f"{kind} {versions.get(kind, '')} ({image})".replace("  ", " ") for kind, image in on["images"].items()
     )
     return [
         f"- {on['processor']}, {on['cores']} cores, {on['memory_gb']} GB; {on['system']}; Python {on['python']}",

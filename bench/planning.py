@@ -1,4 +1,4 @@
-"""Owns eventplan_svc as the measurements use it: alone with a company it has heard of, told of event after event."""
+"""Owns eventplan_svc as the measurements use it: alone with a company it knows, and event after event."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from bench.company import Company, Teller
+from bench.company import Company, CompanyPublisher
 from bench.figure import Disagreement
 from bench.process import Process
 from bench.raw.kafka import Counter
@@ -24,22 +24,24 @@ _PATIENCE = 180.0
 class Planning:
     """The service process on servers of its own, and the company of ``fleets`` fleets."""
 
-    def __init__(self, on: Servers, company: Company, service: Process, teller: Teller, counter: Counter) -> None:
+    def __init__(
+        self, on: Servers, company: Company, service: Process, publisher: CompanyPublisher, counter: Counter
+    ) -> None:
         self.on = on
         self.company = company
         self.service = service
-        self._teller = teller
+        self._publisher = publisher
         self._counter = counter
         self._ids: Iterator[str] = (f"EV{number}" for number in itertools.count(1))
 
     @classmethod
     async def begin(cls, stage: Stage, fleets: int) -> Planning:
         on, company = await stage.servers("kafka", "mongo"), Company(fleets)
-        teller = await stage.enter(Teller(on.kafka))
+        publisher = await stage.enter(CompanyPublisher(on.kafka))
         service = await stage.service("eventplan_svc", on)
         counter = await stage.enter(Counter.on(on.kafka))
-        planning = cls(on, company, service, teller, counter)
-        await teller.tell(company.standing())
+        planning = cls(on, company, service, publisher, counter)
+        await publisher.publish(company.standing())
         async with connected(on.mongo, "eventplan") as database:
             await _reaches(database["read_model.service"], company.services)
             await _reaches(database["read_model.fleet"], company.fleets)
@@ -51,13 +53,13 @@ class Planning:
         event_id, before = next(self._ids), await self._counter.count(PLAN_CREATED)
         event = self.company.event(event_id)
         began = time.perf_counter()
-        await self._teller.tell([event])
+        await self._publisher.publish([event])
         ended = await self._counter.reaches(PLAN_CREATED, before + self.company.fleets)
         return event_id, ended - began
 
     async def at_rest(self) -> None:
         """Returns when the service has done all that followed."""
-        await self._teller.heard("eventplan_svc.events", "eventplan_svc.services", "eventplan_svc.fleets")
+        await self._publisher.consumed("eventplan_svc.events", "eventplan_svc.services", "eventplan_svc.fleets")
         await self.service.idle()
 
 
@@ -65,5 +67,5 @@ async def _reaches(collection: Any, count: int) -> None:
     deadline = time.monotonic() + _PATIENCE
     while (seen := await collection.count_documents({})) < count:
         if time.monotonic() > deadline:
-            raise Disagreement(f"{collection.name} has {seen} documents where {count} were told of")
+            raise Disagreement(f"{collection.name} has {seen} documents where {count} were published")
         await asyncio.sleep(0.1)

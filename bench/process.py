@@ -87,8 +87,8 @@ class Process:
 
     def rss_mb(self) -> float:
         """Its resident memory, in MB."""
-        said = subprocess.run(["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, text=True, check=True)
-        return int(said.stdout) / 1024
+        printed = subprocess.run(["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, text=True, check=True)
+        return int(printed.stdout) / 1024
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL to one that does not go. May be repeated."""

@@ -99,7 +99,7 @@ class Stage:
 
     async def versions(self) -> dict[str, str]:
         """What the servers in use say they are."""
-        return {kind: said for one in self._sets[:1] for kind, said in (await one.versions()).items()}
+        return {kind: version for one in self._sets[:1] for kind, version in (await one.versions()).items()}
 
     async def service(self, name: str, on: Servers, **settings: str) -> Process:
         """One service as it is shipped: ``epic serve``, all middleware, INFO to a file; returns when it is ready."""
@@ -132,7 +132,7 @@ class Stage:
         await process.ready(ready)
 
     def last_words(self) -> str:
-        """What processes that ended by themselves said at the end: why a bench could not run."""
+        """What processes that ended by themselves printed at the end: why a bench could not run."""
         return "\n".join(f"{' '.join(one.arguments)}:\n{one.tail()}" for one in self._processes if one.has_ended())
 
     async def load(self) -> Load:

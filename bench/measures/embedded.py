@@ -171,7 +171,7 @@ class Plans:
             reader.close()
         await self._at_rest()
         if self._plans() != before + self.company.fleets:
-            raise Disagreement(f"{self._plans() - before} plans were told of {self.company.fleets} fleets")
+            raise Disagreement(f"{self._plans() - before} plans were published {self.company.fleets} fleets")
         return {"rate": self.company.fleets / seconds}
 
     async def floor(self) -> dict[str, float]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from bench.company import FLEETS_EACH, Company, Teller, command
+from bench.company import FLEETS_EACH, Company, CompanyPublisher, command
 from bench.figure import Bench, Disagreement, Figure, at_most
 from bench.floors.http import DATABASE
 from bench.floors.loop import COMMANDS, UPDATED
@@ -154,9 +154,9 @@ async def _lines(stage: Stage, on: Servers) -> tuple[Line, Line]:
     company = Company(_SERVICES * FLEETS_EACH)
     rows = company.rows["Service"]
     keys = [row["ServiceId"] for row in rows]
-    teller = await stage.enter(Teller(on.kafka))
+    publisher = await stage.enter(CompanyPublisher(on.kafka))
     service = await stage.service("fleet_svc", on)
-    await teller.tell(command("fleet.commands", "CreateService", row["ServiceId"], row) for row in rows)
+    await publisher.publish(command("fleet.commands", "CreateService", row["ServiceId"], row) for row in rows)
     async with connected(on.mongo, "fleet") as database:
         while await database["service"].count_documents({}) < len(keys):
             await asyncio.sleep(0.1)

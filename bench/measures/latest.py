@@ -53,7 +53,7 @@ async def measure(stage: Stage) -> list[Figure]:
         theirs, *ours = await alternate(scale, side(floor.port, "/latest/", once, connections), *epic)
         for count, one in zip(versions, ours, strict=True):
             waits[count] = one["p50"]
-            name = f"GET latest of {count:,} version{'' if count == 1 else 's'}, {_said(connections)}"
+            name = f"GET latest of {count:,} version{'' if count == 1 else 's'}, {_snapshot(connections)}"
             figures.append(Figure(name, "find_one + orjson", "requests/s", one["rate"], theirs["rate"], goal))
     figures += [
         Figure(f"GET latest of {count:,} versions", "of 1 version", "ms", waits[count], waits[1], at_most(1.05))
@@ -79,7 +79,7 @@ async def _same_answers(serving: Serving, floor: int, versions: dict[int, list[s
             raise Disagreement(f"EPIC answers {view} where the floor answers {raw}")
 
 
-def _said(connections: int) -> str:
+def _snapshot(connections: int) -> str:
     return "one connection" if connections == 1 else f"{connections} connections"
 
 

@@ -43,7 +43,7 @@ async def measure(stage: Stage) -> list[Figure]:
         raise Disagreement("EPIC lists other documents than the floor")
     quiet_collector()
     figures = []
-    for connections, said in ((4, "4 connections"), (1, "one connection")):
+    for connections, label in ((4, "4 connections"), (1, "one connection")):
         theirs, ours = await alternate(
             stage.scale,
             loaded(stage.scale, serving.load, floor.port, [Wanted("GET", raw)], connections, _SECONDS),
@@ -51,7 +51,7 @@ async def measure(stage: Stage) -> list[Figure]:
         )
         figures.append(
             Figure(
-                f"list of 100, {said}", "the same by find + orjson", "pages/s", ours["rate"], theirs["rate"],
+                f"list of 100, {label}", "the same by find + orjson", "pages/s", ours["rate"], theirs["rate"],
                 at_least(0.8),
             )
         )  # fmt: skip

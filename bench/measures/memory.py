@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from bench.company import Company, Teller, command
+from bench.company import Company, CompanyPublisher, command
 from bench.figure import Bench, Disagreement, Figure, at_most
 from bench.http import call_json
 from bench.load import Wanted
@@ -46,14 +46,14 @@ class Epic:
     """Five services, and what they have been told of so far."""
 
     services: Mapping[str, Process]
-    teller: Teller
+    publisher: CompanyPublisher
 
     def port(self, service: str) -> int:
         return self.services[service].port
 
     async def grow(self, company: Company, known: Company | None) -> None:
         """Makes all of a company that is not known yet, through EPIC's doors, and runs HOTW over the whole."""
-        await self.teller.tell(_commands(company, known))
+        await self.publisher.publish(_commands(company, known))
         if known is None:
             event = orjson.loads(company.event(_EVENT).data)
             body = {name: value for name, value in event.items() if name not in _FIELDS}
@@ -159,9 +159,9 @@ async def _steady(stage: Stage, epic: Epic, company: Company) -> dict[str, list[
 async def measure(stage: Stage) -> list[Figure]:
     small, large = Company(stage.scale.of(_FEW)), Company(stage.scale.of(_FLEETS))
     on = await stage.servers("kafka", "mongo", "mysql")
-    teller = await stage.enter(Teller(on.kafka))
+    publisher = await stage.enter(CompanyPublisher(on.kafka))
     services = dict(zip(SERVICES, await asyncio.gather(*(stage.service(name, on) for name in SERVICES)), strict=True))
-    epic = Epic(services, teller)
+    epic = Epic(services, publisher)
     await epic.grow(small, None)
     few = await epic.memory()
     await epic.grow(large, small)

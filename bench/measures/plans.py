@@ -56,8 +56,8 @@ class Floor:
             found = await database["eventplan"].find({"Item.State.EventId": event_id}).to_list(None)
         self._forms = found
         self._records = await copies(on.kafka, PLAN_CREATED, f"{event_id}#".encode())
-        keys_stored, keys_told = {form["_id"].encode() for form in found}, {raw.key for raw in self._records}
-        if not len(found) == len(self._records) == fleets or keys_stored != keys_told:
+        keys_stored, published_keys = {form["_id"].encode() for form in found}, {raw.key for raw in self._records}
+        if not len(found) == len(self._records) == fleets or keys_stored != published_keys:
             raise Disagreement(f"{len(found)} plans and {len(self._records)} events of them, for {fleets} fleets")
 
     async def make(self) -> dict[str, float]:

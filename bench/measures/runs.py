@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.company import Company, Teller
+from bench.company import Company, CompanyPublisher
 from bench.figure import Bench, Disagreement, Figure, at_least
 from bench.http import call_json
 from bench.process import Process
@@ -65,7 +65,7 @@ class Hotw:
     on: Servers
     company: Company
     service: Process
-    teller: Teller
+    publisher: CompanyPublisher
     counter: Counter
     sql: Sql
 
@@ -75,20 +75,20 @@ class Hotw:
     @classmethod
     async def begin(cls, stage: Stage, fleets: int) -> Hotw:
         on, company = await stage.servers("kafka", "mysql"), Company(fleets)
-        teller = await stage.enter(Teller(on.kafka))
+        publisher = await stage.enter(CompanyPublisher(on.kafka))
         service = await stage.service("hotw_svc", on)
         counter = await stage.enter(Counter.on(on.kafka))
         sql = await stage.enter(Sql.on(on.mysql))
-        await teller.tell(company.standing())
+        await publisher.publish(company.standing())
         for table in ("fleet_replica", "inventory_replica"):
             await _reaches(sql, table, "1", company.fleets)
-        return cls(stage, on, company, service, teller, counter, sql)
+        return cls(stage, on, company, service, publisher, counter, sql)
 
     async def prepare_event(self) -> str:
         """A new event with its projections, known to the service, and no row of an earlier run."""
         event_id = next(self._ids)
-        await self.teller.tell([self.company.event(event_id)])
-        await self.teller.tell(self.company.projections(event_id))
+        await self.publisher.publish([self.company.event(event_id)])
+        await self.publisher.publish(self.company.projections(event_id))
         await _reaches(self.sql, "event_replica", f"EventId = '{event_id}'", 1)
         await _reaches(self.sql, "projection_replica", f"ProjectionId LIKE '%#{event_id}#Peak'", self.company.fleets)
         for table in _TABLES:
@@ -105,12 +105,12 @@ class Hotw:
         seen = await call_json(self.service.port, "GET", f"/hotw/run/{run['RunId']}")
         while await self.sql.number("SELECT COUNT(*) FROM outbox"):
             await asyncio.sleep(0.05)
-        told, sums = await self._facts() - facts, await _sums(self.sql)
+        published, sums = await self._facts() - facts, await _sums(self.sql)
         orders = await self.sql.number("SELECT COUNT(*) FROM hotw_execution WHERE OrderedHosts > 0")
         agreed = {seen["OrderedHosts"], sums["ordered"], sums["fulfilment"], sums["dashboard"]}
         counts = {seen["Executions"], sums["hotw_execution"], sums["hotw_dashboard"], self.company.fleets}
-        if len(agreed) != 1 or len(counts) != 1 or not orders or told != self.company.fleets + orders:
-            raise Disagreement(f"the run {seen} left {sums} and told {told} facts")
+        if len(agreed) != 1 or len(counts) != 1 or not orders or published != self.company.fleets + orders:
+            raise Disagreement(f"the run {seen} left {sums} and published {published} facts")
         return seconds
 
     async def _facts(self) -> int:
@@ -144,12 +144,12 @@ class Floor:
         for topic in _FACTS:
             for raw in await copies(self._hotw.on.kafka, topic, f"{event_id}#".encode()):
                 records.setdefault(raw.key or b"", []).append(raw)
-        told = list(records.values())
+        published = list(records.values())
         numbers = sorted(fleets)
         for first in range(0, len(numbers), _CHUNK):
             some = numbers[first : first + _CHUNK]
             rows = [(statements[table], [row for n in some for row in fleets[n].get(table, ())]) for table in _TABLES]
-            self._chunks.append((rows, [raw for group in told[first : first + _CHUNK] for raw in group]))
+            self._chunks.append((rows, [raw for group in published[first : first + _CHUNK] for raw in group]))
         await create_topic(self._hotw.on.kafka, _TOPIC, TOPICS[_FACTS[0]].partitions)
 
     async def write(self) -> dict[str, float]:
@@ -194,7 +194,7 @@ async def _reaches(sql: Sql, table: str, where: str, count: int) -> None:
     deadline = time.monotonic() + _PATIENCE
     while (seen := await sql.number(f"SELECT COUNT(*) FROM {table} WHERE {where}")) < count:
         if time.monotonic() > deadline:
-            raise Disagreement(f"{table} has {seen} rows where {count} were told of")
+            raise Disagreement(f"{table} has {seen} rows where {count} were published")
         await asyncio.sleep(0.1)
 
 

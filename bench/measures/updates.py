@@ -125,7 +125,7 @@ class Kit:
         return Change({**present.state, "Count": present.state["Count"] + 1}, (OutgoingEvent(self._topic),))
 
     async def fill(self, states: list[dict[str, Any]]) -> None:
-        """Every document once made and once updated, all of it told of."""
+        """Every document once made and once updated, all of it published."""
         cause = Cause(_NOW, "bench", _TRACE, None, "")
         await self.documents.create_many(((s["FleetId"], {"Count": 0, **s}) for s in states), self._topic, cause)
         await spread(len(states), lambda n: self.documents.update(states[n]["FleetId"], self.count, cause))
@@ -193,8 +193,8 @@ async def measure(stage: Stage) -> list[Figure]:
     return [
         Figure("single updates, 32 at once", bare, "updates/s", ours["rate"], theirs["rate"], at_least(0.7)),
         Figure("the same, each with its answer kept", bare, "updates/s", named["rate"], theirs["rate"]),
-        Figure("a hot key, one replica", "events told for each version", "events", one["events"], (), at_most(2)),
-        Figure("a hot key, two replicas", "events told for each version", "events", two["events"], (), at_most(2)),
+        Figure("a hot key, one replica", "events published for each version", "events", one["events"], (), at_most(2)),
+        Figure("a hot key, two replicas", "events published for each version", "events", two["events"], (), at_most(2)),
     ]
 
 

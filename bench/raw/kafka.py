@@ -90,7 +90,7 @@ class Counter:
     async def reaches(self, topic: str, count: int, *, seconds: float = 180) -> float:
         """The moment (perf_counter) at which the topic was seen to have so many; Disagreement when it gets no further.
 
-        Also when it has more: an event was told twice, or there was one too many.
+        Also when it has more: an event was published twice, or there was one too many.
         """
         deadline = time.perf_counter() + seconds
         while True:

@@ -70,9 +70,9 @@ class Tally:
         self.found: list[str] = []
 
     def note(self, part: str, violations: list[str]) -> None:
-        self.found += [f"{part}: {said}" for said in violations]
-        for said in violations[:40]:
-            say(f"  {said[:1500]}")
+        self.found += [f"{part}: {wrong}" for wrong in violations]
+        for wrong in violations[:40]:
+            say(f"  {wrong[:1500]}")
 
 
 async def rounds(options: argparse.Namespace, tally: Tally) -> None:
@@ -98,7 +98,7 @@ async def _rounds(
         async with make() as stand:
             for number in numbers[first : first + options.per_stand]:
                 report = await play_round(stand, tally.seed, number, sizes)
-                tell(part, report, tally)
+                print_summary(part, report, tally)
                 if report.violations:
                     bad = stand.evidence.keep = True
                     break
@@ -113,7 +113,7 @@ async def _rounds(
             return
 
 
-def tell(part: str, report: Report, tally: Tally) -> None:
+def print_summary(part: str, report: Report, tally: Tally) -> None:
     phases = " ".join(f"{phase} {seconds:.1f}" for phase, seconds in report.seconds.items())
     verdict = "ok" if not report.violations else f"{len(report.violations)} VIOLATIONS"
     did = f"{report.writes} writes, {report.commands} commands"
@@ -175,7 +175,7 @@ def main() -> int:
         return 2
     try:
         return asyncio.run(play(options))
-    except KeyboardInterrupt:  # what was seen until then is told already
+    except KeyboardInterrupt:  # what was found until then is printed already
         return _INTERRUPTED
 
 

@@ -80,20 +80,20 @@ class _Client:
         """The answer's JSON; None when it failed, also when asked again."""
         self.figure.asked[kind] += 1
         headers = {"Idempotency-Key": key, "X-Epic-User": "faults"} if key else {}
-        said = ""
+        found = ""
         for attempt, url in enumerate(self._addresses(path)):
             self.figure.again[kind] += attempt
             try:
                 async with self.session.request(method, url, json=body, headers=headers) as answer:
                     if answer.status == 200:
                         return await answer.json()
-                    said += f" {answer.status} {(await answer.text())[:200]}"
+                    found += f" {answer.status} {(await answer.text())[:200]}"
                     if answer.status != 503:
                         break
             except _AWAY as error:
-                said += f" {url} {type(error).__name__}"
+                found += f" {url} {type(error).__name__}"
         self.figure.failed[kind] += 1
-        self.figure.failures.append(f"{method} {path}:{said}"[:300])
+        self.figure.failures.append(f"{method} {path}:{found}"[:300])
         return None
 
     def _addresses(self, path: str) -> tuple[str, str]:
@@ -176,9 +176,9 @@ async def _write(
     client: _Client, owner: tuple[str, str], key: str, method: str, path: str, mark: str, body: dict[str, Any]
 ) -> None:
     marker = f"{owner[1]}-{mark}"
-    told = await client.ask("write", method, path, {**body, "AuditMetadata": {"Message": marker}}, marker)
-    if told is not None:
-        client.stand.ledger.acknowledged(marker, *owner, key, told["VersionId"])
+    answer = await client.ask("write", method, path, {**body, "AuditMetadata": {"Message": marker}}, marker)
+    if answer is not None:
+        client.stand.ledger.acknowledged(marker, *owner, key, answer["VersionId"])
 
 
 async def _kill_one_by_one(stand: RealStand, seed: int, figure: Figure, until: float) -> None:

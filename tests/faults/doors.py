@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS
 from tests.faults.ledger import Command, Ledger
-from tests.faults.topics import told_by
+from tests.faults.topics import published_record
 from tests.support.systems import System
 
 __all__ = ["PATIENCE", "SOURCE", "CommandDoor", "Commands", "Headers", "HttpDoor", "Stuck", "headers_of", "patience"]
@@ -44,13 +44,13 @@ class HttpDoor:
     async def write(self, method: str, path: str, body: Mapping[str, Any], key: str, *, twice: bool = False) -> Any:
         """The body of the 200; anything final that is not 200 is noted as strange, and answered as None.
 
-        ``twice``: the same request is sent a second time at once; both must be told the same.
+        ``twice``: the same request is sent a second time at once; both must get the same answer.
         """
         if not twice:
             return await self._until_final(method, path, body, key)
         first, second = await asyncio.gather(*(self._until_final(method, path, body, key) for _ in range(2)))
         if _without_side(first) != _without_side(second):
-            self.ledger.strange.append(f"{method} {path} {key} sent twice was told {first} and {second}")
+            self.ledger.strange.append(f"{method} {path} {key} sent twice was answered {first} and {second}")
         return first
 
     async def _until_final(self, method: str, path: str, body: Mapping[str, Any], key: str) -> Any:
@@ -241,7 +241,7 @@ class CommandDoor:
                     await asyncio.sleep(0.2)
                     continue
                 for record in (record for records in batch.values() for record in records):
-                    answer = told_by(record).data or {}
+                    answer = published_record(record).data or {}
                     future = self._waiting.pop(answer.get("CommandId", ""), None)
                     if future is not None and not future.done():
                         future.set_result(answer)

@@ -19,7 +19,7 @@ import aiohttp
 from tests.faults.disturbing import to_its_end
 from tests.faults.doors import Headers, HttpDoor, Stuck, headers_of, patience
 from tests.faults.evidence import Evidence, evidence
-from tests.faults.from_files import picture_of_files, told_in_folder
+from tests.faults.from_files import picture_of_files, published_in_folder
 from tests.faults.ledger import Command, Ledger
 from tests.faults.load import Clients
 from tests.faults.picture import Picture
@@ -49,16 +49,16 @@ class EmbeddedDoor:
         async with patience(f"the answer of {kind} {command_id}"):
             first, second = await asyncio.gather(*(self._answer(command) for _ in range(2)))
         if first != second:
-            self.ledger.strange.append(f"{kind} {command_id} was told {first} and {second}")
+            self.ledger.strange.append(f"{kind} {command_id} was answered {first} and {second}")
         command.answer = first
         return first
 
     async def _answer(self, command: Command) -> dict[str, Any]:
         while True:
             body = json.dumps(command.body).encode()
-            told = await self._post(command.topic, command.key.encode(), body, headers_of(command), AnswerWithin=20)
-            if told["Answer"] is not None:
-                return dict(told["Answer"])
+            answer = await self._post(command.topic, command.key.encode(), body, headers_of(command), AnswerWithin=20)
+            if answer["Answer"] is not None:
+                return dict(answer["Answer"])
 
     async def deliver(self, command: Command, *, elsewhere: bool = False) -> None:
         await self.produce(command.topic, command.key.encode(), json.dumps(command.body).encode(), headers_of(command))
@@ -149,9 +149,9 @@ class EmbeddedStand:
 
     async def _look(self, *, mails_too: bool) -> tuple[list[str], dict[str, str]]:
         """What is still to be done, and all that is stored."""
-        said = await self.clients.http.read("/embedded/waiting")
-        if any(said.values()):
-            return [f"{name}: {count}" for name, count in said.items() if count], {}
+        waiting = await self.clients.http.read("/embedded/waiting")
+        if any(waiting.values()):
+            return [f"{name}: {count}" for name, count in waiting.items() if count], {}
         picture = await asyncio.to_thread(picture_of_files, self.folder)
         return unfinished(picture, mails_too=mails_too), picture.stand()
 
@@ -163,7 +163,7 @@ class EmbeddedStand:
         await self.at_rest(mails_too=mails_too)
         await self._kill()
         picture = await asyncio.to_thread(picture_of_files, self.folder)
-        picture.told, picture.groups = await told_in_folder(self.folder), self.groups
+        picture.published, picture.groups = await published_in_folder(self.folder), self.groups
         self.system.replica.start()
         await self.all_back()
         return picture

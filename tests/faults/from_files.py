@@ -9,10 +9,10 @@ from pathlib import Path
 from shared.embedded import DurableLog, EmbeddedTransport
 from shared.schemas.topics import SERVICES, TOPICS
 from tests.faults.hotw_rows import letter_of, take_rows
-from tests.faults.picture import Picture, Row, Stored, Told, Version, canonical
-from tests.faults.topics import told_by
+from tests.faults.picture import Picture, PublishedRecord, Row, Stored, Version, canonical
+from tests.faults.topics import published_record
 
-__all__ = ["picture_of_files", "told_in_folder"]
+__all__ = ["picture_of_files", "published_in_folder"]
 
 _HEADS = ".heads"
 
@@ -39,12 +39,12 @@ def picture_of_files(folder: Path) -> Picture:
     return picture
 
 
-async def told_in_folder(folder: Path) -> list[Told]:
+async def published_in_folder(folder: Path) -> list[PublishedRecord]:
     """Every record of every topic of the folder's log; nobody else may have it open."""
     transport = EmbeddedTransport(DurableLog(folder))
     await transport.start()
     try:
-        told: list[Told] = []
+        published: list[PublishedRecord] = []
         for topic in TOPICS:
             ends = await transport.end_offsets(topic)
             consumer = transport.consumer()
@@ -54,10 +54,10 @@ async def told_in_folder(folder: Path) -> list[Told]:
                 await consumer.seek_to_beginning(*sorted(ends))
                 while any([await consumer.position(at) < end for at, end in ends.items()]):
                     for records in (await consumer.getmany(timeout_ms=100)).values():
-                        told += [told_by(record) for record in records]
+                        published += [published_record(record) for record in records]
             finally:
                 await consumer.stop()
-        return told
+        return published
     finally:
         await transport.stop()
 

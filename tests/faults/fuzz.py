@@ -106,9 +106,9 @@ async def _write_some(
 
 
 def _not_refused(picture: Picture, commands: set[str]) -> list[str]:
-    said = []
-    for record in picture.told:
+    wrong = []
+    for record in picture.published:
         answer = record.data if record.topic == COMMAND_RESULTS else None
         if answer is not None and answer.get("CommandId") in commands and answer.get("Outcome") != "Refused":
-            said.append(f"the fuzzed command {answer['CommandId']} was {answer.get('Outcome')}")
-    return said
+            wrong.append(f"the fuzzed command {answer['CommandId']} was {answer.get('Outcome')}")
+    return wrong

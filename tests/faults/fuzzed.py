@@ -122,8 +122,8 @@ def _bad_object(made: Fuzzed, rng: random.Random, topic: Topic) -> Fuzzed:
 def _bad_member(made: Fuzzed, rng: random.Random, topic: Topic) -> Fuzzed:
     """A good message with one member of a kind its contract does not take."""
     golden = _GOLDEN / ("dlq.json" if topic.name.endswith(".dlq") else f"{topic.name}.json")
-    said = json.loads(golden.read_text())
-    data = said.get("data", said)
+    message = json.loads(golden.read_text())
+    data = message.get("data", message)
     names = list(data)
     rng.shuffle(names)
     for name in names:

@@ -41,20 +41,20 @@ def take_rows(picture: Picture, select: Callable[[str], list[Row]]) -> None:
 
 def letter_of(service: str, stored: str | bytes) -> Letter:
     """A dead letter as every store keeps it: the JSON of its contract."""
-    said = json.loads(stored)
+    letter = json.loads(stored)
     return Letter(
-        service, said["Id"], said["Group"], said["Topic"], said["Partition"], said["Offset"], said["Reason"]
+        service, letter["Id"], letter["Group"], letter["Topic"], letter["Partition"], letter["Offset"], letter["Reason"]
     )  # fmt: skip
 
 
 def _named(row: Row, names: dict[str, tuple[str, dict[int, str]]]) -> Row:
-    told: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for column, value in row.items():
         if column in names:
             name, ids = names[column]
-            told[name] = ids.get(value, f"number {value}, which no id has")
+            members[name] = ids.get(value, f"number {value}, which no id has")
         elif column == "Deliveries":
-            told[column] = json.loads(value) if isinstance(value, str | bytes) else value
+            members[column] = json.loads(value) if isinstance(value, str | bytes) else value
         else:
-            told[column] = value
-    return told
+            members[column] = value
+    return members

@@ -41,26 +41,26 @@ async def mend_and_replay(stand: RealStand) -> list[str]:
     for name in names:
         body = {"ServiceId": name, "ServiceType": "Onboarding", "Owner": "o@example.com"}
         await stand.clients.http.write("POST", "/service", body, name)
-    said = []
+    wrong = []
     letters = await _letters(stand, 3, before)
     await stand.at_rest()  # a letter whose record is not committed comes again after a kill
     for letter in letters:
         if letter["Attempts"] != _ATTEMPTS or "not mended" not in letter["Reason"]:
-            said.append(f"{letter['Id']} after {letter['Attempts']} attempts: {letter['Reason']}")
+            wrong.append(f"{letter['Id']} after {letter['Attempts']} attempts: {letter['Reason']}")
     status, answer = await _replay(stand, letters[0]["Id"])
     if status != 409 or "not mended" not in str(answer):
-        said.append(f"a letter was replayed by the broken handler: {status} {answer}")
+        wrong.append(f"a letter was replayed by the broken handler: {status} {answer}")
     await _swap(stand, unmended, mended)
     for letter in letters:
         status, answer = await _replay(stand, letter["Id"])
         if status != 200:
-            said.append(f"{letter['Id']} was not replayed by the mended handler: {status} {answer}")
+            wrong.append(f"{letter['Id']} was not replayed by the mended handler: {status} {answer}")
     picture = await stand.picture_at_rest()
-    said += [
+    wrong += [
         f"{one.id} is a dead letter still" for one in picture.letters if one.group == _GROUP and one.id not in before
     ]
     held = picture.replicas[_SERVICE, "service"]
-    return said + [f"notify_svc does not hold {name}" for name in names if name not in held]
+    return wrong + [f"notify_svc does not hold {name}" for name in names if name not in held]
 
 
 async def _swap(stand: RealStand, old: Sequence[Replica], new: Sequence[Replica]) -> None:
@@ -83,8 +83,8 @@ async def _letters(stand: RealStand, count: int, before: set[str]) -> list[dict[
 def _stored(mongo_url: str) -> list[dict[str, Any]]:
     client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongo_url)
     with client:
-        said = [json.loads(form["Letter"]) for form in client["notify"]["dead_letters"].find({})]
-    return [letter for letter in said if letter["Group"] == _GROUP]
+        wrong = [json.loads(form["Letter"]) for form in client["notify"]["dead_letters"].find({})]
+    return [letter for letter in wrong if letter["Group"] == _GROUP]
 
 
 async def _replay(stand: RealStand, letter: str) -> tuple[int, Any]:

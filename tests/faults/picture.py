@@ -1,4 +1,4 @@
-"""Owns the picture of everything EPIC has stored and told, as the stores themselves give it: invariants look at this.
+"""Everything that EPIC has stored and published, as the stores themselves give it: the invariants check it.
 
 Nothing here goes through EPIC's API. A picture of the servers and one of an embedded EPIC's files are alike.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Letter", "Picture", "Row", "Stored", "Told", "Version", "canonical"]
+__all__ = ["Letter", "Picture", "PublishedRecord", "Row", "Stored", "Version", "canonical"]
 
 Row = dict[str, Any]
 Documents = dict[str, "Stored"]
@@ -48,7 +48,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PublishedRecord:
     """One record of a topic, in the order of its offsets. ``data`` only where an invariant looks into it."""
 
     topic: str
@@ -88,7 +88,7 @@ class Picture:
     rows: dict[str, list[Row]] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    published: list[PublishedRecord] = field(default_factory=list)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     taken: datetime = field(default_factory=lambda: datetime.now(UTC))
 

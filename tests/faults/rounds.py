@@ -51,7 +51,7 @@ class Stand(Protocol):
         """Returns when nothing waits or moves any more. Stuck, saying what does, when that does not come in time."""
 
     async def picture_at_rest(self, *, mails_too: bool = False) -> Picture:
-        """Everything that is stored and told, read from the stores while nothing moved."""
+        """Everything that is stored and published, read from the stores while nothing moved."""
 
 
 def seed_of(seed: int, number: int) -> str:
@@ -119,7 +119,7 @@ async def settle(stand: Stand) -> tuple[list[str], int]:
         picture = await stand.picture_at_rest(mails_too=True)
     except Stuck as stuck:
         return [f"stuck: {stuck}"], 0
-    return violations(picture, stand.ledger), len(picture.told)
+    return violations(picture, stand.ledger), len(picture.published)
 
 
 async def _load_disturbed(stand: Stand, load: Load, planned: list[Disturbance]) -> None:
@@ -147,16 +147,16 @@ def expect(ledger: Ledger, here: Company) -> None:
 async def _deliver_again(stand: Stand, since: int) -> list[str]:
     """Looks, delivers every command of the round once more, and looks again: nothing may have changed by it."""
     found = await stand.picture_at_rest()
-    said = violations(found, stand.ledger)
+    wrong = violations(found, stand.ledger)
     commands = list(stand.ledger.commands.values())[since:]
     for command in commands:
         await stand.clients.commands.deliver(command, elsewhere=True)
     now = await stand.picture_at_rest()
-    if not said:
-        said = violations(now, stand.ledger)
+    if not wrong:
+        wrong = violations(now, stand.ledger)
     after = now.stand()
     changed = [name for name, stood in found.stand().items() if after.get(name) != stood]
-    return said + [f"redelivery: {name} is not as it was before every command came again" for name in changed]
+    return wrong + [f"redelivery: {name} is not as it was before every command came again" for name in changed]
 
 
 async def retire(stand: Stand, load: Load) -> None:

@@ -61,10 +61,12 @@ class RealStand:
         await self.quiet.wait(seconds, mails_too=mails_too)
 
     async def picture(self) -> Picture:
-        """All that is stored and told now, from the stores, also when nothing runs any more."""
+        """All that is stored and published now, from the stores, also when nothing runs any more."""
         mongo, mysql = self.stack.servers["mongo"].url, self.stack.mysql
-        picture, told = await asyncio.gather(asyncio.to_thread(picture_of_servers, mongo, mysql), self.topics.read())
-        picture.told, picture.groups = told, self.groups
+        picture, published = await asyncio.gather(
+            asyncio.to_thread(picture_of_servers, mongo, mysql), self.topics.read()
+        )
+        picture.published, picture.groups = published, self.groups
         return picture
 
     async def picture_at_rest(self, *, mails_too: bool = False) -> Picture:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.embedded import EmbeddedStand, standing_embedded
-from tests.faults.from_files import picture_of_files, told_in_folder
+from tests.faults.from_files import picture_of_files, published_in_folder
 from tests.faults.invariants import violations
 from tests.faults.plan import Sizes
 from tests.faults.rounds import play_round
@@ -54,5 +54,5 @@ def doctor(file: Path, statement: str) -> None:
 async def found_in(stand: EmbeddedStand, folder: Path) -> set[str]:
     """The names of the invariants that do not hold of a folder's files."""
     picture = picture_of_files(folder)
-    picture.told, picture.groups = await told_in_folder(folder), stand.groups
-    return {said.partition(":")[0] for said in violations(picture, stand.ledger)}
+    picture.published, picture.groups = await published_in_folder(folder), stand.groups
+    return {wrong.partition(":")[0] for wrong in violations(picture, stand.ledger)}

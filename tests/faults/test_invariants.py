@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.invariants import INVARIANTS, violations
 from tests.faults.ledger import Command, Ledger
-from tests.faults.picture import Letter, Picture, Stored, Told, Version, canonical
+from tests.faults.picture import Letter, Picture, PublishedRecord, Stored, Version, canonical
 
 EVENT, FLEET, SERVICE = "E", "S-F", "S"
 PLAN, BOOK = f"{EVENT}#{FLEET}", f"{EVENT}#{FLEET}#Upscaling"
@@ -33,8 +33,10 @@ def plan(hosts: int) -> dict[str, Any]:
     return {"EventId": EVENT, "FleetId": FLEET, "EventMilestone": milestones}
 
 
-def told(topic: str, name: str, key: str, source: str = "s", digest: str = "d", data: Any = None) -> Told:
-    return Told(topic, 0, 0, key, name, topic, source, digest, data)
+def published(
+    topic: str, name: str, key: str, source: str = "s", digest: str = "d", data: Any = None
+) -> PublishedRecord:
+    return PublishedRecord(topic, 0, 0, key, name, topic, source, digest, data)
 
 
 def healthy() -> tuple[Picture, Ledger]:
@@ -82,19 +84,19 @@ def healthy() -> tuple[Picture, Ledger]:
         "run_fleet": [],
     }  # fmt: skip
     answer = {"CommandId": "c1", "Outcome": "Accepted", "Id": SERVICE, "VersionId": 1}
-    picture.told = [
-        *(told(f"{resource}.{verb}", f"{key}:{number}:{resource}.{verb}", key)
+    picture.published = [
+        *(published(f"{resource}.{verb}", f"{key}:{number}:{resource}.{verb}", key)
           for resource, key, verbs in (("service", SERVICE, "created"), ("fleet", FLEET, "created"),
                                        ("projection", f"{PLAN}#Peak", "created updated deleted"),
                                        ("event", EVENT, "created updated"), ("eventplan", PLAN, "created updated"))
           for number, verb in enumerate(verbs.split(), 1)),
-        told("notification.sent", "HardwareOrder.7.S:2:notification.sent", "HardwareOrder.7.S"),
-        told("hotw.execution.completed", f"{BOOK}:1:hotw.execution.completed", BOOK),
-        told("hotw.order.placed", f"{BOOK}:2:hotw.order.placed", BOOK),
-        told("hotw.run.started", "7:hotw.run.started", "7"),
-        told("hotw.run.completed", "7:hotw.run.completed", "7"),
-        told("command.results", "/faults/c1:result", SERVICE, "fleet_svc", data=answer),
-        Told("fleet.commands", 4, 9, "p1", "", "", "", "d"),
+        published("notification.sent", "HardwareOrder.7.S:2:notification.sent", "HardwareOrder.7.S"),
+        published("hotw.execution.completed", f"{BOOK}:1:hotw.execution.completed", BOOK),
+        published("hotw.order.placed", f"{BOOK}:2:hotw.order.placed", BOOK),
+        published("hotw.run.started", "7:hotw.run.started", "7"),
+        published("hotw.run.completed", "7:hotw.run.completed", "7"),
+        published("command.results", "/faults/c1:result", SERVICE, "fleet_svc", data=answer),
+        PublishedRecord("fleet.commands", 4, 9, "p1", "", "", "", "d"),
     ]  # fmt: skip
     picture.groups = {"fleet_svc.commands": ("fleet.commands",)}
     picture.letters = [Letter("fleet_svc", "l1", "fleet_svc.commands", "fleet.commands", 4, 9, "the data is not JSON")]
@@ -129,25 +131,25 @@ DOCTORED: dict[str, list[Doctoring]] = {
         lambda p, _: p.replicas["eventplan_svc", "fleet"].update(nobody=1),
     ],
     "outboxes_are_empty": [lambda p, _: p.waiting.append("hotw_svc outbox: 1")],
-    "every_version_was_told": [
+    "every_version_was_published": [
         lambda p, _: drop(p, f"{EVENT}:1:event.created"),
         lambda p, _: drop(p, f"{PLAN}#Peak:3:projection.deleted"),
         lambda p, _: drop(p, "HardwareOrder.7.S:2:notification.sent"),
         lambda p, _: rename(p, f"{EVENT}:2:event.updated", f"{EVENT}:2:event.created"),
     ],
-    "every_fact_of_a_book_was_told": [
+    "every_fact_of_a_book_was_published": [
         lambda p, _: drop(p, f"{BOOK}:1:hotw.execution.completed"),
         lambda p, _: rename(p, f"{BOOK}:2:hotw.order.placed", f"{BOOK}:3:hotw.order.placed"),
         lambda p, _: p.rows["hotw_dashboard"].clear(),
         lambda p, _: drop(p, "7:hotw.run.completed"),
     ],
-    "nothing_was_told_in_two_ways": [
-        lambda p, _: p.told.append(told("event.created", f"{EVENT}:1:event.created", EVENT, digest="another")),
+    "no_id_has_two_contents": [
+        lambda p, _: p.published.append(published("event.created", f"{EVENT}:1:event.created", EVENT, digest="2")),
     ],
-    "first_tellings_are_in_order": [
-        lambda p, _: p.told.extend([
-            told("event.updated", f"{EVENT}:4:event.updated", EVENT),
-            told("event.updated", f"{EVENT}:3:event.updated", EVENT),
+    "first_copies_are_in_order": [
+        lambda p, _: p.published.extend([
+            published("event.updated", f"{EVENT}:4:event.updated", EVENT),
+            published("event.updated", f"{EVENT}:3:event.updated", EVENT),
         ]),
     ],
     "runs_have_ended": [
@@ -212,7 +214,7 @@ DOCTORED: dict[str, list[Doctoring]] = {
         lambda _, ledger: ledger.commands["c1"].answer.update(VersionId=2),  # type: ignore[union-attr]
     ],
     "a_command_has_one_answer": [
-        lambda p, _: p.told.append(told("command.results", "/faults/c1:result", SERVICE, data={
+        lambda p, _: p.published.append(published("command.results", "/faults/c1:result", SERVICE, data={
             "CommandId": "c1", "Outcome": "Refused"})),
     ],
     "dead_letters_are_what_was_poisoned": [
@@ -227,12 +229,12 @@ DOCTORED: dict[str, list[Doctoring]] = {
 
 
 def drop(picture: Picture, name: str) -> None:
-    picture.told = [record for record in picture.told if record.id != name]
+    picture.published = [record for record in picture.published if record.id != name]
 
 
 def rename(picture: Picture, old: str, new: str) -> None:
     topic = new.rpartition(":")[2]
-    picture.told = [replace(one, id=new, topic=topic) if one.id == old else one for one in picture.told]
+    picture.published = [replace(one, id=new, topic=topic) if one.id == old else one for one in picture.published]
 
 
 def set_head(document: Stored, head: Version) -> None:
@@ -259,7 +261,7 @@ CASES = [(name, doctor) for name, doctorings in DOCTORED.items() for doctor in d
 def test_a_doctored_store_is_found_out(name: str, doctor: Doctoring) -> None:
     picture, ledger = healthy()
     doctor(picture, ledger)
-    found = [said for said in violations(picture, ledger) if said.startswith(f"{name}: ")]
+    found = [wrong for wrong in violations(picture, ledger) if wrong.startswith(f"{name}: ")]
     assert found, f"{name} did not notice"
 
 

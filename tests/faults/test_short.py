@@ -100,12 +100,12 @@ async def test_real_stores_that_are_doctored_are_found_out(stand: RealStand) -> 
     assert violations(await stand.picture(), stand.ledger) == []
     for invariant, doctor in DOCTORED.items():
         await asyncio.to_thread(doctor, stand)
-        assert invariant in {said.partition(":")[0] for said in violations(await stand.picture(), stand.ledger)}
-    told = next(record for record in stand.topics.told if record.topic == "event.created" and record.id)
+        assert invariant in {wrong.partition(":")[0] for wrong in violations(await stand.picture(), stand.ledger)}
+    record = next(record for record in stand.topics.published if record.topic == "event.created" and record.id)
     producer = AIOKafkaProducer(bootstrap_servers=stand.stack.kafka)
     await producer.start()
-    headers = [("ce_id", told.id.encode()), ("ce_source", told.source.encode()), ("ce_type", b"event.created")]
-    await producer.send_and_wait(told.topic, b"{}", told.key.encode(), headers=headers)
+    headers = [("ce_id", record.id.encode()), ("ce_source", record.source.encode()), ("ce_type", b"event.created")]
+    await producer.send_and_wait(record.topic, b"{}", record.key.encode(), headers=headers)
     await producer.stop()
-    found = {said.partition(":")[0] for said in violations(await stand.picture(), stand.ledger)}
-    assert "nothing_was_told_in_two_ways" in found
+    found = {wrong.partition(":")[0] for wrong in violations(await stand.picture(), stand.ledger)}
+    assert "no_id_has_two_contents" in found

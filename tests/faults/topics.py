@@ -1,4 +1,4 @@
-"""Owns what was told: every record of every topic, read from where the last reading ended."""
+"""Owns what was published: every record of every topic, read from where the last reading ended."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from shared.clock import RunningClock
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS
 from shared.service import open_transport
 from shared.settings import Settings
-from tests.faults.picture import Told
+from tests.faults.picture import PublishedRecord
 
-__all__ = ["Topics", "groups_of_epic", "told_by"]
+__all__ = ["Topics", "groups_of_epic", "published_record"]
 
 _READING_SECONDS: Final = 300
 
@@ -37,11 +37,11 @@ async def groups_of_epic() -> dict[str, tuple[str, ...]]:
     }
 
 
-def told_by(record: Any) -> Told:
+def published_record(record: Any) -> PublishedRecord:
     """A record as a picture keeps it."""
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     value = record.value or b""
-    return Told(
+    return PublishedRecord(
         record.topic, record.partition, record.offset, (record.key or b"").decode(errors="replace"),
         headers.get("ce_id", ""), headers.get("ce_type", ""), headers.get("ce_source", ""),
         hashlib.blake2b(value, digest_size=12).hexdigest(),
@@ -68,7 +68,7 @@ class Topics:
         self._places: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self._admin: AIOKafkaAdminClient | None = None
-        self.told: list[Told] = []
+        self.published: list[PublishedRecord] = []
 
     async def stop(self) -> None:
         consumer, self._consumer = self._consumer, None
@@ -78,7 +78,7 @@ class Topics:
         if admin is not None:
             await admin.close()
 
-    async def read(self) -> list[Told]:
+    async def read(self) -> list[PublishedRecord]:
         """Everything up to the present end of every topic."""
         async with asyncio.timeout(_READING_SECONDS):
             consumer, _ = await self._connected()
@@ -89,13 +89,13 @@ class Topics:
                 consumer.seek(at, self._places.get(at, 0))
             while behind:
                 for at, records in (await consumer.getmany(timeout_ms=100)).items():
-                    self.told += [told_by(record) for record in records]
+                    self.published += [published_record(record) for record in records]
                     self._places[at] = records[-1].offset + 1
                 done = [at for at, end in behind.items() if self._places.get(at, 0) >= end]
                 for at in done:
                     del behind[at]
                 consumer.pause(*done)
-        return self.told
+        return self.published
 
     async def behind(self, groups: dict[str, tuple[str, ...]]) -> tuple[dict[TopicPartition, int], dict[str, int]]:
         """The end of every partition, and by group how many records it has not committed yet."""

@@ -50,7 +50,7 @@ def changed(document: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "detail"),
     [
         (b'{"EventId": ', "not JSON"),
         (b"[1, 2]", "one JSON object"),
@@ -59,11 +59,11 @@ def changed(document: dict[str, Any], **members: Any) -> dict[str, Any]:
         (b"\xff\xfe", "not JSON"),
     ],
 )
-async def test_malformed_json_is_400(caller: Caller, content: bytes, said: str) -> None:
+async def test_malformed_json_is_400(caller: Caller, content: bytes, detail: str) -> None:
     answer = await caller.http.post(
         caller.system.url("/event"), content=content, headers={"content-type": "application/json"}
     )
-    assert said in problem_of(answer, 400)["detail"]
+    assert detail in problem_of(answer, 400)["detail"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ pytestmark = [
 FLEET_ID = "FORTRESSService-NA-X0"
 
 
-class Desk:
+class CommandClient:
     """Sends commands with kcat and collects their answers with a plain consumer."""
 
     def __init__(self, stack: RealStack, consumer: AIOKafkaConsumer) -> None:
@@ -60,10 +60,10 @@ async def stack(
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def desk(stack: RealStack) -> AsyncIterator[Desk]:
+async def commands(stack: RealStack) -> AsyncIterator[CommandClient]:
     consumer = AIOKafkaConsumer("command.results", bootstrap_servers=stack.kafka, auto_offset_reset="earliest")
     await consumer.start()
-    yield Desk(stack, consumer)
+    yield CommandClient(stack, consumer)
     await consumer.stop()
 
 
@@ -73,7 +73,7 @@ async def caller(stack: RealStack) -> AsyncIterator[Caller]:
         yield Caller(stack, http)
 
 
-async def test_the_main_job_by_commands_alone(desk: Desk, caller: Caller) -> None:
+async def test_the_main_job_by_commands_alone(commands: CommandClient, caller: Caller) -> None:
     steps = [
         ("fleet.commands", "CreateService", "FORTRESSService", reference.SERVICE),
         ("fleet.commands", "CreateFleet", FLEET_ID, reference.FLEET),
@@ -82,22 +82,24 @@ async def test_the_main_job_by_commands_alone(desk: Desk, caller: Caller) -> Non
         ("fleet.commands", "CreateProjection", FLEET_ID, reference.PROJECTION),
     ]
     for number, (topic, ce_type, key, body) in enumerate(steps):
-        answer = await desk.ask(topic, ce_type, f"step-{number}", key, body)
+        answer = await commands.ask(topic, ce_type, f"step-{number}", key, body)
         assert answer["Outcome"] == "Accepted", answer
         assert answer["Source"] == "/kcat"
     await caller.gathered_plan()
     await caller.known_to_hotw("PD2024", FLEET_ID)
 
-    run = await desk.ask("hotw.commands", "StartRun", "run", "PD2024", {"EventId": "PD2024"})
+    run = await commands.ask("hotw.commands", "StartRun", "run", "PD2024", {"EventId": "PD2024"})
     assert run["Outcome"] == "Accepted", run
     orders = await eventually(lambda: caller.orders("PD2024"), lambda found: len(found) == 3, "three orders")
     assert [order["FulfillmentValue"] for order in orders] == [20, 20, 10]
     for order in orders:
         name = order["FulfillmentId"]
         body: dict[str, Any] = {"FulfillmentId": name, "Decision": "Approve"}
-        assert (await desk.ask("hotw.commands", "ReviewOrder", f"r-{name}", FLEET_ID, body))["Outcome"] == "Accepted"
+        assert (await commands.ask("hotw.commands", "ReviewOrder", f"r-{name}", FLEET_ID, body))[
+            "Outcome"
+        ] == "Accepted"
         body = {"FulfillmentId": name, "FulfilledHosts": order["FulfillmentValue"]}
-        assert (await desk.ask("hotw.commands", "ReportDelivery", f"d-{name}", FLEET_ID, body))[
+        assert (await commands.ask("hotw.commands", "ReportDelivery", f"d-{name}", FLEET_ID, body))[
             "Outcome"
         ] == "Accepted"  # fmt: skip
     await caller.plan_when("HardwareFulfillment", "Completed")
@@ -107,40 +109,47 @@ async def test_the_main_job_by_commands_alone(desk: Desk, caller: Caller) -> Non
         "EventMilestoneId": "UpdateThrottlingInSDC",
         "MilestoneCompletionStatus": "Completed",
     }
-    assert (await desk.ask("eventplan.commands", "SetMilestoneStatus", "by-hand", FLEET_ID, body))[
+    assert (await commands.ask("eventplan.commands", "SetMilestoneStatus", "by-hand", FLEET_ID, body))[
         "Outcome"
     ] == "Accepted"  # fmt: skip
     plan = await caller.call("GET", PLAN)
     assert milestone(plan, "UpdateThrottlingInSDC")["MilestoneCompletionStatus"] == "Completed"
 
 
-async def test_a_command_sent_twice_changes_nothing_and_gets_its_first_answer_again(desk: Desk, caller: Caller) -> None:
+async def test_a_command_sent_twice_changes_nothing_and_gets_its_first_answer_again(
+    commands: CommandClient, caller: Caller
+) -> None:
     for _ in range(2):
         await asyncio.to_thread(
-            desk.send, "fleet.commands", "CreateService", "twice", "Twice", {**reference.SERVICE, "ServiceId": "Twice"}
+            commands.send,
+            "fleet.commands",
+            "CreateService",
+            "twice",
+            "Twice",
+            {**reference.SERVICE, "ServiceId": "Twice"},
         )
-    answers = await eventually(desk.collect, lambda seen: len(seen.get("twice", ())) == 2, "both answers")
+    answers = await eventually(commands.collect, lambda seen: len(seen.get("twice", ())) == 2, "both answers")
     assert answers["twice"][0] == answers["twice"][1]
     assert (await caller.call("GET", "/service/Twice"))["VersionId"] == 1
 
 
-async def test_a_refused_command_is_answered_with_the_problem_http_would_give(desk: Desk) -> None:
+async def test_a_refused_command_is_answered_with_the_problem_http_would_give(commands: CommandClient) -> None:
     event = copy.deepcopy(reference.EVENT)
     event |= {"EventId": "Reversed", "PeakStartDate": "2025-01-01"}
-    answer = await desk.ask("event.commands", "CreateEvent", "reversed", "Reversed", event)
+    answer = await commands.ask("event.commands", "CreateEvent", "reversed", "Reversed", event)
     assert answer["Outcome"] == "Refused"
     assert answer["Problem"]["status"] == 400
     assert "PeakStartDate" in str(answer["Problem"]["errors"])
 
 
 async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_good_ones_go_through(
-    desk: Desk, stack: RealStack, caller: Caller
+    commands: CommandClient, stack: RealStack, caller: Caller
 ) -> None:
     good = [{**reference.SERVICE, "ServiceId": f"Good{number}"} for number in range(2)]
-    await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "good-0", "k", good[0])
-    await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "poison", "k", ["no JSON object"])
-    await asyncio.to_thread(desk.send, "fleet.commands", "CreateService", "good-1", "k", good[1])
-    answers = await eventually(desk.collect, lambda seen: {"good-0", "good-1"} <= seen.keys(), "both good answers")
+    await asyncio.to_thread(commands.send, "fleet.commands", "CreateService", "good-0", "k", good[0])
+    await asyncio.to_thread(commands.send, "fleet.commands", "CreateService", "poison", "k", ["no JSON object"])
+    await asyncio.to_thread(commands.send, "fleet.commands", "CreateService", "good-1", "k", good[1])
+    answers = await eventually(commands.collect, lambda seen: {"good-0", "good-1"} <= seen.keys(), "both good answers")
     assert [answers[name][0]["Outcome"] for name in ("good-0", "good-1")] == ["Accepted", "Accepted"]
     letters = await eventually(
         lambda: caller.http.get(f"http://127.0.0.1:{stack.replicas['fleet_svc'][0].port}/dlq"),

@@ -69,10 +69,10 @@ async def test_the_command_loads_produces_and_tails(composed: Composed, caller: 
     )  # fmt: skip
     assert json.loads(answer)["Answer"]["Outcome"] == "Accepted"
     assert (await caller.call("GET", "/service/Produced"))["ServiceType"] == "Onboarding"
-    told = await asyncio.to_thread(
+    tailed = await asyncio.to_thread(
         composed.epic, "tail", "command.results", "--from-beginning", "--no-follow", "--json"
     )  # fmt: skip
-    assert "Produced" in [json.loads(line)["Key"] for line in told.splitlines()]
+    assert "Produced" in [json.loads(line)["Key"] for line in tailed.splitlines()]
     letters = await asyncio.to_thread(composed.epic, "dlq", "list", "--url", composed.url(""), "--json")
     assert "Produced" not in letters
 

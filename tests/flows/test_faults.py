@@ -164,7 +164,7 @@ async def hosts_ordered(caller: Caller, fleets: Sequence[str]) -> dict[str, int]
 
 
 async def away_under_load(server: str, unready: str, wanted: Wanted, pair: RealStack, caller: Caller) -> dict[str, Any]:
-    """Stops the server for 20 s, and until readiness has said so, while four writers write.
+    """Stops the server for 20 s, and until readiness reports it, while four writers write.
 
     Returns what was acknowledged: each write's answer, by its name.
     """
@@ -233,6 +233,6 @@ async def run_under_kill(victim: str, stack: RealStack, caller: Caller) -> list[
         "one order summary a service and run",
         seconds=LEASE.total_seconds() + 180,
     )
-    told = [item["ServiceId"] for item in summaries["Items"] if item["RunId"] == run["RunId"]]
-    assert sorted(told) == [f"{victim}-{number}" for number in range(services)]
+    summarised = [item["ServiceId"] for item in summaries["Items"] if item["RunId"] == run["RunId"]]
+    assert sorted(summarised) == [f"{victim}-{number}" for number in range(services)]
     return fleets

@@ -153,18 +153,18 @@ async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
         )
         tickets = (await caller.call("GET", "/ticket?EventId=PD2024"))["Items"]
         assert [(ticket["Severity"], ticket["ServiceId"]) for ticket in tickets] == [(2, "FORTRESSService")]
-        told = (await caller.call("GET", "/notification?EventId=PD2024"))["Items"]
-        assert sorted((item["Kind"], item["Status"]) for item in told) == [
+        notifications = (await caller.call("GET", "/notification?EventId=PD2024"))["Items"]
+        assert sorted((item["Kind"], item["Status"]) for item in notifications) == [
             ("EmergentOrder", "Sent"),
             ("HardwareOrder", "Sent"),
         ]
-        recipients = {address for item in told for address in item["Recipients"]}
+        recipients = {address for item in notifications for address in item["Recipients"]}
         assert recipients == {"fortress-owner@amazon.com", "jsmith@example.com"}
         mails = list((system.folder / "data" / "mail").glob("*.eml"))
-        assert len(mails) == len(told)
+        assert len(mails) == len(notifications)
 
 
-async def test_a_run_told_to_be_emergent_opens_one_sev2_ticket_and_mails(caller: Caller) -> None:
+async def test_a_run_asked_to_be_emergent_opens_one_sev2_ticket_and_mails(caller: Caller) -> None:
     await caller.post_reference()
     await caller.known_to_hotw("PD2024", FLEET_ID)
     run = await caller.run("PD2024", OrderType="Emergent")
@@ -181,7 +181,7 @@ async def test_a_run_told_to_be_emergent_opens_one_sev2_ticket_and_mails(caller:
     found = await eventually(
         lambda: caller.call("GET", "/ticket?EventId=PD2024"),
         lambda page: all(ticket.get("Assignee") for ticket in page["Items"]),
-        "the ticket has an assignee, also where the order was heard of before its service",
+        "the ticket has an assignee, also if the order arrives before its service",
     )
     [ticket] = found["Items"]
     assert (ticket["Severity"], ticket["ServiceId"]) == (2, "FORTRESSService")

@@ -1,4 +1,4 @@
-"""Every topic read again from offset 0 by every consumer changes nothing, and tells nobody anything twice."""
+"""Every topic read again from offset 0 by every consumer changes nothing, and publishes nothing twice."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def committed(bootstrap: str) -> Offsets:
 
 
 async def at_rest(stack: RealStack) -> None:
-    """Returns when every record is taken in, and all that followed from it is told, taken in and sent."""
+    """Returns when every record is taken in, and everything that follows from it is published, consumed and sent."""
     topics, groups = Topics(stack.kafka), await groups_of_epic()
     try:
         with closing(Quiet(topics, groups, stack.servers["mongo"].url, stack.mysql)) as quiet:

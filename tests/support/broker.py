@@ -38,7 +38,7 @@ class Broker:
         return [message for message in self.taken if message.key == key]
 
     def first_versions(self, key: str) -> list[int]:
-        """The versions told of, each where it was told of first."""
+        """The published versions, each where it was published first."""
         return list(dict.fromkeys(self.versions(key)))
 
     def versions(self, key: str) -> list[int]:

@@ -22,7 +22,7 @@ from shared.service import RunningService, open_transport
 from shared.settings import Settings
 from shared.trace import Trace
 from tests.support.http import calling
-from tests.support.snapshots import Said, message
+from tests.support.snapshots import TopicBody, message
 from tests.support.waiting import eventually, until
 
 Build = Callable[[Settings, Transport, Clock], Awaitable[RunningService]]
@@ -78,9 +78,9 @@ class Stack:
         for replica in self.replicas[::-1]:
             await replica.stop()
 
-    async def say(self, *said: Said) -> None:
+    async def say(self, *published: TopicBody) -> None:
         """What other services say."""
-        await self.send(*(message(one, self.clock.now()) for one in said))
+        await self.send(*(message(one, self.clock.now()) for one in published))
 
     async def send(self, *messages: Message) -> None:
         await publish_all(self.publisher, messages)
@@ -94,14 +94,14 @@ class Stack:
         command = self.command(topic, ce_type, body, **more)
         return await request(self.transport, command, publisher=self.publisher, patience=180)
 
-    async def told(self, topic: str) -> list[Message]:
+    async def published(self, topic: str) -> list[Message]:
         """Everything on a topic, once all that was written is published."""
         await self._publish_all()
         return [one async for one in follow(self.transport, topic, to_end=True)]
 
     async def settled(self, *, seconds: float = 180) -> None:
-        """Returns when the replicas have taken in all that was said to them, and all that followed from it."""
-        await until(self._at_rest, "all that was said is taken in", seconds=seconds)
+        """Returns when the replicas have taken in all that was published to them, and all that followed from it."""
+        await until(self._at_rest, "all that was published is taken in", seconds=seconds)
 
     async def _at_rest(self) -> bool:
         """Whoever has taken a record in has written what follows before committing; told, it would move the ends."""

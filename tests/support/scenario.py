@@ -29,7 +29,7 @@ def milestone(plan: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def orders_of(fleet: dict[str, Any]) -> dict[str, Any]:
-    """What a fleet shows of its orders for its first event; nothing until it is told of some."""
+    """What a fleet shows of its orders for its first event; nothing until it knows of some."""
     return next(iter(fleet.get("HostOrderStatuses", ())), {})
 
 

@@ -11,26 +11,28 @@ import orjson
 from shared.envelope import Message
 from shared.trace import Trace
 
-Said = tuple[str, dict[str, Any]]
+TopicBody = tuple[str, dict[str, Any]]
 
 
 def audit(at: str) -> dict[str, Any]:
     return {"Timestamp": at, "User": "somebody"}
 
 
-def service(service_id: str = "FORTRESSService", version: int = 1, *, deleted: bool = False, **members: Any) -> Said:
+def service(
+    service_id: str = "FORTRESSService", version: int = 1, *, deleted: bool = False, **members: Any
+) -> TopicBody:
     """The topic and snapshot of a Registered service."""
     body = {
         "ServiceId": service_id, "ServiceType": "Registered", "Owner": f"{service_id}-owner", "LeaderAlias": "jsmith",
         **members, "VersionId": version, "SchemaVersion": 1, "AuditMetadata": audit("2024-04-01T09:00:00.000Z"),
     }  # fmt: skip
-    return _said("service", version, body, deleted=deleted)
+    return _snapshot("service", version, body, deleted=deleted)
 
 
 def fleet(
     fleet_id: str = "FORTRESSService-NA-X0", version: int = 1, *, of: str = "FORTRESSService",
     region: str = "us-east-1", deleted: bool = False, line: str | None = None,
-) -> Said:  # fmt: skip
+) -> TopicBody:  # fmt: skip
     """The topic and snapshot of a fleet; with ``line`` of its line for that event."""
     body: dict[str, Any] = {
         "FleetId": fleet_id, "ServiceId": of, "FleetConfiguration": {"Region": region, "HostThroughPutTPM": 250},
@@ -38,27 +40,27 @@ def fleet(
     }  # fmt: skip
     if line is not None:
         body["EventId"] = line
-    return _said("fleet", version, body, deleted=deleted)
+    return _snapshot("fleet", version, body, deleted=deleted)
 
 
 def event(
     event_id: str = "PD2024", version: int = 1, *, start: str = "2024-07-16", end: str = "2024-07-17",
     regions: Sequence[str] = ("us-east-1", "eu-west-1"), active: bool = True, deleted: bool = False,
     at: str = "2024-05-01T09:00:00.000Z",
-) -> Said:  # fmt: skip
+) -> TopicBody:  # fmt: skip
     """The topic and snapshot of a peak."""
     body = {
         "EventId": event_id, "EventName": event_id, "RegionList": list(regions), "PeakStartDate": start,
         "PeakEndDate": end, "IsActive": active, "VersionId": version, "SchemaVersion": 1, "AuditMetadata": audit(at),
     }  # fmt: skip
-    return _said("event", version, body, deleted=deleted)
+    return _snapshot("event", version, body, deleted=deleted)
 
 
 def projection(
     fleet_id: str = "FORTRESSService-NA-X0", version: int = 1, *, event_id: str = "PD2024", tpm: int = 50_000,
     owner: bool = True, upstream: bool = True, kind: str = "Peak", at: str = "2024-05-20T09:00:00.000Z",
     deleted: bool = False,
-) -> Said:  # fmt: skip
+) -> TopicBody:  # fmt: skip
     """The topic and snapshot of a projection with one upstream."""
     body = {
         "ProjectionId": f"{fleet_id}#{event_id}#{kind}", "FleetId": fleet_id, "EventId": event_id,
@@ -66,7 +68,7 @@ def projection(
         "UpstreamProjections": [{"UpstreamServiceId": "OrderService", "IsVerified": upstream}],
         "VersionId": version, "SchemaVersion": 1, "AuditMetadata": audit(at),
     }  # fmt: skip
-    return _said("projection", version, body, deleted=deleted)
+    return _snapshot("projection", version, body, deleted=deleted)
 
 
 def order(number: int, status: str = "Pending", hosts: int = 20) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def order(number: int, status: str = "Pending", hosts: int = 20) -> dict[str, An
 def hardware(
     topic: str, version: int, *orders: dict[str, Any], fleet_id: str = "FORTRESSService-NA-X0",
     event_id: str = "PD2024", at: str = "2024-06-15T09:00:00.000Z", purpose: str = "Upscaling",
-) -> Said:  # fmt: skip
+) -> TopicBody:  # fmt: skip
     """The topic and data of a ``hotw.*`` fact: execution 789 of run 5 ordered 50 hosts, 220 needed."""
     return f"hotw.{topic}", {
         "EventId": event_id, "FleetId": fleet_id, "ServiceId": "FORTRESSService", "Purpose": purpose,
@@ -97,7 +99,7 @@ def hardware(
     }  # fmt: skip
 
 
-def _said(resource: str, version: int, body: dict[str, Any], *, deleted: bool) -> Said:
+def _snapshot(resource: str, version: int, body: dict[str, Any], *, deleted: bool) -> TopicBody:
     if deleted:
         body["Deleted"] = True
     verb = "deleted" if deleted else "created" if version == 1 else "updated"
@@ -110,10 +112,15 @@ _KEYS = {"service": ("ServiceId",), "fleet": ("FleetId", "EventId"), "event": ("
 
 
 def message(
-    said: Said, at: datetime, *, ce_id: str | None = None, ce_type: str | None = None, if_match: str | None = None
+    published: TopicBody,
+    at: datetime,
+    *,
+    ce_id: str | None = None,
+    ce_type: str | None = None,
+    if_match: str | None = None,
 ) -> Message:
     """One message of another service, or a command."""
-    topic, body = said
+    topic, body = published
     key = "#".join(str(body[name]) for name in _KEYS[topic.partition(".")[0]] if name in body)
     return Message(
         topic=topic, type=ce_type or topic, key=key, data=orjson.dumps(body), source="/tests",

@@ -28,10 +28,10 @@ from tests.faults.invariants.hosts import (
 )
 from tests.faults.invariants.mails import every_mail_that_is_due_was_sent, one_order_summary_per_service_and_run
 from tests.faults.invariants.messages import (
-    every_fact_of_a_book_was_told,
-    every_version_was_told,
-    first_tellings_are_in_order,
-    nothing_was_told_in_two_ways,
+    every_fact_of_a_book_was_published,
+    every_version_was_published,
+    first_copies_are_in_order,
+    no_id_has_two_contents,
 )
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture
@@ -45,10 +45,10 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     version_numbers_are_contiguous,
     replicas_hold_the_latest,
     outboxes_are_empty,
-    every_version_was_told,
-    every_fact_of_a_book_was_told,
-    nothing_was_told_in_two_ways,
-    first_tellings_are_in_order,
+    every_version_was_published,
+    every_fact_of_a_book_was_published,
+    no_id_has_two_contents,
+    first_copies_are_in_order,
     runs_have_ended,
     one_execution_per_fleet_and_run,
     hosts_add_up,
@@ -67,4 +67,4 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
 
 def violations(picture: Picture, ledger: Ledger) -> list[str]:
     """Every violation of every invariant, each beginning with the invariant's name."""
-    return [f"{one.__name__}: {said}" for one in INVARIANTS for said in one(picture, ledger)]
+    return [f"{one.__name__}: {wrong}" for one in INVARIANTS for wrong in one(picture, ledger)]

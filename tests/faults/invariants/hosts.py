@@ -20,21 +20,23 @@ _LIVE_OVERRIDES = ("Proposed", "Approved", "Started")
 
 def runs_have_ended(picture: Picture, ledger: Ledger) -> list[str]:
     """No run is Running, and none has a fleet left to be worked off."""
-    said = [f"run {run['RunId']} is Running" for run in picture.table("hotw_run") if run["RunStatus"] == "Running"]
-    return said + [f"{row['FleetId']} of run {row['RunId']} is still to be done" for row in picture.table("run_fleet")]
+    wrong = [f"run {run['RunId']} is Running" for run in picture.table("hotw_run") if run["RunStatus"] == "Running"]
+    return wrong + [f"{row['FleetId']} of run {row['RunId']} is still to be done" for row in picture.table("run_fleet")]
 
 
 def one_execution_per_fleet_and_run(picture: Picture, ledger: Ledger) -> list[str]:
     """Each fleet of a completed run has its execution, once; a cancelled one has no more than its fleets."""
     done = Counter((row["RunId"], row["FleetId"]) for row in picture.table("hotw_execution"))
-    said = [f"run {run}, {fleet}: {count} executions" for (run, fleet), count in done.items() if count > 1]
+    wrong = [f"run {run}, {fleet}: {count} executions" for (run, fleet), count in done.items() if count > 1]
     per_run = Counter(run for run, _ in done)
     runs = {run["RunId"]: run for run in picture.table("hotw_run")}
     for number, run in runs.items():
         count, fleets = per_run[number], run["Fleets"]
         if count > fleets or (run["RunStatus"] == "Completed" and count != fleets):
-            said.append(f"run {number} of {fleets} fleets is {run['RunStatus']} with {count} executions")
-    return said + [f"executions of run {number}, which is not there" for number in sorted(per_run.keys() - runs.keys())]
+            wrong.append(f"run {number} of {fleets} fleets is {run['RunStatus']} with {count} executions")
+    return wrong + [
+        f"executions of run {number}, which is not there" for number in sorted(per_run.keys() - runs.keys())
+    ]
 
 
 def hosts_add_up(picture: Picture, ledger: Ledger) -> list[str]:
@@ -48,14 +50,14 @@ def hosts_add_up(picture: Picture, ledger: Ledger) -> list[str]:
 
 def _executions(picture: Picture, orders: list[Row]) -> list[str]:
     ordered = _sums(orders, "ExecutionId")
-    said = []
+    wrong = []
     for row in picture.table("hotw_execution"):
         found = ordered.pop((row["ExecutionId"],), 0)
         if found != row["OrderedHosts"]:
-            said.append(
+            wrong.append(
                 f"execution {row['ExecutionId']} ordered {row['OrderedHosts']} hosts, its orders are for {found}"
             )
-    return said + [f"orders of execution {number}, which is not there" for (number,) in ordered]
+    return wrong + [f"orders of execution {number}, which is not there" for (number,) in ordered]
 
 
 def _recommended(picture: Picture, orders: list[Row]) -> list[str]:
@@ -76,17 +78,17 @@ def _overrides(picture: Picture, orders: list[Row]) -> list[str]:
     for order in orders:
         key = (order["EventId"], order["FleetId"], order["AutoScalingGroupName"])
         raised[key] = raised.get(key, 0) + _overriding(order)
-    said, live = [], Counter[tuple[Any, ...]]()
+    wrong, live = [], Counter[tuple[Any, ...]]()
     for row in picture.table("capacity_override_details"):
         if row["OverrideStatus"] not in _LIVE_OVERRIDES:
             continue
         key = (row["EventId"], row["FleetId"], row["AutoScalingGroupName"])
         live[key] += 1
         if row["OverrideValue"] - row["BaseCapacity"] != raised.get(key, 0):
-            said.append(
+            wrong.append(
                 f"the override {key} adds {row['OverrideValue'] - row['BaseCapacity']}, its orders {raised.get(key, 0)}"
             )
-    return said + [f"{key} has {count} live overrides" for key, count in live.items() if count > 1]
+    return wrong + [f"{key} has {count} live overrides" for key, count in live.items() if count > 1]
 
 
 def _overriding(order: Row) -> int:
@@ -101,7 +103,7 @@ def _dashboards(picture: Picture, orders: list[Row]) -> list[str]:
         [order for order in orders if order["FulfillmentStatus"] not in _DEAD], "EventId", "FleetId", "Purpose"
     )
     delivered = _sums(orders, "EventId", "FleetId", "Purpose", of="FulfilledHosts")
-    said = [
+    wrong = [
         f"order {order['FulfillmentId']} says {order['FulfilledHosts']} delivered, its deliveries {order['Deliveries']}"
         for order in orders
         if sum(one["Hosts"] for one in order["Deliveries"]) != order["FulfilledHosts"]
@@ -111,8 +113,8 @@ def _dashboards(picture: Picture, orders: list[Row]) -> list[str]:
         found = (live.pop(key, 0), delivered.get(key, 0))
         if found != (row["CapacityOverrideSum"], row["FulfilledHosts"]):
             shown = (row["CapacityOverrideSum"], row["FulfilledHosts"])
-            said.append(f"the dashboard of {key} shows {shown} ordered and delivered, its orders {found}")
-    return said + [f"live orders of {key}, which the dashboard does not show" for key in live]
+            wrong.append(f"the dashboard of {key} shows {shown} ordered and delivered, its orders {found}")
+    return wrong + [f"live orders of {key}, which the dashboard does not show" for key in live]
 
 
 def _sums(rows: Iterable[Row], *by: str, of: str = "FulfillmentValue") -> dict[tuple[Any, ...], int]:
@@ -141,7 +143,7 @@ def no_host_is_ordered_twice(picture: Picture, ledger: Ledger) -> list[str]:
 def plans_show_what_was_ordered(picture: Picture, ledger: Ledger) -> list[str]:
     """The plan of a fleet and event shows the hosts HOTW has on order for it: its newest fact arrived."""
     plans = picture.of("eventplan_svc", "eventplan")
-    said = []
+    wrong = []
     for (event, fleet), hosts in sorted(ledger.hosts.items()):
         plan = plans.get(f"{event}#{fleet}")
         if plan is None or (event, fleet) in ledger.closed:
@@ -149,8 +151,8 @@ def plans_show_what_was_ordered(picture: Picture, ledger: Ledger) -> list[str]:
         shown = _message(plan.head.state, "PlaceHardwareOrder")
         due = "No hosts needed" if not hosts else f"{hosts} host{'' if hosts == 1 else 's'} ordered via HOTW"
         if shown != due:
-            said.append(f"the plan of {event} and {fleet} says {shown!r}, not {due!r}")
-    return said
+            wrong.append(f"the plan of {event} and {fleet} says {shown!r}, not {due!r}")
+    return wrong
 
 
 def _message(plan: Row, milestone: str) -> str | None:

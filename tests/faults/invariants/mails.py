@@ -1,4 +1,4 @@
-"""What must hold of what people are told: one order summary per service and run, and every mail sent in its time."""
+"""What must hold of what people read: one order summary per service and run, and every mail sent in its time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["every_mail_that_is_due_was_sent", "one_order_summary_per_service_and
 
 
 def one_order_summary_per_service_and_run(picture: Picture, ledger: Ledger) -> list[str]:
-    """Each service that a completed run ordered hosts for was told once, and nobody else."""
+    """Each service that a completed run ordered hosts for was informed once, and nobody else."""
     ended = {run["RunId"] for run in picture.table("hotw_run") if run["RunStatus"] == "Completed"}
     due = {
         (row["RunId"], row["ServiceId"])
@@ -22,19 +22,19 @@ def one_order_summary_per_service_and_run(picture: Picture, ledger: Ledger) -> l
     notifications = picture.of("notify_svc", "notification").values()
     summaries = [one.head.state for one in notifications if one.head.state["Kind"] == "HardwareOrder"]
     found = Counter((one["RunId"], one["ServiceId"]) for one in summaries)
-    said = [f"run and service {key} have {count} order summaries" for key, count in found.items() if count > 1]
-    said += [f"run and service {key} have no order summary" for key in sorted(due - found.keys())]
-    said += [f"run and service {key} have an order summary for nothing" for key in sorted(found.keys() - due)]
-    return said
+    wrong = [f"run and service {key} have {count} order summaries" for key, count in found.items() if count > 1]
+    wrong += [f"run and service {key} have no order summary" for key in sorted(due - found.keys())]
+    wrong += [f"run and service {key} have an order summary for nothing" for key in sorted(found.keys() - due)]
+    return wrong
 
 
 def every_mail_that_is_due_was_sent(picture: Picture, ledger: Ledger) -> list[str]:
     """No mail failed, and those that wait wait for their time: to be gathered, or for a lease to run out."""
-    said = []
+    wrong = []
     for key, stored in picture.of("notify_svc", "notification").items():
         state = stored.head.state
         due = state.get("_Delivery", {}).get("NextAttempt")
         waits = state["Status"] == "Pending" and due is not None and datetime.fromisoformat(due) > picture.taken
         if state["Status"] != "Sent" and not waits:
-            said.append(f"the mail {key} is {state['Status']}: {state.get('Reason')}")
-    return said
+            wrong.append(f"the mail {key} is {state['Status']}: {state.get('Reason')}")
+    return wrong

@@ -16,14 +16,14 @@ from services.eventplan_svc.domain.surroundings import Event, Fleet, Service, Su
 from shared.clock import FixedClock
 from shared.errors import BadInput, NotFound, Refused, Unavailable
 from tests.services.eventplan_svc.app.world import NOW, Process
-from tests.support.snapshots import Said, event, fleet, projection, service
+from tests.support.snapshots import TopicBody, event, fleet, projection, service
 
 SERVICES = ("Atlas", "Borealis", "Comet")
 REGIONS = ("us-east-1", "eu-west-1")
 LEAVES = [name for name in ALL_UPSCALE_IDS if name not in PARENT_OF.values()]
 
 
-def company() -> list[Said]:
+def company() -> list[TopicBody]:
     """Three services, one fleet in each of two regions; Comet has another leader."""
     said = [service(name, LeaderAlias="boss" if name == "Comet" else "jsmith") for name in SERVICES]
     said += [fleet(f"{name}-{region}", of=name, region=region) for name in SERVICES for region in REGIONS]

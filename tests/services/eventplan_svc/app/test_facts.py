@@ -8,12 +8,12 @@ import pytest
 
 from shared.clock import FixedClock
 from tests.services.eventplan_svc.app.world import Process, Published, said
-from tests.support.snapshots import Said, event, fleet, hardware, order, projection, service
+from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 
 THE_THREE = (event(), fleet(), service())
 HOSTS = {1: 20, 2: 20, 3: 5, 4: 5}
 THREE_OF_FOUR = [order(number, "Fulfilled" if number < 4 else "Approved", hosts) for number, hosts in HOSTS.items()]
-JOURNEY: list[Said] = [
+JOURNEY: list[TopicBody] = [
     projection(upstream=False),
     projection(version=2, at="2024-06-01T12:00:00.000Z"),
     hardware("order.placed", 1, *(order(number, "Pending", hosts) for number, hosts in HOSTS.items())),
@@ -140,5 +140,5 @@ async def test_a_new_peak_tpm_undoes_what_was_done_for_another(process: Process)
     )  # fmt: skip
 
 
-def _about(fleet_id: str, one: Said) -> Said:
+def _about(fleet_id: str, one: TopicBody) -> TopicBody:
     return one[0], {**one[1], "FleetId": fleet_id}

@@ -6,7 +6,7 @@ import pytest
 
 from shared.clock import FixedClock
 from tests.services.eventplan_svc.app.world import Process, Published
-from tests.support.snapshots import Said, event, fleet, projection, service
+from tests.support.snapshots import TopicBody, event, fleet, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())
@@ -14,7 +14,7 @@ THE_THREE = (event(), fleet(), service())
 
 @pytest.mark.parametrize("order", list(permutations(THE_THREE)))
 async def test_whichever_of_event_fleet_and_service_comes_last_makes_the_plan(
-    process: Process, order: tuple[Said, ...]
+    process: Process, order: tuple[TopicBody, ...]
 ) -> None:
     for one in order[:2]:
         await process.hear(one)
@@ -68,7 +68,7 @@ async def test_every_fleet_of_every_registered_service_gets_its_plan(process: Pr
         (fleet(of="Another"), fleet(version=2)),
     ],
 )
-async def test_what_was_not_due_gets_its_plan_when_it_is(process: Process, late: tuple[Said, Said]) -> None:
+async def test_what_was_not_due_gets_its_plan_when_it_is(process: Process, late: tuple[TopicBody, TopicBody]) -> None:
     before, after = late
     resource = before[0].partition(".")[0]
     await process.hear(*(one for one in THE_THREE if not one[0].startswith(resource)), before)
@@ -115,7 +115,7 @@ async def test_a_fleet_outside_the_events_regions_gets_its_plan_closed_with_the_
     ],
 )
 async def test_a_plan_closes_for_a_reason_goes_on_taking_facts_and_reopens_when_it_goes(
-    process: Process, cause: Said, reason: str, cure: Said
+    process: Process, cause: TopicBody, reason: str, cure: TopicBody
 ) -> None:
     await process.hear(*THE_THREE)
     await process.hear(cause)

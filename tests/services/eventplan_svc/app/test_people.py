@@ -7,7 +7,7 @@ import pytest
 from shared.clock import FixedClock
 from shared.errors import BadInput, Conflict, NotFound, Refused, Stale
 from tests.services.eventplan_svc.app.world import Process, Published, said
-from tests.support.snapshots import Said, event, fleet, projection, service
+from tests.support.snapshots import TopicBody, event, fleet, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())
@@ -41,7 +41,7 @@ async def test_a_person_makes_a_plan_automation_does_not(process: Process, publi
     ],
 )
 async def test_a_plan_by_hand_is_refused(
-    process: Process, known: tuple[Said, ...], refusal: type[Refused], slug: str
+    process: Process, known: tuple[TopicBody, ...], refusal: type[Refused], slug: str
 ) -> None:
     await process.hear(*known)
     with pytest.raises(refusal) as refused:

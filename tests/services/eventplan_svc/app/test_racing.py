@@ -10,10 +10,10 @@ import pytest
 
 from shared.clock import FixedClock
 from tests.services.eventplan_svc.app.world import Home, Process, said
-from tests.support.snapshots import Said, event, fleet, hardware, order, projection, service
+from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
-NEWS: list[Said] = [
+NEWS: list[TopicBody] = [
     event(), fleet(), service(), projection(), fleet(version=2, of="Heir"), service("Heir"),
     event(version=2, start="2024-07-20", end="2024-07-21"), projection(version=2, upstream=False),
     hardware("order.placed", 1, order(1), order(2)), hardware("order.reviewed", 2, order(1, "Approved"), order(2)),
@@ -42,7 +42,7 @@ async def test_news_that_race_end_in_the_same_plan_as_news_in_order(processes: l
     news = [*NEWS, *chance.sample(NEWS, 4)]
     chance.shuffle(news)
 
-    async def tell(process: Process, share: list[Said]) -> None:
+    async def tell(process: Process, share: list[TopicBody]) -> None:
         for one in share:
             await process.hear(one)
 

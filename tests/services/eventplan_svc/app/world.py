@@ -18,7 +18,7 @@ from shared.envelope import Message, Record
 from shared.messaging.subscription import Bulk, CommandSubscription, Done, Each, Subscription
 from shared.trace import Trace
 from tests.support.messaging import record_of
-from tests.support.snapshots import Said, message
+from tests.support.snapshots import TopicBody, message
 
 NOW = "2024-05-01T09:00:00Z"
 Published = Callable[[], Awaitable[list[Message]]]
@@ -44,7 +44,7 @@ class Process:
             for one in await self.use_cases.plans.held(keys):
                 self.use_cases.board.put(one.key, one.version, one.plan)
 
-    async def hear(self, *said: Said) -> None:
+    async def hear(self, *said: TopicBody) -> None:
         """Handles messages as one batch of each subscription after the other, in the order of the first of each."""
         batches: dict[str, list[Record]] = {}
         for one in said:

@@ -48,9 +48,9 @@ async def test_what_others_say_becomes_a_plan_that_turns_green(stack: EventPlans
         assert (await replica.http.put(f"{PLAN}/status", json=body)).status_code == 200
     plan = await replica.get(PLAN)
     assert plan["PeakReadyStatus"] == "Green"
-    [ready] = await stack.told("eventplan.ready")
+    [ready] = await stack.published("eventplan.ready")
     assert (ready.key, ready.body()["VersionId"]) == (f"PD2024#{FLEET_ID}", plan["VersionId"])
-    told = await stack.told("eventplan.updated")
+    told = await stack.published("eventplan.updated")
     assert [one.body()["VersionId"] for one in told] == list(range(2, plan["VersionId"] + 1))
     assert told[0].trace.correlation_id == "a-first-call"
     page = await dashboard(replica)
@@ -86,7 +86,7 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Ev
             partial(dashboard, replica), lambda page: page and page["Totals"]["Fleets"] == 60, "60 plans on each board"
         )
     await stack.settled()
-    keys = [message.key for message in await stack.told("eventplan.created")]
+    keys = [message.key for message in await stack.published("eventplan.created")]
     assert sorted(keys) == sorted(f"PD2024#{name}-F{m}" for name in names for m in range(5))
 
     await stack.say(*(projection(f"{name}-F{m}") for name in names for m in range(5)))

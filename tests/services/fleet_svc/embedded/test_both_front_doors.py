@@ -70,7 +70,7 @@ async def test_the_references_documents_by_either_door_come_to_the_same(stack: B
         ("projection.created", ProjectionSnapshot, [f"{FLEET_ID}#PD2024#Peak"]),
         ("event.created", EventSnapshot, ["PD2024"]),
     ):
-        told = await stack.told(topic)
+        told = await stack.published(topic)
         assert sorted(message.key for message in told) == keys
         for message in told:
             model.model_validate(message.body())
@@ -118,7 +118,7 @@ async def test_a_redelivered_command_changes_nothing_and_gets_its_first_answer(s
     other = await stack.ask("fleet.commands", "UpdateFleet", {"FleetId": FLEET_ID, "EventId": "BF"}, id="c-2")
     assert other.problem is not None
     assert other.problem["type"] == "urn:epic:problem:id-reused"
-    assert len(await stack.told("fleet.created")) == 2
+    assert len(await stack.published("fleet.created")) == 2
     assert (await ok(stack.fleet.get(f"/fleet/{FLEET_ID}/PD2024")))["FleetConfiguration"]["MaxHostCount"] == 300
 
 
@@ -142,7 +142,7 @@ async def test_a_command_that_no_contract_knows_is_refused_and_what_is_no_comman
 
 async def test_the_callers_ids_go_from_the_request_to_the_event(stack: Both) -> None:
     await ok(stack.event.post("/event", json=EVENT, headers={"X-Correlation-Id": "from-the-caller"}))
-    (told,) = await stack.told("event.created")
+    (told,) = await stack.published("event.created")
     assert told.trace.correlation_id == "from-the-caller"
     assert (told.id, told.subject) == ("PD2024:1:event.created", "PD2024")
 
@@ -189,8 +189,8 @@ async def test_a_restart_finds_everything_as_it_was(settings: Settings, clock: F
     async with running(settings, clock) as stack:
         assert [(await stack.fleet.get(path)).content for path in DOCUMENTS] == before
         await ok(stack.fleet.put(f"/fleet/{FLEET_ID}", json={"FleetConfiguration": {"MaxHostCount": 1}}))
-        assert [message.key for message in await stack.told("fleet.updated")] == [FLEET_ID]
-        assert len(await stack.told("fleet.created")) == 2
+        assert [message.key for message in await stack.published("fleet.updated")] == [FLEET_ID]
+        assert len(await stack.published("fleet.created")) == 2
 
 
 async def test_writers_that_race_lose_nothing(stack: Both) -> None:
@@ -204,4 +204,4 @@ async def test_writers_that_race_lose_nothing(stack: Both) -> None:
     )
     assert sorted(answer.json()["VersionId"] for answer in answers) == list(range(2, 22))
     assert set(names) <= set((await ok(stack.event.get("/event/PD2024")))["SPCOEventDatesByRegion"])
-    assert [m.body()["VersionId"] for m in await stack.told("event.updated")] == list(range(2, 22))
+    assert [m.body()["VersionId"] for m in await stack.published("event.updated")] == list(range(2, 22))

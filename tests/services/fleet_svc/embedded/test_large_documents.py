@@ -61,7 +61,7 @@ async def test_a_service_as_large_as_a_body_may_be_is_told_of(stack: Both) -> No
 
     await ok(await stack.fleet.post("/service", content=body, headers={"Content-Type": "application/json"}))
 
-    (told,) = await stack.told("service.created")
+    (told,) = await stack.published("service.created")
     assert len(told.data) > len(body)
     assert told.body()["Fleet"][0]["Fleets"] == names
     for replica in stack.replicas:
@@ -74,7 +74,7 @@ async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_eith
     await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": asgs(3_500)}))
     await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": environments(3_500)}))
 
-    told = await stack.told("fleet.updated")
+    told = await stack.published("fleet.updated")
     assert [len(message.data) > size for message, size in zip(told, (800_000, 1_650_000), strict=True)] == [True] * 2
 
     grown = {"FleetId": FLEET_ID, "FleetConfiguration": environments(4_700, 230)}  # more than a body may have
@@ -97,7 +97,7 @@ async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_eith
     assert (refused.problem["status"], refused.problem["detail"]) == (413, problem["detail"])
 
     await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": environments(1)}))
-    assert len(await stack.told("fleet.updated")) == 4
+    assert len(await stack.published("fleet.updated")) == 4
 
 
 def failed(ready: httpx.Response) -> dict[str, str]:

@@ -60,7 +60,7 @@ async def test_the_facts_of_six_thousand_orders_are_told(stack: Hotw) -> None:
 
     assert len(execution["FulfillmentDetails"]) == 6_000
     for topic in ("hotw.execution.completed", "hotw.order.placed"):
-        (told,) = await stack.told(topic)
+        (told,) = await stack.published(topic)
         assert len(told.data) > 1_900_000
         assert len(told.body()["Orders"]) == 6_000
     await replica.ready()
@@ -77,7 +77,7 @@ async def test_orders_too_many_to_tell_of_are_not_placed_and_the_execution_says_
 
     assert (execution["Status"], execution["FulfillmentDetails"]) == ("Fail", [])
     assert "bytes, and 20000 are the most: order with fewer ASGs, or divide the fleet." in execution["Reasoning"]
-    (told,) = await stack.told("hotw.execution.completed")
+    (told,) = await stack.published("hotw.execution.completed")
     assert (told.body()["Orders"], told.body()["Execution"]["Status"]) == ([], "Fail")
 
 

@@ -70,7 +70,7 @@ async def test_the_main_job_over_http_and_by_commands(stack: Hotw) -> None:
     assert (await completed(replica, run.id))["ByStatus"] == {"Success": 1}
     cancelled = await stack.ask("hotw.commands", "CancelRun", {"RunId": int(run.id or 0)})
     assert cancelled.outcome == "Refused"
-    facts = [message.body() for topic in _FACTS for message in await stack.told(topic)]
+    facts = [message.body() for topic in _FACTS for message in await stack.published(topic)]
     numbers = sorted(fact["OrdersVersionId"] for fact in facts)
     assert numbers == list(range(1, len(facts) + 1))
     newest = max(facts, key=lambda fact: fact["OrdersVersionId"])
@@ -85,11 +85,11 @@ async def test_the_trace_goes_from_the_first_call_to_the_last_fact(stack: Hotw) 
     await settled_in(stack, replica)
     await replica.http.post("/hotw/run", json={"EventId": EVENT}, headers={"X-Correlation-Id": "first-call"})
     runs = await eventually(
-        lambda: stack.told("hotw.run.completed"),
+        lambda: stack.published("hotw.run.completed"),
         lambda told: any(m.trace.correlation_id == "first-call" for m in told),
         "the completed run is told under the first call's id",
     )
-    executions = await stack.told("hotw.execution.completed")
+    executions = await stack.published("hotw.execution.completed")
     assert executions[-1].trace.correlation_id == "first-call"
     assert runs[-1].source == "hotw_svc"
 
@@ -101,19 +101,19 @@ async def test_everything_is_there_after_a_restart_and_a_replay_changes_nothing(
         "hotw.commands", "StartRun", EVENT, b'{"EventId": "PD2024"}', "kcat", stack.clock.now(), Trace.begin(), id="1"
     )
     await stack.send(command)
-    [answer] = await eventually(lambda: stack.told("command.results"), len, "the command is answered")
+    [answer] = await eventually(lambda: stack.published("command.results"), len, "the command is answered")
     await completed(replica, answer.body()["Id"])
     before = await replica.get(DETAIL)
-    started = len(await stack.told("hotw.run.started"))
+    started = len(await stack.published("hotw.run.started"))
     await replica.stop()
     again = await stack.replica()
     assert await again.get(DETAIL) == before
     await stack.company()
     await stack.send(command)
     await stack.settled()
-    first, second = await stack.told("command.results")
+    first, second = await stack.published("command.results")
     assert first.body() == second.body()
-    assert len(await stack.told("hotw.run.started")) == started
+    assert len(await stack.published("hotw.run.started")) == started
     assert await again.get(DETAIL) == before
 
 
@@ -142,7 +142,7 @@ async def test_two_replicas_share_runs_and_commands_and_nothing_is_done_twice(st
     for run in runs:
         done = await completed(replicas[1], run.json()["RunId"])
         assert done["Executions"] == done["Fleets"] == 31
-    facts = [message.body() for topic in _FACTS for message in await stack.told(topic)]
+    facts = [message.body() for topic in _FACTS for message in await stack.published(topic)]
     keys = [(fact["FleetId"], fact["OrdersVersionId"]) for fact in facts]
     assert len(keys) == len(set(keys))
 
