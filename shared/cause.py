@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from shared.errors import Conflict
 from shared.trace import Trace
 
-__all__ = ["AUTOMATION", "KEPT_OF_MESSAGES", "Cause", "digest_of", "id_of_http", "kept_for"]
+__all__ = ["AUTOMATION", "Cause", "digest_of", "id_of_http"]
 
 AUTOMATION = "EPICAutomation"
-KEPT_OF_MESSAGES: Final = timedelta(days=30)  # longer than any topic keeps its records
-_KEPT_OF_KEYS: Final = timedelta(hours=24)
-_HTTP: Final = re.compile(r" (?:POST|PUT|PATCH|DELETE) /")
 
 
 def digest_of(body: bytes) -> str:
@@ -27,11 +22,6 @@ def digest_of(body: bytes) -> str:
 def id_of_http(user: str, method: str, path: str, key: str) -> str:
     """The id of an HTTP write with an Idempotency-Key; the path with its query."""
     return f"{user} {method} {path} {key}"
-
-
-def kept_for(cause_id: str) -> timedelta:
-    """How long the answer given under an id is told again: 24 hours to an Idempotency-Key, 30 days to a message."""
-    return _KEPT_OF_KEYS if _HTTP.search(cause_id) else KEPT_OF_MESSAGES
 
 
 @dataclass(frozen=True, slots=True)

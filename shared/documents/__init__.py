@@ -18,8 +18,8 @@ from shared.documents.contract import (
     UpdateFn,
     Written,
 )
-from shared.documents.idempotency import IdempotencyRecord
 from shared.documents.opening import open_store
+from shared.durability.idempotency import IdempotencyRecord
 
 __all__ = [
     "AmendFn",

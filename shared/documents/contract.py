@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from shared.cause import Cause
 from shared.clock import parse_instant
-from shared.documents.idempotency import IdempotencyRecord
-from shared.envelope import Message
+from shared.durability.idempotency import IdempotencyRecord
+from shared.durability.outbox import OutboxState, OutgoingEvent, Publish
+from shared.durability.read_model import ReadModel, State
 
 if TYPE_CHECKING:
     from shared.durability.dead_letters import DeadLetterStore
 
 __all__ = [
-    "MOST_OPEN",
-    "MOST_OPEN_PER_DOCUMENT",
     "MOST_STATE_BYTES",
     "AmendFn",
     "Change",
@@ -35,19 +34,8 @@ __all__ = [
     "Written",
 ]
 
-State = dict[str, Any]
-"""A resource's own fields in wire form (what JSON can hold), without the managed ones."""
-
-Publish = Callable[[Sequence[Message]], Awaitable[list[Exception | None]]]
-"""Sends messages; for each, in order, None or why it was not sent. A key's later messages fail with its first."""
-
-
 MOST_STATE_BYTES: Final = 2_097_152
 """How large a state may be as JSON; the snapshot that tells of it then fits into a message with room to spare."""
-
-MOST_OPEN: Final = 100_000
-MOST_OPEN_PER_DOCUMENT: Final = 200
-"""How many writes of a service, and of one document, may wait for the broker before the next is Unavailable."""
 
 
 class Document(NamedTuple):
@@ -102,16 +90,6 @@ class Document(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingEvent:
-    """An event beside the snapshot: its own topic (= type), key, id and data; without ``data`` the snapshot itself."""
-
-    type: str
-    key: str | None = None
-    id: str | None = None
-    data: State | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """What a pure update function decides: the new state (None: a tombstone) and which events tell of it."""
 
@@ -144,14 +122,6 @@ class ListPage:
 
     items: list[Document]
     next_after: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxState:
-    """How many writes are not told to everybody yet, and the instant (of the service's clock) of the oldest."""
-
-    open: int
-    oldest: datetime | None
 
 
 UpdateFn = Callable[[Document | None], Change | None]
@@ -211,32 +181,6 @@ class Documents(Protocol):
         Of two creators at once each key has one. The cause's id is not kept: done again, it makes what is missing.
         The states given are not changed by anybody until they are told of.
         """
-
-
-class ReadModel(Protocol):
-    """What a service keeps of another's resource, fed by its events: never older than what it holds.
-
-    A tombstone (``Deleted`` in its state) is kept, so that nothing older brings the resource back, and read by none.
-    """
-
-    async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
-        """Keeps (key, version, state) where newer than what is held; returns the keys whose snapshot is held now.
-
-        So a snapshot delivered again is in the answer as it was the first time. One that came too late is not, nor is
-        another state under a version that is held already.
-        """
-
-    async def get(self, key: str) -> State | None: ...
-
-    async def get_many(self, keys: Sequence[str]) -> dict[str, State]: ...
-
-    async def find(
-        self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
-    ) -> list[State]:
-        """As ``Documents.list``; ``after`` is the key of the last one seen."""
-
-    def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        """All that ``find`` would give, page by page in one pass."""
 
 
 class Store(Protocol):

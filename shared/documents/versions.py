@@ -20,12 +20,12 @@ from shared.documents.contract import (
     AmendFn,
     Change,
     Document,
-    OutgoingEvent,
-    State,
     UpdateFn,
     Written,
 )
-from shared.documents.idempotency import is_final
+from shared.durability.idempotency import is_final
+from shared.durability.outbox import OutgoingEvent
+from shared.durability.read_model import State
 from shared.envelope import Message
 from shared.errors import NotFound, Refused, Stale, TooLarge
 from shared.trace import Trace
@@ -42,10 +42,9 @@ __all__ = [
     "created_entry",
     "entry_of",
     "first_item",
-    "is_same",
     "message_of",
     "messages_of",
-    "newest_of",
+    "record_ids",
     "shown",
     "updated",
 ]
@@ -272,18 +271,12 @@ def message_of(entry: Entry, event: Telling, key: str, data: bytes, source: str)
     )
 
 
-def is_same(state: State, other: State) -> bool:
-    """Whether two states are the same JSON."""
-    return orjson.dumps(state, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+def record_ids(cause_id: str, resource: str, key: str) -> tuple[str, str]:
+    """The ids a record may have: the cause's own for the first document it writes, one each for the others.
 
-
-def newest_of(snapshots: Sequence[tuple[str, int, State]]) -> dict[str, tuple[int, State]]:
-    """The newest version and state of each key; of one version twice the first."""
-    newest: dict[str, tuple[int, State]] = {}
-    for key, version, state in snapshots:
-        if key not in newest or version > newest[key][0]:
-            newest[key] = (version, state)
-    return newest
+    The first shows another body under the same id, whichever document that body is about.
+    """
+    return cause_id, f"{cause_id}\n{resource}/{key}"
 
 
 def _next_item(head: Head | None, change: Change, cause: Cause, schema: int) -> Item:

@@ -10,14 +10,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import MetaData, delete, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.cause import KEPT_OF_MESSAGES, Cause
+from shared.cause import Cause
+from shared.durability.idempotency import RETENTION_OF_MESSAGES, is_final
+from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.errors import Refused, Unavailable
 from shared.relational.engine import WRITING, connect, url_of
@@ -27,9 +29,6 @@ from shared.relational.outbox import Outbox, OutboxState
 from shared.relational.relay import Relay, last_instant
 from shared.relational.tables import KitTables, kit_tables
 from shared.relational.types import database_now
-
-if TYPE_CHECKING:
-    from shared.documents.contract import Publish
 
 __all__ = ["Database", "UnitOfWork"]
 
@@ -216,7 +215,7 @@ class Database:
 
         Raises the refusal kept before, where that is another one.
         """
-        if cause.id is None or refusal.slug in ("under-way", "id-reused") or refusal.status in (401, 429, 503):
+        if cause.id is None or not is_final(refusal):
             return
         kept = await self.keep_record(cause, IdempotencyRecord(refusal=refusal))
         if kept.refusal is not None and kept.refusal.problem() != refusal.problem():
@@ -241,7 +240,7 @@ class Database:
         """Drops answers whose time is over, and inbox entries older than any record; how many rows went."""
 
         async def purge(unit: UnitOfWork) -> int:
-            inbox, past = self.kit.inbox, database_now(-KEPT_OF_MESSAGES.total_seconds())
+            inbox, past = self.kit.inbox, database_now(-RETENTION_OF_MESSAGES.total_seconds())
             seen = await unit.connection.execute(delete(inbox).where(inbox.c.SeenAt < past))
             return seen.rowcount + await self.records.purge(unit.connection)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.cause import Cause, kept_for
-from shared.errors import Refused, refusal_of
+from shared.cause import Cause
+from shared.durability.idempotency import IdempotencyRecord, retention_of
+from shared.errors import refusal_of
 from shared.relational.types import database_now
 
 __all__ = ["IdempotencyRecord", "IdempotencyRecords"]
@@ -19,22 +19,6 @@ __all__ = ["IdempotencyRecord", "IdempotencyRecords"]
 _UNDER_WAY: Final = "UnderWay"
 _DONE: Final = "Done"
 _REFUSED: Final = "Refused"
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyRecord:
-    """What was answered: a body, a refusal, or (``under_way``) nothing yet, with a reference to the work begun."""
-
-    body: dict[str, Any] | None = None
-    refusal: Refused | None = None
-    under_way: bool = False
-    reference: str | None = None
-
-    def result(self) -> dict[str, Any]:
-        """The body again, or the refusal raised again as it was."""
-        if self.refusal is not None:
-            raise self.refusal
-        return self.body or {}
 
 
 class IdempotencyRecords:
@@ -81,7 +65,7 @@ class IdempotencyRecords:
         await connection.execute(
             insert(self._table).values(
                 AnswerId=_key(cause.id), Cause=cause.id, Digest=cause.digest, State=state,
-                Reference=answer.reference, Body=body, ExpiresAt=database_now(kept_for(cause.id).total_seconds()),
+                Reference=answer.reference, Body=body, ExpiresAt=database_now(retention_of(cause.id).total_seconds()),
             )
         )  # fmt: skip
 

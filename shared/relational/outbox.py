@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from sqlalchemy import Row, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
 from shared.envelope import Message
-from shared.errors import Unavailable
 from shared.relational.bulk import insert_rows
 from shared.trace import Trace
 
-__all__ = ["MOST_OPEN", "MOST_OPEN_PER_KEY", "Outbox", "OutboxState"]
-
-MOST_OPEN: Final = 100_000
-MOST_OPEN_PER_KEY: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxState:
-    """How many messages wait for the broker, and since when the oldest does."""
-
-    open: int
-    oldest: datetime | None
+__all__ = ["Outbox", "OutboxState"]
 
 
 class Outbox:
@@ -42,9 +30,8 @@ class Outbox:
         """Writes messages. Unavailable when too many wait already: 100,000 in all, or 200 of one key."""
         if not messages:
             return
-        if self.open_estimate >= MOST_OPEN:
-            raise Unavailable(f"{self.open_estimate} messages wait for the broker; write again when it is back")
-        if self.open_estimate >= MOST_OPEN_PER_KEY:
+        check_room(self.open_estimate)
+        if self.open_estimate >= MAX_OPEN_ENTRIES_PER_KEY:
             await self._check_keys(connection, Counter(message.key for message in messages))
         await insert_rows(connection, self._table, [_row(message) for message in messages])
 
@@ -54,11 +41,11 @@ class Outbox:
             select(table.c.MessageKey)
             .where(table.c.MessageKey.in_(list(added)))
             .group_by(table.c.MessageKey)
-            .having(func.count() >= MOST_OPEN_PER_KEY)
+            .having(func.count() >= MAX_OPEN_ENTRIES_PER_KEY)
         )
         key = full.scalars().first()
         if key is not None:
-            raise Unavailable(f"{MOST_OPEN_PER_KEY} messages of {key} wait for the broker; write again when it is back")
+            check_room_of_key(key, MAX_OPEN_ENTRIES_PER_KEY)
 
     async def oldest_first(
         self, connection: AsyncConnection, limit: int, *, without: Collection[str] = ()

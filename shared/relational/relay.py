@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from sqlalchemy import func, insert, select, update
 
+from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.errors import MessageTooLarge, Unavailable
 from shared.messaging.oversized import PAUSE
@@ -21,7 +22,6 @@ from shared.tasks import end
 from shared.trace import new_id
 
 if TYPE_CHECKING:
-    from shared.documents.contract import Publish
     from shared.relational.database import Database, UnitOfWork
 
 __all__ = ["Relay", "last_instant"]

@@ -14,8 +14,8 @@ from fastapi import APIRouter
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.documents import Documents, IdempotencyRecord, ReadModel, open_store
-from shared.documents.idempotency import is_final
 from shared.durability.dead_letters import DeadLetterStore
+from shared.durability.idempotency import is_final
 from shared.errors import Refused, Unavailable
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer

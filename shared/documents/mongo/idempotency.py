@@ -12,13 +12,13 @@ import structlog
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
-from shared.cause import Cause, kept_for
-from shared.documents.idempotency import IdempotencyRecord, record_ids
+from shared.cause import Cause
 from shared.documents.mongo.faults import away, duplicates
 from shared.documents.mongo.forms import Wire
 from shared.documents.mongo.reads import Reads, find_by_id
 from shared.documents.mongo.recent import Recent
-from shared.documents.versions import Entry, Head, Outcome
+from shared.documents.versions import Entry, Head, Outcome, record_ids
+from shared.durability.idempotency import IdempotencyRecord, retention_of
 from shared.errors import refusal_of
 
 __all__ = ["Kept", "MongoIdempotencyRecords"]
@@ -166,7 +166,7 @@ def _encode(name: str, answer: Kept) -> Wire:
         "VersionId": answer.version,
         "Problem": None if answer.problem is None else orjson.dumps(answer.problem),
         "Body": None if answer.body is None else orjson.dumps(answer.body),
-        "ExpiresAt": datetime.now(UTC) + kept_for(answer.cause_id),
+        "ExpiresAt": datetime.now(UTC) + retention_of(answer.cause_id),
     }
 
 

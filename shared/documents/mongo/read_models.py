@@ -16,7 +16,7 @@ from shared.documents.mongo.forms import Wire, encode_state, plain
 from shared.documents.mongo.queries import page_of, pages_of, query_of
 from shared.documents.mongo.reads import Reads, find_by_id
 from shared.documents.turns import attempts
-from shared.documents.versions import is_same, newest_of
+from shared.durability.read_model import is_same_state, newest_of_each_key
 from shared.errors import Unavailable
 
 __all__ = ["MongoReadModel"]
@@ -39,7 +39,7 @@ class MongoReadModel:
                 await self._collection.create_index([(_STATE + path, 1), ("_id", 1)])
 
     async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
-        newest = newest_of(snapshots)
+        newest = newest_of_each_key(snapshots)
         taken: set[str] = set()
         left = list(newest)
         async for _ in attempts():
@@ -60,7 +60,7 @@ class MongoReadModel:
         return {
             form["_id"]
             for form in forms
-            if form["Version"] == newest[form["_id"]][0] and is_same(_state(form), newest[form["_id"]][1])
+            if form["Version"] == newest[form["_id"]][0] and is_same_state(_state(form), newest[form["_id"]][1])
         }
 
     async def _all_written(self, writes: list[InsertOne[Wire] | UpdateOne]) -> bool:

@@ -17,12 +17,12 @@ from typing import Final
 import structlog
 from bson.raw_bson import RawBSONDocument
 
-from shared.documents.contract import MOST_OPEN, OutboxState
 from shared.documents.mongo.closing import Closer
 from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Finisher, Heads, Ref, Work
 from shared.documents.mongo.intents import Intents
 from shared.documents.versions import Entry
+from shared.durability.outbox import OutboxState, check_room
 from shared.envelope import Message
 from shared.errors import Unavailable
 from shared.tasks import end
@@ -94,9 +94,7 @@ class Relay:
 
     def check_room(self) -> None:
         """Unavailable when too much waits for the broker already."""
-        waiting = self._count + self.intents.state().open
-        if waiting >= MOST_OPEN:
-            raise Unavailable(f"{waiting} writes wait for the broker; try again when it is back")
+        check_room(self._count + self.intents.state().open)
 
     def state(self) -> OutboxState:
         bulk = self.intents.state()

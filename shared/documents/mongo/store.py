@@ -12,7 +12,6 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from shared.cause import Cause
 from shared.documents.contract import Documents, OutboxState, Publish, ReadModel
 from shared.documents.filters import Filters, check_name
-from shared.documents.idempotency import IdempotencyRecord
 from shared.documents.mongo.deadletters import MongoDeadLetters
 from shared.documents.mongo.documents import MongoDocuments
 from shared.documents.mongo.faults import away
@@ -24,6 +23,7 @@ from shared.documents.mongo.items import Items
 from shared.documents.mongo.read_models import MongoReadModel
 from shared.documents.mongo.relay import Relay
 from shared.documents.mongo.writing import Writing
+from shared.durability.idempotency import IdempotencyRecord
 from shared.errors import Unavailable
 
 __all__ = ["SWEEP_AFTER", "MongoStore", "connect"]

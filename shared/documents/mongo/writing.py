@@ -10,7 +10,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
-from shared.documents.contract import MOST_OPEN_PER_DOCUMENT, Written
+from shared.documents.contract import Written
 from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Heads
 from shared.documents.mongo.forms import Wire, decode_head, encode_entry, encode_head, encode_item, encode_side, item_id
@@ -31,11 +31,12 @@ from shared.documents.versions import (
     messages_of,
     shown,
 )
+from shared.durability.outbox import check_room_of_key
 from shared.errors import Unavailable, refusal_of
 
 __all__ = ["Writing"]
 
-_MOST_OPEN_BYTES: Final = 4_000_000  # of events with data of their own; a document may have 16 MB
+_MAX_OPEN_BYTES: Final = 4_000_000  # of events with data of their own; a document may have 16 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,9 @@ class Writing:
         number = (head.number if head else 0) + len(added) + 1
         added.append(entry_of(number, item.version, decision, cause))
         outbox = (*(head.outbox if head else ()), *added)
-        if len(outbox) > MOST_OPEN_PER_DOCUMENT or sum(_size(entry) for entry in outbox) > _MOST_OPEN_BYTES:
-            raise Unavailable(f"{len(outbox)} writes of {self.name} {key} wait for the broker; try again later")
+        check_room_of_key(f"{self.name} {key}", len(outbox) - 1)
+        if sum(_size(entry) for entry in outbox) > _MAX_OPEN_BYTES:
+            raise Unavailable(f"{len(outbox)} events of {self.name} {key} wait for the broker; try again later")
         intent = None if raw is not None or head is None else head.intent
         return _Next(Head(key, number, item, decision.side, outbox, intent), added, raw)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from shared.cause import Cause, kept_for
-from shared.documents.idempotency import IdempotencyRecord, record_ids
-from shared.documents.versions import Decision, Outcome
+from shared.cause import Cause
+from shared.documents.versions import Decision, Outcome, record_ids
+from shared.durability.idempotency import IdempotencyRecord, retention_of
 from shared.errors import refusal_of
 
 __all__ = ["Kept", "find", "find_record", "keep", "keep_record", "purge"]
@@ -76,7 +76,7 @@ def _keep(connection: sqlite3.Connection, resource: str, key: str, cause: Cause,
     if cause.id is None:
         return
     now = _now()
-    expires = now + int(kept_for(cause.id).total_seconds() * 1000)
+    expires = now + int(retention_of(cause.id).total_seconds() * 1000)
     outcome, version, problem, body = kept
     for name in record_ids(cause.id, resource, key):
         values = (name, cause.digest, resource, key, outcome.value, version, _text(problem), _text(body), expires, now)

@@ -10,13 +10,12 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from shared.cause import Cause
-from shared.documents.contract import MOST_OPEN, MOST_OPEN_PER_DOCUMENT, OutboxState
 from shared.documents.sqlite.created import Created
 from shared.documents.sqlite.rows import decode_item, instant, milliseconds
 from shared.documents.sqlite.statements import DocumentStatements
 from shared.documents.versions import Entry, Item, Outcome, Telling, message_of, messages_of
+from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
 from shared.envelope import Message
-from shared.errors import Unavailable
 from shared.trace import Trace, new_id
 
 __all__ = ["Outbox", "Waiting"]
@@ -78,18 +77,16 @@ class Outbox:
     def _write(
         self, connection: sqlite3.Connection, rows: Sequence[_Row], cause: Cause, keys: str | None = None
     ) -> None:
-        if self.open >= MOST_OPEN:
-            raise Unavailable(f"{self.open} events wait for the broker; write again when it is back")
+        check_room(self.open)
         trace = cause.trace
         tail = (milliseconds(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, keys)
         connection.executemany(_ADD, [(*row, *tail) for row in rows])
 
     def check_room(self, connection: sqlite3.Connection, resource: str, key: str) -> None:
         """Unavailable when 200 events of this document wait already."""
-        if self.open >= MOST_OPEN_PER_DOCUMENT:
+        if self.open >= MAX_OPEN_ENTRIES_PER_KEY:
             (waiting,) = connection.execute(_OF_ONE, (resource, key)).fetchone()
-            if waiting >= MOST_OPEN_PER_DOCUMENT:
-                raise Unavailable(f"{waiting} events of {resource} {key} wait for the broker; try again later")
+            check_room_of_key(f"{resource} {key}", waiting)
 
     def count(self, connection: sqlite3.Connection) -> None:
         """Learns how many events there are; to be run by the writer, which is what changes ``open`` otherwise."""

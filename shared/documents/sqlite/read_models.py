@@ -13,7 +13,7 @@ from shared.documents.contract import State
 from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.statements import ReadModelStatements
-from shared.documents.versions import is_same, newest_of
+from shared.durability.read_model import is_same_state, newest_of_each_key
 from shared.durability.sqlite_writer import Writer
 
 __all__ = ["SqliteReadModel"]
@@ -29,7 +29,7 @@ class SqliteReadModel:
     reader: Reader
 
     async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
-        newest = newest_of(snapshots)
+        newest = newest_of_each_key(snapshots)
         rows = [
             (key, version, state.get("Deleted") is True, orjson.dumps(state).decode())
             for key, (version, state) in newest.items()
@@ -45,7 +45,7 @@ class SqliteReadModel:
             key
             for key, version, _, text in rows
             if held[key] == (version, text)
-            or (held[key][0] == version and is_same(orjson.loads(held[key][1]), newest[key][1]))
+            or (held[key][0] == version and is_same_state(orjson.loads(held[key][1]), newest[key][1]))
         }
 
     async def get(self, key: str) -> State | None:

@@ -12,7 +12,6 @@ from typing import Final
 from shared.cause import Cause
 from shared.documents.contract import Documents, OutboxState, Publish, ReadModel
 from shared.documents.filters import Filters, check_name
-from shared.documents.idempotency import IdempotencyRecord
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.deadletters import SqliteDeadLetters
 from shared.documents.sqlite.documents import SqliteDocuments
@@ -23,6 +22,7 @@ from shared.documents.sqlite.relay import Relay
 from shared.documents.sqlite.rows import KIT_TABLES, add_missing_columns, instant, read_model_tables, resource_tables
 from shared.documents.sqlite.statements import DocumentStatements, ReadModelStatements
 from shared.documents.sqlite.writing import Writing
+from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.sqlite_writer import Writer
 
 __all__ = ["SWEEP_AFTER", "SqliteStore"]

@@ -127,7 +127,8 @@ class FaultyConnection:
 def install(monkeypatch: pytest.MonkeyPatch, faults: Faults) -> None:
     """Stores opened from now on, until it is undone, are faulty ones."""
     from shared.documents.mongo import store as mongo_store
-    from shared.documents.sqlite import reader, writer
+    from shared.documents.sqlite import reader
+    from shared.durability import sqlite_writer as writer
 
     connect_mongo: Callable[[str, str], Any] = mongo_store.connect
     connect_sqlite: Callable[[Path], sqlite3.Connection] = writer.connect

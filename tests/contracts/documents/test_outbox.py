@@ -82,8 +82,7 @@ async def test_too_much_waiting_for_one_document_refuses_the_next_write(
 
 
 async def test_too_much_waiting_in_all_refuses_every_write(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    where = "mongo.relay" if backend.is_mongo else "sqlite.outbox"
-    monkeypatch.setattr(f"shared.documents.{where}.MOST_OPEN", 30)
+    monkeypatch.setattr("shared.durability.outbox.MAX_OPEN_ENTRIES", 30)
     store, documents = await backend.open(sweep_after=3600)  # a sweeper that sees a write may count it once more
     backend.broker.away = True
     made = await documents.create_many(((f"F{n}", {}) for n in range(20)), "thing.created", cause())

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import insert, literal, select, update
 
 from shared.cause import Cause, id_of_http
+from shared.durability.outbox import MAX_OPEN_ENTRIES, MAX_OPEN_ENTRIES_PER_KEY
 from shared.envelope import Message
 from shared.errors import Conflict, NotFound, Unavailable, UnderWay
 from shared.relational import Database, IdempotencyRecord, UnitOfWork, database_now
-from shared.relational.outbox import MOST_OPEN, MOST_OPEN_PER_KEY
 from shared.trace import Trace
 from tests.contracts.relational.conftest import COUNTERS
 
@@ -184,11 +184,11 @@ async def test_an_answer_under_way_is_finished_once(database: Database) -> None:
 
 
 async def test_too_many_open_messages_refuse_the_write(database: Database) -> None:
-    await database.write(lambda unit: unit.emit([message("k", n) for n in range(MOST_OPEN_PER_KEY)]))
-    with pytest.raises(Unavailable, match="messages of k"):
+    await database.write(lambda unit: unit.emit([message("k", n) for n in range(MAX_OPEN_ENTRIES_PER_KEY)]))
+    with pytest.raises(Unavailable, match="events of k"):
         await database.write(lambda unit: unit.emit([message("k", 1000)]))
     await database.write(lambda unit: unit.emit([message("other", 1)]))
-    database.outbox_rows.open_estimate = MOST_OPEN
+    database.outbox_rows.open_estimate = MAX_OPEN_ENTRIES
     with pytest.raises(Unavailable, match="wait for the broker"):
         await database.write(lambda unit: unit.emit([message("other", 2)]))
 

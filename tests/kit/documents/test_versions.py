@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.cause import Cause, kept_for
+from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent
-from shared.documents.idempotency import record_ids
 from shared.documents.versions import (
     Decision,
     Head,
@@ -19,8 +18,10 @@ from shared.documents.versions import (
     entry_of,
     first_item,
     messages_of,
+    record_ids,
     updated,
 )
+from shared.durability.idempotency import retention_of
 from shared.errors import Conflict, NotFound, Refused, Stale
 from shared.trace import Trace
 
@@ -119,10 +120,10 @@ def test_versions_count_up_by_one_whatever_happens(steps: list[str]) -> None:
 
 
 def test_answers_of_http_keys_are_kept_for_a_day_and_of_messages_for_a_month() -> None:
-    assert kept_for("ann POST /fleet key").total_seconds() == 86_400
-    assert kept_for("ann lee PUT /fleet/F1 key").total_seconds() == 86_400
-    assert kept_for("fleet.created/F1:1:fleet.created").days == 30
-    assert kept_for("kcat/0001").days == 30
+    assert retention_of("ann POST /fleet key").total_seconds() == 86_400
+    assert retention_of("ann lee PUT /fleet/F1 key").total_seconds() == 86_400
+    assert retention_of("fleet.created/F1:1:fleet.created").days == 30
+    assert retention_of("kcat/0001").days == 30
 
 
 def test_names_of_answers_never_meet() -> None:
