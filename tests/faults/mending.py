@@ -95,7 +95,7 @@ async def _replay(stand: RealStand, letter: str) -> tuple[int, Any]:
 
 def _broken() -> None:
     """Breaks the handler, as a fault in the code would."""
-    from shared.documents.mongo.replica import MongoReplica
+    from shared.documents.mongo.read_models import MongoReplica
 
     put = MongoReplica.put
 
