@@ -95,17 +95,17 @@ async def _replay(stand: RealStand, letter: str) -> tuple[int, Any]:
 
 def _broken() -> None:
     """Breaks the handler, as a fault in the code would."""
-    from shared.documents.mongo.read_models import MongoReplica
+    from shared.documents.mongo.read_models import MongoReadModel
 
-    put = MongoReplica.put
+    put = MongoReadModel.put
 
-    async def broken(self: MongoReplica, snapshots: Any) -> set[str]:
+    async def broken(self: MongoReadModel, snapshots: Any) -> set[str]:
         bad = [key for key, _, _ in snapshots if key.startswith(BROKEN)]
         if bad:
             raise KeyError(f"not mended: {bad}")
         return await put(self, snapshots)
 
-    MongoReplica.put = broken  # type: ignore[method-assign]
+    MongoReadModel.put = broken  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
