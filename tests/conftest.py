@@ -1,10 +1,11 @@
-"""Owns what every test shares: the real servers, started once a run when Docker is there, and why they were not."""
+"""What every test shares: the real servers started once per process, and the progress of long tests."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
-from typing import IO, Final
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
 
 import hypothesis
 import pytest
@@ -12,60 +13,50 @@ import structlog
 
 from tests.support import servers
 from tests.support.fixtures import broker, clock, published, settings, store  # noqa: F401 - fixtures
-from tests.support.heartbeat import heartbeat
+from tests.support.progress import LongTests
 
-_OUTPUT: Final = pytest.StashKey[IO[str]]()
-
-hypothesis.settings.register_profile(
-    "epic", parent=hypothesis.settings(), deadline=None
-)  # a busy machine is no fault of an example
+# A busy machine is no fault of an example.
+hypothesis.settings.register_profile("epic", parent=hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("epic")
 
 _REQUIRED = os.environ.get("CI") == "true" or os.environ.get("EPIC_REQUIRE_DOCKER") == "1"
-_left_out: dict[str, int] = {}
+_PROGRESS: Final = pytest.StashKey[LongTests]()
+_LEFT_OUT: Final = "left out: "
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("EPIC_LONG") != "1":
-        _leave_out(items, "long", "minutes each", "`make test-long` runs them")
-    why = servers.docker_missing() if any(item.get_closest_marker("docker") for item in items) else None
-    if why is not None and not _REQUIRED:
+        _leave_out(items, "long", "they take minutes each; `make test-long` runs them")
+    missing = servers.docker_missing() if any(item.get_closest_marker("docker") for item in items) else None
+    if missing is not None and not _REQUIRED:
         remedy = "start Docker to run them, or set EPIC_REQUIRE_DOCKER=1 to make this a failure"
-        _leave_out(items, "docker", why, remedy)
+        _leave_out(items, "docker", f"{missing}; {remedy}")
 
 
-def _leave_out(items: list[pytest.Item], marker: str, why: str, remedy: str) -> None:
-    wanted = [item for item in items if item.get_closest_marker(marker)]
-    for item in wanted:
-        item.add_marker(pytest.mark.skip(reason=why))
-    if wanted:
-        _left_out[f"marked {marker}: {why}; {remedy}"] = len(wanted)
+def _leave_out(items: list[pytest.Item], marker: str, reason: str) -> None:
+    for item in items:
+        if item.get_closest_marker(marker):
+            item.add_marker(pytest.mark.skip(reason=f"{_LEFT_OUT}marked {marker}: {reason}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _left_out:
+    """Says which tests were left out and how to run them. The reports come from all workers."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
+    left_out = {reason.partition(_LEFT_OUT)[2]: count for reason, count in reasons.items() if _LEFT_OUT in reason}
+    if left_out:
         terminalreporter.section("left out", yellow=True)
-    for why, count in _left_out.items():
-        terminalreporter.line(f"{count} tests {why}")
+    for reason, count in left_out.items():
+        terminalreporter.line(f"{count} tests {reason}")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if session.config.pluginmanager.has_plugin("terminalreporter"):  # else a worker of several: the others go on
-        session.config.stash[_OUTPUT] = os.fdopen(os.dup(1), "w")  # pytest's own is taken while a test runs
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if _OUTPUT in config.stash:
-        config.stash[_OUTPUT].close()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    output = item.config.stash.get(_OUTPUT, None)
-    if output is None:
-        return (yield)
-    with heartbeat(lambda line: print(f"\n{line}", file=output, flush=True), item.name):
-        return (yield)
+    if session.config.pluginmanager.has_plugin("terminalreporter"):  # the one process that prints, not a worker
+        output = os.fdopen(os.dup(1), "w")  # pytest captures its own while a test runs
+        progress = LongTests(lambda line: print(f"\n{line}", file=output, flush=True))
+        session.config.stash[_PROGRESS] = progress
+        session.config.add_cleanup(output.close)
+        session.config.add_cleanup(progress.stop)
+        session.config.pluginmanager.register(progress)
 
 
 @pytest.fixture(autouse=True)
