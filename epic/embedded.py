@@ -19,7 +19,7 @@ from shared.clock import Clock
 from shared.errors import BadInput, NotFound, Poison, Refused
 from shared.schemas.base import decode_object
 from shared.schemas.topics import TOPICS
-from shared.web.answers import json_answer, problem_answer, problem_of, refusal_answer
+from shared.web.responses import json_response, problem_of, problem_response, refusal_response
 
 __all__ = ["EmbeddedDoor"]
 
@@ -66,14 +66,14 @@ class EmbeddedDoor:
         within = wire.get("AnswerWithin")
         if within is None:
             await self._messages.produce(message)
-            return json_answer({"Id": message.id})
+            return json_response({"Id": message.id})
         if not isinstance(within, int | float) or not 0 < within <= _LONGEST_ANSWER:
             raise BadInput(f"AnswerWithin is {within!r}; give seconds, at most {_LONGEST_ANSWER:g}")
         try:
             result = await self._messages.request(message, patience=within)
         except CommandFailed as unanswered:
-            return json_answer({"Id": message.id, "Answer": None, "Detail": unanswered.text})
-        return json_answer({"Id": message.id, "Answer": result.wire()})
+            return json_response({"Id": message.id, "Answer": None, "Detail": unanswered.text})
+        return json_response({"Id": message.id, "Answer": result.wire()})
 
     async def _tail(self, request: Request) -> Response:
         _let_in(request)
@@ -87,7 +87,7 @@ class EmbeddedDoor:
 
     async def _rest(self, request: Request) -> Response:
         _let_in(request)
-        return json_answer(await self._waiting())
+        return json_response(await self._waiting())
 
     async def _lines(self, records: AsyncIterator[SeenRecord]) -> AsyncIterator[bytes]:
         """Each record as a line, until there are no more, or the door closes."""
@@ -131,9 +131,9 @@ def _let_in(request: Request) -> None:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return refusal_answer(cast("Refused", error), request.url.path)
+    return refusal_response(cast("Refused", error), request.url.path)
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     problem = problem_of(500, "Failed", cast("CommandFailed", error).text, "failed")
-    return problem_answer(problem, request.url.path)
+    return problem_response(problem, request.url.path)

@@ -1,4 +1,4 @@
-"""Owns the dead letters' side of a service's HTTP: listed, looked into, replayed, dropped."""
+"""The HTTP routes of dead letters: list, read, replay, drop."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from starlette.responses import Response
 from shared.errors import BadInput
 from shared.messaging.deadletters import DeadLetters
 from shared.schemas.results import DeadLetter
-from shared.web.answers import json_answer
-from shared.web.openapi import Parameter, Routes
 from shared.web.requests import cursor_of, page_of, query_of
+from shared.web.responses import json_response
+from shared.web.routes import PAGING, Routes
 
 __all__ = ["dead_letter_routes"]
-
-_PAGE = (Parameter("Limit", "At most so many: 1 to 1000.", kind="integer"), Parameter("Cursor", "NextCursor."))
 
 
 def dead_letter_routes(dead_letters: DeadLetters) -> Routes:
@@ -28,23 +26,45 @@ def dead_letter_routes(dead_letters: DeadLetters) -> Routes:
         letters = await dead_letters.list(page.after, page.limit + 1)
         shown, more = letters[: page.limit], len(letters) > page.limit
         after = shown[-1].id if more else None
-        return json_answer({"Items": [letter.wire() for letter in shown], "NextCursor": cursor_of(after)})
+        return json_response({"Items": [letter.wire() for letter in shown], "NextCursor": cursor_of(after)})
 
     async def one(request: Request) -> Response:
-        return json_answer((await dead_letters.get(request.path_params["Id"])).wire())
+        return json_response((await dead_letters.get(request.path_params["Id"])).wire())
 
     async def replay(request: Request) -> Response:
         letter_id = request.path_params["Id"]
         await dead_letters.replay(letter_id)
-        return json_answer({"Id": letter_id, "Outcome": "Replayed"})
+        return json_response({"Id": letter_id, "Outcome": "Replayed"})
 
     async def drop(request: Request) -> Response:
         letter_id = request.path_params["Id"]
         await dead_letters.drop(letter_id)
-        return json_answer({"Id": letter_id, "Outcome": "Dropped"})
+        return json_response({"Id": letter_id, "Outcome": "Dropped"})
 
-    routes.add("GET", "/dlq", listed, summary="Dead letters, by id", answer=DeadLetter, many=True, parameters=_PAGE)
-    routes.add("GET", "/dlq/{Id}", one, summary="One dead letter, with the record in base64", answer=DeadLetter)
-    routes.add("POST", "/dlq/{Id}/replay", replay, summary="Handle its record again; 409 when it fails again")
-    routes.add("DELETE", "/dlq/{Id}", drop, summary="Forget it for good", conditional=False)
+    routes.add(
+        "GET",
+        "/dlq",
+        listed,
+        action="dead-letter.read",
+        summary="Dead letters, by id",
+        response=DeadLetter,
+        many=True,
+        parameters=PAGING,
+    )
+    routes.add(
+        "GET",
+        "/dlq/{Id}",
+        one,
+        action="dead-letter.read",
+        summary="One dead letter, with the record in base64",
+        response=DeadLetter,
+    )
+    routes.add(
+        "POST",
+        "/dlq/{Id}/replay",
+        replay,
+        action="dead-letter.replay",
+        summary="Handle its record again; 409 when it fails again",
+    )
+    routes.add("DELETE", "/dlq/{Id}", drop, action="dead-letter.drop", summary="Forget it for good", conditional=False)
     return routes

@@ -2,7 +2,7 @@
 
 from shared.resources.commands import answered, expected_version, resource_commands, unconditional
 from shared.resources.declaration import Resource
-from shared.resources.routes import PAGING, document_answer, page_answer, resource_routes, version_number
+from shared.resources.routes import document_response, page_response, resource_routes, version_number
 from shared.resources.states import (
     State,
     apply,
@@ -17,7 +17,6 @@ from shared.resources.states import (
 from shared.resources.usecases import Admit, Resources
 
 __all__ = [
-    "PAGING",
     "Admit",
     "Resource",
     "Resources",
@@ -25,12 +24,12 @@ __all__ = [
     "answered",
     "apply",
     "checked_ids",
-    "document_answer",
+    "document_response",
     "expected_version",
     "given_fields",
     "merge_patch",
     "only_keys",
-    "page_answer",
+    "page_response",
     "parse",
     "resource_commands",
     "resource_routes",

@@ -13,14 +13,9 @@ from shared.documents.contract import Document, Written
 from shared.errors import BadInput, FieldError
 from shared.resources.states import only_keys, with_keys
 from shared.resources.usecases import Resources
-from shared.web import Parameter, Routes, cursor_of, etag, json_answer, page_of, query_of, read_write
+from shared.web import PAGING, Parameter, Routes, cursor_of, etag, json_response, page_of, query_of, read_write
 
-__all__ = ["PAGING", "document_answer", "page_answer", "resource_routes", "version_number"]
-
-PAGING = (
-    Parameter("Limit", "At most so many items, 1 to 1000; 100 unless given.", kind="integer"),
-    Parameter("Cursor", "NextCursor of the page before."),
-)
+__all__ = ["document_response", "page_response", "resource_routes", "version_number"]
 
 
 def version_number(request: Request) -> int:
@@ -46,7 +41,7 @@ class _Handlers:
         return self.resource.keys_of({**request.path_params, **query}), query
 
     def _answer(self, document: Document) -> Response:
-        return document_answer(self.resource.view(document), document)
+        return document_response(self.resource.view(document), document)
 
     async def create(self, request: Request) -> Response:
         query = query_of(request, self.resource.query_key)
@@ -81,7 +76,7 @@ class _Handlers:
         keys, query = self._keys(request, "Limit", "Cursor")
         page = page_of(query, int)
         found = await self.resources.history(keys, before=page.after, limit=page.limit)
-        return page_answer([self.resource.view(item) for item in found.items], found.next_before)
+        return page_response([self.resource.view(item) for item in found.items], found.next_before)
 
     async def list(self, request: Request) -> Response:
         filters = self.resource.filters
@@ -89,17 +84,17 @@ class _Handlers:
         page = page_of(query, str)
         where = {stored: query[name] for name, stored in filters.items() if name in query}
         found = await self.resources.list(where, after=page.after, limit=page.limit)
-        return page_answer([self.resource.view(item) for item in found.items], found.next_after)
+        return page_response([self.resource.view(item) for item in found.items], found.next_after)
 
 
-def document_answer(view: Mapping[str, Any], document: Document) -> Response:
+def document_response(view: Mapping[str, Any], document: Document) -> Response:
     """A document with its version as ETag."""
-    return json_answer(view, tag=etag(document.version))
+    return json_response(view, tag=etag(document.version))
 
 
-def page_answer(items: list[dict[str, Any]], after: Any) -> Response:
+def page_response(items: list[dict[str, Any]], after: Any) -> Response:
     """One page of a list, and the cursor to the next."""
-    return json_answer({"Items": items, "NextCursor": cursor_of(after)})
+    return json_response({"Items": items, "NextCursor": cursor_of(after)})
 
 
 def resource_routes(
@@ -118,19 +113,82 @@ def resource_routes(
     own = [Parameter(member, f"{default} unless given.") for member, default in resource.query_key.items()]
     asked = [Parameter(member, f"Only those with this {member}.") for member in resource.filters]
     if not read_only:
-        routes.add("POST", resource.path, do.create, summary=f"Create {one}", body=resource.model, answer=read,
-                   parameters=own)  # fmt: skip
-        routes.add("PUT", item, do.update, summary=f"Change {one} by a merge patch (RFC 7396)", body=resource.model,
-                   answer=read, parameters=own)  # fmt: skip
-        routes.add("DELETE", item, do.delete, summary=f"Delete {one}; its history stays", answer=read, parameters=own)
-    routes.add("GET", resource.path, do.list, summary=f"List {name}s", answer=read, many=True,
-               parameters=[*asked, *PAGING])  # fmt: skip
+        routes.add(
+            "POST",
+            resource.path,
+            do.create,
+            action=f"{resource.topic}.create",
+            summary=f"Create {one}",
+            body=resource.model,
+            response=read,
+            parameters=own,
+        )
+        routes.add(
+            "PUT",
+            item,
+            do.update,
+            action=f"{resource.topic}.update",
+            summary=f"Change {one} by a merge patch (RFC 7396)",
+            body=resource.model,
+            response=read,
+            parameters=own,
+        )
+        routes.add(
+            "DELETE",
+            item,
+            do.delete,
+            action=f"{resource.topic}.delete",
+            summary=f"Delete {one}; its history stays",
+            response=read,
+            parameters=own,
+        )
+    routes.add(
+        "GET",
+        resource.path,
+        do.list,
+        action=f"{resource.topic}.read",
+        summary=f"List {name}s",
+        response=read,
+        many=True,
+        parameters=[*asked, *PAGING],
+    )
     for path in also_latest:
-        routes.add("GET", path, do.latest, summary=f"The latest version of {one}", answer=read, parameters=own)
-    routes.add("GET", item, do.latest, summary=f"The latest version of {one}", answer=read, parameters=own)
+        routes.add(
+            "GET",
+            path,
+            do.latest,
+            action=f"{resource.topic}.read",
+            summary=f"The latest version of {one}",
+            response=read,
+            parameters=own,
+        )
+    routes.add(
+        "GET",
+        item,
+        do.latest,
+        action=f"{resource.topic}.read",
+        summary=f"The latest version of {one}",
+        response=read,
+        parameters=own,
+    )
     for path in (f"{item}/versions", *also_history):
-        routes.add("GET", path, do.history, summary=f"Every version of {one}, newest first", answer=read, many=True,
-                   parameters=[*own, *PAGING])  # fmt: skip
-    routes.add("GET", f"{item}/versions/{{VersionId}}", do.version, summary=f"One version of {one}", answer=read,
-               parameters=own)  # fmt: skip
+        routes.add(
+            "GET",
+            path,
+            do.history,
+            action=f"{resource.topic}.read",
+            summary=f"Every version of {one}, newest first",
+            response=read,
+            many=True,
+            parameters=[*own, *PAGING],
+        )
+    routes.add(
+        "GET",
+        f"{item}/versions/{{VersionId}}",
+        do.version,
+        action=f"{resource.topic}.read",
+        summary=f"One version of {one}",
+        response=read,
+        parameters=own,
+    )
     return routes

@@ -9,7 +9,6 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 import structlog
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter
 
 from shared.cause import Cause
 from shared.clock import Clock
@@ -96,7 +95,7 @@ class ServiceKit:
         *,
         store: ServiceStore,
         dead_letter_store: DeadLetterStore,
-        routes: Sequence[Routes | APIRouter],
+        routes: Sequence[Routes],
         subscriptions: Sequence[Subscribed] = (),
         periodic: Sequence[Periodic] = (),
         parts: Sequence[Part] = (),

@@ -16,7 +16,7 @@ from shared.errors import Unavailable
 from shared.metrics import Metrics
 from shared.tasks import end
 from shared.trace import Trace, bind_trace
-from shared.web.gate import Gate
+from shared.web.middleware import Gate
 
 __all__ = ["Call", "Part", "Periodic", "RunningService"]
 

@@ -1,11 +1,8 @@
-"""The kit's HTTP side: the application factory, what a request says, how an answer looks."""
+"""HTTP: the application of a service, its routes, the parsing of requests, and the making of responses."""
 
-from shared.web.answers import etag, json_answer, problem_answer, refusal_answer
 from shared.web.app import create_app
-from shared.web.gate import Gate
 from shared.web.health import Check, Unready
-from shared.web.openapi import Handler, Parameter, Routes
-from shared.web.problems import KeepRefusal
+from shared.web.middleware import Gate
 from shared.web.requests import (
     IfMatch,
     Page,
@@ -19,8 +16,11 @@ from shared.web.requests import (
     reason_of,
     refuse_condition,
 )
+from shared.web.responses import KeepRefusal, etag, json_response, problem_response, refusal_response
+from shared.web.routes import PAGING, Handler, Parameter, Routes
 
 __all__ = [
+    "PAGING",
     "Check",
     "Gate",
     "Handler",
@@ -35,13 +35,13 @@ __all__ = [
     "create_app",
     "cursor_of",
     "etag",
-    "json_answer",
+    "json_response",
     "page_of",
     "parse_if_match",
-    "problem_answer",
+    "problem_response",
     "query_of",
     "read_write",
     "reason_of",
-    "refusal_answer",
+    "refusal_response",
     "refuse_condition",
 ]

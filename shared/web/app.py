@@ -1,24 +1,20 @@
-"""Owns the FastAPI application of a service: its routes between pure ASGI middlewares, and the pages of the kit."""
+"""Makes the FastAPI application of a service: its routes, the kit's own pages, and the middlewares around them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.metrics import METRICS_CONTENT_TYPE, Metrics
-from shared.web.access import Access
-from shared.web.answers import json_answer
-from shared.web.correlation import Correlation
-from shared.web.gate import Gate, Gated
 from shared.web.health import Check, Readiness
-from shared.web.limits import BODY_LIMIT, BodyLimit
-from shared.web.openapi import Routes, describe
-from shared.web.problems import KeepRefusal, Unexpected, answer_errors
+from shared.web.middleware import BODY_LIMIT, AccessLog, BodyLimit, Correlation, Gate, Gated, Unexpected
+from shared.web.responses import KeepRefusal, handle_errors, json_response
+from shared.web.routes import Routes, openapi
 
 __all__ = ["create_app"]
 
@@ -26,7 +22,7 @@ __all__ = ["create_app"]
 def create_app(
     service: str,
     *,
-    routes: Sequence[Routes | APIRouter],
+    routes: Sequence[Routes],
     metrics: Metrics,
     checks: Sequence[Check] = (),
     asyncapi: Callable[[], dict[str, Any]] | None = None,
@@ -36,68 +32,72 @@ def create_app(
     body_limit: int = BODY_LIMIT,
     description: str = "",
 ) -> FastAPI:
-    """A service's application: ``routes``, then health, metrics and the two documents of its contracts.
+    """A service's application: ``routes``, then health, metrics, ``/openapi.json`` and ``/asyncapi.json``.
 
-    Order matters among routes: the first path that matches has the request. ``keep_refusal`` keeps what a write with
-    an Idempotency-Key was refused with. While ``gate`` is closed, only the kit's pages answer.
-    Nothing is started or stopped here.
+    The first route whose path matches gets the request. ``keep_refusal`` keeps the refusal of a write with an
+    Idempotency-Key. While ``gate`` is closed, only the kit's pages answer. Nothing is started or stopped here.
     """
-    app = FastAPI(
-        title=service, description=description, version="1", openapi_url=None, docs_url=None, redoc_url=None,
-        redirect_slashes=False,
-    )  # fmt: skip
-    answer_errors(app, keep_refusal)
-    declared = [part for part in routes if isinstance(part, Routes)]
-    kit = _kit_routes(app, declared, metrics, checks, asyncapi)
-    for part in (*routes, kit):
-        # Included routers are matched through a wrapper that doubles the cost of a read; the routes themselves do.
-        app.router.routes.extend(part.router.routes if isinstance(part, Routes) else part.routes)
+    # FastAPI's own pages are off: the kit makes them itself. Its router redirects no slash: /event/ is 404.
+    pages_off = dict[str, Any](openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title=service, description=description, version="1", **pages_off)
+    handle_errors(app, keep_refusal)
+    pages = _kit_pages(metrics, checks)
+    documented = [*routes, pages]
+    _add_documents(pages, lambda: openapi(app, documented), asyncapi)
+    for part in documented:
+        app.router.routes.extend(part.routes)  # a router that is included doubles the cost of a read
     if gate is not None:
-        app.add_middleware(Gated, gate=gate)  # the last added is the outermost
+        app.add_middleware(Gated, gate=gate)  # the middleware that is added last is the outermost
     app.add_middleware(Unexpected)
     app.add_middleware(BodyLimit, limit=body_limit)
-    app.add_middleware(Access, metrics=metrics)
+    app.add_middleware(AccessLog, metrics=metrics)
     if cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=list(cors_origins), allow_methods=["*"], allow_headers=["*"],
+            CORSMiddleware,
+            allow_origins=list(cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
             expose_headers=["ETag", "Retry-After", "X-Correlation-Id"],
-        )  # fmt: skip
+        )
     app.add_middleware(Correlation, service=service)
     return app
 
 
-def _kit_routes(
-    app: FastAPI,
-    declared: Sequence[Routes],
-    metrics: Metrics,
-    checks: Sequence[Check],
-    asyncapi: Callable[[], dict[str, Any]] | None,
-) -> Routes:
-    kit, readiness = Routes("kit"), Readiness(checks)
+def _kit_pages(metrics: Metrics, checks: Sequence[Check]) -> Routes:
+    pages, readiness = Routes("kit"), Readiness(checks)
 
     async def live(_: Request) -> Response:
-        return json_answer({"Status": "Alive"})
+        return json_response({"Status": "Alive"})
 
     async def ready(_: Request) -> Response:
-        well, shown = await readiness.ask()
-        return json_answer(shown, status=200 if well else 503)
+        is_ready, report = await readiness.report()
+        return json_response(report, status=200 if is_ready else 503)
 
     async def figures(_: Request) -> Response:
         return Response(metrics.render(), media_type=METRICS_CONTENT_TYPE)
 
-    async def openapi(_: Request) -> Response:
-        if app.openapi_schema is None:
-            app.openapi_schema = describe(app, [*declared, kit])
-        return json_answer(app.openapi_schema)
+    pages.add("GET", "/health/live", live, action="health.read", summary="Is the process alive")
+    summary = "Can the service do its work: store, broker, outbox, consumers"
+    pages.add("GET", "/health/ready", ready, action="health.read", summary=summary)
+    pages.add("GET", "/metrics", figures, action="metrics.read", summary="Prometheus metrics")
+    return pages
 
-    kit.add("GET", "/health/live", live, summary="Is the process alive")
-    kit.add("GET", "/health/ready", ready, summary="Can the service do its work: store, broker, outbox, consumers")
-    kit.add("GET", "/metrics", figures, summary="Prometheus metrics")
-    kit.add("GET", "/openapi.json", openapi, summary="This API")
+
+def _add_documents(
+    pages: Routes, openapi: Callable[[], dict[str, Any]], asyncapi: Callable[[], dict[str, Any]] | None
+) -> None:
+    described: dict[str, Any] = {}
+
+    async def api(_: Request) -> Response:
+        if not described:
+            described.update(openapi())
+        return json_response(described)
+
+    pages.add("GET", "/openapi.json", api, action="contracts.read", summary="This API")
     if asyncapi is not None:
 
         async def messages(_: Request) -> Response:
-            return json_answer(asyncapi())
+            return json_response(asyncapi())
 
-        kit.add("GET", "/asyncapi.json", messages, summary="The messages this service takes and sends")
-    return kit
+        summary = "The messages this service takes and sends"
+        pages.add("GET", "/asyncapi.json", messages, action="contracts.read", summary=summary)

@@ -1,4 +1,4 @@
-"""Owns the two questions asked of a running service: is it alive, and can it do its work now."""
+"""Readiness: whether a running service can do its work now, and what each of its checks found."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ __all__ = ["Check", "Readiness", "Unready"]
 
 log = structlog.get_logger(__name__)
 
-PATIENCE: Final = 3.0
+_CHECK_TIMEOUT: Final = 3.0  # seconds; orchestrators give a probe five
 
 
 class Unready(EpicError):
-    """A check failed; the message says what is wrong and, where it can be told, the remedy."""
+    """A check failed; the message says what is wrong and, where it is known, the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something a service needs. ``ask`` answers details to show (or None), and raises when it is not well."""
+    """Something that a service needs. ``run`` returns details to show, or None; it raises when the check fails."""
 
     name: str
-    ask: Callable[[], Awaitable[Mapping[str, Any] | None]]
+    run: Callable[[], Awaitable[Mapping[str, Any] | None]]
 
 
 class Readiness:
-    """Asks everything at once, each for at most ``patience`` seconds; ready when all are well. A change is logged."""
+    """Runs all checks at once, each for at most ``timeout`` seconds; ready when all succeed. A change is logged."""
 
-    def __init__(self, checks: Sequence[Check], patience: float = PATIENCE) -> None:
+    def __init__(self, checks: Sequence[Check], timeout: float = _CHECK_TIMEOUT) -> None:
         self._checks = checks
-        self._patience = patience
+        self._timeout = timeout
         self._failed: set[str] = set()
 
-    async def ask(self) -> tuple[bool, dict[str, Any]]:
-        """Whether it is ready, and what each check said."""
-        results = await asyncio.gather(*(_asked(check, self._patience) for check in self._checks))
+    async def report(self) -> tuple[bool, dict[str, Any]]:
+        """Whether the service is ready, and the result of each check."""
+        results = await asyncio.gather(*(_result(check, self._timeout) for check in self._checks))
         shown = {check.name: result for check, result in zip(self._checks, results, strict=True)}
         failed = {name: result["Detail"] for name, result in shown.items() if result["Status"] == "Failed"}
         if failed.keys() - self._failed:
@@ -51,12 +51,12 @@ class Readiness:
         return not failed, {"Status": "Unready" if failed else "Ready", "Checks": shown}
 
 
-async def _asked(check: Check, patience: float) -> dict[str, Any]:
+async def _result(check: Check, timeout: float) -> dict[str, Any]:
     try:
-        async with asyncio.timeout(patience):
-            details = await check.ask()
+        async with asyncio.timeout(timeout):
+            details = await check.run()
     except TimeoutError:
-        return {"Status": "Failed", "Detail": f"no answer within {patience:g} s"}
+        return {"Status": "Failed", "Detail": f"no answer within {timeout:g} s"}
     except Exception as error:
         return {"Status": "Failed", "Detail": str(error) or type(error).__name__}
     return {"Status": "Ok", **(details or {})}

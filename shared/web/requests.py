@@ -17,15 +17,16 @@ from shared.cause import Cause, digest_of, id_of_http
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError, Stale
 from shared.schemas.base import NAME_RULE, AuditMetadata, decode_object, field_errors, is_name
+from shared.security import author_of
 from shared.trace import current_trace
-from shared.web.problems import CAUSE
+from shared.web.responses import CAUSE
+from shared.web.routes import CALLER
 
 __all__ = [
-    "ANONYMOUS", "IfMatch", "Page", "Reason", "WriteRequest", "cursor_of", "page_of", "parse_if_match", "query_of",
+    "IfMatch", "Page", "Reason", "WriteRequest", "cursor_of", "page_of", "parse_if_match", "query_of",
     "read_write", "reason_of", "refuse_condition",
 ]  # fmt: skip
 
-ANONYMOUS: Final = "anonymous"
 PAGE: Final = 100
 MAX_PAGE: Final = 1000
 _TAG: Final = re.compile(r'(?:W/)?"(base-)?([1-9][0-9]{0,9})"|(base-)?([1-9][0-9]{0,9})')
@@ -109,7 +110,7 @@ async def read_write(request: Request, clock: Clock) -> WriteRequest:
     raw = await request.body()
     body = decode_object(raw) if raw else {}
     reason = reason_of(body)
-    user = _header(request, "X-Epic-User") or reason.user or ANONYMOUS
+    user = author_of(request.scope[CALLER], AuditMetadata(user=reason.user))
     key = _header(request, "Idempotency-Key")
     query = request.scope["query_string"].decode("latin-1")
     path = f"{request.scope['path']}?{query}" if query else request.scope["path"]

@@ -1,4 +1,4 @@
-"""Owns how a test calls an application in its own process."""
+"""Calls an application in the test's own process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from fastapi import APIRouter
 
 from shared.metrics import Metrics
 from shared.web import Routes, create_app
 
 
-def app_of(*routes: Routes | APIRouter, **options: Any) -> Any:
+def app_of(*routes: Routes, **options: Any) -> Any:
     return create_app("test_svc", routes=list(routes), metrics=Metrics("test_svc"), **options)
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from services.eventplan_svc.app import UseCases
 from services.eventplan_svc.app.change_plan import ChangePlan
 from shared.clock import Clock
-from shared.resources import PAGING, checked_ids, document_answer, page_answer, version_number
+from shared.resources import checked_ids, document_response, page_response, version_number
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
     DashboardQuery,
@@ -20,7 +20,7 @@ from shared.schemas.eventplan_svc import (
     SetMilestone,
     SetMilestoneStatus,
 )
-from shared.web import Handler, Parameter, Routes, cursor_of, json_answer, page_of, query_of, read_write
+from shared.web import PAGING, Handler, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
 
 __all__ = ["routes"]
 
@@ -33,15 +33,54 @@ def routes(use_cases: UseCases, clock: Clock) -> Routes:
     do, made = _Reads(use_cases), Routes("EventPlan")
     read = EventPlanSnapshot
     filters = [Parameter(name, f"Only those with this {name}.") for name in _FILTERS]
-    made.add("POST", "/eventplan", _create(use_cases, clock), summary="Make a plan by hand", body=CreateEventPlan,
-             answer=read)  # fmt: skip
-    made.add("GET", "/eventplan", do.matching, summary="List plans", answer=read, many=True,
-             parameters=[*filters, *PAGING])  # fmt: skip
-    made.add("GET", _PLAN, do.latest, summary="A plan, in the colours of the moment", answer=read)
-    made.add("GET", f"{_PLAN}/versions", do.history, summary="Every version of a plan, newest first", answer=read,
-             many=True, parameters=PAGING)  # fmt: skip
-    made.add("GET", f"{_PLAN}/versions/{{VersionId}}", do.version, summary="One version of a plan", answer=read)
-    made.add("GET", f"{_PLAN}/{{VersionId}}", do.version, summary="One version of a plan", answer=read)
+    made.add(
+        "POST",
+        "/eventplan",
+        _create(use_cases, clock),
+        action="eventplan.create",
+        summary="Make a plan by hand",
+        body=CreateEventPlan,
+        response=read,
+    )
+    made.add(
+        "GET",
+        "/eventplan",
+        do.matching,
+        action="eventplan.read",
+        summary="List plans",
+        response=read,
+        many=True,
+        parameters=[*filters, *PAGING],
+    )
+    made.add(
+        "GET", _PLAN, do.latest, action="eventplan.read", summary="A plan, in the colours of the moment", response=read
+    )
+    made.add(
+        "GET",
+        f"{_PLAN}/versions",
+        do.history,
+        action="eventplan.read",
+        summary="Every version of a plan, newest first",
+        response=read,
+        many=True,
+        parameters=PAGING,
+    )
+    made.add(
+        "GET",
+        f"{_PLAN}/versions/{{VersionId}}",
+        do.version,
+        action="eventplan.read",
+        summary="One version of a plan",
+        response=read,
+    )
+    made.add(
+        "GET",
+        f"{_PLAN}/{{VersionId}}",
+        do.version,
+        action="eventplan.read",
+        summary="One version of a plan",
+        response=read,
+    )
     changes: list[tuple[str, str, type[BaseModel], ChangePlan]] = [
         ("milestones", "Replace all milestones", ReplaceMilestones, use_cases.replace_milestones),
         ("milestone", "Change a milestone's status, message or ETA", SetMilestone, use_cases.set_milestone),
@@ -49,9 +88,18 @@ def routes(use_cases: UseCases, clock: Clock) -> Routes:
     ]
     for name, summary, body, use_case in changes:
         handler = _change(use_case, use_cases, clock)
-        made.add("PUT", f"{_PLAN}/{name}", handler, summary=summary, body=body, answer=read)
-    made.add("PUT", "/event/{EventId}/dashboard", _dashboard(use_cases, clock), summary="Who is ready for an event",
-             body=DashboardQuery, conditional=False)  # fmt: skip
+        made.add(
+            "PUT", f"{_PLAN}/{name}", handler, action="milestone.update", summary=summary, body=body, response=read
+        )
+    made.add(
+        "PUT",
+        "/event/{EventId}/dashboard",
+        _dashboard(use_cases, clock),
+        action="eventplan.read",
+        summary="Who is ready for an event",
+        body=DashboardQuery,
+        conditional=False,
+    )
     return made
 
 
@@ -62,25 +110,25 @@ class _Reads:
     async def latest(self, request: Request) -> Response:
         query_of(request, ())
         document = await self._read.latest(*_ids(request))
-        return document_answer(self._read.latest_view(document), document)
+        return document_response(self._read.latest_view(document), document)
 
     async def version(self, request: Request) -> Response:
         query_of(request, ())
         version = version_number(request)
         document = await self._read.version(*_ids(request), version)
-        return document_answer(document.wire() if version else self._read.latest_view(document), document)
+        return document_response(document.wire() if version else self._read.latest_view(document), document)
 
     async def history(self, request: Request) -> Response:
         page = page_of(query_of(request, ("Limit", "Cursor")), int)
         found = await self._read.history(*_ids(request), before=page.after, limit=page.limit)
-        return page_answer([item.wire() for item in found.items], found.next_before)
+        return page_response([item.wire() for item in found.items], found.next_before)
 
     async def matching(self, request: Request) -> Response:
         query = query_of(request, (*_FILTERS, "Limit", "Cursor"))
         page = page_of(query)
         where = {name: query[name] for name in _FILTERS if name in query}
         found = await self._read.matching(where, after=page.after, limit=page.limit)
-        return page_answer([self._read.latest_view(item) for item in found.items], found.next_after)
+        return page_response([self._read.latest_view(item) for item in found.items], found.next_after)
 
 
 def _create(use_cases: UseCases, clock: Clock) -> Handler:
@@ -88,7 +136,7 @@ def _create(use_cases: UseCases, clock: Clock) -> Handler:
         query_of(request, ())
         asked = await read_write(request, clock)
         written = await use_cases.create_plan(asked.body, asked.cause)
-        return document_answer(use_cases.read_plans.latest_view(written.document), written.document)
+        return document_response(use_cases.read_plans.latest_view(written.document), written.document)
 
     return create
 
@@ -100,7 +148,7 @@ def _change(use_case: ChangePlan, use_cases: UseCases, clock: Clock) -> Handler:
         asked = await read_write(request, clock)
         expected = asked.if_match.plain() if asked.if_match else None
         written = await use_case(event_id, fleet_id, asked.body, asked.cause, expected)
-        return document_answer(use_cases.read_plans.latest_view(written.document), written.document)
+        return document_response(use_cases.read_plans.latest_view(written.document), written.document)
 
     return change
 
@@ -113,7 +161,7 @@ def _dashboard(use_cases: UseCases, clock: Clock) -> Handler:
         cursor = asked.body.get("Cursor")
         page = page_of({"Cursor": cursor} if isinstance(cursor, str) else {})
         shown = await use_cases.show_dashboard(event_id, asked.body, page.after)
-        return json_answer(
+        return json_response(
             {
                 "EventId": shown.event_id,
                 "Services": shown.page.services,

@@ -18,9 +18,9 @@ from services.fleet_svc.app import (
     report_inventory,
 )
 from shared.clock import Clock
-from shared.resources import PAGING, checked_ids, only_keys, page_answer, version_number
+from shared.resources import checked_ids, only_keys, page_response, version_number
 from shared.schemas.fleet_svc import Fleet, FleetSnapshot, HostInventory, HostOrderStatus, Inventory
-from shared.web import Page, Parameter, Routes, etag, json_answer, page_of, query_of, read_write
+from shared.web import PAGING, Page, Parameter, Routes, etag, json_response, page_of, query_of, read_write
 
 __all__ = ["fleet_routes"]
 
@@ -37,28 +37,93 @@ class FleetRead(FleetSnapshot):
 def fleet_routes(fleets: Fleets, clock: Clock) -> Routes:
     """The fleet's own line and its lines for events; words of the path come before ids, which are never those words."""
     do, routes = _Handlers(fleets, clock), Routes("Fleet")
-    routes.add("POST", "/fleet", do.create, summary="Create a Fleet, with EventId its line for the event as well",
-               body=Fleet, answer=FleetRead)  # fmt: skip
-    routes.add("GET", "/fleet", do.list, summary="List Fleets: their own lines", answer=FleetRead, many=True,
-               parameters=[*_FILTERS, *PAGING])  # fmt: skip
-    routes.add("GET", "/fleet/event/{EventId}", do.list_for_event, summary="All Fleets as they are for an event",
-               answer=FleetRead, many=True, parameters=[*_FILTERS, *PAGING])  # fmt: skip
-    routes.add("PUT", "/fleet/{FleetId}/inventory", do.report_inventory, summary="Report how many hosts a Fleet has",
-               body=Inventory, answer=FleetRead, conditional=False)  # fmt: skip
+    routes.add(
+        "POST",
+        "/fleet",
+        do.create,
+        action="fleet.create",
+        summary="Create a Fleet, with EventId its line for the event as well",
+        body=Fleet,
+        response=FleetRead,
+    )
+    routes.add(
+        "GET",
+        "/fleet",
+        do.list,
+        action="fleet.read",
+        summary="List Fleets: their own lines",
+        response=FleetRead,
+        many=True,
+        parameters=[*_FILTERS, *PAGING],
+    )
+    routes.add(
+        "GET",
+        "/fleet/event/{EventId}",
+        do.list_for_event,
+        action="fleet.read",
+        summary="All Fleets as they are for an event",
+        response=FleetRead,
+        many=True,
+        parameters=[*_FILTERS, *PAGING],
+    )
+    routes.add(
+        "PUT",
+        "/fleet/{FleetId}/inventory",
+        do.report_inventory,
+        action="inventory.report",
+        summary="Report how many hosts a Fleet has",
+        body=Inventory,
+        response=FleetRead,
+        conditional=False,
+    )
     of_base, of_line = "A Fleet's own line", "A Fleet's line for an event, else its own"
     for path, said in (("/fleet/{FleetId}", of_base), ("/fleet/{FleetId}/{EventId}", of_line)):
-        routes.add("GET", f"{path}/versions", do.history, summary=f"{said}: every version, newest first",
-                   answer=FleetRead, many=True, parameters=PAGING)  # fmt: skip
-        routes.add("GET", f"{path}/versions/{{VersionId}}", do.version, summary=f"{said}: one version",
-                   answer=FleetRead)  # fmt: skip
-    routes.add("GET", "/fleet/{FleetId}", do.read, summary=of_base, answer=FleetRead)
-    routes.add("PUT", "/fleet/{FleetId}", do.change, summary="Change a Fleet's own line by a merge patch", body=Fleet,
-               answer=FleetRead)  # fmt: skip
-    routes.add("DELETE", "/fleet/{FleetId}", do.delete, summary="Delete a Fleet with all of its lines",
-               answer=FleetRead)  # fmt: skip
-    routes.add("GET", "/fleet/{FleetId}/{EventId}", do.read, summary=of_line, answer=FleetRead)
-    routes.add("PUT", "/fleet/{FleetId}/{EventId}", do.change_for_event, body=Fleet, answer=FleetRead,
-               summary="Change a Fleet's line for an event, made as a copy of its own the first time")  # fmt: skip
+        routes.add(
+            "GET",
+            f"{path}/versions",
+            do.history,
+            action="fleet.read",
+            summary=f"{said}: every version, newest first",
+            response=FleetRead,
+            many=True,
+            parameters=PAGING,
+        )
+        routes.add(
+            "GET",
+            f"{path}/versions/{{VersionId}}",
+            do.version,
+            action="fleet.read",
+            summary=f"{said}: one version",
+            response=FleetRead,
+        )
+    routes.add("GET", "/fleet/{FleetId}", do.read, action="fleet.read", summary=of_base, response=FleetRead)
+    routes.add(
+        "PUT",
+        "/fleet/{FleetId}",
+        do.change,
+        action="fleet.update",
+        summary="Change a Fleet's own line by a merge patch",
+        body=Fleet,
+        response=FleetRead,
+    )
+    routes.add(
+        "DELETE",
+        "/fleet/{FleetId}",
+        do.delete,
+        action="fleet.delete",
+        summary="Delete a Fleet with all of its lines",
+        response=FleetRead,
+    )
+    routes.add("GET", "/fleet/{FleetId}/{EventId}", do.read, action="fleet.read", summary=of_line, response=FleetRead)
+    routes.add(
+        "PUT",
+        "/fleet/{FleetId}/{EventId}",
+        do.change_for_event,
+        action="fleet.update",
+        body=Fleet,
+        response=FleetRead,
+        summary="Change a Fleet's line for an event, made as a copy of its own the first time",
+    )
     return routes
 
 
@@ -112,7 +177,7 @@ class _Handlers:
         lines, before = await self.fleets.history(
             ids["FleetId"], ids.get("EventId"), before=page.after, limit=page.limit
         )
-        return page_answer([line.view() for line in lines], before)
+        return page_response([line.view() for line in lines], before)
 
     async def version(self, request: Request) -> Response:
         query_of(request, ())
@@ -122,13 +187,13 @@ class _Handlers:
     async def list(self, request: Request) -> Response:
         where, page = _asked(request)
         lines, after = await self.fleets.all(where, after=page.after, limit=page.limit)
-        return page_answer([line.view() for line in lines], after)
+        return page_response([line.view() for line in lines], after)
 
     async def list_for_event(self, request: Request) -> Response:
         event_id = checked_ids(request.path_params)["EventId"]
         where, page = _asked(request)
         lines, after = await self.fleets.all_for_event(event_id, where, after=page.after, limit=page.limit)
-        return page_answer([line.view() for line in lines], after)
+        return page_response([line.view() for line in lines], after)
 
 
 def _ids(request: Request) -> dict[str, str]:
@@ -142,4 +207,4 @@ def _asked(request: Request) -> tuple[dict[str, str], Page]:
 
 
 def _answer(line: Line) -> Response:
-    return json_answer(line.view(), tag=etag(line.document.version, base=line.stands_in))
+    return json_response(line.view(), tag=etag(line.document.version, base=line.stands_in))

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from services.hotw_svc.adapters.queries.inputs_known import InputsKnown
 from shared.resources import checked_ids
-from shared.web import Routes, json_answer, query_of
+from shared.web import Routes, json_response, query_of
 
 __all__ = ["input_routes"]
 
@@ -19,12 +19,24 @@ def input_routes(known: InputsKnown) -> Routes:
     async def of_fleet(request: Request) -> Response:
         query_of(request, ())
         keys = checked_ids(request.path_params)
-        return json_answer(await known.of_fleet(keys["EventId"], keys["FleetId"]))
+        return json_response(await known.of_fleet(keys["EventId"], keys["FleetId"]))
 
     async def of_event(request: Request) -> Response:
         query_of(request, ())
-        return json_answer(await known.of_event(checked_ids(request.path_params)["EventId"]))
+        return json_response(await known.of_event(checked_ids(request.path_params)["EventId"]))
 
-    made.add("GET", "/hotw/inputs/{EventId}", of_event, summary="How many fleets, projections, inventories HOTW knows")
-    made.add("GET", "/hotw/inputs/{EventId}/{FleetId}", of_fleet, summary="Which version of each input HOTW knows")
+    made.add(
+        "GET",
+        "/hotw/inputs/{EventId}",
+        of_event,
+        action="hotw.input.read",
+        summary="How many fleets, projections, inventories HOTW knows",
+    )
+    made.add(
+        "GET",
+        "/hotw/inputs/{EventId}/{FleetId}",
+        of_fleet,
+        action="hotw.input.read",
+        summary="Which version of each input HOTW knows",
+    )
     return made

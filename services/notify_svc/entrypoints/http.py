@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.notify_svc.app.write_tickets import Tickets
 from shared.clock import Clock
-from shared.resources import Resource, Resources, document_answer, resource_routes, validated, with_keys
+from shared.resources import Resource, Resources, document_response, resource_routes, validated, with_keys
 from shared.schemas.notify_svc import EscalateTicket, Notification, NotificationSnapshot, Ticket, TicketSnapshot
 from shared.web import Routes, read_write
 
@@ -45,10 +45,17 @@ def ticket_routes(tickets: Tickets, clock: Clock) -> list[Routes]:
         command = validated(EscalateTicket, with_keys(asked.body, resource.keys_of(request.path_params)))
         expected = asked.if_match.plain() if asked.if_match else None
         written = await tickets.escalate(command, asked.cause, expected)
-        return document_answer(resource.view(written.document), written.document)
+        return document_response(resource.view(written.document), written.document)
 
-    escalation.add("PUT", "/ticket/{TicketId}/escalate", escalate, summary="Raise a Ticket's severity",
-                   body=EscalateTicket, answer=TicketSnapshot)  # fmt: skip
+    escalation.add(
+        "PUT",
+        "/ticket/{TicketId}/escalate",
+        escalate,
+        action="ticket.escalate",
+        summary="Raise a Ticket's severity",
+        body=EscalateTicket,
+        response=TicketSnapshot,
+    )
     return [escalation, resource_routes(tickets, clock)]
 
 

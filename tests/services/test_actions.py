@@ -1,0 +1,28 @@
+"""Every route of every service names the action that its caller must be permitted to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from starlette.routing import BaseRoute
+
+from epic.runner import SERVICES, builds
+from shared.clock import FixedClock
+from shared.embedded import EmbeddedTransport
+from shared.security import is_action
+from shared.service import RunningService
+from shared.settings import load_settings
+from shared.web.routes import EpicRoute
+
+
+async def built(service: str, folder: Path) -> RunningService:
+    settings = load_settings({}, data_dir=folder)
+    return await builds()[service](settings, EmbeddedTransport(folder), FixedClock("2024-06-15T09:00:00Z"))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_route_names_its_action(service: str, tmp_path: Path) -> None:
+    routes: list[BaseRoute] = (await built(service, tmp_path)).app.router.routes
+    assert [route for route in routes if not isinstance(route, EpicRoute) or not is_action(route.action)] == []
+    assert len(routes) > 10
