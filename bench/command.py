@@ -63,10 +63,11 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="What EPIC costs, against the same work by the raw drivers alone.",
+        prog="python -m bench",
+        description="What EPIC costs, against the same work by the raw drivers alone.",
         epilog="\n".join(f"{bench.name:<10} {bench.about}" for bench in BENCHES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     known = [bench.name for bench in BENCHES]
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these; default: all")
     parser.add_argument("--quick", action="store_true", help="a fiftieth of the size in one round: only that all run")

@@ -59,9 +59,15 @@ class Load:
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.load", cwd=ROOT, limit=_LONGEST_LINE,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "bench.load",
+            cwd=ROOT,
+            limit=_LONGEST_LINE,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -70,20 +76,27 @@ class Load:
         await self._process.wait()
 
     async def run(
-        self, port: int, requests: Sequence[Wanted], *, connections: int, seconds: float | None = None,
+        self,
+        port: int,
+        requests: Sequence[Wanted],
+        *,
+        connections: int,
+        seconds: float | None = None,
         rate: float | None = None,
-    ) -> Seen:  # fmt: skip
+    ) -> Seen:
         """Connection n asks requests n, n + connections, … in order: once, or round and round for some seconds.
 
         ``rate``: so many a second in all, evenly spaced. RuntimeError when an answer is no 2xx.
         """
         job = {
-            "port": port, "connections": connections, "seconds": seconds, "rate": rate,
+            "port": port,
+            "connections": connections,
+            "seconds": seconds,
+            "rate": rate,
             "requests": [
-                base64.b64encode(encode(one.method, one.path, dict(one.headers), one.body)).decode()
-                for one in requests
+                base64.b64encode(encode(one.method, one.path, dict(one.headers), one.body)).decode() for one in requests
             ],
-        }  # fmt: skip
+        }
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("the load's process has no pipes")

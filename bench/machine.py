@@ -14,9 +14,18 @@ from typing import Any, Final
 __all__ = ["described"]
 
 _DRIVERS: Final = (
-    "aiokafka", "motor", "pymongo", "aiomysql", "SQLAlchemy", "faststream", "fastapi", "uvicorn", "uvloop", "pydantic",
+    "aiokafka",
+    "motor",
+    "pymongo",
+    "aiomysql",
+    "SQLAlchemy",
+    "faststream",
+    "fastapi",
+    "uvicorn",
+    "uvloop",
+    "pydantic",
     "orjson",
-)  # fmt: skip
+)
 _IMAGES: Final = {
     "Kafka": ("KAFKA_IMAGE", "apache/kafka:3.9.1"),
     "MongoDB": ("MONGO_IMAGE", "mongo:7.0"),

@@ -42,9 +42,14 @@ class Process:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("EPIC_")}
         with self.log.open("ab") as out:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", *self.arguments], env={**kept, **self.environment}, cwd=ROOT,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", *self.arguments],
+                env={**kept, **self.environment},
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def has_ended(self) -> bool:
         return self._popen is None or self._popen.poll() is not None

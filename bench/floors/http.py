@@ -105,10 +105,15 @@ async def serve(options: argparse.Namespace) -> None:
         gc.set_threshold(20_000, 10, 10)
         await uvicorn.Server(
             uvicorn.Config(
-                app, host="127.0.0.1", port=options.port, lifespan="off", log_config=None, access_log=False,
+                app,
+                host="127.0.0.1",
+                port=options.port,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
                 server_header=False,
             )
-        ).serve()  # fmt: skip
+        ).serve()
 
 
 def main() -> None:

@@ -56,9 +56,12 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def serve(options: argparse.Namespace) -> None:
     consumer = AIOKafkaConsumer(
-        COMMANDS, bootstrap_servers=options.kafka, group_id="floor", enable_auto_commit=False,
+        COMMANDS,
+        bootstrap_servers=options.kafka,
+        group_id="floor",
+        enable_auto_commit=False,
         auto_offset_reset="earliest",
-    )  # fmt: skip
+    )
     async with connected(options.mongo, DATABASE) as database, producing(options.kafka) as producer:
         await consumer.start()
         gc.collect()

@@ -95,9 +95,12 @@ class Rig:
     async def floor(self) -> dict[str, float]:
         self._begin(self.events)
         consumer = AIOKafkaConsumer(
-            _TOPIC, bootstrap_servers=self.bootstrap, group_id=new_id(), enable_auto_commit=False,
+            _TOPIC,
+            bootstrap_servers=self.bootstrap,
+            group_id=new_id(),
+            enable_auto_commit=False,
             auto_offset_reset="earliest",
-        )  # fmt: skip
+        )
         await consumer.start()
         began = time.perf_counter()
         while self._seen < self.events:
@@ -160,12 +163,19 @@ class Rig:
 def _event(number: int) -> Message:
     fleet, event = f"FORTRESSService-NA-X{number}", "PD2024"
     data = {
-        "ProjectionId": f"{fleet}#{event}#Peak", "VersionId": 3, "FleetId": fleet, "EventId": event,
-        "ProjectionType": "Peak", "TotalInputTPM": 50000, "IsVerifiedByOwner": True, "CloudTuneProjection": 48000,
-        "ManualOverride": 50000, "ProjectionSource": "Manual",
+        "ProjectionId": f"{fleet}#{event}#Peak",
+        "VersionId": 3,
+        "FleetId": fleet,
+        "EventId": event,
+        "ProjectionType": "Peak",
+        "TotalInputTPM": 50000,
+        "IsVerifiedByOwner": True,
+        "CloudTuneProjection": 48000,
+        "ManualOverride": 50000,
+        "ProjectionSource": "Manual",
         "UpstreamProjections": [{"UpstreamServiceId": "OrderService", "UpstreamTPM": 20000, "IsVerified": True}],
         "AuditMetadata": {"Message": "load", "User": "jsmith", "Timestamp": "2024-06-01T10:00:00.000Z"},
-    }  # fmt: skip
+    }
     key = str(data["ProjectionId"])
     return Message(_TOPIC, _TYPE, key, orjson.dumps(data), "bench", datetime.now(UTC), Trace.begin())
 

@@ -29,9 +29,7 @@ _CONNECTIONS: Final = 4
 
 
 async def measure(stage: Stage) -> list[Figure]:
-    many, few = await asyncio.gather(
-        *(Planning.begin(stage, stage.scale.of(fleets)) for fleets in (_FLEETS, _FEW))
-    )  # fmt: skip
+    many, few = await asyncio.gather(*(Planning.begin(stage, stage.scale.of(fleets)) for fleets in (_FLEETS, _FEW)))
     (event_id, _), (few_id, _) = await many.plan(), await few.plan()
     await many.at_rest()
     await few.at_rest()
@@ -60,11 +58,16 @@ async def measure(stage: Stage) -> list[Figure]:
     counts = f"{many.company.fleets:,} fleets against {few.company.fleets:,}"
     return [
         Figure(
-            "dashboard, first page and totals", f"the same {len(page):,} plans read raw", "pages/s", ours["rate"],
-            theirs["rate"], at_least(0.5), f"{many.company.fleets:,} fleets, {_CONNECTIONS} connections",
+            "dashboard, first page and totals",
+            f"the same {len(page):,} plans read raw",
+            "pages/s",
+            ours["rate"],
+            theirs["rate"],
+            at_least(0.5),
+            f"{many.company.fleets:,} fleets, {_CONNECTIONS} connections",
         ),
         Figure("dashboard, one service and totals", counts, "ms", large["p50"], small["p50"], at_most(2)),
-    ]  # fmt: skip
+    ]
 
 
 async def _dashboard(planning: Planning, event_id: str, body: Any) -> Any:

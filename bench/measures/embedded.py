@@ -190,10 +190,15 @@ class Plans:
         found = [record async for record in follow_records(transport, PLAN_CREATED, to_end=True)]
         await transport.stop()
         records = [
-            (number, record.key, record.value, b"".join(name.encode() + value for name, value in record.headers),
-             record.timestamp)
+            (
+                number,
+                record.key,
+                record.value,
+                b"".join(name.encode() + value for name, value in record.headers),
+                record.timestamp,
+            )
             for number, record in enumerate(found)
-        ]  # fmt: skip
+        ]
         documents = [(record.key.decode(), record.value) for record in found]
         self._statements = [("INSERT INTO documents VALUES (?, ?)", documents), (_INSERT, records)]
 
@@ -229,14 +234,24 @@ async def measure(stage: Stage) -> list[Figure]:
     sqlite = f"plain sqlite3, {_BATCH} a transaction"
     return [
         Figure(
-            "embedded log, durable appends", sqlite, "records/s", log["rate"], plain["rate"], at_least(0.7),
+            "embedded log, durable appends",
+            sqlite,
+            "records/s",
+            log["rate"],
+            plain["rate"],
+            at_least(0.7),
             f"{_PRODUCERS} producers",
         ),
         Figure(
-            "embedded, event → plans of all fleets", sqlite, "plans/s", epic["rate"], by_hand["rate"], at_least(0.3),
+            "embedded, event → plans of all fleets",
+            sqlite,
+            "plans/s",
+            epic["rate"],
+            by_hand["rate"],
+            at_least(0.3),
             f"{plans.company.fleets:,} fleets",
         ),
-    ]  # fmt: skip
+    ]
 
 
 BENCH: Final = Bench("embedded", "the embedded log, and 20,000 plans in one epic up", measure, needs_docker=False)

@@ -72,8 +72,11 @@ class Rig:
             await line.process.idle()
             alone = [await self._one(line) for _ in range(self.singles)]
             steady = await self._steady(line)
-            return {f"{name} {centile}": value for name, waits in (("idle", alone), ("steady", steady))
-                    for centile, value in (("p50", statistics.median(waits)), ("p99", _p99(waits)))}  # fmt: skip
+            return {
+                f"{name} {centile}": value
+                for name, waits in (("idle", alone), ("steady", steady))
+                for centile, value in (("p50", statistics.median(waits)), ("p99", _p99(waits)))
+            }
 
         return measured
 

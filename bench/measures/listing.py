@@ -51,10 +51,14 @@ async def measure(stage: Stage) -> list[Figure]:
         )
         figures.append(
             Figure(
-                f"list of 100, {label}", "the same by find + orjson", "pages/s", ours["rate"], theirs["rate"],
+                f"list of 100, {label}",
+                "the same by find + orjson",
+                "pages/s",
+                ours["rate"],
+                theirs["rate"],
                 at_least(0.8),
             )
-        )  # fmt: skip
+        )
     return figures
 
 

@@ -142,11 +142,9 @@ async def _steady(stage: Stage, epic: Epic, company: Company) -> dict[str, list[
     mixture = _mixture(company)
     loads = {name: await stage.load() for name in SERVICES}
     running = [
-        asyncio.create_task(
-            load.run(epic.port(name), mixture[name], connections=4, seconds=seconds, rate=_RATE)
-        )
+        asyncio.create_task(load.run(epic.port(name), mixture[name], connections=4, seconds=seconds, rate=_RATE))
         for name, load in loads.items()
-    ]  # fmt: skip
+    ]
     samples: dict[str, list[float]] = {name: [] for name in SERVICES}
     while not all(task.done() for task in running):
         for name, process in epic.services.items():
@@ -172,20 +170,30 @@ async def measure(stage: Stage) -> list[Figure]:
         each = (many[name] - few[name]) * 1024 / (large.fleets - small.fleets)
         figures.append(
             Figure(
-                f"memory of {name} at {large.fleets:,} fleets", f"at {small.fleets:,} fleets", "MB", (many[name],),
-                (few[name],), None, f"{each:.1f} KB a fleet",
+                f"memory of {name} at {large.fleets:,} fleets",
+                f"at {small.fleets:,} fleets",
+                "MB",
+                (many[name],),
+                (few[name],),
+                None,
+                f"{each:.1f} KB a fleet",
             )
-        )  # fmt: skip
+        )
     for name, seen in samples.items():
         steady = seen[-int(len(seen) * _STEADY / (_WARM + _STEADY)) :]
         tenth = max(1, int(len(steady) * _TENTH))
         before, after = statistics.median(steady[:tenth]), statistics.median(steady[-tenth:])
         figures.append(
             Figure(
-                f"memory of {name} after {len(seen)} s of load", f"{len(steady)} s before", "MB", (after,), (before,),
-                at_most(1.05), f"{_RATE} requests/s",
+                f"memory of {name} after {len(seen)} s of load",
+                f"{len(steady)} s before",
+                "MB",
+                (after,),
+                (before,),
+                at_most(1.05),
+                f"{_RATE} requests/s",
             )
-        )  # fmt: skip
+        )
     return figures
 
 

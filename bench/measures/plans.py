@@ -84,9 +84,7 @@ def _ours(planning: Planning) -> Callable[[], Awaitable[dict[str, float]]]:
 
 
 async def measure(stage: Stage) -> list[Figure]:
-    many, few = await asyncio.gather(
-        *(Planning.begin(stage, stage.scale.of(fleets)) for fleets in (_FLEETS, _FEW))
-    )  # fmt: skip
+    many, few = await asyncio.gather(*(Planning.begin(stage, stage.scale.of(fleets)) for fleets in (_FLEETS, _FEW)))
     event_id, _ = await many.plan()
     await many.at_rest()
     database = await stage.enter(connected(many.on.mongo, DATABASE))
@@ -97,11 +95,16 @@ async def measure(stage: Stage) -> list[Figure]:
     counts = f"{many.company.fleets:,} fleets against {few.company.fleets:,}"
     return [
         Figure(
-            "event → plans of all fleets", "insert_many of the same documents, raw sends of the same bytes", "plans/s",
-            ours["rate"], theirs["rate"], at_least(0.8), f"{many.company.fleets:,} fleets",
+            "event → plans of all fleets",
+            "insert_many of the same documents, raw sends of the same bytes",
+            "plans/s",
+            ours["rate"],
+            theirs["rate"],
+            at_least(0.8),
+            f"{many.company.fleets:,} fleets",
         ),
         Figure("what a plan costs", counts, "µs", ours["each"], small["each"], at_most(1.15)),
-    ]  # fmt: skip
+    ]
 
 
 BENCH: Final = Bench("plans", "event.created to the last of 20,000 eventplan.created", measure)

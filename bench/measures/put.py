@@ -78,10 +78,15 @@ async def measure(stage: Stage) -> list[Figure]:
             raise Disagreement(f"EPIC has {view} where the floor has {raw}")
     return [
         Figure(
-            "PUT with its event", "conditional update, insert and send", "requests/s", ours["rate"], theirs["rate"],
-            at_least(0.7), f"{_CONNECTIONS} connections",
+            "PUT with its event",
+            "conditional update, insert and send",
+            "requests/s",
+            ours["rate"],
+            theirs["rate"],
+            at_least(0.7),
+            f"{_CONNECTIONS} connections",
         )
-    ]  # fmt: skip
+    ]
 
 
 BENCH: Final = Bench("put", "PUT with its event over HTTP", measure)

@@ -33,9 +33,13 @@ __all__ = ["BENCH"]
 _FLEETS: Final = 20_000
 _CHUNK: Final = 500
 _TABLES: Final = (
-    "hotw_execution", "asg_details", "asg_details_run", "capacity_override_details", "fulfillment_details",
+    "hotw_execution",
+    "asg_details",
+    "asg_details_run",
+    "capacity_override_details",
+    "fulfillment_details",
     "hotw_dashboard",
-)  # fmt: skip
+)
 _FACTS: Final = ("hotw.execution.completed", "hotw.order.placed")
 _LAST: Final = "hotw.run.completed"
 _TOPIC: Final = "floor.facts"
@@ -209,11 +213,16 @@ async def measure(stage: Stage) -> list[Figure]:
     fleets = f"{hotw.company.fleets:,} fleets"
     return [
         Figure(
-            "a run over all fleets", "executemany of the same rows, raw sends of the same bytes", "fleets/s",
-            ours["rate"], theirs["rate"], at_least(0.6), fleets,
+            "a run over all fleets",
+            "executemany of the same rows, raw sends of the same bytes",
+            "fleets/s",
+            ours["rate"],
+            theirs["rate"],
+            at_least(0.6),
+            fleets,
         ),
         Figure("a run shared by two workers", "one worker", "fleets/s", shared["rate"], ours["rate"], None, fleets),
-    ]  # fmt: skip
+    ]
 
 
 BENCH: Final = Bench("runs", "a HOTW run over 20,000 fleets, and two workers against one", measure)

@@ -24,9 +24,14 @@ class Sql:
         """Connected, by SQLAlchemy's form of a URL."""
         at = make_url(url)
         connection = await aiomysql.connect(
-            host=at.host, port=at.port, user=at.username, password=at.password, db=at.database, charset="utf8mb4",
+            host=at.host,
+            port=at.port,
+            user=at.username,
+            password=at.password,
+            db=at.database,
+            charset="utf8mb4",
             init_command="SET time_zone = '+00:00'",
-        )  # fmt: skip
+        )
         try:
             yield cls(connection)
         finally:

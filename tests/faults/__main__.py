@@ -90,9 +90,13 @@ async def embedded(options: argparse.Namespace, tally: Tally) -> None:
 
 
 async def _rounds(
-    make: Callable[[], AbstractAsyncContextManager[Stand]], part: str, sizes: Sizes, numbers: range,
-    options: argparse.Namespace, tally: Tally,
-) -> None:  # fmt: skip
+    make: Callable[[], AbstractAsyncContextManager[Stand]],
+    part: str,
+    sizes: Sizes,
+    numbers: range,
+    options: argparse.Namespace,
+    tally: Tally,
+) -> None:
     for first in range(0, len(numbers), options.per_stand):
         bad = False
         async with make() as stand:

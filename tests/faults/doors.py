@@ -112,8 +112,14 @@ async def patience(what: str) -> AsyncIterator[None]:
 
 def headers_of(command: Command) -> Headers:
     """A command's CloudEvents headers."""
-    return [("ce_id", command.id), ("ce_source", SOURCE), ("ce_type", command.type), ("ce_specversion", "1.0"),
-            ("content-type", "application/json"), ("ce_user", "faults")]  # fmt: skip
+    return [
+        ("ce_id", command.id),
+        ("ce_source", SOURCE),
+        ("ce_type", command.type),
+        ("ce_specversion", "1.0"),
+        ("content-type", "application/json"),
+        ("ce_user", "faults"),
+    ]
 
 
 def _without_side(document: Any) -> Any:
@@ -213,9 +219,12 @@ class CommandDoor:
         async with self._starting:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self.bootstrap, acks="all", enable_idempotence=True, request_timeout_ms=10_000,
+                    bootstrap_servers=self.bootstrap,
+                    acks="all",
+                    enable_idempotence=True,
+                    request_timeout_ms=10_000,
                     max_request_size=8_000_000,
-                )  # fmt: skip
+                )
                 try:
                     await producer.start()
                 except BaseException:

@@ -61,17 +61,20 @@ def _take_resource(picture: Picture, service: str, name: str, database: Any) -> 
 
 
 def _version(item: Row) -> Version:
-    return Version(
-        item["VersionId"], canonical(item), item["State"], item["Deleted"], item["AuditMetadata"]["Message"]
-    )  # fmt: skip
+    return Version(item["VersionId"], canonical(item), item["State"], item["Deleted"], item["AuditMetadata"]["Message"])
 
 
 def _take_mysql(picture: Picture, mysql_url: str) -> None:
     url = make_url(mysql_url)
     connection = pymysql.connect(
-        host=url.host, port=url.port or 3306, user=url.username, password=str(url.password), database=url.database,
-        cursorclass=DictCursor, autocommit=True,
-    )  # fmt: skip
+        host=url.host,
+        port=url.port or 3306,
+        user=url.username,
+        password=str(url.password),
+        database=url.database,
+        cursorclass=DictCursor,
+        autocommit=True,
+    )
     with connection, connection.cursor() as cursor:
 
         def select(statement: str) -> list[Row]:

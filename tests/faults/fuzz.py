@@ -73,7 +73,7 @@ async def fuzz_every_topic(stand: RealStand, seed: int, records: int) -> Fuzz:
 async def _write(stand: RealStand, seed: int, records: int, found: Fuzz) -> None:
     producer = AIOKafkaProducer(
         bootstrap_servers=stand.stack.kafka, acks="all", enable_idempotence=True, max_request_size=1_048_576
-    )  # fmt: skip
+    )
     await producer.start()
     try:
         for start in range(0, records, _AT_ONCE):

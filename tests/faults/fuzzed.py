@@ -39,8 +39,11 @@ def fuzzed(topic: Topic, rng: random.Random, name: str) -> Fuzzed:
     """One record for a topic; ``name`` is its ce_id, where it has one."""
     kind = topic.messages[rng.randrange(len(topic.messages))].ce_type
     headers: Headers = [
-        ("ce_id", name.encode()), ("ce_source", b"/fuzz"), ("ce_type", kind.encode()), ("ce_specversion", b"1.0")
-    ]  # fmt: skip
+        ("ce_id", name.encode()),
+        ("ce_source", b"/fuzz"),
+        ("ce_type", kind.encode()),
+        ("ce_specversion", b"1.0"),
+    ]
     made = Fuzzed("", name.encode(), b'{"a": 1}', headers)
     if rng.random() < _SELDOM:
         return _with(made, "large", value=b'{"a": "' + b"x" * _LARGE)

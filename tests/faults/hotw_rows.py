@@ -11,9 +11,14 @@ from tests.faults.picture import Letter, Picture, Row
 __all__ = ["letter_of", "take_rows"]
 
 _TABLES = (
-    "hotw_run", "hotw_execution", "capacity_override_details", "fulfillment_details", "hotw_dashboard",
-    "asg_details_run", "run_fleet",
-)  # fmt: skip
+    "hotw_run",
+    "hotw_execution",
+    "capacity_override_details",
+    "fulfillment_details",
+    "hotw_dashboard",
+    "asg_details_run",
+    "run_fleet",
+)
 _REPLICAS = {
     "event": ("event_replica", "EventId"),
     "service": ("service_replica", "ServiceId"),
@@ -44,7 +49,7 @@ def letter_of(service: str, stored: str | bytes) -> Letter:
     letter = json.loads(stored)
     return Letter(
         service, letter["Id"], letter["Group"], letter["Topic"], letter["Partition"], letter["Offset"], letter["Reason"]
-    )  # fmt: skip
+    )
 
 
 def _named(row: Row, names: dict[str, tuple[str, dict[int, str]]]) -> Row:

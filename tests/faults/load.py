@@ -34,9 +34,15 @@ class Clients:
         return f"{name}-w{self._count}"
 
     async def write(
-        self, rng: random.Random, owner: tuple[str, str], key: str, route: tuple[str, str], command: tuple[str, str],
-        body: Mapping[str, Any], ids: Mapping[str, str],
-    ) -> int | None:  # fmt: skip
+        self,
+        rng: random.Random,
+        owner: tuple[str, str],
+        key: str,
+        route: tuple[str, str],
+        command: tuple[str, str],
+        body: Mapping[str, Any],
+        ids: Mapping[str, str],
+    ) -> int | None:
         """One write of a document by either door; ``ids`` are the path's, which a command has in its body.
 
         The version that was answered; None when it was refused, which is noted as strange.
@@ -186,8 +192,11 @@ class Load:
             if event.wakes_late:
                 await self.awake.setdefault(event.id, asyncio.Event()).wait()
             for status in ("InProgress", "Completed"):
-                body = {"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus": status,
-                        "MilestoneMessage": f"by hand {status}"}  # fmt: skip
+                body = {
+                    "EventMilestoneId": "UpdateThrottlingInSDC",
+                    "MilestoneCompletionStatus": status,
+                    "MilestoneMessage": f"by hand {status}",
+                }
                 ids = {"FleetId": fleet.id, "EventId": event.id}
                 command = ("eventplan.commands", "SetMilestoneStatus")
                 owner, key = ("eventplan_svc", "eventplan"), f"{event.id}#{fleet.id}"

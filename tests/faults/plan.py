@@ -52,10 +52,22 @@ class PlannedFleet:
     deleted: bool = False
 
     def body(self) -> dict[str, Any]:
-        zones = [{"AutoScalingGroupName": f"{self.id}/{zone}", "AvailabilityZone": f"{self.region}{zone}",
-                  "DesiredCapacity": self.desired} for zone in "abc"[: self.asgs]]  # fmt: skip
-        configuration = {"Region": self.region, "HostThroughPutTPM": _THROUGHPUT, "BufferPercentage": 10,
-                         "HostType": "c5.2xlarge", "EAPEnrolledStatus": True, "ASGProperties": zones}  # fmt: skip
+        zones = [
+            {
+                "AutoScalingGroupName": f"{self.id}/{zone}",
+                "AvailabilityZone": f"{self.region}{zone}",
+                "DesiredCapacity": self.desired,
+            }
+            for zone in "abc"[: self.asgs]
+        ]
+        configuration = {
+            "Region": self.region,
+            "HostThroughPutTPM": _THROUGHPUT,
+            "BufferPercentage": 10,
+            "HostType": "c5.2xlarge",
+            "EAPEnrolledStatus": True,
+            "ASGProperties": zones,
+        }
         return {"FleetId": self.id, "ServiceId": self.service, "FleetConfiguration": configuration}
 
     @property
@@ -96,9 +108,14 @@ class PlannedEvent:
     wakes_late: bool
 
     def body(self) -> dict[str, Any]:
-        body = {"EventId": self.id, "EventName": f"Peak {self.id}", "RegionList": list(REGIONS),
-                "PeakStartDate": f"2024-{self.month:02d}-16", "PeakEndDate": f"2024-{self.month:02d}-17",
-                "IsActive": not self.wakes_late}  # fmt: skip
+        body = {
+            "EventId": self.id,
+            "EventName": f"Peak {self.id}",
+            "RegionList": list(REGIONS),
+            "PeakStartDate": f"2024-{self.month:02d}-16",
+            "PeakEndDate": f"2024-{self.month:02d}-17",
+            "IsActive": not self.wakes_late,
+        }
         return body | ({"EmergentScaleStartDate": "2024-06-01"} if self.emergent else {})
 
 

@@ -123,9 +123,14 @@ class Quiet:
     def _rows(self) -> list[str]:
         url, found = self._mysql, []
         connection = pymysql.connect(
-            host=url.host, port=url.port or 3306, user=url.username, password=str(url.password), database=url.database,
-            autocommit=True, connect_timeout=3,
-        )  # fmt: skip
+            host=url.host,
+            port=url.port or 3306,
+            user=url.username,
+            password=str(url.password),
+            database=url.database,
+            autocommit=True,
+            connect_timeout=3,
+        )
         with connection, connection.cursor() as cursor:
             for what, statement in _WAITING.items():
                 cursor.execute(statement)

@@ -51,17 +51,22 @@ def healthy() -> tuple[Picture, Ledger]:
         ("event_svc", "event"): {EVENT: stored(version(1, {}, "e1"), version(2, {}, "e2"))},
         ("eventplan_svc", "eventplan"): {PLAN: stored(version(1, plan(0)), version(2, plan(50)))},
         ("notify_svc", "notification"): {
-            "HardwareOrder.7.S": stored(version(1, {"Kind": "HardwareOrder", "Status": "Pending"}),
-                                        version(2, {"Kind": "HardwareOrder", "Status": "Sent", "RunId": 7,
-                                                    "ServiceId": SERVICE})),
+            "HardwareOrder.7.S": stored(
+                version(1, {"Kind": "HardwareOrder", "Status": "Pending"}),
+                version(2, {"Kind": "HardwareOrder", "Status": "Sent", "RunId": 7, "ServiceId": SERVICE}),
+            ),
         },
-    }  # fmt: skip
+    }
     picture.replicas = {
         (service, name): {key: one.head.number for key, one in picture.of(*owner).items()}
-        for name, owner in {"service": ("fleet_svc", "service"), "fleet": ("fleet_svc", "fleet"),
-                            "event": ("event_svc", "event"), "projection": ("fleet_svc", "projection")}.items()
+        for name, owner in {
+            "service": ("fleet_svc", "service"),
+            "fleet": ("fleet_svc", "fleet"),
+            "event": ("event_svc", "event"),
+            "projection": ("fleet_svc", "projection"),
+        }.items()
         for service in ("eventplan_svc", "hotw_svc", "notify_svc")
-    }  # fmt: skip
+    }
     picture.rows = {
         "hotw_run": [{"RunId": 7, "EventId": EVENT, "RunStatus": "Completed", "Fleets": 1}],
         "hotw_execution": [{"ExecutionId": 3, "RunId": 7, "FleetId": FLEET, "ServiceId": SERVICE, "OrderedHosts": 50}],
@@ -69,27 +74,56 @@ def healthy() -> tuple[Picture, Ledger]:
             {"RunId": 7, "FleetId": FLEET, "AutoScalingGroupName": ASG, "RecommendedOverrideValue": 50},
         ],
         "fulfillment_details": [
-            {"FulfillmentId": "F7-1-1", "RunId": 7, "ExecutionId": 3, "FleetId": FLEET, "EventId": EVENT,
-             "Purpose": "Upscaling", "AutoScalingGroupName": ASG, "FulfillmentStatus": "Approved",
-             "FulfillmentValue": 50, "FulfilledHosts": 20, "ApprovedAt": "2024", "Deliveries": [{"Hosts": 20}]},
+            {
+                "FulfillmentId": "F7-1-1",
+                "RunId": 7,
+                "ExecutionId": 3,
+                "FleetId": FLEET,
+                "EventId": EVENT,
+                "Purpose": "Upscaling",
+                "AutoScalingGroupName": ASG,
+                "FulfillmentStatus": "Approved",
+                "FulfillmentValue": 50,
+                "FulfilledHosts": 20,
+                "ApprovedAt": "2024",
+                "Deliveries": [{"Hosts": 20}],
+            },
         ],
         "capacity_override_details": [
-            {"EventId": EVENT, "FleetId": FLEET, "AutoScalingGroupName": ASG, "OverrideStatus": "Approved",
-             "OverrideValue": 55, "BaseCapacity": 5},
+            {
+                "EventId": EVENT,
+                "FleetId": FLEET,
+                "AutoScalingGroupName": ASG,
+                "OverrideStatus": "Approved",
+                "OverrideValue": 55,
+                "BaseCapacity": 5,
+            },
         ],
         "hotw_dashboard": [
-            {"EventId": EVENT, "FleetId": FLEET, "Purpose": "Upscaling", "CapacityOverrideSum": 50,
-             "FulfilledHosts": 20, "OrdersVersionId": 2},
+            {
+                "EventId": EVENT,
+                "FleetId": FLEET,
+                "Purpose": "Upscaling",
+                "CapacityOverrideSum": 50,
+                "FulfilledHosts": 20,
+                "OrdersVersionId": 2,
+            },
         ],
         "run_fleet": [],
-    }  # fmt: skip
+    }
     answer = {"CommandId": "c1", "Outcome": "Accepted", "Id": SERVICE, "VersionId": 1}
     picture.published = [
-        *(published(f"{resource}.{verb}", f"{key}:{number}:{resource}.{verb}", key)
-          for resource, key, verbs in (("service", SERVICE, "created"), ("fleet", FLEET, "created"),
-                                       ("projection", f"{PLAN}#Peak", "created updated deleted"),
-                                       ("event", EVENT, "created updated"), ("eventplan", PLAN, "created updated"))
-          for number, verb in enumerate(verbs.split(), 1)),
+        *(
+            published(f"{resource}.{verb}", f"{key}:{number}:{resource}.{verb}", key)
+            for resource, key, verbs in (
+                ("service", SERVICE, "created"),
+                ("fleet", FLEET, "created"),
+                ("projection", f"{PLAN}#Peak", "created updated deleted"),
+                ("event", EVENT, "created updated"),
+                ("eventplan", PLAN, "created updated"),
+            )
+            for number, verb in enumerate(verbs.split(), 1)
+        ),
         published("notification.sent", "HardwareOrder.7.S:2:notification.sent", "HardwareOrder.7.S"),
         published("hotw.execution.completed", f"{BOOK}:1:hotw.execution.completed", BOOK),
         published("hotw.order.placed", f"{BOOK}:2:hotw.order.placed", BOOK),
@@ -97,14 +131,19 @@ def healthy() -> tuple[Picture, Ledger]:
         published("hotw.run.completed", "7:hotw.run.completed", "7"),
         published("command.results", "/faults/c1:result", SERVICE, "fleet_svc", data=answer),
         PublishedRecord("fleet.commands", 4, 9, "p1", "", "", "", "d"),
-    ]  # fmt: skip
+    ]
     picture.groups = {"fleet_svc.commands": ("fleet.commands",)}
     picture.letters = [Letter("fleet_svc", "l1", "fleet_svc.commands", "fleet.commands", 4, 9, "the data is not JSON")]
     ledger = Ledger(
         commands={"c1": Command("c1", "fleet.commands", "CreateService", SERVICE, {}, dict(answer))},
-        runs={7}, inventories={FLEET: ("2024", "i1")}, poison={"p1": "fleet.commands"}, plans={(EVENT, FLEET)},
-        hosts={(EVENT, FLEET): 50}, decisions={"F7-1-1": "Approved"}, deliveries={"F7-1-1": 20},
-    )  # fmt: skip
+        runs={7},
+        inventories={FLEET: ("2024", "i1")},
+        poison={"p1": "fleet.commands"},
+        plans={(EVENT, FLEET)},
+        hosts={(EVENT, FLEET): 50},
+        decisions={"F7-1-1": "Approved"},
+        deliveries={"F7-1-1": 20},
+    )
     ledger.acknowledged("e2", "event_svc", "event", EVENT, 2)
     return picture, ledger
 
@@ -147,10 +186,12 @@ DOCTORED: dict[str, list[Doctoring]] = {
         lambda p, _: p.published.append(published("event.created", f"{EVENT}:1:event.created", EVENT, digest="2")),
     ],
     "first_copies_are_in_order": [
-        lambda p, _: p.published.extend([
-            published("event.updated", f"{EVENT}:4:event.updated", EVENT),
-            published("event.updated", f"{EVENT}:3:event.updated", EVENT),
-        ]),
+        lambda p, _: p.published.extend(
+            [
+                published("event.updated", f"{EVENT}:4:event.updated", EVENT),
+                published("event.updated", f"{EVENT}:3:event.updated", EVENT),
+            ]
+        ),
     ],
     "runs_have_ended": [
         lambda p, _: p.rows["hotw_run"][0].update(RunStatus="Running"),
@@ -214,8 +255,9 @@ DOCTORED: dict[str, list[Doctoring]] = {
         lambda _, ledger: ledger.commands["c1"].answer.update(VersionId=2),  # type: ignore[union-attr]
     ],
     "a_command_has_one_answer": [
-        lambda p, _: p.published.append(published("command.results", "/faults/c1:result", SERVICE, data={
-            "CommandId": "c1", "Outcome": "Refused"})),
+        lambda p, _: p.published.append(
+            published("command.results", "/faults/c1:result", SERVICE, data={"CommandId": "c1", "Outcome": "Refused"})
+        ),
     ],
     "dead_letters_are_what_was_poisoned": [
         lambda p, _: p.letters.clear(),
@@ -225,7 +267,7 @@ DOCTORED: dict[str, list[Doctoring]] = {
         lambda _, ledger: ledger.poison.clear(),
         lambda _, ledger: ledger.poison.update(p2="fleet.commands"),
     ],
-}  # fmt: skip
+}
 
 
 def drop(picture: Picture, name: str) -> None:

@@ -22,8 +22,11 @@ from tests.faults.rounds import play_round
 from tests.faults.stand import RealStand, standing
 
 pytestmark = [
-    pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.asyncio(loop_scope="module"),
-]  # fmt: skip
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(1500),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 SEED = 20240616
 SIZES = Sizes(fleets=4, events=2, window=5, disturbances=3)
 
@@ -69,9 +72,13 @@ def in_mysql(statement: str) -> Callable[[RealStand], object]:
     def doctored(stand: RealStand) -> object:
         url = make_url(stand.stack.mysql)
         connection = pymysql.connect(
-            host=url.host, port=url.port or 3306, user=url.username, password=str(url.password), database=url.database,
+            host=url.host,
+            port=url.port or 3306,
+            user=url.username,
+            password=str(url.password),
+            database=url.database,
             autocommit=True,
-        )  # fmt: skip
+        )
         with connection, connection.cursor() as cursor:
             return cursor.execute(statement)
 

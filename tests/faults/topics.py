@@ -42,11 +42,16 @@ def published_record(record: Any) -> PublishedRecord:
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     value = record.value or b""
     return PublishedRecord(
-        record.topic, record.partition, record.offset, (record.key or b"").decode(errors="replace"),
-        headers.get("ce_id", ""), headers.get("ce_type", ""), headers.get("ce_source", ""),
+        record.topic,
+        record.partition,
+        record.offset,
+        (record.key or b"").decode(errors="replace"),
+        headers.get("ce_id", ""),
+        headers.get("ce_type", ""),
+        headers.get("ce_source", ""),
         hashlib.blake2b(value, digest_size=12).hexdigest(),
         _object(value) if record.topic == COMMAND_RESULTS else None,
-    )  # fmt: skip
+    )
 
 
 def _object(value: bytes) -> dict[str, Any] | None:
@@ -118,9 +123,11 @@ class Topics:
             self._admin = admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
             await admin.start()
             self._consumer = consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest",
+                bootstrap_servers=self._bootstrap,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
                 fetch_max_wait_ms=50,
-            )  # fmt: skip
+            )
             await consumer.start()
             consumer.assign(_PARTITIONS)
             consumer.pause(*_PARTITIONS)

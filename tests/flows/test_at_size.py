@@ -25,9 +25,17 @@ pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(3600)]
 async def load(system: System, file: Path) -> None:
     """`epic load`, as a person runs it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "epic", "load", str(file), "--url", system.url(""),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "epic",
+        "load",
+        str(file),
+        "--url",
+        system.url(""),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=Path(__file__).parents[2],
+    )
     output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()[-3000:]
 
@@ -49,10 +57,27 @@ async def test_2000_services_of_ten_fleets(whole: System, http: httpx.AsyncClien
     caller = Caller(whole, http)
     sample = tmp_path / "sample.ndjson"
     subprocess.run(
-        [sys.executable, "-m", "epic", "sample", "--services", str(SERVICES), "--fleets-per-service",
-         str(FLEETS_EACH), "--seed", "7", "--event", "PD2024", "--without-event", "--out", str(sample)],
-        check=True, capture_output=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "epic",
+            "sample",
+            "--services",
+            str(SERVICES),
+            "--fleets-per-service",
+            str(FLEETS_EACH),
+            "--seed",
+            "7",
+            "--event",
+            "PD2024",
+            "--without-event",
+            "--out",
+            str(sample),
+        ],
+        check=True,
+        capture_output=True,
+        cwd=Path(__file__).parents[2],
+    )
     await load(whole, sample)
     await caller.call("POST", "/event", reference.EVENT)
 

@@ -20,8 +20,11 @@ from tests.support.systems import RealStack, kcat_produce, running
 from tests.support.waiting import eventually
 
 pytestmark = [
-    pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500), pytest.mark.asyncio(loop_scope="module"),
-]  # fmt: skip
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(1500),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 FLEET_ID = "FORTRESSService-NA-X0"
 
 
@@ -101,7 +104,7 @@ async def test_the_main_job_by_commands_alone(commands: CommandClient, caller: C
         body = {"FulfillmentId": name, "FulfilledHosts": order["FulfillmentValue"]}
         assert (await commands.ask("hotw.commands", "ReportDelivery", f"d-{name}", FLEET_ID, body))[
             "Outcome"
-        ] == "Accepted"  # fmt: skip
+        ] == "Accepted"
     await caller.plan_when("HardwareFulfillment", "Completed")
     body = {
         "EventId": "PD2024",
@@ -111,7 +114,7 @@ async def test_the_main_job_by_commands_alone(commands: CommandClient, caller: C
     }
     assert (await commands.ask("eventplan.commands", "SetMilestoneStatus", "by-hand", FLEET_ID, body))[
         "Outcome"
-    ] == "Accepted"  # fmt: skip
+    ] == "Accepted"
     plan = await caller.call("GET", PLAN)
     assert milestone(plan, "UpdateThrottlingInSDC")["MilestoneCompletionStatus"] == "Completed"
 

@@ -55,8 +55,20 @@ async def test_what_the_gateway_refuses_is_a_problem_too(composed: Composed, htt
 
 async def test_the_command_loads_produces_and_tails(composed: Composed, caller: Caller, tmp_path: Path) -> None:
     sample = tmp_path / "sample.ndjson"
-    await asyncio.to_thread(composed.epic, "sample", "--services", "3", "--fleets-per-service", "2", "--seed", "5",
-                            "--event", "PD2024", "--out", str(sample))  # fmt: skip
+    await asyncio.to_thread(
+        composed.epic,
+        "sample",
+        "--services",
+        "3",
+        "--fleets-per-service",
+        "2",
+        "--seed",
+        "5",
+        "--event",
+        "PD2024",
+        "--out",
+        str(sample),
+    )
     await asyncio.to_thread(composed.epic, "load", str(sample), "--url", composed.url(""))
     listed = await caller.call("GET", "/service?Limit=1000")
     assert len(listed["Items"]) >= 3
@@ -64,14 +76,23 @@ async def test_the_command_loads_produces_and_tails(composed: Composed, caller: 
     body = tmp_path / "service.json"
     body.write_text(json.dumps({"ServiceId": "Produced", "ServiceType": "Onboarding", "Owner": "a@example.com"}))
     answer = await asyncio.to_thread(
-        composed.epic, "produce", "fleet.commands", "--type", "CreateService", "--key", "Produced", str(body), "--json",
-        "--timeout", "100",
-    )  # fmt: skip
+        composed.epic,
+        "produce",
+        "fleet.commands",
+        "--type",
+        "CreateService",
+        "--key",
+        "Produced",
+        str(body),
+        "--json",
+        "--timeout",
+        "100",
+    )
     assert json.loads(answer)["Answer"]["Outcome"] == "Accepted"
     assert (await caller.call("GET", "/service/Produced"))["ServiceType"] == "Onboarding"
     tailed = await asyncio.to_thread(
         composed.epic, "tail", "command.results", "--from-beginning", "--no-follow", "--json"
-    )  # fmt: skip
+    )
     assert "Produced" in [json.loads(line)["Key"] for line in tailed.splitlines()]
     letters = await asyncio.to_thread(composed.epic, "dlq", "list", "--url", composed.url(""), "--json")
     assert "Produced" not in letters

@@ -44,22 +44,50 @@ async def test_the_worked_example_orders_50_hosts_as_20_20_10(caller: Caller) ->
     [execution] = (await caller.call("GET", f"/hotw/executionDetail/PD2024/{FLEET_ID}"))["Items"]
 
     assert run["OrderType"] == "Standard"
-    assert {name: execution[name] for name in (
-        "PeakTPM", "BufferFactor", "HostThroughPutTPM", "RequiredHosts", "HostsPresentInApollo",
-        "PendingEPICFMCHostOrder", "CapacityOverrideSum", "OrderedHosts", "Shortfall", "Status", "DesiredCapacity",
-        "ChildDesiredCapacity", "HostDistribution", "PreferredHostType", "Homogeneous",
-    )} == {
-        "PeakTPM": 50000, "BufferFactor": 1.1, "HostThroughPutTPM": 250, "RequiredHosts": 200,
-        "HostsPresentInApollo": 150, "PendingEPICFMCHostOrder": 0, "CapacityOverrideSum": 50, "OrderedHosts": 50,
-        "Shortfall": 0, "Status": "Success", "DesiredCapacity": 200, "ChildDesiredCapacity": 10,
-        "HostDistribution": {"c5.2xlarge": 50}, "PreferredHostType": "c5.2xlarge", "Homogeneous": True,
-    }  # fmt: skip
+    assert {
+        name: execution[name]
+        for name in (
+            "PeakTPM",
+            "BufferFactor",
+            "HostThroughPutTPM",
+            "RequiredHosts",
+            "HostsPresentInApollo",
+            "PendingEPICFMCHostOrder",
+            "CapacityOverrideSum",
+            "OrderedHosts",
+            "Shortfall",
+            "Status",
+            "DesiredCapacity",
+            "ChildDesiredCapacity",
+            "HostDistribution",
+            "PreferredHostType",
+            "Homogeneous",
+        )
+    } == {
+        "PeakTPM": 50000,
+        "BufferFactor": 1.1,
+        "HostThroughPutTPM": 250,
+        "RequiredHosts": 200,
+        "HostsPresentInApollo": 150,
+        "PendingEPICFMCHostOrder": 0,
+        "CapacityOverrideSum": 50,
+        "OrderedHosts": 50,
+        "Shortfall": 0,
+        "Status": "Success",
+        "DesiredCapacity": 200,
+        "ChildDesiredCapacity": 10,
+        "HostDistribution": {"c5.2xlarge": 50},
+        "PreferredHostType": "c5.2xlarge",
+        "Homogeneous": True,
+    }
     assert "220" in execution["Reasoning"]
     assert "MaxHostCount" in execution["Reasoning"]
     orders = await caller.orders("PD2024")
     assert {order["AutoScalingGroupName"][-2:]: order["FulfillmentValue"] for order in orders} == {
-        "1a": 20, "1b": 20, "1c": 10,
-    }  # fmt: skip
+        "1a": 20,
+        "1b": 20,
+        "1c": 10,
+    }
     assert {order["FulfillmentStatus"] for order in orders} == {"Pending"}
 
 
@@ -100,9 +128,9 @@ async def test_after_three_of_four_deliveries_the_plan_reads_like_the_references
 
     fulfilled = await eventually(
         lambda: caller.call("GET", f"/fleet/{FLEET_ID}"),
-        lambda fleet: orders_of(fleet).get("HostsFulfilled")
-        == {"us-east-1a": 20, "us-east-1b": 20, "us-east-1c": 10}, "HostOrderStatuses of the fleet show the delivery",
-    )  # fmt: skip
+        lambda fleet: orders_of(fleet).get("HostsFulfilled") == {"us-east-1a": 20, "us-east-1b": 20, "us-east-1c": 10},
+        "HostOrderStatuses of the fleet show the delivery",
+    )
     assert orders_of(fulfilled)["EventId"] == "PD2024"
     assert fulfilled["VersionId"] == 1, "order statuses make no version"
 
@@ -116,9 +144,7 @@ async def test_the_last_milestones_set_by_hand_make_the_plan_ready(caller: Calle
         await caller.deliver(order)
     await caller.plan_when("HardwareFulfillment", "Completed")
     for name in ("CommunicateTPMToDownstream", "UpdateThrottlingInSDC"):
-        await caller.call(
-            "PUT", f"{PLAN}/status", {"EventMilestoneId": name, "MilestoneCompletionStatus": "Completed"}
-        )  # fmt: skip
+        await caller.call("PUT", f"{PLAN}/status", {"EventMilestoneId": name, "MilestoneCompletionStatus": "Completed"})
 
     plan = await caller.call("GET", PLAN)
     assert plan["PeakReadyStatus"] == "Green"

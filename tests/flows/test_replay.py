@@ -71,9 +71,15 @@ def rewind(bootstrap: str, service: str) -> subprocess.CompletedProcess[str]:
 
 async def everything(caller: Caller) -> dict[str, Any]:
     """All that is read, with the histories: a version made by a replay would show."""
-    pages = ("/eventplan/PD2024/FORTRESSService-NA-X0/versions", "/fleet/FORTRESSService-NA-X0/versions",
-             "/hotw/executionDetail/PD2024/FORTRESSService-NA-X0", "/hotw/order?EventId=PD2024",
-             "/hotw/dashboard/PD2024/Upscaling", "/notification?EventId=PD2024", "/ticket")  # fmt: skip
+    pages = (
+        "/eventplan/PD2024/FORTRESSService-NA-X0/versions",
+        "/fleet/FORTRESSService-NA-X0/versions",
+        "/hotw/executionDetail/PD2024/FORTRESSService-NA-X0",
+        "/hotw/order?EventId=PD2024",
+        "/hotw/dashboard/PD2024/Upscaling",
+        "/notification?EventId=PD2024",
+        "/ticket",
+    )
     return {"documents": await read_all(caller), **{page: await caller.call("GET", page) for page in pages}}
 
 

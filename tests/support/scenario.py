@@ -75,9 +75,11 @@ class Caller:
         """The plan, once its projection is in."""
         plan = await eventually(
             lambda: self.peek(PLAN),
-            lambda plan: plan and milestone(plan, "GatherProjectionFromUpstream")["MilestoneCompletionStatus"]
-            == "Completed", "GatherProjectionFromUpstream Completed",
-        )  # fmt: skip
+            lambda plan: (
+                plan and milestone(plan, "GatherProjectionFromUpstream")["MilestoneCompletionStatus"] == "Completed"
+            ),
+            "GatherProjectionFromUpstream Completed",
+        )
         return dict(plan)
 
     async def known_to_hotw(self, event_id: str, fleet_id: str, *parts: str, line: str = "event") -> None:

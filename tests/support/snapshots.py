@@ -23,80 +23,143 @@ def service(
 ) -> TopicBody:
     """The topic and snapshot of a Registered service."""
     body = {
-        "ServiceId": service_id, "ServiceType": "Registered", "Owner": f"{service_id}-owner", "LeaderAlias": "jsmith",
-        **members, "VersionId": version, "SchemaVersion": 1, "AuditMetadata": audit("2024-04-01T09:00:00.000Z"),
-    }  # fmt: skip
+        "ServiceId": service_id,
+        "ServiceType": "Registered",
+        "Owner": f"{service_id}-owner",
+        "LeaderAlias": "jsmith",
+        **members,
+        "VersionId": version,
+        "SchemaVersion": 1,
+        "AuditMetadata": audit("2024-04-01T09:00:00.000Z"),
+    }
     return _snapshot("service", version, body, deleted=deleted)
 
 
 def fleet(
-    fleet_id: str = "FORTRESSService-NA-X0", version: int = 1, *, of: str = "FORTRESSService",
-    region: str = "us-east-1", deleted: bool = False, line: str | None = None,
-) -> TopicBody:  # fmt: skip
+    fleet_id: str = "FORTRESSService-NA-X0",
+    version: int = 1,
+    *,
+    of: str = "FORTRESSService",
+    region: str = "us-east-1",
+    deleted: bool = False,
+    line: str | None = None,
+) -> TopicBody:
     """The topic and snapshot of a fleet; with ``line`` of its line for that event."""
     body: dict[str, Any] = {
-        "FleetId": fleet_id, "ServiceId": of, "FleetConfiguration": {"Region": region, "HostThroughPutTPM": 250},
-        "VersionId": version, "SchemaVersion": 1, "AuditMetadata": audit("2024-04-01T09:00:00.000Z"),
-    }  # fmt: skip
+        "FleetId": fleet_id,
+        "ServiceId": of,
+        "FleetConfiguration": {"Region": region, "HostThroughPutTPM": 250},
+        "VersionId": version,
+        "SchemaVersion": 1,
+        "AuditMetadata": audit("2024-04-01T09:00:00.000Z"),
+    }
     if line is not None:
         body["EventId"] = line
     return _snapshot("fleet", version, body, deleted=deleted)
 
 
 def event(
-    event_id: str = "PD2024", version: int = 1, *, start: str = "2024-07-16", end: str = "2024-07-17",
-    regions: Sequence[str] = ("us-east-1", "eu-west-1"), active: bool = True, deleted: bool = False,
+    event_id: str = "PD2024",
+    version: int = 1,
+    *,
+    start: str = "2024-07-16",
+    end: str = "2024-07-17",
+    regions: Sequence[str] = ("us-east-1", "eu-west-1"),
+    active: bool = True,
+    deleted: bool = False,
     at: str = "2024-05-01T09:00:00.000Z",
-) -> TopicBody:  # fmt: skip
+) -> TopicBody:
     """The topic and snapshot of a peak."""
     body = {
-        "EventId": event_id, "EventName": event_id, "RegionList": list(regions), "PeakStartDate": start,
-        "PeakEndDate": end, "IsActive": active, "VersionId": version, "SchemaVersion": 1, "AuditMetadata": audit(at),
-    }  # fmt: skip
+        "EventId": event_id,
+        "EventName": event_id,
+        "RegionList": list(regions),
+        "PeakStartDate": start,
+        "PeakEndDate": end,
+        "IsActive": active,
+        "VersionId": version,
+        "SchemaVersion": 1,
+        "AuditMetadata": audit(at),
+    }
     return _snapshot("event", version, body, deleted=deleted)
 
 
 def projection(
-    fleet_id: str = "FORTRESSService-NA-X0", version: int = 1, *, event_id: str = "PD2024", tpm: int = 50_000,
-    owner: bool = True, upstream: bool = True, kind: str = "Peak", at: str = "2024-05-20T09:00:00.000Z",
+    fleet_id: str = "FORTRESSService-NA-X0",
+    version: int = 1,
+    *,
+    event_id: str = "PD2024",
+    tpm: int = 50_000,
+    owner: bool = True,
+    upstream: bool = True,
+    kind: str = "Peak",
+    at: str = "2024-05-20T09:00:00.000Z",
     deleted: bool = False,
-) -> TopicBody:  # fmt: skip
+) -> TopicBody:
     """The topic and snapshot of a projection with one upstream."""
     body = {
-        "ProjectionId": f"{fleet_id}#{event_id}#{kind}", "FleetId": fleet_id, "EventId": event_id,
-        "ProjectionType": kind, "TotalInputTPM": tpm, "IsVerifiedByOwner": owner,
+        "ProjectionId": f"{fleet_id}#{event_id}#{kind}",
+        "FleetId": fleet_id,
+        "EventId": event_id,
+        "ProjectionType": kind,
+        "TotalInputTPM": tpm,
+        "IsVerifiedByOwner": owner,
         "UpstreamProjections": [{"UpstreamServiceId": "OrderService", "IsVerified": upstream}],
-        "VersionId": version, "SchemaVersion": 1, "AuditMetadata": audit(at),
-    }  # fmt: skip
+        "VersionId": version,
+        "SchemaVersion": 1,
+        "AuditMetadata": audit(at),
+    }
     return _snapshot("projection", version, body, deleted=deleted)
 
 
 def order(number: int, status: str = "Pending", hosts: int = 20) -> dict[str, Any]:
     return {
-        "FulfillmentId": f"F5-42-{number}", "ExecutionId": 789, "RunId": 5,
-        "AutoScalingGroupName": f"FORTRESSService/NA/X0/Prod/1{number}", "AvailabilityZone": "us-east-1a",
-        "FulfillmentType": "Standard", "FulfillmentStatus": status, "EverApproved": status in ("Approved", "Fulfilled"),
-        "FulfillmentValue": hosts, "FulfilledHosts": hosts if status == "Fulfilled" else 0,
+        "FulfillmentId": f"F5-42-{number}",
+        "ExecutionId": 789,
+        "RunId": 5,
+        "AutoScalingGroupName": f"FORTRESSService/NA/X0/Prod/1{number}",
+        "AvailabilityZone": "us-east-1a",
+        "FulfillmentType": "Standard",
+        "FulfillmentStatus": status,
+        "EverApproved": status in ("Approved", "Fulfilled"),
+        "FulfillmentValue": hosts,
+        "FulfilledHosts": hosts if status == "Fulfilled" else 0,
         "FulfillmentDate": "2024-06-29",
-    }  # fmt: skip
+    }
 
 
 def hardware(
-    topic: str, version: int, *orders: dict[str, Any], fleet_id: str = "FORTRESSService-NA-X0",
-    event_id: str = "PD2024", at: str = "2024-06-15T09:00:00.000Z", purpose: str = "Upscaling",
-) -> TopicBody:  # fmt: skip
+    topic: str,
+    version: int,
+    *orders: dict[str, Any],
+    fleet_id: str = "FORTRESSService-NA-X0",
+    event_id: str = "PD2024",
+    at: str = "2024-06-15T09:00:00.000Z",
+    purpose: str = "Upscaling",
+) -> TopicBody:
     """The topic and data of a ``hotw.*`` fact: execution 789 of run 5 ordered 50 hosts, 220 needed."""
     return f"hotw.{topic}", {
-        "EventId": event_id, "FleetId": fleet_id, "ServiceId": "FORTRESSService", "Purpose": purpose,
-        "OrdersVersionId": version, "OccurredAt": at,
+        "EventId": event_id,
+        "FleetId": fleet_id,
+        "ServiceId": "FORTRESSService",
+        "Purpose": purpose,
+        "OrdersVersionId": version,
+        "OccurredAt": at,
         "Execution": {
-            "ExecutionId": 789, "RunId": 5, "OrderType": "Standard", "Status": "Success",
-            "Reasoning": "220 are needed, 200 is MaxHostCount, 150 are present: 50 ordered", "Needed": 220,
-            "RequiredHosts": 200, "CapacityOverrideSum": 50, "OrderedHosts": 50,
-            "CapReason": "MaxHostCount", "CreatedAt": at,
+            "ExecutionId": 789,
+            "RunId": 5,
+            "OrderType": "Standard",
+            "Status": "Success",
+            "Reasoning": "220 are needed, 200 is MaxHostCount, 150 are present: 50 ordered",
+            "Needed": 220,
+            "RequiredHosts": 200,
+            "CapacityOverrideSum": 50,
+            "OrderedHosts": 50,
+            "CapReason": "MaxHostCount",
+            "CreatedAt": at,
         },
         "Orders": list(orders),
-    }  # fmt: skip
+    }
 
 
 def _snapshot(resource: str, version: int, body: dict[str, Any], *, deleted: bool) -> TopicBody:
@@ -106,9 +169,14 @@ def _snapshot(resource: str, version: int, body: dict[str, Any], *, deleted: boo
     return f"{resource}.{verb}", body
 
 
-_KEYS = {"service": ("ServiceId",), "fleet": ("FleetId", "EventId"), "event": ("EventId",),
-         "projection": ("FleetId", "EventId", "ProjectionType"), "hotw": ("EventId", "FleetId", "Purpose"),
-         "eventplan": ("FleetId",)}  # fmt: skip
+_KEYS = {
+    "service": ("ServiceId",),
+    "fleet": ("FleetId", "EventId"),
+    "event": ("EventId",),
+    "projection": ("FleetId", "EventId", "ProjectionType"),
+    "hotw": ("EventId", "FleetId", "Purpose"),
+    "eventplan": ("FleetId",),
+}
 
 
 def message(
@@ -123,10 +191,16 @@ def message(
     topic, body = published
     key = "#".join(str(body[name]) for name in _KEYS[topic.partition(".")[0]] if name in body)
     return Message(
-        topic=topic, type=ce_type or topic, key=key, data=orjson.dumps(body), source="/tests",
-        time=at, trace=Trace.begin("a-first-call"),
-        id=ce_id or f"{key}:{_numbered(body)}:{topic}", if_match=if_match,
-    )  # fmt: skip
+        topic=topic,
+        type=ce_type or topic,
+        key=key,
+        data=orjson.dumps(body),
+        source="/tests",
+        time=at,
+        trace=Trace.begin("a-first-call"),
+        id=ce_id or f"{key}:{_numbered(body)}:{topic}",
+        if_match=if_match,
+    )
 
 
 def _numbered(body: dict[str, Any]) -> Any:

@@ -37,9 +37,15 @@ __all__ = [
 ]
 
 _OWNERS = {
-    "service": "fleet_svc", "fleet": "fleet_svc", "projection": "fleet_svc", "event": "event_svc",
-    "eventplan": "eventplan_svc", "hotw": "hotw_svc", "ticket": "notify_svc", "notification": "notify_svc",
-}  # fmt: skip
+    "service": "fleet_svc",
+    "fleet": "fleet_svc",
+    "projection": "fleet_svc",
+    "event": "event_svc",
+    "eventplan": "eventplan_svc",
+    "hotw": "hotw_svc",
+    "ticket": "notify_svc",
+    "notification": "notify_svc",
+}
 ROOT = Path(__file__).parents[2]
 _DASHBOARD = re.compile(r"^/event/[^/]+/dashboard")
 
@@ -70,9 +76,12 @@ class Replica:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.module, *self.arguments],
-                env=_environment(self.environment), stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                env=_environment(self.environment),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
                 cwd=ROOT,
-            )  # fmt: skip
+            )
 
     async def ready(self, seconds: float = 300) -> None:
         """Returns when /health/ready answers 200; fails at once, with the log's end, when the process has ended."""
@@ -138,8 +147,10 @@ class Embedded:
     def __post_init__(self) -> None:
         self.replica = Replica(
             ["up", "--data", str(self.folder / "data"), "--port", str(self.port), "--now", self.now],
-            self.environment, self.port, self.folder / "epic.log",
-        )  # fmt: skip
+            self.environment,
+            self.port,
+            self.folder / "epic.log",
+        )
 
     async def start(self) -> None:
         self.replica.start()
@@ -168,19 +179,24 @@ class RealStack:
         self._turn = 0
         anchor = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         common = {
-            "EPIC_TRANSPORT": "kafka", "EPIC_KAFKA_BOOTSTRAP_SERVERS": self.kafka,
+            "EPIC_TRANSPORT": "kafka",
+            "EPIC_KAFKA_BOOTSTRAP_SERVERS": self.kafka,
             "EPIC_MONGO_URL": self.servers["mongo"].url,
-            "EPIC_MYSQL_URL": self.mysql, "EPIC_NOW": f"{self.now}@{anchor}", "EPIC_MAIL_DOMAIN": "example.com",
+            "EPIC_MYSQL_URL": self.mysql,
+            "EPIC_NOW": f"{self.now}@{anchor}",
+            "EPIC_MAIL_DOMAIN": "example.com",
             **self.environment,
-        }  # fmt: skip
+        }
         self.replicas: dict[str, list[Replica]] = {}
         for service in SERVICES:
             for number in range(self.replicas_each):
                 port = servers.free_port()
                 log = self.folder / f"{service}.{number}.log"
                 environment = {
-                    **common, "EPIC_HTTP_PORT": str(port), "EPIC_DATA_DIR": str(self.folder / f"{service}.{number}")
-                }  # fmt: skip
+                    **common,
+                    "EPIC_HTTP_PORT": str(port),
+                    "EPIC_DATA_DIR": str(self.folder / f"{service}.{number}"),
+                }
                 self.replicas.setdefault(service, []).append(Replica(["serve", service], environment, port, log))
 
     @property
@@ -223,20 +239,32 @@ class Composed:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            **os.environ, "EPIC_PORT": str(self.port), "KAFKA_PORT": str(self.kafka_port),
-            "EPIC_NOW": "2024-06-15T09:00:00Z", "EPIC_MAIL_DOMAIN": "example.com", **self.settings,
-        }  # fmt: skip
+            **os.environ,
+            "EPIC_PORT": str(self.port),
+            "KAFKA_PORT": str(self.kafka_port),
+            "EPIC_NOW": "2024-06-15T09:00:00Z",
+            "EPIC_MAIL_DOMAIN": "example.com",
+            **self.settings,
+        }
 
     def compose(self, *arguments: str) -> str:
         done = subprocess.run(
             ["docker", "compose", "-p", self.name, *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             logs = subprocess.run(
                 ["docker", "compose", "-p", self.name, "logs", "--tail", "15"],
-                cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
-            )  # fmt: skip
+                cwd=ROOT,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             raise AssertionError(f"docker compose {arguments}:\n{done.stderr[-3000:]}\n{logs.stdout[-6000:]}")
         return done.stdout
 
@@ -249,8 +277,13 @@ class Composed:
         }
         done = subprocess.run(
             [sys.executable, "-m", "epic", *arguments],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
         assert done.returncode == 0, f"epic {arguments}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout
 
@@ -293,10 +326,17 @@ def kcat_produce(bootstrap: str, topic: str, ce_type: str, ce_id: str, key: str,
     """Produces one command with kcat: a plain Kafka client, none of EPIC's code."""
     kcat = shutil.which("kcat")
     assert kcat, "kcat is needed for this test: apt-get install kcat"
-    headers = {"ce_id": ce_id, "ce_source": "/kcat", "ce_type": ce_type, "ce_specversion": "1.0",
-               "content-type": "application/json"}  # fmt: skip
+    headers = {
+        "ce_id": ce_id,
+        "ce_source": "/kcat",
+        "ce_type": ce_type,
+        "ce_specversion": "1.0",
+        "content-type": "application/json",
+    }
     options = [part for name, value in headers.items() for part in ("-H", f"{name}={value}")]
     subprocess.run(
         [kcat, "-P", "-b", bootstrap, "-t", topic, "-k", key, *options],
-        input=json.dumps(body).encode(), check=True, capture_output=True,
-    )  # fmt: skip
+        input=json.dumps(body).encode(),
+        check=True,
+        capture_output=True,
+    )

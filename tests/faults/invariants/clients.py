@@ -9,9 +9,13 @@ from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture, Row, canonical
 
 __all__ = [
-    "a_command_has_one_answer", "dead_letters_are_what_was_poisoned", "decisions_and_deliveries_stand",
-    "every_command_is_answered", "no_acknowledged_write_is_missing", "runs_are_those_that_were_asked_for",
-]  # fmt: skip
+    "a_command_has_one_answer",
+    "dead_letters_are_what_was_poisoned",
+    "decisions_and_deliveries_stand",
+    "every_command_is_answered",
+    "no_acknowledged_write_is_missing",
+    "runs_are_those_that_were_asked_for",
+]
 
 
 def no_acknowledged_write_is_missing(picture: Picture, ledger: Ledger) -> list[str]:
@@ -96,11 +100,17 @@ def dead_letters_are_what_was_poisoned(picture: Picture, ledger: Ledger) -> list
     placed = [record for record in picture.published if ledger.poison.get(record.key) == record.topic]
     bad = ledger.fuzzed | {(record.topic, record.partition, record.offset) for record in placed}
     due = {(group, *place) for place in bad for group, topics in picture.groups.items() if place[0] in topics}
-    wrong = [f"poison {key} is not on {topic}" for key, topic in ledger.poison.items()
-            if key not in {record.key for record in placed}]  # fmt: skip
+    wrong = [
+        f"poison {key} is not on {topic}"
+        for key, topic in ledger.poison.items()
+        if key not in {record.key for record in placed}
+    ]
     there = Counter((one.group, one.topic, one.partition, one.offset) for one in picture.letters)
     wrong += [f"{place} is no dead letter" for place in sorted(due - there.keys())]
-    wrong += [f"{one.id} is a dead letter: {one.reason}" for one in picture.letters
-             if (one.group, one.topic, one.partition, one.offset) not in due]  # fmt: skip
+    wrong += [
+        f"{one.id} is a dead letter: {one.reason}"
+        for one in picture.letters
+        if (one.group, one.topic, one.partition, one.offset) not in due
+    ]
     wrong += [f"{place} is {count} dead letters" for place, count in there.items() if count > 1]
     return wrong + [f"{one.id} is a dead letter without a reason" for one in picture.letters if not one.reason.strip()]

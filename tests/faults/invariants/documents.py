@@ -8,8 +8,11 @@ from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture
 
 __all__ = [
-    "one_plan_per_fleet_and_event", "outboxes_are_empty", "replicas_hold_the_latest", "version_numbers_are_contiguous",
-]  # fmt: skip
+    "one_plan_per_fleet_and_event",
+    "outboxes_are_empty",
+    "replicas_hold_the_latest",
+    "version_numbers_are_contiguous",
+]
 
 # Which replica of which service is of which resource; eventplan_svc keeps a fleet's base line only.
 _FED_BY = {
@@ -70,9 +73,7 @@ def replicas_hold_the_latest(picture: Picture, ledger: Ledger) -> list[str]:
     """Whatever a service keeps of another's resource is its latest version: no event was lost or overtaken."""
     wrong = []
     for (service, name), sources in _FED_BY.items():
-        latest = {
-            key: stored.head.number for source in sources for key, stored in picture.of(*source).items()
-        }  # fmt: skip
+        latest = {key: stored.head.number for source in sources for key, stored in picture.of(*source).items()}
         held = picture.replicas.get((service, name), {})
         for key in sorted(latest.keys() | held.keys()):
             if latest.get(key) != held.get(key):

@@ -10,9 +10,12 @@ from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture, Row
 
 __all__ = [
-    "hosts_add_up", "no_host_is_ordered_twice", "one_execution_per_fleet_and_run", "plans_show_what_was_ordered",
+    "hosts_add_up",
+    "no_host_is_ordered_twice",
+    "one_execution_per_fleet_and_run",
+    "plans_show_what_was_ordered",
     "runs_have_ended",
-]  # fmt: skip
+]
 
 _DEAD = ("Rejected", "Cancelled", "Expired")
 _LIVE_OVERRIDES = ("Proposed", "Approved", "Started")
@@ -43,9 +46,11 @@ def hosts_add_up(picture: Picture, ledger: Ledger) -> list[str]:
     """Orders, executions, overrides, what a run recommended and the dashboard all say the same number of hosts."""
     orders = picture.table("fulfillment_details")
     return [
-        *_executions(picture, orders), *_recommended(picture, orders), *_overrides(picture, orders),
+        *_executions(picture, orders),
+        *_recommended(picture, orders),
+        *_overrides(picture, orders),
         *_dashboards(picture, orders),
-    ]  # fmt: skip
+    ]
 
 
 def _executions(picture: Picture, orders: list[Row]) -> list[str]:
@@ -132,7 +137,7 @@ def no_host_is_ordered_twice(picture: Picture, ledger: Ledger) -> list[str]:
     """
     live = _sums(
         [o for o in picture.table("fulfillment_details") if o["FulfillmentStatus"] not in _DEAD], "EventId", "FleetId"
-    )  # fmt: skip
+    )
     return [
         f"{pair} needs {hosts} hosts and has {live.get(pair, 0)} on order"
         for pair, hosts in sorted(ledger.hosts.items())
