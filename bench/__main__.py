@@ -1,4 +1,4 @@
-"""Owns ``python -m bench``."""
+"""``python -m bench``."""
 
 from bench.command import main
 

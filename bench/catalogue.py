@@ -1,4 +1,4 @@
-"""Owns the list of what is measured, in the order it is run."""
+"""The list of what is measured, in the order it is run."""
 
 from __future__ import annotations
 

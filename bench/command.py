@@ -1,4 +1,4 @@
-"""Owns ``python -m bench``: what is asked for is measured, printed and, if wanted, written down."""
+"""``python -m bench``: what is asked for is measured, printed and, if wanted, written down."""
 
 from __future__ import annotations
 

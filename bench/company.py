@@ -1,4 +1,4 @@
-"""Owns what the measurements are about: the sample company as its services would tell of it."""
+"""The sample company, published as its services would publish it."""
 
 from __future__ import annotations
 

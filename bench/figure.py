@@ -1,4 +1,4 @@
-"""Owns what a measurement says: a figure's rounds, its ratios, its goal and whether it is met."""
+"""A figure: its rounds, its ratios, its goal and whether it is met."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a lean HTTP/1.1 client, keep-alive over asyncio's protocols: who asks must never be what is measured."""
+"""A lean HTTP/1.1 client, keep-alive over asyncio's protocols, so that the client is never what is measured."""
 
 from __future__ import annotations
 

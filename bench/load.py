@@ -1,4 +1,4 @@
-"""Owns the load on an HTTP server: a process of its own that keeps connections busy and says what it saw.
+"""The load on an HTTP server: a process of its own that keeps connections busy and says what it saw.
 
 ``python -m bench.load`` takes a job a line on its input and answers each with one line; it ends with its input.
 """

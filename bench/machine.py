@@ -1,4 +1,4 @@
-"""Owns what a figure depends on beside the code: the machine, the interpreter, the drivers and the servers."""
+"""What a figure depends on beside the code: the machine, the interpreter, the drivers and the servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the generated part of docs/performance.md: the table between two markers, everything else being hand-written."""
+"""The generated part of docs/performance.md: the table between two markers, everything else being hand-written."""
 
 from __future__ import annotations
 

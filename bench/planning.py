@@ -1,4 +1,4 @@
-"""Owns eventplan_svc as the measurements use it: alone with a company it knows, and event after event."""
+"""Eventplan_svc as the measurements use it: alone with a company it knows, and event after event."""
 
 from __future__ import annotations
 

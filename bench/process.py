@@ -1,4 +1,4 @@
-"""Owns the processes beside this one: services and floors, each with a log, started, awaited, watched and stopped."""
+"""The processes beside this one: services and floors, each with a log, started, awaited, watched and stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns how sides take turns: round by round, the order swapped each time, so that all meet the same machine."""
+"""How sides take turns: round by round, the order swapped each time, so that all meet the same machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns fleet_svc as the HTTP measurements use it: its services made over HTTP, and a bare floor beside it."""
+"""Fleet_svc as the HTTP measurements use it: its services made over HTTP, and a bare floor beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what one bench stands on: real servers, services and floors as processes, a folder; all gone when it leaves."""
+"""What one bench stands on: real servers, services and floors as processes, a folder; all gone when it leaves."""
 
 from __future__ import annotations
 

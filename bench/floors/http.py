@@ -1,4 +1,4 @@
-"""Owns the HTTP floors: bare FastAPI on uvicorn with uvloop and httptools, one motor call and orjson a route.
+"""The HTTP floors: bare FastAPI on uvicorn with uvloop and httptools, one motor call and orjson a route.
 
 ``python -m bench.floors.http --mongo URL [--kafka SERVERS --topic TOPIC] --port PORT``. No middleware, no validation,
 no log, the same server options as EPIC's; handlers take the request as it is, which is what costs FastAPI least.

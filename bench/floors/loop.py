@@ -1,4 +1,4 @@
-"""Owns the floor of a command: an aiokafka loop that does one conditional update and one send for each record.
+"""The floor of a command: an aiokafka loop that does one conditional update and one send for each record.
 
 ``python -m bench.floors.loop --mongo URL --kafka SERVERS --port PORT``. It takes ``floor.commands`` (a JSON object,
 the version it is for in ``ce_ifmatch``), makes that version of the document the next by one ``find_one_and_update``,

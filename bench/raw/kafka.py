@@ -1,4 +1,4 @@
-"""Owns what floors and measurements do on Kafka by aiokafka alone: produce, count, copy."""
+"""What floors and measurements do on Kafka by aiokafka alone: produce, count, copy."""
 
 from __future__ import annotations
 

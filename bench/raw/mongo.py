@@ -1,4 +1,4 @@
-"""Owns the floors' connection to MongoDB: motor, as durable as EPIC's."""
+"""The floors' connection to MongoDB: motor, as durable as EPIC's."""
 
 from __future__ import annotations
 

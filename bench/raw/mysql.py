@@ -1,4 +1,4 @@
-"""Owns the floors' connection to MySQL: aiomysql alone, UTC, each statement or batch committed."""
+"""The floors' connection to MySQL: aiomysql alone, UTC, each statement or batch committed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Owns the proof that EPIC survives: loads under faults, and invariants read from the stores themselves."""
+"""Tests that EPIC survives faults: loads under faults, and invariants read from the stores themselves."""

@@ -1,4 +1,4 @@
-"""Owns the command ``python -m tests.faults``: EPIC under faults for as long as one likes, and an exit code.
+"""The command ``python -m tests.faults``: EPIC under faults for as long as one likes, and an exit code.
 
 Four parts, all of them unless ``--only`` names some: rounds of load and faults on a real stack, ``epic up`` killed
 again and again, the availability while replicas are killed, and fuzzed records in every topic.

@@ -1,4 +1,4 @@
-"""Owns the availability figure: reads and writes that fail while one of two replicas is killed again and again.
+"""The availability figure: reads and writes that fail while one of two replicas is killed again and again.
 
 The client is a small one: it takes the replicas in turn, and after a connection error or a 503 it asks once more, the
 other replica, with the same Idempotency-Key. What fails then is counted as failed.

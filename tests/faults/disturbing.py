@@ -1,4 +1,4 @@
-"""Owns the faults: what is killed, stopped or frozen at its planned time, and that all of it is back at the end."""
+"""The faults: what is killed, stopped or frozen at its planned time, and that all of it is back at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns ``epic up`` as a stand: one process on a data folder, killed again and again, its files read while dead."""
+"""``epic up`` as a stand: one process on a data folder, killed again and again, its files read while dead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the picture of an embedded EPIC that is not running: read from the SQLite files and the log of its folder."""
+"""The picture of an embedded EPIC that is not running: read from the SQLite files and the log of its folder."""
 
 from __future__ import annotations
 

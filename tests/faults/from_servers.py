@@ -1,4 +1,4 @@
-"""Owns the picture of a real stack: read from MongoDB by pymongo and from MySQL by pymysql."""
+"""The picture of a real stack: read from MongoDB by pymongo and from MySQL by pymysql."""
 
 from __future__ import annotations
 

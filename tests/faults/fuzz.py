@@ -1,4 +1,4 @@
-"""Owns the fuzzing of a whole stack: every topic gets its share, good traffic in between, and what must come of it."""
+"""The fuzzing of a whole stack: every topic gets its share, good traffic in between, and what must come of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns fuzzed records: for each topic records that nobody can read, and commands that must be refused."""
+"""Fuzzed records: for each topic records that nobody can read, and commands that must be refused."""
 
 from __future__ import annotations
 

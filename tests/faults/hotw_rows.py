@@ -1,4 +1,4 @@
-"""Owns how HOTW's tables come into a picture: alike from MySQL and SQLite, ids in place of index numbers."""
+"""How HOTW's tables come into a picture: alike from MySQL and SQLite, ids in place of index numbers."""
 
 from __future__ import annotations
 

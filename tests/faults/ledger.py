@@ -1,4 +1,4 @@
-"""Owns what the clients of a load know: what was acknowledged, what was sent, and what must therefore be there."""
+"""What the clients of a load know: what was acknowledged, what was sent, and what must therefore be there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what a round's clients do: each resource's own story, written through both front doors at a planned pace."""
+"""What a round's clients do: each resource's own story, written through both front doors at a planned pace."""
 
 from __future__ import annotations
 

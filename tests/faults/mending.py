@@ -1,4 +1,4 @@
-"""Owns a service with a broken handler, and what becomes of its dead letters once the handler is mended.
+"""A service with a broken handler, and what becomes of its dead letters once the handler is mended.
 
 Run as a module it is ``epic`` with notify_svc's replica of services broken for some: the code as it was before somebody
 mended it.

@@ -1,4 +1,4 @@
-"""Owns the story of an event's hosts: runs by both doors, one of them cancelled, orders decided on and delivered."""
+"""The story of an event's hosts: runs by both doors, one of them cancelled, orders decided on and delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the plan of a round, drawn from its seed: a small company, its events, and what will be away and when."""
+"""The plan of a round, drawn from its seed: a small company, its events, and what will be away and when."""
 
 from __future__ import annotations
 

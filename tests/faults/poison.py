@@ -1,4 +1,4 @@
-"""Owns the poison of a round: records nobody can read, put between the good ones on purpose."""
+"""The poison of a round: records nobody can read, put between the good ones on purpose."""
 
 from __future__ import annotations
 

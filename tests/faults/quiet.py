@@ -1,4 +1,4 @@
-"""Owns when all is quiet: nothing waits to be published, every group has taken in everything, every run has ended."""
+"""When all is quiet: nothing waits to be published, every group has taken in everything, every run has ended."""
 
 from __future__ import annotations
 

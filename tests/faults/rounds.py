@@ -1,4 +1,4 @@
-"""Owns one round: a load under faults, then quiet, everything delivered again, and every invariant looked at."""
+"""One round: a load under faults, then quiet, everything delivered again, and every invariant looked at."""
 
 from __future__ import annotations
 

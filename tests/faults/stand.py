@@ -1,4 +1,4 @@
-"""Owns a stand: servers of its own, five services in two replicas each, and what watches and disturbs them."""
+"""A stand: servers of its own, five services in two replicas each, and what watches and disturbs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns what was published: every record of every topic, read from where the last reading ended."""
+"""What was published: every record of every topic, read from where the last reading ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the systems the flows run on: embedded always, the real stack where Docker is."""
+"""The systems the flows run on: embedded always, the real stack where Docker is."""
 
 from __future__ import annotations
 

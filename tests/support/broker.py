@@ -1,4 +1,4 @@
-"""Owns the double of a publisher: a broker in memory that can be away, refuse a key, or find its messages too large."""
+"""The double of a publisher: a broker in memory that can be away, refuse a key, or find its messages too large."""
 
 from __future__ import annotations
 

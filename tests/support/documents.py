@@ -1,4 +1,4 @@
-"""Owns what is compared between set-ups: every document of the worked example as read, ids and times made alike."""
+"""What is compared between set-ups: every document of the worked example as read, ids and times made alike."""
 
 from __future__ import annotations
 

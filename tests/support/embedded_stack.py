@@ -1,4 +1,4 @@
-"""Owns services running whole in a test's own process, on the embedded log and stores, one replica or several."""
+"""Services running whole in a test's own process, on the embedded log and stores, one replica or several."""
 
 from __future__ import annotations
 

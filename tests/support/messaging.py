@@ -1,4 +1,4 @@
-"""Owns the doubles of the messaging tests: a broker in memory that can be away, records, a store of dead letters."""
+"""The doubles of the messaging tests: a broker in memory that can be away, records, a store of dead letters."""
 
 from __future__ import annotations
 

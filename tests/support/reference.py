@@ -1,4 +1,4 @@
-"""Owns the reference's own documents, as they stand: what must come out right when they are posted."""
+"""The reference's own documents, as they stand: what must come out right when they are posted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the main job as a person does it, step by step over HTTP, for the flows to follow."""
+"""The main job as a person does it, step by step over HTTP, for the flows to follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the real servers of the tests: Kafka, a MongoDB-wire store and MySQL, each a container on a port of its own.
+"""The real servers of the tests: Kafka, a MongoDB-wire store and MySQL, each a container on a port of its own.
 
 Images come from ``KAFKA_IMAGE``, ``MONGO_IMAGE`` and ``MYSQL_IMAGE``, the public ones by default. A server can be
 stopped and started again with its data and its port, as the fault tests do.

@@ -1,4 +1,4 @@
-"""Owns how a whole EPIC is run for a test: embedded in one process, or five services on real servers, as processes."""
+"""How a whole EPIC is run for a test: embedded in one process, or five services on real servers, as processes."""
 
 from __future__ import annotations
 

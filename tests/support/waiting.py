@@ -1,4 +1,4 @@
-"""Owns how a test waits: for a condition, never for a time."""
+"""Waiting for a condition, never for a time."""
 
 from __future__ import annotations
 
