@@ -1,4 +1,4 @@
-"""The two entry points as clients use them: HTTP repeated until it is acknowledged, commands delivered twice at once."""
+"""The two entry points as clients use them: HTTP repeated until acknowledged, commands delivered twice at once."""
 
 from __future__ import annotations
 
