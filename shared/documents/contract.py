@@ -15,6 +15,7 @@ from shared.durability.read_model import ReadModel, State
 
 if TYPE_CHECKING:
     from shared.durability.dead_letters import DeadLetterStore
+    from shared.durability.lease import Leases
 
 __all__ = [
     "MOST_STATE_BYTES",
@@ -194,6 +195,8 @@ class Store(Protocol):
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel: ...
 
     def dead_letters(self) -> DeadLetterStore: ...
+
+    def leases(self) -> Leases: ...
 
     async def start(self) -> None:
         """Connects and begins to publish what is open. Unavailable when the store stays away for 30 s."""

@@ -25,6 +25,7 @@ from shared.errors import Refused, Unavailable
 from shared.relational.engine import WRITING, connect, url_of
 from shared.relational.faults import as_unavailable, is_passing
 from shared.relational.idempotency import IdempotencyRecord, IdempotencyRecords
+from shared.relational.lease import RelationalLeases
 from shared.relational.outbox import Outbox, OutboxState
 from shared.relational.relay import Relay, last_instant
 from shared.relational.tables import KitTables, kit_tables
@@ -94,6 +95,7 @@ class Database:
         self.dialect = self.engine.dialect.name
         self.outbox_rows = Outbox(self.kit.outbox)
         self.records = IdempotencyRecords(self.kit.answers)
+        self.leases = RelationalLeases(self, self.kit.leases)
         self._migrate = migrate
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
         self._relay = None if publish is None else Relay(self, publish, poll=1.0 if self._writer else 0.2)

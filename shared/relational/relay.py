@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from sqlalchemy import func, insert, select, update
 
+from shared.durability.lease import Lease, LeaseLost
 from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.errors import MessageTooLarge, Unavailable
 from shared.messaging.oversized import PAUSE
-from shared.relational.lease import release_lease, take_lease
 from shared.tasks import end
 from shared.trace import new_id
 
@@ -47,6 +47,7 @@ class Relay:
         self._publish = publish
         self._poll = poll
         self._holder = new_id()
+        self._lease: Lease | None = None
         self._lease_until = 0.0
         self._blocked: dict[str, float] = {}
         self._passing = asyncio.Lock()
@@ -61,10 +62,11 @@ class Relay:
         if self._task is not None:
             await end(self._task)
             self._task = None
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
         try:
-            await self._database.write(
-                lambda unit: release_lease(unit.connection, self._database.kit.leases, _LEASE, self._holder)
-            )
+            await self._database.leases.release(lease)
         except Unavailable as error:
             log.info("the relay's lease was left to run out", reason=str(error))
 
@@ -162,11 +164,16 @@ class Relay:
         now = time.monotonic()
         if now < self._lease_until - _RENEW_BEFORE:
             return True
-        held = await self._database.write(
-            lambda unit: take_lease(unit.connection, self._database.kit.leases, _LEASE, self._holder, _LEASE_SECONDS)
-        )
-        self._lease_until = now + _LEASE_SECONDS if held else 0.0
-        return held
+        leases = self._database.leases
+        try:
+            if self._lease is not None:
+                await leases.renew(self._lease, _LEASE_SECONDS)
+        except LeaseLost:
+            self._lease = None
+        if self._lease is None:
+            self._lease = await leases.take(_LEASE, self._holder, _LEASE_SECONDS)
+        self._lease_until = now + _LEASE_SECONDS if self._lease is not None else 0.0
+        return self._lease is not None
 
     async def _run(self) -> None:
         counted_at, pause = 0.0, self._poll

@@ -53,7 +53,9 @@ def kit_columns() -> dict[str, list[SchemaItem]]:
         "leases": [
             Column("Name", ascii_id(64), primary_key=True),
             Column("Holder", ascii_id(64), nullable=True),
-            Column("Until", UtcTimestamp(), nullable=True),
+            Column("LeaseUntil", UtcTimestamp(), nullable=True),
+            Column("Fence", big_integer(), nullable=False),
+            Column("Record", long_text(), nullable=True),
         ],
         "dead_letters": [
             Column("Id", name_text(512), primary_key=True),

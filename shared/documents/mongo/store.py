@@ -20,6 +20,7 @@ from shared.documents.mongo.forms import Wire
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.intents import Intents
 from shared.documents.mongo.items import Items
+from shared.documents.mongo.leases import MongoLeases
 from shared.documents.mongo.read_models import MongoReadModel
 from shared.documents.mongo.relay import Relay
 from shared.documents.mongo.writing import Writing
@@ -93,6 +94,9 @@ class MongoStore:
 
     def dead_letters(self) -> MongoDeadLetters:
         return MongoDeadLetters(self._database["dead_letters"])
+
+    def leases(self) -> MongoLeases:
+        return MongoLeases(self._database)
 
     def _before_start(self, name: str) -> None:
         if self._started:

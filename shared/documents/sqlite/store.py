@@ -15,6 +15,7 @@ from shared.documents.filters import Filters, check_name
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.deadletters import SqliteDeadLetters
 from shared.documents.sqlite.documents import SqliteDocuments
+from shared.documents.sqlite.leases import LEASE_TABLE, SqliteLeases
 from shared.documents.sqlite.outbox import Outbox
 from shared.documents.sqlite.read_models import SqliteReadModel
 from shared.documents.sqlite.reader import Reader
@@ -67,6 +68,9 @@ class SqliteStore:
     def dead_letters(self) -> SqliteDeadLetters:
         return SqliteDeadLetters(self._writer, self._reader)
 
+    def leases(self) -> SqliteLeases:
+        return SqliteLeases(self._writer, self._reader)
+
     def _before_start(self, name: str) -> None:
         if self._started:
             raise RuntimeError(f"declare {name} before the store is started: its tables are made then")
@@ -81,7 +85,7 @@ class SqliteStore:
         await self._relay.start()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        statements = list(KIT_TABLES)
+        statements = [*KIT_TABLES, LEASE_TABLE]
         for name, documents in self._documents.items():
             statements += resource_tables(name, documents.filters)
         for name, replica in self._read_models.items():

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import StatementError
 
 from shared.relational import Database, UnitOfWork, insert_rows
-from tests.contracts.relational.conftest import SAMPLES
+from tests.support.relational import SAMPLES
 
 AWKWARD = (
     "",

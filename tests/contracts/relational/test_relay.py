@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from shared.envelope import Message
 from shared.relational import Database, UnitOfWork, relay
-from tests.contracts.relational.conftest import COUNTERS
 from tests.contracts.relational.test_transactions import NOW, message
 from tests.support.broker import Broker
+from tests.support.relational import COUNTERS
 from tests.support.waiting import until
 
 
@@ -172,7 +172,7 @@ async def test_a_lease_is_kept_while_the_broker_takes_its_time(
     async def renewed_again_and_again() -> bool:
         assert not await eager._relay.one_pass()
         async with slow.read() as connection:
-            ends.update((await connection.execute(select(slow.kit.leases.c.Until))).scalars())
+            ends.update((await connection.execute(select(slow.kit.leases.c.LeaseUntil))).scalars())
         return len(ends) > 5
 
     await until(renewed_again_and_again, "a lease that is kept")

@@ -15,7 +15,7 @@ from shared.envelope import Message
 from shared.errors import Conflict, NotFound, Unavailable, UnderWay
 from shared.relational import Database, IdempotencyRecord, UnitOfWork, database_now
 from shared.trace import Trace
-from tests.contracts.relational.conftest import COUNTERS
+from tests.support.relational import COUNTERS
 
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 

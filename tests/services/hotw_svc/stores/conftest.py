@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.clock import FixedClock
 from tests.services.hotw_svc.stores.company import AZ_FACTORS, NOW, Broker, Replica, open_replica
+from tests.support.relational import mysql_database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.docker)])
@@ -26,14 +24,8 @@ async def address(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) 
         yield tmp_path / "hotw.db"
         return
     root = request.getfixturevalue("mysql_url")
-    name = f"t{uuid.uuid4().hex[:16]}"
-    engine = create_async_engine(root, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    yield root.rpartition("/")[0] + f"/{name}"
-    async with engine.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE {name}"))
-    await engine.dispose()
+    async with mysql_database(root) as url:
+        yield url
 
 
 @pytest.fixture
