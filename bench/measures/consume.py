@@ -27,7 +27,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.kafka.transport import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.subscription import EventHandler, Received, Subscription, bulk, each
+from shared.messaging.subscription import Handler, Received, Subscription, bulk, each
 from shared.messaging.topics import specs
 from shared.metrics import Metrics
 from shared.schemas.fleet_svc import ProjectionSnapshot
@@ -114,25 +114,25 @@ class Rig:
         return {"rate": self.events / seconds}
 
     async def kit_each(self) -> dict[str, float]:
-        async def nothing(received: Received) -> None:
+        async def nothing(received: Received[ProjectionSnapshot]) -> None:
             self._saw(1)
 
-        return await self._kit(each(nothing))
+        return await self._kit(each(ProjectionSnapshot, (_TOPIC,), nothing))
 
     async def kit_bulk(self) -> dict[str, float]:
-        async def nothing(received: Sequence[Received]) -> None:
+        async def nothing(received: Sequence[Received[ProjectionSnapshot]]) -> None:
             self._saw(len(received))
 
-        return await self._kit(bulk(nothing))
+        return await self._kit(bulk(ProjectionSnapshot, (_TOPIC,), nothing))
 
-    async def _kit(self, handler: EventHandler) -> dict[str, float]:
+    async def _kit(self, handler: Handler[ProjectionSnapshot]) -> dict[str, float]:
         self._begin(self.events)
         metrics, clock = Metrics("bench"), RunningClock()
         publisher = Publisher(self.transport, "bench")
         dead_letters = DeadLetters(
             "bench", transport=self.transport, publisher=publisher, store=NoStore(), clock=clock, metrics=metrics
         )
-        subscription = Subscription(new_id(), (_TOPIC,), handler, registry=self.registry)
+        subscription = Subscription(new_id(), handler, registry=self.registry)
         consumer = Consumer(self.transport, clock, subscription, publisher, dead_letters, metrics)
         await consumer.start()
         began = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.event_svc.events import EVENT
 from shared.clock import Clock
-from shared.messaging.subscription import CommandSubscription
+from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Resources, resource_commands, resource_routes
 from shared.schemas.event_svc import CreateEvent, DeleteEvent, UpdateEvent
@@ -21,9 +21,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     return kit.service(
         routes=[resource_routes(events, clock, also_latest=["/event/latest/{EventId}"])],
         subscriptions=[
-            CommandSubscription(
-                "event.commands", resource_commands(events, clock, (CreateEvent, UpdateEvent, DeleteEvent))
-            )
+            CommandSubscription("event.commands", resource_commands(events, (CreateEvent, UpdateEvent, DeleteEvent)))
         ],
         description="The peak events: their regions, dates and offsets.",
     )

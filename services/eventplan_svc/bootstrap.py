@@ -28,7 +28,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     following = Following(_NAME, transport, use_cases.board, use_cases.plans, use_cases.knowledge, BOARD_GROUPS)
     return kit.service(
         routes=[routes(use_cases, clock)],
-        subscriptions=subscriptions(use_cases, clock),
+        subscriptions=subscriptions(use_cases),
         parts=[following],
         periodic=[
             kit.every(_SWEEP_EVERY, "turn colours", use_cases.turn_colours),

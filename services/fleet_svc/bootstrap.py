@@ -8,7 +8,7 @@ from services.fleet_svc.app import BASE_FILTERS, LINE_FILTERS, PROJECTION, SERVI
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.entrypoints.messages import fleet_commands, host_orders
 from shared.clock import Clock
-from shared.messaging.subscription import CommandSubscription
+from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Resources, resource_commands, resource_routes
 from shared.schemas.fleet_svc import (
@@ -36,11 +36,11 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     )
     services = Resources(SERVICE, kit.documents(SERVICE))
     projections = Resources(PROJECTION, kit.documents(PROJECTION), admit=of_known_fleets(fleets.bases))
-    commands = {
-        **resource_commands(services, clock, (CreateService, UpdateService, DeleteService)),
-        **fleet_commands(fleets, clock),
-        **resource_commands(projections, clock, (CreateProjection, UpdateProjection, DeleteProjection)),
-    }
+    commands = [
+        *resource_commands(services, (CreateService, UpdateService, DeleteService)),
+        *fleet_commands(fleets),
+        *resource_commands(projections, (CreateProjection, UpdateProjection, DeleteProjection)),
+    ]
     return kit.service(
         routes=[
             resource_routes(services, clock),

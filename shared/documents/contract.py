@@ -12,6 +12,7 @@ from shared.clock import parse_instant
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState, OutgoingEvent, Publish
 from shared.durability.read_model import ReadModel, State
+from shared.schemas.results import Accepted
 
 if TYPE_CHECKING:
     from shared.durability.dead_letters import DeadLetterStore
@@ -107,6 +108,11 @@ class Written:
     document: Document
     changed: bool
     replayed: bool = False
+
+    @property
+    def accepted(self) -> Accepted:
+        """What a command is answered with."""
+        return Accepted(self.document.key, self.document.version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Final
 
 import orjson
 import structlog
@@ -139,9 +139,8 @@ class DeadLetters:
 
     def subscription(self) -> Subscription:
         """What stores the service's own dead letters."""
-        return Subscription(
-            f"{self._service}.dead-letters", (self.topic,), bulk(self._keep_all), registry=self._registry
-        )
+        handler = bulk(DeadLetter, (self.topic,), self._keep_all)
+        return Subscription(f"{self._service}.dead-letters", handler, registry=self._registry)
 
     async def list(self, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
         return await self._store.list(after, limit)
@@ -184,9 +183,9 @@ class DeadLetters:
         self._metrics.replays.labels("replayed").inc()
         log.info("dead letter replayed", dead_letter=letter_id)
 
-    async def _keep_all(self, batch: Sequence[Received]) -> None:
+    async def _keep_all(self, batch: Sequence[Received[DeadLetter]]) -> None:
         for received in batch:
-            await self._keep(cast("DeadLetter", received.data))
+            await self._keep(received.data)
 
     async def _keep(self, letter: DeadLetter) -> None:
         try:

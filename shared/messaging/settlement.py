@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from aiokafka import TopicPartition
@@ -85,7 +85,7 @@ class Settlement:
     async def run(self) -> str | None:
         """Settles the batch; None when all of it is, else why the rest is handed back."""
         try:
-            if self._desk.subscription.bulk_handler is not None and len(self._records) > 1:
+            if self._desk.subscription.handle_all is not None and len(self._records) > 1:
                 await self._together()
             await self._key_by_key()
             if self._recall.reason != STOP_LIMIT:
@@ -120,7 +120,7 @@ class Settlement:
 
         So a failure sends few of them to be handled singly, and a recall is heard between two calls.
         """
-        handle = self._desk.subscription.bulk_handler
+        handle = self._desk.subscription.handle_all
         if handle is None:
             return
         for first in range(0, len(self._records), _TOGETHER):
@@ -133,9 +133,9 @@ class Settlement:
                 self._state[index] = _HANDLED
             self._desk.limit.passed(len(taken))
 
-    async def _read_some(self, indexes: range) -> tuple[list[Received], list[int]]:
+    async def _read_some(self, indexes: range) -> tuple[list[Received[Any]], list[int]]:
         """Those of these records that can be read, and where they stand; the others are given up."""
-        received: list[Received] = []
+        received: list[Received[Any]] = []
         taken: list[int] = []
         read = self._desk.subscription.read
         for index in indexes:
@@ -219,7 +219,7 @@ class Settlement:
             log.error("a record could not be read", topic=record.topic, offset=record.offset, exc_info=error)
         self._give_up(index, reason_of(error), 1, _UNDECODABLE)
 
-    async def _after(self, error: Exception, index: int, item: Received) -> Done | None:
+    async def _after(self, error: Exception, index: int, item: Received[Any]) -> Done | None:
         """Goes on after a first failure: how the record was done at last, or None when it is given up."""
         handle = partial(self._desk.subscription.handle, item, self._desk.clock)
         failures = 0
@@ -270,7 +270,7 @@ class Settlement:
             self._desk.metrics.dead_letters.labels(dead.letter.group, dead.letter.topic, dead.kind).inc()
             log.error("dead letter", dead_letter=dead.letter.id, reason=dead.letter.reason)
 
-    def _fail(self, index: int, item: Received, error: Exception, attempts: int) -> None:
+    def _fail(self, index: int, item: Received[Any], error: Exception, attempts: int) -> None:
         log.error("a record is given up", **_place(item), attempts=attempts, exc_info=error)
         if isinstance(error, Poison) and _unreadable(item):
             self._give_up(index, reason_of(error), 1, _UNDECODABLE)
@@ -306,13 +306,13 @@ class Settlement:
         self._breathed = time.monotonic()
 
 
-def _unreadable(item: Received) -> bool:
+def _unreadable(item: Received[Any]) -> bool:
     try:
-        return item.body is None
+        return item.message is None
     except Poison:
         return True
 
 
-def _place(item: Received) -> dict[str, object]:
+def _place(item: Received[Any]) -> dict[str, object]:
     record = item.record
     return {"topic": record.topic, "partition": record.partition, "offset": record.offset}

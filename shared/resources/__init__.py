@@ -1,6 +1,6 @@
 """Versioned resources declared once: pure state steps, use cases, routes and commands."""
 
-from shared.resources.commands import answered, expected_version, resource_commands, unconditional
+from shared.resources.commands import resource_commands
 from shared.resources.declaration import Resource
 from shared.resources.routes import document_response, page_response, resource_routes, version_number
 from shared.resources.states import (
@@ -21,11 +21,9 @@ __all__ = [
     "Resource",
     "Resources",
     "State",
-    "answered",
     "apply",
     "checked_ids",
     "document_response",
-    "expected_version",
     "given_fields",
     "merge_patch",
     "only_keys",
@@ -33,7 +31,6 @@ __all__ = [
     "parse",
     "resource_commands",
     "resource_routes",
-    "unconditional",
     "validated",
     "version_number",
     "with_keys",

@@ -51,15 +51,13 @@ class _Handlers:
     async def update(self, request: Request) -> Response:
         keys, _ = self._keys(request)
         asked = await read_write(request, self.clock)
-        expected = asked.if_match.plain() if asked.if_match else None
-        return self._written(await self.resources.update(keys, asked.body, asked.cause, expected))
+        return self._written(await self.resources.update(keys, asked.body, asked.cause, asked.cause.expected_version))
 
     async def delete(self, request: Request) -> Response:
         keys, _ = self._keys(request)
         asked = await read_write(request, self.clock)
         only_keys(asked.body, keys)
-        expected = asked.if_match.plain() if asked.if_match else None
-        return self._written(await self.resources.delete(keys, asked.cause, expected))
+        return self._written(await self.resources.delete(keys, asked.cause, asked.cause.expected_version))
 
     def _written(self, written: Written) -> Response:
         return self._answer(written.document)

@@ -28,6 +28,7 @@ __all__ = [
     "MAX_COUNT",
     "NAME_RULE",
     "AuditMetadata",
+    "CommandBody",
     "Count",
     "DecimalNumber",
     "Flag",
@@ -197,14 +198,9 @@ class WireModel(BaseModel):
         """The JSON form: wire names, members that were not given left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
-
-class MergePatch(WireModel):
-    """A partial document (RFC 7396): objects merge, lists and scalars are replaced, null clears.
-
-    Only the ids are checked here; the rest is, once it is merged into the whole document.
-    """
-
-    model_config = ConfigDict(extra="allow")
+    def given(self) -> dict[str, Any]:
+        """The JSON form of the members that were given, null where null was given: what a merge patch holds."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 class AuditMetadata(WireModel):
@@ -213,6 +209,21 @@ class AuditMetadata(WireModel):
     message: Text | None = None
     user: Name | None = None
     timestamp: Instant | None = None
+
+
+class CommandBody(WireModel):
+    """What every command may carry beside its own members: why it is asked, and by whom."""
+
+    audit_metadata: AuditMetadata | None = None
+
+
+class MergePatch(CommandBody):
+    """A partial document (RFC 7396): objects merge, lists and scalars are replaced, null clears.
+
+    Only the ids and AuditMetadata are checked here; the rest is, once it is merged into the whole document.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
 
 class Snapshot(WireModel):

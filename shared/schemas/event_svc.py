@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from shared.schemas.base import AuditMetadata, Count, Flag, Id, MergePatch, Name, Snapshot, WireDate, WireModel
+from shared.schemas.base import CommandBody, Count, Flag, Id, MergePatch, Name, Snapshot, WireDate, WireModel
 
 __all__ = [
     "CreateEvent",
@@ -61,8 +61,8 @@ class EventSnapshot(Event, Snapshot):
     """``event.{created,updated,deleted}``: as stored; defaults that hang on dates are the reader's to compute."""
 
 
-class CreateEvent(Event):
-    audit_metadata: AuditMetadata | None = None
+class CreateEvent(Event, CommandBody):
+    pass
 
 
 class UpdateEvent(MergePatch):
@@ -71,6 +71,5 @@ class UpdateEvent(MergePatch):
     event_id: Id
 
 
-class DeleteEvent(WireModel):
+class DeleteEvent(CommandBody):
     event_id: Id
-    audit_metadata: AuditMetadata | None = None

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from shared.schemas.base import (
-    AuditMetadata,
+    CommandBody,
     Id,
     Instant,
     JoinedKey,
@@ -106,43 +106,41 @@ class EventPlanSnapshot(EventPlan, Snapshot):
 # -- commands: the body of HTTP plus the path's ids --------------------------------------------------------------------
 
 
-class CreateEventPlan(WireModel):
+class PlanCommand(CommandBody):
+    """The plan a command is about. ``EventPlanId`` and ``ServiceId`` may be given too, and must be the plan's own."""
+
     event_id: Id
     fleet_id: Id
-    audit_metadata: AuditMetadata | None = None
+    event_plan_id: JoinedKey | None = None
+    service_id: Id | None = None
 
 
-class SetMilestoneStatus(WireModel):
+class CreateEventPlan(PlanCommand):
+    pass
+
+
+class SetMilestoneStatus(PlanCommand):
     """``PUT /eventplan/{EventId}/{FleetId}/status``."""
 
-    event_id: Id
-    fleet_id: Id
     event_milestone_id: MilestoneId
     milestone_completion_status: MilestoneStatus
     milestone_message: Text | None = None
-    audit_metadata: AuditMetadata | None = None
 
 
-class SetMilestone(WireModel):
+class SetMilestone(PlanCommand):
     """``PUT /eventplan/{EventId}/{FleetId}/milestone``: what is given changes; ``ETA`` null is automatic again."""
 
-    event_id: Id
-    fleet_id: Id
     event_milestone_id: MilestoneId
     milestone_completion_status: MilestoneStatus | None = None
     milestone_message: Text | None = None
     eta: WireDate | None = None
-    audit_metadata: AuditMetadata | None = None
 
 
-class ReplaceMilestones(WireModel):
+class ReplaceMilestones(PlanCommand):
     """``PUT /eventplan/{EventId}/{FleetId}/milestones``: exactly the known ids, in order."""
 
-    event_id: Id
-    fleet_id: Id
     event_milestone: list[Milestone]
     event_descale_milestone: list[Milestone] | None = None
-    audit_metadata: AuditMetadata | None = None
 
 
 class DashboardQuery(WireModel):

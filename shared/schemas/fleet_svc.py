@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from shared.schemas.base import (
-    AuditMetadata,
+    CommandBody,
     Count,
     DecimalNumber,
     Flag,
@@ -258,8 +258,8 @@ class InventoryReported(WireModel):
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
-class CreateService(Service):
-    audit_metadata: AuditMetadata | None = None
+class CreateService(Service, CommandBody):
+    pass
 
 
 class UpdateService(MergePatch):
@@ -268,13 +268,12 @@ class UpdateService(MergePatch):
     service_id: Id
 
 
-class DeleteService(WireModel):
+class DeleteService(CommandBody):
     service_id: Id
-    audit_metadata: AuditMetadata | None = None
 
 
-class CreateFleet(Fleet):
-    audit_metadata: AuditMetadata | None = None
+class CreateFleet(Fleet, CommandBody):
+    pass
 
 
 class UpdateFleet(MergePatch):
@@ -284,17 +283,16 @@ class UpdateFleet(MergePatch):
     event_id: Id | None = None
 
 
-class DeleteFleet(WireModel):
-    fleet_id: Id
-    audit_metadata: AuditMetadata | None = None
-
-
-class ReportInventory(Inventory):
+class DeleteFleet(CommandBody):
     fleet_id: Id
 
 
-class CreateProjection(Projection):
-    audit_metadata: AuditMetadata | None = None
+class ReportInventory(Inventory, CommandBody):
+    fleet_id: Id
+
+
+class CreateProjection(Projection, CommandBody):
+    projection_id: JoinedKey | None = None
 
 
 class UpdateProjection(MergePatch):
@@ -303,10 +301,11 @@ class UpdateProjection(MergePatch):
     fleet_id: Id
     event_id: Id
     projection_type: Id = "Peak"
+    projection_id: JoinedKey | None = None
 
 
-class DeleteProjection(WireModel):
+class DeleteProjection(CommandBody):
     fleet_id: Id
     event_id: Id
     projection_type: Id = "Peak"
-    audit_metadata: AuditMetadata | None = None
+    projection_id: JoinedKey | None = None

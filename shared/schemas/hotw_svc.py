@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from shared.schemas.base import Count, Id, Instant, Name, PositiveCount, Text, WireDate, WireModel
+from shared.schemas.base import CommandBody, Count, Id, Instant, Name, PositiveCount, Text, WireDate, WireModel
 
 __all__ = [
     "CancelRun",
@@ -70,7 +70,7 @@ class Decision(StrEnum):
 # -- commands: the body of HTTP plus the path's ids --------------------------------------------------------------------
 
 
-class StartRun(WireModel):
+class StartRun(CommandBody):
     """``POST /hotw/run``."""
 
     event_id: Id
@@ -78,13 +78,13 @@ class StartRun(WireModel):
     order_type: OrderType | None = None
 
 
-class CancelRun(WireModel):
+class CancelRun(CommandBody):
     """``PUT /hotw/run/{RunId}/cancel``."""
 
     run_id: PositiveCount
 
 
-class ExecuteFleet(WireModel):
+class ExecuteFleet(CommandBody):
     """``POST /hotw/atomic/{FleetId}/{EventId}``: the atomic trigger, a run of one fleet."""
 
     event_id: Id
@@ -92,7 +92,7 @@ class ExecuteFleet(WireModel):
     order_type: OrderType | None = None
 
 
-class ReviewOrder(WireModel):
+class ReviewOrder(CommandBody):
     """``PUT /hotw/order/{FulfillmentId}``."""
 
     fulfillment_id: Name
@@ -101,7 +101,7 @@ class ReviewOrder(WireModel):
     fulfillment_date: WireDate | None = None
 
 
-class ReportDelivery(WireModel):
+class ReportDelivery(CommandBody):
     """``PUT /hotw/order/{FulfillmentId}/delivery``: the total delivered so far."""
 
     fulfillment_id: Name

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from shared.schemas.base import (
-    AuditMetadata,
+    CommandBody,
     Count,
     Id,
     Instant,
@@ -70,8 +70,8 @@ class TicketSnapshot(Ticket, Snapshot):
     """``ticket.{created,updated,deleted}`` and ``ticket.escalated``."""
 
 
-class CreateTicket(Ticket):
-    audit_metadata: AuditMetadata | None = None
+class CreateTicket(Ticket, CommandBody):
+    pass
 
 
 class UpdateTicket(MergePatch):
@@ -80,12 +80,11 @@ class UpdateTicket(MergePatch):
     ticket_id: Id
 
 
-class DeleteTicket(WireModel):
+class DeleteTicket(CommandBody):
     ticket_id: Id
-    audit_metadata: AuditMetadata | None = None
 
 
-class EscalateTicket(WireModel):
+class EscalateTicket(CommandBody):
     """``PUT /ticket/{TicketId}/escalate``: one severity higher, or the one given."""
 
     ticket_id: Id

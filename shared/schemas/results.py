@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from shared.schemas.base import Instant, JoinedKey, Name, Text, WireModel
 
-__all__ = ["CommandResult", "DeadLetter", "Outcome"]
+__all__ = ["Accepted", "CommandResult", "DeadLetter", "Outcome"]
 
 
 class Outcome(StrEnum):
     ACCEPTED = "Accepted"
     REFUSED = "Refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an accepted command is answered with: the id and version of what it wrote, where that has them."""
+
+    id: str | None = None
+    version: int | None = None
 
 
 class CommandResult(WireModel):

@@ -4,17 +4,14 @@ from shared.web.app import create_app
 from shared.web.health import Check, Unready
 from shared.web.middleware import Gate
 from shared.web.requests import (
-    IfMatch,
     Page,
     Reason,
     WriteRequest,
     cursor_of,
     page_of,
-    parse_if_match,
     query_of,
     read_write,
     reason_of,
-    refuse_condition,
 )
 from shared.web.responses import KeepRefusal, etag, json_response, problem_response, refusal_response
 from shared.web.routes import PAGING, Handler, Parameter, Routes
@@ -24,7 +21,6 @@ __all__ = [
     "Check",
     "Gate",
     "Handler",
-    "IfMatch",
     "KeepRefusal",
     "Page",
     "Parameter",
@@ -37,11 +33,9 @@ __all__ = [
     "etag",
     "json_response",
     "page_of",
-    "parse_if_match",
     "problem_response",
     "query_of",
     "read_write",
     "reason_of",
     "refusal_response",
-    "refuse_condition",
 ]

@@ -6,16 +6,16 @@ import base64
 import binascii
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from shared.cause import Cause, digest_of, id_of_http
+from shared.cause import Cause, digest_of, id_of_http, parse_if_match, refuse_condition
 from shared.clock import Clock
-from shared.errors import BadInput, FieldError, Stale
+from shared.errors import BadInput, FieldError
 from shared.schemas.base import NAME_RULE, AuditMetadata, decode_object, field_errors, is_name
 from shared.security import author_of
 from shared.trace import current_trace
@@ -23,45 +23,18 @@ from shared.web.responses import CAUSE
 from shared.web.routes import CALLER
 
 __all__ = [
-    "IfMatch", "Page", "Reason", "WriteRequest", "cursor_of", "page_of", "parse_if_match", "query_of",
-    "read_write", "reason_of", "refuse_condition",
-]  # fmt: skip
+    "Page",
+    "Reason",
+    "WriteRequest",
+    "cursor_of",
+    "page_of",
+    "query_of",
+    "read_write",
+    "reason_of",
+]
 
 PAGE: Final = 100
 MAX_PAGE: Final = 1000
-_TAG: Final = re.compile(r'(?:W/)?"(base-)?([1-9][0-9]{0,9})"|(base-)?([1-9][0-9]{0,9})')
-
-
-@dataclass(frozen=True, slots=True)
-class IfMatch:
-    """The version a write is meant for; ``base``: the one of the base line that stands in."""
-
-    version: int
-    base: bool = False
-
-    def plain(self) -> int:
-        """The version, where no base line stands in for anything. Stale otherwise."""
-        if self.base:
-            raise Stale(f'If-Match "base-{self.version}" is no version of this resource; read it again')
-        return self.version
-
-
-def parse_if_match(text: str | None) -> IfMatch | None:
-    """``"3"``, ``"base-3"``, or bare as in ``ce_ifmatch``; ``*`` and nothing are no condition. BadInput otherwise."""
-    if text is None or text.strip() == "*":
-        return None
-    found = _TAG.fullmatch(text.strip())
-    if found is None:
-        error = FieldError("/If-Match", 'give one ETag as it was read, such as "3"')
-        raise BadInput(f"If-Match {text!r} is no entity tag of EPIC", [error], slug="bad-if-match")
-    return IfMatch(int(found[2] or found[4]), base=bool(found[1] or found[3]))
-
-
-def refuse_condition(condition: IfMatch | None, name: str) -> None:
-    """BadInput for a condition on a write without a version: passed over, it would seem to have held."""
-    if condition is not None:
-        error = FieldError("/If-Match", "leave it out: this write has no version")
-        raise BadInput(f"this write has no version; leave {name} out", [error], slug="bad-if-match")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +62,14 @@ def reason_of(body: Mapping[str, Any]) -> Reason:
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
-    """One write asked for over HTTP: the JSON object, its cause, and its condition."""
+    """One write asked for over HTTP: the JSON object and its cause."""
 
     body: dict[str, Any]
     cause: Cause
-    if_match: IfMatch | None
 
     def unconditional(self) -> WriteRequest:
         """This, for a write that has no version to compare. BadInput when it came with an If-Match all the same."""
-        refuse_condition(self.if_match, "If-Match")
+        refuse_condition(self.cause.if_match, "If-Match")
         return self
 
 
@@ -122,8 +94,9 @@ async def read_write(request: Request, clock: Clock) -> WriteRequest:
         digest=digest_of(raw) if key else "",
         message=reason.message,
     )
-    request.scope[CAUSE] = cause
-    return WriteRequest(body, cause, parse_if_match(request.headers.get("if-match")))
+    request.scope[CAUSE] = cause  # before the condition is read: a bad one is refused under this cause's id
+    condition = request.headers.get("if-match")
+    return WriteRequest(body, replace(cause, if_match=parse_if_match(condition)) if condition else cause)
 
 
 def _header(request: Request, name: str) -> str | None:

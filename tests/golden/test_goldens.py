@@ -8,9 +8,12 @@ import orjson
 import pytest
 from aiokafka import ConsumerRecord
 
+from shared.cause import Cause
 from shared.envelope import Message, decode, encode_headers, plain_type
-from shared.messaging.subscription import Answered, Command, CommandSubscription, Received, Subscription, bulk
+from shared.messaging.commands import Command, CommandSubscription, ReceivedCommand
+from shared.messaging.subscription import Subscription, bulk
 from shared.schemas.goldens import golden, golden_path, goldens
+from shared.schemas.results import Accepted
 from shared.schemas.topics import TOPICS, MessageType, Topic
 
 TYPES = [(topic, kind) for topic in TOPICS.values() for kind in topic.messages]
@@ -57,11 +60,12 @@ def test_a_consumer_reads_it_also_when_a_newer_producer_says_more(topic: Topic, 
     message = golden(topic.name, kind.ce_type)
     if topic.name.endswith(".commands"):
         received = commands(topic).read(record(message))
+        assert isinstance(received, ReceivedCommand)
+        assert received.refusal is None
     else:
-        newer = orjson.dumps({**message.body(), "SaidSinceVersion9": {"any": "thing"}})
-        received = Subscription("test.golden", (topic.name,), bulk(ignore)).read(record(message, newer))
+        newer = orjson.dumps({**message.body(), "AddedInVersion9": {"any": "thing"}})
+        received = Subscription("test.golden", bulk(kind.model, (topic.name,), ignore)).read(record(message, newer))
 
-    assert received.refusal is None
     assert type(received.data) is kind.model
     assert received.message.id == message.id
 
@@ -89,10 +93,10 @@ async def ignore(received: Any) -> None:
 
 
 def commands(topic: Topic) -> CommandSubscription:
-    async def accept(received: Received) -> Answered:
-        return Answered()
+    async def accept(command: Any, cause: Cause) -> Accepted:
+        return Accepted()
 
-    return CommandSubscription(topic.name, {kind.ce_type: Command(kind.model, accept) for kind in topic.messages})
+    return CommandSubscription(topic.name, [Command(kind.model, accept, "any.thing") for kind in topic.messages])
 
 
 def without_nulls(value: Any) -> Any:

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from shared.envelope import Message, decode, encode_headers
 from shared.messaging.transport import Transport
-from shared.schemas.base import Id, PositiveCount, WireModel
+from shared.schemas.base import CommandBody, Id, PositiveCount, WireModel
 from shared.schemas.results import CommandResult, DeadLetter
 from shared.schemas.topics import MessageType, Topic
 from shared.trace import Trace
@@ -28,7 +28,7 @@ class Thing(WireModel):
     version_id: PositiveCount
 
 
-class MakeThing(WireModel):
+class MakeThing(CommandBody):
     thing_id: Id
 
 

@@ -17,9 +17,9 @@ from shared.errors import BadInput, Conflict, FieldError, NotFound, Refused
 from shared.resources import parse
 from shared.schemas.eventplan_svc import CreateEventPlan
 
-__all__ = ["BESIDE", "CreatePlan"]
+__all__ = ["CreatePlan"]
 
-BESIDE: Final = frozenset({"EventPlanId", "ServiceId"})
+_BESIDE: Final = frozenset({"EventPlanId", "ServiceId"})
 """Keys a body may hold beside EventId and FleetId; they must be the plan's own."""
 
 
@@ -36,7 +36,7 @@ class CreatePlan:
         self._settle = settle
 
     async def __call__(self, body: Mapping[str, Any], cause: Cause) -> Written:
-        asked = parse(CreateEventPlan, {name: value for name, value in body.items() if name not in BESIDE})
+        asked = parse(CreateEventPlan, {name: value for name, value in body.items() if name not in _BESIDE})
         key = plan_id(asked["EventId"], asked["FleetId"])
         plan, refused = await self._planned(asked["EventId"], asked["FleetId"], body, cause)
 
@@ -75,7 +75,7 @@ class CreatePlan:
 def _check_keys(plan: Plan, body: Mapping[str, Any]) -> None:
     wrong = [
         FieldError(f"/{name}", f"must equal {plan[name]}; correct it or leave it out")
-        for name in sorted(BESIDE)
+        for name in sorted(_BESIDE)
         if body.get(name, plan[name]) != plan[name]
     ]
     if wrong:

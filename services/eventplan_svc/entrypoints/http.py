@@ -146,8 +146,7 @@ def _change(use_case: ChangePlan, use_cases: UseCases, clock: Clock) -> Handler:
         query_of(request, ())
         event_id, fleet_id = _ids(request)
         asked = await read_write(request, clock)
-        expected = asked.if_match.plain() if asked.if_match else None
-        written = await use_case(event_id, fleet_id, asked.body, asked.cause, expected)
+        written = await use_case(event_id, fleet_id, asked.body, asked.cause, asked.cause.expected_version)
         return document_response(use_cases.read_plans.latest_view(written.document), written.document)
 
     return change

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 from services.eventplan_svc.app import UseCases
 from services.eventplan_svc.app.change_plan import ChangePlan
-from services.eventplan_svc.app.create_plan import BESIDE
 from services.eventplan_svc.app.knowledge import FactNotes, is_base_line
-from shared.clock import Clock
-from shared.messaging.subscription import (
-    Answered,
-    Command,
-    CommandSubscription,
-    Received,
-    Subscribed,
-    Subscription,
-    bulk,
-    each,
-)
-from shared.resources import answered, expected_version
+from shared.cause import Cause
+from shared.documents.contract import Written
+from shared.messaging.commands import Command, CommandSubscription
+from shared.messaging.subscription import Received, Subscribed, Subscription, bulk, each
 from shared.schemas.base import WireModel
-from shared.schemas.eventplan_svc import CreateEventPlan, ReplaceMilestones, SetMilestone, SetMilestoneStatus
+from shared.schemas.event_svc import EventSnapshot
+from shared.schemas.eventplan_svc import (
+    CreateEventPlan,
+    PlanCommand,
+    ReplaceMilestones,
+    SetMilestone,
+    SetMilestoneStatus,
+)
+from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
 from shared.trace import Trace
-from shared.web import reason_of
 
 __all__ = ["BOARD_GROUPS", "subscriptions"]
 
@@ -46,14 +44,14 @@ BOARD_GROUPS: Final = {_SERVICES_GROUP: _SERVICES, _FLEETS_GROUP: _FLEETS}
 """The groups whose topics the readiness board follows as well."""
 
 
-def subscriptions(use_cases: UseCases, clock: Clock) -> list[Subscribed]:
+def subscriptions(use_cases: UseCases) -> list[Subscribed]:
     """All of them, each under a group of its own, so that a great event holds up no fact."""
     return [
-        Subscription("eventplan_svc.events", _EVENTS, each(_Events(use_cases))),
-        Subscription(_SERVICES_GROUP, _SERVICES, bulk(_Services(use_cases))),
-        Subscription(_FLEETS_GROUP, _FLEETS, bulk(_Fleets(use_cases))),
-        Subscription("eventplan_svc.facts", (*_PROJECTIONS, *_HARDWARE), bulk(_Facts(use_cases))),
-        CommandSubscription("eventplan.commands", _commands(use_cases, clock)),
+        Subscription("eventplan_svc.events", each(EventSnapshot, _EVENTS, _Events(use_cases))),
+        Subscription(_SERVICES_GROUP, bulk(ServiceSnapshot, _SERVICES, _Services(use_cases))),
+        Subscription(_FLEETS_GROUP, bulk(FleetSnapshot, _FLEETS, _Fleets(use_cases))),
+        Subscription("eventplan_svc.facts", bulk(WireModel, (*_PROJECTIONS, *_HARDWARE), _Facts(use_cases))),
+        CommandSubscription("eventplan.commands", _commands(use_cases)),
     ]
 
 
@@ -63,58 +61,48 @@ class _Handler:
 
 
 class _Events(_Handler):
-    async def __call__(self, received: Received) -> None:
-        await self.use_cases.hear_of_event(received.body, _trace(received))
+    async def __call__(self, received: Received[EventSnapshot]) -> None:
+        await self.use_cases.hear_of_event(received.message.body(), received.effect)
 
 
 class _Services(_Handler):
-    async def __call__(self, batch: Sequence[Received]) -> None:
-        traces = {received.body["ServiceId"]: _trace(received) for received in batch}
-        await self.use_cases.hear_of_services([received.body for received in batch], traces)
+    async def __call__(self, batch: Sequence[Received[ServiceSnapshot]]) -> None:
+        traces = {received.data.service_id: received.effect for received in batch}
+        await self.use_cases.hear_of_services([received.message.body() for received in batch], traces)
 
 
 class _Fleets(_Handler):
-    async def __call__(self, batch: Sequence[Received]) -> None:
-        base = [received for received in batch if is_base_line(received.body)]
-        traces = {received.body["FleetId"]: _trace(received) for received in base}
-        await self.use_cases.hear_of_fleets([received.body for received in base], traces)
+    async def __call__(self, batch: Sequence[Received[FleetSnapshot]]) -> None:
+        base = [(received, received.message.body()) for received in batch]
+        base = [(received, body) for received, body in base if is_base_line(body)]
+        traces = {received.data.fleet_id: received.effect for received, _ in base}
+        await self.use_cases.hear_of_fleets([body for _, body in base], traces)
 
 
 class _Facts(_Handler):
-    async def __call__(self, batch: Sequence[Received]) -> None:
+    async def __call__(self, batch: Sequence[Received[WireModel]]) -> None:
         notes, traces = FactNotes(), dict[str, Trace]()
         for received in batch:
-            about_hardware = received.message.topic in _HARDWARE
-            key = (notes.note_hardware if about_hardware else notes.note_projection)(received.body)
+            about_hardware = received.record.topic in _HARDWARE
+            key = (notes.note_hardware if about_hardware else notes.note_projection)(received.message.body())
             if key is not None:
-                traces[key] = _trace(received)
+                traces[key] = received.effect
         await self.use_cases.hear_facts(notes, traces)
 
 
-def _trace(received: Received) -> Trace:
-    return received.message.trace.caused_by(received.message.id)
+def _commands(use_cases: UseCases) -> list[Command[Any]]:
+    async def create(command: CreateEventPlan, cause: Cause) -> Written:
+        return await use_cases.create_plan(command.given(), cause)
 
-
-def _commands(use_cases: UseCases, clock: Clock) -> Mapping[str, Command]:
-    async def create(received: Received) -> Answered:
-        reason_of(received.body)
-        return answered(await use_cases.create_plan(received.body, received.cause(clock)))
-
-    def change(use_case: ChangePlan) -> Callable[[Received], Awaitable[Answered]]:
-        async def changed(received: Received) -> Answered:
-            reason_of(received.body)
-            event_id, fleet_id = received.body["EventId"], received.body["FleetId"]
-            expected = expected_version(received)
-            return answered(await use_case(event_id, fleet_id, received.body, received.cause(clock), expected))
+    def change(use_case: ChangePlan) -> Callable[[PlanCommand, Cause], Awaitable[Written]]:
+        async def changed(command: PlanCommand, cause: Cause) -> Written:
+            return await use_case(command.event_id, command.fleet_id, command.given(), cause, cause.expected_version)
 
         return changed
 
-    changes: dict[type[WireModel], ChangePlan] = {
-        SetMilestoneStatus: use_cases.set_milestone_status,
-        SetMilestone: use_cases.set_milestone,
-        ReplaceMilestones: use_cases.replace_milestones,
-    }
-    return {
-        "CreateEventPlan": Command(CreateEventPlan, create, BESIDE),
-        **{model.__name__: Command(model, change(use_case), BESIDE) for model, use_case in changes.items()},
-    }
+    return [
+        Command(CreateEventPlan, create, "eventplan.create"),
+        Command(SetMilestoneStatus, change(use_cases.set_milestone_status), "milestone.update"),
+        Command(SetMilestone, change(use_cases.set_milestone), "milestone.update"),
+        Command(ReplaceMilestones, change(use_cases.replace_milestones), "milestone.update"),
+    ]

@@ -14,7 +14,6 @@ from shared.cause import Cause
 from shared.documents.contract import Change, Document, OutgoingEvent
 from shared.errors import NotFound, Stale
 from shared.resources.states import with_keys
-from shared.web import IfMatch
 
 __all__ = ["change_fleet", "change_fleet_for_event", "follow"]
 
@@ -43,13 +42,13 @@ async def change_fleet(
 
 
 async def change_fleet_for_event(
-    fleets: Fleets, fleet_id: str, event_id: str, body: Mapping[str, Any], cause: Cause, if_match: IfMatch | None
+    fleets: Fleets, fleet_id: str, event_id: str, body: Mapping[str, Any], cause: Cause
 ) -> Line:
     """Merges ``body`` into the event's line; the first change makes the line, as a copy of the base.
 
-    ``if_match`` of the base holds only while there is no line and the base is at that version (else Stale).
+    An If-Match of the base holds only while there is no line and the base is at that version (else Stale).
     """
-    patch = with_keys(body, {"FleetId": fleet_id, "EventId": event_id})
+    patch, if_match = with_keys(body, {"FleetId": fleet_id, "EventId": event_id}), cause.if_match
     base = await fleets.bases.latest(fleet_id)
     begun = False
 

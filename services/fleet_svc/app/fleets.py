@@ -11,6 +11,7 @@ from services.fleet_svc.domain.fleets import OPENED_FOR, line_key
 from services.fleet_svc.domain.hosts import shown_side
 from shared.documents.contract import Document, Documents
 from shared.errors import NotFound
+from shared.schemas.results import Accepted
 
 __all__ = ["BASE_FILTERS", "LINE_FILTERS", "Fleets", "Line", "no_fleet"]
 
@@ -33,6 +34,11 @@ class Line:
     document: Document
     base: Document | None = None
     stands_in: bool = False
+
+    @property
+    def accepted(self) -> Accepted:
+        """What a command is answered with."""
+        return Accepted(self.document.key, self.document.version)
 
     def view(self) -> dict[str, Any]:
         """The line as it is read, with the host inventory and the host orders of its fleet."""

@@ -140,24 +140,20 @@ class _Handlers:
     async def change(self, request: Request) -> Response:
         fleet_id = _ids(request)["FleetId"]
         asked = await read_write(request, self.clock)
-        expected = asked.if_match.plain() if asked.if_match else None
-        return _answer(await change_fleet(self.fleets, fleet_id, asked.body, asked.cause, expected))
+        return _answer(await change_fleet(self.fleets, fleet_id, asked.body, asked.cause, asked.cause.expected_version))
 
     async def change_for_event(self, request: Request) -> Response:
         ids = _ids(request)
         asked = await read_write(request, self.clock)
         return _answer(
-            await change_fleet_for_event(
-                self.fleets, ids["FleetId"], ids["EventId"], asked.body, asked.cause, asked.if_match
-            )
+            await change_fleet_for_event(self.fleets, ids["FleetId"], ids["EventId"], asked.body, asked.cause)
         )
 
     async def delete(self, request: Request) -> Response:
         fleet_id = _ids(request)["FleetId"]
         asked = await read_write(request, self.clock)
         only_keys(asked.body, {"FleetId": fleet_id})
-        expected = asked.if_match.plain() if asked.if_match else None
-        written = await delete_fleet(self.fleets, fleet_id, asked.cause, expected)
+        written = await delete_fleet(self.fleets, fleet_id, asked.cause, asked.cause.expected_version)
         return _answer(Line(written.document))
 
     async def report_inventory(self, request: Request) -> Response:

@@ -1,9 +1,9 @@
-"""Owns the message side of fleets: the commands of fleet.commands, and the facts about orders that are noted."""
+"""The message side of fleets: the commands of fleet.commands, and the facts about orders that are noted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from collections.abc import Sequence
+from typing import Any, Final
 
 from services.fleet_svc.app import (
     Fleets,
@@ -15,67 +15,54 @@ from services.fleet_svc.app import (
     note_host_orders,
     report_inventory,
 )
+from shared.cause import Cause
 from shared.clock import Clock
-from shared.messaging.subscription import Answered, Command, Received, Subscription, bulk
-from shared.resources import answered, expected_version, unconditional
+from shared.documents.contract import Written
+from shared.messaging.commands import Command
+from shared.messaging.subscription import Received, Subscription, bulk
 from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
 from shared.schemas.hotw_svc import HardwareFact
-from shared.web import parse_if_match, reason_of
 
 __all__ = ["fleet_commands", "host_orders"]
 
 _ORDER_FACTS: Final = (
-    "hotw.order.placed", "hotw.order.reviewed", "hotw.order.expired", "hotw.fulfillment.updated"
-)  # fmt: skip
+    "hotw.order.placed",
+    "hotw.order.reviewed",
+    "hotw.order.expired",
+    "hotw.fulfillment.updated",
+)
 
 
-def fleet_commands(fleets: Fleets, clock: Clock) -> Mapping[str, Command]:
-    """The commands about fleets, by ``ce_type``."""
+def fleet_commands(fleets: Fleets) -> list[Command[Any]]:
+    """The commands about fleets."""
 
-    async def create(received: Received) -> Answered:
-        reason_of(received.body)
-        return _told(await create_fleet(fleets, received.body, received.cause(clock)))
+    async def create(command: CreateFleet, cause: Cause) -> Line:
+        return await create_fleet(fleets, command.given(), cause)
 
-    async def change(received: Received) -> Answered:
-        reason_of(received.body)
-        asked, cause = cast("UpdateFleet", received.data), received.cause(clock)
-        if asked.event_id is None:
-            expected = expected_version(received)
-            return _told(await change_fleet(fleets, asked.fleet_id, received.body, cause, expected))
-        if_match = parse_if_match(received.message.if_match)
-        return _told(
-            await change_fleet_for_event(fleets, asked.fleet_id, asked.event_id, received.body, cause, if_match)
-        )
+    async def change(command: UpdateFleet, cause: Cause) -> Line:
+        fleet_id, body = command.fleet_id, command.given()
+        if command.event_id is None:
+            return await change_fleet(fleets, fleet_id, body, cause, cause.expected_version)
+        return await change_fleet_for_event(fleets, fleet_id, command.event_id, body, cause)
 
-    async def delete(received: Received) -> Answered:
-        reason_of(received.body)
-        asked, expected = cast("DeleteFleet", received.data), expected_version(received)
-        return answered(await delete_fleet(fleets, asked.fleet_id, received.cause(clock), expected))
+    async def delete(command: DeleteFleet, cause: Cause) -> Written:
+        return await delete_fleet(fleets, command.fleet_id, cause, cause.expected_version)
 
-    async def report(received: Received) -> Answered:
-        reason_of(received.body)
-        unconditional(received)
-        asked = cast("ReportInventory", received.data)
-        return _told(await report_inventory(fleets, asked.fleet_id, received.body, received.cause(clock)))
+    async def report(command: ReportInventory, cause: Cause) -> Line:
+        return await report_inventory(fleets, command.fleet_id, command.given(), cause)
 
-    return {
-        "CreateFleet": Command(CreateFleet, create),
-        "UpdateFleet": Command(UpdateFleet, change),
-        "DeleteFleet": Command(DeleteFleet, delete),
-        "ReportInventory": Command(ReportInventory, report),
-    }
+    return [
+        Command(CreateFleet, create, "fleet.create"),
+        Command(UpdateFleet, change, "fleet.update"),
+        Command(DeleteFleet, delete, "fleet.delete"),
+        Command(ReportInventory, report, "inventory.report", conditional=False),
+    ]
 
 
 def host_orders(fleets: Fleets, clock: Clock) -> Subscription:
-    """What keeps HostOrderStatuses; a batch is written fleet by fleet."""
+    """Keeps HostOrderStatuses; a batch is written fleet by fleet."""
 
-    async def noted(batch: Sequence[Received]) -> None:
-        await note_host_orders(
-            fleets, [(cast("HardwareFact", received.data), received.cause(clock)) for received in batch]
-        )
+    async def on_order_changed(batch: Sequence[Received[HardwareFact]]) -> None:
+        await note_host_orders(fleets, [(received.data, received.cause(clock)) for received in batch])
 
-    return Subscription("fleet_svc.host-orders", _ORDER_FACTS, bulk(noted))
-
-
-def _told(line: Line) -> Answered:
-    return Answered(line.document.key, line.document.version)
+    return Subscription("fleet_svc.host-orders", bulk(HardwareFact, _ORDER_FACTS, on_order_changed))

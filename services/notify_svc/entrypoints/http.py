@@ -43,8 +43,7 @@ def ticket_routes(tickets: Tickets, clock: Clock) -> list[Routes]:
     async def escalate(request: Request) -> Response:
         asked = await read_write(request, clock)
         command = validated(EscalateTicket, with_keys(asked.body, resource.keys_of(request.path_params)))
-        expected = asked.if_match.plain() if asked.if_match else None
-        written = await tickets.escalate(command, asked.cause, expected)
+        written = await tickets.escalate(command, asked.cause, asked.cause.expected_version)
         return document_response(resource.view(written.document), written.document)
 
     escalation.add(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar, cast
+from collections.abc import Sequence
+from typing import TypeVar
 
 from services.notify_svc.app.gather_orders import GatherOrders
 from services.notify_svc.app.open_tickets import OpenTickets
@@ -11,25 +11,19 @@ from services.notify_svc.app.warn_of_inactive_events import WarnOfInactiveEvents
 from services.notify_svc.app.write_tickets import Tickets
 from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents.contract import ReadModel
-from shared.messaging.subscription import (
-    Answered,
-    Command,
-    CommandSubscription,
-    Received,
-    Subscribed,
-    Subscription,
-    bulk,
-)
-from shared.resources import answered, expected_version, resource_commands
+from shared.documents.contract import ReadModel, Written
+from shared.messaging.commands import Command, CommandSubscription
+from shared.messaging.subscription import Received, Subscribed, Subscription, bulk
+from shared.resources import resource_commands
 from shared.schemas.base import WireModel
+from shared.schemas.event_svc import EventSnapshot
+from shared.schemas.fleet_svc import ServiceSnapshot
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 from shared.schemas.notify_svc import CreateTicket, DeleteTicket, EscalateTicket, UpdateTicket
 
 __all__ = ["subscriptions"]
 
 F = TypeVar("F", bound=WireModel)
-Batch = Sequence[Received]
 
 
 def subscriptions(
@@ -38,47 +32,40 @@ def subscriptions(
 ) -> list[Subscribed]:  # fmt: skip
     """The handlers, as a list one can read."""
 
-    def facts(batch: Batch, kind: type[F]) -> list[tuple[F, Cause]]:
-        return [(cast("F", received.data), received.cause(clock)) for received in batch]
+    def facts(batch: Sequence[Received[F]]) -> list[tuple[F, Cause]]:
+        return [(received.data, received.cause(clock)) for received in batch]
 
-    keep_service, keep_event = _replicate(services, "ServiceId"), _replicate(events, "EventId")
+    async def on_service_changed(batch: Sequence[Received[ServiceSnapshot]]) -> None:
+        await services.put([(one.data.service_id, one.data.version_id, one.message.body()) for one in batch])
+        await emergent.heard_of({one.data.service_id for one in batch}, batch[-1].cause(clock))
 
-    async def service_told(batch: Batch) -> None:
-        await keep_service(batch)
-        await emergent.heard_of({received.body["ServiceId"] for received in batch}, batch[-1].cause(clock))
+    async def on_event_changed(batch: Sequence[Received[EventSnapshot]]) -> None:
+        await events.put([(one.data.event_id, one.data.version_id, one.message.body()) for one in batch])
 
-    async def placed(batch: Batch) -> None:
-        await gather.placed(facts(batch, HardwareFact))
-        await emergent.placed(facts(batch, HardwareFact))
+    async def on_order_placed(batch: Sequence[Received[HardwareFact]]) -> None:
+        await gather.placed(facts(batch))
+        await emergent.placed(facts(batch))
 
-    async def reviewed(batch: Batch) -> None:
-        await inactive.reviewed(facts(batch, HardwareFact))
+    async def on_order_reviewed(batch: Sequence[Received[HardwareFact]]) -> None:
+        await inactive.reviewed(facts(batch))
 
-    async def completed(batch: Batch) -> None:
-        await gather.completed(facts(batch, RunFact))
+    async def on_run_completed(batch: Sequence[Received[RunFact]]) -> None:
+        await gather.completed(facts(batch))
 
-    async def escalate(received: Received) -> Answered:
-        command = cast("EscalateTicket", received.data)
-        return answered(await tickets.escalate(command, received.cause(clock), expected_version(received)))
+    async def escalate(command: EscalateTicket, cause: Cause) -> Written:
+        return await tickets.escalate(command, cause, cause.expected_version)
 
-    commands = {
-        **resource_commands(tickets, clock, (CreateTicket, UpdateTicket, DeleteTicket)),
-        "EscalateTicket": Command(EscalateTicket, escalate),
-    }
+    commands = [
+        *resource_commands(tickets, (CreateTicket, UpdateTicket, DeleteTicket)),
+        Command(EscalateTicket, escalate, "ticket.escalate"),
+    ]
+    service_topics = ("service.created", "service.updated", "service.deleted")
+    event_topics = ("event.created", "event.updated", "event.deleted")
     return [
-        Subscription("notify_svc.services", ("service.created", "service.updated", "service.deleted"),
-                     bulk(service_told)),
-        Subscription("notify_svc.events", ("event.created", "event.updated", "event.deleted"),
-                     bulk(keep_event)),
-        Subscription("notify_svc.orders", ("hotw.order.placed",), bulk(placed)),
-        Subscription("notify_svc.reviews", ("hotw.order.reviewed",), bulk(reviewed)),
-        Subscription("notify_svc.runs", ("hotw.run.completed",), bulk(completed)),
+        Subscription("notify_svc.services", bulk(ServiceSnapshot, service_topics, on_service_changed)),
+        Subscription("notify_svc.events", bulk(EventSnapshot, event_topics, on_event_changed)),
+        Subscription("notify_svc.orders", bulk(HardwareFact, ("hotw.order.placed",), on_order_placed)),
+        Subscription("notify_svc.reviews", bulk(HardwareFact, ("hotw.order.reviewed",), on_order_reviewed)),
+        Subscription("notify_svc.runs", bulk(RunFact, ("hotw.run.completed",), on_run_completed)),
         CommandSubscription("notify.commands", commands),
-    ]  # fmt: skip
-
-
-def _replicate(replica: ReadModel, key: str) -> Callable[[Batch], Awaitable[None]]:
-    async def replicate(batch: Batch) -> None:
-        await replica.put([(received.body[key], received.body["VersionId"], received.body) for received in batch])
-
-    return replicate
+    ]

@@ -9,27 +9,22 @@ from typing import Any
 import orjson
 from aiokafka import TopicPartition
 
+from shared.cause import Cause
 from shared.clock import RunningClock
 from shared.durability.failures import Backoff
 from shared.envelope import Message
 from shared.messaging.blocking import follow
+from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.consumer import Consumer, Tuning
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.subscription import (
-    Answered,
-    Command,
-    CommandSubscription,
-    EventHandler,
-    Received,
-    Subscribed,
-    Subscription,
-)
+from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk, each
 from shared.messaging.topics import specs
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
+from shared.schemas.results import Accepted
 from shared.trace import Trace, new_id
-from tests.support.messaging import MakeThing, MemoryLetters, registry
+from tests.support.messaging import MakeThing, MemoryLetters, Thing, registry
 from tests.support.waiting import eventually
 
 __all__ = ["QUICK", "Rig", "Seen"]
@@ -40,7 +35,7 @@ QUICK = Tuning(transient=Backoff(0.02, 0.2), unexpected=Backoff(0.005, 0.02))
 class Seen(list[str]):
     """A handler that keeps the ids, in the order in which they were handled."""
 
-    async def take(self, received: Received) -> None:
+    async def take(self, received: Received[Thing]) -> None:
         self.append(received.message.id)
 
 
@@ -81,7 +76,13 @@ class Rig:
         self._consumers.append(consumer)
         return consumer
 
-    async def consuming(self, handler: EventHandler, tuning: Tuning = QUICK, **options: Any) -> Consumer:
+    def each(self, handle: Callable[[Received[Thing]], Awaitable[None]]) -> Handler[Thing]:
+        return each(Thing, (self.created,), handle)
+
+    def bulk(self, handle: Callable[[Sequence[Received[Thing]]], Awaitable[None]]) -> Handler[Thing]:
+        return bulk(Thing, (self.created,), handle)
+
+    async def consuming(self, handler: Handler[Thing], tuning: Tuning = QUICK, **options: Any) -> Consumer:
         """A started consumer of ``created`` events under the group ``<service>.things``."""
         consumer = self.consumer(self.subscription(handler, **options), tuning)
         await consumer.start()
@@ -93,13 +94,11 @@ class Rig:
         await consumer.start()
         return consumer
 
-    def subscription(self, handler: EventHandler, purpose: str = "things", **options: Any) -> Subscription:
-        return Subscription(
-            f"{self.service}.{purpose}", (self.created,), handler, registry=self.registry, **options
-        )  # fmt: skip
+    def subscription(self, handler: Handler[Thing], purpose: str = "things", **options: Any) -> Subscription:
+        return Subscription(f"{self.service}.{purpose}", handler, registry=self.registry, **options)
 
-    def commanded(self, use_case: Callable[[Received], Awaitable[Answered]]) -> CommandSubscription:
-        commands = {"MakeThing": Command(MakeThing, use_case)}
+    def commanded(self, use_case: Callable[[MakeThing, Cause], Awaitable[Accepted]]) -> CommandSubscription:
+        commands = [Command(MakeThing, use_case, "thing.make")]
         return CommandSubscription(self.commands, commands, registry=self.registry, results=self.results)
 
     def event(self, key: str, version: int = 1, data: bytes | None = None) -> Message:

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 import pytest
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from shared.cause import Cause
 from shared.errors import Conflict, Poison, Unavailable
 from shared.messaging.blocking import follow, read_record, request
-from shared.messaging.subscription import Answered, Received
 from shared.messaging.topics import ensure_topics
 from shared.messaging.transport import Transport
-from shared.schemas.results import Outcome
+from shared.schemas.results import Accepted, Outcome
 from shared.schemas.topics import TOPICS
 from tests.contracts.messaging.rig import Rig
+from tests.support.messaging import MakeThing
 
 PATIENCE = 180.0
 
@@ -98,10 +99,10 @@ async def test_one_record_is_read_by_its_place(rig: Rig) -> None:
 
 
 async def test_a_command_is_asked_and_its_answer_awaited(rig: Rig) -> None:
-    async def make(received: Received) -> Answered:
-        if received.message.key == "there":
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
+        if command.thing_id == "there":
             raise Conflict("there already")
-        return Answered(received.message.key, 1)
+        return Accepted(command.thing_id, 1)
 
     await rig.consumer(rig.commanded(make)).start()
 
@@ -117,8 +118,8 @@ async def test_a_command_is_asked_and_its_answer_awaited(rig: Rig) -> None:
 
 
 async def test_asking_twice_by_one_id_is_answered_twice_alike(rig: Rig) -> None:
-    async def make(received: Received) -> Answered:
-        return Answered(received.message.key, 1)
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
+        return Accepted(command.thing_id, 1)
 
     await rig.consumer(rig.commanded(make)).start()
     command = rig.command("a", "c1")

@@ -10,7 +10,6 @@ import pytest
 from shared.errors import Unavailable
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher
-from shared.messaging.subscription import each
 from shared.trace import new_id
 from tests.contracts.messaging.rig import Rig, Seen
 from tests.support import servers
@@ -41,7 +40,7 @@ async def rig(server: servers.Server) -> AsyncIterator[Rig]:
 
 async def test_what_was_not_acknowledged_is_sent_again_and_nothing_is_lost(server: servers.Server, rig: Rig) -> None:
     seen = Seen()
-    consumer = await rig.consuming(each(seen.take))
+    consumer = await rig.consuming(rig.each(seen.take))
     await rig.send(*(rig.event(f"key-{key}") for key in range(10)))
     await until(lambda: len(seen) == 10, "the first ten handled")
 

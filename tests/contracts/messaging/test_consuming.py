@@ -13,14 +13,15 @@ from shared.durability.failures import Backoff
 from shared.envelope import encode_headers
 from shared.errors import Unavailable
 from shared.messaging.consumer import Tuning
-from shared.messaging.subscription import Received, bulk, each
+from shared.messaging.subscription import Received
 from tests.contracts.messaging.rig import Rig, Seen
+from tests.support.messaging import Thing
 from tests.support.waiting import until
 
 
 async def test_every_record_is_handled_and_committed(rig: Rig) -> None:
     seen = Seen()
-    await rig.consuming(each(seen.take))
+    await rig.consuming(rig.each(seen.take))
     await rig.send(*(rig.event(f"key-{number}") for number in range(300)))
 
     await until(lambda: len(seen) >= 300, "300 handled")
@@ -32,7 +33,7 @@ async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Ri
     seen: list[str] = []
     most = running = 0
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         nonlocal most, running
         running += 1
         most = max(most, running)
@@ -41,7 +42,7 @@ async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Ri
         seen.append(received.message.id)
 
     await rig.send(*(rig.event(f"key-{key}", version) for version in range(1, 11) for key in range(20)))
-    await rig.consuming(each(handle))
+    await rig.consuming(rig.each(handle))
 
     await until(lambda: len(seen) >= 200, "200 handled")
     for key in range(20):
@@ -52,7 +53,7 @@ async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Ri
 async def test_a_batch_that_spans_partitions_is_handed_to_a_bulk_handler_at_once_and_rewound_on_each(rig: Rig) -> None:
     batches: list[list[tuple[int, str]]] = []
 
-    async def handle(received: Sequence[Received]) -> None:
+    async def handle(received: Sequence[Received[Thing]]) -> None:
         batches.append([(one.record.partition, one.message.id) for one in received])
         if len(batches) == 1:
             raise Unavailable("away")
@@ -61,7 +62,7 @@ async def test_a_batch_that_spans_partitions_is_handed_to_a_bulk_handler_at_once
         for number in range(5):
             event = rig.event(f"p{partition}-{number}")
             await rig.send_raw(rig.created, event.data, encode_headers(event), event.key.encode(), partition)
-    await rig.consuming(bulk(handle), Tuning(patience=0.01, transient=Backoff(5.0, 5.0)))
+    await rig.consuming(rig.bulk(handle), Tuning(patience=0.01, transient=Backoff(5.0, 5.0)))
 
     await until(lambda: len({one for batch in batches[1:] for one in batch}) == 15, "all of them again")
     await rig.all_committed(15)
@@ -74,7 +75,7 @@ async def test_structured_mode_is_taken(rig: Rig) -> None:
         "specversion": "1.0", "id": "structured", "source": "kcat", "type": "thing.created",
         "data": {"ThingId": "a", "VersionId": 1},
     }  # fmt: skip
-    await rig.consuming(each(seen.take))
+    await rig.consuming(rig.each(seen.take))
     await rig.send_raw(rig.created, orjson.dumps(envelope), [("content-type", b"application/cloudevents+json")])
 
     await until(lambda: seen == ["structured"], "handled")
@@ -83,7 +84,7 @@ async def test_structured_mode_is_taken(rig: Rig) -> None:
 async def test_sparse_messages_do_not_wait_for_a_poll(rig: Rig) -> None:
     """No fetch comes back empty, however short FastStream asks it to be: after one that did, FastStream sleeps."""
     seen, fetched = Seen(), []
-    consumer = await rig.consuming(each(seen.take))
+    consumer = await rig.consuming(rig.each(seen.take))
     subscriber = consumer._subscriber
     fetch, subscriber.batch_timeout_ms = subscriber.consumer.getmany, 1
 
@@ -103,7 +104,7 @@ async def test_sparse_messages_do_not_wait_for_a_poll(rig: Rig) -> None:
 async def test_a_new_group_may_begin_with_what_comes(rig: Rig) -> None:
     seen = Seen()
     await rig.send(rig.event("old"))
-    consumer = await rig.consuming(each(seen.take), from_="latest")
+    consumer = await rig.consuming(rig.each(seen.take), from_="latest")
     await until(lambda: consumer._subscriber.consumer.assignment(), "assigned")
     for place in consumer._subscriber.consumer.assignment():
         await consumer._subscriber.consumer.position(place)

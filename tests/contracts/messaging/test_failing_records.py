@@ -10,8 +10,9 @@ import pytest
 from shared.durability.failures import Backoff
 from shared.errors import Conflict, Unavailable
 from shared.messaging.consumer import ConsumerState, Tuning
-from shared.messaging.subscription import Received, bulk, each
+from shared.messaging.subscription import Received
 from tests.contracts.messaging.rig import Rig, Seen
+from tests.support.messaging import Thing
 from tests.support.waiting import until
 
 
@@ -27,7 +28,7 @@ async def test_poison_between_good_ones_becomes_dead_letters_and_the_good_ones_g
     await rig.send_raw(rig.created, b"", good, key=None)
     await rig.send_raw(rig.created, b"{}", [("ce_id", b"\xff\xfe"), *good[1:]])
     await rig.send(rig.event("after"))
-    await rig.consuming(each(seen.take))
+    await rig.consuming(rig.each(seen.take))
     await rig.burying()
 
     await until(lambda: len(rig.letters.letters) == 7 and len(seen) == 2, "two handled, seven dead letters")
@@ -43,7 +44,7 @@ async def test_a_header_that_is_not_utf_8_costs_only_its_own_record(rig: Rig) ->
     good = [("ce_id", b"x"), ("ce_source", b"t"), ("ce_type", b"thing.created"), ("ce_specversion", b"1.0")]
     await rig.send_raw(rig.created, b'{"ThingId":"a","VersionId":1}', [*good, ("x-foreign", b"\xff")], partition=0)
     await rig.send(*(rig.event(f"key-{number}") for number in range(20)))
-    await rig.consuming(each(seen.take))
+    await rig.consuming(rig.each(seen.take))
 
     await until(lambda: len(seen) == 21, "all handled")
 
@@ -51,13 +52,13 @@ async def test_a_header_that_is_not_utf_8_costs_only_its_own_record(rig: Rig) ->
 async def test_a_handler_that_fails_five_times_makes_a_dead_letter_and_goes_on(rig: Rig) -> None:
     attempts: list[str] = []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         attempts.append(received.message.id)
         if received.message.key == "bad":
             raise ValueError("no such column")
 
     await rig.send(rig.event("bad", 1), *(rig.event(f"key-{number}") for number in range(10)))
-    await rig.consuming(each(handle))
+    await rig.consuming(rig.each(handle))
     await rig.burying()
 
     await until(lambda: rig.letters.letters, "a dead letter")
@@ -71,7 +72,7 @@ async def test_a_handler_that_fails_five_times_makes_a_dead_letter_and_goes_on(r
 async def test_while_the_store_is_away_nothing_is_lost_or_dead_and_nothing_is_committed(rig: Rig) -> None:
     away, seen, tries = True, [], 0
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         nonlocal tries
         tries += 1
         if away:
@@ -80,7 +81,7 @@ async def test_while_the_store_is_away_nothing_is_lost_or_dead_and_nothing_is_co
 
     patience = Tuning(patience=0.5, transient=Backoff(0.02, 0.1))  # so that batches are handed back on the way
     await rig.send(*(rig.event(f"key-{key}", version) for version in (1, 2, 3) for key in range(30)))
-    await rig.consuming(each(handle), patience)
+    await rig.consuming(rig.each(handle), patience)
     await rig.burying()
     await until(lambda: rig.metrics.render().decode().count('reason="too-slow"} ') > 0 and tries > 200, "rewinds")
 
@@ -98,13 +99,13 @@ async def test_while_the_store_is_away_nothing_is_lost_or_dead_and_nothing_is_co
 async def test_a_bulk_handler_that_fails_is_asked_one_by_one_and_only_the_bad_one_dies(rig: Rig) -> None:
     handled: set[str] = set()
 
-    async def handle(received: Sequence[Received]) -> None:
+    async def handle(received: Sequence[Received[Thing]]) -> None:
         if any(one.message.key == "bad" for one in received):
             raise ValueError("duplicate key")
         handled.update(one.message.id for one in received)
 
     await rig.send(*(rig.event(f"key-{number}") for number in range(30)), rig.event("bad"))
-    await rig.consuming(bulk(handle))
+    await rig.consuming(rig.bulk(handle))
     await rig.burying()
 
     await until(lambda: len(handled) == 30 and rig.letters.letters, "thirty handled, one dead")
@@ -115,13 +116,13 @@ async def test_a_bulk_handler_that_fails_is_asked_one_by_one_and_only_the_bad_on
 async def test_a_consumer_in_which_most_records_fail_stops_and_commits_nothing_past_them(rig: Rig) -> None:
     mended, seen = False, set()
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if not mended:
             raise ValueError("the code is broken")
         seen.add(received.message.id)
 
     await rig.send(*(rig.event(f"key-{number}") for number in range(300)))
-    consumer = await rig.consuming(each(handle))
+    consumer = await rig.consuming(rig.each(handle))
     await until(lambda: consumer.health().state is ConsumerState.STOPPED, "stopped")
 
     assert not consumer.health().moving
@@ -140,13 +141,13 @@ async def test_a_consumer_in_which_most_records_fail_stops_and_commits_nothing_p
 async def test_a_dead_letter_is_replayed_after_its_handler_is_mended(rig: Rig) -> None:
     mended, seen = False, []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if not mended:
             raise ValueError("broken")
         seen.append((received.message.id, received.message.trace.correlation_id))
 
     await rig.send(rig.event("a"))
-    await rig.consuming(each(handle))
+    await rig.consuming(rig.each(handle))
     await rig.burying()
     await until(lambda: rig.letters.letters, "a dead letter")
     letter_id = next(iter(rig.letters.letters))
@@ -164,14 +165,14 @@ async def test_a_dead_letter_is_replayed_after_its_handler_is_mended(rig: Rig) -
 async def test_a_record_too_large_to_copy_is_replayed_from_its_topic(rig: Rig) -> None:
     mended, sizes = False, []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if not mended:
             raise ValueError("broken")
         sizes.append(len(received.record.value or b""))
 
     large = orjson.dumps({"ThingId": "a", "VersionId": 1, "Note": "x" * 900_000})
     await rig.send(rig.event("before"), rig.event("a", data=large))
-    await rig.consuming(each(handle))
+    await rig.consuming(rig.each(handle))
     await rig.burying()
     await until(lambda: len(rig.letters.letters) == 2, "two dead letters")
     letter = next(one for one in rig.letters.letters.values() if one.value is None)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from shared.cause import Cause
 from shared.messaging.consumer import ConsumerState, Tuning
-from shared.messaging.subscription import Answered, Received, each
-from shared.schemas.results import CommandResult, Outcome
+from shared.messaging.subscription import Received
+from shared.schemas.results import Accepted, CommandResult, Outcome
 from tests.contracts.messaging.rig import Rig
+from tests.support.messaging import MakeThing, Thing
 from tests.support.waiting import eventually, until
 
 
@@ -16,13 +18,13 @@ async def test_a_crash_before_the_commit_has_the_batch_delivered_again(rig: Rig)
     seen: list[str] = []
     hang = asyncio.Event()
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         seen.append(received.message.id)
         if len(seen) > 5:
             await hang.wait()
 
     await rig.send(*(rig.event(f"key-{number}") for number in range(20)))
-    crashed = await rig.consuming(each(handle))
+    crashed = await rig.consuming(rig.each(handle))
     await until(lambda: len(seen) > 5, "under way")
     assert crashed._subscriber is not None
     for task in crashed._subscriber.tasks:  # as a crash: no commit, no goodbye to the batch
@@ -34,10 +36,10 @@ async def test_a_crash_before_the_commit_has_the_batch_delivered_again(rig: Rig)
     hang.set()
     again: list[str] = []
 
-    async def handle_again(received: Received) -> None:
+    async def handle_again(received: Received[Thing]) -> None:
         again.append(received.message.id)
 
-    await rig.consuming(each(handle_again))
+    await rig.consuming(rig.each(handle_again))
     await until(lambda: len(again) == 20, "all of them again")
 
 
@@ -49,8 +51,8 @@ async def test_answers_are_published_before_the_commit(rig: Rig) -> None:
         committed_when_answered.append(sum((await rig.committed("commands", rig.commands)).values()))
         return await original(messages)  # type: ignore[arg-type]
 
-    async def make(received: Received) -> Answered:
-        return Answered(received.message.key, 1)
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
+        return Accepted(command.thing_id, 1)
 
     await rig.send(rig.command("a", "c1"), rig.command("b", "c2"))
     rig.publisher.publish = publish  # type: ignore[method-assign]
@@ -75,7 +77,7 @@ async def test_two_replicas_share_the_partitions_and_hand_over_without_a_loss(ri
     overlapped: list[str] = []
 
     def replica(name: str):  # type: ignore[no-untyped-def]
-        async def handle(received: Received) -> None:
+        async def handle(received: Received[Thing]) -> None:
             key = received.message.key
             if key in running:
                 overlapped.append(key)
@@ -84,7 +86,7 @@ async def test_two_replicas_share_the_partitions_and_hand_over_without_a_loss(ri
             running.discard(key)
             seen.append((name, received.message.id))
 
-        return each(handle)
+        return rig.each(handle)
 
     enough = asyncio.Event()
     first = await rig.consuming(replica("one"))
@@ -120,12 +122,12 @@ async def _send_until(rig: Rig, enough: asyncio.Event) -> list[str]:
 async def test_a_stop_leaves_nothing_half_done_and_a_start_goes_on_there(rig: Rig) -> None:
     seen: list[str] = []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         await asyncio.sleep(0.002)
         seen.append(received.message.id)
 
     await rig.send(*(rig.event(f"key-{number}") for number in range(200)))
-    consumer = await rig.consuming(each(handle), Tuning(concurrency=2))
+    consumer = await rig.consuming(rig.each(handle), Tuning(concurrency=2))
     await until(lambda: len(seen) > 20, "under way")
     await consumer.stop()
     handled = len(seen)

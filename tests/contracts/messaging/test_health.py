@@ -9,18 +9,19 @@ import pytest
 from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer, ConsumerState, Tuning
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.subscription import Received, each
+from shared.messaging.subscription import Received
 from tests.contracts.messaging.rig import QUICK, Rig
+from tests.support.messaging import Thing
 from tests.support.waiting import until
 
 
 async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind(rig: Rig) -> None:
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         """Never called."""
 
     nowhere = KafkaTransport("127.0.0.1:1")
     consumer = Consumer(
-        nowhere, rig.clock, rig.subscription(each(handle)), rig.publisher, rig.dead_letters, rig.metrics
+        nowhere, rig.clock, rig.subscription(rig.each(handle)), rig.publisher, rig.dead_letters, rig.metrics
     )  # fmt: skip
 
     with pytest.raises(Unavailable, match="cannot join its group"):
@@ -32,11 +33,11 @@ async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind
 async def test_health_sees_a_record_that_hangs(rig: Rig) -> None:
     hang = asyncio.Event()
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         await hang.wait()
 
     await rig.send(rig.event("a"))
-    consumer = await rig.consuming(each(handle), Tuning(stuck_after=0.2))
+    consumer = await rig.consuming(rig.each(handle), Tuning(stuck_after=0.2))
     await until(lambda: consumer.health().state is ConsumerState.STUCK, "stuck")
     assert "a record has been in work for" in consumer.health().reason
 
@@ -48,11 +49,11 @@ async def test_lag_is_what_the_group_has_not_committed(rig: Rig, monkeypatch: py
     monkeypatch.setattr("shared.messaging.consumer._LAG_EVERY", 0.05)
     away = False
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if away:
             raise Unavailable("away")
 
-    consumer = await rig.consuming(each(handle), QUICK)
+    consumer = await rig.consuming(rig.each(handle), QUICK)
     await rig.send(*(rig.event(f"key-{number}") for number in range(30)))
     await rig.all_committed(30)
     away = True

@@ -12,10 +12,11 @@ from shared.embedded.partitioning import partition_of
 from shared.errors import MessageTooLarge
 from shared.messaging import oversized
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.subscription import Received, bulk, each
+from shared.messaging.subscription import Received
 from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
 from shared.trace import new_id
 from tests.contracts.messaging.rig import Rig
+from tests.support.messaging import Thing
 from tests.support.waiting import until
 
 _ALMOST = RECORD_BYTES - 2_000
@@ -32,16 +33,16 @@ def data(key: str, size: int) -> bytes:
 async def test_messages_of_any_size_are_consumed_in_their_order(rig: Rig, together: bool) -> None:
     seen: list[tuple[str, int]] = []
 
-    async def take(received: Received) -> None:
+    async def take(received: Received[Thing]) -> None:
         seen.append((received.message.id, len(received.message.data)))
 
-    async def take_all(batch: Sequence[Received]) -> None:
+    async def take_all(batch: Sequence[Received[Thing]]) -> None:
         for received in batch:
             await take(received)
 
     sizes = [100, 1_700_000, 100, 1_900_000, _ALMOST, 100]
     sent = [rig.event("big", version, data("big", size)) for version, size in enumerate(sizes, 1)]
-    await rig.consuming(bulk(take_all) if together else each(take))
+    await rig.consuming(rig.bulk(take_all) if together else rig.each(take))
 
     await rig.send(*sent)
 
@@ -74,7 +75,7 @@ async def test_the_largest_record_is_a_dead_letter_that_says_what_it_left_behind
     rig: Rig, key: bytes, value: bytes, header: bytes
 ) -> None:
     await rig.send_raw(rig.created, value, [*_HEADERS, ("ce_correlationid", header)], key=key, partition=0)
-    await rig.consuming(each(_nothing))
+    await rig.consuming(rig.each(_nothing))
     await rig.burying()
 
     await until(lambda: rig.letters.letters, "a dead letter")
@@ -84,7 +85,7 @@ async def test_the_largest_record_is_a_dead_letter_that_says_what_it_left_behind
     await rig.all_committed(1)
 
 
-async def _nothing(_: Received) -> None:
+async def _nothing(_: Received[Thing]) -> None:
     return None
 
 

@@ -5,29 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from shared.cause import Cause
 from shared.clock import FixedClock
 from shared.durability.failures import Backoff, StopLimit
 from shared.envelope import Record
+from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.publisher import Publisher
 from shared.messaging.recall import Recall
 from shared.messaging.settlement import Desk, Settlement
-from shared.messaging.subscription import (
-    Answered,
-    Command,
-    CommandSubscription,
-    Received,
-    Subscribed,
-    Subscription,
-    bulk,
-    each,
-)
+from shared.messaging.subscription import Received, Subscribed, Subscription, bulk, each
 from shared.metrics import Metrics
-from shared.schemas.results import CommandResult
-from tests.support.messaging import NOW, MakeThing, MemoryBroker, MemoryLetters, record_of, registry
+from shared.schemas.results import Accepted, CommandResult
+from tests.support.messaging import NOW, MakeThing, MemoryBroker, MemoryLetters, Thing, record_of, registry
 
 AT_ONCE = Backoff(0.001, 0.001)
-Handle = Callable[[Received], Awaitable[None]]
+Handle = Callable[[Received[Thing]], Awaitable[None]]
 
 
 class Bench:
@@ -59,15 +52,15 @@ class Bench:
         return await self.settlement.run()
 
     def each(self, handle: Handle) -> Subscription:
-        return Subscription("test_svc.things", ("thing.created", "thing.updated"), each(handle), registry=self.registry)
+        handler = each(Thing, ("thing.created", "thing.updated"), handle)
+        return Subscription("test_svc.things", handler, registry=self.registry)
 
-    def bulk(self, handle: Callable[[Sequence[Received]], Awaitable[None]]) -> Subscription:
-        return Subscription("test_svc.things", ("thing.created",), bulk(handle), registry=self.registry)
+    def bulk(self, handle: Callable[[Sequence[Received[Thing]]], Awaitable[None]]) -> Subscription:
+        return Subscription("test_svc.things", bulk(Thing, ("thing.created",), handle), registry=self.registry)
 
-    def commands(self, use_case: Callable[[Received], Awaitable[Answered]]) -> CommandSubscription:
-        return CommandSubscription(
-            "thing.commands", {"MakeThing": Command(MakeThing, use_case)}, registry=self.registry, results="results"
-        )
+    def commands(self, use_case: Callable[[MakeThing, Cause], Awaitable[Accepted]]) -> CommandSubscription:
+        command = Command(MakeThing, use_case, "thing.make")
+        return CommandSubscription("thing.commands", [command], registry=self.registry, results="results")
 
     def buried(self) -> list[dict[str, Any]]:
         return [message.body() for message in self.broker.sent if message.topic == "test_svc.dlq"]

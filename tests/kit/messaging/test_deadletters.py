@@ -108,9 +108,9 @@ async def test_letters_are_stored_by_the_service_s_own_consumer(office: Office) 
     subscription = office.dead_letters.subscription()
     received = subscription.read(doubles.record_of(office.broker.sent[0]))
 
-    assert subscription.bulk_handler is not None
-    await subscription.bulk_handler([received])
-    await subscription.bulk_handler([received])
+    assert subscription.handle_all is not None
+    await subscription.handle_all([received])
+    await subscription.handle_all([received])
 
     assert office.store.letters == {letter.id: letter}
 
@@ -127,10 +127,10 @@ async def test_a_letter_that_cannot_be_stored_is_waited_for_not_buried(office: O
     await office.dead_letters.bury([dead(doubles.record_of(event("a")))], [Trace("corr")])
     subscription = office.dead_letters.subscription()
     received = subscription.read(doubles.record_of(office.broker.sent[0]))
-    assert subscription.bulk_handler is not None
+    assert subscription.handle_all is not None
 
     with pytest.raises(Unavailable, match="disk full"):
-        await subscription.bulk_handler([received])
+        await subscription.handle_all([received])
 
 
 async def test_a_replay_hands_the_record_to_its_consumer_and_removes_the_letter(office: Office) -> None:

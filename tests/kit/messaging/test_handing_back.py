@@ -10,13 +10,13 @@ from shared.errors import Poison, Unavailable
 from shared.messaging.recall import REBALANCE, STOPPING, TOO_SLOW, Recall
 from shared.messaging.subscription import Received
 from tests.kit.messaging.bench import Bench, batch
-from tests.support.messaging import event, record_of
+from tests.support.messaging import Thing, event, record_of
 
 
 async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_the_rest(bench: Bench) -> None:
     recall, handled = Recall(30), set()
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if received.message.key in ("b", "d"):
             if handled == {"a", "c", "e"}:
                 recall.deadline = 0.0
@@ -34,7 +34,7 @@ async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_th
 async def test_a_rebalance_cuts_short_who_waits_and_lets_work_be_finished(bench: Bench) -> None:
     recall, begun, going_on = Recall(30), asyncio.Event(), asyncio.Event()
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if received.message.key == "waits":
             raise Unavailable("away")
         begun.set()
@@ -54,7 +54,7 @@ async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(be
     recall, begun, going_on = Recall(30), asyncio.Event(), asyncio.Event()
     seen: list[str] = []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         begun.set()
         await going_on.wait()
         seen.append(received.message.id)
@@ -73,7 +73,7 @@ async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(be
 async def test_a_poison_in_a_batch_handed_back_is_buried_before_it_is_passed(bench: Bench) -> None:
     recall, given_up = Recall(30), False
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         nonlocal given_up
         if received.message.key == "bad":
             given_up = True
@@ -90,7 +90,7 @@ async def test_a_poison_in_a_batch_handed_back_is_buried_before_it_is_passed(ben
 async def test_offsets_with_gaps_resume_behind_the_last_record_settled(bench: Bench) -> None:
     recall, handled = Recall(30), set()
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if received.message.key == "b":
             if handled == {"a", "c"}:
                 recall.deadline = 0.0

@@ -8,15 +8,12 @@ from typing import Any
 
 import pytest
 
+from shared.cause import Cause
 from shared.errors import NotFound, UnderWay
 from shared.messaging.recall import STOPPING, Recall
-from shared.messaging.subscription import (
-    Answered,
-    Received,
-)
-from shared.schemas.results import Outcome
+from shared.schemas.results import Accepted, Outcome
 from tests.kit.messaging.bench import Bench, batch
-from tests.support.messaging import event, raw, record_of
+from tests.support.messaging import MakeThing, event, raw, record_of
 from tests.support.waiting import until
 
 
@@ -26,8 +23,8 @@ def command(key: str = "a", data: Any = None, *, ce_type: str = "MakeThing", **m
 
 
 async def test_a_command_is_answered_with_what_it_made(bench: Bench) -> None:
-    async def make(received: Received) -> Answered:
-        return Answered(received.message.key, 3)
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
+        return Accepted(command.thing_id, 3)
 
     assert await bench.settle(bench.commands(make), batch(command("a", id="c1"))) is None
 
@@ -40,7 +37,7 @@ async def test_a_command_is_answered_with_what_it_made(bench: Bench) -> None:
 
 
 async def test_a_refused_command_is_answered_as_http_would(bench: Bench) -> None:
-    async def make(received: Received) -> Answered:
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
         raise NotFound("fleet X is not known")
 
     assert await bench.settle(bench.commands(make), batch(command())) is None
@@ -63,7 +60,7 @@ async def test_a_refused_command_is_answered_as_http_would(bench: Bench) -> None
 async def test_a_command_that_does_not_fit_is_refused_and_named(
     bench: Bench, data: Any, ce_type: str, status: int, pointer: str | None
 ) -> None:
-    async def make(received: Received) -> Answered:
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
         raise AssertionError("must not be called")
 
     assert await bench.settle(bench.commands(make), batch(command(data=data, ce_type=ce_type))) is None
@@ -75,8 +72,8 @@ async def test_a_command_that_does_not_fit_is_refused_and_named(
 
 
 async def test_a_command_with_managed_fields_is_taken_as_http_takes_a_document_posted_back(bench: Bench) -> None:
-    async def make(received: Received) -> Answered:
-        return Answered(received.message.key, received.body["VersionId"])
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
+        return Accepted(command.thing_id, 5)
 
     data = {"ThingId": "a", "VersionId": 5, "LatestVersionId": 5, "CreatedBy": "jsmith"}
     await bench.settle(bench.commands(make), batch(command(data=data)))
@@ -87,12 +84,12 @@ async def test_a_command_with_managed_fields_is_taken_as_http_takes_a_document_p
 async def test_a_command_under_way_elsewhere_waits_and_is_answered_once(bench: Bench) -> None:
     tries = 0
 
-    async def make(received: Received) -> Answered:
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
         nonlocal tries
         tries += 1
         if tries < 3:
             raise UnderWay("being worked on")
-        return Answered("a", 1)
+        return Accepted("a", 1)
 
     assert await bench.settle(bench.commands(make), batch(command())) is None
     assert [answer.outcome for answer in bench.answers()] == [Outcome.ACCEPTED]
@@ -101,10 +98,10 @@ async def test_a_command_under_way_elsewhere_waits_and_is_answered_once(bench: B
 async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(bench: Bench) -> None:
     done = 0
 
-    async def make(received: Received) -> Answered:
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
         nonlocal done
         done += 1
-        return Answered("a", 1)
+        return Accepted("a", 1)
 
     bench.broker.away = True
     recall = Recall(30)
@@ -117,7 +114,7 @@ async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(bench: 
 
 
 async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(bench: Bench) -> None:
-    async def make(received: Received) -> Answered:
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
         raise AssertionError("must not be called")
 
     headers = record_of(command()).headers
@@ -134,7 +131,7 @@ async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(benc
     "more", [{"id": "i" * 256}, {"id": "a\nb"}, {"source": "s" * 256}, {"user": "u" * 256}, {"user": " u"}]
 )
 async def test_a_command_that_could_not_be_answered_is_not_obeyed(bench: Bench, more: dict[str, str]) -> None:
-    async def make(received: Received) -> Answered:
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
         raise AssertionError("must not be called")
 
     assert await bench.settle(bench.commands(make), batch(replace(command(), **more))) is None

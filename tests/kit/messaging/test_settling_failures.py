@@ -15,14 +15,14 @@ from shared.messaging.subscription import (
     Received,
 )
 from tests.kit.messaging.bench import Bench, batch
-from tests.support.messaging import event, raw, record_of
+from tests.support.messaging import Thing, event, raw, record_of
 from tests.support.waiting import until
 
 
 async def test_poison_between_good_ones_becomes_a_dead_letter_at_once_and_the_good_ones_go_on(bench: Bench) -> None:
     seen: list[str] = []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         seen.append(received.message.id)
 
     headers = record_of(event("x")).headers
@@ -48,7 +48,7 @@ async def test_poison_between_good_ones_becomes_a_dead_letter_at_once_and_the_go
 
 
 async def test_a_type_the_topic_does_not_carry_is_a_dead_letter(bench: Bench) -> None:
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         raise AssertionError("must not be called")
 
     message = event("a")
@@ -56,13 +56,13 @@ async def test_a_type_the_topic_does_not_carry_is_a_dead_letter(bench: Bench) ->
                 *record_of(message).headers[3:]])  # fmt: skip
 
     assert await bench.settle(bench.each(handle), [wrong]) is None
-    assert bench.buried()[0]["Reason"] == "ce_type other is none that thing.created carries"
+    assert bench.buried()[0]["Reason"] == "thing.created does not carry the ce_type other"
 
 
 async def test_a_handler_that_fails_five_times_makes_a_dead_letter_and_the_key_goes_on(bench: Bench) -> None:
     attempts: list[str] = []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         attempts.append(received.message.id)
         if received.message.id == "a:1":
             raise ValueError("no such column")
@@ -79,7 +79,7 @@ async def test_a_handler_that_fails_five_times_makes_a_dead_letter_and_the_key_g
 async def test_a_handler_that_fails_four_times_loses_nothing(bench: Bench) -> None:
     attempts = 0
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         nonlocal attempts
         attempts += 1
         if attempts < 5:
@@ -92,7 +92,7 @@ async def test_a_handler_that_fails_four_times_loses_nothing(bench: Bench) -> No
 async def test_a_handler_that_says_poison_is_not_asked_again(bench: Bench) -> None:
     attempts = 0
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         nonlocal attempts
         attempts += 1
         raise Poison("the formula can never be read")
@@ -103,7 +103,7 @@ async def test_a_handler_that_says_poison_is_not_asked_again(bench: Bench) -> No
 
 
 async def test_an_event_a_rule_refuses_is_done_with(bench: Bench) -> None:
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         raise Conflict("there already")
 
     with capture_logs() as logs:
@@ -120,7 +120,7 @@ async def test_while_a_store_is_away_nothing_is_lost_nothing_dead_and_a_key_keep
 ) -> None:
     tries, seen = 0, []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         nonlocal tries
         tries += 1
         if tries < 40:
@@ -138,7 +138,7 @@ async def test_while_a_store_is_away_nothing_is_lost_nothing_dead_and_a_key_keep
 async def test_waiting_does_not_count_as_failing(bench: Bench) -> None:
     course = [Unavailable("away"), ValueError("bug")] * 4
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if course:
             raise course.pop()
 
@@ -147,7 +147,7 @@ async def test_waiting_does_not_count_as_failing(bench: Bench) -> None:
 
 
 async def test_a_dead_letter_waits_for_the_broker_too(bench: Bench) -> None:
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         raise Poison("never")
 
     bench.broker.away = True
@@ -161,7 +161,7 @@ async def test_a_dead_letter_waits_for_the_broker_too(bench: Bench) -> None:
 
 
 async def test_when_most_fail_whatever_their_key_it_stops_and_buries_none_of_the_batch(bench: Bench) -> None:
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         raise ValueError("the code is broken")
 
     messages = [event(f"key-{number}") for number in range(300)]
@@ -171,7 +171,7 @@ async def test_when_most_fail_whatever_their_key_it_stops_and_buries_none_of_the
 
 
 async def test_undecodable_records_never_stop_a_consumer(bench: Bench) -> None:
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         raise AssertionError("must not be called")
 
     records = [raw("thing.created", f"k{number}".encode(), b"{", (), offset=number) for number in range(400)]
@@ -186,7 +186,7 @@ async def test_a_fault_of_the_runtime_itself_is_raised_not_swallowed(bench: Benc
     def no_letter(*_: Any, **__: Any) -> Any:
         raise Broken
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         raise Poison("never")
 
     subscription = bench.each(handle)

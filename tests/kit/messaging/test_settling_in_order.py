@@ -13,14 +13,14 @@ from shared.messaging.subscription import (
 )
 from shared.trace import add_trace_ids, current_trace
 from tests.kit.messaging.bench import Bench, batch
-from tests.support.messaging import event, raw, record_of
+from tests.support.messaging import Thing, event, raw, record_of
 
 
 async def test_records_of_a_key_go_in_order_while_keys_go_concurrently(bench: Bench) -> None:
     seen: list[str] = []
     most = running = 0
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         nonlocal most, running
         running += 1
         most = max(most, running)
@@ -40,7 +40,7 @@ async def test_a_key_s_records_of_several_topics_wait_for_each_other(bench: Benc
     running: set[str] = set()
     seen, overlapping = [], []
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         if received.message.key in running:
             overlapping.append(received.message.id)
         running.add(received.message.key)
@@ -62,7 +62,7 @@ async def test_a_key_s_records_of_several_topics_wait_for_each_other(bench: Benc
 async def test_every_effect_is_bound_to_its_record_s_trace_also_in_the_log(bench: Bench) -> None:
     seen: dict[str, list[tuple[str | None, str | None]]] = {}
 
-    async def handle(received: Received) -> None:
+    async def handle(received: Received[Thing]) -> None:
         trace = current_trace()
         structlog.get_logger().info("handled", id=received.message.id)
         seen[received.message.id] = [(trace.correlation_id, trace.causation_id)]
@@ -79,7 +79,7 @@ async def test_every_effect_is_bound_to_its_record_s_trace_also_in_the_log(bench
 async def test_a_bulk_handler_gets_the_whole_batch_in_order(bench: Bench) -> None:
     batches: list[list[str]] = []
 
-    async def handle(received: Sequence[Received]) -> None:
+    async def handle(received: Sequence[Received[Thing]]) -> None:
         batches.append([one.message.id for one in received])
 
     messages = [event(key, version) for version in (1, 2) for key in "abc"]
@@ -90,7 +90,7 @@ async def test_a_bulk_handler_gets_the_whole_batch_in_order(bench: Bench) -> Non
 async def test_a_bulk_handler_that_fails_is_asked_one_by_one_and_only_the_bad_one_dies(bench: Bench) -> None:
     batches: list[list[str]] = []
 
-    async def handle(received: Sequence[Received]) -> None:
+    async def handle(received: Sequence[Received[Thing]]) -> None:
         batches.append([one.message.id for one in received])
         if any(one.message.key == "bad" for one in received):
             raise ValueError("duplicate key")
@@ -105,7 +105,7 @@ async def test_a_bulk_handler_that_fails_is_asked_one_by_one_and_only_the_bad_on
 async def test_a_bulk_handler_waits_for_a_store_that_is_away(bench: Bench) -> None:
     sizes: list[int] = []
 
-    async def handle(received: Sequence[Received]) -> None:
+    async def handle(received: Sequence[Received[Thing]]) -> None:
         sizes.append(len(received))
         if len(sizes) < 10:
             raise Unavailable("away")
@@ -117,7 +117,7 @@ async def test_a_bulk_handler_waits_for_a_store_that_is_away(bench: Bench) -> No
 async def test_undecodable_ones_stay_out_of_a_bulk(bench: Bench) -> None:
     batches: list[list[str]] = []
 
-    async def handle(received: Sequence[Received]) -> None:
+    async def handle(received: Sequence[Received[Thing]]) -> None:
         batches.append([one.message.id for one in received])
 
     records = [record_of(event("a"), 0), raw("thing.created", b"x", b"{}", (), offset=1), record_of(event("b"), 2)]

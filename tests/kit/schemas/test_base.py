@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.messaging.subscription import Answered
 from shared.schemas.base import (
     FIRST_DAY,
     LAST_DAY,
@@ -26,7 +25,7 @@ from shared.schemas.base import (
 from shared.schemas.eventplan_svc import EventPlanSnapshot
 from shared.schemas.fleet_svc import ProjectionSnapshot
 from shared.schemas.notify_svc import CreateTicket, NotificationSnapshot
-from shared.schemas.results import CommandResult
+from shared.schemas.results import Accepted, CommandResult
 
 
 class Thing(WireModel):
@@ -112,7 +111,7 @@ def test_the_longest_ids_joined_fit_all_that_carries_them() -> None:
         {"NotificationId": f"OrdersOfInactiveEvent.{event}.{service}.1", "Kind": "k", "Cause": "c", "Status": "Sent",
          "Subject": "s", "VersionId": 1, "AuditMetadata": audit}
     )  # fmt: skip
-    answered = Answered(f"{fleet}#{event}#Peak", 1)
+    answered = Accepted(f"{fleet}#{event}#Peak", 1)
     CommandResult.model_validate(
         {"CommandId": "i" * 255, "Source": "s" * 255, "Outcome": "Accepted", "Id": answered.id, "VersionId": 1}
     )

@@ -15,7 +15,8 @@ from shared.cause import Cause
 from shared.clock import Clock
 from shared.documents.contract import Store, Written
 from shared.envelope import Message, Record
-from shared.messaging.subscription import Bulk, CommandSubscription, Done, Each, Subscription
+from shared.messaging.commands import CommandSubscription
+from shared.messaging.subscription import Done, Subscription
 from shared.trace import Trace
 from tests.support.messaging import record_of
 from tests.support.snapshots import TopicBody, message
@@ -35,7 +36,7 @@ class Process:
     def __post_init__(self) -> None:
         self.use_cases = UseCases.on(self.store, self.clock)
         self.use_cases.board.complete.set()
-        self._subscriptions = subscriptions(self.use_cases, self.clock)
+        self._subscriptions = subscriptions(self.use_cases)
 
     async def look(self) -> None:
         """The board as a process builds it at its start."""
@@ -57,12 +58,11 @@ class Process:
         subscription = next(sub for sub in self._subscriptions if sub.group == group)
         assert isinstance(subscription, Subscription)
         batch = [subscription.read(one) for one in records]
-        match subscription.handler:
-            case Bulk(handle):
-                await handle(batch)
-            case Each(handle_one):
-                for one in batch:
-                    await handle_one(one)
+        if subscription.handle_all is not None:
+            await subscription.handle_all(batch)
+        else:
+            for one in batch:
+                await subscription.handle(one, self.clock)
 
     async def command(
         self, ce_type: str, ce_id: str, body: dict[str, Any], *, if_match: str | None = None
