@@ -17,9 +17,10 @@ from epic.embedded import EmbeddedDoor
 from epic.failure import CommandFailed
 from epic.gateway import Gateway
 from epic.over_transport import OverTransport
+from shared.clock import RunningClock
 from shared.messaging.transport import DataFolderInUse, Transport
 from shared.schemas.topics import SERVICES
-from shared.service import Build, ProcessClock, RunningService, open_transport, quiet_collector, uvicorn_server
+from shared.service import Build, RunningService, open_transport, quiet_collector, uvicorn_server
 from shared.settings import Settings
 
 __all__ = ["EmbeddedEpic", "Said", "builds", "listen"]
@@ -92,7 +93,7 @@ class EmbeddedEpic:
             stack.callback(self._socket.close)
             self._transport = transport = await self._open_transport()
             stack.push_async_callback(transport.stop)
-            self.clock = clock = ProcessClock(self._settings.now)
+            self.clock = clock = RunningClock(self._settings.now)
             for build in self._builds.values():
                 service = await build(self._settings, transport, clock)
                 stack.push_async_callback(service.stop)
@@ -124,7 +125,7 @@ class EmbeddedEpic:
             for consumer in service.consumers
         ]
         behind = await asyncio.gather(*(self._behind(group, topics) for group, topics in groups))
-        outboxes = await asyncio.gather(*(service.store.outbox() for service in self.services))
+        outboxes = await asyncio.gather(*(service.store.outbox() for service in self.services if service.store))
         return {"ToPublish": sum(state.open for state in outboxes), "ToHandle": sum(behind)}
 
     async def _behind(self, group: str, topics: Sequence[str]) -> int:

@@ -25,10 +25,10 @@ from epic.play.steps import STEPS
 from epic.runner import EmbeddedEpic, listen
 from epic.terminal import Terminal
 from epic.where import settings
-from shared.clock import iso, parse_instant
+from shared.clock import RunningClock, iso, parse_instant
 from shared.log import configure_logging
 from shared.schemas.topics import SERVICES
-from shared.service import Build, ProcessClock
+from shared.service import Build
 from shared.settings import PREFIX, Settings
 
 __all__ = ["settings_of", "up"]
@@ -139,10 +139,10 @@ async def _live(epic: EmbeddedEpic, chosen: Settings, *, play: bool) -> None:
             terminal.say(f"Stopped. The data stays in {folder}")
 
 
-def _time(clock: ProcessClock, chosen: Settings, *, play: bool) -> str:
+def _time(clock: RunningClock, chosen: Settings, *, play: bool) -> str:
     """What time EPIC lives in, and why."""
     by = "EPIC_NOW" if chosen.now == os.environ.get(f"{PREFIX}NOW") else "--now"
-    if clock.moved_on:
+    if clock.pushed:
         why = "moved on to what the data folder holds"
         if chosen.now is not None and not play:
             why += f"; {by} {chosen.now} is earlier and not used"
@@ -153,7 +153,7 @@ def _time(clock: ProcessClock, chosen: Settings, *, play: bool) -> str:
     return f"EPIC's clock: {iso(clock.now())} ({why})"
 
 
-async def _play(url: str, folder: Path, terminal: Terminal, clock: ProcessClock) -> None:
+async def _play(url: str, folder: Path, terminal: Terminal, clock: RunningClock) -> None:
     """Plays Prime Day 2024 if the event is not there yet, or a play was interrupted; prints the table either way.
 
     CommandFailed on a folder that has outlived the play's time: no plan is made for a peak that is past.

@@ -1,4 +1,4 @@
-"""Owns the time EPIC lives in: the machine's, or one that was set to start at another instant."""
+"""The clock that EPIC dates everything by, and the wire form of instants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Clock", "FixedClock", "RunningClock", "day_start", "iso", "parse_ins
 
 
 class Clock(Protocol):
-    """Tells the instant everything in EPIC is dated by. Leases, back-off and tokens use real time instead."""
+    """The time that documents and messages carry. Leases and backoff use the machine's time instead."""
 
     def now(self) -> datetime: ...
 
@@ -29,10 +29,10 @@ def parse_instant(text: str) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-@lru_cache(1024)  # what is made at once carries one instant many times
+@lru_cache(1024)  # documents made together carry the same instant
 def iso(moment: datetime) -> str:
     """The wire form of an instant: UTC with milliseconds and ``Z``."""
-    # A quarter of what strftime costs; most instants are in UTC already, and to ask for it costs as much again.
+    # This costs a quarter of strftime. Most instants are in UTC already, and a conversion would double the cost.
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return utc.isoformat("T", "milliseconds")[:-6] + "Z"
 
@@ -43,31 +43,41 @@ def day_start(day: date) -> datetime:
 
 
 class RunningClock:
-    """Runs on from the instant it was started at; never goes back.
+    """The clock of a process: it runs on from ``start`` and never goes back.
 
-    ``start`` is ``EPIC_NOW``: an instant, or ``instant@real-time``, which gives several processes one offset.
-    ``not_before`` is the last instant a store holds: the clock starts at the later of the two.
+    ``start`` is ``EPIC_NOW``: an instant, or ``instant@real-time``, which gives several processes one offset. Without
+    it the clock shows the machine's time. Each store pushes it past the last instant that it holds.
     """
 
-    def __init__(self, start: str | None = None, *, not_before: datetime | None = None) -> None:
+    def __init__(self, start: str | None = None) -> None:
         real = time.time()
         offset = 0.0
         if start:
             instant, _, at = start.partition("@")
             anchor = parse_instant(at).timestamp() if at else real
             offset = parse_instant(instant).timestamp() - anchor
-        if not_before is not None:
-            offset = max(offset, not_before.timestamp() - real)
         self._base = real + offset
         self._monotonic = time.monotonic()
+        self._ahead = timedelta()
 
     def now(self) -> datetime:
         seconds = self._base + (time.monotonic() - self._monotonic)
-        return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
+        return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC) + self._ahead
+
+    @property
+    def pushed(self) -> bool:
+        """Whether a store held a later instant than the clock showed."""
+        return self._ahead > timedelta()
+
+    def push(self, instant: datetime) -> None:
+        """From now on the clock shows ``instant`` or later."""
+        behind = instant - self.now()
+        if behind > timedelta():
+            self._ahead += behind
 
 
 class FixedClock:
-    """A clock for tests: stands still until it is moved."""
+    """A clock for tests: it stands still until a test moves it."""
 
     def __init__(self, start: str | datetime) -> None:
         self._now = parse_instant(start) if isinstance(start, str) else start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from services.hotw_svc.adapters.inputs.snapshots import az_factors
@@ -28,18 +29,20 @@ _PURGE_EVERY: Final = 3600.0
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
     """hotw_svc, not started."""
-    kit = ServiceKit(_NAME, settings, transport, clock)
-    database = Database(
-        settings.mysql_url or settings.data_dir / "hotw.db",
-        metadata=METADATA,
-        kit=KIT,
-        publish=kit.publisher.publish,
-        migrate=migrate,
+    open_database = partial(
+        Database, settings.mysql_url or settings.data_dir / "hotw.db", metadata=METADATA, kit=KIT, migrate=migrate
     )
+    kit = ServiceKit(
+        _NAME,
+        settings,
+        transport,
+        clock,
+        open_store=lambda publish: open_database(publish=publish),
+        dead_letters_of=RelationalDeadLetters,
+    )
+    database = kit.store
     use_cases = UseCases(HotwStore(database, az_factors(settings.az_factor_map)), clock)
     return kit.service(
-        store=database,
-        dead_letter_store=RelationalDeadLetters(database),
         routes=[input_routes(InputsKnown(database)), routes(use_cases, Queries(database), clock)],
         subscriptions=subscriptions(use_cases, clock),
         parts=[use_cases.worker],

@@ -32,7 +32,7 @@ async def build(
 ) -> RunningService:  # fmt: skip
     """notify_svc, not started. ``real_now``: what leases, back-off and a mail's waiting go by."""
     kit = DocumentKit("notify_svc", settings, transport, clock)
-    services, events = kit.read_model("service"), kit.read_model("event")
+    services, events = kit.store.read_model("service"), kit.store.read_model("event")
     notifications = kit.documents(NOTIFICATION)
     templates = Templates()
     sender = Sender(
@@ -41,7 +41,9 @@ async def build(
     )  # fmt: skip
     mails = Mails(notifications, sender.wake)
     tickets = Tickets(TICKET, kit.documents(TICKET), mails)
-    gather = GatherOrders(runs=kit.read_model("run"), digests=kit.read_model("run_service"), events=events, mails=mails)
+    gather = GatherOrders(
+        runs=kit.store.read_model("run"), digests=kit.store.read_model("run_service"), events=events, mails=mails
+    )
     emergent = OpenTickets(
         tickets=tickets.documents, services=services, events=events, mails=mails,
         describe=templates.emergent_description,

@@ -1,22 +1,19 @@
-"""How a service is wired, started, served and stopped."""
+"""How a service is assembled, started, served and stopped."""
 
-from shared.service.clocks import ProcessClock, not_before
-from shared.service.kit import DocumentKit, ServiceKit, ServiceStore
-from shared.service.run import Build, quiet_collector, run, serve, uvicorn_server
-from shared.service.running import Call, Part, Periodic, RunningService
-from shared.service.transports import open_transport
+from shared.service.kit import DocumentKit, ServiceKit
+from shared.service.periodic import Periodic
+from shared.service.run import Build, open_transport, quiet_collector, run, serve, uvicorn_server
+from shared.service.running import Hook, Part, RunningService, ServiceStore
 
 __all__ = [
     "Build",
-    "Call",
     "DocumentKit",
+    "Hook",
     "Part",
     "Periodic",
-    "ProcessClock",
     "RunningService",
     "ServiceKit",
     "ServiceStore",
-    "not_before",
     "open_transport",
     "quiet_collector",
     "run",

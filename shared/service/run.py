@@ -1,4 +1,4 @@
-"""Owns how one service is run as a process: its clock and transport, its server, and an orderly end on SIGTERM."""
+"""Runs one service as a process: its clock, transport and HTTP server, and an orderly end on SIGTERM."""
 
 from __future__ import annotations
 
@@ -14,30 +14,37 @@ import structlog
 import uvicorn
 import uvloop
 
-from shared.clock import Clock
+from shared.clock import Clock, RunningClock
+from shared.embedded import DurableLog, EmbeddedTransport
 from shared.errors import EpicError
 from shared.log import configure_logging
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import Transport
-from shared.service.clocks import ProcessClock
 from shared.service.running import RunningService
-from shared.service.transports import open_transport
 from shared.settings import Settings, settings_or_exit
 from shared.tasks import end
 
-__all__ = ["Build", "quiet_collector", "run", "serve", "uvicorn_server"]
+__all__ = ["Build", "open_transport", "quiet_collector", "run", "serve", "uvicorn_server"]
 
 Build = Callable[[Settings, Transport, Clock], Awaitable[RunningService]]
 
 log = structlog.get_logger(__name__)
 
-_GOODBYE: Final = 10
-_YOUNG: Final = 20_000
+_SHUTDOWN_TIMEOUT: Final = 10  # seconds for requests under way; orchestrators kill a process after thirty
+_COLLECT_AFTER: Final = 20_000  # objects; a batch of 500 records makes fewer
+
+
+def open_transport(settings: Settings) -> Transport:
+    """Kafka, or the embedded log in the data folder, as the settings choose; not started."""
+    if settings.transport == "kafka":
+        return KafkaTransport(settings.kafka_bootstrap_servers or "")
+    return EmbeddedTransport(DurableLog(settings.data_dir))
 
 
 def run(build: Build) -> None:
-    """The whole life of one service's process, configured by ``EPIC_*``; returns at SIGTERM or SIGINT.
+    """Runs one service in this process, configured by ``EPIC_*``, until SIGTERM or SIGINT.
 
-    Exits with 2 for a bad variable, with 1 and one line for what else keeps it from starting.
+    Exits with 2 for a bad variable, with 1 and one line for anything else that keeps it from starting.
     """
     settings = settings_or_exit()
     configure_logging(settings.log_level, settings.log_format)
@@ -49,29 +56,29 @@ def run(build: Build) -> None:
 
 
 async def serve(build: Build, settings: Settings) -> None:
-    """Answers HTTP and starts the service, until the process is asked to end; then stops everything it started.
+    """Serves HTTP and starts the service until the process is asked to end; then stops everything it started.
 
-    What the service needs may come later than the service: until it is there, writes and reads are answered 503.
+    The store and the broker may become available later than the service: until then, requests are answered 503.
     """
     transport = open_transport(settings)
     if settings.transport == "embedded":
-        await transport.start()  # Kafka is connected to by whoever first asks it something
+        await transport.start()  # with Kafka, the first request connects
     try:
-        service = await build(settings, transport, ProcessClock(settings.now))
+        service = await build(settings, transport, RunningClock(settings.now))
         server = uvicorn_server(service.app, settings)
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, server.handle_exit, name, None)
         try:
-            await _answer_while_starting(server, service, settings)
+            await _serve_while_starting(server, service, settings)
         finally:
             await service.stop()
     finally:
         await transport.stop()
 
 
-async def _answer_while_starting(server: uvicorn.Server, service: RunningService, settings: Settings) -> None:
-    """Answers HTTP at once, whatever the service still waits for; returns at the wish to end, raises what ends it."""
+async def _serve_while_starting(server: uvicorn.Server, service: RunningService, settings: Settings) -> None:
+    """Serves HTTP at once, while the service may still wait for its store; raises the error that ends either."""
     starting = asyncio.create_task(_start(service, settings), name="start")
     answering = asyncio.create_task(_answer(server), name="http")
     await asyncio.wait({starting, answering}, return_when=asyncio.FIRST_COMPLETED)
@@ -85,7 +92,7 @@ async def _answer_while_starting(server: uvicorn.Server, service: RunningService
 
 
 async def _start(service: RunningService, settings: Settings) -> None:
-    await service.open_when_there()
+    await service.open_when_available()
     await service.start()
     quiet_collector()
     log.info("serving", service=service.name, address=f"http://{settings.http_host}:{settings.http_port}")
@@ -94,22 +101,22 @@ async def _start(service: RunningService, settings: Settings) -> None:
 async def _answer(server: uvicorn.Server) -> None:
     try:
         await server.serve()
-    except SystemExit:  # uvicorn's way to say so; raised in a task it would end the loop in the middle of everything
+    except SystemExit:  # uvicorn raises it when it cannot bind; raised in a task it would end the loop at once
         raise EpicError("the HTTP server could not start; the log says why") from None
 
 
 def quiet_collector() -> None:
-    """Leaves what start-up made out of every later collection, and lets more be made between two of them.
+    """Excludes the objects made at start-up from garbage collection, and collects less often.
 
-    Messages and documents hold no cycles, so nearly all that a collection walks over is alive.
+    Messages and documents hold no cycles, so a collection finds nearly nothing to free.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, 10, 10)
+    gc.set_threshold(_COLLECT_AFTER, 10, 10)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, leaving signals to whoever runs it: its own way ends the process before the service is stopped."""
+    """uvicorn without its signal handling, which would end the process before the service is stopped."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -117,7 +124,7 @@ class _Server(uvicorn.Server):
 
 
 def uvicorn_server(app: object, settings: Settings) -> uvicorn.Server:
-    """A server for an application whose life, like the process's, is not the server's business."""
+    """A server that starts and stops nothing but itself."""
     return _Server(
         uvicorn.Config(
             app,  # type: ignore[arg-type]
@@ -127,6 +134,6 @@ def uvicorn_server(app: object, settings: Settings) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=_GOODBYE,
+            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
         )
     )

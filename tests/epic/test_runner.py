@@ -20,11 +20,11 @@ from epic.messages import OverHttp, SeenRecord
 from epic.play import story
 from epic.runner import EmbeddedEpic, listen
 from epic.up import settings_of
-from shared.clock import Clock, parse_instant
+from shared.clock import Clock, RunningClock, parse_instant
 from shared.envelope import Message
 from shared.messaging.topics import ensure_topics
 from shared.messaging.transport import Transport
-from shared.service import Build, Call, ProcessClock, RunningService, not_before
+from shared.service import Build, Hook, RunningService
 from shared.settings import Settings
 from shared.trace import Trace
 from tests.support.waiting import until
@@ -73,13 +73,14 @@ class World:
             store = type("Store", (), {"outbox": self._outbox})()
 
             async def hold_clock() -> None:
-                not_before(clock, self.last_instants.get(name))
+                if (last := self.last_instants.get(name)) is not None:
+                    clock.push(last)
 
             async def start_with_clock() -> None:
                 self.started_at[name] = clock.now()
                 await start()
 
-            parts, opening = [Call(start_with_clock, stop)], [Call(hold_clock)]
+            parts, opening = [Hook(start_with_clock, stop)], [Hook(hold_clock)]
             return RunningService(name, app, parts, opening=opening, store=store)
 
         return build
@@ -212,7 +213,7 @@ def test_the_play_is_refused_at_another_time_than_its_own(monkeypatch: pytest.Mo
 def test_what_time_it_is_and_why_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def told(play: bool = False, held: str | None = None, **given: str) -> str:
         chosen = settings_of(play=play, **given)
-        clock = ProcessClock(chosen.now)
+        clock = RunningClock(chosen.now)
         if held is not None:
             clock.push(parse_instant(held))
         return upping._time(clock, chosen, play=play)

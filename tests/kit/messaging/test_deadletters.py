@@ -14,11 +14,11 @@ from shared.clock import FixedClock
 from shared.envelope import Record
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.messaging.deadletters import DeadLetters, letter_of, record_of
-from shared.messaging.http import dead_letter_routes
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Desk, Settlement
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
+from shared.service.dead_letter_routes import dead_letter_routes
 from shared.trace import Trace
 from shared.web import create_app
 from tests.support import messaging as doubles

@@ -11,7 +11,8 @@ import pytest
 from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer
 from shared.messaging.transport import Transport
-from shared.service import kit
+from shared.service import consumers
+from shared.service.consumers import Consumers
 from shared.web import Unready
 
 
@@ -42,33 +43,33 @@ class Broker:
         return None
 
 
-def messaging(consumers: list[Joining]) -> kit._Messaging:
-    return kit._Messaging("x_svc", cast("Transport", Broker()), [cast("Consumer", one) for one in consumers])
+def consuming(joining: list[Joining]) -> Consumers:
+    return Consumers("x_svc", cast("Transport", Broker()), [cast("Consumer", one) for one in joining])
 
 
 async def test_no_consumer_waits_for_another_to_have_joined() -> None:
     together = asyncio.Barrier(3)
-    begins = messaging([Joining(together) for _ in range(3)])
+    begins = consuming([Joining(together) for _ in range(3)])
     await asyncio.wait_for(begins.start(), 60)
     assert (await begins.health())["Groups"] == {"g": {"State": "running", "Lag": 0}}
     await begins.stop()
 
 
 async def test_one_that_finds_the_broker_away_tries_again_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kit, "_RETRY", 0.01)
+    monkeypatch.setattr(consumers, "_RETRY", 0.01)
     together = asyncio.Barrier(2)
-    begins = messaging([Joining(together, failures=2), Joining(together)])
+    begins = consuming([Joining(together, failures=2), Joining(together)])
     await asyncio.wait_for(begins.start(), 60)
     await begins.health()
     await begins.stop()
 
 
 async def test_stopped_while_they_join_it_is_unready_and_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kit, "_FIRST_TRY", 0.01)
-    consumers = [Joining(asyncio.Barrier(2))]
-    begins = messaging(consumers)
+    monkeypatch.setattr(consumers, "_START_WAIT", 0.01)
+    joining = [Joining(asyncio.Barrier(2))]
+    begins = consuming(joining)
     await begins.start()
     with pytest.raises(Unready, match="joining their groups"):
         await begins.health()
     await asyncio.wait_for(begins.stop(), 60)
-    assert consumers[0].stopped
+    assert joining[0].stopped

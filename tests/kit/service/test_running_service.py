@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi import FastAPI
 
-from shared.clock import FixedClock, iso
+from shared.clock import RunningClock, iso
 from shared.errors import Unavailable
 from shared.metrics import Metrics
-from shared.service.clocks import ProcessClock, not_before
-from shared.service.running import Call, Periodic, RunningService
+from shared.service import Hook, Periodic, RunningService
 
 
-def part(name: str, seen: list[str], *, fails: str = "") -> Call:
+def part(name: str, seen: list[str], *, fails: str = "") -> Hook:
     async def start() -> None:
         seen.append(f"+{name}")
         if fails == "start":
@@ -26,7 +25,7 @@ def part(name: str, seen: list[str], *, fails: str = "") -> Call:
         if fails == "stop":
             raise ConnectionError(name)
 
-    return Call(start, stop)
+    return Hook(start, stop)
 
 
 async def test_parts_start_in_order_and_stop_in_reverse_even_when_one_fails_to() -> None:
@@ -54,8 +53,8 @@ async def test_a_store_that_is_away_is_asked_again_and_the_gate_says_so_meanwhil
         if len(seen) == 1:
             raise Unavailable("nobody answers at mysql:3306")
 
-    service = RunningService("s", FastAPI(), [], opening=[Call(start)])
-    await service.open_when_there()
+    service = RunningService("s", FastAPI(), [], opening=[Hook(start)])
+    await service.open_when_available()
     assert seen == ["not open yet: it has not answered since the start", "away: nobody answers at mysql:3306"]
 
 
@@ -94,18 +93,13 @@ async def test_a_periodic_job_may_wait_for_its_first_interval_and_be_broken_off(
     assert seen == []
 
 
-def test_a_process_clock_is_pushed_forward_and_never_back() -> None:
-    clock = ProcessClock("2024-06-15T09:00:00Z")
+def test_a_running_clock_is_pushed_forward_and_never_back() -> None:
+    clock = RunningClock("2024-06-15T09:00:00Z")
     assert iso(clock.now()).startswith("2024-06-15T09:0")
-    not_before(clock, datetime(2024, 7, 1, tzinfo=UTC))
-    not_before(clock, datetime(2024, 6, 1, tzinfo=UTC))
-    not_before(clock, None)
+    assert not clock.pushed
+    clock.push(datetime(2024, 7, 1, tzinfo=UTC))
+    clock.push(datetime(2024, 6, 1, tzinfo=UTC))
+    assert clock.pushed
     first = clock.now()
     assert datetime(2024, 7, 1, tzinfo=UTC) <= first < datetime(2024, 7, 1, tzinfo=UTC) + timedelta(minutes=1)
     assert clock.now() >= first
-
-
-def test_a_tests_clock_stays_where_it_was_put() -> None:
-    clock = FixedClock("2024-06-15T09:00:00Z")
-    not_before(clock, datetime(2024, 7, 1, tzinfo=UTC))
-    assert iso(clock.now()) == "2024-06-15T09:00:00.000Z"
