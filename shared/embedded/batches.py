@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from shared.messaging.transport import BATCH_BYTES, RECORD_BYTES, Headers
+from shared.messaging.transport import RECORD_BYTES, Headers
 
 __all__ = [
     "BatchBuilder",
@@ -27,6 +27,7 @@ __all__ = [
     "unpack",
 ]
 
+BATCH_BYTES: Final = 131_072
 _BASE_OFFSET: Final = struct.Struct(">q")
 _MAX_TIMESTAMP: Final = struct.Struct(">q")
 _MAX_TIMESTAMP_AT: Final = 35

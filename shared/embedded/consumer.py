@@ -25,7 +25,6 @@ from aiokafka.util import commit_structure_validate
 
 from shared.embedded.log import DurableLog
 from shared.embedded.readings import Readings
-from shared.messaging.transport import refuse_auto_commit
 
 __all__ = ["EmbeddedConsumer"]
 
@@ -43,8 +42,8 @@ class _Coordinator(NamedTuple):
 class EmbeddedConsumer:
     """Waits for appends instead of polling: ``getmany`` returns as soon as there is something.
 
-    ``patience_ms`` is the least ``getmany`` waits when there is nothing, whatever it is told. Commits only when told
-    to: ValueError with a group and ``enable_auto_commit``. Options that only concern a network are ignored.
+    ``patience_ms`` is the least ``getmany`` waits when there is nothing, whatever timeout it gets.
+    It never commits by itself. Options that only concern a network are ignored.
     """
 
     def __init__(
@@ -54,14 +53,12 @@ class EmbeddedConsumer:
         client_id: str | None = None,
         group_id: str | None = None,
         auto_offset_reset: str = "latest",
-        enable_auto_commit: bool = False,
         max_poll_records: int | None = None,
         key_deserializer: Callable[[bytes | None], Any] | None = None,
         value_deserializer: Callable[[bytes | None], Any] | None = None,
         patience_ms: float = 0,
         **_network: Any,
     ) -> None:
-        refuse_auto_commit(group_id, enable_auto_commit=enable_auto_commit)
         self._log = log
         self._group_id = group_id
         self._coordinator = _Coordinator(f"{client_id or 'epic-consumer'}-{uuid4()}")

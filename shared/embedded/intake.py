@@ -11,11 +11,11 @@ from typing import Any, Final
 from aiokafka.errors import KafkaStorageError
 from aiokafka.structs import RecordMetadata
 
-from shared.embedded.batches import BatchBuilder, StoredBatch, new_builder, pack, placed
+from shared.embedded.batches import BATCH_BYTES, BatchBuilder, StoredBatch, new_builder, pack, placed
 from shared.embedded.partitions import OpenBatch, Partition, Topic
 from shared.embedded.storage import Segment
 from shared.embedded.writer import Group, GroupCommitWriter, Sealed, Work
-from shared.messaging.transport import BATCH_BYTES, Headers
+from shared.messaging.transport import Headers
 
 __all__ = ["Intake"]
 

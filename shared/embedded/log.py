@@ -20,13 +20,13 @@ from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
 from shared.embedded import storage, sweeping
 from shared.embedded.batches import BatchBuilder, StoredBatch
+from shared.embedded.fetching import fetch_from_file
 from shared.embedded.folder import FolderClaim
 from shared.embedded.groups import ConsumerGroup
 from shared.embedded.intake import Intake
-from shared.embedded.partitioning import partition_of
 from shared.embedded.partitions import Fetched, Partition, RecentBatches, Topic
 from shared.embedded.writer import GroupCommitWriter
-from shared.messaging.fetching import fetch_from_file
+from shared.messaging.partitioning import partition_of
 from shared.messaging.transport import Headers, TopicMismatch, TopicSpec
 from shared.tasks import end
 

@@ -10,9 +10,9 @@ from typing import Any, Self
 from aiokafka.errors import IllegalOperation, KafkaConnectionError, MessageSizeTooLargeError, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
-from shared.embedded.batches import BatchBuilder, estimated_size
+from shared.embedded.batches import BATCH_BYTES, BatchBuilder, estimated_size
 from shared.embedded.log import DurableLog
-from shared.messaging.transport import BATCH_BYTES, RECORD_BYTES, Headers
+from shared.messaging.transport import RECORD_BYTES, Headers
 
 __all__ = ["EmbeddedProducer"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
@@ -14,9 +13,6 @@ from shared.embedded.log import DurableLog
 from shared.embedded.partitions import Partition
 from shared.embedded.producer import EmbeddedProducer
 from shared.messaging.transport import Consumer, GroupInUse, Producer, TopicSpec
-
-if TYPE_CHECKING:
-    from faststream.kafka import KafkaBroker
 
 __all__ = ["EmbeddedConsumer", "EmbeddedProducer", "EmbeddedTransport"]
 
@@ -58,7 +54,8 @@ class EmbeddedTransport:
         group_id: str | None = None,
         auto_offset_reset: str = "earliest",
         client_id: str | None = None,
-        **options: Any,
+        rebalance_timeout_ms: int | None = None,
+        patience_ms: int = 0,
     ) -> Consumer:
         return EmbeddedConsumer(
             *topics,
@@ -66,13 +63,8 @@ class EmbeddedTransport:
             group_id=group_id,
             auto_offset_reset=auto_offset_reset,
             client_id=client_id,
-            **options,
+            patience_ms=patience_ms,
         )
-
-    def broker(self, client_id: str, **options: Any) -> KafkaBroker:
-        from shared.messaging.broker import EmbeddedBroker
-
-        return EmbeddedBroker(self._log, client_id=client_id, **options)
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
         return {partition.name: partition.end for partition in self._log.partitions(topic)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,14 +13,12 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, KafkaError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
 
 from shared.clock import Clock
 from shared.durability.failures import Backoff, StopLimit, is_transient
 from shared.envelope import Record
 from shared.errors import Unavailable
-from shared.messaging.batch import Batch, parse, undecoded
+from shared.messaging.batch_subscriber import Batch, BatchSubscriber
 from shared.messaging.deadletters import DeadLetters
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import REBALANCE, STOP_LIMIT, STOPPING, Recall
@@ -36,12 +33,7 @@ __all__ = ["Consumer", "ConsumerHealth", "ConsumerState", "Tuning"]
 
 log = structlog.get_logger(__name__)
 
-# Its warnings tell that it makes no topics, which the registry does.
-_FASTSTREAM: Final = logging.getLogger("epic.faststream.consumer")
-_FASTSTREAM.setLevel(logging.ERROR)
-
 _LAG_EVERY: Final = 10.0
-_REBALANCE_MS: Final = 30_000  # how long the broker waits for a member that is still at work
 
 
 class ConsumerState(StrEnum):
@@ -102,8 +94,7 @@ class Consumer:
         self._metrics = metrics
         self._tuning = tuning or Tuning()
         self._dead_letters = dead_letters
-        self._broker: KafkaBroker | None = None
-        self._subscriber: Any = None
+        self._subscriber: BatchSubscriber | None = None
         self._settlement: Settlement | None = None
         self._recall: Recall | None = None
         self._idle = asyncio.Event()
@@ -123,25 +114,18 @@ class Consumer:
         group = self.subscription.group
         self._desk = self._new_desk()
         self._stopping, self._leaving = False, None
-        self._broker = broker = self._transport.broker(group, consumer_only=True, apply_types=False, logger=_FASTSTREAM)
-        self._subscriber = subscriber = broker.subscriber(
-            *self.subscription.topics,
-            group_id=group,
-            batch=True,
+        self._subscriber = subscriber = BatchSubscriber(
+            self._transport,
+            group,
+            self.subscription.topics,
             max_records=self._tuning.max_records,
             auto_offset_reset=self.subscription.from_,
-            rebalance_timeout_ms=_REBALANCE_MS,
-            ack_policy=AckPolicy.MANUAL,
-            parser=self._parse,
-            decoder=undecoded,
+            handle=self._consume,
             listener=_Handover(self._hand_over),
-            no_reply=True,
         )
-        subscriber(self._consume)
         try:
-            await broker.start()
+            await subscriber.start()
         except (KafkaError, OSError) as error:
-            await broker.stop()
             raise Unavailable(f"{group} cannot join its group: {error}") from error
         self._stopped_because = None
         self._metrics.stopped.labels(group).set(0)
@@ -167,10 +151,8 @@ class Consumer:
         """Whether it gets on; asks nobody."""
         group, in_work = self.subscription.group, self._in_work()
         state, reason = ConsumerState.RUNNING, ""
-        if self._stopped_because is None and self._subscriber is not None:
-            tasks = self._subscriber.tasks
-            if not tasks or all(task.done() for task in tasks):
-                self._stopped_because = "its loop ended"
+        if self._stopped_because is None and self._subscriber is not None and not self._subscriber.fetching:
+            self._stopped_because = "its loop ended"
         if self._stopped_because is not None:
             state, reason = ConsumerState.STOPPED, self._stopped_because
         elif in_work > self._tuning.stuck_after:
@@ -195,10 +177,7 @@ class Consumer:
 
     # -- the course of a batch -----------------------------------------------------------------------------------------
 
-    async def _parse(self, records: tuple[Any, ...]) -> Batch:
-        return parse(records, self._subscriber.consumer)
-
-    async def _consume(self, batch: Any) -> None:
+    async def _consume(self, batch: Batch) -> None:
         began = time.monotonic()
         self._idle.clear()
         self._recall = Recall(self._tuning.patience)
@@ -241,7 +220,8 @@ class Consumer:
         )
         self._metrics.stopped.labels(self.subscription.group).set(1)
         log.error("consuming stops", group=self.subscription.group, reason=self._stopped_because)
-        self._subscriber.running = False
+        if self._subscriber is not None:
+            self._subscriber.stop_fetching()
         self._leaving = asyncio.create_task(self._leave(), name=f"leaving {self.subscription.group}")
 
     async def _hand_over(self, revoked: Sequence[TopicPartition]) -> None:
@@ -272,9 +252,9 @@ class Consumer:
         )
 
     async def _leave(self) -> None:
-        broker, self._broker = self._broker, None
-        if broker is not None:
-            await broker.stop()
+        subscriber, self._subscriber = self._subscriber, None
+        if subscriber is not None:
+            await subscriber.stop()
 
     def _in_work(self) -> float:
         oldest = self._settlement.oldest() if self._settlement is not None else None

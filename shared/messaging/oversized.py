@@ -8,10 +8,9 @@ from typing import Final
 
 import structlog
 
-from shared.embedded.batches import estimated_size
 from shared.envelope import Message, encode_headers
 from shared.errors import MessageTooLarge
-from shared.messaging.transport import RECORD_BYTES
+from shared.messaging.transport import RECORD_BYTES, record_size
 
 __all__ = ["PAUSE", "Oversized"]
 
@@ -80,7 +79,7 @@ class Oversized:
 
 
 def _sentence(message: Message) -> str:
-    size = estimated_size(message.key.encode(), message.data, encode_headers(message))
+    size = record_size(message.key.encode(), message.data, encode_headers(message))
     about = f"an event of {message.key} is {size} bytes, larger than a message"
     if size > RECORD_BYTES:
         return f"{about} may be ({RECORD_BYTES})"

@@ -1,27 +1,22 @@
-"""Owns what a transport is: the clients it hands out, the topics it makes, and the errors it raises."""
+"""The contract of a transport: its clients, its topics, its errors. Kafka and the embedded log fulfil it alike."""
 
 from __future__ import annotations
 
 import re
 from asyncio import Future
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Final, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from shared.errors import EpicError
 
-if TYPE_CHECKING:
-    from faststream.kafka import KafkaBroker
-
 __all__ = [
-    "BATCH_BYTES",
-    "CONSUMER_PATIENCE_MS",
     "RECORD_BYTES",
-    "Batch",
     "Consumer",
     "DataFolderInUse",
     "GroupInUse",
@@ -30,35 +25,29 @@ __all__ = [
     "TopicMismatch",
     "TopicSpec",
     "Transport",
-    "make_broker",
-    "refuse_auto_commit",
+    "record_size",
 ]
 
 RECORD_BYTES: Final = 8_388_608
-"""The largest record EPIC sends and takes, headers and framing included: what producers, topics and the log hold to.
+"""The largest record EPIC sends and takes, headers and framing included; producers, topics and the log enforce it.
 
-Whoever reads needs nothing for it: a fetch brings at least one batch of records, however large.
+Consumers need no setting for it: a fetch brings at least one record, however large.
 """
-BATCH_BYTES: Final = 131_072
-"""How much a producer gathers for one partition before it must go."""
-CONSUMER_PATIENCE_MS: Final = 60_000
-"""How long a waiting consumer's ``getmany`` stays when there is nothing."""
-
 Headers = Sequence[tuple[str, bytes | None]]
 
 _TOPIC_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class DataFolderInUse(EpicError):
-    """Another process (or another log of this one) has the data folder open."""
+    """Another process, or another log of this process, has the data folder open."""
 
 
 class GroupInUse(EpicError):
-    """Somebody consumes under this group now."""
+    """The consumer group has members, so that its offsets cannot be changed."""
 
 
 class TopicMismatch(EpicError):
-    """A topic is there already, with another partition count than asked for."""
+    """The topic exists with another partition count than asked for."""
 
     def __init__(self, topic: str, *, wanted: int, found: int) -> None:
         super().__init__(
@@ -72,9 +61,9 @@ class TopicMismatch(EpicError):
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic to be there. ``config`` is Kafka's own (``cleanup.policy``, ``retention.ms``, ``min.compaction.lag.ms``).
+    """A topic that must exist. ``config`` uses Kafka's names (``cleanup.policy``, ``retention.ms``, …).
 
-    ``replication_factor`` -1 leaves it to the broker. ValueError for a name or a count Kafka would refuse.
+    ``replication_factor`` -1 means the broker's default. ValueError for a name or a count that Kafka would refuse.
     """
 
     name: str
@@ -94,78 +83,75 @@ class TopicSpec:
 
     @property
     def policies(self) -> frozenset[str]:
-        """``compact``, ``delete`` or both; ``delete`` unless said."""
+        """``compact``, ``delete`` or both; ``delete`` is the default."""
         return frozenset(part.strip() for part in str(self.config.get("cleanup.policy", "delete")).split(","))
 
 
-class Batch(Protocol):
-    """Records for one partition that go together; ``append`` answers None when the batch is full or closed."""
-
-    def append(
-        self, *, timestamp: int | None, key: bytes | None, value: bytes | None, headers: Headers = ...
-    ) -> Any: ...
-    def record_count(self) -> int: ...
-    def size(self) -> int: ...
-    def close(self) -> None: ...
-    def closed(self) -> bool: ...
-
-
 class Producer(Protocol):
-    """aiokafka's producer, as far as EPIC and FastStream use it."""
+    """aiokafka's producer, as far as EPIC uses it: idempotent, acknowledged only when durable."""
 
     async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def flush(self) -> None: ...
+
+    async def stop(self) -> None:
+        """Returns when everything that was sent is acknowledged or failed."""
+
     async def send(
-        self, topic: str, value: Any = None, key: Any = None, partition: int | None = None,
-        timestamp_ms: int | None = None, headers: Headers | None = None,
-    ) -> Future[RecordMetadata]: ...  # fmt: skip
-    async def send_and_wait(
-        self, topic: str, value: Any = None, key: Any = None, partition: int | None = None,
-        timestamp_ms: int | None = None, headers: Headers | None = None,
-    ) -> RecordMetadata: ...  # fmt: skip
-    def create_batch(self) -> Batch: ...
-    async def send_batch(self, batch: Any, topic: str, *, partition: int | None) -> Future[RecordMetadata]: ...
-    async def partitions_for(self, topic: str) -> set[int]: ...
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+        headers: Headers | None = None,
+    ) -> Future[RecordMetadata]:
+        """Hand a record over; the future completes when the record is durable. Records of one key keep their order.
+
+        At once: MessageSizeTooLargeError, TypeError for what is not bytes, ValueError without key and value,
+        UnknownTopicOrPartitionError.
+        """
 
 
 class Consumer(Protocol):
-    """aiokafka's consumer, as far as EPIC and FastStream use it."""
+    """aiokafka's consumer, as far as EPIC and FastStream use it. It never commits by itself."""
 
     def subscribe(
-        self, topics: Sequence[str] = (), pattern: str | None = None,
+        self,
+        topics: Sequence[str] = (),
+        pattern: str | None = None,
         listener: ConsumerRebalanceListener | None = None,
-    ) -> None: ...  # fmt: skip
-    def unsubscribe(self) -> None: ...
-    def assign(self, partitions: Sequence[TopicPartition]) -> None: ...
+    ) -> None:
+        """Consume these topics; with a group, share their partitions with the other members."""
+
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Consume these partitions, without sharing."""
+
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
-    async def getone(self, *partitions: TopicPartition) -> ConsumerRecord: ...
+
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
-    ) -> dict[TopicPartition, list[ConsumerRecord]]: ...
-    async def commit(self, offsets: Mapping[TopicPartition, Any] | None = None) -> None: ...
-    async def committed(self, partition: TopicPartition) -> int | None: ...
-    def seek(self, partition: TopicPartition, offset: int) -> None: ...
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """At most ``max_records`` records; waits for the first, empty after the timeout. ConsumerStoppedError."""
+
+    async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
+        """Store where the group continues: at the positions, or at these offsets. Durable when this returns.
+
+        IllegalStateError for a partition that is not assigned, IllegalOperation without a group.
+        """
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Continue at this offset."""
+
     async def seek_to_beginning(self, *partitions: TopicPartition) -> bool: ...
-    async def seek_to_end(self, *partitions: TopicPartition) -> bool: ...
     async def position(self, partition: TopicPartition) -> int: ...
-    def highwater(self, partition: TopicPartition) -> int | None: ...
     def assignment(self) -> set[TopicPartition]: ...
-    def subscription(self) -> frozenset[str]: ...
-    async def topics(self) -> set[str]: ...
-    def partitions_for_topic(self, topic: str) -> set[int] | None: ...
-    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]: ...
-    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]: ...
-    def pause(self, *partitions: TopicPartition) -> None: ...
-    def resume(self, *partitions: TopicPartition) -> None: ...
-    def paused(self) -> set[TopicPartition]: ...
+    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]: ...
 
 
 class Transport(Protocol):
-    """Where messages go and come from; Kafka and the embedded log behave alike.
+    """Where messages go to and come from.
 
-    Clients are handed out not started, and belong to whoever asked for them. Everything runs on one event loop.
+    Clients are not started when they are handed out, and belong to the caller. Everything runs on one event loop.
     """
 
     @property
@@ -177,55 +163,46 @@ class Transport(Protocol):
     async def stop(self) -> None: ...
 
     async def ping(self, timeout: float) -> None:
-        """Ask the broker something and wait ``timeout`` seconds for its answer. KafkaConnectionError if none comes."""
+        """One round trip to the broker. KafkaConnectionError if it takes longer than ``timeout`` seconds."""
 
     async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        """See to it that these topics are there and can be written to; those there already are left as they are,
-        but made to take records as large as ``max.message.bytes`` asks for.
+        """Create the topics that do not exist, and wait until all can be written to.
 
-        Idempotent, and safe when several processes do it at once. TopicMismatch when a partition count differs.
+        An existing topic stays as it is, except that its ``max.message.bytes`` may be raised. Idempotent, and safe in
+        several processes at once. TopicMismatch when a partition count differs.
         """
 
     def producer(self, *, client_id: str | None = None) -> Producer: ...
 
     def consumer(
-        self, *topics: str, group_id: str | None = None, auto_offset_reset: str = "earliest",
-        client_id: str | None = None, **options: Any,
-    ) -> Consumer:  # fmt: skip
-        """A consumer that commits only when told to, and whose ``getmany`` waits as long as it is told to."""
-
-    def broker(self, client_id: str, **options: Any) -> KafkaBroker:
-        """A FastStream broker, not started, whose batch subscribers wait for records instead of polling.
-
-        ``options`` are KafkaBroker's own (middlewares, decoder, …).
-        """
+        self,
+        *topics: str,
+        group_id: str | None = None,
+        auto_offset_reset: str = "earliest",
+        client_id: str | None = None,
+        rebalance_timeout_ms: int | None = None,
+        patience_ms: int = 0,
+    ) -> Consumer:
+        """A consumer of these topics. Its ``getmany`` waits at least ``patience_ms`` for a first record."""
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
-        """For each partition the offset its next record gets. UnknownTopicOrPartitionError for an unknown topic."""
+        """For each partition the offset of its next record. UnknownTopicOrPartitionError for an unknown topic."""
 
     async def lag(self, group: str) -> dict[TopicPartition, int]:
-        """How many offsets the group is behind, for each partition it ever committed."""
+        """For each partition that the group ever committed, the number of offsets it is behind."""
 
     async def groups(self) -> list[str]:
         """Every consumer group that ever committed."""
 
     async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
-        """Sets a group that nobody consumes under back to the first record kept, or to the first that was written at
-        ``since`` (milliseconds since the epoch, real time) or later; never forward. GroupInUse while it has members.
+        """Set a group back to the first record, or to the first one written at ``since`` (ms since the epoch) or later.
 
-        The answer: by how many offsets each partition was set back, those that were not left out.
+        Never forward. Returns by how many offsets each partition was set back; partitions that were not are left out.
+        GroupInUse while the group has members.
         """
 
 
-def make_broker(transport: Transport, *, client_id: str, **options: Any) -> KafkaBroker:
-    """The transport's FastStream broker, not started; ``options`` are KafkaBroker's own (middlewares, decoder, …)."""
-    return transport.broker(client_id, **options)
-
-
-def refuse_auto_commit(group_id: str | None, *, enable_auto_commit: bool) -> None:
-    """ValueError where a group would commit by itself: that is at most once, and loses what was not handled yet."""
-    if group_id is not None and enable_auto_commit:
-        raise ValueError(
-            f"group {group_id} would commit by itself before its records are handled: "
-            "give the subscriber an ack_policy other than ACK_FIRST (FastStream's default), or enable_auto_commit=False"
-        )
+def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+    """The size that Kafka's producer compares with the limit."""
+    size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, headers)
+    return size

@@ -21,7 +21,7 @@ async def consumed(folder: Path) -> None:
     producer = transport.producer()
     await producer.start()
     for value in (b"1", b"2", b"3"):
-        await producer.send_and_wait("event.created", value, key=value)
+        await producer.send("event.created", value, key=value)
     await producer.stop()
     for group in ("hotw_svc.events", "notify_svc.events"):
         consumer, count = transport.consumer("event.created", group_id=group), 0

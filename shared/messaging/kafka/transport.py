@@ -1,49 +1,37 @@
-"""Owns the transport on real Kafka: aiokafka's own clients with the settings EPIC needs."""
+"""The transport on Kafka: aiokafka's clients with the settings that EPIC needs."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     CommitFailedError,
+    ConsumerStoppedError,
     KafkaConnectionError,
     KafkaError,
-    KafkaTimeoutError,
-    TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
-    for_code,
 )
 
-from shared.embedded.partitioning import partition_of
-from shared.messaging.kafka.topic_settings import LARGEST, raise_largest_record
-from shared.messaging.transport import (
-    BATCH_BYTES,
-    RECORD_BYTES,
-    Consumer,
-    GroupInUse,
-    Producer,
-    TopicMismatch,
-    TopicSpec,
-)
-from shared.messaging.waiting import WaitingConsumer
+from shared.messaging.kafka.topic_creation import create_topics
+from shared.messaging.partitioning import partition_of
+from shared.messaging.transport import RECORD_BYTES, Consumer, GroupInUse, Producer, TopicSpec
 
-if TYPE_CHECKING:
-    from faststream.kafka import KafkaBroker
-
-__all__ = ["KafkaTransport", "WaitingConsumer"]
+__all__ = ["KafkaTransport"]
 
 T = TypeVar("T")
 
-_SETTLING_SECONDS: Final = 30
+_BATCH_BYTES: Final = 131_072  # eight times aiokafka's default, because the relay sends thousands of records at once
+_SETTLING_SECONDS: Final = 30  # a new cluster needs some seconds to create its topic of committed offsets
 _RETRY_SECONDS: Final = 0.1
+_SLICE_MS: Final = 1_000  # aiokafka raises the coordinator's fatal errors when a fetch begins, not while it waits
 
 
 class KafkaTransport:
-    """Producers are idempotent with acks=all; consumers commit only when told to."""
+    """Producers are idempotent with acks=all; consumers never commit by themselves."""
 
     name = "kafka"
 
@@ -51,23 +39,21 @@ class KafkaTransport:
         self.bootstrap_servers = bootstrap_servers if isinstance(bootstrap_servers, str) else list(bootstrap_servers)
         self._client_id = client_id
         self._admin: AIOKafkaAdminClient | None = None
-        self._asking: AIOKafkaConsumer | None = None
-        self._first = asyncio.Lock()
+        self._offsets: AIOKafkaConsumer | None = None
+        self._connecting = asyncio.Lock()
 
     async def start(self) -> None:
-        """KafkaConnectionError when no broker answers."""
         await self._connected()
 
     async def stop(self) -> None:
-        asking, self._asking = self._asking, None
+        offsets, self._offsets = self._offsets, None
         admin, self._admin = self._admin, None
-        if asking is not None:
-            await asking.stop()
+        if offsets is not None:
+            await offsets.stop()
         if admin is not None:
             await admin.close()
 
     async def ping(self, timeout: float) -> None:
-        """A metadata round trip. KafkaConnectionError when no broker answers in time."""
         try:
             async with asyncio.timeout(timeout):
                 admin = await self._connected()
@@ -78,28 +64,8 @@ class KafkaTransport:
             ) from error
 
     async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        """See to it that these topics are there, each partition with a leader; TopicMismatch when a count differs.
-
-        One that is there already is left as it is, but for the size of its records, which may be raised.
-        """
-        wanted = {spec.name: spec for spec in specs}
-        if not wanted:
-            return
-        admin = await self._connected()
-        response = await admin.create_topics([_new_topic(spec) for spec in wanted.values()])
-        there: dict[str, int] = {}
-        for failed in response.to_object()["topic_errors"]:
-            error = for_code(failed["error_code"])
-            if error is TopicAlreadyExistsError:
-                there[failed["topic"]] = wanted[failed["topic"]].setting(LARGEST, 0)
-            elif failed["error_code"]:
-                raise error(f"topic {failed['topic']}: {failed['error_message']}")
-        deadline = asyncio.get_running_loop().time() + _SETTLING_SECONDS
-        while missing := await self._not_ready(wanted):
-            if asyncio.get_running_loop().time() > deadline:
-                raise KafkaTimeoutError(f"topics without a leader after {_SETTLING_SECONDS} s: {', '.join(missing)}")
-            await asyncio.sleep(_RETRY_SECONDS)
-        await raise_largest_record(admin, {name: size for name, size in there.items() if size})
+        if specs:
+            await create_topics(await self._connected(), specs)
 
     def producer(self, *, client_id: str | None = None) -> Producer:
         producer: Producer = AIOKafkaProducer(
@@ -108,7 +74,7 @@ class KafkaTransport:
             acks="all",
             enable_idempotence=True,
             max_request_size=RECORD_BYTES,
-            max_batch_size=BATCH_BYTES,
+            max_batch_size=_BATCH_BYTES,
             partitioner=partition_of,
         )
         return producer
@@ -119,22 +85,19 @@ class KafkaTransport:
         group_id: str | None = None,
         auto_offset_reset: str = "earliest",
         client_id: str | None = None,
-        **options: Any,
+        rebalance_timeout_ms: int | None = None,
+        patience_ms: int = 0,
     ) -> Consumer:
-        consumer: Consumer = WaitingConsumer(
+        consumer: Consumer = _WaitingConsumer(
             *topics,
+            patience_ms=patience_ms,
             bootstrap_servers=self.bootstrap_servers,
             client_id=client_id or self._client_id,
             group_id=group_id,
             auto_offset_reset=auto_offset_reset,
-            **{"patience_ms": 0, **options},
+            rebalance_timeout_ms=rebalance_timeout_ms,
         )
         return consumer
-
-    def broker(self, client_id: str, **options: Any) -> KafkaBroker:
-        from shared.messaging.broker import WaitingBroker
-
-        return WaitingBroker(self.bootstrap_servers, client_id=client_id, **options)
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
         admin = await self._connected()
@@ -144,24 +107,22 @@ class KafkaTransport:
         return await self._ends(TopicPartition(topic, found["partition"]) for found in described["partitions"])
 
     async def lag(self, group: str) -> dict[TopicPartition, int]:
-        admin = await self._connected()
-        committed = await _when_ready(lambda: admin.list_consumer_group_offsets(group))
-        noted = {name: said.offset for name, said in committed.items() if said.offset >= 0}
-        ends = await self._ends(noted)
-        return {name: max(0, ends[name] - offset) for name, offset in noted.items()}
+        committed = await self._committed(group)
+        ends = await self._ends(committed)
+        return {name: max(0, ends[name] - offset) for name, offset in committed.items()}
 
     async def groups(self) -> list[str]:
         admin = await self._connected()
         return sorted(name for name, _ in await _when_ready(admin.list_consumer_groups))
 
     async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
-        admin = await self._connected()
-        said = await _when_ready(lambda: admin.list_consumer_group_offsets(group))
-        committed = {name: noted.offset for name, noted in said.items() if noted.offset >= 0}
+        committed = await self._committed(group)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap_servers, client_id=self._client_id, group_id=group,
+            bootstrap_servers=self.bootstrap_servers,
+            client_id=self._client_id,
+            group_id=group,
             enable_auto_commit=False,
-        )  # fmt: skip
+        )
         await consumer.start()
         try:
             consumer.assign(list(committed))
@@ -173,13 +134,34 @@ class KafkaTransport:
             if back:
                 await consumer.commit({name: first[name] for name in back})
         except CommitFailedError as error:
-            raise GroupInUse(f"somebody consumes under {group} now") from error
+            raise GroupInUse(f"group {group} has members") from error
         finally:
             await consumer.stop()
         return back
 
+    async def _committed(self, group: str) -> dict[TopicPartition, int]:
+        admin = await self._connected()
+        found = await _when_ready(lambda: admin.list_consumer_group_offsets(group))
+        return {name: committed.offset for name, committed in found.items() if committed.offset >= 0}
+
+    async def _ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        names = list(partitions)
+        if not names:
+            return {}
+        async with self._connecting:
+            if self._offsets is None:
+                consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
+                try:
+                    await consumer.start()
+                except BaseException:
+                    await consumer.stop()
+                    raise
+                self._offsets = consumer
+        ends: dict[TopicPartition, int] = await self._offsets.end_offsets(names)
+        return ends
+
     async def _connected(self) -> AIOKafkaAdminClient:
-        async with self._first:
+        async with self._connecting:
             if self._admin is None:
                 admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
                 try:
@@ -190,44 +172,34 @@ class KafkaTransport:
                 self._admin = admin
             return self._admin
 
-    async def _ends(self, partitions: Any) -> dict[TopicPartition, int]:
-        names = list(partitions)
-        if not names:
-            return {}
-        async with self._first:
-            if self._asking is None:
-                asking = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
-                try:
-                    await asking.start()
-                except BaseException:
-                    await asking.stop()
-                    raise
-                self._asking = asking
-        ends: dict[TopicPartition, int] = await self._asking.end_offsets(names)
-        return ends
 
-    async def _not_ready(self, wanted: dict[str, TopicSpec]) -> list[str]:
-        """The topics that cannot be written to yet."""
-        admin = await self._connected()
-        waiting = []
-        for described in await admin.describe_topics(list(wanted)):
-            spec, partitions = wanted[described["topic"]], described["partitions"]
-            if described["error_code"] or not partitions or any(found["leader"] < 0 for found in partitions):
-                waiting.append(spec.name)
-            elif len(partitions) != spec.partitions:
-                raise TopicMismatch(spec.name, wanted=spec.partitions, found=len(partitions))
-        return waiting
+class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka carries no types
+    """``getmany`` waits at least ``patience_ms`` for a first record. Records of aborted transactions are not shown."""
 
+    def __init__(self, *topics: str, patience_ms: int, **options: Any) -> None:
+        super().__init__(*topics, **options, enable_auto_commit=False, isolation_level="read_committed")
+        self._patience_ms = patience_ms
 
-def _new_topic(spec: TopicSpec) -> NewTopic:
-    # replication_factor -1 (the broker's own default) is only accepted beside an, empty, assignment
-    assignments: dict[int, list[int]] | None = {} if spec.replication_factor == -1 else None
-    config = {name: str(value) for name, value in spec.config.items()}
-    return NewTopic(spec.name, spec.partitions, spec.replication_factor, assignments, config)
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + max(timeout_ms, self._patience_ms) / 1000
+        while True:
+            left = max(0.0, (deadline - loop.time()) * 1000)
+            records: dict[TopicPartition, list[ConsumerRecord]] = await super().getmany(
+                *partitions, timeout_ms=min(left, _SLICE_MS), max_records=max_records
+            )
+            if records:
+                return records
+            if self._closed:
+                raise ConsumerStoppedError
+            if left == 0.0:
+                return {}
 
 
 async def _when_ready(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask again while the broker is still getting ready: a new cluster first makes the topic of committed offsets."""
+    """Ask again while the broker is still starting."""
     deadline = asyncio.get_running_loop().time() + _SETTLING_SECONDS
     while True:
         try:

@@ -25,6 +25,7 @@ from shared.metrics import Metrics
 from shared.schemas.results import Accepted
 from shared.trace import Trace, new_id
 from tests.support.messaging import MakeThing, MemoryLetters, Thing, registry
+from tests.support.transport import send_and_wait
 from tests.support.waiting import eventually
 
 __all__ = ["QUICK", "Rig", "Seen"]
@@ -123,7 +124,7 @@ class Rig:
         producer = self.transport.producer()
         await producer.start()
         try:
-            await producer.send_and_wait(topic, value, key, partition=partition, headers=headers)
+            await send_and_wait(producer, topic, value, key=key, partition=partition, headers=headers)
         finally:
             await producer.stop()
 
@@ -133,15 +134,9 @@ class Rig:
 
     async def committed(self, group: str = "things", topic: str | None = None) -> dict[TopicPartition, int]:
         """How far a group of the service has come in a topic (``created``), partitions never committed left out."""
-        consumer = self.transport.consumer(group_id=f"{self.service}.{group}")
-        await consumer.start()
-        try:
-            places = list(await self.transport.end_offsets(topic or self.created))
-            consumer.assign(places)
-            found = {place: await consumer.committed(place) for place in places}
-        finally:
-            await consumer.stop()
-        return {place: offset for place, offset in found.items() if offset}
+        ends = await self.transport.end_offsets(topic or self.created)
+        behind = await self.transport.lag(f"{self.service}.{group}")
+        return {place: end - behind[place] for place, end in ends.items() if place in behind}
 
     async def all_committed(self, count: int) -> None:
         """Returns when the group has committed so many records of ``created``."""

@@ -85,7 +85,7 @@ async def test_sparse_messages_do_not_wait_for_a_poll(rig: Rig) -> None:
     """No fetch comes back empty, however short FastStream asks it to be: after one that did, FastStream sleeps."""
     seen, fetched = Seen(), []
     consumer = await rig.consuming(rig.each(seen.take))
-    subscriber = consumer._subscriber
+    subscriber = consumer._subscriber.faststream
     fetch, subscriber.batch_timeout_ms = subscriber.consumer.getmany, 1
 
     async def noted(*places: TopicPartition, **options: Any) -> dict[TopicPartition, Any]:
@@ -105,9 +105,9 @@ async def test_a_new_group_may_begin_with_what_comes(rig: Rig) -> None:
     seen = Seen()
     await rig.send(rig.event("old"))
     consumer = await rig.consuming(rig.each(seen.take), from_="latest")
-    await until(lambda: consumer._subscriber.consumer.assignment(), "assigned")
-    for place in consumer._subscriber.consumer.assignment():
-        await consumer._subscriber.consumer.position(place)
+    await until(lambda: consumer._subscriber.faststream.consumer.assignment(), "assigned")
+    for place in consumer._subscriber.faststream.consumer.assignment():
+        await consumer._subscriber.faststream.consumer.position(place)
     await rig.send(rig.event("new"))
 
     await until(lambda: seen, "handled")

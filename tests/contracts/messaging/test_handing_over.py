@@ -27,7 +27,7 @@ async def test_a_crash_before_the_commit_has_the_batch_delivered_again(rig: Rig)
     crashed = await rig.consuming(rig.each(handle))
     await until(lambda: len(seen) > 5, "under way")
     assert crashed._subscriber is not None
-    for task in crashed._subscriber.tasks:  # as a crash: no commit, no goodbye to the batch
+    for task in crashed._subscriber.faststream.tasks:  # as a crash: no commit, no goodbye to the batch
         task.cancel()
     await until(lambda: crashed.health().state is ConsumerState.STOPPED, "its loop is gone")
     assert await rig.committed() == {}

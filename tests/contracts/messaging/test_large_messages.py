@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.embedded.partitioning import partition_of
 from shared.errors import MessageTooLarge
 from shared.messaging import oversized
 from shared.messaging.kafka import KafkaTransport
+from shared.messaging.partitioning import partition_of
 from shared.messaging.subscription import Received
 from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
 from shared.trace import new_id

@@ -1,8 +1,8 @@
-"""Owns the two transports every test here runs on."""
+"""The two transports that every test here runs on."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,13 +11,12 @@ import pytest
 from shared.embedded import DurableLog, EmbeddedTransport
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import TopicSpec, Transport
-
-NewTopic = Callable[..., Awaitable[str]]
+from tests.support.transport import NewTopic
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.docker)])
 def make_transport(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Transport]:
-    """Makes a transport, not started; all it makes in a test stand on the same log or cluster."""
+    """Makes transports of one log or cluster, not started."""
     if request.param == "kafka":
         bootstrap = request.getfixturevalue("kafka_bootstrap")
         return lambda: KafkaTransport(bootstrap)
@@ -35,8 +34,6 @@ async def transport(make_transport: Callable[[], Transport]) -> AsyncIterator[Tr
 
 @pytest.fixture
 def new_topic(transport: Transport) -> NewTopic:
-    """Makes a topic nobody else has, and answers its name."""
-
     async def make(partitions: int = 3, **config: str | int) -> str:
         name = f"test.{uuid4().hex}"
         await transport.create_topics(

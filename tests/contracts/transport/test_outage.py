@@ -17,8 +17,8 @@ from aiokafka.errors import (
 
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import TopicSpec
-from tests.contracts.transport.reading import consuming, producing, send, take, values
 from tests.support import servers
+from tests.support.transport import consuming, producing, send, send_and_wait, take, values
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -41,7 +41,7 @@ async def test_clients_live_through_an_outage_and_nothing_acknowledged_is_lost(s
         producing(transport) as producer,
         consuming(transport, "t", group_id="g") as consumer,
     ):
-        await producer.send_and_wait("t", b"before", key=b"k")
+        await send_and_wait(producer, "t", b"before", key=b"k")
         assert values(await take(consumer, 1)) == [b"before"]
         await consumer.commit()
 
@@ -61,7 +61,7 @@ async def test_clients_live_through_an_outage_and_nothing_acknowledged_is_lost(s
         await until(answers, "Kafka answers")
         try:
             stored = await asyncio.wait_for(waiting, 180)
-            await producer.send_and_wait("t", b"after", key=b"k")
+            await send_and_wait(producer, "t", b"after", key=b"k")
         except (LeaderNotAvailableError, NotLeaderForPartitionError):  # away longer than a client waits
             stored, _ = await send(transport, "t", [b"meanwhile", b"after"])
         assert stored.offset == 1

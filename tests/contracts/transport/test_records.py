@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, MessageSizeTooLargeError, UnknownError
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared.messaging.blocking import follow_records
 from shared.messaging.transport import RECORD_BYTES, Transport
-from tests.contracts.transport.conftest import NewTopic
-from tests.contracts.transport.reading import consuming, producing, send, take, values
+from tests.support.transport import NewTopic, consuming, producing, send, send_and_wait, take, values
 
 
 async def test_records_of_one_key_stay_in_one_partition_and_in_order(transport: Transport, new_topic: NewTopic) -> None:
@@ -33,7 +31,7 @@ async def test_a_key_goes_where_kafkas_own_partitioner_puts_it(transport: Transp
     partitioner = DefaultPartitioner()
 
     async with producing(transport) as producer:
-        stored = [await producer.send_and_wait(topic, b"v", key=key) for key in keys]
+        stored = [await send_and_wait(producer, topic, b"v", key=key) for key in keys]
 
     assert [metadata.partition for metadata in stored] == [partitioner(key, list(range(12)), []) for key in keys]
 
@@ -43,11 +41,11 @@ async def test_a_record_arrives_as_it_was_sent(transport: Transport, new_topic: 
     headers = [("ce_id", b"a:1"), ("ce_type", b"event.created"), ("ce_id", b"twice"), ("empty", b"")]
 
     async with producing(transport) as producer:
-        stored = await producer.send_and_wait(
-            topic, b'{"a": 1}', key=b"k", timestamp_ms=1_718_442_000_123, headers=headers
+        stored = await send_and_wait(
+            producer, topic, b'{"a": 1}', key=b"k", timestamp_ms=1_718_442_000_123, headers=headers
         )
-        await producer.send_and_wait(topic, None, key=b"k")
-        await producer.send_and_wait(topic, b"", key=None)
+        await send_and_wait(producer, topic, None, key=b"k")
+        await send_and_wait(producer, topic, b"", key=None)
 
     async with consuming(transport, topic) as consumer:
         record, tombstone, keyless = await take(consumer, 3)
@@ -62,28 +60,9 @@ async def test_a_record_arrives_as_it_was_sent(transport: Transport, new_topic: 
 async def test_a_chosen_partition_is_kept(transport: Transport, new_topic: NewTopic) -> None:
     topic = await new_topic(3)
     async with producing(transport) as producer:
-        assert [(await producer.send_and_wait(topic, b"v", partition=number)).partition for number in (2, 0, 1)] == [
+        assert [(await send_and_wait(producer, topic, b"v", partition=number)).partition for number in (2, 0, 1)] == [
             2, 0, 1,
         ]  # fmt: skip
-        assert await producer.partitions_for(topic) == {0, 1, 2}
-
-
-async def test_a_batch_arrives_in_order_and_in_one_piece(transport: Transport, new_topic: NewTopic) -> None:
-    topic = await new_topic(3)
-    async with producing(transport) as producer:
-        await producer.send_and_wait(topic, b"before", partition=1)
-        batch = producer.create_batch()
-        for number in range(100):
-            assert batch.append(timestamp=None, key=b"k", value=b"%d" % number, headers=[("n", b"%d" % number)])
-        stored = await (await producer.send_batch(batch, topic, partition=1))
-        await producer.send_and_wait(topic, b"after", partition=1)
-
-    assert (stored.partition, stored.offset) == (1, 1)
-    async with consuming(transport, topic) as consumer:
-        records = await take(consumer, 102)
-    assert values(records) == [b"before", *(b"%d" % number for number in range(100)), b"after"]
-    assert [record.offset for record in records] == list(range(102))
-    assert records[50].headers == (("n", b"49"),)
 
 
 async def test_racing_producers_lose_nothing_and_keep_their_own_order(
@@ -118,7 +97,7 @@ async def test_what_is_too_large_is_refused_and_the_next_record_goes_through(
     async with producing(transport) as producer:
         with pytest.raises(MessageSizeTooLargeError):
             await producer.send(topic, b"x" * (RECORD_BYTES + 1), key=b"k")
-        await producer.send_and_wait(topic, b"small", key=b"k")
+        await send_and_wait(producer, topic, b"small", key=b"k")
 
     async with consuming(transport, topic) as consumer:
         assert values(await take(consumer, 1)) == [b"small"]
@@ -157,16 +136,15 @@ async def test_a_compacted_topic_takes_no_record_without_a_key(transport: Transp
     topic = await new_topic(1, cleanup_policy="compact")
     async with producing(transport) as producer:
         with pytest.raises(UnknownError):
-            await producer.send_and_wait(topic, b"v")
-        assert (await producer.send_and_wait(topic, b"v", key=b"k")).offset == 0
+            await send_and_wait(producer, topic, b"v")
+        assert (await send_and_wait(producer, topic, b"v", key=b"k")).offset == 0
 
 
-async def test_a_flush_leaves_nothing_on_its_way(transport: Transport, new_topic: NewTopic) -> None:
+async def test_a_producer_that_stops_leaves_nothing_on_its_way(transport: Transport, new_topic: NewTopic) -> None:
     topic = await new_topic(3)
     async with producing(transport) as producer:
         futures = [await producer.send(topic, b"v", key=b"%d" % number) for number in range(100)]
-        await producer.flush()
-        assert all(future.done() for future in futures)
+    assert all(future.done() for future in futures)
     assert sum((await transport.end_offsets(topic)).values()) == 100
 
 
@@ -193,7 +171,7 @@ async def test_whoever_waits_gets_a_record_as_soon_as_it_is_there(transport: Tra
     topic = await new_topic(3)
     async with consuming(transport, topic) as consumer, producing(transport) as producer:
         waiting = asyncio.create_task(consumer.getmany(timeout_ms=60_000))
-        await producer.send_and_wait(topic, b"v", key=b"k")
+        await send_and_wait(producer, topic, b"v", key=b"k")
         async with asyncio.timeout(60):
             ((record,),) = (await waiting).values()
     assert record.value == b"v"
@@ -220,19 +198,3 @@ async def test_a_stop_wakes_whoever_waits(transport: Transport, new_topic: NewTo
         await asyncio.wait_for(waiting, 60)
     with pytest.raises(ConsumerStoppedError):
         await consumer.getmany()
-
-
-async def test_a_paused_partition_gives_nothing_until_it_is_resumed(transport: Transport, new_topic: NewTopic) -> None:
-    topic = await new_topic(2)
-    async with producing(transport) as producer:
-        for number in (0, 1):
-            await producer.send_and_wait(topic, b"%d" % number, partition=number)
-    async with consuming(transport, topic) as consumer:
-        quiet = TopicPartition(topic, 0)
-        consumer.pause(quiet)
-        assert consumer.paused() == {quiet}
-        assert values(await take(consumer, 1)) == [b"1"]
-        await send(transport, topic, [b"2"], partition=1)
-        assert values(await take(consumer, 1)) == [b"2"]
-        consumer.resume(quiet)
-        assert values(await take(consumer, 1)) == [b"0"]

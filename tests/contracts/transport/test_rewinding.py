@@ -9,14 +9,14 @@ import pytest
 from aiokafka import TopicPartition
 
 from shared.messaging.transport import GroupInUse, Transport
-from tests.contracts.transport.conftest import NewTopic
+from tests.support.transport import NewTopic, send_and_wait
 
 
 async def write(transport: Transport, topic: str, *values: bytes) -> None:
     producer = transport.producer()
     await producer.start()
     for value in values:
-        await producer.send_and_wait(topic, value, key=b"k", partition=0)
+        await send_and_wait(producer, topic, value, key=b"k", partition=0)
     await producer.stop()
 
 

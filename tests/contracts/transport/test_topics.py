@@ -15,9 +15,8 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, Unkn
 from shared.embedded import DurableLog, EmbeddedTransport
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import TopicMismatch, TopicSpec, Transport
-from tests.contracts.transport.conftest import NewTopic
-from tests.contracts.transport.reading import consuming, send, take
 from tests.support.servers import free_port
+from tests.support.transport import NewTopic, consuming, send, take
 from tests.support.waiting import until
 
 

@@ -129,7 +129,7 @@ async def test_a_command_that_no_contract_knows_is_refused_and_what_is_no_comman
     assert (refused.outcome, refused.problem and refused.problem["status"]) == (Outcome.REFUSED, 400)
     producer = stack.transport.producer()
     await producer.start()
-    await producer.send_and_wait("fleet.commands", b"\xff\xfe", b"F")
+    await producer.send("fleet.commands", b"\xff\xfe", b"F")
     await producer.stop()
     await stack.settled()
     [letter] = (await ok(stack.fleet.get("/dlq")))["Items"]

@@ -1,9 +1,9 @@
-"""Owns what the transport tests do again and again: send in order, read until a count is there."""
+"""Sends and reads records on any transport: in order, and until a count is reached."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,7 +12,12 @@ from aiokafka.structs import RecordMetadata
 
 from shared.messaging.transport import Consumer, Producer, Transport
 
-PATIENCE = 180.0
+__all__ = ["NewTopic", "consuming", "producing", "send", "send_and_wait", "take", "values"]
+
+NewTopic = Callable[..., Awaitable[str]]
+"""Creates a topic that no other test uses, with so many partitions and these settings, and returns its name."""
+
+_PATIENCE = 180.0
 
 
 @asynccontextmanager
@@ -43,10 +48,15 @@ async def send(
         return list(await asyncio.gather(*futures))
 
 
+async def send_and_wait(producer: Producer, topic: str, value: bytes | None = None, **options: Any) -> RecordMetadata:
+    """Returns when the record is durable; ``options`` are those of ``Producer.send``."""
+    return await (await producer.send(topic, value, **options))
+
+
 async def take(consumer: Consumer, count: int, *, max_records: int | None = None) -> list[ConsumerRecord]:
-    """So many records, in the order they came; TimeoutError when they do not come."""
+    """So many records in the order of their arrival; TimeoutError when they do not arrive."""
     taken: list[ConsumerRecord] = []
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(_PATIENCE):
         while len(taken) < count:
             for records in (await consumer.getmany(timeout_ms=1_000, max_records=max_records)).values():
                 taken += records

@@ -7,7 +7,7 @@ from aiokafka.partitioner import murmur2 as aiokafkas_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.embedded.partitioning import murmur2, partition_of
+from shared.messaging.partitioning import murmur2, partition_of
 
 
 @given(st.binary(max_size=300))
