@@ -136,6 +136,8 @@ class Consumer:
     async def stop(self) -> None:
         """Finishes the records in hand, commits what is settled, and leaves the group."""
         self._stopping = True
+        if self._subscriber is not None:
+            self._subscriber.stop_fetching()
         if self._recall is not None:
             self._recall.call(STOPPING)
         if self._stopped_because is None:

@@ -136,7 +136,8 @@ class Rig:
         """How far a group of the service has come in a topic (``created``), partitions never committed left out."""
         ends = await self.transport.end_offsets(topic or self.created)
         behind = await self.transport.lag(f"{self.service}.{group}")
-        return {place: end - behind[place] for place, end in ends.items() if place in behind}
+        offsets = {place: end - behind[place] for place, end in ends.items() if place in behind}
+        return {place: offset for place, offset in offsets.items() if offset}
 
     async def all_committed(self, count: int) -> None:
         """Returns when the group has committed so many records of ``created``."""
