@@ -10,8 +10,8 @@ from epic.failure import SOME_FAILED, CommandFailed
 from epic.messages import SeenRecord
 from shared.envelope import Message
 from shared.errors import MessageTooLarge, Unavailable
-from shared.messaging.blocking import Since, follow_records, request
 from shared.messaging.publisher import Publisher, publish_all
+from shared.messaging.topic_client import Since, follow_records, request
 from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
 

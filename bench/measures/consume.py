@@ -24,11 +24,11 @@ from bench.stage import Stage
 from shared.clock import RunningClock
 from shared.envelope import Message
 from shared.messaging.consumer import Consumer
-from shared.messaging.deadletters import DeadLetters
+from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.kafka.transport import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscription, bulk, each
-from shared.messaging.topics import specs
+from shared.messaging.topic_client import topic_specs
 from shared.metrics import Metrics
 from shared.schemas.fleet_svc import ProjectionSnapshot
 from shared.schemas.results import DeadLetter
@@ -77,7 +77,7 @@ class Rig:
         self._done = asyncio.Event()
 
     async def fill(self) -> None:
-        await self.transport.create_topics(specs(self.registry.values()))
+        await self.transport.create_topics(topic_specs(self.registry.values()))
         publisher = Publisher(self.transport, "bench")
         await publisher.start()
         for first in range(0, self.events, _FILL):
@@ -129,7 +129,7 @@ class Rig:
         self._begin(self.events)
         metrics, clock = Metrics("bench"), RunningClock()
         publisher = Publisher(self.transport, "bench")
-        dead_letters = DeadLetters(
+        dead_letters = DeadLetterQueue(
             "bench", transport=self.transport, publisher=publisher, store=NoStore(), clock=clock, metrics=metrics
         )
         subscription = Subscription(new_id(), handler, registry=self.registry)

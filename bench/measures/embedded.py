@@ -28,9 +28,8 @@ from bench.rounds import alternate
 from bench.stage import NOW, Stage
 from shared.embedded import DurableLog, EmbeddedTransport
 from shared.embedded.storage import open_reader, topics
-from shared.messaging.blocking import follow_records
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.topics import ensure_topics
+from shared.messaging.topic_client import ensure_topics, follow_records
 from shared.messaging.transport import TopicSpec
 from shared.service.run import quiet_collector
 from tests.support.servers import free_port

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from shared.durability.backoff import Backoff
+
 __all__ = ["Turns", "attempts"]
 
 _ATTEMPTS: Final = 80
-_FIRST_WAIT: Final = 0.002
-_LONGEST_WAIT: Final = 0.25
+_BACKOFF: Final = Backoff(0.0025, 0.25)
 
 
 class Turns:
@@ -40,5 +40,5 @@ async def attempts() -> AsyncIterator[int]:
     """Counts the tries of a conditional write, waiting a little longer before each; some 15 s in all, then it ends."""
     for attempt in range(_ATTEMPTS):
         if attempt:
-            await asyncio.sleep(random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(attempt, 10))))
+            await asyncio.sleep(_BACKOFF.before(attempt))
         yield attempt

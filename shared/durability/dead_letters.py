@@ -1,19 +1,27 @@
-"""Where a service keeps what it gave up: the contract of every backend's dead letter store."""
+"""Dead letters: a record that was given up, with its reason; how it is built, read back and stored."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
+from shared.envelope import Record
 from shared.schemas.results import DeadLetter
 
-__all__ = ["DeadLetterStore"]
+__all__ = ["DeadLetterStore", "StoredRecord", "key_of", "letter_id", "letter_of", "record_of"]
+
+_REASON_LENGTH: Final = 4_000  # a person reads it, and a Text takes 16,384
+_VALUE_BYTES: Final = 500_000  # a page shows a hundred letters, and a store's row or document has its own limit
+_KEY_AND_HEADER_BYTES: Final = 100_000  # an escaped byte may become six
 
 
 class DeadLetterStore(Protocol):
-    """Where a service keeps its dead letters, one for an id."""
+    """Where a service stores its dead letters, one for each id. Every backend has one."""
 
     async def put(self, letter: DeadLetter) -> None:
-        """Keep it, in place of one with the same id."""
+        """Store it, in place of one with the same id."""
 
     async def get(self, letter_id: str) -> DeadLetter | None: ...
 
@@ -22,3 +30,73 @@ class DeadLetterStore(Protocol):
 
     async def delete(self, letter_id: str) -> bool:
         """Whether it was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as a dead letter holds it; a Record like any other."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+def letter_id(group: str, record: Record) -> str:
+    """The same record of the same group is one dead letter, however often it is given up."""
+    return f"{group}:{record.topic}:{record.partition}:{record.offset}"
+
+
+def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: datetime) -> DeadLetter:
+    """The dead letter of a record. A value, key or headers too large to copy stay in the topic; replay reads them."""
+    value, key, headers, note = record.value, record.key, record.headers, ""
+    if value is not None and len(value) > _VALUE_BYTES:
+        note = f" (its {len(value)} bytes are left in {record.topic}, not copied here)"
+        value = None
+    rest = len(key or b"") + sum(len(name.encode()) + len(content or b"") for name, content in headers)
+    if rest > _KEY_AND_HEADER_BYTES:
+        note += f" (its key and headers, {rest} bytes, are left in {record.topic}, not copied here, nor is its value)"
+        value, key, headers = None, None, ()
+    return DeadLetter(
+        id=letter_id(group, record),
+        group=group,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=datetime.fromtimestamp(max(record.timestamp, 0) / 1000, UTC),
+        key=_base64(key),
+        value=_base64(value),
+        headers=[(name, (content or b"").decode("utf-8", "backslashreplace")) for name, content in headers],
+        reason=reason[:_REASON_LENGTH].encode("utf-8", "replace").decode() + note,
+        attempts=attempts,
+        dead_since=now,
+    )
+
+
+def record_of(letter: DeadLetter) -> StoredRecord:
+    """The record that a dead letter holds."""
+    return StoredRecord(
+        letter.topic,
+        letter.partition,
+        letter.offset,
+        int(letter.timestamp.timestamp() * 1000),
+        key_of(letter),
+        _bytes(letter.value),
+        tuple((name, content.encode()) for name, content in letter.headers),
+    )
+
+
+def key_of(letter: DeadLetter) -> bytes | None:
+    """The key of the record that a dead letter holds."""
+    return _bytes(letter.key)
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _bytes(value: str | None) -> bytes | None:
+    return None if value is None else base64.b64decode(value)

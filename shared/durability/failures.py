@@ -1,46 +1,40 @@
-"""Owns what a failure means: which are transient, how long to wait, and when so many fail that a consumer must stop."""
+"""What a failure means: which failures pass, what a person reads about one, and when a consumer must stop."""
 
 from __future__ import annotations
 
-import random
 from collections import Counter, deque
-from dataclasses import dataclass
 from typing import Final
 
-from aiokafka.errors import KafkaError
+from shared.errors import EpicError, Refused, Unavailable, UnderWay
 
-from shared.errors import Unavailable, UnderWay
-
-__all__ = ["ATTEMPTS", "Backoff", "StopLimit", "is_transient"]
+__all__ = ["ATTEMPTS", "StopLimit", "is_transient", "reason_of"]
 
 ATTEMPTS: Final = 5
-"""How often a record may fail unexpectedly before it becomes a dead letter."""
+"""How often a record may fail unexpectedly before it becomes a dead letter. With the consumer's backoff these are two
+seconds: enough for a race that passes, too short to hold up the records behind it."""
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a store or the broker is away (or the same request is under way elsewhere): wait, and try again.
+    """Whether a store or the broker is away, or the same request is under way elsewhere: wait and retry.
 
-    A KafkaError that is not retriable is the message's own fault, so it is none of these.
+    Refused and Poison are final; any other error is unexpected and is retried a few times.
     """
-    if isinstance(error, KafkaError):
-        return bool(error.retriable)
     return isinstance(error, Unavailable | UnderWay | ConnectionError)
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds to wait before the n-th try again (from 1): doubled each time up to ``longest``, less up to half."""
-
-    first: float
-    longest: float
-
-    def before(self, attempt: int) -> float:
-        whole: float = min(self.longest, self.first * 2.0 ** min(attempt - 1, 30))
-        return whole * random.uniform(0.5, 1.0)
+def reason_of(error: BaseException) -> str:
+    """What a person reads: the sentence of EPIC's own errors, the type and text of any other."""
+    if isinstance(error, Refused):
+        return error.detail
+    return str(error) if isinstance(error, EpicError) else f"{type(error).__name__}: {error}"
 
 
 class StopLimit:
-    """Tells one bad record from a fault that fails most: over half of the last 200, over more than 20 keys."""
+    """Distinguishes one bad record from a fault that fails most: over half of the last 200, on more than 20 keys.
+
+    The window of 200 is long enough that a few bad records are no majority. One bad key may fail many times in a row
+    and stays one key; 20 keys are more than one bad import usually touches.
+    """
 
     def __init__(self, *, of: int = 200, keys: int = 20) -> None:
         self._of = of
@@ -57,7 +51,7 @@ class StopLimit:
             self._add(None)
 
     def failed(self, key: str) -> bool:
-        """A decodable record failed for good; whether that is too many now."""
+        """A decodable record failed for good. Whether that is one too many."""
         self._add(key)
         return self._failures * 2 > self._of and len(self._failed) > self._keys
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff, jittered
 from shared.errors import Unavailable
 from shared.tasks import end
 
@@ -63,7 +62,7 @@ class Worker:
                 log.warning("work waits", worker=self.name, error=repr(error), exc_info=_is_unexpected(error))
             if more:
                 continue
-            pause = _AFTER_FAILURE.before(failures) if failures else self._poll * random.uniform(0.5, 1.0)
+            pause = _AFTER_FAILURE.before(failures) if failures else jittered(self._poll)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._awake.wait()

@@ -1,5 +1,6 @@
-"""Messages: CloudEvents on Kafka or the embedded log, published, consumed at least once, kept when they cannot be.
+"""Messages: CloudEvents on Kafka or on the embedded log, published and consumed at least once.
 
-Import from the modules: ``envelope``, ``publisher``, ``subscription``, ``consumer``, ``deadletters``, ``blocking``,
-``topics``, ``asyncapi``, ``http``. Tools that only read or send then need no FastStream, which takes a second to load.
+``subscription`` and ``commands`` say what a service consumes, ``consumer`` runs it, ``publisher`` sends,
+``dead_letter_queue`` holds what was given up, ``topic_client`` is for tools. Import from the modules: tools that only
+read or send then need no FastStream, which takes a second to import.
 """

@@ -15,11 +15,12 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, KafkaError
 
 from shared.clock import Clock
-from shared.durability.failures import Backoff, StopLimit, is_transient
+from shared.durability.backoff import Backoff
+from shared.durability.failures import StopLimit, is_transient
 from shared.envelope import Record
 from shared.errors import Unavailable
 from shared.messaging.batch_subscriber import Batch, BatchSubscriber
-from shared.messaging.deadletters import DeadLetters
+from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import REBALANCE, STOP_LIMIT, STOPPING, Recall
 from shared.messaging.settlement import Desk, Settlement
@@ -85,7 +86,7 @@ class Consumer:
 
     def __init__(
         self, transport: Transport, clock: Clock, subscription: Subscribed, publisher: Publisher,
-        dead_letters: DeadLetters, metrics: Metrics, *, tuning: Tuning | None = None,
+        dead_letters: DeadLetterQueue, metrics: Metrics, *, tuning: Tuning | None = None,
     ) -> None:  # fmt: skip
         self.subscription = subscription
         self._transport = transport

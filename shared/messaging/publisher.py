@@ -115,7 +115,7 @@ class Publisher:
             async with asyncio.timeout_at(deadline):
                 producer = await self._connected()
                 for index, message in enumerate(messages):
-                    errors[index] = self.oversized.of(message)
+                    errors[index] = self.oversized.error_of(message)
                     if errors[index] is not None:
                         continue
                     try:
@@ -142,7 +142,7 @@ class Publisher:
             elif (failure := future.exception()) is not None:
                 errors[index] = self._told(message, failure, producer)
             else:
-                self.oversized.forget(message)
+                self.oversized.remove(message)
         return errors
 
     def _earlier(self, message: Message) -> asyncio.Future[object] | None:
@@ -163,7 +163,7 @@ class Publisher:
 
     def _told(self, message: Message, error: BaseException, producer: Producer | None) -> Exception:
         if isinstance(error, _TOO_LARGE):
-            return self.oversized.note(message)
+            return self.oversized.add(message)
         if isinstance(error, _OWN_FAULT) or not isinstance(error, KafkaError):
             return error if isinstance(error, Exception) else Unavailable("the producer was closed")
         if producer is not None and producer is self._producer and not error.retriable:

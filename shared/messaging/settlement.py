@@ -14,10 +14,12 @@ import structlog
 from aiokafka import TopicPartition
 
 from shared.clock import Clock
-from shared.durability.failures import ATTEMPTS, Backoff, StopLimit, is_transient
+from shared.durability.backoff import Backoff
+from shared.durability.dead_letters import letter_of
+from shared.durability.failures import ATTEMPTS, StopLimit, is_transient, reason_of
 from shared.envelope import Record, decode
 from shared.errors import Poison
-from shared.messaging.deadletters import DeadLetters, letter_of, reason_of
+from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.recall import STOP_LIMIT, HandBack, Recall
 from shared.messaging.subscription import Done, Received, Subscribed
@@ -36,11 +38,11 @@ _FAILED: Final = "failed"
 
 # What became of each record of the batch.
 _OPEN: Final = 0
-_DYING: Final = 1  # to be a dead letter when the batch ends
+_GIVEN_UP: Final = 1  # to be a dead letter when the batch ends
 _HANDLED: Final = 2
 _REFUSED: Final = 3
-_BURIED: Final = 4
-_COUNTED: Final = {_HANDLED: "handled", _REFUSED: "refused", _BURIED: "dead"}
+_DEAD: Final = 4
+_COUNTED: Final = {_HANDLED: "handled", _REFUSED: "refused", _DEAD: "dead"}
 
 T = TypeVar("T")
 
@@ -51,7 +53,7 @@ class Desk:
 
     subscription: Subscribed
     publisher: Publisher
-    dead_letters: DeadLetters
+    dead_letters: DeadLetterQueue
     clock: Clock
     metrics: Metrics
     limit: StopLimit
@@ -89,7 +91,7 @@ class Settlement:
                 await self._together()
             await self._key_by_key()
             if self._recall.reason != STOP_LIMIT:
-                await self._bury()
+                await self._dead_letter()
         except HandBack:
             pass
         self._count()
@@ -260,13 +262,13 @@ class Settlement:
 
     # -- ending --------------------------------------------------------------------------------------------------------
 
-    async def _bury(self) -> None:
+    async def _dead_letter(self) -> None:
         if not self._dead:
             return
         letters, traces = [dead.letter for dead in self._dead], [dead.trace for dead in self._dead]
-        await self._until_not_transient(partial(self._desk.dead_letters.bury, letters, traces))
+        await self._until_not_transient(partial(self._desk.dead_letters.publish, letters, traces))
         for dead in self._dead:
-            self._state[dead.index] = _BURIED
+            self._state[dead.index] = _DEAD
             self._desk.metrics.dead_letters.labels(dead.letter.group, dead.letter.topic, dead.kind).inc()
             log.error("dead letter", dead_letter=dead.letter.id, reason=dead.letter.reason)
 
@@ -289,7 +291,7 @@ class Settlement:
         except Poison:
             trace = Trace.begin()
         self._dead.append(_Dead(index, letter, trace, kind))
-        self._state[index] = _DYING
+        self._state[index] = _GIVEN_UP
 
     def _count(self) -> None:
         group, topics = self._desk.subscription.group, self._desk.subscription.topics

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.cause import Cause
+from shared.durability.backoff import Backoff
 from shared.durability.idempotency import RETENTION_OF_MESSAGES, is_final
 from shared.durability.outbox import Publish
 from shared.envelope import Message
@@ -35,6 +35,7 @@ __all__ = ["Database", "UnitOfWork"]
 
 T = TypeVar("T")
 _ATTEMPTS: Final = 8
+_BACKOFF: Final = Backoff(0.012, 1.5)  # a transaction takes a few milliseconds; a lock wait that times out, seconds
 _GOODBYE: Final = 15.0
 _ATTEMPTS_AT_A_KEY: Final = 4  # a race for a unique key is over after one; more than that is no race
 
@@ -169,7 +170,7 @@ class Database:
                 if not is_passing(error) or attempt >= attempts:
                     away = as_unavailable(error)
                     raise away if away is not None else error from error
-            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+            await asyncio.sleep(_BACKOFF.before(attempt))
         raise AssertionError("unreachable")
 
     async def run_once(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from sqlalchemy import func, insert, select, update
 
+from shared.durability.backoff import TOO_LARGE_PAUSE, jittered
 from shared.durability.lease import Lease, LeaseLost
 from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.errors import MessageTooLarge, Unavailable
-from shared.messaging.oversized import PAUSE
 from shared.tasks import end
 from shared.trace import new_id
 
@@ -154,8 +153,8 @@ class Relay:
                 failed.setdefault(message.key, failure)
         now, room = time.monotonic(), _MOST_BLOCKED - len(self._blocked)
         for key, failure in list(failed.items())[: max(room, 0)]:
-            longest = PAUSE if isinstance(failure, MessageTooLarge) else 1.0
-            self._blocked[key] = now + random.uniform(0.5, 1.0) * longest
+            longest = TOO_LARGE_PAUSE if isinstance(failure, MessageTooLarge) else 1.0
+            self._blocked[key] = now + jittered(longest)
         others = [failure for failure in failed.values() if not isinstance(failure, MessageTooLarge)]
         if others:
             log.warning("the outbox could not be published", keys=len(others), reason=str(others[0]))
@@ -194,7 +193,7 @@ class Relay:
                 known = isinstance(error, Unavailable)
                 log.warning("the relay waits", reason=str(error), seconds=round(pause, 2), exc_info=not known)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
+                async with asyncio.timeout(jittered(pause)):
                     await self._awake.wait()
 
 

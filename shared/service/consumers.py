@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer
-from shared.messaging.topics import ensure_topics
+from shared.messaging.topic_client import ensure_topics
 from shared.messaging.transport import Transport
 from shared.tasks import end
 from shared.web import Unready

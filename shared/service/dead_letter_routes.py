@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import BadInput
-from shared.messaging.deadletters import DeadLetters
+from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.schemas.results import DeadLetter
 from shared.web.requests import cursor_of, page_of, query_of
 from shared.web.responses import json_response
@@ -15,7 +15,7 @@ from shared.web.routes import PAGING, Routes
 __all__ = ["dead_letter_routes"]
 
 
-def dead_letter_routes(dead_letters: DeadLetters) -> Routes:
+def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
     """``GET /dlq``, ``GET /dlq/{Id}``, ``POST /dlq/{Id}/replay``, ``DELETE /dlq/{Id}``."""
     routes = Routes("dead letters")
 

@@ -15,7 +15,7 @@ from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.errors import Refused
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
-from shared.messaging.deadletters import DeadLetters
+from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
 from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
@@ -61,7 +61,7 @@ class ServiceKit(Generic[S]):
         self._publisher = Publisher(transport, name, metrics=self.metrics)
         self._gate = Gate()
         self.store = open_store(self._publisher.publish)
-        self._dead_letters = DeadLetters(
+        self._dead_letters = DeadLetterQueue(
             name,
             transport=transport,
             publisher=self._publisher,
@@ -150,7 +150,7 @@ class ServiceKit(Generic[S]):
         waiting = self._age(state.oldest)
         if waiting > _OUTBOX_OLD:
             reason = f"{state.open} events are not published, the oldest for {waiting:.0f} s"
-            too_large = self._publisher.oversized.word()
+            too_large = self._publisher.oversized.summary()
             raise Unready(f"{too_large}; {reason}" if too_large is not None else reason)
         return {"Open": state.open, "OldestSeconds": round(waiting, 1)}
 

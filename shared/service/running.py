@@ -12,7 +12,7 @@ import structlog
 from fastapi import FastAPI
 
 from shared.cause import Cause
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState
 from shared.errors import Unavailable

@@ -22,7 +22,7 @@ from epic.runner import EmbeddedEpic, listen
 from epic.up import settings_of
 from shared.clock import Clock, RunningClock, parse_instant
 from shared.envelope import Message
-from shared.messaging.topics import ensure_topics
+from shared.messaging.topic_client import ensure_topics
 from shared.messaging.transport import Transport
 from shared.service import Build, Hook, RunningService
 from shared.settings import Settings

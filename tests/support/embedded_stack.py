@@ -13,9 +13,8 @@ from aiokafka import TopicPartition
 
 from shared.clock import Clock, FixedClock
 from shared.envelope import Message
-from shared.messaging.blocking import follow, request
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.topics import ensure_topics
+from shared.messaging.topic_client import ensure_topics, follow, request
 from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
 from shared.service import RunningService, open_transport

@@ -23,7 +23,7 @@ from services.eventplan_svc.app.knowledge import Knowledge, is_base_line
 from services.eventplan_svc.app.plans import Plans
 from services.eventplan_svc.domain.surroundings import Fleet, Service
 from shared.errors import Unavailable
-from shared.messaging.topics import ensure_topics
+from shared.messaging.topic_client import ensure_topics
 from shared.messaging.transport import Transport
 from shared.tasks import end
 from shared.web import Unready

@@ -6,7 +6,6 @@ A server stores the versions and answers of many writes in about the time of one
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,6 +14,7 @@ from typing import Final
 import structlog
 
 from shared.documents.mongo.finishing import Finisher, Ref, Work
+from shared.durability.backoff import Backoff
 from shared.errors import Unavailable
 
 __all__ = ["Closer"]
@@ -24,8 +24,7 @@ log = structlog.get_logger(__name__)
 _BATCH: Final = 500
 _AT_ONCE: Final = 3
 _GATHER: Final = 0.03  # seconds
-_FIRST_WAIT: Final = 0.1
-_LONGEST_WAIT: Final = 5.0
+_BACKOFF: Final = Backoff(0.1, 5.0)
 
 
 @dataclass(slots=True)
@@ -85,8 +84,7 @@ class Closer:
                 self.closed(ref, work.entries.keys())
             return
         self._failures += 1
-        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(self._failures, 10))
-        asyncio.get_running_loop().call_later(wait * random.uniform(0.5, 1), self._again, works)
+        asyncio.get_running_loop().call_later(_BACKOFF.before(self._failures), self._again, works)
 
     def _again(self, works: dict[Ref, Work]) -> None:
         for ref, work in works.items():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import random
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from shared.documents.mongo.faults import away
 from shared.documents.mongo.finishing import Finisher, Heads, Ref, Work
 from shared.documents.mongo.intents import Intents
 from shared.documents.versions import Entry
+from shared.durability.backoff import Backoff, jittered
 from shared.durability.outbox import OutboxState, check_room
 from shared.envelope import Message
 from shared.errors import Unavailable
@@ -35,8 +35,7 @@ _BATCH: Final = 500
 _AT_ONCE: Final = 3
 _GATHER: Final = 0.002
 _IN_MEMORY: Final = 5_000  # heads whose open writes are kept in memory; those of more are read back when it is time
-_FIRST_WAIT: Final = 0.1
-_LONGEST_WAIT: Final = 5.0
+_BACKOFF: Final = Backoff(0.1, 5.0)
 _SWEEP_SHARE: Final = 10  # a sweep that takes long (no index) is made rarer: it may take a tenth of the time
 _LATER_THAN_ANY: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -251,8 +250,8 @@ class Relay:
 
     def _put_off(self, ref: Ref, *, failures: int) -> None:
         self._open[ref].failures = failures
-        wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(failures, 10)) * random.uniform(0.5, 1)
-        heapq.heappush(self._later, (asyncio.get_running_loop().time() + wait, ref))
+        pause = _BACKOFF.before(failures)
+        heapq.heappush(self._later, (asyncio.get_running_loop().time() + pause, ref))
 
     def _forget_if_done(self, ref: Ref) -> None:
         known = self._open[ref]
@@ -276,7 +275,7 @@ class Relay:
             except Exception:
                 log.exception("the sweeper failed, and goes on")
             rest = max(self.sweep_after, (time.monotonic() - began) * _SWEEP_SHARE)
-            await asyncio.sleep(rest * random.uniform(0.8, 1.2))
+            await asyncio.sleep(jittered(rest))
             if before is not _LATER_THAN_ANY:
                 before = datetime.now(UTC) - timedelta(seconds=self.sweep_after)
 
@@ -303,4 +302,4 @@ class Relay:
             except Unavailable as error:
                 log.warning("draining waits: the store is away", error=str(error))
             if not self._open:
-                await asyncio.sleep(_FIRST_WAIT)
+                await asyncio.sleep(_BACKOFF.first)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sqlite3
 import time
 from functools import partial
@@ -15,6 +14,7 @@ from shared.documents.contract import OutboxState, Publish
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.outbox import Outbox, Waiting
 from shared.documents.sqlite.reader import Reader
+from shared.durability.backoff import Backoff
 from shared.durability.sqlite_writer import Writer
 from shared.errors import MessageTooLarge, Unavailable
 from shared.tasks import end
@@ -27,8 +27,7 @@ log = structlog.get_logger(__name__)
 _PAGE: Final = 2000
 _LOOK: Final = 0.25  # seconds between looks for what another process wrote
 _PURGE: Final = 3600.0
-_FIRST_WAIT: Final = 0.1
-_LONGEST_WAIT: Final = 5.0
+_BACKOFF: Final = Backoff(0.1, 5.0)
 
 
 class Relay:
@@ -105,12 +104,11 @@ class Relay:
             if all_sent:
                 await self._next_look()
             else:
-                longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(failures, 10))
-                await asyncio.sleep(longest * random.uniform(0.5, 1))
+                await asyncio.sleep(_BACKOFF.before(failures))
 
     async def _next_look(self) -> None:
         try:
-            async with asyncio.timeout(_LONGEST_WAIT if self._too_large else _LOOK):
+            async with asyncio.timeout(_BACKOFF.longest if self._too_large else _LOOK):
                 await self._wake.wait()
         except TimeoutError:
             return

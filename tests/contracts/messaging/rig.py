@@ -11,15 +11,14 @@ from aiokafka import TopicPartition
 
 from shared.cause import Cause
 from shared.clock import RunningClock
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff
 from shared.envelope import Message
-from shared.messaging.blocking import follow
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.consumer import Consumer, Tuning
-from shared.messaging.deadletters import DeadLetters
+from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk, each
-from shared.messaging.topics import specs
+from shared.messaging.topic_client import follow, topic_specs
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.schemas.results import Accepted
@@ -56,14 +55,14 @@ class Rig:
         self.metrics = Metrics(self.service)
         self.letters = MemoryLetters()
         self.publisher = Publisher(transport, self.service, metrics=self.metrics)
-        self.dead_letters = DeadLetters(
+        self.dead_letters = DeadLetterQueue(
             self.service, transport=transport, publisher=self.publisher, store=self.letters, clock=self.clock,
             metrics=self.metrics, registry=self.registry,
         )  # fmt: skip
         self._consumers: list[Consumer] = []
 
     async def start(self) -> None:
-        await self.transport.create_topics(specs(self.registry.values()))
+        await self.transport.create_topics(topic_specs(self.registry.values()))
         await self.publisher.start()
 
     async def stop(self) -> None:
@@ -89,7 +88,7 @@ class Rig:
         await consumer.start()
         return consumer
 
-    async def burying(self) -> Consumer:
+    async def storing_dead_letters(self) -> Consumer:
         """The started consumer that stores the service's dead letters."""
         consumer = self.consumer(self.dead_letters.subscription())
         await consumer.start()

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from aiokafka import TopicPartition
 
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff
 from shared.envelope import encode_headers
 from shared.errors import Unavailable
 from shared.messaging.consumer import Tuning

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 import pytest
 
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff
 from shared.errors import Conflict, Unavailable
 from shared.messaging.consumer import ConsumerState, Tuning
 from shared.messaging.subscription import Received
@@ -29,7 +29,7 @@ async def test_poison_between_good_ones_becomes_dead_letters_and_the_good_ones_g
     await rig.send_raw(rig.created, b"{}", [("ce_id", b"\xff\xfe"), *good[1:]])
     await rig.send(rig.event("after"))
     await rig.consuming(rig.each(seen.take))
-    await rig.burying()
+    await rig.storing_dead_letters()
 
     await until(lambda: len(rig.letters.letters) == 7 and len(seen) == 2, "two handled, seven dead letters")
     assert sorted(seen) == ["after:1", "before:1"]
@@ -59,7 +59,7 @@ async def test_a_handler_that_fails_five_times_makes_a_dead_letter_and_goes_on(r
 
     await rig.send(rig.event("bad", 1), *(rig.event(f"key-{number}") for number in range(10)))
     await rig.consuming(rig.each(handle))
-    await rig.burying()
+    await rig.storing_dead_letters()
 
     await until(lambda: rig.letters.letters, "a dead letter")
     await until(lambda: len(attempts) == 15, "the others handled")
@@ -82,7 +82,7 @@ async def test_while_the_store_is_away_nothing_is_lost_or_dead_and_nothing_is_co
     patience = Tuning(patience=0.5, transient=Backoff(0.02, 0.1))  # so that batches are handed back on the way
     await rig.send(*(rig.event(f"key-{key}", version) for version in (1, 2, 3) for key in range(30)))
     await rig.consuming(rig.each(handle), patience)
-    await rig.burying()
+    await rig.storing_dead_letters()
     await until(lambda: rig.metrics.render().decode().count('reason="too-slow"} ') > 0 and tries > 200, "rewinds")
 
     assert await rig.committed() == {}
@@ -106,7 +106,7 @@ async def test_a_bulk_handler_that_fails_is_asked_one_by_one_and_only_the_bad_on
 
     await rig.send(*(rig.event(f"key-{number}") for number in range(30)), rig.event("bad"))
     await rig.consuming(rig.bulk(handle))
-    await rig.burying()
+    await rig.storing_dead_letters()
 
     await until(lambda: len(handled) == 30 and rig.letters.letters, "thirty handled, one dead")
     assert [letter.reason for letter in rig.letters.letters.values()] == ["ValueError: duplicate key"]
@@ -148,7 +148,7 @@ async def test_a_dead_letter_is_replayed_after_its_handler_is_mended(rig: Rig) -
 
     await rig.send(rig.event("a"))
     await rig.consuming(rig.each(handle))
-    await rig.burying()
+    await rig.storing_dead_letters()
     await until(lambda: rig.letters.letters, "a dead letter")
     letter_id = next(iter(rig.letters.letters))
 
@@ -173,7 +173,7 @@ async def test_a_record_too_large_to_copy_is_replayed_from_its_topic(rig: Rig) -
     large = orjson.dumps({"ThingId": "a", "VersionId": 1, "Note": "x" * 900_000})
     await rig.send(rig.event("before"), rig.event("a", data=large))
     await rig.consuming(rig.each(handle))
-    await rig.burying()
+    await rig.storing_dead_letters()
     await until(lambda: len(rig.letters.letters) == 2, "two dead letters")
     letter = next(one for one in rig.letters.letters.values() if one.value is None)
     assert f"its {len(large)} bytes are left in {rig.created}" in letter.reason

@@ -76,7 +76,7 @@ async def test_the_largest_record_is_a_dead_letter_that_says_what_it_left_behind
 ) -> None:
     await rig.send_raw(rig.created, value, [*_HEADERS, ("ce_correlationid", header)], key=key, partition=0)
     await rig.consuming(rig.each(_nothing))
-    await rig.burying()
+    await rig.storing_dead_letters()
 
     await until(lambda: rig.letters.letters, "a dead letter")
     (letter,) = rig.letters.letters.values()
@@ -93,7 +93,7 @@ async def _nothing(_: Received[Thing]) -> None:
 async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(
     kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oversized, "PAUSE", 600.0)
+    monkeypatch.setattr(oversized, "TOO_LARGE_PAUSE", 600.0)
     transport: Transport = KafkaTransport(kafka_bootstrap)
     await transport.start()
     rig = Rig(transport, new_id()[:8], partitions=1)
@@ -107,7 +107,7 @@ async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(
         await until_sent(rig, "small")
         assert (await rig.publisher.publish([large]))[0] is error
         await rig.start()  # which raises what the topic takes
-        monkeypatch.setattr(oversized, "PAUSE", 0.0)
+        monkeypatch.setattr(oversized, "TOO_LARGE_PAUSE", 0.0)
         await until_sent(rig, "big", large.data)
     finally:
         await rig.stop()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff
 from shared.errors import Unavailable
 from shared.jobs import Worker, worker
 from tests.support.waiting import until

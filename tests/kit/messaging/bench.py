@@ -7,10 +7,11 @@ from typing import Any
 
 from shared.cause import Cause
 from shared.clock import FixedClock
-from shared.durability.failures import Backoff, StopLimit
+from shared.durability.backoff import Backoff
+from shared.durability.failures import StopLimit
 from shared.envelope import Record
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.deadletters import DeadLetters
+from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
 from shared.messaging.recall import Recall
 from shared.messaging.settlement import Desk, Settlement
@@ -37,7 +38,7 @@ class Bench:
 
     def desk(self, subscription: Subscribed, concurrency: int = 8) -> Desk:
         clock = FixedClock(NOW)
-        dead_letters = DeadLetters(
+        dead_letters = DeadLetterQueue(
             "test_svc", transport=self.broker.transport, publisher=self.publisher, store=self.letters, clock=clock,
             metrics=self.metrics, registry=self.registry,
         )  # fmt: skip

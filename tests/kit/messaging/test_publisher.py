@@ -52,7 +52,7 @@ async def test_what_is_too_large_is_named_and_not_sent_again_at_once() -> None:
         assert isinstance(error, MessageTooLarge)
 
     assert broker.attempts == ["a:1"]
-    assert it.oversized.word() == str(error)
+    assert it.oversized.summary() == str(error)
     assert "an event of a is " in str(error)
     assert "larger than a message to thing.created may be: set the topic's max.message.bytes to 8388608" in str(error)
 
@@ -63,10 +63,10 @@ async def test_what_was_too_large_goes_once_the_limit_is_raised(monkeypatch: pyt
     it = publisher(broker)
     await it.publish([event("a", 1)])
     broker.rejects.clear()
-    monkeypatch.setattr(oversized, "PAUSE", 0.0)
+    monkeypatch.setattr(oversized, "TOO_LARGE_PAUSE", 0.0)
 
     assert await it.publish([event("a", 1)]) == [None]
-    assert it.oversized.word() is None
+    assert it.oversized.summary() is None
 
 
 @pytest.mark.parametrize("connected", [True, False])

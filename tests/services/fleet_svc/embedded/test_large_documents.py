@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 from services.fleet_svc.bootstrap import build as build_fleet
 from shared.clock import FixedClock
 from shared.documents.contract import MOST_STATE_BYTES
+from shared.durability.backoff import TOO_LARGE_PAUSE
 from shared.embedded import EmbeddedProducer, EmbeddedTransport
-from shared.messaging.oversized import PAUSE
 from shared.messaging.transport import Producer
 from shared.schemas.results import Outcome
 from shared.settings import Settings
@@ -155,4 +155,4 @@ async def test_an_event_too_large_for_the_broker_is_what_readiness_and_log_speak
         assert why.endswith("1 events are not published, the oldest for 61 s")
         assert "broker" not in why
         lines = [line for line in said if line["event"] == "an event waits: it is too large to be sent"]
-        assert 1 <= len(lines) <= 1 + (time.monotonic() - began) / PAUSE
+        assert 1 <= len(lines) <= 1 + (time.monotonic() - began) / TOO_LARGE_PAUSE

@@ -11,8 +11,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from shared.cause import Cause
 from shared.errors import Conflict, Poison, Unavailable
-from shared.messaging.blocking import follow, read_record, request
-from shared.messaging.topics import ensure_topics
+from shared.messaging.topic_client import ensure_topics, follow, read_record, request
 from shared.messaging.transport import Transport
 from shared.schemas.results import Accepted, Outcome
 from shared.schemas.topics import TOPICS

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clock import FixedClock
+from shared.durability.dead_letters import letter_of, record_of
 from shared.envelope import Record
 from shared.errors import Conflict, NotFound, Unavailable
-from shared.messaging.deadletters import DeadLetters, letter_of, record_of
+from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Desk, Settlement
 from shared.metrics import Metrics
@@ -35,7 +36,7 @@ class Office:
         self.store = MemoryLetters()
         self.metrics = Metrics("test_svc")
         self.publisher = Publisher(self.broker.transport, "test_svc")
-        self.dead_letters = DeadLetters(
+        self.dead_letters = DeadLetterQueue(
             "test_svc", transport=self.broker.transport, publisher=self.publisher, store=self.store,
             clock=FixedClock(NOW), metrics=self.metrics, registry=registry(),
         )  # fmt: skip
@@ -94,7 +95,7 @@ def test_a_reason_too_long_is_cut() -> None:
 
 async def test_a_letter_goes_to_the_service_s_topic_under_its_own_id(office: Office) -> None:
     letter = dead(doubles.record_of(event("a"), 7))
-    await office.dead_letters.bury([letter], [Trace("corr", "a:1")])
+    await office.dead_letters.publish([letter], [Trace("corr", "a:1")])
 
     message = office.broker.sent[0]
     assert (message.topic, message.type, message.key, message.id) == ("test_svc.dlq", "DeadLetter", "a", letter.id)
@@ -104,7 +105,7 @@ async def test_a_letter_goes_to_the_service_s_topic_under_its_own_id(office: Off
 
 async def test_letters_are_stored_by_the_service_s_own_consumer(office: Office) -> None:
     letter = dead(doubles.record_of(event("a"), 7))
-    await office.dead_letters.bury([letter], [Trace("corr")])
+    await office.dead_letters.publish([letter], [Trace("corr")])
     subscription = office.dead_letters.subscription()
     received = subscription.read(doubles.record_of(office.broker.sent[0]))
 
@@ -124,7 +125,7 @@ async def test_a_dead_letter_that_cannot_be_read_is_stored_and_begets_no_other(o
 
 async def test_a_letter_that_cannot_be_stored_is_waited_for_not_buried(office: Office) -> None:
     office.store.error = ValueError("disk full")
-    await office.dead_letters.bury([dead(doubles.record_of(event("a")))], [Trace("corr")])
+    await office.dead_letters.publish([dead(doubles.record_of(event("a")))], [Trace("corr")])
     subscription = office.dead_letters.subscription()
     received = subscription.read(doubles.record_of(office.broker.sent[0]))
     assert subscription.handle_all is not None
@@ -222,7 +223,8 @@ async def test_what_cannot_be_done_is_a_problem(office: Office, http: httpx.Asyn
 
 
 async def settle(office: Office, record: Record) -> None:
-    from shared.durability.failures import Backoff, StopLimit
+    from shared.durability.backoff import Backoff
+    from shared.durability.failures import StopLimit
     from shared.messaging.recall import Recall
 
     quick = Backoff(0.001, 0.001)

@@ -1,0 +1,142 @@
+"""The dead letter queue of a service: what its consumers gave up, to be read, replayed and dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import orjson
+import structlog
+
+from shared.clock import Clock
+from shared.durability.dead_letters import DeadLetterStore, key_of, record_of
+from shared.durability.failures import reason_of
+from shared.envelope import Message, Record
+from shared.errors import Conflict, NotFound, Unavailable
+from shared.messaging.publisher import Publisher, publish_all
+from shared.messaging.subscription import Received, Subscription, bulk
+from shared.messaging.topic_client import read_record
+from shared.messaging.transport import Transport
+from shared.metrics import Metrics
+from shared.schemas.results import DeadLetter
+from shared.schemas.topics import TOPICS, Topic, dead_letters_of
+from shared.trace import Trace
+
+__all__ = ["DeadLetterQueue", "Replay"]
+
+log = structlog.get_logger(__name__)
+
+_TRACE_LENGTH: Final = 10_000  # ids that anybody may send; with more, the letter itself might be too large to be sent
+
+Replay = Callable[[Record], Awaitable[None]]
+
+
+class DeadLetterQueue:
+    """The dead letters of one service. They are published to its ``.dlq`` topic, and one replica stores them."""
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        transport: Transport,
+        publisher: Publisher,
+        store: DeadLetterStore,
+        clock: Clock,
+        metrics: Metrics,
+        registry: Mapping[str, Topic] = TOPICS,
+    ) -> None:
+        self.topic = dead_letters_of(service)
+        self._service = service
+        self._transport = transport
+        self._publisher = publisher
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._registry = registry
+        self._replays: dict[str, Replay] = {}
+
+    def attach(self, group: str, replay: Replay) -> None:
+        """Lets the consumer of a group replay the group's letters."""
+        self._replays[group] = replay
+
+    async def publish(self, letters: Sequence[DeadLetter], traces: Sequence[Trace]) -> None:
+        """Returns when the letters are durable. Unavailable when broker or store does not take them now.
+
+        A letter about the ``.dlq`` topic itself goes straight to the store, so that no letter causes another.
+        """
+        now = self._clock.now()
+        messages = []
+        for letter, trace in zip(letters, traces, strict=True):
+            if letter.topic == self.topic:
+                await self._store_one(letter)
+                continue
+            key = (key_of(letter) or b"").decode("utf-8", "replace")
+            data = orjson.dumps(letter.wire())
+            if sum(map(len, (trace.correlation_id, trace.causation_id or "", trace.traceparent or ""))) > _TRACE_LENGTH:
+                trace = Trace.begin()
+            messages.append(Message(self.topic, "DeadLetter", key, data, self._service, now, trace, id=letter.id))
+        try:
+            await publish_all(self._publisher, messages)
+        except Unavailable:
+            raise
+        except Exception as error:
+            raise Unavailable(f"a dead letter could not be written to {self.topic}: {error!r}") from error
+
+    def subscription(self) -> Subscription:
+        """Stores the service's own dead letters."""
+        handler = bulk(DeadLetter, (self.topic,), self._store_all)
+        return Subscription(f"{self._service}.dead-letters", handler, registry=self._registry)
+
+    async def list(self, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
+        return await self._store.list(after, limit)
+
+    async def get(self, letter_id: str) -> DeadLetter:
+        """NotFound when there is none of that id."""
+        letter = await self._store.get(letter_id)
+        if letter is None:
+            raise NotFound(f"there is no dead letter {letter_id}")
+        return letter
+
+    async def drop(self, letter_id: str) -> None:
+        """Deletes the letter for good. NotFound when there is none of that id."""
+        if not await self._store.delete(letter_id):
+            raise NotFound(f"there is no dead letter {letter_id}")
+        log.info("dead letter dropped", dead_letter=letter_id)
+
+    async def replay(self, letter_id: str) -> None:
+        """Handles the record again, here and now, as its own consumer does; when it is handled, the letter is deleted.
+
+        Conflict, with the reason, when it fails again: the letter stays. Unavailable when a store is away.
+        """
+        letter = await self.get(letter_id)
+        replay = self._replays.get(letter.group)
+        if replay is None:
+            known = ", ".join(sorted(self._replays)) or "none"
+            raise Conflict(f"{self._service} has no consumer {letter.group} any more (it has {known})")
+        record: Record = record_of(letter)
+        if record.value is None:
+            record = await read_record(self._transport, letter.topic, letter.partition, letter.offset) or record
+        try:
+            await replay(record)
+        except Unavailable:
+            raise
+        except Exception as error:
+            self._metrics.replays.labels("failed").inc()
+            log.warning("dead letter failed again", dead_letter=letter_id, exc_info=error)
+            raise Conflict(f"it failed again: {reason_of(error)}", slug="replay-failed") from error
+        await self._store.delete(letter_id)
+        self._metrics.replays.labels("replayed").inc()
+        log.info("dead letter replayed", dead_letter=letter_id)
+
+    async def _store_all(self, batch: Sequence[Received[DeadLetter]]) -> None:
+        for received in batch:
+            await self._store_one(received.data)
+
+    async def _store_one(self, letter: DeadLetter) -> None:
+        try:
+            await self._store.put(letter)
+        except Unavailable:
+            raise
+        except Exception as error:  # retried for ever: there is nowhere else to put it
+            log.exception("a dead letter could not be stored", dead_letter=letter.id)
+            raise Unavailable(f"dead letter {letter.id} could not be stored: {error!r}") from error
