@@ -1,4 +1,4 @@
-"""Owns how hotw_svc is put together."""
+"""The wiring of hotw_svc."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from functools import partial
 from typing import Final
 
 from services.hotw_svc.adapters.inputs.snapshots import az_factors
-from services.hotw_svc.adapters.queries.inputs_known import InputsKnown
-from services.hotw_svc.adapters.queries.queries import Queries
+from services.hotw_svc.adapters.queries.queries import SqlQueries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
-from services.hotw_svc.app import UseCases
+from services.hotw_svc.app.inputs.on_inputs_changed import on_events_changed, on_inputs_changed
+from services.hotw_svc.app.orders.report_delivery import report_delivery
+from services.hotw_svc.app.orders.review_order import review_order
+from services.hotw_svc.app.orders.settle_order_books import settle_order_books
+from services.hotw_svc.app.ports import Commands
+from services.hotw_svc.app.runs.cancel_run import cancel_run
+from services.hotw_svc.app.runs.execute_fleet import execute_fleet
+from services.hotw_svc.app.runs.start_run import start_run
+from services.hotw_svc.app.runs.worker import RunWorker
 from services.hotw_svc.entrypoints.http import routes
-from services.hotw_svc.entrypoints.inputs import input_routes
 from services.hotw_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
 from shared.messaging.transport import Transport
@@ -23,8 +29,8 @@ from shared.settings import Settings
 __all__ = ["build"]
 
 _NAME: Final = "hotw_svc"
-_SETTLE_EVERY: Final = 5.0
-_PURGE_EVERY: Final = 3600.0
+_SETTLE_EVERY: Final = 5.0  # seconds; so late may an override start or an order expire
+_PURGE_EVERY: Final = 3600.0  # seconds; records are kept for a day at least, so an hour more does no harm
 
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
@@ -41,14 +47,26 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         dead_letters_of=RelationalDeadLetters,
     )
     database = kit.store
-    use_cases = UseCases(HotwStore(database, az_factors(settings.az_factor_map)), clock)
+    store = HotwStore(database, az_factors(settings.az_factor_map))
+    worker = RunWorker(store, clock)
+    commands = Commands(
+        start_run=partial(start_run, store=store, wake_workers=worker.wake),
+        cancel_run=partial(cancel_run, store=store),
+        execute_fleet=partial(execute_fleet, store=store, clock=clock),
+        review_order=partial(review_order, store=store),
+        report_delivery=partial(report_delivery, store=store),
+    )
     return kit.service(
-        routes=[input_routes(InputsKnown(database)), routes(use_cases, Queries(database), clock)],
-        subscriptions=subscriptions(use_cases, clock),
-        parts=[use_cases.worker],
+        routes=[routes(commands, SqlQueries(database), clock)],
+        subscriptions=subscriptions(
+            commands,
+            on_inputs_changed=partial(on_inputs_changed, store=store),
+            on_events_changed=partial(on_events_changed, store=store, clock=clock),
+        ),
+        parts=[worker],
         periodic=[
-            kit.every(_SETTLE_EVERY, "settle books", use_cases.settle_books),
-            kit.every(_PURGE_EVERY, "purge answers", database.purge, at_start=False),
+            kit.every(_SETTLE_EVERY, "settle order books", partial(settle_order_books, store=store, clock=clock)),
+            kit.every(_PURGE_EVERY, "purge idempotency records", database.purge, at_start=False),
         ],
         description="Works out, orders and follows the hosts every fleet needs for a peak.",
     )

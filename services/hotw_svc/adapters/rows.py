@@ -1,16 +1,19 @@
-"""Owns what every reading and writing of rows here uses: many rows at once, and string ids for numbers."""
+"""Reads and writes many rows at once, gives string ids their numbers, and turns rows into JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.clock import iso
 from shared.relational import insert_rows
 
-__all__ = ["Row", "index_ids", "insert_rows", "replace_rows", "slices", "update_rows"]
+__all__ = ["Row", "index_ids", "insert_rows", "replace_rows", "slices", "update_rows", "wire"]
 
 Row = dict[str, Any]
 
@@ -59,3 +62,18 @@ async def index_ids(connection: AsyncConnection, table: Table, ids: Iterable[str
         await connection.execute(insert(table), [{name.name: value} for value in missing])
         found = {row[0]: row[1] for row in (await connection.execute(query)).all()}
     return found
+
+
+def wire(row: Mapping[str, Any]) -> Row:
+    """The JSON form of a row: decimals as numbers, instants with ``Z``, days as days."""
+    return {name: _wire_value(value) for name, value in row.items()}
+
+
+def _wire_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return value

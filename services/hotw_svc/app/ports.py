@@ -1,4 +1,4 @@
-"""Owns what the use cases need of a store: one transaction's reads and writes, and the transactions themselves."""
+"""What the use cases need of a store: one transaction, its reads and writes by area, and what people may read."""
 
 from __future__ import annotations
 
@@ -7,26 +7,79 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from services.hotw_svc.app.orders.books import Book, BookKey, Entry
-from services.hotw_svc.app.runs.run import Run, ServiceShare
+from services.hotw_svc.app.runs.run import NewRun, Run, ServiceShare
 from services.hotw_svc.domain.inputs import EventFacts, Inputs
-from services.hotw_svc.domain.orders.order import Order, OrderType
+from services.hotw_svc.domain.orders.order import Order
+from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey
 from services.hotw_svc.domain.runs.execution import Execution
-from services.hotw_svc.domain.runs.scope import RunStatus
 from shared.cause import Cause
 from shared.envelope import Message
 from shared.errors import Refused
 from shared.relational import IdempotencyRecord
-from shared.trace import Trace
+from shared.schemas.hotw_svc import (
+    CancelRun,
+    ExecuteFleet,
+    FulfillmentStatus,
+    Purpose,
+    ReportDelivery,
+    ReviewOrder,
+    RunStatus,
+    StartRun,
+)
+from shared.schemas.results import Accepted
 
-__all__ = ["Claim", "Claimed", "Loaded", "Placed", "Snapshot", "Store", "Unit"]
+__all__ = [
+    "Claim",
+    "ClaimRows",
+    "ClaimedFleet",
+    "Commands",
+    "ExecutionRows",
+    "InputRows",
+    "LoadedInputs",
+    "OrderBookRows",
+    "Page",
+    "PlacedExecution",
+    "Queries",
+    "RunRows",
+    "Snapshot",
+    "Store",
+    "Unit",
+    "UseCase",
+    "View",
+]
 
+C = TypeVar("C")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A resource as HTTP answers with it: its id, and its members by their wire names."""
+
+    id: str
+    body: dict[str, Any]
+
+    @classmethod
+    def of(cls, id_member: str, body: dict[str, Any]) -> View:
+        return cls(str(body[id_member]), body)
+
+    @property
+    def accepted(self) -> Accepted:
+        """What a command is answered with."""
+        return Accepted(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Resources as they are read, and where the next page begins (None after the last)."""
+
+    items: list[dict[str, Any]]
+    next_after: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One resource as its owner published it: its id, version, fields, and whether it is a tombstone."""
+    """A version of another service's resource, as its event carried it; ``text`` is ``body`` as JSON."""
 
     key: str
     version: int
@@ -36,8 +89,8 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A fleet a worker has locked: its lock's fence, and the revision of its books when it was locked."""
+class ClaimedFleet:
+    """A fleet a worker has locked: the lock's fencing number, and its order book's revision at that moment."""
 
     fleet_index_id: int
     fleet_id: str
@@ -47,9 +100,13 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a worker took of a run. ``refused`` are fleets whose lock another kept for a whole lease, and who."""
+    """What a worker took of a run's fleets.
 
-    fleets: tuple[Claimed, ...] = ()
+    ``refused`` are the fleets that another run kept locked for a whole lease, with that run. ``blocked`` counts the
+    fleets that are still locked by another or claimed by another worker.
+    """
+
+    fleets: tuple[ClaimedFleet, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     blocked: int = 0
 
@@ -59,8 +116,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """One fleet's inputs as read; ``gone``: it was deleted since; ``fault``: why they could not be read."""
+class LoadedInputs:
+    """One fleet's inputs. ``gone``: the fleet was deleted since; ``fault``: why its inputs could not be read."""
 
     fleet_id: str
     inputs: Inputs
@@ -68,76 +125,105 @@ class Loaded:
     fault: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A written execution that counts: its columns with the ExecutionId, and its book after it.
-
-    ``orders`` are all of the fleet for the event and purpose; ``orders_version_id`` is the last fact's number.
-    """
+@dataclass(frozen=True, slots=True)
+class PlacedExecution:
+    """A stored execution that counts, and its order book after it."""
 
     execution: Execution
-    columns: Mapping[str, Any]
-    orders: tuple[Order, ...]
-    orders_version_id: int
+    book: OrderBook
+
+
+class RunRows(Protocol):
+    async def start(self, new: NewRun, event: EventFacts, fleet_ids: Collection[str] | None) -> Run:
+        """A running run of these fleets, or (None) of every fleet that belongs to the event. Its fleets are fixed."""
+
+    async def get(self, run_id: int, *, lock: bool = False, counted: bool = True) -> Run | None:
+        """The run. ``lock``: nobody else changes it until the transaction ends; ``counted``: with its progress."""
+
+    async def end(self, run: Run, status: RunStatus, now: datetime) -> Run: ...
+    async def running(self) -> list[int]:
+        """The runs that EPIC's own engine has to work on, oldest first."""
+
+    async def has_open_fleets(self, run_id: int) -> bool:
+        """Whether a fleet of the run has no execution yet."""
+
+    async def shares(self, run_id: int) -> list[ServiceShare]: ...
+
+
+class ClaimRows(Protocol):
+    """Which worker works on which fleets of a run."""
+
+    async def claim(self, run: Run, holder: str, limit: int, lease: float) -> Claim:
+        """Takes open fleets of the run that nobody has, and their locks, for ``lease`` seconds."""
+
+    async def still_held(self, run: Run, holder: str, fleets: Sequence[ClaimedFleet]) -> dict[str, int]:
+        """Locks the run and the fleets; by fleet whose lease and fence still hold, its order book's revision.
+
+        Empty, and the locks released, when the run is no longer running.
+        """
+
+    async def release(self, run: Run, holder: str | None, fleet_ids: Sequence[str]) -> None:
+        """Ends the fleets' part in the run, and the locks that ``holder`` has."""
+
+
+class ExecutionRows(Protocol):
+    async def write(self, run: Run, executions: Sequence[Execution]) -> list[PlacedExecution]:
+        """Stores executions of one run and all that follows from them (HOTW rule 7); those that count come back."""
+
+    async def get(self, run_id: int, fleet_id: str) -> View | None:
+        """The execution of a fleet; None while there is none."""
+
+
+class OrderBookRows(Protocol):
+    async def get(self, keys: Sequence[OrderBookKey]) -> list[OrderBook]:
+        """Order books of one event and purpose. Their fleets' rows are locked, in order."""
+
+    async def of_order(self, fulfillment_id: str) -> OrderBook | None:
+        """The book that holds the order, its fleet's row locked."""
+
+    async def unsettled(self, now: datetime, limit: int) -> list[OrderBookKey]:
+        """Books of one event and purpose that time, or a newer version of their event, has overtaken."""
+
+    async def write(self, changes: Sequence[OrderBookChange]) -> None:
+        """Stores changes of books that were read in this transaction."""
+
+    def view(self, order: Order) -> View:
+        """The order as it is read."""
+
+
+class InputRows(Protocol):
+    """What other services own."""
+
+    async def keep(self, resource: str, snapshots: Sequence[Snapshot]) -> set[str]:
+        """Keeps the newest of each key; the keys that got a newer one."""
+
+    async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
+        """The event, None when it is not known. ``deleted_too``: a deleted one as well, which is then not active."""
+
+    async def unknown_fleets(self, fleet_ids: Sequence[str]) -> list[str]: ...
+
+    async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
+        """The inputs of each fleet, in the order given."""
 
 
 class Unit(Protocol):
     """One transaction of the store."""
 
+    @property
+    def runs(self) -> RunRows: ...
+    @property
+    def claims(self) -> ClaimRows: ...
+    @property
+    def executions(self) -> ExecutionRows: ...
+    @property
+    def order_books(self) -> OrderBookRows: ...
+    @property
+    def inputs(self) -> InputRows: ...
+
     async def emit(self, messages: Sequence[Message]) -> None: ...
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None: ...
     async def answer(self, cause: Cause, answer: IdempotencyRecord) -> None: ...
     async def finish_record(self, cause: Cause, answer: IdempotencyRecord) -> None: ...
-
-    # -- what others own
-    async def keep(self, resource: str, snapshots: Sequence[Snapshot]) -> set[str]:
-        """Keeps the newest of each; the keys of those that were newer than what was there."""
-
-    async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
-        """The event; None when it is not known. A deleted one only if asked for, and then not active."""
-
-    async def unknown_fleets(self, fleet_ids: Sequence[str]) -> list[str]: ...
-
-    # -- runs
-    async def open_run(
-        self, *, event_id: str, order_type: OrderType, purpose: str, user: str, now: datetime, trace: Trace
-    ) -> int: ...
-    async def take_event_fleets(self, run_id: int, event: EventFacts) -> int:
-        """Fixes the run's fleets: every one that belongs to the event. How many."""
-
-    async def take_fleets(self, run_id: int, fleet_ids: Collection[str]) -> int:
-        """Fixes the run's fleets: those named. How many."""
-
-    async def run(self, run_id: int, *, lock: bool = False, counted: bool = True) -> Run | None:
-        """The run; with ``lock`` nobody else changes it until the transaction ends, ``counted`` with its progress."""
-
-    async def end_run(self, run: Run, status: RunStatus, now: datetime) -> Run: ...
-    async def has_open_fleets(self, run_id: int) -> bool: ...
-    async def shares(self, run_id: int) -> list[ServiceShare]: ...
-    async def execution_of(self, run_id: int, fleet_id: str) -> dict[str, Any] | None:
-        """The execution as it is read; None while there is none."""
-
-    # -- a chunk of a run
-    async def claim(self, run: Run, holder: str, limit: int, lease: float) -> Claim: ...
-    async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[Loaded]: ...
-    async def still_held(self, run: Run, holder: str, fleets: Sequence[Claimed]) -> dict[str, int]:
-        """Locks the run and the fleets' rows; by fleet whose lease and fence still hold, the revision of its books.
-
-        None, and the locks given back, when the run is no longer running.
-        """
-
-    async def write_executions(self, run: Run, worked_out: Sequence[Execution]) -> list[Placed]: ...
-    async def release(self, run: Run, holder: str | None, fleet_ids: Sequence[str]) -> None:
-        """Ends the fleets' part in the run, and the locks ``holder`` has."""
-
-    # -- books
-    async def book_of_order(self, fulfillment_id: str) -> Book | None:
-        """The book an order stands in, its fleet's row locked."""
-
-    async def books(self, keys: Sequence[BookKey]) -> list[Book]:
-        """Several books of one event and purpose, their fleets' rows locked in order."""
-
-    async def write_entries(self, entries: Sequence[Entry]) -> None: ...
 
 
 class Store(Protocol):
@@ -145,12 +231,61 @@ class Store(Protocol):
 
     async def write(self, fn: Callable[[Unit], Awaitable[T]]) -> T: ...
     async def read(self, fn: Callable[[Unit], Awaitable[T]]) -> T: ...
-    async def run_once(
-        self, cause: Cause, fn: Callable[[Unit], Awaitable[dict[str, Any]]]
-    ) -> tuple[dict[str, Any], bool]: ...
-    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None: ...
-    async def running(self) -> list[int]:
-        """The runs EPIC's own engine has to work on."""
+    async def run_once(self, cause: Cause, id_member: str, fn: Callable[[Unit], Awaitable[View]]) -> View:
+        """Writes under the cause's id: the same cause again gets the same view, or the same refusal, again."""
 
-    async def unsettled(self, now: datetime, limit: int) -> list[BookKey]:
-        """Books that time, or a newer version of their event, has overtaken; of one event and purpose."""
+    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None: ...
+
+
+UseCase = Callable[[C, Cause], Awaitable[View]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """The use cases that HTTP and the command topic both call, with their stores bound."""
+
+    start_run: UseCase[StartRun]
+    cancel_run: UseCase[CancelRun]
+    execute_fleet: UseCase[ExecuteFleet]
+    review_order: UseCase[ReviewOrder]
+    report_delivery: UseCase[ReportDelivery]
+
+
+class Queries(Protocol):
+    """What people read. NotFound for an unknown run, event or fleet."""
+
+    async def run(self, run_id: int) -> View: ...
+    async def executions(self, event_id: str, fleet_id: str, *, before: int | None, limit: int) -> Page:
+        """A fleet's executions for an event, newest first; those older than ExecutionId ``before``."""
+
+    async def asgs(self, fleet_id: str, run_id: int | None = None) -> Page:
+        """A fleet's ASGs as the latest execution saw them, or as a run did."""
+
+    async def dashboard(
+        self,
+        event_id: str,
+        purpose: Purpose,
+        *,
+        leader_alias: str | None = None,
+        owner: str | None = None,
+        after: str | None = None,
+        limit: int = 1000,
+    ) -> Page:
+        """The event's services with their fleets, by ServiceId."""
+
+    async def orders(
+        self,
+        *,
+        event_id: str | None,
+        fleet_id: str | None,
+        status: FulfillmentStatus | None,
+        after: str | None,
+        limit: int,
+    ) -> Page:
+        """Orders by FulfillmentId."""
+
+    async def known_inputs(self, event_id: str, fleet_id: str) -> dict[str, Any]:
+        """Each input of a fleet for an event with its version, null where HOTW has none."""
+
+    async def known_fleets(self, event_id: str) -> dict[str, Any]:
+        """How many fleets of the event HOTW knows, and of how many the projection and the inventory."""

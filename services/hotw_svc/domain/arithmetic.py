@@ -1,11 +1,10 @@
-"""Exact numbers: decimals as fractions, and rounding as the columns keep them."""
+"""Exact numbers: decimals as fractions, whole hosts, and the largest count."""
 
 from decimal import Decimal
 from fractions import Fraction
 
-MAX_INT = 2_147_483_647
-MAX_FACTOR = Fraction(99_999, 100)
-HUNDRED = Fraction(100)
+from shared.schemas.base import MAX_COUNT
+
 ONE = Fraction(1)
 
 
@@ -32,7 +31,6 @@ def ceil_ratio(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)
 
 
-def half_up(value: Fraction) -> Decimal:
-    """`value` ≥ 0 with two decimal places, half rounded up: what a DECIMAL(5,2) column keeps."""
-    hundredths = (value.numerator * 200 + value.denominator) // (2 * value.denominator)
-    return Decimal(hundredths).scaleb(-2)
+def countable(value: int | None) -> int | None:
+    """The value, or None where it is larger than any count of the contracts."""
+    return None if value is None or value > MAX_COUNT else value

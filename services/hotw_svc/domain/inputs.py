@@ -8,19 +8,13 @@ from fractions import Fraction
 
 from services.hotw_svc.domain.arithmetic import ONE, one_plus
 from services.hotw_svc.domain.instants import end_of, shifted, start_of
-from services.hotw_svc.domain.orders.order import Order, OrderType
+from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
+from shared.schemas.fleet_svc import CapacityStrategy, ServiceType
+from shared.schemas.hotw_svc import OrderType, Purpose
 
 EMERGENT_DAYS_BEFORE_PEAK = 7
-
-
-class Strategy(StrEnum):
-    """How a service wants its hosts counted (CapacityStrategy)."""
-
-    PERFORMANCE_BASED = "PerformanceBased"
-    COST_BASED = "CostBased"
-    FIXED = "Fixed"
 
 
 class Line(StrEnum):
@@ -89,13 +83,13 @@ class Philosophy:
 
     max_hosts: int | None = None
     min_hosts: int | None = None
-    strategy: Strategy | None = None
+    strategy: CapacityStrategy | None = None
     headroom_percentage: Fraction = Fraction(0)
 
     @property
     def headroom(self) -> Fraction:
         """The factor on the need; only PerformanceBased has one above 1."""
-        return one_plus(self.headroom_percentage) if self.strategy is Strategy.PERFORMANCE_BASED else ONE
+        return one_plus(self.headroom_percentage) if self.strategy is CapacityStrategy.PERFORMANCE_BASED else ONE
 
 
 NO_PHILOSOPHY = Philosophy()
@@ -107,7 +101,7 @@ class ServiceFacts:
 
     service_id: str
     version_id: int
-    service_type: str
+    service_type: ServiceType
     owner: str
     leader_alias: str | None = None
     philosophy: Philosophy = NO_PHILOSOPHY
@@ -115,7 +109,7 @@ class ServiceFacts:
     @property
     def is_registered(self) -> bool:
         """Whether the service is planned for."""
-        return self.service_type == "Registered"
+        return self.service_type is ServiceType.REGISTERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +190,7 @@ class RunFacts:
     run_id: int
     order_type: OrderType
     user: str = "auto"
-    purpose: str = "Upscaling"
+    purpose: Purpose = Purpose.UPSCALING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

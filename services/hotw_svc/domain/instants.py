@@ -7,8 +7,8 @@ from shared.clock import day_start
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 
-# A TIMESTAMP column ends here; a later instant could be planned but not recorded.
-LAST_RECORDABLE = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
+# EPIC plans no override beyond this instant, the last one that every store can hold.
+LAST_PLANNABLE = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
 
 
 def start_of(day: date) -> datetime:

@@ -1,19 +1,19 @@
-"""Owns HOTW's HTTP: its routes, and what each takes and answers."""
+"""HOTW's HTTP routes: what each takes and answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.hotw_svc.adapters.queries.queries import Queries
-from services.hotw_svc.app import UseCases
+from services.hotw_svc.app.ports import Commands, Queries, View
+from shared.cause import Cause
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.resources import checked_ids, given_fields, page_response, validated, with_keys
-from shared.schemas.base import MAX_COUNT
+from shared.schemas.base import MAX_COUNT, WireModel
 from shared.schemas.hotw_svc import (
     CancelRun,
     ExecuteFleet,
@@ -23,114 +23,39 @@ from shared.schemas.hotw_svc import (
     ReviewOrder,
     StartRun,
 )
-from shared.web import PAGING, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
+from shared.web import PAGING, Handler, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
 
 __all__ = ["routes"]
 
+C = TypeVar("C", bound=WireModel)
+K = TypeVar("K", Purpose, FulfillmentStatus)
 
-def routes(use_cases: UseCases, queries: Queries, clock: Clock) -> Routes:
+
+def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     """Every route of HOTW but the kit's."""
     made = Routes("HOTW")
-    _writes(made, _Writes(use_cases, clock))
-    _reads(made, _Reads(queries))
+    _add_writes(made, commands, clock)
+    _add_reads(made, _Reads(queries))
     return made
 
 
-class _Writes:
-    def __init__(self, use_cases: UseCases, clock: Clock) -> None:
-        self._use_cases = use_cases
-        self._clock = clock
+def _add_writes(made: Routes, commands: Commands, clock: Clock) -> None:
+    def write(
+        model: type[C],
+        use_case: Callable[[C, Cause], Awaitable[View]],
+        body_of: Callable[[Request, Mapping[str, Any]], dict[str, Any]],
+    ) -> Handler:
+        async def handle(request: Request) -> Response:
+            asked = (await read_write(request, clock)).unconditional()
+            command = validated(model, given_fields(model, body_of(request, asked.body)))
+            return json_response((await use_case(command, asked.cause)).body)
 
-    async def start_run(self, request: Request) -> Response:
-        asked = (await read_write(request, self._clock)).unconditional()
-        command = validated(StartRun, given_fields(StartRun, asked.body))
-        return json_response(await self._use_cases.start_run(command, asked.cause))
+        return handle
 
-    async def cancel_run(self, request: Request) -> Response:
-        asked = (await read_write(request, self._clock)).unconditional()
-        keys = {"RunId": _number(request, "RunId")}
-        body = {**asked.body, "RunId": asked.body.get("RunId", keys["RunId"])}
-        if str(body["RunId"]) != str(keys["RunId"]):
-            raise BadInput("the body's key is not the path's", [FieldError("/RunId", "correct it or leave it out")])
-        command = validated(CancelRun, given_fields(CancelRun, body))
-        return json_response(await self._use_cases.cancel_run(command, asked.cause))
-
-    async def execute_fleet(self, request: Request) -> Response:
-        asked = (await read_write(request, self._clock)).unconditional()
-        keys = checked_ids(request.path_params)
-        command = validated(ExecuteFleet, given_fields(ExecuteFleet, with_keys(asked.body, keys)))
-        return json_response(await self._use_cases.execute_fleet(command, asked.cause))
-
-    async def review_order(self, request: Request) -> Response:
-        asked = (await read_write(request, self._clock)).unconditional()
-        command = validated(ReviewOrder, given_fields(ReviewOrder, with_keys(asked.body, request.path_params)))
-        return json_response(await self._use_cases.review_order(command, asked.cause))
-
-    async def report_delivery(self, request: Request) -> Response:
-        asked = (await read_write(request, self._clock)).unconditional()
-        command = validated(ReportDelivery, given_fields(ReportDelivery, with_keys(asked.body, request.path_params)))
-        return json_response(await self._use_cases.report_delivery(command, asked.cause))
-
-
-class _Reads:
-    def __init__(self, queries: Queries) -> None:
-        self._queries = queries
-
-    async def run(self, request: Request) -> Response:
-        query_of(request, ())
-        return json_response(await self._queries.run(_number(request, "RunId")))
-
-    async def executions(self, request: Request) -> Response:
-        keys = checked_ids(request.path_params)
-        page = page_of(query_of(request, ("Limit", "Cursor")), int)
-        items, before = await self._queries.executions(
-            keys["EventId"], keys["FleetId"], before=page.after, limit=page.limit
-        )
-        return page_response(items, before)
-
-    async def asgs(self, request: Request) -> Response:
-        query_of(request, ())
-        keys = checked_ids({"FleetId": request.path_params["FleetId"]})
-        return page_response(await self._queries.asgs(keys["FleetId"]), None)
-
-    async def asgs_of_run(self, request: Request) -> Response:
-        query_of(request, ())
-        keys = checked_ids({"FleetId": request.path_params["FleetId"]})
-        return page_response(await self._queries.asgs(keys["FleetId"], _number(request, "RunId")), None)
-
-    async def dashboard(self, request: Request) -> Response:
-        query = query_of(request, ("LeaderAlias", "Owner", "Limit", "Cursor"))
-        page = page_of({"Limit": "1000"} | query)
-        keys = checked_ids({"EventId": request.path_params["EventId"]})
-        purpose = _one_of(Purpose, request.path_params, "Purpose")
-        board, after = await self._queries.dashboard(
-            keys["EventId"],
-            purpose,
-            leader_alias=query.get("LeaderAlias"),
-            owner=query.get("Owner"),
-            after=page.after,
-            limit=page.limit,
-        )
-        return json_response({**board, "NextCursor": cursor_of(after)})
-
-    async def orders(self, request: Request) -> Response:
-        query = query_of(request, ("EventId", "FleetId", "Status", "Limit", "Cursor"))
-        page = page_of(query)
-        items, after = await self._queries.orders(
-            event_id=query.get("EventId"),
-            fleet_id=query.get("FleetId"),
-            status=_one_of(FulfillmentStatus, query, "Status") if "Status" in query else None,
-            after=page.after,
-            limit=page.limit,
-        )
-        return page_response(items, after)
-
-
-def _writes(made: Routes, does: _Writes) -> None:
     made.add(
         "POST",
         "/hotw/run",
-        does.start_run,
+        write(StartRun, commands.start_run, lambda _, body: dict(body)),
         action="hotw.run.start",
         summary="Start a run of an event's fleets, or of some",
         body=StartRun,
@@ -138,7 +63,7 @@ def _writes(made: Routes, does: _Writes) -> None:
     made.add(
         "PUT",
         "/hotw/run/{RunId}/cancel",
-        does.cancel_run,
+        write(CancelRun, commands.cancel_run, _with_run_id),
         action="hotw.run.cancel",
         summary="Stop a run; what it ordered stays",
         conditional=False,
@@ -146,7 +71,7 @@ def _writes(made: Routes, does: _Writes) -> None:
     made.add(
         "POST",
         "/hotw/atomic/{FleetId}/{EventId}",
-        does.execute_fleet,
+        write(ExecuteFleet, commands.execute_fleet, _with_ids),
         action="hotw.fleet.execute",
         summary="Run one fleet and answer its execution",
         body=ExecuteFleet,
@@ -154,7 +79,7 @@ def _writes(made: Routes, does: _Writes) -> None:
     made.add(
         "PUT",
         "/hotw/order/{FulfillmentId}",
-        does.review_order,
+        write(ReviewOrder, commands.review_order, _with_path),
         action="hotw.order.review",
         summary="Decide on an order",
         body=ReviewOrder,
@@ -163,20 +88,78 @@ def _writes(made: Routes, does: _Writes) -> None:
     made.add(
         "PUT",
         "/hotw/order/{FulfillmentId}/delivery",
-        does.report_delivery,
+        write(ReportDelivery, commands.report_delivery, _with_path),
         action="hotw.delivery.report",
-        summary="Tell how many hosts of an order stand in total",
+        summary="Report how many hosts of an order are delivered in total",
         body=ReportDelivery,
         conditional=False,
     )
 
 
-def _reads(made: Routes, does: _Reads) -> None:
-    made.add("GET", "/hotw/run/{RunId}", does.run, action="hotw.run.read", summary="Read a run and its progress")
+class _Reads:
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    async def run(self, request: Request) -> Response:
+        query_of(request, ())
+        return json_response((await self._queries.run(_number(request, "RunId"))).body)
+
+    async def executions(self, request: Request) -> Response:
+        keys = checked_ids(request.path_params)
+        page = page_of(query_of(request, ("Limit", "Cursor")), int)
+        found = await self._queries.executions(keys["EventId"], keys["FleetId"], before=page.after, limit=page.limit)
+        return page_response(found.items, found.next_after)
+
+    async def asgs(self, request: Request) -> Response:
+        query_of(request, ())
+        keys = checked_ids({"FleetId": request.path_params["FleetId"]})
+        run_id = _number(request, "RunId") if "RunId" in request.path_params else None
+        return page_response((await self._queries.asgs(keys["FleetId"], run_id)).items, None)
+
+    async def dashboard(self, request: Request) -> Response:
+        query = query_of(request, ("LeaderAlias", "Owner", "Limit", "Cursor"))
+        page = page_of({"Limit": "1000"} | query)
+        event_id = checked_ids({"EventId": request.path_params["EventId"]})["EventId"]
+        purpose = _one_of(Purpose, request.path_params, "Purpose")
+        found = await self._queries.dashboard(
+            event_id,
+            purpose,
+            leader_alias=query.get("LeaderAlias"),
+            owner=query.get("Owner"),
+            after=page.after,
+            limit=page.limit,
+        )
+        board = {"EventId": event_id, "Purpose": purpose, "Services": found.items}
+        return json_response({**board, "NextCursor": cursor_of(found.next_after)})
+
+    async def orders(self, request: Request) -> Response:
+        query = query_of(request, ("EventId", "FleetId", "Status", "Limit", "Cursor"))
+        page = page_of(query)
+        found = await self._queries.orders(
+            event_id=query.get("EventId"),
+            fleet_id=query.get("FleetId"),
+            status=_one_of(FulfillmentStatus, query, "Status") if "Status" in query else None,
+            after=page.after,
+            limit=page.limit,
+        )
+        return page_response(found.items, found.next_after)
+
+    async def known_fleets(self, request: Request) -> Response:
+        query_of(request, ())
+        return json_response(await self._queries.known_fleets(checked_ids(request.path_params)["EventId"]))
+
+    async def known_inputs(self, request: Request) -> Response:
+        query_of(request, ())
+        keys = checked_ids(request.path_params)
+        return json_response(await self._queries.known_inputs(keys["EventId"], keys["FleetId"]))
+
+
+def _add_reads(made: Routes, reads: _Reads) -> None:
+    made.add("GET", "/hotw/run/{RunId}", reads.run, action="hotw.run.read", summary="Read a run and its progress")
     made.add(
         "GET",
         "/hotw/dashboard/{EventId}/{Purpose}",
-        does.dashboard,
+        reads.dashboard,
         action="hotw.run.read",
         summary="The HOTW dashboard, service by service",
         parameters=[
@@ -188,7 +171,7 @@ def _reads(made: Routes, does: _Reads) -> None:
     made.add(
         "GET",
         "/hotw/asgDetail/{FleetId}",
-        does.asgs,
+        reads.asgs,
         action="hotw.run.read",
         summary="A fleet's ASGs as last seen",
         many=True,
@@ -196,7 +179,7 @@ def _reads(made: Routes, does: _Reads) -> None:
     made.add(
         "GET",
         "/hotw/asgDetail/{FleetId}/{RunId}",
-        does.asgs_of_run,
+        reads.asgs,
         action="hotw.run.read",
         summary="As a run saw them",
         many=True,
@@ -204,7 +187,7 @@ def _reads(made: Routes, does: _Reads) -> None:
     made.add(
         "GET",
         "/hotw/executionDetail/{EventId}/{FleetId}",
-        does.executions,
+        reads.executions,
         action="hotw.run.read",
         summary="A fleet's executions for an event, newest first",
         many=True,
@@ -213,7 +196,7 @@ def _reads(made: Routes, does: _Reads) -> None:
     made.add(
         "GET",
         "/hotw/order",
-        does.orders,
+        reads.orders,
         action="hotw.order.read",
         summary="List orders",
         many=True,
@@ -224,6 +207,36 @@ def _reads(made: Routes, does: _Reads) -> None:
             *PAGING,
         ],
     )
+    made.add(
+        "GET",
+        "/hotw/inputs/{EventId}",
+        reads.known_fleets,
+        action="hotw.input.read",
+        summary="How many fleets, projections, inventories HOTW knows",
+    )
+    made.add(
+        "GET",
+        "/hotw/inputs/{EventId}/{FleetId}",
+        reads.known_inputs,
+        action="hotw.input.read",
+        summary="Which version of each input HOTW knows",
+    )
+
+
+def _with_path(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+    return with_keys(body, request.path_params)
+
+
+def _with_ids(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+    return with_keys(body, checked_ids(request.path_params))
+
+
+def _with_run_id(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body's RunId may be a number or a string of digits."""
+    run_id = _number(request, "RunId")
+    if str(body.get("RunId", run_id)) != str(run_id):
+        raise BadInput("the body's key is not the path's", [FieldError("/RunId", "correct it or leave it out")])
+    return {**body, "RunId": run_id}
 
 
 def _number(request: Request, name: str) -> int:
@@ -235,10 +248,9 @@ def _number(request: Request, name: str) -> int:
     return int(text)
 
 
-def _one_of(kind: type[Purpose | FulfillmentStatus], given: Mapping[str, Any], name: str) -> str:
-    known = [member.value for member in kind]
-    if given[name] not in known:
-        raise BadInput(
-            f"{name} {given[name]!r} is unknown", [FieldError(f"/{name}", f"give one of {', '.join(known)}")]
-        )
-    return str(given[name])
+def _one_of(kind: type[K], given: Mapping[str, Any], name: str) -> K:
+    try:
+        return kind(given[name])
+    except ValueError:
+        known = ", ".join(member.value for member in kind)
+        raise BadInput(f"{name} {given[name]!r} is unknown", [FieldError(f"/{name}", f"give one of {known}")]) from None

@@ -1,19 +1,16 @@
-"""Owns what hotw_svc consumes: others' snapshots into its replicas, and the commands that ask something of it."""
+"""What hotw_svc consumes: events of other services' resources, and its commands."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
-from services.hotw_svc.app import UseCases
-from services.hotw_svc.app.ports import Snapshot
-from shared.cause import Cause
-from shared.clock import Clock
+from services.hotw_svc.app.ports import Commands, Snapshot
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Received, Subscribed, Subscription, bulk
-from shared.schemas.base import CommandBody, WireModel
+from shared.schemas.base import WireModel
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
-from shared.schemas.results import Accepted
+from shared.trace import Trace
 
 __all__ = ["subscriptions"]
 
@@ -25,27 +22,36 @@ _REPLICAS: Final = (
 )
 
 
-def subscriptions(use_cases: UseCases, clock: Clock) -> list[Subscribed]:
-    """All of them; events under a group of their own, since a changed one may move many books."""
+class OnInputsChanged(Protocol):
+    async def __call__(self, resource: str, snapshots: Sequence[Snapshot]) -> set[str]: ...
 
-    async def keep_events(batch: Sequence[Received[WireModel]]) -> None:
+
+class OnEventsChanged(Protocol):
+    async def __call__(self, snapshots: Sequence[Snapshot], *, trace: Trace) -> set[str]: ...
+
+
+def subscriptions(
+    commands: Commands, *, on_inputs_changed: OnInputsChanged, on_events_changed: OnEventsChanged
+) -> list[Subscribed]:
+    """All of them. Events have a group of their own, because a changed event may move many order books."""
+
+    async def events(batch: Sequence[Received[WireModel]]) -> None:
         for received in batch:
-            trace = received.effect
-            await use_cases.keep_replicas("event", [_snapshot(received)], trace)
+            await on_events_changed([_snapshot(received)], trace=received.effect)
 
-    async def keep(batch: Sequence[Received[WireModel]]) -> None:
+    async def inputs(batch: Sequence[Received[WireModel]]) -> None:
         by_resource: dict[str, list[Snapshot]] = {}
         for received in batch:
             topic = received.message.topic
             resource = "inventory" if topic == _INVENTORY else topic.partition(".")[0]
             by_resource.setdefault(resource, []).append(_snapshot(received))
         for resource, snapshots in by_resource.items():
-            await use_cases.keep_replicas(resource, snapshots)
+            await on_inputs_changed(resource, snapshots)
 
     return [
-        Subscription("hotw_svc.events", bulk(WireModel, _EVENTS, keep_events)),
-        Subscription("hotw_svc.replicas", bulk(WireModel, _REPLICAS, keep)),
-        CommandSubscription("hotw.commands", _commands(use_cases)),
+        Subscription("hotw_svc.events", bulk(WireModel, _EVENTS, events)),
+        Subscription("hotw_svc.replicas", bulk(WireModel, _REPLICAS, inputs)),
+        CommandSubscription("hotw.commands", _commands(commands)),
     ]
 
 
@@ -55,20 +61,11 @@ def _snapshot(received: Received[WireModel]) -> Snapshot:
     return Snapshot(message.key, int(body.get("VersionId", 0)), body, message.data.decode(), deleted)
 
 
-def _commands(use_cases: UseCases) -> list[Command[Any]]:
-    def command(
-        model: type[CommandBody], use_case: Callable[[Any, Cause], Awaitable[dict[str, Any]]], action: str, id: str
-    ) -> Command[Any]:
-        async def asked(command: CommandBody, cause: Cause) -> Accepted:
-            answer = await use_case(command, cause)
-            return Accepted(str(answer[id]))
-
-        return Command(model, asked, action, conditional=False)
-
+def _commands(commands: Commands) -> list[Command[Any]]:
     return [
-        command(StartRun, use_cases.start_run, "hotw.run.start", "RunId"),
-        command(CancelRun, use_cases.cancel_run, "hotw.run.cancel", "RunId"),
-        command(ExecuteFleet, use_cases.execute_fleet, "hotw.fleet.execute", "ExecutionId"),
-        command(ReviewOrder, use_cases.review_order, "hotw.order.review", "FulfillmentId"),
-        command(ReportDelivery, use_cases.report_delivery, "hotw.delivery.report", "FulfillmentId"),
+        Command(StartRun, commands.start_run, "hotw.run.start", conditional=False),
+        Command(CancelRun, commands.cancel_run, "hotw.run.cancel", conditional=False),
+        Command(ExecuteFleet, commands.execute_fleet, "hotw.fleet.execute", conditional=False),
+        Command(ReviewOrder, commands.review_order, "hotw.order.review", conditional=False),
+        Command(ReportDelivery, commands.report_delivery, "hotw.delivery.report", conditional=False),
     ]

@@ -18,7 +18,9 @@ from services.notify_svc.bootstrap import build as build_notify
 from services.notify_svc.domain.inactive_event import GATHERING
 from shared.clock import FixedClock
 from shared.settings import load_settings
-from tests.services.hotw_svc.stores.company import (
+from tests.services.notify_svc.stores.conftest import RealTime
+from tests.support.embedded_stack import Stack, standing
+from tests.support.hotw_store import (
     AZ_FACTORS,
     EVENT,
     FLEET,
@@ -28,8 +30,6 @@ from tests.services.hotw_svc.stores.company import (
     projection_body,
     service_body,
 )
-from tests.services.notify_svc.stores.conftest import RealTime
-from tests.support.embedded_stack import Stack, standing
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.embedded

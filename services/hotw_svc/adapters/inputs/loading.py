@@ -1,4 +1,4 @@
-"""Owns how the inputs of many fleets are read at once, in a handful of statements."""
+"""What an execution works from, read for many fleets in a handful of statements."""
 
 from __future__ import annotations
 
@@ -7,25 +7,69 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import orjson
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.inputs import snapshots
-from services.hotw_svc.adapters.inputs.replicas import fleet_lines, service_facts_of, snapshots_of
-from services.hotw_svc.adapters.orders import order_rows as ledger
+from services.hotw_svc.adapters.inputs import replicas, snapshots
+from services.hotw_svc.adapters.inputs.replicas import body_of
+from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.rows import index_ids
-from services.hotw_svc.app.ports import Loaded
+from services.hotw_svc.app.ports import LoadedInputs, Snapshot
 from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, Inputs, Line, RunFacts, ServiceFacts
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs.distribution import AzFactors
 
-__all__ = ["load"]
+__all__ = ["InputReadModels"]
 
-Rows = Mapping[str, Row[Any]]
+_Rows = Mapping[str, Row[Any]]
+
+
+class InputReadModels:
+    """What other services own, in one transaction. ``az_factors`` are the region's, as configured."""
+
+    def __init__(self, connection: AsyncConnection, az_factors: AzFactors) -> None:
+        self._connection = connection
+        self._az_factors = az_factors
+
+    async def keep(self, resource: str, given: Sequence[Snapshot]) -> set[str]:
+        return await replicas.keep(self._connection, resource, given)
+
+    async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
+        return await replicas.event(self._connection, event_id, deleted_too=deleted_too)
+
+    async def unknown_fleets(self, fleet_ids: Sequence[str]) -> list[str]:
+        known = await replicas.known_fleets(self._connection, fleet_ids)
+        return [name for name in dict.fromkeys(fleet_ids) if name not in known]
+
+    async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
+        """A fleet whose inputs cannot be read says why; the others are read."""
+        known = await _known(self._connection, run, fleet_ids)
+        facts = RunFacts(run_id=run.run_id, order_type=run.order_type, user=run.user, purpose=run.purpose)
+        loaded = []
+        for fleet_id in fleet_ids:
+            base, _ = known.lines[fleet_id]
+            gone = base is None or bool(base.Deleted)
+            inputs = partial(
+                Inputs,
+                run=facts,
+                fleet_index_id=known.numbers[fleet_id],
+                event=event,
+                orders=known.orders.get(fleet_id, ()),
+                overrides=known.overrides.get(fleet_id, ()),
+                az_factors=self._az_factors,
+            )
+            try:
+                loaded.append(LoadedInputs(fleet_id, inputs(**_read(fleet_id, event.event_id, known)), gone))
+            except (ValueError, KeyError, TypeError) as error:
+                unread = FleetFacts(
+                    fleet_id=fleet_id, service_id=known.service_of(fleet_id), region="", line=Line.BASE, version_id=0
+                )
+                fault = f"What is known of {fleet_id} cannot be read: {error!r}."
+                loaded.append(LoadedInputs(fleet_id, inputs(fleet=unread, service=None), gone, fault))
+        return loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,69 +78,41 @@ class _Known:
 
     numbers: Mapping[str, int]
     lines: Mapping[str, tuple[Row[Any] | None, Row[Any] | None]]
-    services: Rows
-    projections: Rows
-    inventories: Rows
+    services: _Rows
+    projections: _Rows
+    inventories: _Rows
     orders: Mapping[str, tuple[Order, ...]]
     overrides: Mapping[str, tuple[Override, ...]]
-    parsed: dict[str, ServiceFacts | None] = field(default_factory=dict)
+    parsed: dict[str, ServiceFacts] = field(default_factory=dict)
 
     def service_of(self, fleet_id: str) -> str:
-        """The fleet's ServiceId; nothing where neither line is known."""
+        """The fleet's ServiceId; empty where neither line is known."""
         row = next((row for row in self.lines[fleet_id] if row is not None), None)
         return "" if row is None else str(row.ServiceId)
 
     def service(self, service_id: str) -> ServiceFacts | None:
-        if service_id in self.services and service_id not in self.parsed:
-            self.parsed[service_id] = service_facts_of(self.services[service_id])
+        """The service, parsed once for all its fleets; None when it is unknown or deleted."""
+        row = self.services.get(service_id)
+        if row is not None and not row.Deleted and service_id not in self.parsed:
+            self.parsed[service_id] = snapshots.service_facts(body_of(row))
         return self.parsed.get(service_id)
-
-
-async def load(
-    connection: AsyncConnection, run: Run, fleet_ids: Sequence[str], event: EventFacts, az_factors: AzFactors
-) -> list[Loaded]:
-    """The inputs of each fleet, in the order given; one that cannot be read says why, the others are read."""
-    known = await _known(connection, run, fleet_ids)
-    facts = RunFacts(run_id=run.run_id, order_type=run.order_type, user=run.user, purpose=run.purpose)
-    found = []
-    for fleet_id in fleet_ids:
-        base, _ = known.lines[fleet_id]
-        gone = base is None or bool(base.Deleted)
-        inputs = partial(
-            Inputs,
-            run=facts,
-            fleet_index_id=known.numbers[fleet_id],
-            event=event,
-            orders=known.orders.get(fleet_id, ()),
-            overrides=known.overrides.get(fleet_id, ()),
-            az_factors=az_factors,
-        )
-        try:
-            found.append(Loaded(fleet_id, inputs(**_read(fleet_id, event.event_id, known)), gone))
-        except (ValueError, KeyError, TypeError) as error:
-            unread = FleetFacts(
-                fleet_id=fleet_id, service_id=known.service_of(fleet_id), region="", line=Line.BASE, version_id=0
-            )
-            fault = f"What is known of {fleet_id} cannot be read: {error!r}."
-            found.append(Loaded(fleet_id, inputs(fleet=unread, service=None), gone, fault))
-    return found
 
 
 async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]) -> _Known:
     numbers = await index_ids(connection, t.fleet_index, fleet_ids)
     names = {number: fleet_id for fleet_id, number in numbers.items()}
-    lines = await fleet_lines(connection, fleet_ids, run.event_id)
+    lines = await replicas.fleet_lines(connection, fleet_ids, run.event_id)
     services = {str(row.ServiceId) for pair in lines.values() for row in pair if row is not None}
     return _Known(
         numbers=numbers,
         lines=lines,
-        services=await snapshots_of(connection, t.service_replica, services),
-        projections=await snapshots_of(
+        services=await replicas.snapshots_of(connection, t.service_replica, services),
+        projections=await replicas.snapshots_of(
             connection, t.projection_replica, [_projection_id(fleet_id, run.event_id) for fleet_id in fleet_ids]
         ),
-        inventories=await snapshots_of(connection, t.inventory_replica, fleet_ids),
-        orders=await ledger.orders_of(connection, names, run.purpose),
-        overrides=await ledger.overrides_of(connection, names, run.purpose),
+        inventories=await replicas.snapshots_of(connection, t.inventory_replica, fleet_ids),
+        orders=await order_rows.orders_of(connection, names, run.purpose),
+        overrides=await order_rows.overrides_of(connection, names, run.purpose),
     )
 
 
@@ -104,20 +120,15 @@ def _read(fleet_id: str, event_id: str, known: _Known) -> dict[str, Any]:
     base, line = known.lines[fleet_id]
     projection = known.projections.get(_projection_id(fleet_id, event_id))
     inventory = known.inventories.get(fleet_id)
-    fleet = snapshots.fleet_facts(base=_body(base), event_line=_body(line))
+    fleet = snapshots.fleet_facts(base=body_of(base), event_line=body_of(line))
+    usable = projection is not None and not projection.Deleted
     return {
         "fleet": fleet,
         "service": known.service(fleet.service_id),
-        "projection": (
-            None if projection is None or projection.Deleted else snapshots.projection_facts(_body(projection))
-        ),
-        "inventory": None if inventory is None else snapshots.inventory_facts(_body(inventory)),
+        "projection": snapshots.projection_facts(body_of(projection)) if usable else None,
+        "inventory": None if inventory is None else snapshots.inventory_facts(body_of(inventory)),
     }
 
 
 def _projection_id(fleet_id: str, event_id: str) -> str:
     return f"{fleet_id}#{event_id}#Peak"
-
-
-def _body(row: Row[Any] | None) -> Any:
-    return None if row is None else orjson.loads(row.Snapshot)

@@ -1,4 +1,4 @@
-"""Owns the replicas: the newest snapshot of what other services own, and the facts read from them."""
+"""The read models: the newest version of what other services own, and the facts read from it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import Row as SqlRow
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Select, Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import snapshots
 from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows, slices
 from services.hotw_svc.app.ports import Snapshot
-from services.hotw_svc.domain.inputs import EventFacts, ServiceFacts
+from services.hotw_svc.domain.inputs import EventFacts
 from shared.clock import parse_instant
+from shared.schemas.fleet_svc import ServiceType
 
-__all__ = ["event_facts_of", "fleet_lines", "keep", "known_fleets", "service_facts_of", "snapshots_of"]
+__all__ = ["body_of", "event", "event_fleets", "fleet_lines", "keep", "known_fleets", "snapshots_of"]
 
 
 def _event(snapshot: Snapshot) -> Row:
@@ -120,26 +121,40 @@ async def _keep_inventories(connection: AsyncConnection, given: Sequence[Snapsho
     return {row["FleetId"] for row in newer}
 
 
-def event_facts_of(row: SqlRow[Any]) -> EventFacts:
-    """A deleted event is one that is not active any more."""
-    event = snapshots.event_facts(orjson.loads(row.Snapshot))
-    return replace(event, is_active=False) if row.Deleted else event
-
-
-def service_facts_of(row: SqlRow[Any]) -> ServiceFacts | None:
-    """None for a service that was deleted."""
-    return None if row.Deleted else snapshots.service_facts(orjson.loads(row.Snapshot))
+async def event(connection: AsyncConnection, event_id: str, *, deleted_too: bool) -> EventFacts | None:
+    """The event, None when it is not known. ``deleted_too``: a deleted one as well, which is then not active."""
+    row = (await snapshots_of(connection, t.event_replica, [event_id])).get(event_id)
+    if row is None or (row.Deleted and not deleted_too):
+        return None
+    facts = snapshots.event_facts(body_of(row))
+    return replace(facts, is_active=False) if row.Deleted else facts
 
 
 async def snapshots_of(connection: AsyncConnection, table: Table, keys: Iterable[str]) -> dict[str, SqlRow[Any]]:
-    """The rows of a replica by their keys, tombstones too."""
+    """The rows of a read model by their keys, tombstones too."""
     key = table.primary_key.columns[0]
     rows = (await connection.execute(select(key.label("Key"), table).where(key.in_(list(keys))))).all()
     return {row.Key: row for row in rows}
 
 
+def event_fleets(regions: Iterable[str]) -> Select[Any]:
+    """The fleets that belong to an event of these regions (FleetId, ServiceId): those of Registered services."""
+    fleet, service = t.fleet_replica, t.service_replica
+    return (
+        select(fleet.c.FleetId, fleet.c.ServiceId)
+        .join(service, service.c.ServiceId == fleet.c.ServiceId)
+        .where(
+            fleet.c.EventId.is_(None),
+            fleet.c.Deleted.is_(False),
+            fleet.c.Region.in_(list(regions)),
+            service.c.Deleted.is_(False),
+            service.c.ServiceType == ServiceType.REGISTERED.value,
+        )
+    )
+
+
 async def known_fleets(connection: AsyncConnection, fleet_ids: Iterable[str]) -> set[str]:
-    """Those of the fleets that are there and not deleted."""
+    """Those of the fleets that exist and are not deleted."""
     fleet = t.fleet_replica
     known: set[str] = set()
     for some in slices(sorted(set(fleet_ids))):
@@ -151,7 +166,7 @@ async def known_fleets(connection: AsyncConnection, fleet_ids: Iterable[str]) ->
 async def fleet_lines(
     connection: AsyncConnection, fleet_ids: Iterable[str], event_id: str
 ) -> dict[str, tuple[SqlRow[Any] | None, SqlRow[Any] | None]]:
-    """For each fleet the row of its base line and of its line for the event; a deleted event's line is none."""
+    """For each fleet the rows of its own line and of its line for the event; a deleted event's line is None."""
     wanted = list(fleet_ids)
     keys = [key for fleet_id in wanted for key in (fleet_id, f"{fleet_id}#{event_id}")]
     rows = await snapshots_of(connection, t.fleet_replica, keys)
@@ -160,3 +175,8 @@ async def fleet_lines(
         line = rows.get(f"{fleet_id}#{event_id}")
         lines[fleet_id] = (rows.get(fleet_id), None if line is None or line.Deleted else line)
     return lines
+
+
+def body_of(row: SqlRow[Any] | None) -> Any:
+    """The resource of a read model's row."""
+    return None if row is None else orjson.loads(row.Snapshot)

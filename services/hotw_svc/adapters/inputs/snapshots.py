@@ -20,11 +20,11 @@ from services.hotw_svc.domain.inputs import (
     Philosophy,
     ProjectionFacts,
     ServiceFacts,
-    Strategy,
 )
 from services.hotw_svc.domain.instants import EARLIEST
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.clock import parse_instant
+from shared.schemas.fleet_svc import CapacityStrategy, ServiceType
 
 Snapshot = Mapping[str, Any]
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def service_facts(snapshot: Snapshot) -> ServiceFacts:
     return ServiceFacts(
         service_id=snapshot["ServiceId"],
         version_id=int(snapshot["VersionId"]),
-        service_type=snapshot["ServiceType"],
+        service_type=ServiceType(snapshot["ServiceType"]),
         owner=snapshot["Owner"],
         leader_alias=snapshot.get("LeaderAlias"),
         philosophy=_philosophy(snapshot.get("Philosophy")),
@@ -137,7 +137,7 @@ def _philosophy(given: Snapshot | None) -> Philosophy:
     return Philosophy(
         max_hosts=_count(given.get("MaxHosts")),
         min_hosts=_count(given.get("MinHosts")),
-        strategy=None if strategy is None else Strategy(strategy),
+        strategy=None if strategy is None else CapacityStrategy(strategy),
         headroom_percentage=_exact_or_zero(given.get("HeadroomPercentage")),
     )
 

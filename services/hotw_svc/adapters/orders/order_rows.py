@@ -1,4 +1,4 @@
-"""Owns the rows of orders and overrides, and the dashboard line that sums them up."""
+"""The rows of orders and overrides: their columns, and how many of them are read and written at once."""
 
 from __future__ import annotations
 
@@ -6,30 +6,134 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, and_, select, tuple_, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.rows import Row, insert_rows, replace_rows, update_rows
-from services.hotw_svc.app.orders.books import Book, SettledUnder, due_at, standing
-from services.hotw_svc.domain.instants import LAST_RECORDABLE
-from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.orders.override import Override
-from services.hotw_svc.domain.rows import order_columns, order_of, override_columns, override_of
+from services.hotw_svc.adapters.rows import Row, insert_rows, update_rows
+from services.hotw_svc.domain.instants import LAST_PLANNABLE
+from services.hotw_svc.domain.orders.order import Delivery, Order
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from shared.clock import iso, parse_instant
+from shared.schemas.hotw_svc import FulfillmentStatus, OrderType, Purpose
 
 __all__ = [
     "add_orders",
     "add_overrides",
     "change_orders",
     "change_overrides",
-    "dashboard_row",
     "enable_asgs",
+    "order_columns",
+    "order_of",
     "orders_of",
+    "override_columns",
+    "override_of",
     "overrides_of",
-    "put_dashboards",
+    "storable",
 ]
 
 _FIXED = frozenset({"PlacedAt", "RunId", "FleetIndexId", "EventIndexId", "ExecutionId"})
+
+
+def override_columns(override: Override) -> Row:
+    """A row of capacity_override_details."""
+    return {
+        "CapacityOverrideName": override.name,
+        "StartTime": override.start,
+        "Duration": override.duration,
+        "OverrideValue": override.value,
+        "OverrideExpiryValue": override.expiry_value,
+        "OverrideTag": override.event_id,
+        "StartOffset": override.start_offset,
+        "EndOffset": override.end_offset,
+        "PlaceOrderIfRequired": True,
+        "OverrideType": override.override_type.value,
+        "Justification": override.justification,
+        "RunId": override.run_id,
+        "FleetId": override.fleet_id,
+        "AutoScalingGroupName": override.asg_name,
+        "EventId": override.event_id,
+        "Purpose": override.purpose.value,
+        "EndTime": override.end,
+        "PeakEnd": override.peak_end,
+        "BaseCapacity": override.base_capacity,
+        "OverrideStatus": override.status.value,
+    }
+
+
+def override_of(row: Mapping[str, Any]) -> Override:
+    """The override of a row of capacity_override_details."""
+    return Override(
+        run_id=row["RunId"],
+        fleet_id=row["FleetId"],
+        event_id=row["EventId"],
+        asg_name=row["AutoScalingGroupName"],
+        override_type=OrderType(row["OverrideType"]),
+        start=row["StartTime"],
+        end=row["EndTime"],
+        peak_end=row["PeakEnd"],
+        start_offset=row["StartOffset"],
+        end_offset=row["EndOffset"],
+        base_capacity=row["BaseCapacity"],
+        value=row["OverrideValue"],
+        expiry_value=row["OverrideExpiryValue"],
+        justification=row["Justification"],
+        purpose=Purpose(row["Purpose"]),
+        status=OverrideStatus(row["OverrideStatus"]),
+    )
+
+
+def order_columns(order: Order) -> Row:
+    """A row of fulfillment_details; Deliveries is a JSON column."""
+    return {
+        "FulfillmentId": order.fulfillment_id,
+        "AutoScalingGroupName": order.asg_name,
+        "FulfillmentType": order.order_type.value,
+        "FulfillmentStatus": order.status.value,
+        "FulfillmentValue": order.value,
+        "FulfillmentDate": order.fulfillment_date,
+        "FulfillmentLink": None,
+        "IsEmergent": order.order_type is OrderType.EMERGENT,
+        "RunId": order.run_id,
+        "ExecutionId": order.execution_id,
+        "FleetId": order.fleet_id,
+        "EventId": order.event_id,
+        "Purpose": order.purpose.value,
+        "AvailabilityZone": order.zone,
+        "FulfilledHosts": order.fulfilled_hosts,
+        "PlacedAt": order.placed_at,
+        "StatusSince": order.status_since,
+        "ApprovedAt": order.approved_at,
+        "DecidedBy": order.decided_by,
+        "Reason": order.reason,
+        "Superseded": order.superseded,
+        "Deliveries": [{"Hosts": d.hosts, "DeliveredAt": iso(d.delivered_at)} for d in order.deliveries],
+    }
+
+
+def order_of(row: Mapping[str, Any]) -> Order:
+    """The order of a row of fulfillment_details."""
+    return Order(
+        fulfillment_id=row["FulfillmentId"],
+        run_id=row["RunId"],
+        execution_id=row["ExecutionId"],
+        fleet_id=row["FleetId"],
+        event_id=row["EventId"],
+        asg_name=row["AutoScalingGroupName"],
+        zone=row["AvailabilityZone"],
+        order_type=OrderType(row["FulfillmentType"]),
+        value=row["FulfillmentValue"],
+        placed_at=row["PlacedAt"],
+        fulfillment_date=row["FulfillmentDate"],
+        purpose=Purpose(row["Purpose"]),
+        status=FulfillmentStatus(row["FulfillmentStatus"]),
+        status_since=row["StatusSince"],
+        approved_at=row["ApprovedAt"],
+        decided_by=row["DecidedBy"],
+        reason=row["Reason"],
+        deliveries=tuple(Delivery(d["Hosts"], parse_instant(d["DeliveredAt"])) for d in row["Deliveries"]),
+        superseded=bool(row["Superseded"]),
+    )
 
 
 async def orders_of(
@@ -98,56 +202,6 @@ async def enable_asgs(connection: AsyncConnection, fleet_index_id: int, names: S
         )
 
 
-def dashboard_row(
-    book: Book,
-    *,
-    numbers: tuple[int, int, int],
-    orders: Sequence[Order],
-    overrides: Sequence[Override],
-    orders_version_id: int,
-    settled_under: SettledUnder,
-    execution_id: int | None,
-    settled_at: datetime | None = None,
-) -> Row:
-    """The dashboard line of a book as its orders now stand; ``numbers`` are event's, fleet's and service's.
-
-    A book that is ``settled_under`` an older version than the event's is settled anew.
-    """
-    event_index_id, fleet_index_id, service_index_id = numbers
-    due = due_at(orders, overrides, book.event, after=settled_at)
-    return {
-        "EventIndexId": event_index_id,
-        "FleetIndexId": fleet_index_id,
-        "ServiceIndexId": service_index_id,
-        "Purpose": book.key.purpose,
-        **standing(orders, event_id=book.key.event_id, purpose=book.key.purpose),
-        "OrdersVersionId": orders_version_id,
-        "LatestExecutionId": execution_id,
-        "Gap": 0,
-        "EventVersionId": settled_under.version_id,
-        "EventIsActive": settled_under.is_active,
-        "DueAt": None if due is None else _last(due),
-    }
-
-
-async def put_dashboards(connection: AsyncConnection, rows: Sequence[Row]) -> None:
-    """Puts lines in the place of those of the same event, fleet and purpose."""
-    table = t.hotw_dashboard
-    if not rows:
-        return
-    first = rows[0]
-    if all(row["EventIndexId"] == first["EventIndexId"] and row["Purpose"] == first["Purpose"] for row in rows):
-        present = and_(
-            table.c.EventIndexId == first["EventIndexId"],
-            table.c.Purpose == first["Purpose"],
-            table.c.FleetIndexId.in_([row["FleetIndexId"] for row in rows]),
-        )
-    else:
-        keys = [(row["EventIndexId"], row["FleetIndexId"], row["Purpose"]) for row in rows]
-        present = tuple_(table.c.EventIndexId, table.c.FleetIndexId, table.c.Purpose).in_(keys)
-    await replace_rows(connection, table, present, rows)
-
-
 def _numbered(row: Row, fleet_index_id: int, event_index_id: int) -> Row:
     row["FleetIndexId"] = fleet_index_id
     row["EventIndexId"] = event_index_id
@@ -156,9 +210,10 @@ def _numbered(row: Row, fleet_index_id: int, event_index_id: int) -> Row:
 
 def _recordable(row: Row) -> Row:
     for name in ("StartTime", "EndTime", "PeakEnd"):
-        row[name] = _last(row[name])
+        row[name] = storable(row[name])
     return row
 
 
-def _last(moment: datetime) -> datetime:
-    return min(moment, LAST_RECORDABLE)
+def storable(moment: datetime) -> datetime:
+    """The moment, or the last that a column can hold."""
+    return min(moment, LAST_PLANNABLE)

@@ -1,88 +1,271 @@
-"""Owns what people may read of HOTW: runs, executions, ASGs, orders and the dashboard; NotFound for what is unknown."""
+"""What people read of HOTW: runs, executions, ASGs, orders, the dashboard and the known inputs."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.queries import reading
-from services.hotw_svc.adapters.runs import run_rows as runs
+from services.hotw_svc.adapters.inputs.replicas import body_of, event_fleets, snapshots_of
+from services.hotw_svc.adapters.queries.views import execution_views, view, with_ids
+from services.hotw_svc.adapters.rows import Row, wire
+from services.hotw_svc.adapters.runs.run_rows import Runs
+from services.hotw_svc.app.ports import Page, View
+from services.hotw_svc.app.queries.fleet_status import fleet_status
+from services.hotw_svc.app.runs.run import run_view
+from services.hotw_svc.domain.orders.order_book import OrderTotals
+from shared.clock import iso
 from shared.errors import NotFound
 from shared.relational import Database
+from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
 
-__all__ = ["Queries"]
+__all__ = ["SqlQueries"]
 
-Flat = dict[str, Any]
+_LATEST: Final = (  # the members of a dashboard line's LatestExecution
+    "ExecutionId",
+    "RunId",
+    "OrderType",
+    "Status",
+    "Reasoning",
+    "Needed",
+    "RequiredHosts",
+    "HostsPresentInApollo",
+    "PendingEPICFMCHostOrder",
+    "CapacityOverrideSum",
+    "OrderedHosts",
+    "Shortfall",
+    "CreatedAt",
+)
 
 
-class Queries:
-    """Each page is (items, where the next one begins)."""
+class SqlQueries:
+    """The queries (app/ports.py) on one database. A deleted resource of another service counts as unknown."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def run(self, run_id: int) -> Flat:
-        """A run with its progress."""
+    async def run(self, run_id: int) -> View:
         async with self._database.read() as connection:
-            found = await runs.read_run(connection, run_id)
+            found = await Runs(connection).get(run_id)
         if found is None:
             raise NotFound(f"there is no run {run_id}")
-        return found.wire()
+        return View.of("RunId", run_view(found))
 
-    async def executions(
-        self, event_id: str, fleet_id: str, *, before: int | None, limit: int
-    ) -> tuple[list[Flat], int | None]:
-        """A fleet's executions for an event, newest first."""
+    async def executions(self, event_id: str, fleet_id: str, *, before: int | None, limit: int) -> Page:
+        table = t.hotw_execution
+        query = (
+            with_ids(table, service=True)
+            .where(t.fleet_index.c.FleetId == fleet_id, t.event_index.c.EventId == event_id)
+            .order_by(table.c.ExecutionId.desc())
+            .limit(limit + 1)
+        )
+        if before is not None:
+            query = query.where(table.c.ExecutionId < before)
         async with self._database.read() as connection:
-            await _known(connection, t.event_index, "event", event_id)
-            await _known(connection, t.fleet_index, "fleet", fleet_id)
-            items = await reading.executions_of_fleet(connection, event_id, fleet_id, before=before, limit=limit + 1)
-        return items[:limit], items[limit - 1]["ExecutionId"] if len(items) > limit else None
+            await _check_known(connection, t.event_index, "event", event_id)
+            await _check_known(connection, t.fleet_index, "fleet", fleet_id)
+            rows = (await connection.execute(query)).mappings().all()
+            items = await execution_views(connection, rows)
+        return _page(items, limit, "ExecutionId")
 
-    async def asgs(self, fleet_id: str, run_id: int | None = None) -> list[Flat]:
-        """A fleet's ASGs as last seen, or as a run saw them."""
+    async def asgs(self, fleet_id: str, run_id: int | None = None) -> Page:
+        table = t.asg_details if run_id is None else t.asg_details_run
+        query = with_ids(table).where(t.fleet_index.c.FleetId == fleet_id).order_by(table.c.AutoScalingGroupName)
         async with self._database.read() as connection:
-            await _known(connection, t.fleet_index, "fleet", fleet_id)
-            if run_id is None:
-                return await reading.asgs_of_fleet(connection, fleet_id)
-            if await runs.read_run(connection, run_id, counted=False) is None:
-                raise NotFound(f"there is no run {run_id}")
-            return await reading.asgs_of_run(connection, fleet_id, run_id)
+            await _check_known(connection, t.fleet_index, "fleet", fleet_id)
+            if run_id is not None:
+                if await Runs(connection).get(run_id, counted=False) is None:
+                    raise NotFound(f"there is no run {run_id}")
+                query = query.where(table.c.RunId == run_id)
+            return Page([view(row) for row in (await connection.execute(query)).mappings()])
+
+    async def orders(
+        self,
+        *,
+        event_id: str | None,
+        fleet_id: str | None,
+        status: FulfillmentStatus | None,
+        after: str | None,
+        limit: int,
+    ) -> Page:
+        table = t.fulfillment_details
+        query = with_ids(table).order_by(table.c.FulfillmentId).limit(limit + 1)
+        for given, column in (
+            (event_id, t.event_index.c.EventId),
+            (fleet_id, t.fleet_index.c.FleetId),
+            (status, table.c.FulfillmentStatus),
+        ):
+            if given is not None:
+                query = query.where(column == given)
+        if after is not None:
+            query = query.where(table.c.FulfillmentId > after)
+        async with self._database.read() as connection:
+            items = [view(row) for row in (await connection.execute(query)).mappings()]
+        return _page(items, limit, "FulfillmentId")
 
     async def dashboard(
         self,
         event_id: str,
-        purpose: str,
+        purpose: Purpose,
         *,
-        leader_alias: str | None,
-        owner: str | None,
-        after: str | None,
-        limit: int,
-    ) -> tuple[Flat, str | None]:
-        """The HOTW dashboard of an event, a page of services."""
+        leader_alias: str | None = None,
+        owner: str | None = None,
+        after: str | None = None,
+        limit: int = 1000,
+    ) -> Page:
+        board, index, service = t.hotw_dashboard, t.service_index, t.service_replica
+        with_lines = (
+            select(board.c.ServiceIndexId)
+            .join(t.event_index, t.event_index.c.EventIndexId == board.c.EventIndexId)
+            .where(t.event_index.c.EventId == event_id, board.c.Purpose == purpose.value)
+        )
+        query = (
+            select(index.c.ServiceIndexId, index.c.ServiceId, service.c.Owner, service.c.LeaderAlias)
+            .outerjoin(service, service.c.ServiceId == index.c.ServiceId)
+            .where(index.c.ServiceIndexId.in_(with_lines))
+            .order_by(index.c.ServiceId)
+            .limit(limit + 1)
+        )
+        if leader_alias is not None:
+            query = query.where(service.c.LeaderAlias == leader_alias)
+        if owner is not None:
+            query = query.where(service.c.Owner == owner)
+        if after is not None:
+            query = query.where(index.c.ServiceId > after)
         async with self._database.read() as connection:
-            await _known(connection, t.event_index, "event", event_id)
-            services = await reading.dashboard(
-                connection, event_id, purpose, leader_alias=leader_alias, owner=owner, after=after, limit=limit + 1
+            await _check_known(connection, t.event_index, "event", event_id)
+            rows = (await connection.execute(query)).all()
+            fleets = await _fleets_by_service(
+                connection, event_id, purpose, [row.ServiceIndexId for row in rows[:limit]]
             )
-        board = {"EventId": event_id, "Purpose": purpose, "Services": services[:limit]}
-        return board, services[limit - 1]["ServiceId"] if len(services) > limit else None
+        services = [
+            {
+                "ServiceId": row.ServiceId,
+                "Owner": row.Owner,
+                "LeaderAlias": row.LeaderAlias,
+                "Fleets": fleets.get(row.ServiceIndexId, []),
+            }
+            for row in rows
+        ]
+        return _page(services, limit, "ServiceId")
 
-    async def orders(
-        self, *, event_id: str | None, fleet_id: str | None, status: str | None, after: str | None, limit: int
-    ) -> tuple[list[Flat], str | None]:
-        """Orders by FulfillmentId, filtered."""
+    async def known_inputs(self, event_id: str, fleet_id: str) -> dict[str, Any]:
         async with self._database.read() as connection:
-            items = await reading.orders(
-                connection, event_id=event_id, fleet_id=fleet_id, status=status, after=after, limit=limit + 1
+            event = await _one(connection, t.event_replica, event_id)
+            line = await _one(connection, t.fleet_replica, f"{fleet_id}#{event_id}")
+            fleet = line or await _one(connection, t.fleet_replica, fleet_id)
+            service = await _one(connection, t.service_replica, fleet.ServiceId) if fleet else None
+            projection = await _one(connection, t.projection_replica, f"{fleet_id}#{event_id}#Peak")
+            inventory = (await snapshots_of(connection, t.inventory_replica, [fleet_id])).get(fleet_id)
+        if fleet is None and event is None:
+            raise NotFound(f"HOTW knows neither fleet {fleet_id} nor event {event_id}")
+        hosts = inventory and {"AsOf": iso(inventory.AsOf), "HostsPresent": body_of(inventory)["HostsPresent"]}
+        return {
+            "EventId": event_id,
+            "FleetId": fleet_id,
+            "Event": _version(event),
+            "Service": _version(service),
+            "Fleet": fleet and {"VersionId": fleet.VersionId, "Line": "event" if line else "base"},
+            "Projection": _version(projection),
+            "Inventory": hosts,
+        }
+
+    async def known_fleets(self, event_id: str) -> dict[str, Any]:
+        projection, inventory = t.projection_replica, t.inventory_replica
+        async with self._database.read() as connection:
+            event = await _one(connection, t.event_replica, event_id)
+            if event is None:
+                raise NotFound(f"HOTW does not know event {event_id}")
+            fleet = event_fleets(body_of(event)["RegionList"]).subquery()
+            key = fleet.c.FleetId + f"#{event_id}#Peak"
+            counted = await connection.execute(
+                select(
+                    func.count().label("Fleets"),
+                    func.count(fleet.c.ServiceId.distinct()).label("Services"),
+                    func.count(projection.c.ProjectionId).label("Projections"),
+                    func.count(inventory.c.FleetId).label("Inventories"),
+                )
+                .select_from(fleet)
+                .outerjoin(projection, (projection.c.ProjectionId == key) & projection.c.Deleted.is_(False))
+                .outerjoin(inventory, inventory.c.FleetId == fleet.c.FleetId)
             )
-        return items[:limit], items[limit - 1]["FulfillmentId"] if len(items) > limit else None
+        return {"EventId": event_id, **dict(counted.mappings().one())}
 
 
-async def _known(connection: AsyncConnection, index: Table, what: str, name: str) -> None:
-    found = await connection.execute(select(index).where(list(index.columns)[1] == name))
+async def _fleets_by_service(
+    connection: AsyncConnection, event_id: str, purpose: Purpose, services: list[int]
+) -> dict[int, list[Row]]:
+    """The dashboard lines of the services, by FleetId, each with the fleet's latest execution."""
+    if not services:
+        return {}
+    board, execution, fleet = t.hotw_dashboard, t.hotw_execution, t.fleet_replica
+    rows = await connection.execute(
+        select(
+            board,
+            t.fleet_index.c.FleetId,
+            fleet.c.Region,
+            *(execution.c[name].label(f"Its{name}") for name in _LATEST),
+        )
+        .join(t.event_index, t.event_index.c.EventIndexId == board.c.EventIndexId)
+        .join(t.fleet_index, t.fleet_index.c.FleetIndexId == board.c.FleetIndexId)
+        .outerjoin(fleet, fleet.c.LineKey == t.fleet_index.c.FleetId)
+        .outerjoin(execution, execution.c.ExecutionId == board.c.LatestExecutionId)
+        .where(
+            t.event_index.c.EventId == event_id,
+            board.c.Purpose == purpose.value,
+            board.c.ServiceIndexId.in_(services),
+        )
+        .order_by(t.fleet_index.c.FleetId)
+    )
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.ServiceIndexId, []).append(_line(row))
+    return found
+
+
+def _line(row: Any) -> Row:
+    latest = wire({name: getattr(row, f"Its{name}") for name in _LATEST})
+    totals = OrderTotals(
+        live_hosts=row.CapacityOverrideSum,
+        live_orders=row.LiveOrders,
+        granted_orders=row.GrantedOrders,
+        open_orders=row.OpenOrders,
+        lost_orders=row.LostOrders,
+        approved_hosts=row.ApprovedHosts,
+        fulfilled_hosts=row.FulfilledHosts,
+    )
+    reasoning, pending_on = fleet_status(totals, latest["Status"], latest["Reasoning"])
+    return {
+        "FleetId": row.FleetId,
+        "Region": row.Region,
+        "CapacityOverrideSum": totals.live_hosts,
+        "OrderedHosts": totals.live_hosts,
+        "ApprovedHosts": totals.approved_hosts,
+        "FulfilledHosts": totals.fulfilled_hosts,
+        "Gap": row.Gap,
+        "StatusReasoning": reasoning,
+        "ActionPendingOn": pending_on,
+        "LatestExecution": None if latest["ExecutionId"] is None else latest,
+    }
+
+
+def _page(items: list[Row], limit: int, key: str) -> Page:
+    """``items`` were asked for with one more than ``limit``, which says whether there is a next page."""
+    return Page(items[:limit], items[limit - 1][key] if len(items) > limit else None)
+
+
+async def _check_known(connection: AsyncConnection, index: Table, what: str, name: str) -> None:
+    found = await connection.execute(select(index).where(index.columns[1] == name))
     if found.first() is None:
         raise NotFound(f"there is no {what} {name}")
+
+
+async def _one(connection: AsyncConnection, table: Table, key: str) -> Any:
+    row = (await snapshots_of(connection, table, [key])).get(key)
+    return None if row is None or row.Deleted else row
+
+
+def _version(row: Any) -> dict[str, Any] | None:
+    return row and {"VersionId": row.VersionId}

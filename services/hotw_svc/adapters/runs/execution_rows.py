@@ -1,72 +1,155 @@
-"""Owns how executions of a run are written, many in one transaction, with all that follows from them (HOTW rule 7)."""
+"""The rows of executions, many in one transaction, with all that follows from them (HOTW rule 7)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.orders import order_rows as ledger
+from services.hotw_svc.adapters.orders import order_rows
+from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
+from services.hotw_svc.adapters.queries.views import execution_views, with_ids
 from services.hotw_svc.adapters.rows import Row, index_ids, insert_rows, replace_rows
-from services.hotw_svc.app.orders.books import Book, BookKey, SettledUnder
-from services.hotw_svc.app.ports import Placed
+from services.hotw_svc.app.ports import PlacedExecution, View
 from services.hotw_svc.app.runs.run import Run
+from services.hotw_svc.domain.arithmetic import countable
 from services.hotw_svc.domain.orders.order import Order
+from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
 from services.hotw_svc.domain.orders.override import Override
-from services.hotw_svc.domain.rows import asg_columns, asg_run_columns, execution_columns
-from services.hotw_svc.domain.runs.execution import Execution
+from services.hotw_svc.domain.runs.execution import AsgOutcome, CountedExecution, Execution
+from shared.clock import iso
+from shared.schemas.hotw_svc import ExecutionStatus, OrderType
 
-__all__ = ["write_executions"]
+__all__ = ["Executions", "asg_columns", "counted_executions", "execution_columns", "half_up"]
+
+_MAX_FACTOR: Final = Fraction(99_999, 100)  # what DECIMAL(5,2) holds
 
 
-async def write_executions(connection: AsyncConnection, run: Run, executions: Sequence[Execution]) -> list[Placed]:
-    """Writes executions of one run and all that follows from them (HOTW rule 7), in as few statements as it can.
+class Executions:
+    """The executions of one transaction."""
 
-    Those that count come back with their numbers. The fleets' lock rows are held, unless none of them counts.
-    """
-    if not executions:
-        return []
-    services = await index_ids(connection, t.service_index, {e.inputs.fleet.service_id for e in executions})
-    rows = [_execution_row(run, execution, services) for execution in executions]
-    await insert_rows(connection, t.hotw_execution, rows)
-    numbers = await _execution_ids(connection, run.run_id, [row["FleetIndexId"] for row in rows])
-    counting = [(e, row) for e, row in zip(executions, rows, strict=True) if e.counts]
-    if not counting:
-        return []
-    for _, row in counting:
-        row["ExecutionId"] = numbers[row["FleetIndexId"]]
-    await _write_asgs(connection, [execution for execution, _ in counting])
-    books = await _books_before(connection, run, [row["FleetIndexId"] for _, row in counting])
-    placed: list[Placed] = []
-    dashboards: list[Row] = []
-    new_orders: list[tuple[Order, int, int]] = []
-    new_overrides: list[tuple[Override, int, int]] = []
-    for execution, row in counting:
-        number = row["FleetIndexId"]
-        own = tuple(_of_execution(order, row["ExecutionId"]) for order in execution.orders)
-        orders, overrides = _afterwards(execution, own)
-        orders_version, settled_under = books.get(number, (0, SettledUnder.of(execution.inputs.event)))
-        version = orders_version + (2 if own else 1)
-        new_orders += [(order, number, run.event_index_id) for order in own]
-        new_overrides += [(override, number, run.event_index_id) for override in execution.overrides]
-        dashboards.append(_dashboard(run, execution, row, orders, overrides, version, settled_under))
-        placed.append(Placed(execution=execution, columns=row, orders=orders, orders_version_id=version))
-    await ledger.add_orders(connection, new_orders)
-    await ledger.change_orders(connection, [o for e, _ in counting for o in e.superseded_orders])
-    await ledger.change_overrides(
-        connection, [(o, row["FleetIndexId"]) for e, row in counting for o in e.superseded_overrides]
-    )
-    await ledger.add_overrides(connection, new_overrides)
-    await ledger.put_dashboards(connection, dashboards)
-    return placed
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, run_id: int, fleet_id: str) -> View | None:
+        table = t.hotw_execution
+        query = with_ids(table, service=True).where(table.c.RunId == run_id, t.fleet_index.c.FleetId == fleet_id)
+        rows = (await self._connection.execute(query)).mappings().all()
+        views = await execution_views(self._connection, rows)
+        return View.of("ExecutionId", views[0]) if views else None
+
+    async def write(self, run: Run, executions: Sequence[Execution]) -> list[PlacedExecution]:
+        """Few statements, however many executions. Their fleets' lock rows are held, unless none of them counts."""
+        if not executions:
+            return []
+        connection = self._connection
+        services = await index_ids(connection, t.service_index, {e.inputs.fleet.service_id for e in executions})
+        await insert_rows(connection, t.hotw_execution, [_execution_row(run, e, services) for e in executions])
+        counting = [execution for execution in executions if execution.counts]
+        if not counting:
+            return []
+        fleets = [execution.inputs.fleet_index_id for execution in counting]
+        ids = await self._execution_ids(run.run_id, fleets)
+        settled = await self._settled_before(run, fleets)
+        await self._write_asgs(counting)
+        placed: list[PlacedExecution] = []
+        dashboards: list[Row] = []
+        new_orders: list[tuple[Order, int, int]] = []
+        new_overrides: list[tuple[Override, int, int]] = []
+        for execution in counting:
+            fleet = execution.inputs.fleet_index_id
+            own = tuple(replace(order, execution_id=ids[fleet]) for order in execution.orders)
+            version, under = settled.get(fleet, (0, SettledUnder.of(execution.inputs.event)))
+            book = _book(run, execution, own, ids[fleet], version + (2 if own else 1), under)
+            numbers = BookNumbers(run.event_index_id, fleet, services[execution.inputs.fleet.service_id])
+            dashboards.append(dashboard_row(book, numbers))
+            placed.append(PlacedExecution(execution, book))
+            new_orders += [(order, fleet, run.event_index_id) for order in own]
+            new_overrides += [(override, fleet, run.event_index_id) for override in execution.overrides]
+        await order_rows.add_orders(connection, new_orders)
+        await order_rows.change_orders(connection, [order for e in counting for order in e.superseded_orders])
+        await order_rows.change_overrides(
+            connection, [(item, e.inputs.fleet_index_id) for e in counting for item in e.superseded_overrides]
+        )
+        await order_rows.add_overrides(connection, new_overrides)
+        await put_dashboards(connection, dashboards)
+        return placed
+
+    async def _execution_ids(self, run_id: int, fleets: Sequence[int]) -> dict[int, int]:
+        table = t.hotw_execution
+        rows = await self._connection.execute(
+            select(table.c.FleetIndexId, table.c.ExecutionId).where(
+                table.c.RunId == run_id, table.c.FleetIndexId.in_(fleets)
+            )
+        )
+        return dict(rows.all())
+
+    async def _settled_before(self, run: Run, fleets: Sequence[int]) -> dict[int, tuple[int, SettledUnder]]:
+        """By fleet that has a book: the number of its last fact, and what it was last settled under.
+
+        An execution settles no book, also when it was worked out under a newer version of the event.
+        """
+        table = t.hotw_dashboard
+        rows = await self._connection.execute(
+            select(table.c.FleetIndexId, table.c.OrdersVersionId, table.c.EventVersionId, table.c.EventIsActive).where(
+                table.c.EventIndexId == run.event_index_id,
+                table.c.Purpose == run.purpose.value,
+                table.c.FleetIndexId.in_(fleets),
+            )
+        )
+        return {
+            row.FleetIndexId: (row.OrdersVersionId, SettledUnder(row.EventVersionId, row.EventIsActive)) for row in rows
+        }
+
+    async def _write_asgs(self, executions: Sequence[Execution]) -> None:
+        latest: list[Row] = []
+        of_run: list[Row] = []
+        for execution in executions:
+            run_id = execution.inputs.run.run_id
+            for outcome in execution.asgs:
+                row = asg_columns(outcome, execution)
+                latest.append(row)
+                of_run.append(row | {"RunId": run_id, "RecommendedOverrideValue": outcome.recommended})
+        fleets = [execution.inputs.fleet_index_id for execution in executions if execution.asgs]
+        await insert_rows(self._connection, t.asg_details_run, of_run)
+        await replace_rows(self._connection, t.asg_details, t.asg_details.c.FleetIndexId.in_(fleets), latest)
+
+
+async def counted_executions(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, CountedExecution]:
+    """Executions by their ExecutionId."""
+    if not ids:
+        return {}
+    table = t.hotw_execution
+    rows = await connection.execute(select(table).where(table.c.ExecutionId.in_(ids)))
+    return {
+        row.ExecutionId: CountedExecution(
+            execution_id=row.ExecutionId,
+            run_id=row.RunId,
+            order_type=OrderType(row.OrderType),
+            status=ExecutionStatus(row.Status),
+            reasoning=row.Reasoning,
+            needed=row.Needed,
+            required_hosts=row.RequiredHosts,
+            hosts_present=row.HostsPresentInApollo,
+            pending=row.PendingEPICFMCHostOrder,
+            need=row.CapacityOverrideSum,
+            ordered_hosts=row.OrderedHosts,
+            shortfall=row.Shortfall,
+            cap=row.CapReason,
+            created_at=row.CreatedAt,
+        )
+        for row in rows
+    }
 
 
 def _execution_row(run: Run, execution: Execution, services: Mapping[str, int]) -> Row:
     row = execution_columns(execution)
-    row["FleetIndexId"] = execution.inputs.fleet_index_id
     row["ServiceIndexId"] = services[execution.inputs.fleet.service_id]
     row["EventIndexId"] = run.event_index_id
     row["DryRun"] = run.dry_run
@@ -74,88 +157,112 @@ def _execution_row(run: Run, execution: Execution, services: Mapping[str, int]) 
     return row
 
 
-async def _execution_ids(connection: AsyncConnection, run_id: int, fleets: Sequence[int]) -> dict[int, int]:
-    table = t.hotw_execution
-    rows = await connection.execute(
-        select(table.c.FleetIndexId, table.c.ExecutionId).where(
-            table.c.RunId == run_id, table.c.FleetIndexId.in_(fleets)
-        )
-    )
-    return dict(rows.all())
-
-
-async def _books_before(
-    connection: AsyncConnection, run: Run, fleets: Sequence[int]
-) -> dict[int, tuple[int, SettledUnder]]:
-    """By fleet that has a book: its last fact's number, and what of the event it was last settled under.
-
-    An execution settles no book, also when it was worked out under a newer version of the event.
-    """
-    table = t.hotw_dashboard
-    rows = await connection.execute(
-        select(table.c.FleetIndexId, table.c.OrdersVersionId, table.c.EventVersionId, table.c.EventIsActive).where(
-            table.c.EventIndexId == run.event_index_id,
-            table.c.Purpose == run.purpose,
-            table.c.FleetIndexId.in_(fleets),
-        )
-    )
-    return {
-        row.FleetIndexId: (row.OrdersVersionId, SettledUnder(row.EventVersionId, row.EventIsActive)) for row in rows
-    }
-
-
-async def _write_asgs(connection: AsyncConnection, executions: Sequence[Execution]) -> None:
-    now_rows: list[Row] = []
-    run_rows: list[Row] = []
-    for execution in executions:
-        number = {"FleetIndexId": execution.inputs.fleet_index_id}
-        for outcome in execution.asgs:
-            now_rows.append(asg_columns(outcome, execution=execution) | number)
-            run_rows.append(asg_run_columns(outcome, execution=execution) | number)
-    fleets = [execution.inputs.fleet_index_id for execution in executions if execution.asgs]
-    await insert_rows(connection, t.asg_details_run, run_rows)
-    await replace_rows(connection, t.asg_details, t.asg_details.c.FleetIndexId.in_(fleets), now_rows)
-
-
-def _of_execution(order: Order, execution_id: int) -> Order:
-    return replace(order, execution_id=execution_id)
-
-
-def _afterwards(execution: Execution, own: tuple[Order, ...]) -> tuple[tuple[Order, ...], tuple[Override, ...]]:
-    changed = {order.fulfillment_id: order for order in execution.superseded_orders}
-    gone = {(o.run_id, o.asg_name): o for o in execution.superseded_overrides}
+def _book(
+    run: Run, execution: Execution, own: tuple[Order, ...], execution_id: int, version_id: int, under: SettledUnder
+) -> OrderBook:
+    """The fleet's order book after the execution."""
     inputs = execution.inputs
-    orders = (*(changed.get(order.fulfillment_id, order) for order in inputs.event_orders), *own)
-    overrides = (*(gone.get((o.run_id, o.asg_name), o) for o in inputs.overrides), *execution.overrides)
-    return orders, overrides
-
-
-def _dashboard(
-    run: Run,
-    execution: Execution,
-    row: Row,
-    orders: tuple[Order, ...],
-    overrides: tuple[Override, ...],
-    version: int,
-    settled_under: SettledUnder,
-) -> Row:
-    inputs = execution.inputs
-    book = Book(
-        key=BookKey(run.event_id, inputs.fleet.fleet_id, run.purpose),
+    superseded = {order.fulfillment_id: order for order in execution.superseded_orders}
+    ended = {(o.run_id, o.asg_name): o for o in execution.superseded_overrides}
+    return OrderBook(
+        key=OrderBookKey(run.event_id, inputs.fleet.fleet_id, run.purpose),
         service_id=inputs.fleet.service_id,
         event=inputs.event,
         fleet=inputs.fleet,
-        orders=orders,
-        overrides=overrides,
-        orders_version_id=version,
-        settled_under=settled_under,
+        orders=(*(superseded.get(order.fulfillment_id, order) for order in inputs.event_orders), *own),
+        overrides=(*(ended.get((o.run_id, o.asg_name), o) for o in inputs.overrides), *execution.overrides),
+        version_id=version_id,
+        settled_under=under,
+        latest=CountedExecution.of(execution, execution_id),
     )
-    return ledger.dashboard_row(
-        book,
-        numbers=(run.event_index_id, row["FleetIndexId"], row["ServiceIndexId"]),
-        orders=orders,
-        overrides=overrides,
-        orders_version_id=version,
-        settled_under=settled_under,
-        execution_id=row["ExecutionId"],
-    )
+
+
+def execution_columns(execution: Execution) -> Row:
+    """What an execution gives its row in hotw_execution; a number too large for its column is None."""
+    inputs, fleet, there = execution.inputs, execution.inputs.fleet, execution.presence
+    return {
+        "RunId": inputs.run.run_id,
+        "FleetIndexId": inputs.fleet_index_id,
+        "PeakTPM": None if execution.peak is None else execution.peak.value,
+        "BAUTPM": None,
+        "CTPeakFactor": _factor(fleet.ct_factor),
+        "BufferFactor": _factor(execution.buffer_factor),
+        "HostThroughPutTPM": fleet.host_throughput_tpm,
+        "RequiredHosts": execution.required_hosts,
+        "HostsPresentInApollo": None if there is None else countable(there.hosts),
+        "CapacityOverrideSum": execution.need,
+        "PendingEPICFMCHostOrder": countable(execution.pending),
+        "PreferredHostType": fleet.host_type,
+        "Homogeneous": fleet.homogeneous,
+        "Status": execution.status.value,
+        "Reasoning": execution.reasoning,
+        "FleetVersionId": fleet.version_id,
+        "DesiredCapacity": countable(fleet.desired_capacity + execution.ordered_hosts),
+        "ChildDesiredCapacity": countable(fleet.child_desired_capacity),
+        "HostDistribution": dict(execution.host_distribution),
+        "User": inputs.run.user,
+        "CreatedAt": execution.created_at,
+        "Purpose": inputs.run.purpose.value,
+        "OrderType": inputs.run.order_type.value,
+        "Needed": execution.needed,
+        "CapReason": execution.cap,
+        "OrderedHosts": execution.ordered_hosts,
+        "Shortfall": execution.shortfall,
+        "FleetLine": fleet.line.value,
+        "FailCode": execution.code,
+        "InputVersions": _input_versions(execution),
+    }
+
+
+def _input_versions(execution: Execution) -> Row:
+    """Each input with the version it came from; what there was none of is left out."""
+    inputs, there, peak = execution.inputs, execution.presence, execution.peak
+    versions: Row = {
+        "Event": inputs.event.version_id,
+        "Fleet": inputs.fleet.version_id,
+        "FleetLine": inputs.fleet.line.value,
+        "ASGProperties": inputs.fleet.asgs_version_id,
+        "ASGPropertiesLine": inputs.fleet.asgs_line.value,
+    }
+    if inputs.service is not None:
+        versions["Service"] = inputs.service.version_id
+    if inputs.projection is not None:
+        versions["Projection"] = inputs.projection.version_id
+    if peak is not None:
+        versions["PeakTPM"] = peak.source
+    if there is not None:
+        versions["HostsPresent"] = {
+            "Source": there.source,
+            "Reported": there.reported,
+            "Arriving": there.arriving,
+            "Leaving": there.leaving,
+        }
+        if there.as_of is not None:
+            versions["HostsPresent"]["AsOf"] = iso(there.as_of)
+    return versions
+
+
+def asg_columns(outcome: AsgOutcome, execution: Execution) -> Row:
+    """A row of asg_details; asg_details_run has the run and the recommended hosts as well."""
+    asg, fleet = outcome.asg, execution.inputs.fleet
+    return {
+        "FleetIndexId": execution.inputs.fleet_index_id,
+        "AutoScalingGroupName": asg.name,
+        "AsgTag": asg.tag,
+        "HostType": asg.host_type or fleet.host_type,
+        "AutoScalingGroupRegion": fleet.region,
+        "EAPOnboardingStatus": asg.eap_onboarding_status,
+        "EAPEnableStatus": outcome.eap_enabled,
+        "AsgCapacityLowerBound": asg.capacity_lower_bound,
+        "AutoScalingGroupARN": asg.arn,
+    }
+
+
+def half_up(value: Fraction) -> Decimal:
+    """A number of 0 or more with two decimal places, half rounded up."""
+    hundredths = (value.numerator * 200 + value.denominator) // (2 * value.denominator)
+    return Decimal(hundredths).scaleb(-2)
+
+
+def _factor(value: Fraction | None) -> Decimal | None:
+    return None if value is None or value > _MAX_FACTOR else half_up(value)

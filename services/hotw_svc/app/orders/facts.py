@@ -1,93 +1,128 @@
-"""What every `hotw.*` fact about a fleet says: its latest execution that counts, and its orders.
+"""The ``hotw.*`` facts about a fleet's order book: its latest execution that counts, and all its orders.
 
-The contract is HardwareFact (shared/schemas/hotw_svc.py).
+The contract is HardwareFact (shared/schemas/hotw_svc.py). Facts of one book are numbered by ``OrdersVersionId``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import orjson
+
+from services.hotw_svc.app.runs.run import SOURCE
 from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.rows import Row, wire
+from services.hotw_svc.domain.orders.order_book import BookFact, OrderBook, OrderBookChange, OrderBookKey
+from services.hotw_svc.domain.runs.execution import CountedExecution
 from shared.clock import iso
+from shared.envelope import Message
+from shared.errors import TooLarge
+from shared.messaging.transport import RECORD_BYTES
+from shared.trace import Trace
 
-_EXECUTION_MEMBERS = (
-    "ExecutionId",
-    "RunId",
-    "OrderType",
-    "Status",
-    "Reasoning",
-    "Needed",
-    "RequiredHosts",
-    "HostsPresentInApollo",
-    "PendingEPICFMCHostOrder",
-    "CapacityOverrideSum",
-    "OrderedHosts",
-    "Shortfall",
-    "CapReason",
-    "CreatedAt",
-)
+__all__ = ["book_messages", "change_messages", "fact_key", "hardware_fact", "refuse_too_large"]
+
+_MOST_WITH_NEW_ORDERS: Final = RECORD_BYTES * 3 // 4  # bytes of a fact; later decisions on its orders add to it
+_MOST_WITH_REASONS: Final = RECORD_BYTES * 15 // 16  # deliveries and windows that end add little
 
 
-def fact_key(*, event_id: str, fleet_id: str, purpose: str) -> str:
-    """The key all facts of a fleet, event and purpose share."""
-    return f"{event_id}#{fleet_id}#{purpose}"
+def change_messages(change: OrderBookChange, *, now: datetime, trace: Trace, user: str) -> list[Message]:
+    """The facts of a change, numbered on from the last fact before it."""
+    latest = change.after.latest
+    run_id = None if latest is None else latest.run_id
+    return book_messages(change.facts, change.after, now=now, trace=trace, user=user, run_id=run_id)
 
 
-def hardware_fact(
-    *,
-    event_id: str,
-    fleet_id: str,
-    service_id: str,
-    purpose: str,
-    orders_version_id: int,
-    occurred_at: datetime,
-    orders: Iterable[Order],
-    execution: Mapping[str, Any] | None,
-    user: str | None = None,
-    run_id: int | None = None,
-    about: Sequence[str] = (),
-) -> Row:
-    """The content of one fact, absent members left out.
+def book_messages(
+    facts: Sequence[BookFact], book: OrderBook, *, now: datetime, trace: Trace, user: str, run_id: int | None
+) -> list[Message]:
+    """Messages about one change of a book, alike but for topic, number and orders; the last has the book's number."""
+    if not facts:
+        return []
+    key = fact_key(book.key)
+    content = hardware_fact(book, now=now, user=user, run_id=run_id)
+    messages = []
+    for number, fact in enumerate(facts, start=book.version_id - len(facts) + 1):
+        own = {**content, "OrdersVersionId": number, "FulfillmentIds": fact.order_ids}
+        if fact.left_open:
+            own["EventIsActive"] = False
+        name = f"{key}:{number}:{fact.topic}"
+        messages.append(Message(fact.topic, fact.topic, key, orjson.dumps(own), SOURCE, now, trace, id=name))
+    return messages
 
-    `execution` is the columns of the latest execution that counts, with its ExecutionId; `orders` may be of any event
-    and purpose of the fleet; `about` names the FulfillmentIds this fact is about.
-    """
-    fact: Row = {
-        "EventId": event_id,
-        "FleetId": fleet_id,
-        "ServiceId": service_id,
-        "Purpose": purpose,
-        "OrdersVersionId": orders_version_id,
-        "OccurredAt": iso(occurred_at),
-        "FulfillmentIds": list(about),
-        "Orders": [order_fact(o) for o in orders if o.event_id == event_id and o.purpose == purpose],
+
+def fact_key(key: OrderBookKey) -> str:
+    """The message key of all facts about a book."""
+    return f"{key.event_id}#{key.fleet_id}#{key.purpose}"
+
+
+def hardware_fact(book: OrderBook, *, now: datetime, user: str, run_id: int | None) -> dict[str, Any]:
+    """The content of a fact that names no orders yet. Members without a value are left out."""
+    key = book.key
+    fact: dict[str, Any] = {
+        "EventId": key.event_id,
+        "FleetId": key.fleet_id,
+        "ServiceId": book.service_id,
+        "Purpose": key.purpose,
+        "OrdersVersionId": book.version_id,
+        "OccurredAt": iso(now),
+        "FulfillmentIds": (),
+        "Orders": [_order(o) for o in book.orders if o.event_id == key.event_id and o.purpose == key.purpose],
         "Gap": 0,
+        "User": user,
     }
-    if user is not None:
-        fact["User"] = user
     if run_id is not None:
         fact["RunId"] = run_id
-    if execution is not None:
-        fact["Execution"] = execution_fact(execution)
+    if book.latest is not None:
+        fact["Execution"] = _execution(book.latest)
     return fact
 
 
-def execution_fact(columns: Mapping[str, Any]) -> Row:
-    """What a fact says of an execution."""
-    return wire({name: columns[name] for name in _EXECUTION_MEMBERS if columns[name] is not None})
+def refuse_too_large(facts: Iterable[Message], *, ordering: bool) -> None:
+    """TooLarge when a fact leaves no room for later ones; ``ordering`` keeps room for the decisions to come.
+
+    A fact holds all orders of its fleet and event, and one that no message can hold would never be published.
+    """
+    most = _MOST_WITH_NEW_ORDERS if ordering else _MOST_WITH_REASONS
+    size = max((len(fact.data) for fact in facts), default=0)
+    if size > most:
+        remedy = "order with fewer ASGs, or divide the fleet" if ordering else "give a shorter reason"
+        raise TooLarge(
+            f"The fact about the fleet's orders would have {size} bytes, and {most} are the most: {remedy}.",
+            title="Too many orders for one fact",
+        )
 
 
-def order_fact(order: Order) -> Row:
-    """What a fact says of one order, whose execution is stored."""
-    said: Row = {
+def _execution(latest: CountedExecution) -> dict[str, Any]:
+    members = {
+        "ExecutionId": latest.execution_id,
+        "RunId": latest.run_id,
+        "OrderType": latest.order_type,
+        "Status": latest.status,
+        "Reasoning": latest.reasoning,
+        "Needed": latest.needed,
+        "RequiredHosts": latest.required_hosts,
+        "HostsPresentInApollo": latest.hosts_present,
+        "PendingEPICFMCHostOrder": latest.pending,
+        "CapacityOverrideSum": latest.need,
+        "OrderedHosts": latest.ordered_hosts,
+        "Shortfall": latest.shortfall,
+        "CapReason": latest.cap,
+        "CreatedAt": iso(latest.created_at),
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _order(order: Order) -> dict[str, Any]:
+    members = {
         "FulfillmentId": order.fulfillment_id,
         "ExecutionId": order.execution_id,
         "RunId": order.run_id,
         "AutoScalingGroupName": order.asg_name,
         "AvailabilityZone": order.zone,
-        "FulfillmentType": order.order_type.value,
-        "FulfillmentStatus": order.status.value,
+        "FulfillmentType": order.order_type,
+        "FulfillmentStatus": order.status,
         "EverApproved": order.approved_at is not None,
         "FulfillmentValue": order.value,
         "FulfilledHosts": order.fulfilled_hosts,
@@ -95,5 +130,5 @@ def order_fact(order: Order) -> Row:
         "Superseded": order.superseded,
     }
     if order.reason is not None:
-        said["Reason"] = order.reason
-    return said
+        members["Reason"] = order.reason
+    return members

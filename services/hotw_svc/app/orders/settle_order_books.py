@@ -1,31 +1,33 @@
-"""Use case: bring books up to date that time or a changed event has overtaken (HOTW rules 8 and 9)."""
+"""Use case: settle the order books that time or a changed event has overtaken (HOTW rules 8 and 9)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from services.hotw_svc.app.orders.books import BookKey, turned
+from services.hotw_svc.app.orders.facts import change_messages
 from services.hotw_svc.app.ports import Store, Unit
+from services.hotw_svc.app.runs.run import AUTO
+from services.hotw_svc.domain.orders.order_book import OrderBookKey, update_order_book
 from shared.clock import Clock
 from shared.trace import Trace
 
-__all__ = ["settle_books"]
+__all__ = ["settle_order_books"]
 
-_CHUNK = 50
-_AUTO = "auto"
+_CHUNK: Final = 50  # books whose fleets' rows one transaction locks, so that a decision waits only for moments
 
 
-async def settle_books(store: Store, clock: Clock, trace: Trace | None = None) -> int:
+async def settle_order_books(*, store: Store, clock: Clock, trace: Trace | None = None) -> int:
     """Expires, cancels, starts and moves whatever is due; how many books were looked at.
 
-    Idempotent; several replicas may do it at once. An orders' window that ended expires what it has not delivered, an
-    event that moved moves its overrides, one that is inactive or gone cancels what nobody has approved. ``trace`` is
-    what caused it, if anything but time did.
+    Idempotent; several processes may do it at once. An orders' window that ended expires what it has not delivered, an
+    event that moved moves its overrides, one that is inactive or deleted cancels what nobody has approved. ``trace``
+    is what caused it, if anything but time did.
     """
     settled = 0
-    before: list[BookKey] = []
+    before: list[OrderBookKey] = []
     while True:
-        keys = await store.unsettled(clock.now(), _CHUNK)
+        keys = await store.read(lambda unit: unit.order_books.unsettled(clock.now(), _CHUNK))
         if not keys or keys == before:
             return settled
         before = keys
@@ -33,10 +35,10 @@ async def settle_books(store: Store, clock: Clock, trace: Trace | None = None) -
         settled += len(keys)
 
 
-async def _settle(unit: Unit, keys: Sequence[BookKey], clock: Clock, cause: Trace | None) -> None:
+async def _settle(unit: Unit, keys: Sequence[OrderBookKey], clock: Clock, cause: Trace | None) -> None:
     now = clock.now()
-    entries = [turned(book, now=now) for book in await unit.books(keys)]
-    await unit.write_entries(entries)
+    changes = [update_order_book(book, now=now) for book in await unit.order_books.get(keys)]
+    await unit.order_books.write(changes)
     trace = cause or Trace.begin()
-    for entry in entries:
-        await unit.emit(entry.messages(now=now, trace=trace, user=_AUTO))
+    for change in changes:
+        await unit.emit(change_messages(change, now=now, trace=trace, user=AUTO))

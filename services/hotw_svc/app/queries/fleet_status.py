@@ -1,35 +1,31 @@
-"""Owns what a dashboard line says of a fleet in one sentence, and who has to act next."""
+"""A dashboard line's status of a fleet in one sentence, and who has to act next."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from services.hotw_svc.domain.orders.order_book import OrderTotals
+from shared.schemas.hotw_svc import ExecutionStatus
 
-__all__ = ["standing_of"]
+__all__ = ["fleet_status"]
 
 _EPIC, _AWS, _FMC = "EPIC", "AWS", "FMC"
 
 
-def standing_of(line: Mapping[str, Any], latest: Mapping[str, Any]) -> tuple[str, str | None]:
+def fleet_status(totals: OrderTotals, status: str | None, reasoning: str | None) -> tuple[str, str | None]:
     """(StatusReasoning, ActionPendingOn): what failed or was lost first, then approval, then delivery; None: nobody.
 
-    ``line`` has the numbers of the dashboard's row, ``latest`` those of the latest execution.
+    ``status`` and ``reasoning`` are those of the latest execution, None where there is none.
     """
-    live, granted, still_open = line["LiveOrders"], line["GrantedOrders"], line["OpenOrders"]
-    if latest.get("Status") == "Fail":
-        return latest["Reasoning"], _EPIC
-    if line["LostOrders"]:
-        return f"{_orders(line['LostOrders'])} lost: hosts to be ordered anew", _EPIC
-    if latest.get("Status") == "PartialSuccess":
-        return latest["Reasoning"], _EPIC
-    if granted < live:
-        return f"{granted} of {live} orders approved", _AWS
-    if still_open:
-        return f"{still_open} of {live} orders pending", _FMC
-    if live:
-        return f"{line['FulfilledHosts']:,} hosts delivered", None
+    if status == ExecutionStatus.FAIL:
+        return reasoning or "", _EPIC
+    if totals.lost_orders:
+        orders = "1 order" if totals.lost_orders == 1 else f"{totals.lost_orders} orders"
+        return f"{orders} lost: hosts to be ordered anew", _EPIC
+    if status == ExecutionStatus.PARTIAL_SUCCESS:
+        return reasoning or "", _EPIC
+    if totals.granted_orders < totals.live_orders:
+        return f"{totals.granted_orders} of {totals.live_orders} orders approved", _AWS
+    if totals.open_orders:
+        return f"{totals.open_orders} of {totals.live_orders} orders pending", _FMC
+    if totals.live_orders:
+        return f"{totals.fulfilled_hosts:,} hosts delivered", None
     return "No hosts needed", None
-
-
-def _orders(count: int) -> str:
-    return "1 order" if count == 1 else f"{count} orders"

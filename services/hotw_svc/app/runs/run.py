@@ -1,55 +1,52 @@
-"""Owns what a run is to the use cases: how it stands, how it is read, and the facts it publishes."""
+"""A run as the use cases know it: its state, how it is read, and the facts about it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from services.hotw_svc.domain.orders.order import OrderType
-from services.hotw_svc.domain.runs.scope import Progress, RunStatus
+from services.hotw_svc.domain.runs.scope import Progress
 from shared.clock import iso
 from shared.envelope import Message
+from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
 from shared.trace import Trace
 
-__all__ = ["SOURCE", "Run", "ServiceShare", "run_message", "user_of"]
+__all__ = ["AUTO", "SOURCE", "NewRun", "Run", "ServiceShare", "run_message", "run_view", "user_of"]
 
-SOURCE = "hotw_svc"
-_AUTO = "auto"
-_AUTOMATION = frozenset({"EPICAutomation", "HOTWAutomation", _AUTO})
+SOURCE: Final = "hotw_svc"
+AUTO: Final = "auto"
+_AUTOMATION: Final = frozenset({"EPICAutomation", "HOTWAutomation", AUTO})
 
 
 def user_of(user: str) -> str:
-    """Who is written as the asker: a person, or ``auto``."""
-    return _AUTO if user in _AUTOMATION else user
+    """The user to write down: a person, or ``auto``."""
+    return AUTO if user in _AUTOMATION else user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceShare:
-    """What a run ordered for one service: in how many executions, and how many hosts."""
+class NewRun:
+    """A run that is about to start; ``trace`` is what its facts are caused by."""
 
-    service_id: str
-    ordering_executions: int
-    ordered_hosts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run; ``fleets`` is how many it was started with, ``trace`` what its facts are caused by."""
-
-    run_id: int
     event_id: str
-    event_index_id: int
-    status: RunStatus
     order_type: OrderType
-    purpose: str
+    purpose: Purpose
     user: str
-    fleets: int
     created_at: datetime
     trace: Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(NewRun):
+    """A run; ``fleets`` is how many it was started with."""
+
+    run_id: int
+    event_index_id: int
+    status: RunStatus
+    fleets: int
     ended_at: datetime | None = None
     dry_run: bool = False
     engine: str = "EPIC"
@@ -62,27 +59,37 @@ class Run:
 
     @property
     def locked_by(self) -> str:
-        """What its fleets' locks are marked with."""
+        """What the locks of its fleets are marked with."""
         return f"HOTW-Run-{self.run_id}"
 
-    def wire(self) -> dict[str, Any]:
-        """The run as it is read."""
-        return {
-            "RunId": self.run_id,
-            "EventId": self.event_id,
-            "RunStatus": self.status.value,
-            "OrderType": self.order_type.value,
-            "Purpose": self.purpose,
-            "User": self.user,
-            "Engine": self.engine,
-            "DryRun": self.dry_run,
-            "Fleets": self.fleets,
-            "Executions": self.progress.executions,
-            "ByStatus": dict(self.by_status),
-            "OrderedHosts": self.ordered_hosts,
-            "CreatedAt": iso(self.created_at),
-            "EndedAt": None if self.ended_at is None else iso(self.ended_at),
-        }
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceShare:
+    """What a run ordered for one service: in how many executions, and how many hosts."""
+
+    service_id: str
+    ordering_executions: int
+    ordered_hosts: int
+
+
+def run_view(run: Run) -> dict[str, Any]:
+    """The run as it is read."""
+    return {
+        "RunId": run.run_id,
+        "EventId": run.event_id,
+        "RunStatus": run.status.value,
+        "OrderType": run.order_type.value,
+        "Purpose": run.purpose.value,
+        "User": run.user,
+        "Engine": run.engine,
+        "DryRun": run.dry_run,
+        "Fleets": run.fleets,
+        "Executions": run.progress.executions,
+        "ByStatus": dict(run.by_status),
+        "OrderedHosts": run.ordered_hosts,
+        "CreatedAt": iso(run.created_at),
+        "EndedAt": None if run.ended_at is None else iso(run.ended_at),
+    }
 
 
 def run_message(topic: str, run: Run, *, now: datetime, services: Sequence[ServiceShare] = ()) -> Message:
@@ -91,8 +98,8 @@ def run_message(topic: str, run: Run, *, now: datetime, services: Sequence[Servi
         "RunId": run.run_id,
         "EventId": run.event_id,
         "Purpose": run.purpose,
-        "OrderType": run.order_type.value,
-        "RunStatus": run.status.value,
+        "OrderType": run.order_type,
+        "RunStatus": run.status,
         "User": run.user,
         "Fleets": run.fleets,
         "Executions": run.progress.executions,

@@ -2,81 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Final
 
-from services.hotw_svc.app.ports import Store, Unit
-from services.hotw_svc.app.refusals import ruled
-from services.hotw_svc.app.runs.run import Run, run_message, user_of
-from services.hotw_svc.domain.inputs import EventFacts
-from services.hotw_svc.domain.orders.order import OrderType
-from services.hotw_svc.domain.runs.scope import RunStatus, check_upscaling, order_type
+from services.hotw_svc.app.ports import Store, Unit, View
+from services.hotw_svc.app.runs.run import NewRun, Run, run_message, run_view, user_of
+from services.hotw_svc.domain.runs.scope import check_upscaling, order_type
 from shared.cause import Cause
 from shared.errors import NotFound
-from shared.schemas.hotw_svc import StartRun
+from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, StartRun
 
-__all__ = ["begin", "start_run"]
+__all__ = ["begin_run", "start_run"]
 
-_MOST_NAMED = 20
+_MOST_NAMED: Final = 20  # unknown fleets in one sentence that a person reads
 
 
-async def start_run(store: Store, command: StartRun, cause: Cause) -> dict[str, Any]:
-    """The run, its fleets fixed; completed at once where there are none.
+async def start_run(command: StartRun, cause: Cause, *, store: Store, wake_workers: Callable[[], None]) -> View:
+    """The run, its fleets fixed. A run without fleets is Completed at once.
 
-    NotFound for an event or a named fleet nobody knows; Conflict for an inactive event or one whose peak is over.
+    NotFound for an unknown event or named fleet; Conflict for an inactive event or one whose peak is over.
     """
 
-    async def start(unit: Unit) -> dict[str, Any]:
-        run, _ = await begin(
-            unit, command.event_id, cause, asked=_type(command), fleet_ids=command.fleet_ids, now_done=True
-        )
-        return run.wire()
+    async def start(unit: Unit) -> View:
+        run = await begin_run(unit, command.event_id, cause, asked=command.order_type, fleet_ids=command.fleet_ids)
+        if run.progress.is_complete:
+            run = await unit.runs.end(run, RunStatus.COMPLETED, cause.now)
+            await unit.emit([run_message("hotw.run.completed", run, now=cause.now)])
+        return View.of("RunId", run_view(run))
 
-    answer, _ = await store.run_once(cause, start)
-    return answer
+    run = await store.run_once(cause, "RunId", start)
+    wake_workers()
+    return run
 
 
-async def begin(
-    unit: Unit,
-    event_id: str,
-    cause: Cause,
-    *,
-    asked: OrderType | None,
-    fleet_ids: list[str] | None,
-    now_done: bool = False,
-) -> tuple[Run, EventFacts]:
-    """Opens the run in this transaction and says so; ``now_done`` lets one without fleets complete at once."""
-    event = await unit.event(event_id)
+async def begin_run(
+    unit: Unit, event_id: str, cause: Cause, *, asked: OrderType | None, fleet_ids: list[str] | None
+) -> Run:
+    """Starts the run in this transaction and publishes it."""
+    event = await unit.inputs.event(event_id)
     if event is None:
         raise NotFound(f"there is no event {event_id}")
-    with ruled():
-        check_upscaling(event, cause.now)
+    check_upscaling(event, cause.now)
     if fleet_ids is not None:
-        unknown = await unit.unknown_fleets(fleet_ids)
+        unknown = await unit.inputs.unknown_fleets(fleet_ids)
         if unknown:
             more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
             raise NotFound(f"there is no fleet {', '.join(unknown[:_MOST_NAMED])}{more}")
-    run_id = await unit.open_run(
+    new = NewRun(
         event_id=event_id,
         order_type=order_type(event, cause.now, asked),
-        purpose="Upscaling",
+        purpose=Purpose.UPSCALING,
         user=user_of(cause.user),
-        now=cause.now,
+        created_at=cause.now,
         trace=cause.trace,
     )
-    if fleet_ids is None:
-        await unit.take_event_fleets(run_id, event)
-    else:
-        await unit.take_fleets(run_id, set(fleet_ids))
-    run = await unit.run(run_id)
-    if run is None:
-        raise RuntimeError(f"run {run_id} is not there right after it was written")
-    messages = [run_message("hotw.run.started", run, now=cause.now)]
-    if now_done and run.progress.is_complete:
-        run = await unit.end_run(run, RunStatus.COMPLETED, cause.now)
-        messages.append(run_message("hotw.run.completed", run, now=cause.now))
-    await unit.emit(messages)
-    return run, event
-
-
-def _type(command: StartRun) -> OrderType | None:
-    return None if command.order_type is None else OrderType(command.order_type.value)
+    run = await unit.runs.start(new, event, None if fleet_ids is None else set(fleet_ids))
+    await unit.emit([run_message("hotw.run.started", run, now=cause.now)])
+    return run

@@ -1,4 +1,4 @@
-"""Owns the worker of one replica: works off every running run, sharing it with the workers of other replicas."""
+"""The worker of one process: works off every running run, together with the workers of other processes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,27 @@ from shared.tasks import end
 
 __all__ = ["RunWorker"]
 
-_SMALLEST: Final = 5
+_SMALLEST: Final = 5  # fleets; a chunk this small is done within any lease
 
 log = structlog.get_logger(__name__)
 
 
 class RunWorker:
-    """``lanes`` chunks are worked on at once, so that one waits for the store while another is worked out.
+    """Works on ``lanes`` chunks at once, so that one waits for the store while another is worked out.
 
-    ``poll`` is how often it looks for runs of other replicas, in seconds; ``wake`` makes it look at once.
+    ``poll`` is how often it looks for runs of other processes, in seconds; ``wake`` makes it look at once.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, *, lanes: int = 2, poll: float = 1.0, chunk: int = CHUNK,
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        lanes: int = 2,
+        poll: float = 1.0,
+        chunk: int = CHUNK,
         lease: float = LEASE_SECONDS,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._store = store
         self._clock = clock
         self._lanes = lanes
@@ -73,12 +79,12 @@ class RunWorker:
     async def _pass(self) -> bool:
         """One chunk of each running run; whether there is more to do at once."""
         more = False
-        for run_id in await self._store.running():
-            worked = await work_chunk(self._store, self._clock, run_id, limit=self._chunk, lease=self._lease)
-            if worked.found_work:
+        for run_id in await self._store.read(lambda unit: unit.runs.running()):
+            result = await work_chunk(self._store, self._clock, run_id, limit=self._chunk, lease=self._lease)
+            if result.found_work:
                 more = True
-                if worked.lost > worked.written:
+                if result.lost > result.written:
                     self._chunk = max(self._chunk // 2, _SMALLEST)
-            elif not worked.blocked:
+            elif not result.blocked:
                 await complete_run(self._store, self._clock, run_id)
         return more

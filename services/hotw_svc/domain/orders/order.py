@@ -3,72 +3,43 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
-from services.hotw_svc.domain.errors import InvalidInput, RefusedByRule
 from services.hotw_svc.domain.wording import hosts, whole
 from shared.clock import iso
-
-
-class OrderType(StrEnum):
-    """How fast an order must come: the normal way, or too late for it."""
-
-    STANDARD = "Standard"
-    EMERGENT = "Emergent"
-
-
-class OrderStatus(StrEnum):
-    """Where an order stands; Rejected, Cancelled, Fulfilled and Expired are final."""
-
-    PENDING = "Pending"
-    APPROVED = "Approved"
-    DELAYED = "Delayed"
-    REJECTED = "Rejected"
-    CANCELLED = "Cancelled"
-    FULFILLED = "Fulfilled"
-    EXPIRED = "Expired"
-
-
-class Decision(StrEnum):
-    """What a person (or an approval rule) says about an order."""
-
-    APPROVE = "Approve"
-    REJECT = "Reject"
-    CANCEL = "Cancel"
-    DELAY = "Delay"
-
+from shared.errors import BadInput, Conflict, FieldError
+from shared.schemas.hotw_svc import Decision, FulfillmentStatus, OrderType, Purpose
 
 _OUTCOME = {
-    Decision.APPROVE: OrderStatus.APPROVED,
-    Decision.REJECT: OrderStatus.REJECTED,
-    Decision.CANCEL: OrderStatus.CANCELLED,
-    Decision.DELAY: OrderStatus.DELAYED,
+    Decision.APPROVE: FulfillmentStatus.APPROVED,
+    Decision.REJECT: FulfillmentStatus.REJECTED,
+    Decision.CANCEL: FulfillmentStatus.CANCELLED,
+    Decision.DELAY: FulfillmentStatus.DELAYED,
 }
-_TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.PENDING: frozenset(
+_TRANSITIONS: dict[FulfillmentStatus, frozenset[FulfillmentStatus]] = {
+    FulfillmentStatus.PENDING: frozenset(
         {
-            OrderStatus.APPROVED,
-            OrderStatus.REJECTED,
-            OrderStatus.CANCELLED,
-            OrderStatus.DELAYED,
-            OrderStatus.EXPIRED,
+            FulfillmentStatus.APPROVED,
+            FulfillmentStatus.REJECTED,
+            FulfillmentStatus.CANCELLED,
+            FulfillmentStatus.DELAYED,
+            FulfillmentStatus.EXPIRED,
         }
     ),
-    OrderStatus.APPROVED: frozenset(
-        {OrderStatus.DELAYED, OrderStatus.CANCELLED, OrderStatus.FULFILLED, OrderStatus.EXPIRED}
+    FulfillmentStatus.APPROVED: frozenset(
+        {FulfillmentStatus.DELAYED, FulfillmentStatus.CANCELLED, FulfillmentStatus.FULFILLED, FulfillmentStatus.EXPIRED}
     ),
-    OrderStatus.DELAYED: frozenset(
+    FulfillmentStatus.DELAYED: frozenset(
         {
-            OrderStatus.APPROVED,
-            OrderStatus.REJECTED,
-            OrderStatus.CANCELLED,
-            OrderStatus.FULFILLED,
-            OrderStatus.EXPIRED,
+            FulfillmentStatus.APPROVED,
+            FulfillmentStatus.REJECTED,
+            FulfillmentStatus.CANCELLED,
+            FulfillmentStatus.FULFILLED,
+            FulfillmentStatus.EXPIRED,
         }
     ),
 }
-_DEAD = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED)
-_DELIVERABLE = (OrderStatus.APPROVED, OrderStatus.DELAYED)
+_DEAD = (FulfillmentStatus.REJECTED, FulfillmentStatus.CANCELLED, FulfillmentStatus.EXPIRED)
+_DELIVERABLE = (FulfillmentStatus.APPROVED, FulfillmentStatus.DELAYED)
 _DAYS_TO_DELIVER = {OrderType.STANDARD: 14, OrderType.EMERGENT: 2}
 
 
@@ -98,8 +69,8 @@ class Order:
     value: int
     placed_at: datetime
     fulfillment_date: date
-    purpose: str = "Upscaling"
-    status: OrderStatus = OrderStatus.PENDING
+    purpose: Purpose = Purpose.UPSCALING
+    status: FulfillmentStatus = FulfillmentStatus.PENDING
     status_since: datetime | None = None
     approved_at: datetime | None = None
     decided_by: str | None = None
@@ -126,7 +97,7 @@ class Order:
     @property
     def is_open(self) -> bool:
         """Live, with hosts still to come."""
-        return self.status not in _DEAD and self.status is not OrderStatus.FULFILLED
+        return self.status not in _DEAD and self.status is not FulfillmentStatus.FULFILLED
 
     @property
     def is_lost(self) -> bool:
@@ -136,9 +107,9 @@ class Order:
     @property
     def is_granted(self) -> bool:
         """Approved and still standing: its whole value may be on its ASG."""
-        if self.status is OrderStatus.DELAYED:
+        if self.status is FulfillmentStatus.DELAYED:
             return self.approved_at is not None
-        return self.status in (OrderStatus.APPROVED, OrderStatus.FULFILLED)
+        return self.status in (FulfillmentStatus.APPROVED, FulfillmentStatus.FULFILLED)
 
     @property
     def overriding_hosts(self) -> int:
@@ -149,10 +120,6 @@ class Order:
     def standing_hosts(self) -> int:
         """The room this order takes in its ASG: all of a live one, of a dead one what it has delivered."""
         return self.value if self.is_live else self.fulfilled_hosts
-
-    def is_late_for(self, peak_start_date: date) -> bool:
-        """Expected on the day the peak starts, or after it."""
-        return self.fulfillment_date >= peak_start_date
 
 
 def fulfillment_id(*, run_id: int, fleet_index_id: int, number: int) -> str:
@@ -165,9 +132,9 @@ def expected_delivery(order_type: OrderType, now: datetime) -> date:
     return (now + timedelta(days=_DAYS_TO_DELIVER[order_type])).date()
 
 
-def may_become(order: Order, status: OrderStatus) -> bool:
+def may_become(order: Order, status: FulfillmentStatus) -> bool:
     """Whether the order may pass from its present state to another."""
-    if status is OrderStatus.REJECTED and order.approved_at is not None:
+    if status is FulfillmentStatus.REJECTED and order.approved_at is not None:
         return False
     return status in _TRANSITIONS.get(order.status, frozenset())
 
@@ -184,7 +151,7 @@ def decide(
     """The order after a decision; the very same object when the decision changes nothing.
 
     A repeated Approve or Delay that names another FulfillmentDate moves that date; any other repetition changes
-    nothing. Raises RefusedByRule for every transition the rule does not know.
+    nothing. Raises Conflict for every transition the rule does not know.
     """
     status = _OUTCOME[decision]
     expected = order.fulfillment_date if fulfillment_date is None else fulfillment_date
@@ -193,7 +160,7 @@ def decide(
             return order
         return replace(order, fulfillment_date=expected, reason=reason or order.reason, decided_by=user)
     if not may_become(order, status):
-        raise RefusedByRule("order-transition", _refusal(order, status))
+        raise Conflict(_refusal(order, status), slug="order-transition")
     return replace(
         order,
         status=status,
@@ -208,40 +175,37 @@ def decide(
 def deliver(order: Order, *, fulfilled_hosts: int, now: datetime, delivered_at: datetime | None = None) -> Order:
     """The order after a report that `fulfilled_hosts` of it stand in total; the same object when nothing is new.
 
-    Raises InvalidInput for a DeliveredAt in the future, RefusedByRule for an order that takes no delivery and for a
+    Raises BadInput for a DeliveredAt in the future, Conflict for an order that takes no delivery and for a
     total below the last one or above what was ordered.
     """
     since = now if delivered_at is None else delivered_at
     if since > now:
-        raise InvalidInput(
-            "delivered-in-future",
-            f"DeliveredAt {iso(since)} is later than now, {iso(now)}.",
-            pointer="/DeliveredAt",
-        )
+        detail = f"DeliveredAt {iso(since)} is later than now, {iso(now)}."
+        raise BadInput(detail, [FieldError("/DeliveredAt", detail)], slug="delivered-in-future")
     before = order.fulfilled_hosts
     if fulfilled_hosts == before and (before or order.status in _DELIVERABLE):
         return order
     if order.status not in _DELIVERABLE:
-        raise RefusedByRule(
-            "order-not-deliverable",
+        raise Conflict(
             f"Order {order.fulfillment_id} is {order.status}; only an Approved or Delayed order takes a delivery.",
+            slug="order-not-deliverable",
         )
     if fulfilled_hosts < before:
-        raise RefusedByRule(
-            "delivery-below-total",
+        raise Conflict(
             f"Order {order.fulfillment_id} has {hosts(before)} delivered; the total cannot fall to "
             f"{whole(fulfilled_hosts)}.",
+            slug="delivery-below-total",
         )
     if fulfilled_hosts > order.value:
-        raise RefusedByRule(
-            "delivery-above-order",
+        raise Conflict(
             f"Order {order.fulfillment_id} is for {hosts(order.value)}; {whole(fulfilled_hosts)} cannot be delivered.",
+            slug="delivery-above-order",
         )
     complete = fulfilled_hosts == order.value
     return replace(
         order,
         deliveries=(*order.deliveries, Delivery(fulfilled_hosts - before, since)),
-        status=OrderStatus.FULFILLED if complete else order.status,
+        status=FulfillmentStatus.FULFILLED if complete else order.status,
         status_since=now if complete else order.status_since,
     )
 
@@ -252,7 +216,7 @@ def expire(order: Order, *, window_end: datetime, now: datetime) -> Order:
         return order
     return replace(
         order,
-        status=OrderStatus.EXPIRED,
+        status=FulfillmentStatus.EXPIRED,
         status_since=now,
         reason=f"{order.outstanding_hosts:,} of {hosts(order.value)} not delivered when the override ended",
     )
@@ -268,7 +232,7 @@ def pending_hosts(orders: Iterable[Order]) -> int:
     return sum(order.outstanding_hosts for order in orders if order.is_open)
 
 
-def _refusal(order: Order, status: OrderStatus) -> str:
-    if status is OrderStatus.REJECTED and order.approved_at is not None and order.is_open:
+def _refusal(order: Order, status: FulfillmentStatus) -> str:
+    if status is FulfillmentStatus.REJECTED and order.approved_at is not None and order.is_open:
         return f"Order {order.fulfillment_id} was approved and can no longer be Rejected; it may be Cancelled."
     return f"Order {order.fulfillment_id} is {order.status} and cannot become {status}."

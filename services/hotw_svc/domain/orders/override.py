@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from services.hotw_svc.domain.orders.order import Order, OrderType
+from services.hotw_svc.domain.orders.order import Order
+from shared.schemas.hotw_svc import OrderType, Purpose
 
 
 class OverrideStatus(StrEnum):
@@ -55,7 +56,7 @@ class Override:
     value: int
     expiry_value: int
     justification: str
-    purpose: str = "Upscaling"
+    purpose: Purpose = Purpose.UPSCALING
     status: OverrideStatus = OverrideStatus.PROPOSED
 
     @property

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
-from services.hotw_svc.domain.orders.order import Order, OrderStatus, expire
+from services.hotw_svc.domain.orders.order import Order, expire
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus, base_capacity, settled
+from shared.schemas.hotw_svc import FulfillmentStatus
 
 AUTO = "auto"
 
@@ -55,7 +56,7 @@ def _withdrawn(order: Order, event: EventFacts, now: datetime) -> Order:
         return order
     return replace(
         order,
-        status=OrderStatus.CANCELLED,
+        status=FulfillmentStatus.CANCELLED,
         status_since=now,
         decided_by=AUTO,
         reason=f"{event.event_id} is not active.",

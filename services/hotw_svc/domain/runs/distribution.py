@@ -6,9 +6,9 @@ from fractions import Fraction
 from math import lcm
 from typing import Self
 
-from services.hotw_svc.domain.arithmetic import MAX_INT
+from shared.schemas.base import MAX_COUNT
 
-UNBOUNDED = MAX_INT
+UNBOUNDED = MAX_COUNT
 
 
 @dataclass(frozen=True, slots=True)

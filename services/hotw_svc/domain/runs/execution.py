@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from enum import StrEnum
 from fractions import Fraction
+from typing import Self
 
+from services.hotw_svc.domain.arithmetic import countable
 from services.hotw_svc.domain.inputs import AsgFacts, Inputs
-from services.hotw_svc.domain.instants import LAST_RECORDABLE
-from services.hotw_svc.domain.orders.order import Order, expected_delivery, live_hosts, pending_hosts
+from services.hotw_svc.domain.instants import LAST_PLANNABLE
+from services.hotw_svc.domain.orders.order import Order, expected_delivery, pending_hosts
 from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs import reasoning
 from services.hotw_svc.domain.runs.placement import Placement, host_distribution, place, place_orders, raise_asgs
@@ -23,16 +24,9 @@ from services.hotw_svc.domain.runs.requirement import (
     too_large,
 )
 from services.hotw_svc.domain.runs.scope import why_no_upscaling, why_outside
+from shared.schemas.hotw_svc import ExecutionStatus, OrderType
 
 LOCK_HELD = "LockHeld"
-
-
-class ExecutionStatus(StrEnum):
-    """How an execution ended: all ordered or nothing needed, some hosts without room, nothing ordered that should."""
-
-    SUCCESS = "Success"
-    PARTIAL_SUCCESS = "PartialSuccess"
-    FAIL = "Fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ class Execution:
 
     A number that could not be worked out is None. `need` is CapacityOverrideSum; `ordered_hosts` + `shortfall` is the
     need. `orders` and `overrides` are new; `superseded_overrides` and `superseded_orders` are rows that change with
-    them; `dashboard_hosts` is Σ of the event's live orders afterwards. `code` tells Fails apart for programs.
+    them. `code` tells Fails apart for programs.
     """
 
     inputs: Inputs
@@ -75,12 +69,51 @@ class Execution:
     superseded_overrides: tuple[Override, ...] = ()
     superseded_orders: tuple[Order, ...] = ()
     asgs: tuple[AsgOutcome, ...] = ()
-    dashboard_hosts: int = 0
 
     @property
     def counts(self) -> bool:
         """Whether it is a fleet's latest execution for others: one that never got the lock is not."""
         return self.code != LOCK_HELD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedExecution:
+    """A stored execution that counts, as facts carry it: the members of the contract's ExecutionFact."""
+
+    execution_id: int
+    run_id: int
+    order_type: OrderType
+    status: ExecutionStatus
+    reasoning: str
+    needed: int | None
+    required_hosts: int | None
+    hosts_present: int | None
+    pending: int | None
+    need: int | None
+    ordered_hosts: int
+    shortfall: int
+    cap: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, execution: Execution, execution_id: int) -> Self:
+        run, there = execution.inputs.run, execution.presence
+        return cls(
+            execution_id=execution_id,
+            run_id=run.run_id,
+            order_type=run.order_type,
+            status=execution.status,
+            reasoning=execution.reasoning,
+            needed=execution.needed,
+            required_hosts=execution.required_hosts,
+            hosts_present=None if there is None else countable(there.hosts),
+            pending=countable(execution.pending),
+            need=execution.need,
+            ordered_hosts=execution.ordered_hosts,
+            shortfall=execution.shortfall,
+            cap=execution.cap,
+            created_at=execution.created_at,
+        )
 
 
 def execute(inputs: Inputs, *, now: datetime) -> Execution:
@@ -122,8 +155,8 @@ def _barred(inputs: Inputs, now: datetime) -> tuple[str, ...]:
     if outside:
         return outside
     end = event.override_window.end
-    if end > LAST_RECORDABLE:
-        return (f"An override until {end.date()} cannot be recorded: {LAST_RECORDABLE.date()} is the last day.",)
+    if end > LAST_PLANNABLE:
+        return (f"An override until {end.date()} cannot be recorded: {LAST_PLANNABLE.date()} is the last day.",)
     return missing(inputs)
 
 
@@ -133,7 +166,6 @@ def _bare(inputs: Inputs, now: datetime) -> Execution:
         created_at=now,
         status=ExecutionStatus.FAIL,
         reasoning="",
-        dashboard_hosts=live_hosts(inputs.event_orders),
     )
 
 
@@ -194,7 +226,6 @@ def _concluded(
         superseded_overrides=raises.superseded,
         superseded_orders=_made_up_for(inputs) if success else (),
         asgs=_asg_outcomes(inputs, distribution.by_asg),
-        dashboard_hosts=live_hosts(inputs.event_orders) + distribution.ordered,
     )
 
 

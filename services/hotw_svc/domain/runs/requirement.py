@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from services.hotw_svc.domain.arithmetic import MAX_FACTOR, MAX_INT, ceil_ratio, one_plus
-from services.hotw_svc.domain.inputs import FleetFacts, Inputs, Philosophy, ProjectionFacts, Strategy
+from services.hotw_svc.domain.arithmetic import ceil_ratio, one_plus
+from services.hotw_svc.domain.inputs import FleetFacts, Inputs, Philosophy, ProjectionFacts
 from services.hotw_svc.domain.wording import plain, whole
+from shared.schemas.base import MAX_COUNT
+from shared.schemas.fleet_svc import CapacityStrategy
 
 FLEETS_OWN = "FleetProjection"
+MAX_FACTOR = Fraction(99_999, 100)  # of a thousand times what is needed, some number must be a typing error
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def buffer_factor(fleet: FleetFacts) -> Fraction:
 def missing(inputs: Inputs) -> tuple[str, ...]:
     """What keeps the need from being worked out, in sentences; nothing when all is there."""
     philosophy, fleet = inputs.philosophy, inputs.fleet
-    if philosophy.strategy is Strategy.FIXED:
+    if philosophy.strategy is CapacityStrategy.FIXED:
         return () if philosophy.min_hosts is not None else ("CapacityStrategy is Fixed, but there is no MinHosts.",)
     found = []
     if peak_tpm(fleet, inputs.projection) is None:
@@ -83,7 +86,7 @@ def required(inputs: Inputs) -> Requirement:
     fleet, philosophy = inputs.fleet, inputs.philosophy
     peak = peak_tpm(fleet, inputs.projection)
     factor, headroom = buffer_factor(fleet), philosophy.headroom
-    fixed = philosophy.strategy is Strategy.FIXED
+    fixed = philosophy.strategy is CapacityStrategy.FIXED
     if fixed:
         needed = philosophy.min_hosts or 0
     else:
@@ -118,10 +121,10 @@ def needed_hosts(tpm: int, *, buffer: Fraction, headroom: Fraction, throughput: 
 
 
 def too_large(requirement: Requirement) -> str | None:
-    """The sentence that refuses a need no column can keep; None for any other."""
-    if max(requirement.needed, requirement.required) <= MAX_INT:
+    """The sentence that refuses a need that no contract can carry; None for any other."""
+    if max(requirement.needed, requirement.required) <= MAX_COUNT:
         return None
-    return f"{whole(requirement.needed)} hosts needed cannot be right: {whole(MAX_INT)} is the most EPIC can plan."
+    return f"{whole(requirement.needed)} hosts needed cannot be right: {whole(MAX_COUNT)} is the most EPIC can plan."
 
 
 def _cap(fleet: FleetFacts, philosophy: Philosophy) -> tuple[str, int | None]:

@@ -6,20 +6,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from services.hotw_svc.domain.errors import RefusedByRule
 from services.hotw_svc.domain.inputs import EventFacts, ServiceFacts
-from services.hotw_svc.domain.orders.order import OrderType
 from services.hotw_svc.domain.wording import listed
-
-
-class RunStatus(StrEnum):
-    """Where a run stands."""
-
-    RUNNING = "Running"
-    COMPLETED = "Completed"
-    CANCELLED = "Cancelled"
+from shared.errors import Conflict
+from shared.schemas.hotw_svc import OrderType, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +52,10 @@ def why_no_upscaling(event: EventFacts, now: datetime) -> str | None:
 
 
 def check_upscaling(event: EventFacts, now: datetime) -> None:
-    """Raises RefusedByRule when a run of the event may not start."""
+    """Raises Conflict when a run of the event may not start."""
     reason = why_no_upscaling(event, now)
     if reason is not None:
-        raise RefusedByRule("event-inactive" if not event.is_active else "peak-over", reason)
+        raise Conflict(reason, slug="peak-over" if event.is_active else "event-inactive")
 
 
 def why_outside(event: EventFacts, *, service_id: str, region: str, service: ServiceFacts | None) -> tuple[str, ...]:
@@ -79,13 +70,8 @@ def why_outside(event: EventFacts, *, service_id: str, region: str, service: Ser
     return tuple(found)
 
 
-def belongs(event: EventFacts, *, service_id: str, region: str, service: ServiceFacts | None) -> bool:
-    """Whether a run of the event that names no fleets takes a fleet."""
-    return not why_outside(event, service_id=service_id, region=region, service=service)
-
-
 def cancelled(status: RunStatus, run_id: int) -> RunStatus:
-    """The status of a run that is told to stop: what it ordered stays; a completed one refuses (RefusedByRule)."""
+    """The status of a run that is told to stop: what it ordered stays; Conflict for a completed one."""
     if status is RunStatus.COMPLETED:
-        raise RefusedByRule("run-completed", f"Run {run_id} is Completed and can no longer be cancelled.")
+        raise Conflict(f"Run {run_id} is Completed and can no longer be cancelled.", slug="run-completed")
     return RunStatus.CANCELLED

@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from services.hotw_svc.adapters.inputs.snapshots import az_factors
-from services.hotw_svc.domain.inputs import InventoryFacts, Philosophy, Strategy
-from services.hotw_svc.domain.orders.order import Decision, OrderStatus, OrderType, decide
+from services.hotw_svc.domain.inputs import InventoryFacts, Philosophy
+from services.hotw_svc.domain.orders.order import decide
 from services.hotw_svc.domain.orders.override import OverrideStatus
-from tests.services.hotw_svc.domain.company import NOW, SUCCESS, asg_name, asgs, order, run
+from shared.schemas.fleet_svc import CapacityStrategy
+from shared.schemas.hotw_svc import Decision, FulfillmentStatus, OrderType
+from tests.support.hotw_inputs import NOW, SUCCESS, asg_name, asgs, order, run
 
 
 def test_the_references_fleet_gets_fifty_hosts_as_twenty_twenty_ten() -> None:
@@ -19,7 +21,7 @@ def test_the_references_fleet_gets_fifty_hosts_as_twenty_twenty_ten() -> None:
     assert (done.needed, done.required_hosts, done.cap) == (220, 200, "MaxHostCount")
     assert done.presence is not None
     assert (done.presence.hosts, done.pending, done.need) == (150, 0, 50)
-    assert (done.ordered_hosts, done.shortfall, done.dashboard_hosts) == (50, 0, 50)
+    assert (done.ordered_hosts, done.shortfall) == (50, 0)
     assert [(o.fulfillment_id, o.asg_name, o.zone, o.value) for o in done.orders] == [
         ("F5-42-1", asg_name("a"), "us-east-1a", 20),
         ("F5-42-2", asg_name("b"), "us-east-1b", 20),
@@ -38,7 +40,7 @@ def test_its_reasoning_gives_the_outcome_first_and_then_every_number() -> None:
 
 def test_its_orders_are_pending_and_due_in_fourteen_days() -> None:
     assert {(o.status, o.order_type, o.placed_at, o.fulfillment_date) for o in run().orders} == {
-        (OrderStatus.PENDING, OrderType.STANDARD, NOW, date(2024, 6, 29))
+        (FulfillmentStatus.PENDING, OrderType.STANDARD, NOW, date(2024, 6, 29))
     }
 
 
@@ -106,13 +108,13 @@ def test_reasoning_says_how_bounds_and_headroom_came_in() -> None:
         return run(**changes).reasoning
 
     assert "× 1.1 buffer × 1.2 headroom / 250 TPM per host = 264 hosts needed, 200 required" in said(
-        philosophy=Philosophy(strategy=Strategy.PERFORMANCE_BASED, headroom_percentage=20)  # type: ignore[arg-type]
+        philosophy=Philosophy(strategy=CapacityStrategy.PERFORMANCE_BASED, headroom_percentage=20)  # type: ignore[arg-type]
     )
     assert "200 required: MinHosts is 300, but the cap of 200 wins." in said(philosophy=Philosophy(min_hosts=300))
     assert "= 1 host needed, 10 required (MinHosts)." in said(projection={"manual_override": 100})
     assert "180 required (180 is the service's MaxHosts)" in said(philosophy=Philosophy(max_hosts=180))
     assert "CapacityStrategy is Fixed: 160 hosts needed (MinHosts)." in said(
-        philosophy=Philosophy(strategy=Strategy.FIXED, min_hosts=160)
+        philosophy=Philosophy(strategy=CapacityStrategy.FIXED, min_hosts=160)
     )
     assert "(by DesiredCapacity, as there is no inventory, of 2024-06-01T10:00:00.000Z)" in said(inventory=None)
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.hotw_svc.domain.orders.order import Decision, Delivery, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.orders.order import Delivery, Order, decide, deliver
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
 from services.hotw_svc.domain.orders.settlement import settle
-from tests.services.hotw_svc.domain.company import NOW, SUCCESS, asgs, order, override, run
+from shared.schemas.hotw_svc import Decision, FulfillmentStatus
+from tests.support.hotw_inputs import NOW, SUCCESS, asgs, order, override, run
 
 
 def test_pending_hosts_are_not_ordered_again() -> None:
     first = run()
     done = run(orders=first.orders, overrides=first.overrides, run={"run_id": 6})
-    assert (done.status, done.pending, done.need, done.orders, done.dashboard_hosts) == (SUCCESS, 50, 0, (), 50)
+    assert (done.status, done.pending, done.need, done.orders) == (SUCCESS, 50, 0, ())
 
 
 def test_pending_is_only_what_open_orders_of_this_event_have_still_to_deliver() -> None:
-    approved = order(status=OrderStatus.APPROVED, approved_at=NOW)
+    approved = order(status=FulfillmentStatus.APPROVED, approved_at=NOW)
     part = deliver(approved, fulfilled_hosts=5, now=NOW)
     elsewhere = order("b", event_id="SUMMER")
     done = run(orders=(part, elsewhere))
@@ -57,7 +58,7 @@ def test_a_second_execution_supersedes_the_live_override_and_carries_on_what_was
 
 def test_a_second_execution_keeps_the_start_of_an_override_that_is_on() -> None:
     now = datetime(2024, 7, 16, 8, tzinfo=UTC)
-    approved = order("a", status=OrderStatus.FULFILLED, approved_at=NOW, deliveries=(Delivery(20, NOW),))
+    approved = order("a", status=FulfillmentStatus.FULFILLED, approved_at=NOW, deliveries=(Delivery(20, NOW),))
     on = override("a", status=OverrideStatus.STARTED)
     done = run(now=now, orders=(approved,), overrides=(on,))
     assert (done.overrides[0].start, done.overrides[0].status) == (on.start, OverrideStatus.STARTED)
@@ -79,7 +80,10 @@ def test_the_base_of_an_asg_is_not_its_raised_capacity() -> None:
 
 
 def test_lost_orders_are_made_up_for_by_a_success_only() -> None:
-    lost = (order("a", status=OrderStatus.REJECTED), order("b", status=OrderStatus.CANCELLED, event_id="SUMMER"))
+    lost = (
+        order("a", status=FulfillmentStatus.REJECTED),
+        order("b", status=FulfillmentStatus.CANCELLED, event_id="SUMMER"),
+    )
     assert [(o.fulfillment_id, o.superseded) for o in run(orders=lost).superseded_orders] == [("F4-42-a", True)]
     assert run(orders=lost, fleet={"asgs": asgs(10)}).superseded_orders == ()
     assert run(orders=lost, fleet={"asgs": ()}).superseded_orders == ()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.hotw_svc.adapters.inputs.snapshots import event_facts
 from services.hotw_svc.domain.inputs import EventFacts
-from services.hotw_svc.domain.orders.order import Decision, Delivery, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.orders.order import Delivery, Order, decide, deliver
 from services.hotw_svc.domain.orders.override import (
     Override,
     OverrideStatus,
@@ -21,7 +21,8 @@ from services.hotw_svc.domain.orders.override import (
     settled,
     superseded,
 )
-from tests.services.hotw_svc.domain.company import EVENT, NOW, asg_name, order, override
+from shared.schemas.hotw_svc import Decision, FulfillmentStatus
+from tests.support.hotw_inputs import EVENT, NOW, asg_name, order, override
 
 
 def day(month: int, number: int) -> datetime:
@@ -202,12 +203,14 @@ orders = st.lists(
         lambda status, value, part, approved: order(
             status=status,
             value=value,
-            deliveries=(Delivery(value if status is OrderStatus.FULFILLED else min(part, value - 1), NOW),)
-            if status is OrderStatus.FULFILLED or min(part, value - 1)
+            deliveries=(Delivery(value if status is FulfillmentStatus.FULFILLED else min(part, value - 1), NOW),)
+            if status is FulfillmentStatus.FULFILLED or min(part, value - 1)
             else (),
-            approved_at=NOW if approved or status in (OrderStatus.APPROVED, OrderStatus.FULFILLED) else None,
+            approved_at=NOW
+            if approved or status in (FulfillmentStatus.APPROVED, FulfillmentStatus.FULFILLED)
+            else None,
         ),
-        st.sampled_from(OrderStatus),
+        st.sampled_from(FulfillmentStatus),
         st.integers(1, 50),
         st.integers(0, 49),
         st.booleans(),

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.hotw_svc.domain.inputs import InventoryFacts
-from services.hotw_svc.domain.orders.order import Delivery, Order, OrderStatus
+from services.hotw_svc.domain.orders.order import Delivery, Order
 from services.hotw_svc.domain.orders.override import OverrideStatus
 from services.hotw_svc.domain.runs.presence import presence
-from tests.services.hotw_svc.domain.company import fortress, order, override
+from shared.schemas.hotw_svc import FulfillmentStatus
+from tests.support.hotw_inputs import fortress, order, override
 
 
 def day(month: int, number: int) -> datetime:
@@ -24,7 +25,7 @@ INVENTORY = InventoryFacts(150, REPORTED)
 
 
 def delivered(hosts: int, at: datetime, **others: Any) -> Order:
-    return order(status=OrderStatus.FULFILLED, value=hosts, deliveries=(Delivery(hosts, at),), **others)
+    return order(status=FulfillmentStatus.FULFILLED, value=hosts, deliveries=(Delivery(hosts, at),), **others)
 
 
 def test_the_last_inventory_counts_at_its_instant() -> None:
@@ -65,13 +66,13 @@ def test_a_host_that_enters_at_the_very_instant_of_the_inventory_was_in() -> Non
 
 
 def test_a_part_delivery_counts_for_what_it_delivered_only() -> None:
-    part = order(status=OrderStatus.APPROVED, deliveries=(Delivery(5, day(6, 10)), Delivery(3, day(6, 15))))
+    part = order(status=FulfillmentStatus.APPROVED, deliveries=(Delivery(5, day(6, 10)), Delivery(3, day(6, 15))))
     running = override(start=day(6, 1), status=OverrideStatus.STARTED)
     assert presence(fortress(inventory=INVENTORY, orders=(part,), overrides=(running,))).arriving == 3
 
 
 def test_what_a_cancelled_order_has_delivered_still_arrives() -> None:
-    lost = order(status=OrderStatus.CANCELLED, deliveries=(Delivery(5, day(6, 15)),))
+    lost = order(status=FulfillmentStatus.CANCELLED, deliveries=(Delivery(5, day(6, 15)),))
     assert presence(fortress(inventory=INVENTORY, orders=(lost,), overrides=(override(),))).arriving == 5
 
 

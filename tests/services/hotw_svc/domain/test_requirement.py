@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.hotw_svc.domain.arithmetic import MAX_INT, exact, half_up, one_plus
-from services.hotw_svc.domain.inputs import Philosophy, Strategy
+from services.hotw_svc.adapters.runs.execution_rows import half_up
+from services.hotw_svc.domain.arithmetic import exact, one_plus
+from services.hotw_svc.domain.inputs import Philosophy
 from services.hotw_svc.domain.runs.requirement import missing, needed_hosts, peak_tpm, required, too_large
-from tests.services.hotw_svc.domain.company import fortress
+from shared.schemas.base import MAX_COUNT
+from shared.schemas.fleet_svc import CapacityStrategy
+from tests.support.hotw_inputs import fortress
 
 percentages = st.decimals(min_value=0, max_value=500, places=3, allow_nan=False, allow_infinity=False)
 
@@ -32,7 +35,7 @@ def test_one_transaction_more_needs_one_host_more() -> None:
     assert needed_hosts(50_001, buffer=exact(1.1), headroom=Fraction(1), throughput=250) == 221
 
 
-@given(tpm=st.integers(0, MAX_INT), buffer=percentages, headroom=percentages, throughput=st.integers(1, MAX_INT))
+@given(tpm=st.integers(0, MAX_COUNT), buffer=percentages, headroom=percentages, throughput=st.integers(1, MAX_COUNT))
 def test_needed_is_the_ceiling_of_the_exact_ratio(
     tpm: int, buffer: Decimal, headroom: Decimal, throughput: int
 ) -> None:
@@ -88,21 +91,21 @@ def test_an_unverified_tpm_is_used_and_names_who_is_missing() -> None:
 
 
 def test_headroom_counts_for_performance_based_only() -> None:
-    def needed(strategy: Strategy | None) -> int:
+    def needed(strategy: CapacityStrategy | None) -> int:
         return required(fortress(philosophy=Philosophy(strategy=strategy, headroom_percentage=Fraction(20)))).needed
 
-    assert needed(Strategy.PERFORMANCE_BASED) == 264
-    assert needed(Strategy.COST_BASED) == 220
+    assert needed(CapacityStrategy.PERFORMANCE_BASED) == 264
+    assert needed(CapacityStrategy.COST_BASED) == 220
     assert needed(None) == 220
 
 
 def test_fixed_needs_min_hosts_whatever_the_traffic() -> None:
-    requirement = required(fortress(philosophy=Philosophy(strategy=Strategy.FIXED, min_hosts=40)))
+    requirement = required(fortress(philosophy=Philosophy(strategy=CapacityStrategy.FIXED, min_hosts=40)))
     assert (requirement.needed, requirement.required) == (40, 40)
 
 
 def test_fixed_without_min_hosts_is_a_missing_input() -> None:
-    assert missing(fortress(philosophy=Philosophy(strategy=Strategy.FIXED))) == (
+    assert missing(fortress(philosophy=Philosophy(strategy=CapacityStrategy.FIXED))) == (
         "CapacityStrategy is Fixed, but there is no MinHosts.",
     )
 
@@ -111,7 +114,7 @@ def test_fixed_asks_for_no_projection_and_no_throughput() -> None:
     inputs = fortress(
         projection={"manual_override": None, "cloud_tune": None, "total_input": None},
         fleet={"own_tpm": None, "host_throughput_tpm": None},
-        philosophy=Philosophy(strategy=Strategy.FIXED, min_hosts=40),
+        philosophy=Philosophy(strategy=CapacityStrategy.FIXED, min_hosts=40),
     )
     assert missing(inputs) == ()
     assert required(inputs).required == 40
@@ -162,7 +165,7 @@ def test_where_min_hosts_crosses_the_cap_the_cap_wins() -> None:
 
 
 def test_a_need_no_column_can_keep_is_refused_in_words() -> None:
-    inputs = fortress(projection={"manual_override": MAX_INT}, fleet={"host_throughput_tpm": 1})
+    inputs = fortress(projection={"manual_override": MAX_COUNT}, fleet={"host_throughput_tpm": 1})
     sentence = too_large(required(inputs))
     assert sentence is not None
     assert sentence.startswith("2,362,232,012 hosts needed cannot be right")
@@ -177,10 +180,10 @@ bounds = st.none() | st.integers(0, 1_000)
     own=bounds,
     upper=bounds,
     lower=bounds,
-    strategy=st.sampled_from([None, Strategy.PERFORMANCE_BASED, Strategy.COST_BASED]),
+    strategy=st.sampled_from([None, CapacityStrategy.PERFORMANCE_BASED, CapacityStrategy.COST_BASED]),
 )
 def test_required_lies_between_the_bounds_and_is_the_need_where_they_allow_it(
-    tpm: int, throughput: int, own: int | None, upper: int | None, lower: int | None, strategy: Strategy | None
+    tpm: int, throughput: int, own: int | None, upper: int | None, lower: int | None, strategy: CapacityStrategy | None
 ) -> None:
     inputs = fortress(
         projection={"manual_override": tpm},

@@ -8,19 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.hotw_svc.adapters.inputs.snapshots import event_facts, service_facts
-from services.hotw_svc.domain.errors import RefusedByRule
 from services.hotw_svc.domain.inputs import ServiceFacts
-from services.hotw_svc.domain.orders.order import OrderType
-from services.hotw_svc.domain.runs.scope import (
-    Progress,
-    RunStatus,
-    belongs,
-    cancelled,
-    check_upscaling,
-    order_type,
-    why_outside,
-)
-from tests.services.hotw_svc.domain.company import EVENT, NOW, SERVICE
+from services.hotw_svc.domain.runs.scope import Progress, cancelled, check_upscaling, order_type, why_outside
+from shared.errors import Conflict
+from shared.schemas.fleet_svc import ServiceType
+from shared.schemas.hotw_svc import OrderType, RunStatus
+from tests.support.hotw_inputs import EVENT, NOW, SERVICE
 
 PD2024 = event_facts(EVENT)
 FORTRESS: ServiceFacts = service_facts(SERVICE)
@@ -43,7 +36,7 @@ def test_a_run_may_be_told_its_type() -> None:
 
 
 def test_a_run_of_an_inactive_event_is_refused() -> None:
-    with pytest.raises(RefusedByRule, match="PD2024 is not active") as refusal:
+    with pytest.raises(Conflict, match="PD2024 is not active") as refusal:
         check_upscaling(replace(PD2024, is_active=False), NOW)
     assert refusal.value.slug == "event-inactive"
 
@@ -51,17 +44,17 @@ def test_a_run_of_an_inactive_event_is_refused() -> None:
 def test_upscaling_is_refused_from_the_instant_the_peak_is_over() -> None:
     end = datetime(2024, 7, 18, tzinfo=UTC)
     check_upscaling(PD2024, end - timedelta(milliseconds=1))
-    with pytest.raises(RefusedByRule, match="ended on 2024-07-17") as refusal:
+    with pytest.raises(Conflict, match="ended on 2024-07-17") as refusal:
         check_upscaling(PD2024, end)
     assert refusal.value.slug == "peak-over"
 
 
 def test_a_run_takes_the_fleets_of_registered_services_in_the_events_regions() -> None:
-    onboarding = replace(FORTRESS, service_type="Onboarding")
-    assert belongs(PD2024, service_id="FORTRESSService", region="us-east-1", service=FORTRESS)
-    assert not belongs(PD2024, service_id="FORTRESSService", region="us-east-1", service=onboarding)
-    assert not belongs(PD2024, service_id="FORTRESSService", region="ap-south-1", service=FORTRESS)
-    assert not belongs(PD2024, service_id="FORTRESSService", region="us-east-1", service=None)
+    onboarding = replace(FORTRESS, service_type=ServiceType.ONBOARDING)
+    assert not why_outside(PD2024, service_id="FORTRESSService", region="us-east-1", service=FORTRESS)
+    assert why_outside(PD2024, service_id="FORTRESSService", region="us-east-1", service=onboarding)
+    assert why_outside(PD2024, service_id="FORTRESSService", region="ap-south-1", service=FORTRESS)
+    assert why_outside(PD2024, service_id="FORTRESSService", region="us-east-1", service=None)
 
 
 def test_a_fleet_outside_learns_every_reason() -> None:
@@ -90,6 +83,6 @@ def test_a_cancelled_run_stays_cancelled_whatever_was_still_under_way() -> None:
 def test_a_run_is_cancelled_once_or_again_but_not_when_it_is_complete() -> None:
     assert cancelled(RunStatus.RUNNING, 5) is RunStatus.CANCELLED
     assert cancelled(RunStatus.CANCELLED, 5) is RunStatus.CANCELLED
-    with pytest.raises(RefusedByRule, match="Run 5 is Completed") as refusal:
+    with pytest.raises(Conflict, match="Run 5 is Completed") as refusal:
         cancelled(RunStatus.COMPLETED, 5)
     assert refusal.value.slug == "run-completed"

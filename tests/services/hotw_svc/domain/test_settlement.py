@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 from services.hotw_svc.adapters.inputs.snapshots import event_facts, fleet_facts
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
-from services.hotw_svc.domain.orders.order import Decision, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.orders.order import Order, decide, deliver
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
 from services.hotw_svc.domain.orders.settlement import Settlement, settle
-from tests.services.hotw_svc.domain.company import EVENT, FLEET, NOW, order, override
+from shared.schemas.hotw_svc import Decision, FulfillmentStatus
+from tests.support.hotw_inputs import EVENT, FLEET, NOW, order, override
 
 PD2024: EventFacts = event_facts(EVENT)
 FORTRESS: FleetFacts = fleet_facts(base=FLEET)
@@ -47,7 +48,7 @@ def test_an_approval_raises_its_own_override_only() -> None:
 def test_at_the_end_of_the_window_what_is_undelivered_expires_with_its_override() -> None:
     part = deliver(APPROVED, fulfilled_hosts=5, now=NOW)
     changed = settled([part], [override(status=OverrideStatus.STARTED)], now=datetime(2024, 7, 19, tzinfo=UTC))
-    assert [o.status for o in changed.orders] == [OrderStatus.EXPIRED]
+    assert [o.status for o in changed.orders] == [FulfillmentStatus.EXPIRED]
     assert [(o.status, o.value) for o in changed.overrides] == [(OverrideStatus.EXPIRED, 55)]
 
 
@@ -55,7 +56,7 @@ def test_an_order_whose_override_was_cancelled_expires_with_the_planned_window()
     changed = settled(
         [APPROVED], [override(status=OverrideStatus.CANCELLED)], event=OFF, now=datetime(2024, 7, 19, tzinfo=UTC)
     )
-    assert [o.status for o in changed.orders] == [OrderStatus.EXPIRED]
+    assert [o.status for o in changed.orders] == [FulfillmentStatus.EXPIRED]
 
 
 def test_an_event_that_is_off_cancels_pending_orders_and_unstarted_overrides_and_names_approved_ones() -> None:
@@ -63,7 +64,7 @@ def test_an_event_that_is_off_cancels_pending_orders_and_unstarted_overrides_and
     overrides = [override(), replace(PROPOSED, asg_name=orders[1].asg_name)]
     changed = settled(orders, overrides, event=OFF)
     assert [(o.fulfillment_id, o.status, o.reason) for o in changed.orders] == [
-        ("F4-42-b", OrderStatus.CANCELLED, "PD2024 is not active.")
+        ("F4-42-b", FulfillmentStatus.CANCELLED, "PD2024 is not active.")
     ]
     assert [o.status for o in changed.overrides] == [OverrideStatus.CANCELLED, OverrideStatus.CANCELLED]
     assert changed.left_open == (APPROVED,)
@@ -100,7 +101,7 @@ def test_a_cancelled_override_stays_so_beside_a_live_one_of_its_asg() -> None:
 
 
 def test_another_events_rows_are_left_alone() -> None:
-    theirs = order(event_id="SUMMER", status=OrderStatus.APPROVED)
+    theirs = order(event_id="SUMMER", status=FulfillmentStatus.APPROVED)
     changed = settled([theirs], [override(event_id="SUMMER", value=1)], event=OFF)
     assert changed == Settlement()
 

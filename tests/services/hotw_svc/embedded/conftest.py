@@ -10,7 +10,8 @@ import pytest
 from services.hotw_svc.bootstrap import build
 from shared.clock import FixedClock
 from shared.settings import Settings, load_settings
-from tests.services.hotw_svc.stores.company import (
+from tests.support.embedded_stack import Replica, Stack, standing
+from tests.support.hotw_store import (
     AZ_FACTORS,
     event_body,
     fleet_body,
@@ -18,7 +19,6 @@ from tests.services.hotw_svc.stores.company import (
     projection_body,
     service_body,
 )
-from tests.support.embedded_stack import Replica, Stack, standing
 
 
 class Hotw(Stack):

@@ -1,4 +1,4 @@
-"""hotw_svc and fleets of thousands of ASGs: their facts are told, and what could not be told is not ordered."""
+"""hotw_svc and fleets of thousands of ASGs: large facts are published, and orders that none could hold are refused."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.hotw_svc.app.orders import books
+from services.hotw_svc.app.orders import facts
 from tests.services.hotw_svc.embedded.conftest import Hotw
-from tests.services.hotw_svc.stores.company import EVENT, FLEET, event_body, fleet_body, projection_body, service_body
 from tests.support.embedded_stack import Replica
+from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, projection_body, service_body
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -69,7 +69,7 @@ async def test_the_facts_of_six_thousand_orders_are_told(stack: Hotw) -> None:
 async def test_orders_too_many_to_tell_of_are_not_placed_and_the_execution_says_why(
     stack: Hotw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books, "_MOST_WITH_NEW_ORDERS", 20_000)
+    monkeypatch.setattr(facts, "_MOST_WITH_NEW_ORDERS", 20_000)
     replica = await stack.replica()
     await company(stack, replica, 100)
 
@@ -84,7 +84,7 @@ async def test_orders_too_many_to_tell_of_are_not_placed_and_the_execution_says_
 async def test_a_reason_that_would_make_the_facts_too_large_is_refused(
     stack: Hotw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(books, "_MOST_WITH_REASONS", 15_000)
+    monkeypatch.setattr(facts, "_MOST_WITH_REASONS", 15_000)
     replica = await stack.replica()
     await company(stack, replica, 10)
     order = (await executed(replica))["FulfillmentDetails"][0]["FulfillmentId"]
@@ -95,5 +95,5 @@ async def test_a_reason_that_would_make_the_facts_too_large_is_refused(
     taken = await stack.ask("hotw.commands", "ReviewOrder", {"FulfillmentId": order, "Decision": "Approve"})
 
     assert refused.problem is not None
-    assert (refused.problem["status"], refused.problem["title"]) == (413, "Too many orders to tell of")
+    assert (refused.problem["status"], refused.problem["title"]) == (413, "Too many orders for one fact")
     assert taken.outcome == "Accepted"

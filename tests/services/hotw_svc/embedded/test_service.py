@@ -10,8 +10,8 @@ import pytest
 from shared.envelope import Message
 from shared.trace import Trace
 from tests.services.hotw_svc.embedded.conftest import Hotw
-from tests.services.hotw_svc.stores.company import EVENT, FLEET, event_body, fleet_body, inventory_body
 from tests.support.embedded_stack import Replica
+from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, inventory_body
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.embedded

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.clock import FixedClock
-from tests.services.hotw_svc.stores.company import AZ_FACTORS, NOW, Broker, Replica, open_replica
+from tests.support.hotw_store import AZ_FACTORS, NOW, Broker, Replica, open_replica
 from tests.support.relational import mysql_database
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.hotw_svc.adapters.queries import reading
-from tests.services.hotw_svc.stores.company import FLEET, Replica
+from shared.schemas.hotw_svc import Purpose
+from tests.support.hotw_store import FLEET, Replica
 
 
 async def test_the_references_example_orders_fifty_hosts_as_twenty_twenty_ten(hotw: Replica) -> None:
@@ -69,10 +69,9 @@ async def test_approval_and_delivery_move_override_dashboard_and_facts(hotw: Rep
     assert (partly["FulfillmentStatus"], partly["FulfilledHosts"]) == ("Approved", 5)
     whole = await hotw.deliver(orders[0], 20)
     assert (whole["FulfillmentStatus"], len(whole["Deliveries"])) == ("Fulfilled", 2)
-    async with hotw.database.read() as connection:
-        execution = (await reading.executions_of_fleet(connection, "PD2024", FLEET, before=None, limit=10))[0]
-        asgs = await reading.asgs_of_fleet(connection, FLEET)
-        board = await reading.dashboard(connection, "PD2024", "Upscaling")
+    execution = (await hotw.executions())[0]
+    asgs = (await hotw.queries.asgs(FLEET)).items
+    board = (await hotw.queries.dashboard("PD2024", Purpose.UPSCALING)).items
     values = [(o["OverrideValue"], o["OverrideStatus"]) for o in execution["CapacityOverrideDetails"]]
     assert values == [(70, "Approved"), (70, "Approved"), (50, "Cancelled")]
     assert [asg["EAPEnableStatus"] for asg in asgs] == [True, True, False]

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.hotw_svc.adapters.store import HotwUnit
-from services.hotw_svc.app.runs.execute_fleet import _close, _open
+from services.hotw_svc.adapters.runs.execution_rows import Executions
+from services.hotw_svc.adapters.runs.run_rows import Runs
+from services.hotw_svc.app.runs.execute_fleet import close_record, open_record
 from shared.cause import Cause
 from shared.schemas.hotw_svc import ExecuteFleet
-from tests.services.hotw_svc.stores.company import EVENT, FLEET, Replica
+from tests.support.hotw_store import EVENT, FLEET, Replica
 
 COMMAND = ExecuteFleet.model_validate({"EventId": EVENT, "FleetId": FLEET})
 
@@ -19,7 +20,7 @@ COMMAND = ExecuteFleet.model_validate({"EventId": EVENT, "FleetId": FLEET})
 async def begun(hotw: Replica, cause: Cause) -> int:
     """The run of a request that is under way, its process gone."""
     await hotw.settle_in()
-    _, run_id = await hotw.store.write(lambda unit: _open(unit, COMMAND, cause))
+    _, run_id = await hotw.store.write(lambda unit: open_record(unit, COMMAND, cause))
     return run_id
 
 
@@ -44,8 +45,8 @@ async def test_a_run_that_ends_between_two_looks_is_not_taken_for_cancelled(
 
         return looked
 
-    monkeypatch.setattr(HotwUnit, "run", interrupted(HotwUnit.run))
-    monkeypatch.setattr(HotwUnit, "execution_of", interrupted(HotwUnit.execution_of))
+    monkeypatch.setattr(Runs, "get", interrupted(Runs.get))
+    monkeypatch.setattr(Executions, "get", interrupted(Executions.get))
     told = await one.execute(cause=cause)
     assert (told["RunId"], told["Status"]) == (run_id, "Success")
     assert await other.execute(cause=cause) == told
@@ -57,6 +58,6 @@ async def test_who_closes_late_gives_the_first_answer_though_its_orders_have_mov
     await hotw.work(run_id)
     first = await hotw.execute(cause=cause)
     await hotw.review(first["FulfillmentDetails"][0]["FulfillmentId"], "Approve")
-    late = await hotw.store.write(lambda unit: _close(unit, run_id, FLEET, cause))
+    late = await hotw.store.write(lambda unit: close_record(unit, run_id, FLEET, cause))
     assert late is not None
     assert late.result() == first

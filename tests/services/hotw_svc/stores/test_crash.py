@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from services.hotw_svc.adapters import tables as t
-from tests.services.hotw_svc.stores.company import Replica, counted, many
+from tests.support.hotw_store import Replica, counted, many
 
 _ROOT = Path(__file__).parents[4]
 _FLEETS = 150

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.hotw_svc.adapters.queries import reading
-from tests.services.hotw_svc.stores.company import (
+from tests.support.hotw_store import (
     EVENT,
     FLEET,
     Replica,
@@ -19,9 +18,7 @@ from tests.services.hotw_svc.stores.company import (
 
 async def statuses(hotw: Replica) -> tuple[list[str], list[str], list[tuple[str, str]]]:
     """The orders' and overrides' statuses of the first execution, and the overrides' windows."""
-    async with hotw.database.read() as connection:
-        rows = await reading.executions_of_fleet(connection, EVENT, FLEET, before=None, limit=10)
-    first = rows[-1]
+    first = (await hotw.executions())[-1]
     return (
         [order["FulfillmentStatus"] for order in first["FulfillmentDetails"]],
         [override["OverrideStatus"] for override in first["CapacityOverrideDetails"]],
@@ -113,7 +110,7 @@ async def test_a_run_that_meets_the_event_already_off_does_not_stand_for_its_set
     await hotw.review(orders[0], "Approve")
     run = await hotw.start()
     gone = snapshot(EVENT, event_body(3, IsActive=False))
-    await hotw.store.write(lambda unit: unit.keep("event", [gone]))
+    await hotw.store.write(lambda unit: unit.inputs.keep("event", [gone]))
     await hotw.work(run["RunId"])
     assert await hotw.sweep() == 1
     assert (await statuses(hotw))[0] == ["Approved", "Cancelled", "Cancelled"]
@@ -141,7 +138,7 @@ async def test_an_event_handled_twice_changes_nothing_more(hotw: Replica, anothe
 async def test_an_event_kept_but_not_acted_on_is_acted_on_by_the_sweep(hotw: Replica) -> None:
     await ordered(hotw)
     gone = snapshot(EVENT, event_body(3, IsActive=False))
-    await hotw.store.write(lambda unit: unit.keep("event", [gone]))
+    await hotw.store.write(lambda unit: unit.inputs.keep("event", [gone]))
     assert (await statuses(hotw))[0] == ["Pending"] * 3
     assert await hotw.sweep() == 1
     assert (await statuses(hotw))[0] == ["Cancelled"] * 3
@@ -162,7 +159,7 @@ async def test_replicas_never_go_back_whatever_the_order_of_arrival(hotw: Replic
 
 async def test_numbers_are_given_once_and_never_change(hotw: Replica) -> None:
     await hotw.settle_in()
-    first = await hotw.store.read(lambda unit: unit.unknown_fleets([FLEET, "X"]))
+    first = await hotw.store.read(lambda unit: unit.inputs.unknown_fleets([FLEET, "X"]))
     assert first == ["X"]
     execution = await hotw.execute()
     await hotw.keep("fleet", snapshot(FLEET, {**_fleet(), "VersionId": 9}, deleted=True))
@@ -174,6 +171,6 @@ async def test_numbers_are_given_once_and_never_change(hotw: Replica) -> None:
 
 
 def _fleet() -> dict[str, object]:
-    from tests.services.hotw_svc.stores.company import fleet_body
+    from tests.support.hotw_store import fleet_body
 
     return fleet_body()

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from services.hotw_svc.adapters.queries.queries import Queries
-from services.hotw_svc.app import UseCases
+from services.hotw_svc.app.runs.start_run import start_run
+from services.hotw_svc.app.runs.worker import RunWorker
 from services.hotw_svc.entrypoints.http import routes
-from tests.services.hotw_svc.stores.company import EVENT, FLEET, Replica, fleet_body, service_body, snapshot
+from tests.support.hotw_store import EVENT, FLEET, Replica, fleet_body, service_body, snapshot
 from tests.support.http import app_of, calling, pointers
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
 async def http(hotw: Replica) -> AsyncIterator[httpx.AsyncClient]:
-    use_cases = UseCases(hotw.store, hotw.clock)
-    await use_cases.worker.start()
-    app = app_of(routes(use_cases, Queries(hotw.database), hotw.clock), keep_refusal=hotw.database.keep_refusal)
+    worker = RunWorker(hotw.store, hotw.clock)
+    await worker.start()
+    commands = replace(hotw.commands, start_run=partial(start_run, store=hotw.store, wake_workers=worker.wake))
+    app = app_of(routes(commands, hotw.queries, hotw.clock), keep_refusal=hotw.database.keep_refusal)
     async with calling(app) as client:
         yield client
-    await use_cases.worker.stop()
+    await worker.stop()
 
 
 async def atomic(http: httpx.AsyncClient, **headers: str) -> httpx.Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.messaging.transport import RECORD_BYTES
-from tests.services.hotw_svc.stores.company import EVENT, FLEET, Replica, fleet_body, projection_body, snapshot
+from tests.support.hotw_store import EVENT, FLEET, Replica, fleet_body, projection_body, snapshot
 
 
 async def test_a_fact_of_two_megabytes_is_published(hotw: Replica) -> None:

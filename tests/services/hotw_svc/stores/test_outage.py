@@ -11,8 +11,8 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.app.runs.worker import RunWorker
 from shared.clock import FixedClock
 from shared.errors import Unavailable
-from tests.services.hotw_svc.stores.company import AZ_FACTORS, NOW, Broker, Replica, counted, many, open_replica
 from tests.support import servers
+from tests.support.hotw_store import AZ_FACTORS, NOW, Broker, Replica, counted, many, open_replica
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import select, update
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.queries import reading
 from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
 from services.hotw_svc.app.runs.worker import RunWorker
 from shared.relational import database_now
-from tests.services.hotw_svc.stores.company import (
+from shared.schemas.hotw_svc import Purpose
+from tests.support.hotw_store import (
     EVENT,
     FLEET,
     Replica,
@@ -55,9 +55,8 @@ async def test_every_fleet_is_executed_once_by_many_workers_of_two_replicas(
 async def test_a_worker_that_dies_holding_a_chunk_is_succeeded(hotw: Replica, another: Callable[[], Replica]) -> None:
     await many(hotw, 12)
     run = await hotw.start()
-    view = await hotw.store.read(lambda unit: unit.run(run["RunId"]))
-    assert view is not None
-    claim = await hotw.store.write(lambda unit: unit.claim(view, "dead", 5, 600.0))
+    view = await hotw.run_state(run["RunId"])
+    claim = await hotw.store.write(lambda unit: unit.claims.claim(view, "dead", 5, 600.0))
     assert len(claim.fleets) == 5
     survivor = another()
     await survivor.work(run["RunId"])
@@ -85,32 +84,29 @@ async def test_a_run_left_without_open_fleets_is_completed_by_whoever_looks(hotw
 async def test_a_slow_worker_that_lost_its_lease_writes_nothing(hotw: Replica, another: Callable[[], Replica]) -> None:
     await hotw.settle_in()
     run = await hotw.start()
-    view = await hotw.store.read(lambda unit: unit.run(run["RunId"]))
-    assert view is not None
-    slow = await hotw.store.write(lambda unit: unit.claim(view, "slow", 5, 0.1))
+    view = await hotw.run_state(run["RunId"])
+    slow = await hotw.store.write(lambda unit: unit.claims.claim(view, "slow", 5, 0.1))
     async with asyncio.timeout(60):
-        while not (claim := await hotw.store.write(lambda unit: unit.claim(view, "quick", 5, 30.0))).fleets:
+        while not (claim := await hotw.store.write(lambda unit: unit.claims.claim(view, "quick", 5, 30.0))).fleets:
             await asyncio.sleep(0.05)
     assert claim.fleets[0].fence == slow.fleets[0].fence + 1
-    assert await hotw.store.write(lambda unit: unit.still_held(view, "slow", slow.fleets)) == {}
-    assert set(await hotw.store.write(lambda unit: unit.still_held(view, "quick", claim.fleets))) == {FLEET}
+    assert await hotw.store.write(lambda unit: unit.claims.still_held(view, "slow", slow.fleets)) == {}
+    assert set(await hotw.store.write(lambda unit: unit.claims.still_held(view, "quick", claim.fleets))) == {FLEET}
 
 
 async def test_a_fleet_another_run_keeps_locked_fails_after_one_lease_and_does_not_count(hotw: Replica) -> None:
     await hotw.settle_in()
     first = await hotw.execute()
     holding = await hotw.start()
-    view = await hotw.store.read(lambda unit: unit.run(holding["RunId"]))
-    assert view is not None
-    await hotw.store.write(lambda unit: unit.claim(view, "holder", 5, 600.0))
+    view = await hotw.run_state(holding["RunId"])
+    await hotw.store.write(lambda unit: unit.claims.claim(view, "holder", 5, 600.0))
     run = await hotw.start(FleetIds=[FLEET])
     async with asyncio.timeout(90):
         while (await hotw.read_run(run["RunId"]))["RunStatus"] != "Completed":
             await hotw.work(run["RunId"], lease=0.3)
             await asyncio.sleep(0.05)
-    async with hotw.database.read() as connection:
-        latest, before = await reading.executions_of_fleet(connection, EVENT, FLEET, before=None, limit=2)
-        board = await reading.dashboard(connection, EVENT, "Upscaling")
+    latest, before = await hotw.executions(limit=2)
+    board = (await hotw.queries.dashboard(EVENT, Purpose.UPSCALING)).items
     assert (latest["Status"], latest["FailCode"]) == ("Fail", "LockHeld")
     assert f"HOTW-Run-{holding['RunId']}" in latest["Reasoning"]
     assert board[0]["Fleets"][0]["LatestExecution"]["ExecutionId"] == before["ExecutionId"] == first["ExecutionId"]
@@ -135,8 +131,7 @@ async def test_a_decision_made_while_a_fleet_is_computed_is_seen(hotw: Replica, 
     hotw.store.read = read_then_decide  # type: ignore[method-assign]
     await work_chunk(hotw.store, hotw.clock, run["RunId"])
     assert decided
-    async with hotw.database.read() as connection:
-        latest = (await reading.executions_of_fleet(connection, EVENT, FLEET, before=None, limit=1))[0]
+    latest = (await hotw.executions(FLEET))[0]
     assert latest["PendingEPICFMCHostOrder"] == 30
     assert latest["OrderedHosts"] == 20
 
@@ -144,11 +139,10 @@ async def test_a_decision_made_while_a_fleet_is_computed_is_seen(hotw: Replica, 
 async def test_a_chunk_under_way_when_its_run_is_cancelled_writes_nothing(hotw: Replica) -> None:
     await many(hotw, 3)
     run = await hotw.start()
-    view = await hotw.store.read(lambda unit: unit.run(run["RunId"]))
-    assert view is not None
-    claim = await hotw.store.write(lambda unit: unit.claim(view, "w", 3, 30.0))
+    view = await hotw.run_state(run["RunId"])
+    claim = await hotw.store.write(lambda unit: unit.claims.claim(view, "w", 3, 30.0))
     await hotw.cancel(run["RunId"])
-    assert await hotw.store.write(lambda unit: unit.still_held(view, "w", claim.fleets)) == {}
+    assert await hotw.store.write(lambda unit: unit.claims.still_held(view, "w", claim.fleets)) == {}
     again = await hotw.run()
     assert again["Executions"] == 3
 
@@ -163,17 +157,15 @@ async def test_one_fleet_that_cannot_be_recorded_fails_alone(hotw: Replica) -> N
     )
     run = await hotw.run()
     assert (run["RunStatus"], run["ByStatus"]) == ("Completed", {"Fail": 1, "Success": 3})
-    async with hotw.database.read() as connection:
-        failed = (await reading.executions_of_fleet(connection, EVENT, "Fleet-2", before=None, limit=1))[0]
+    failed = (await hotw.executions("Fleet-2"))[0]
     assert "could not be recorded" in failed["Reasoning"]
 
 
 async def test_locks_are_free_after_a_run_and_say_who_has_them_during_it(hotw: Replica) -> None:
     await hotw.settle_in()
     run = await hotw.start()
-    view = await hotw.store.read(lambda unit: unit.run(run["RunId"]))
-    assert view is not None
-    await hotw.store.write(lambda unit: unit.claim(view, "w", 3, 30.0))
+    view = await hotw.run_state(run["RunId"])
+    await hotw.store.write(lambda unit: unit.claims.claim(view, "w", 3, 30.0))
     async with hotw.database.read() as connection:
         lock = (await connection.execute(select(t.fleet_lock))).one()
     assert (lock.FleetId, lock.LockedBy) == (FLEET, f"HOTW-Run-{run['RunId']}")
@@ -193,6 +185,5 @@ async def test_what_cannot_be_read_of_one_service_fails_its_fleets_alone(hotw: R
     await hotw.keep("service", snapshot("Service-1", wild))
     run = await hotw.run()
     assert (run["RunStatus"], run["ByStatus"]) == ("Completed", {"Fail": 1, "Success": 5})
-    async with hotw.database.read() as connection:
-        failed = (await reading.executions_of_fleet(connection, EVENT, "Fleet-5", before=None, limit=1))[0]
+    failed = (await hotw.executions("Fleet-5"))[0]
     assert "cannot be read" in failed["Reasoning"]

@@ -10,12 +10,13 @@ from sqlalchemy import select
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.snapshots import event_facts, service_facts
-from services.hotw_svc.adapters.queries import reading
+from services.hotw_svc.app.runs.execute_fleet import open_record
 from services.hotw_svc.app.runs.work_run import work_chunk
-from services.hotw_svc.domain.runs.scope import belongs
+from services.hotw_svc.domain.runs.scope import why_outside
 from shared.cause import Cause
 from shared.errors import BadInput, Conflict, NotFound, UnderWay
-from tests.services.hotw_svc.stores.company import (
+from shared.schemas.hotw_svc import ExecuteFleet
+from tests.support.hotw_store import (
     EVENT,
     FLEET,
     Replica,
@@ -58,7 +59,7 @@ async def test_a_run_takes_the_fleets_of_registered_services_in_the_events_regio
         name
         for name, body in fleets.items()
         if name != "F-deleted"
-        and belongs(
+        and not why_outside(
             event_facts(event), service_id=body["ServiceId"], region=body["FleetConfiguration"]["Region"],
             service=facts.get(body["ServiceId"]),
         )
@@ -100,8 +101,7 @@ async def test_a_named_fleet_outside_the_event_fails_and_says_why(hotw: Replica)
     await hotw.keep("fleet", snapshot("F-other", fleet_body("F-other", "Other", configuration={"Region": "mars"})))
     run = await hotw.run(FleetIds=["F-other", FLEET, FLEET])
     assert (run["RunStatus"], run["ByStatus"]) == ("Completed", {"Fail": 1, "Success": 1})
-    async with hotw.database.read() as connection:
-        failed = (await reading.executions_of_fleet(connection, EVENT, "F-other", before=None, limit=1))[0]
+    failed = (await hotw.executions("F-other"))[0]
     assert "Onboarding" in failed["Reasoning"]
     assert "mars" in failed["Reasoning"]
 
@@ -131,8 +131,7 @@ async def test_a_fleet_deleted_after_the_start_fails_and_says_so(hotw: Replica) 
     run = await hotw.start()
     await hotw.keep("fleet", snapshot(FLEET, fleet_body(version=6), deleted=True))
     await hotw.work(run["RunId"])
-    async with hotw.database.read() as connection:
-        failed = (await reading.executions_of_fleet(connection, EVENT, FLEET, before=None, limit=1))[0]
+    failed = (await hotw.executions(FLEET))[0]
     assert failed["Status"] == "Fail"
     assert "deleted" in failed["Reasoning"]
 
@@ -176,11 +175,8 @@ async def test_a_refused_command_is_refused_the_same_way_again(hotw: Replica) ->
 async def test_an_atomic_run_whose_caller_died_is_answered_once_a_worker_finished_it(hotw: Replica) -> None:
     await hotw.settle_in()
     cause: Cause = hotw.cause("kcat/1")
-    from services.hotw_svc.app.runs.execute_fleet import _open
-    from shared.schemas.hotw_svc import ExecuteFleet
-
     command = ExecuteFleet(event_id=EVENT, fleet_id=FLEET)
-    _, run_id = await hotw.store.write(lambda unit: _open(unit, command, cause))
+    _, run_id = await hotw.store.write(lambda unit: open_record(unit, command, cause))
     with pytest.raises(UnderWay):
         await hotw.execute(cause=cause)
     await hotw.work(run_id)

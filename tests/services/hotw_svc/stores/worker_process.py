@@ -6,10 +6,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from services.hotw_svc.app.runs.work_run import Worked, work_chunk
+from services.hotw_svc.app.runs.work_run import ChunkResult, work_chunk
 from shared.clock import FixedClock
 from shared.errors import Unavailable
-from tests.services.hotw_svc.stores.company import AZ_FACTORS, NOW, Broker, open_replica
+from tests.support.hotw_store import AZ_FACTORS, NOW, Broker, open_replica
 
 
 async def work(address: str, run_id: int) -> None:
@@ -17,11 +17,11 @@ async def work(address: str, run_id: int) -> None:
     replica = open_replica(target, FixedClock(NOW), Broker(), AZ_FACTORS)
     while True:
         try:
-            worked = await work_chunk(replica.store, replica.clock, run_id, limit=5, lease=1.0)
+            result = await work_chunk(replica.store, replica.clock, run_id, limit=5, lease=1.0)
             await replica.database.drain()
         except Unavailable:  # as any worker: a database that is busy for once is asked again
-            worked = Worked()
-        if not worked.found_work:
+            result = ChunkResult()
+        if not result.found_work:
             await asyncio.sleep(0.05)
 
 

@@ -25,9 +25,10 @@ from services.hotw_svc.domain.inputs import (
     RunFacts,
     ServiceFacts,
 )
-from services.hotw_svc.domain.orders.order import Order, OrderType
+from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
-from services.hotw_svc.domain.runs.execution import Execution, ExecutionStatus, execute
+from services.hotw_svc.domain.runs.execution import Execution, execute
+from shared.schemas.hotw_svc import ExecutionStatus, OrderType
 from tests.support import reference
 
 NOW = datetime(2024, 6, 15, 9, 0, tzinfo=UTC)

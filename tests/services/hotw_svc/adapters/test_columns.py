@@ -1,4 +1,4 @@
-"""The columns of what is kept, and what the facts say: the reference's names, and there and back again."""
+"""The columns of executions, orders and overrides, and the content of facts: the reference's names."""
 
 from __future__ import annotations
 
@@ -9,26 +9,19 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import orjson
+
+from services.hotw_svc.adapters.orders.order_rows import order_columns, order_of, override_columns, override_of
+from services.hotw_svc.adapters.rows import wire
+from services.hotw_svc.adapters.runs.execution_rows import asg_columns, execution_columns
 from services.hotw_svc.app.orders.facts import fact_key, hardware_fact
-from services.hotw_svc.domain.arithmetic import MAX_INT
-from services.hotw_svc.domain.orders import order as domain_orders
-from services.hotw_svc.domain.orders.order import Decision, Order, OrderStatus, decide, deliver
+from services.hotw_svc.domain.orders.order import Order, decide, deliver
+from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
 from services.hotw_svc.domain.orders.override import OverrideStatus
-from services.hotw_svc.domain.rows import (
-    asg_columns,
-    asg_run_columns,
-    dashboard_columns,
-    execution_columns,
-    order_columns,
-    order_of,
-    override_columns,
-    override_of,
-    wire,
-)
-from services.hotw_svc.domain.runs.execution import ExecutionStatus, execute, lock_held
-from services.hotw_svc.domain.runs.scope import RunStatus
-from shared.schemas import hotw_svc
-from tests.services.hotw_svc.domain.company import NOW, asg_name, asgs, fortress, order, override
+from services.hotw_svc.domain.runs.execution import CountedExecution, execute, lock_held
+from shared.schemas.base import MAX_COUNT
+from shared.schemas.hotw_svc import Decision, HardwareFact, Purpose
+from tests.support.hotw_inputs import NOW, asg_name, asgs, fortress, order, override
 
 EXECUTION = execute(fortress(), now=NOW)
 REFERENCE_COLUMNS = [
@@ -114,9 +107,9 @@ def test_a_factor_is_stored_half_up() -> None:
 
 def test_a_number_too_large_for_its_column_is_left_out() -> None:
     fleet = {
-        "asgs": asgs(None, None, desired=MAX_INT),
+        "asgs": asgs(None, None, desired=MAX_COUNT),
         "ct_factor": Fraction(1_000),
-        "child_desired_capacity": MAX_INT + 1,
+        "child_desired_capacity": MAX_COUNT + 1,
     }
     columns = execution_columns(execute(fortress(fleet=fleet, inventory=None), now=NOW))
     assert (columns["DesiredCapacity"], columns["CTPeakFactor"], columns["ChildDesiredCapacity"]) == (None, None, None)
@@ -134,11 +127,9 @@ def test_a_fail_for_a_held_lock_can_be_told_apart() -> None:
     assert (columns["FailCode"], columns["HostsPresentInApollo"]) == ("LockHeld", None)
 
 
-def test_an_asgs_lines_have_the_references_columns() -> None:
-    outcome = EXECUTION.asgs[0]
-    columns = asg_columns(outcome, execution=EXECUTION)
-    assert columns == {
-        "FleetId": "FORTRESSService-NA-X0",
+def test_an_asgs_row_has_the_references_columns() -> None:
+    assert asg_columns(EXECUTION.asgs[0], EXECUTION) == {
+        "FleetIndexId": 42,
         "AutoScalingGroupName": asg_name("a"),
         "AsgTag": "1a",
         "HostType": "c5.2xlarge",
@@ -147,18 +138,6 @@ def test_an_asgs_lines_have_the_references_columns() -> None:
         "EAPEnableStatus": False,
         "AsgCapacityLowerBound": None,
         "AutoScalingGroupARN": None,
-    }
-    assert asg_run_columns(outcome, execution=EXECUTION) == {**columns, "RunId": 5, "RecommendedOverrideValue": 20}
-
-
-def test_the_dashboard_line_holds_all_live_orders_of_the_event() -> None:
-    again = execute(fortress(orders=(order(value=7), order("b", status=OrderStatus.REJECTED))), now=NOW)
-    assert dashboard_columns(again) == {
-        "ServiceId": "FORTRESSService",
-        "FleetId": "FORTRESSService-NA-X0",
-        "EventId": "PD2024",
-        "Purpose": "Upscaling",
-        "CapacityOverrideSum": 50,
     }
 
 
@@ -211,35 +190,39 @@ def test_an_overrides_line_has_the_references_columns() -> None:
 
 
 def test_on_the_wire_decimals_are_numbers_and_times_carry_their_zone() -> None:
-    said = wire(execution_columns(EXECUTION) | {"FulfillmentDate": NOW.date()})
-    assert (said["BufferFactor"], said["CTPeakFactor"]) == (1.1, 1.5)
-    assert (said["CreatedAt"], said["FulfillmentDate"]) == ("2024-06-15T09:00:00.000Z", "2024-06-15")
+    read = wire(execution_columns(EXECUTION) | {"FulfillmentDate": NOW.date()})
+    assert (read["BufferFactor"], read["CTPeakFactor"]) == (1.1, 1.5)
+    assert (read["CreatedAt"], read["FulfillmentDate"]) == ("2024-06-15T09:00:00.000Z", "2024-06-15")
     assert wire({"BufferFactor": Decimal("2.00")}) == {"BufferFactor": 2}
-    json.dumps(said)
+    json.dumps(read)
 
 
-def fact(orders: list[Order], execution: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:
-    return hardware_fact(
-        event_id="PD2024",
-        fleet_id="FORTRESSService-NA-X0",
+KEY = OrderBookKey("PD2024", "FORTRESSService-NA-X0", Purpose.UPSCALING)
+
+
+def fact(orders: list[Order], latest: CountedExecution | None = None, run_id: int | None = None) -> dict[str, Any]:
+    inputs = fortress()
+    book = OrderBook(
+        key=KEY,
         service_id="FORTRESSService",
-        purpose="Upscaling",
-        orders_version_id=1,
-        occurred_at=NOW,
-        orders=orders,
-        execution=execution,
-        **others,
+        event=inputs.event,
+        fleet=inputs.fleet,
+        orders=tuple(orders),
+        overrides=(),
+        version_id=1,
+        settled_under=SettledUnder.of(inputs.event),
+        latest=latest,
     )
+    return json.loads(orjson.dumps(hardware_fact(book, now=NOW, user="jsmith", run_id=run_id)))
 
 
 def test_a_fact_carries_the_execution_and_every_order_and_keeps_to_the_contract() -> None:
-    stored = execution_columns(EXECUTION) | {"ExecutionId": 789}
     orders = [replace(o, execution_id=789) for o in EXECUTION.orders]
-    said = fact(orders, stored, user="jsmith", run_id=5, about=["F5-42-1", "F5-42-2", "F5-42-3"])
-    assert hotw_svc.HardwareFact.model_validate(said).wire() == said
-    assert said["Execution"]["ExecutionId"] == 789
-    assert (said["Execution"]["Needed"], said["Execution"]["CapReason"]) == (220, "MaxHostCount")
-    assert [(o["AvailabilityZone"], o["FulfillmentValue"], o["ExecutionId"]) for o in said["Orders"]] == [
+    content = fact(orders, CountedExecution.of(EXECUTION, 789), run_id=5)
+    assert HardwareFact.model_validate(content).wire() == content
+    assert content["Execution"]["ExecutionId"] == 789
+    assert (content["Execution"]["Needed"], content["Execution"]["CapReason"]) == (220, "MaxHostCount")
+    assert [(o["AvailabilityZone"], o["FulfillmentValue"], o["ExecutionId"]) for o in content["Orders"]] == [
         ("us-east-1a", 20, 789),
         ("us-east-1b", 20, 789),
         ("us-east-1c", 10, 789),
@@ -248,31 +231,25 @@ def test_a_fact_carries_the_execution_and_every_order_and_keeps_to_the_contract(
 
 def test_every_kind_of_order_and_a_fail_keep_to_the_contract() -> None:
     failed = execute(fortress(event={"region_list": ("eu-west-1",)}), now=NOW)
-    said = fact(every_kind_of_order(), execution_columns(failed) | {"ExecutionId": 1})
-    assert hotw_svc.HardwareFact.model_validate(said).wire() == said
-    assert "RequiredHosts" not in said["Execution"]
-    assert [o["EverApproved"] for o in said["Orders"]] == [False, True, True, True, False]
-    assert [o["Superseded"] for o in said["Orders"]] == [False, False, False, False, True]
+    content = fact(every_kind_of_order(), CountedExecution.of(failed, 1))
+    assert HardwareFact.model_validate(content).wire() == content
+    assert "RequiredHosts" not in content["Execution"]
+    assert [o["EverApproved"] for o in content["Orders"]] == [False, True, True, True, False]
+    assert [o["Superseded"] for o in content["Orders"]] == [False, False, False, False, True]
 
 
 def test_a_fact_leaves_out_other_events_and_purposes() -> None:
-    others = [order(event_id="SUMMER"), order(purpose="Descaling")]
-    said = fact([*others, order()])
-    assert [o["FulfillmentId"] for o in said["Orders"]] == ["F4-42-a"]
-    assert "Execution" not in said
-    assert hotw_svc.HardwareFact.model_validate(said).wire() == said
+    others = [order(event_id="SUMMER"), order(purpose=Purpose.DESCALING)]
+    content = fact([*others, order()])
+    assert [o["FulfillmentId"] for o in content["Orders"]] == ["F4-42-a"]
+    assert "Execution" not in content
+    assert HardwareFact.model_validate(content).wire() == content
 
 
 def test_facts_of_a_fleet_event_and_purpose_share_one_key() -> None:
-    assert fact_key(event_id="PD2024", fleet_id="F", purpose="Upscaling") == "PD2024#F#Upscaling"
+    assert fact_key(KEY) == "PD2024#FORTRESSService-NA-X0#Upscaling"
 
 
-def test_the_domains_words_are_the_contracts() -> None:
-    for ours, theirs in (
-        (domain_orders.OrderType, hotw_svc.OrderType),
-        (domain_orders.OrderStatus, hotw_svc.FulfillmentStatus),
-        (domain_orders.Decision, hotw_svc.Decision),
-        (ExecutionStatus, hotw_svc.ExecutionStatus),
-        (RunStatus, hotw_svc.RunStatus),
-    ):
-        assert {member.value for member in ours} == {member.value for member in theirs}
+def test_a_fact_leaves_out_a_number_of_hosts_that_no_contract_can_carry() -> None:
+    crowded = execute(fortress(fleet={"asgs": asgs(None, None, desired=MAX_COUNT)}, inventory=None), now=NOW)
+    assert CountedExecution.of(crowded, 1).hosts_present is None

@@ -1,10 +1,11 @@
-"""Owns the small company of HOTW's tests: the reference's service, fleet and event, and the use cases on one store."""
+"""A small company for HOTW's tests: the reference's service, fleet and event, and the use cases on one store."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import orjson
 from sqlalchemy import func, select
 
 from services.hotw_svc.adapters.inputs.snapshots import az_factors
+from services.hotw_svc.adapters.queries.queries import SqlQueries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
-from services.hotw_svc.app.inputs.on_inputs_changed import keep_replicas
+from services.hotw_svc.app.inputs.on_inputs_changed import on_events_changed, on_inputs_changed
 from services.hotw_svc.app.orders.report_delivery import report_delivery
 from services.hotw_svc.app.orders.review_order import review_order
-from services.hotw_svc.app.orders.settle_order_books import settle_books
-from services.hotw_svc.app.ports import Snapshot
+from services.hotw_svc.app.orders.settle_order_books import settle_order_books
+from services.hotw_svc.app.ports import Commands, Snapshot
 from services.hotw_svc.app.runs.cancel_run import cancel_run
 from services.hotw_svc.app.runs.execute_fleet import execute_fleet
+from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.app.runs.start_run import start_run
 from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
 from shared.cause import Cause
@@ -126,13 +129,27 @@ class Replica:
     clock: FixedClock
     broker: Broker
     user: str = "jsmith"
-    written: list[Any] = field(default_factory=list)
+    queries: SqlQueries = field(init=False)
+    commands: Commands = field(init=False)
+
+    def __post_init__(self) -> None:
+        store = self.store
+        self.queries = SqlQueries(self.database)
+        self.commands = Commands(
+            start_run=partial(start_run, store=store, wake_workers=lambda: None),
+            cancel_run=partial(cancel_run, store=store),
+            execute_fleet=partial(execute_fleet, store=store, clock=self.clock),
+            review_order=partial(review_order, store=store),
+            report_delivery=partial(report_delivery, store=store),
+        )
 
     def cause(self, id: str | None = None, digest: str = "d") -> Cause:
         return Cause(self.clock.now(), self.user, Trace("c1", "m1"), id or f"test {next(_numbers)}", digest)
 
     async def keep(self, resource: str, *items: Snapshot) -> set[str]:
-        return await keep_replicas(self.store, self.clock, resource, items)
+        if resource == "event":
+            return await on_events_changed(items, store=self.store, clock=self.clock, trace=Trace("c1", "m1"))
+        return await on_inputs_changed(resource, items, store=self.store)
 
     async def settle_in(self, **changes: Any) -> None:
         """The reference's company: its event, service, fleet, projection and inventory."""
@@ -144,22 +161,22 @@ class Replica:
 
     async def start(self, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
         command = StartRun.model_validate({"EventId": EVENT} | body)
-        return await start_run(self.store, command, cause or self.cause())
+        return (await self.commands.start_run(command, cause or self.cause())).body
 
     async def execute(self, fleet_id: str = FLEET, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
         command = ExecuteFleet.model_validate({"EventId": EVENT, "FleetId": fleet_id} | body)
-        return await execute_fleet(self.store, self.clock, command, cause or self.cause())
+        return (await self.commands.execute_fleet(command, cause or self.cause())).body
 
     async def cancel(self, run_id: int, cause: Cause | None = None) -> dict[str, Any]:
-        return await cancel_run(self.store, CancelRun(run_id=run_id), cause or self.cause())
+        return (await self.commands.cancel_run(CancelRun(run_id=run_id), cause or self.cause())).body
 
     async def review(self, order: str, decision: str, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
         command = ReviewOrder.model_validate({"FulfillmentId": order, "Decision": decision} | body)
-        return await review_order(self.store, command, cause or self.cause())
+        return (await self.commands.review_order(command, cause or self.cause())).body
 
     async def deliver(self, order: str, hosts: int, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
         command = ReportDelivery.model_validate({"FulfillmentId": order, "FulfilledHosts": hosts} | body)
-        return await report_delivery(self.store, command, cause or self.cause())
+        return (await self.commands.report_delivery(command, cause or self.cause())).body
 
     async def work(self, run_id: int, limit: int = 100, lease: float = 30.0) -> None:
         """Works the run off, as a worker does."""
@@ -173,12 +190,19 @@ class Replica:
         return await self.read_run(run["RunId"])
 
     async def read_run(self, run_id: int) -> dict[str, Any]:
-        run = await self.store.read(lambda unit: unit.run(run_id))
+        return (await self.queries.run(run_id)).body
+
+    async def run_state(self, run_id: int) -> Run:
+        run = await self.store.read(lambda unit: unit.runs.get(run_id))
         assert run is not None
-        return run.wire()
+        return run
+
+    async def executions(self, fleet_id: str = FLEET, limit: int = 10) -> list[dict[str, Any]]:
+        """The fleet's executions for the event, newest first."""
+        return (await self.queries.executions(EVENT, fleet_id, before=None, limit=limit)).items
 
     async def sweep(self) -> int:
-        return await settle_books(self.store, self.clock)
+        return await settle_order_books(store=self.store, clock=self.clock)
 
     async def published(self) -> Broker:
         """The broker, once everything written has reached it."""

@@ -17,10 +17,10 @@ from services.hotw_svc.adapters.inputs.snapshots import (
     projection_facts,
     service_facts,
 )
-from services.hotw_svc.domain.inputs import Line, OrderDates, Strategy
+from services.hotw_svc.domain.inputs import Line, OrderDates
 from shared.schemas.event_svc import EventSnapshot
-from shared.schemas.fleet_svc import FleetSnapshot, ProjectionSnapshot, ServiceSnapshot
-from tests.services.hotw_svc.domain.company import EVENT, FLEET, PROJECTION, SERVICE, asg_name
+from shared.schemas.fleet_svc import CapacityStrategy, FleetSnapshot, ProjectionSnapshot, ServiceSnapshot
+from tests.support.hotw_inputs import EVENT, FLEET, PROJECTION, SERVICE, asg_name
 
 TEN, NONE = Fraction(10), Fraction(0)
 AUDIT = {"AuditMetadata": {"User": "jsmith"}}
@@ -185,7 +185,7 @@ def test_the_references_service_is_read_with_its_philosophy() -> None:
     facts = service_facts(SERVICE)
     assert (facts.is_registered, facts.owner, facts.leader_alias) == (True, "fortress-owner@amazon.com", "jsmith")
     assert (facts.philosophy.max_hosts, facts.philosophy.min_hosts) == (500, 10)
-    assert facts.philosophy.strategy is Strategy.PERFORMANCE_BASED
+    assert facts.philosophy.strategy is CapacityStrategy.PERFORMANCE_BASED
     assert facts.philosophy.headroom == 1
 
 

@@ -1,0 +1,155 @@
+"""Order books: a fleet's dashboard line with its orders and overrides, read and written together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotw_svc.adapters import tables as t
+from services.hotw_svc.adapters.inputs import replicas
+from services.hotw_svc.adapters.inputs.snapshots import fleet_facts
+from services.hotw_svc.adapters.orders import order_rows
+from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
+from services.hotw_svc.adapters.rows import wire
+from services.hotw_svc.adapters.runs.execution_rows import counted_executions
+from services.hotw_svc.app.ports import View
+from services.hotw_svc.domain.orders.order import Order
+from services.hotw_svc.domain.orders.order_book import (
+    OrderBook,
+    OrderBookChange,
+    OrderBookKey,
+    SettledUnder,
+)
+from shared.schemas.hotw_svc import Purpose
+
+__all__ = ["OrderBooks"]
+
+
+class OrderBooks:
+    """The order books of one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._numbers: dict[OrderBookKey, BookNumbers] = {}
+
+    async def of_order(self, fulfillment_id: str) -> OrderBook | None:
+        order = t.fulfillment_details
+        row = (
+            await self._connection.execute(
+                _with_ids(order, order.c.Purpose).where(order.c.FulfillmentId == fulfillment_id)
+            )
+        ).first()
+        if row is None:
+            return None
+        books = await self.get([OrderBookKey(row.EventId, row.FleetId, Purpose(row.Purpose))])
+        return books[0] if books else None
+
+    async def get(self, keys: Sequence[OrderBookKey]) -> list[OrderBook]:
+        if not keys:
+            return []
+        event_id, purpose = keys[0].event_id, keys[0].purpose
+        fleets = sorted(key.fleet_id for key in keys if key.event_id == event_id and key.purpose is purpose)
+        lock = t.fleet_lock
+        await self._connection.execute(
+            select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)).order_by(lock.c.FleetId).with_for_update()
+        )
+        event = await replicas.event(self._connection, event_id, deleted_too=True)
+        if event is None:
+            return []
+        dashboards = await self._dashboards(event_id, purpose, fleets)
+        names = {row["FleetIndexId"]: row["FleetId"] for row in dashboards}
+        orders = await order_rows.orders_of(self._connection, names, purpose)
+        overrides = await order_rows.overrides_of(self._connection, names, purpose)
+        lines = await replicas.fleet_lines(self._connection, names.values(), event_id)
+        latest = await counted_executions(
+            self._connection, [row["LatestExecutionId"] for row in dashboards if row["LatestExecutionId"] is not None]
+        )
+        books = []
+        for row in dashboards:
+            fleet_id = row["FleetId"]
+            base, line = lines[fleet_id]
+            key = OrderBookKey(event_id, fleet_id, purpose)
+            self._numbers[key] = BookNumbers(row["EventIndexId"], row["FleetIndexId"], row["ServiceIndexId"])
+            books.append(
+                OrderBook(
+                    key=key,
+                    service_id=row["ServiceId"],
+                    event=event,
+                    fleet=fleet_facts(base=replicas.body_of(base), event_line=replicas.body_of(line)),
+                    orders=orders.get(fleet_id, ()),
+                    overrides=overrides.get(fleet_id, ()),
+                    version_id=row["OrdersVersionId"],
+                    settled_under=SettledUnder(row["EventVersionId"], row["EventIsActive"]),
+                    latest=latest.get(row["LatestExecutionId"]),
+                )
+            )
+        return books
+
+    async def unsettled(self, now: datetime, limit: int) -> list[OrderBookKey]:
+        board, event = t.hotw_dashboard, t.event_replica
+        books = (
+            _with_ids(board, board.c.Purpose)
+            .join(event, event.c.EventId == t.event_index.c.EventId)
+            .order_by(board.c.EventIndexId, board.c.Purpose, board.c.FleetIndexId)
+            .limit(limit)
+        )
+        keys: list[OrderBookKey] = []
+        for overtaken in (board.c.DueAt <= now, board.c.EventVersionId < event.c.VersionId):  # an index for each
+            if not keys:
+                rows = await self._connection.execute(books.where(overtaken))
+                keys = [OrderBookKey(row.EventId, row.FleetId, Purpose(row.Purpose)) for row in rows]
+        return [key for key in keys if (key.event_id, key.purpose) == (keys[0].event_id, keys[0].purpose)]
+
+    async def write(self, changes: Sequence[OrderBookChange]) -> None:
+        if not changes:
+            return
+        connection = self._connection
+        numbers = {change.after.key.fleet_id: self._numbers[change.after.key] for change in changes}
+        await order_rows.change_orders(connection, [order for change in changes for order in change.orders])
+        await order_rows.change_overrides(
+            connection, [(item, numbers[item.fleet_id].fleet) for change in changes for item in change.overrides]
+        )
+        for change in changes:
+            await order_rows.enable_asgs(connection, numbers[change.after.key.fleet_id].fleet, change.enabled_asgs)
+        await put_dashboards(
+            connection,
+            [
+                dashboard_row(change.after, numbers[change.after.key.fleet_id], settled_at=change.settled_at)
+                for change in changes
+            ],
+        )
+        lock = t.fleet_lock
+        await connection.execute(
+            update(lock).where(lock.c.FleetId.in_(sorted(numbers))).values(Revision=lock.c.Revision + 1)
+        )
+
+    def view(self, order: Order) -> View:
+        return View(order.fulfillment_id, wire(order_rows.order_columns(order)))
+
+    async def _dashboards(self, event_id: str, purpose: Purpose, fleet_ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        board = t.hotw_dashboard
+        rows = await self._connection.execute(
+            _with_ids(board, board, t.service_index.c.ServiceId)
+            .join(t.service_index, t.service_index.c.ServiceIndexId == board.c.ServiceIndexId)
+            .where(
+                t.event_index.c.EventId == event_id,
+                board.c.Purpose == purpose.value,
+                t.fleet_index.c.FleetId.in_(fleet_ids),
+            )
+            .order_by(t.fleet_index.c.FleetId)
+        )
+        return [dict(row) for row in rows.mappings()]
+
+
+def _with_ids(table: Any, *columns: Any) -> Select[Any]:
+    """The columns of a table with the EventId and the FleetId of each row."""
+    return (
+        select(t.event_index.c.EventId, t.fleet_index.c.FleetId, *columns)
+        .select_from(table)
+        .join(t.event_index, t.event_index.c.EventIndexId == table.c.EventIndexId)
+        .join(t.fleet_index, t.fleet_index.c.FleetIndexId == table.c.FleetIndexId)
+    )

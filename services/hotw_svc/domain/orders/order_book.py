@@ -1,0 +1,215 @@
+"""A fleet's order book: its orders and overrides for one event and purpose, and what a change makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
+from services.hotw_svc.domain.orders.order import Order, live_hosts
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from services.hotw_svc.domain.orders.settlement import settle
+from services.hotw_svc.domain.runs.execution import CountedExecution
+from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
+
+__all__ = [
+    "BookFact",
+    "OrderBook",
+    "OrderBookChange",
+    "OrderBookKey",
+    "OrderTotals",
+    "SettledUnder",
+    "due_at",
+    "order_totals",
+    "update_order_book",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBookKey:
+    """Names an order book: one fleet, event and purpose."""
+
+    event_id: str
+    fleet_id: str
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class SettledUnder:
+    """The version of its event that a book was last settled under, and whether that version was active."""
+
+    version_id: int
+    is_active: bool
+
+    @classmethod
+    def of(cls, event: EventFacts) -> SettledUnder:
+        return cls(event.version_id, event.is_active)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderBook:
+    """A fleet's orders and overrides, as read under the fleet's row lock.
+
+    ``orders`` and ``overrides`` are the fleet's for every event, because an ASG is shared by all of them. ``latest``
+    is the fleet's latest execution that counts. ``version_id`` is the number of the last fact.
+    """
+
+    key: OrderBookKey
+    service_id: str
+    event: EventFacts
+    fleet: FleetFacts
+    orders: tuple[Order, ...]
+    overrides: tuple[Override, ...]
+    version_id: int
+    settled_under: SettledUnder
+    latest: CountedExecution | None = None
+
+    def order(self, fulfillment_id: str) -> Order:
+        """The order with this id; KeyError when the book has none."""
+        for order in self.orders:
+            if order.fulfillment_id == fulfillment_id:
+                return order
+        raise KeyError(fulfillment_id)
+
+
+@dataclass(frozen=True, slots=True)
+class BookFact:
+    """A fact to publish about a book: its topic, and the orders it is about.
+
+    ``left_open``: the orders are approved, and an event that stopped being active leaves them open.
+    """
+
+    topic: str
+    order_ids: tuple[str, ...]
+    left_open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderBookChange:
+    """What is written into a book: the book afterwards, the rows that changed, and the facts to publish.
+
+    ``enabled_asgs`` are the ASGs with a first approved order.
+    """
+
+    after: OrderBook
+    orders: tuple[Order, ...]
+    overrides: tuple[Override, ...]
+    facts: tuple[BookFact, ...]
+    settled_at: datetime
+    enabled_asgs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTotals:
+    """The numbers of a dashboard line, in hosts and in orders."""
+
+    live_hosts: int
+    live_orders: int
+    granted_orders: int
+    open_orders: int
+    lost_orders: int
+    approved_hosts: int
+    fulfilled_hosts: int
+
+
+def update_order_book(
+    book: OrderBook, *, now: datetime, changed: Order | None = None, topic: str | None = None
+) -> OrderBookChange:
+    """Settles the book for ``now`` (HOTW rules 8 and 9), after the order ``changed`` if there is one.
+
+    ``topic`` is the fact about the changed order; further facts are about what else became of the book. Approved
+    orders that an event leaves open get a fact when the event stops being active, and none while it stays so.
+    """
+    orders = _replaced(book.orders, () if changed is None else (changed,))
+    settlement = settle(orders, book.overrides, event=book.event, fleet=book.fleet, now=now)
+    all_orders = _replaced(orders, settlement.orders)
+    facts: list[BookFact] = []
+    if changed is not None and topic is not None:
+        facts.append(BookFact(topic, (changed.fulfillment_id,)))
+    facts.extend(_order_facts(orders, settlement.orders))
+    if settlement.left_open and book.settled_under.is_active:
+        left_open = tuple(order.fulfillment_id for order in settlement.left_open)
+        facts.append(BookFact("hotw.order.reviewed", left_open, left_open=True))
+    facts.extend(_override_facts(book, settlement.overrides, all_orders))
+    overrides = {(override.run_id, override.asg_name): override for override in settlement.overrides}
+    pairs = list(zip(book.orders, all_orders, strict=True))
+    return OrderBookChange(
+        after=replace(
+            book,
+            orders=all_orders,
+            overrides=tuple(overrides.get((item.run_id, item.asg_name), item) for item in book.overrides),
+            version_id=book.version_id + len(facts),
+            settled_under=SettledUnder.of(book.event),
+        ),
+        orders=tuple(new for old, new in pairs if new != old),
+        overrides=settlement.overrides,
+        facts=tuple(facts),
+        settled_at=now,
+        enabled_asgs=tuple(new.asg_name for old, new in pairs if new.approved_at and not old.approved_at),
+    )
+
+
+def order_totals(orders: Iterable[Order], key: OrderBookKey) -> OrderTotals:
+    """The totals of the key's event and purpose; ``orders`` may be of any."""
+    mine = [order for order in orders if order.event_id == key.event_id and order.purpose == key.purpose]
+    live = [order for order in mine if order.is_live]
+    granted = [order.value for order in live if order.is_granted]
+    return OrderTotals(
+        live_hosts=live_hosts(mine),
+        live_orders=len(live),
+        granted_orders=len(granted),
+        open_orders=sum([order.is_open for order in live]),
+        lost_orders=sum([order.is_lost for order in mine]),
+        approved_hosts=sum(granted),
+        fulfilled_hosts=sum([order.fulfilled_hosts for order in mine]),
+    )
+
+
+def due_at(
+    orders: Iterable[Order], overrides: Iterable[Override], event: EventFacts, *, after: datetime | None = None
+) -> datetime | None:
+    """When time alone will next change a book: an override begins or ends, or an open order's window is over.
+
+    ``after`` is the instant the book was settled for; moments up to it are done.
+    """
+    moments: list[datetime] = []
+    for override in overrides:
+        if override.event_id == event.event_id and override.is_live:
+            moments.append(override.end)
+            if override.status is OverrideStatus.APPROVED:
+                moments.append(override.start)
+    if any(order.is_open and order.event_id == event.event_id for order in orders):
+        moments.append(event.override_window.end)
+    return min((moment for moment in moments if after is None or moment > after), default=None)
+
+
+def _replaced(orders: Sequence[Order], changed: Iterable[Order]) -> tuple[Order, ...]:
+    new = {order.fulfillment_id: order for order in changed}
+    return tuple(new.get(order.fulfillment_id, order) for order in orders)
+
+
+def _order_facts(before: Sequence[Order], changed: Iterable[Order]) -> list[BookFact]:
+    by_topic: dict[str, list[str]] = {}
+    was = {order.fulfillment_id: order.status for order in before}
+    for order in changed:
+        if order.status is not was[order.fulfillment_id]:
+            expired = order.status is FulfillmentStatus.EXPIRED
+            topic = "hotw.order.expired" if expired else "hotw.order.reviewed"
+            by_topic.setdefault(topic, []).append(order.fulfillment_id)
+    return [BookFact(topic, tuple(order_ids)) for topic, order_ids in by_topic.items()]
+
+
+def _override_facts(book: OrderBook, changed: Iterable[Override], orders: Sequence[Order]) -> list[BookFact]:
+    topics = {OverrideStatus.STARTED: "hotw.override.started", OverrideStatus.EXPIRED: "hotw.override.expired"}
+    was = {(override.run_id, override.asg_name): override.status for override in book.overrides}
+    asgs: dict[str, set[str]] = {}
+    for override in changed:
+        topic = topics.get(override.status)
+        if topic is not None and was[override.run_id, override.asg_name] is not override.status:
+            asgs.setdefault(topic, set()).add(override.asg_name)
+    event_id = book.key.event_id
+    return [
+        BookFact(topic, tuple(o.fulfillment_id for o in orders if o.event_id == event_id and o.asg_name in names))
+        for topic, names in asgs.items()
+    ]
