@@ -17,8 +17,8 @@ from epic.failure import CommandFailed
 from epic.messages import Messages, SeenRecord, message_of
 from shared.clock import Clock
 from shared.errors import BadInput, NotFound, Poison, Refused
-from shared.schemas.base import decode_object
 from shared.schemas.topics import TOPICS
+from shared.schemas.validation import decode_object
 from shared.web.responses import json_response, problem_of, problem_response, refusal_response
 
 __all__ = ["EmbeddedDoor"]

@@ -22,9 +22,9 @@ from epic.where import kafka_servers, url_of
 from shared.clock import iso
 from shared.envelope import Message
 from shared.errors import Poison
-from shared.schemas.base import field_errors
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import TOPICS
+from shared.schemas.validation import field_errors
 from shared.trace import Trace, new_id
 
 __all__ = ["produce", "tail"]

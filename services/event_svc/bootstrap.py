@@ -7,7 +7,7 @@ from shared.clock import Clock
 from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Resources, resource_commands, resource_routes
-from shared.schemas.event_svc import CreateEvent, DeleteEvent, UpdateEvent
+from shared.schemas.event_svc.event import EVENT as CONTRACT
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
@@ -21,7 +21,9 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     return kit.service(
         routes=[resource_routes(events, clock, also_latest=["/event/latest/{EventId}"])],
         subscriptions=[
-            CommandSubscription("event.commands", resource_commands(events, (CreateEvent, UpdateEvent, DeleteEvent)))
+            CommandSubscription(
+                "event.commands", resource_commands(events, (CONTRACT.create, CONTRACT.update, CONTRACT.delete))
+            )
         ],
         description="The peak events: their regions, dates and offsets.",
     )

@@ -11,14 +11,8 @@ from shared.clock import Clock
 from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Resources, resource_commands, resource_routes
-from shared.schemas.fleet_svc import (
-    CreateProjection,
-    CreateService,
-    DeleteProjection,
-    DeleteService,
-    UpdateProjection,
-    UpdateService,
-)
+from shared.schemas.fleet_svc.projection import PROJECTION as P
+from shared.schemas.fleet_svc.service import SERVICE as S
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
@@ -37,9 +31,9 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     services = Resources(SERVICE, kit.documents(SERVICE))
     projections = Resources(PROJECTION, kit.documents(PROJECTION), admit=of_known_fleets(fleets.bases))
     commands = [
-        *resource_commands(services, (CreateService, UpdateService, DeleteService)),
+        *resource_commands(services, (S.create, S.update, S.delete)),
         *fleet_commands(fleets),
-        *resource_commands(projections, (CreateProjection, UpdateProjection, DeleteProjection)),
+        *resource_commands(projections, (P.create, P.update, P.delete)),
     ]
     return kit.service(
         routes=[

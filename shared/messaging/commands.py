@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 import orjson
-from pydantic import ValidationError
 
 from shared.cause import Cause, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.envelope import Message, Record, decode
 from shared.errors import BadInput, Poison, Refused, UnderWay
 from shared.messaging.subscription import Done, Received, message_digest, registered
-from shared.schemas.base import MANAGED_FIELDS, NAME_RULE, CommandBody, field_errors, is_name
+from shared.schemas.base import NAME_RULE, CommandBody, is_name
 from shared.schemas.results import Accepted, CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
+from shared.schemas.validation import validated
 from shared.security import ACTION_RULE, author_of, authorize, caller_of_message, is_action
 
 __all__ = ["Acceptable", "Command", "CommandSubscription", "ReceivedCommand"]
@@ -59,12 +59,7 @@ class Command(Generic[C]):
 
         Managed fields are ignored, so that a document may be sent back as it was read.
         """
-        own = {info.alias for info in self.model.model_fields.values()}
-        given = {name: value for name, value in body.items() if name in own or name not in MANAGED_FIELDS}
-        try:
-            return self.model.model_validate(given, by_alias=True, by_name=False)
-        except ValidationError as error:
-            raise BadInput(f"the data is no {self.name}", field_errors(error)) from None
+        return validated(self.model, body)
 
 
 class ReceivedCommand(Received[CommandBody]):

@@ -13,9 +13,10 @@ from shared.cause import AUTOMATION, Cause, digest_of
 from shared.clock import Clock
 from shared.envelope import Message, Record, decode, plain_type
 from shared.errors import Poison, Refused, UnderWay
-from shared.schemas.base import WireModel, field_errors
+from shared.schemas.base import WireModel
 from shared.schemas.results import Outcome
 from shared.schemas.topics import TOPICS, Topic
+from shared.schemas.validation import field_errors
 from shared.trace import Trace
 
 __all__ = ["Done", "Handler", "Received", "Subscribed", "Subscription", "bulk", "each", "registered"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar, get_args, get_origin
-
-from pydantic import ValidationError
+from typing import Any, Final
 
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import MANAGED_FIELDS, WireModel, check_id, field_errors
+from shared.schemas.base import MANAGED_FIELDS, WireModel, check_id
+from shared.schemas.validation import unknown_nulls, validated
 
 __all__ = [
     "State",
@@ -23,7 +22,6 @@ __all__ = [
 ]
 
 State = dict[str, Any]
-M = TypeVar("M", bound=WireModel)
 
 _DETAIL: Final = "the request has bad fields; see errors"
 
@@ -46,15 +44,6 @@ def parse(model: type[WireModel], body: Mapping[str, Any]) -> State:
     return validated(model, given_fields(model, body)).wire()
 
 
-def validated(model: type[M], fields: Mapping[str, Any]) -> M:
-    """The fields by their contract, wire names only. BadInput points to each that is bad, missing or unknown."""
-    try:
-        return model.model_validate(fields, by_alias=True, by_name=False)
-    except ValidationError as error:
-        errors = [_named(model, item) for item in field_errors(error)]
-        raise BadInput(_DETAIL, errors) from None
-
-
 def merge_patch(state: Mapping[str, Any], patch: Mapping[str, Any]) -> State:
     """RFC 7396: objects merge, lists and scalars are replaced, null clears."""
     merged = dict(state)
@@ -72,9 +61,7 @@ def merge_patch(state: Mapping[str, Any], patch: Mapping[str, Any]) -> State:
 def apply(model: type[WireModel], state: Mapping[str, Any], body: Mapping[str, Any]) -> State:
     """The state after a body's merge patch; equal to ``state`` when it changes nothing. BadInput as ``parse``."""
     patch = given_fields(model, body)
-    unknown = _unknown_nulls(model, patch, "")
-    if unknown:
-        raise BadInput(_DETAIL, unknown)
+    unknown_nulls(model, patch)
     return validated(model, merge_patch(given_fields(model, state), patch)).wire()
 
 
@@ -112,54 +99,3 @@ def checked_ids(keys: Mapping[str, str]) -> dict[str, str]:
     if errors:
         raise BadInput("the path has a bad id", errors, slug="bad-id")
     return dict(keys)
-
-
-def _named(model: type[WireModel], error: FieldError) -> FieldError:
-    """An error about a whole object points to the first member its sentence names."""
-    at: Any = model
-    for part in error.pointer.split("/")[1:]:
-        at = _member(at, part)
-    here = _fields(at)
-    detail = error.detail[:1].upper() + error.detail[1:]  # a name at its beginning may have lost its capital
-    for word in (word.strip(",.;:") for word in detail.split()):
-        pointed = (
-            word if word in here else next((n for n, kind in here.items() if word in _fields(_element(kind))), None)
-        )
-        if pointed is not None:
-            said = detail if detail.startswith(word) else error.detail
-            return FieldError(f"{error.pointer}/{pointed}", said)
-    return error
-
-
-def _fields(annotation: Any) -> dict[str, Any]:
-    """The wire names and types of a contract's members; none for anything else."""
-    for part in (annotation, *get_args(annotation)):
-        if isinstance(part, type) and issubclass(part, WireModel):
-            return {field.alias or name: field.annotation for name, field in part.model_fields.items()}
-    return {}
-
-
-def _element(annotation: Any) -> Any:
-    """What a list or a map holds; None for anything else."""
-    for part in (annotation, *get_args(annotation)):
-        if get_origin(part) in (list, tuple, dict):
-            return get_args(part)[-1]
-    return None
-
-
-def _member(annotation: Any, name: str) -> Any:
-    element = _element(annotation)
-    return element if element is not None else _fields(annotation).get(name)
-
-
-def _unknown_nulls(annotation: Any, patch: Mapping[str, Any], at: str) -> list[FieldError]:
-    """Unknown members that a merge would swallow because they are null."""
-    fields = _fields(annotation)
-    found = []
-    for name, value in patch.items():
-        inner = _element(annotation) or fields.get(name)
-        if value is None and fields and name not in fields:
-            found.append(FieldError(f"{at}/{name}", "unknown field; remove it or correct its name"))
-        elif isinstance(value, Mapping):
-            found += _unknown_nulls(inner, value, f"{at}/{name}")
-    return found

@@ -1,14 +1,12 @@
-"""Owns what every wire contract is made of: names, ids, numbers, times, and the managed fields only EPIC sets."""
+"""What every wire contract is made of: names, ids, numbers, times, versions and requests."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Final
 
-import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -16,17 +14,17 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
-    ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 
 from shared.clock import iso, parse_instant
-from shared.errors import BadInput, FieldError
 
 __all__ = [
     "MANAGED_FIELDS",
     "MAX_COUNT",
     "NAME_RULE",
+    "VERSION_MEMBERS",
     "AuditMetadata",
     "CommandBody",
     "Count",
@@ -43,27 +41,28 @@ __all__ = [
     "WireDate",
     "WireModel",
     "check_id",
-    "decode_object",
-    "field_errors",
     "is_name",
     "whole_number",
     "wire_name",
+    "wire_names",
 ]
 
 MAX_COUNT = 2_147_483_647
 # Days and numbers far enough from what a date, a column or a JSON number can hold for EPIC to reckon on from them.
 FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(9000, 12, 31)
 MAX_DECIMAL = 10**15
-# Path segments of the API itself.
+# Words of the API's own paths (rule 2.11c): an id may stand where one of them stands.
 RESERVED_IDS = frozenset(
     {"event", "latest", "versions", "inventory", "dashboard", "status", "history", "run", "order", "review"}
 )
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NAME = r"^[^\x00-\x1f\x7f\s]([^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s])?$"
 NAME_RULE = "1 to 255 printable characters, with no space at either end"
+# Words that the wire writes in capitals; a member that differs (``AsgTag``) names its alias itself.
 _ACRONYMS = {
     "arn": "ARN", "asg": "ASG", "bau": "BAU", "ct": "CT", "eap": "EAP", "eta": "ETA", "spco": "SPCO", "tpm": "TPM",
 }  # fmt: skip
+
 
 # Fields that only EPIC sets: ignored in a request, so that a document may be posted back as it was read.
 MANAGED_FIELDS = frozenset(
@@ -211,23 +210,8 @@ class AuditMetadata(WireModel):
     timestamp: Instant | None = None
 
 
-class CommandBody(WireModel):
-    """What every command may carry beside its own members: why it is asked, and by whom."""
-
-    audit_metadata: AuditMetadata | None = None
-
-
-class MergePatch(CommandBody):
-    """A partial document (RFC 7396): objects merge, lists and scalars are replaced, null clears.
-
-    Only the ids and AuditMetadata are checked here; the rest is, once it is merged into the whole document.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-
 class Snapshot(WireModel):
-    """What every event of a versioned resource carries beside the resource's own fields."""
+    """The members that every version of a resource has beside the resource's own."""
 
     version_id: PositiveCount
     latest_version_id: PositiveCount | None = None
@@ -238,54 +222,48 @@ class Snapshot(WireModel):
     deleted: bool = False
 
 
-def decode_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in ``body``. BadInput when it is none (NaN and Infinity are no JSON)."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadInput(f"the body is not JSON: {error}; send one JSON object", slug="not-json") from None
-    if not isinstance(value, dict):
-        raise BadInput('the body must be one JSON object, such as {"EventId": "PD2024"}', slug="not-an-object")
-    return value
+def wire_names(*models: type[BaseModel]) -> frozenset[str]:
+    """The names of the models' members on the wire."""
+    return frozenset(field.alias or name for model in models for name, field in model.model_fields.items())
 
 
-def _pointer(location: Iterable[int | str]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+VERSION_MEMBERS: Final = wire_names(Snapshot) - {"AuditMetadata"}
 
 
-_REMEDIES = {
-    "string_type": "give a text",
-    "string_pattern_mismatch": "give a text without control characters and with no space at either end, not empty",
-    "string_too_long": "give at most {max_length} characters",
-    "list_type": "give a list",
-    "too_short": "give at least {min_length}, not {actual_length}",
-    "too_long": "give at most {max_length}, not {actual_length}",
-    "dict_type": "give an object",
-    "model_type": "give an object",
-    "model_attributes_type": "give an object",
-    "enum": "give one of {expected}",
-    "literal_error": "give one of {expected}",
-    "greater_than": "give more than {gt}",
-    "greater_than_equal": "give {ge} or more",
-    "less_than": "give less than {lt}",
-    "less_than_equal": "give {le} or less",
-}
+def _without_timestamp(given: Any) -> Any:
+    if isinstance(given, dict):
+        return {name: value for name, value in given.items() if name not in ("Timestamp", "timestamp")}
+    return given
 
 
-def field_errors(error: ValidationError) -> list[FieldError]:
-    """Each problem pydantic found, as a JSON pointer and a remedy."""
-    found = []
-    for item in error.errors(include_url=False, include_context=True):
-        kind, message = item["type"], item["msg"]
-        if kind == "missing":
-            message = "required; add it"
-        elif kind == "extra_forbidden":
-            message = "unknown field; remove it or correct its name"
-        elif kind == "value_error":  # the contracts' own words, which may begin with a field's name
-            message = message.removeprefix("Value error, ")
-        elif kind in _REMEDIES:
-            message = _REMEDIES[kind].format(**item.get("ctx", {}))
-        else:
-            message = message[0].lower() + message[1:]
-        found.append(FieldError(_pointer(item["loc"]), message))
-    return found
+class CommandBody(WireModel):
+    """What a caller asks for, as an HTTP body or as a command.
+
+    A document may be sent back as it was read: members that only EPIC sets (``ignored``) and the time of the last
+    change are ignored, whatever they hold.
+    """
+
+    ignored: ClassVar[frozenset[str]] = VERSION_MEMBERS
+
+    audit_metadata: Annotated[AuditMetadata, BeforeValidator(_without_timestamp)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore_managed(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            return {name: value for name, value in given.items() if name not in cls.ignored}
+        return given
+
+
+class MergePatch(CommandBody):
+    """A partial document (RFC 7396): objects merge, lists and scalars are replaced, null clears.
+
+    The contract checks the ids. The other members are checked once they are merged into the whole document.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def patch(self) -> dict[str, Any]:
+        """The members that the caller gave beside the ids, by wire name, as they were sent."""
+        return dict(self.model_extra or {})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from pydantic import Field
 
 from shared.schemas.base import (
+    VERSION_MEMBERS,
     CommandBody,
     Id,
     Instant,
@@ -18,8 +20,10 @@ from shared.schemas.base import (
     WireDate,
     WireModel,
 )
+from shared.schemas.resource_contract import ExtraEvent, ResourceContract
 
 __all__ = [
+    "EVENT_PLAN",
     "Closed",
     "CreateEventPlan",
     "DashboardQuery",
@@ -103,11 +107,26 @@ class EventPlanSnapshot(EventPlan, Snapshot):
     """``eventplan.{created,updated}`` and ``eventplan.ready``."""
 
 
+EVENT_PLAN: Final = ResourceContract(
+    model=EventPlan,
+    owner="eventplan_svc",
+    key=("EventId", "FleetId"),
+    given_snapshot=EventPlanSnapshot,
+    given_commands=(),
+    events=("created", "updated"),
+    extra_events=(ExtraEvent("ready", "Every milestone of a plan turned Green."),),
+    consumers=("eventplan_svc",),
+    partitions=12,
+)
+
+
 # -- commands: the body of HTTP plus the path's ids --------------------------------------------------------------------
 
 
 class PlanCommand(CommandBody):
     """The plan a command is about. ``EventPlanId`` and ``ServiceId`` may be given too, and must be the plan's own."""
+
+    ignored = VERSION_MEMBERS | {"Closed", "PeakReadyStatus"}
 
     event_id: Id
     fleet_id: Id

@@ -16,7 +16,8 @@ from starlette.requests import Request
 from shared.cause import Cause, digest_of, id_of_http, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import NAME_RULE, AuditMetadata, decode_object, field_errors, is_name
+from shared.schemas.base import NAME_RULE, AuditMetadata, is_name
+from shared.schemas.validation import decode_object, field_errors
 from shared.security import author_of
 from shared.trace import current_trace
 from shared.web.responses import CAUSE

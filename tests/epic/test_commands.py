@@ -207,7 +207,7 @@ def test_produce_waits_for_the_answer_and_tells_it_by_its_exit_code(run: Run, ep
     ("topic", "ce_type", "data", "said"),
     [
         ("fleet.comands", "UpdateFleet", "{}", "there is no topic fleet.comands"),
-        ("fleet.commands", "UpdateFlet", "{}", "carries no UpdateFlet; give --type one of CreateService,"),
+        ("fleet.commands", "UpdateFlet", "{}", "carries no UpdateFlet; give --type one of CreateFleet,"),
         ("fleet.commands", "UpdateFleet", "{", "not one JSON object"),
         ("fleet.commands", "UpdateFleet", "[]", "not one JSON object"),
         ("service.created", "service.created", "{}", "the data is no ServiceSnapshot (/VersionId: required; add it"),

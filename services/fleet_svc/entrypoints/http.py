@@ -19,19 +19,12 @@ from services.fleet_svc.app import (
 )
 from shared.clock import Clock
 from shared.resources import checked_ids, only_keys, page_response, version_number
-from shared.schemas.fleet_svc import Fleet, FleetSnapshot, HostInventory, HostOrderStatus, Inventory
+from shared.schemas.fleet_svc import Fleet, FleetRead, Inventory
 from shared.web import PAGING, Page, Parameter, Routes, etag, json_response, page_of, query_of, read_write
 
 __all__ = ["fleet_routes"]
 
 _FILTERS: Final = [Parameter(name, f"Only those with this {name}.") for name in BASE_FILTERS]
-
-
-class FleetRead(FleetSnapshot):
-    """A line of a fleet as it is read."""
-
-    host_inventory: HostInventory | None = None
-    host_order_statuses: list[HostOrderStatus] | None = None
 
 
 def fleet_routes(fleets: Fleets, clock: Clock) -> Routes:

@@ -19,7 +19,7 @@ from shared.schemas.base import WireModel
 from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import ServiceSnapshot
 from shared.schemas.hotw_svc import HardwareFact, RunFact
-from shared.schemas.notify_svc import CreateTicket, DeleteTicket, EscalateTicket, UpdateTicket
+from shared.schemas.notify_svc.ticket import TICKET, EscalateTicket
 
 __all__ = ["subscriptions"]
 
@@ -56,7 +56,7 @@ def subscriptions(
         return await tickets.escalate(command, cause, cause.expected_version)
 
     commands = [
-        *resource_commands(tickets, (CreateTicket, UpdateTicket, DeleteTicket)),
+        *resource_commands(tickets, (TICKET.create, TICKET.update, TICKET.delete)),
         Command(EscalateTicket, escalate, "ticket.escalate"),
     ]
     service_topics = ("service.created", "service.updated", "service.deleted")

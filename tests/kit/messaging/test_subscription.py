@@ -15,7 +15,7 @@ from shared.errors import Poison, Stale
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Received, Subscription, each
 from shared.schemas.base import CommandBody
-from shared.schemas.fleet_svc import CreateProjection, UpdateProjection
+from shared.schemas.fleet_svc.projection import PROJECTION
 from shared.schemas.results import Accepted
 from tests.support.messaging import NOW, MakeThing, Thing, event, raw, record_of, registry
 
@@ -102,14 +102,14 @@ def test_an_unregistered_topic_is_an_error_when_the_service_is_wired() -> None:
 
 def test_a_handler_of_another_contract_is_an_error_when_the_service_is_wired() -> None:
     with pytest.raises(TypeError, match="carries Thing, its handler takes CreateProjection"):
-        Subscription("test_svc.things", each(CreateProjection, ("thing.created",), ignore), registry=registry())
+        Subscription("test_svc.things", each(PROJECTION.create, ("thing.created",), ignore), registry=registry())
 
 
 @pytest.mark.parametrize("member", ["ProjectionId", "VersionId", "LatestVersionId", "CreatedBy"])
 def test_a_command_may_hold_what_a_document_is_read_with(member: str) -> None:
     body = {"FleetId": "F", "EventId": "E", "TotalInputTPM": 5, member: "F#E#Peak"}
 
-    assert Command(CreateProjection, accept, "projection.create").validated(body).fleet_id == "F"
+    assert Command(PROJECTION.create, accept, "projection.create").validated(body).fleet_id == "F"
 
 
 @pytest.mark.parametrize("audit", ["nonsense", {"User": 5}, {"Colour": "red"}])
@@ -123,7 +123,7 @@ def test_a_command_with_bad_audit_metadata_is_refused(audit: Any) -> None:
 def test_a_merge_patch_may_hold_any_member_and_null() -> None:
     body = {"FleetId": "F", "EventId": "E", "ManualOverride": None}
 
-    assert Command(UpdateProjection, accept, "projection.update").validated(body).given() == body
+    assert Command(PROJECTION.update, accept, "projection.update").validated(body).given() == body
 
 
 def test_the_condition_of_a_command_is_in_its_cause() -> None:

@@ -19,13 +19,14 @@ from shared.schemas.base import (
     Name,
     WireDate,
     WireModel,
-    field_errors,
     is_name,
 )
 from shared.schemas.eventplan_svc import EventPlanSnapshot
 from shared.schemas.fleet_svc import ProjectionSnapshot
-from shared.schemas.notify_svc import CreateTicket, NotificationSnapshot
+from shared.schemas.notify_svc import NotificationSnapshot
+from shared.schemas.notify_svc.ticket import TICKET
 from shared.schemas.results import Accepted, CommandResult
+from shared.schemas.validation import field_errors
 
 
 class Thing(WireModel):
@@ -72,7 +73,7 @@ def test_what_is_refused_says_what_to_give(member: str, value: Any, said: str) -
 
 def test_lists_objects_and_words_are_asked_for_by_name() -> None:
     ticket = {"Title": "t", "Comments": {}, "AuditMetadata": "x", "Severity": 9, "Status": "Lost"}
-    said = refused(CreateTicket, ticket)
+    said = refused(TICKET.create, ticket)
     assert said["/Comments"] == "give a list"
     assert said["/AuditMetadata"] == "give an object"
     assert said["/Severity"] == "give 5 or less"

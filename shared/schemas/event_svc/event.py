@@ -1,22 +1,16 @@
-"""Owns the contracts of event_svc: Event, what it publishes and what may be asked of it."""
+"""The contract of Event: a peak, its dates and its regions."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Self
+from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from shared.schemas.base import CommandBody, Count, Flag, Id, MergePatch, Name, Snapshot, WireDate, WireModel
+from shared.schemas.base import Count, Flag, Id, Name, Snapshot, WireDate, WireModel
+from shared.schemas.resource_contract import ResourceContract
 
-__all__ = [
-    "CreateEvent",
-    "DeleteEvent",
-    "Event",
-    "EventSnapshot",
-    "SPCOEventDates",
-    "UpdateEvent",
-]
+__all__ = ["EVENT", "Event", "EventSnapshot", "SPCOEventDates"]
 
 
 class SPCOEventDates(WireModel):
@@ -58,18 +52,13 @@ class Event(WireModel):
 
 
 class EventSnapshot(Event, Snapshot):
-    """``event.{created,updated,deleted}``: as stored; defaults that hang on dates are the reader's to compute."""
+    """``event.{created,updated,deleted}``: the event as it is stored, without defaults that depend on its dates."""
 
 
-class CreateEvent(Event, CommandBody):
-    pass
-
-
-class UpdateEvent(MergePatch):
-    """A merge patch of an Event."""
-
-    event_id: Id
-
-
-class DeleteEvent(CommandBody):
-    event_id: Id
+EVENT: Final = ResourceContract(
+    model=Event,
+    owner="event_svc",
+    key=("EventId",),
+    given_snapshot=EventSnapshot,
+    consumers=("eventplan_svc", "hotw_svc", "notify_svc"),
+)

@@ -1,9 +1,8 @@
-"""Owns the contracts of fleet_svc: Service, Fleet and Projection, what they publish and what may be asked of them."""
+"""The contract of Fleet: the hosts of a service in one region, with a line for each event."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -14,92 +13,33 @@ from shared.schemas.base import (
     Flag,
     Id,
     Instant,
-    JoinedKey,
     MergePatch,
     Name,
     PositiveCount,
     Snapshot,
     WireModel,
 )
+from shared.schemas.resource_contract import ResourceContract
 
 __all__ = [
+    "FLEET",
     "ASGProperty",
-    "CapacityStrategy",
     "ChildApolloEnv",
     "CreateFleet",
-    "CreateProjection",
-    "CreateService",
     "DeleteFleet",
-    "DeleteProjection",
-    "DeleteService",
     "Fleet",
     "FleetConfiguration",
     "FleetProjection",
+    "FleetRead",
     "FleetSnapshot",
     "HostInventory",
     "HostOrderStatus",
     "Inventory",
     "InventoryReported",
-    "Philosophy",
-    "Projection",
-    "ProjectionSnapshot",
-    "RegionFleets",
     "ReportInventory",
-    "Service",
-    "ServiceSnapshot",
-    "ServiceType",
     "TotalInputTPMProperties",
     "UpdateFleet",
-    "UpdateProjection",
-    "UpdateService",
-    "UpstreamProjection",
 ]
-
-
-class ServiceType(StrEnum):
-    REGISTERED = "Registered"
-    ONBOARDING = "Onboarding"
-
-
-class CapacityStrategy(StrEnum):
-    PERFORMANCE_BASED = "PerformanceBased"
-    COST_BASED = "CostBased"
-    FIXED = "Fixed"
-
-
-class Philosophy(WireModel):
-    """A service's bounds per fleet, and how its need is worked out."""
-
-    max_hosts: Count | None = None
-    min_hosts: Count | None = None
-    capacity_strategy: CapacityStrategy | None = None
-    headroom_percentage: Annotated[DecimalNumber, Field(ge=0)] | None = None
-
-    @model_validator(mode="after")
-    def _bounds(self) -> Self:
-        if self.max_hosts is not None and self.min_hosts is not None and self.min_hosts > self.max_hosts:
-            raise ValueError("MinHosts must not exceed MaxHosts")
-        return self
-
-
-class RegionFleets(WireModel):
-    """The owner's own list of a region's fleets; the region is a label here."""
-
-    region: Name
-    fleets: list[Id] = Field(default_factory=list)
-
-
-class Service(WireModel):
-    """A piece of software with an owner; planned for when ``Registered``."""
-
-    service_id: Id
-    service_type: ServiceType
-    owner: Name
-    leader_alias: Name | None = None
-    fleet: list[RegionFleets] | None = None
-    philosophy: Philosophy | None = None
-    onboarding_status: Name | None = None
-    service_tier: Name | None = None
 
 
 class ASGProperty(WireModel):
@@ -170,32 +110,6 @@ class Fleet(WireModel):
     fleet_projection: list[FleetProjection] | None = None
 
 
-class UpstreamProjection(WireModel):
-    upstream_service_id: Id
-    upstream_tpm: Count | None = None
-    is_verified: Flag | None = None
-
-
-class Projection(WireModel):
-    """How much traffic a fleet will get during an event. At least one TPM must be given."""
-
-    fleet_id: Id
-    event_id: Id
-    projection_type: Id = "Peak"
-    total_input_tpm: Count | None = None
-    is_verified_by_owner: Flag | None = None
-    cloud_tune_projection: Count | None = None
-    manual_override: Count | None = None
-    projection_source: Name | None = None
-    upstream_projections: list[UpstreamProjection] | None = None
-
-    @model_validator(mode="after")
-    def _one_tpm(self) -> Self:
-        if self.total_input_tpm is None and self.cloud_tune_projection is None and self.manual_override is None:
-            raise ValueError("give at least one of TotalInputTPM, CloudTuneProjection and ManualOverride")
-        return self
-
-
 class Inventory(WireModel):
     """The hosts a fleet has, as somebody counted them at ``AsOf`` (now unless given)."""
 
@@ -221,13 +135,6 @@ class HostOrderStatus(WireModel):
     hosts_fulfilled: dict[str, Count] = Field(default_factory=dict)
 
 
-# -- events ------------------------------------------------------------------------------------------------------------
-
-
-class ServiceSnapshot(Service, Snapshot):
-    """``service.{created,updated,deleted}``."""
-
-
 class FleetSnapshot(Fleet, Snapshot):
     """``fleet.{created,updated,deleted}``: the base line, or an event's line when ``EventId`` is there.
 
@@ -240,10 +147,11 @@ class FleetSnapshot(Fleet, Snapshot):
     opened_for: Id | None = None
 
 
-class ProjectionSnapshot(Projection, Snapshot):
-    """``projection.{created,updated,deleted}``."""
+class FleetRead(FleetSnapshot):
+    """A line of a fleet as it is read."""
 
-    projection_id: JoinedKey
+    host_inventory: HostInventory | None = None
+    host_order_statuses: list[HostOrderStatus] | None = None
 
 
 class InventoryReported(WireModel):
@@ -255,25 +163,8 @@ class InventoryReported(WireModel):
     source: Name | None = None
 
 
-# -- commands ----------------------------------------------------------------------------------------------------------
-
-
-class CreateService(Service, CommandBody):
-    pass
-
-
-class UpdateService(MergePatch):
-    """A merge patch of a Service (RFC 7396): its members, any of them, null to clear."""
-
-    service_id: Id
-
-
-class DeleteService(CommandBody):
-    service_id: Id
-
-
 class CreateFleet(Fleet, CommandBody):
-    pass
+    """Makes a fleet, and its line for ``EventId`` where one is given."""
 
 
 class UpdateFleet(MergePatch):
@@ -284,28 +175,26 @@ class UpdateFleet(MergePatch):
 
 
 class DeleteFleet(CommandBody):
+    """Deletes a fleet with all of its lines; their histories stay."""
+
     fleet_id: Id
 
 
 class ReportInventory(Inventory, CommandBody):
-    fleet_id: Id
-
-
-class CreateProjection(Projection, CommandBody):
-    projection_id: JoinedKey | None = None
-
-
-class UpdateProjection(MergePatch):
-    """A merge patch of a Projection."""
+    """Reports the hosts that a fleet has."""
 
     fleet_id: Id
-    event_id: Id
-    projection_type: Id = "Peak"
-    projection_id: JoinedKey | None = None
 
 
-class DeleteProjection(CommandBody):
-    fleet_id: Id
-    event_id: Id
-    projection_type: Id = "Peak"
-    projection_id: JoinedKey | None = None
+FLEET: Final = ResourceContract(
+    model=Fleet,
+    owner="fleet_svc",
+    key=("FleetId",),
+    key_text="FleetId, or {FleetId}#{EventId} of an event's line",
+    given_snapshot=FleetSnapshot,
+    given_read=FleetRead,
+    given_commands=(CreateFleet, UpdateFleet, DeleteFleet),
+    actions=(ReportInventory,),
+    consumers=("eventplan_svc", "hotw_svc"),
+    partitions=12,
+)

@@ -1,0 +1,57 @@
+"""The contracts of fleet_svc."""
+
+from shared.schemas.fleet_svc.fleet import (
+    ASGProperty,
+    ChildApolloEnv,
+    CreateFleet,
+    DeleteFleet,
+    Fleet,
+    FleetConfiguration,
+    FleetProjection,
+    FleetRead,
+    FleetSnapshot,
+    HostInventory,
+    HostOrderStatus,
+    Inventory,
+    InventoryReported,
+    ReportInventory,
+    TotalInputTPMProperties,
+    UpdateFleet,
+)
+from shared.schemas.fleet_svc.projection import Projection, ProjectionSnapshot, UpstreamProjection
+from shared.schemas.fleet_svc.service import (
+    CapacityStrategy,
+    Philosophy,
+    RegionFleets,
+    Service,
+    ServiceSnapshot,
+    ServiceType,
+)
+
+__all__ = [
+    "ASGProperty",
+    "CapacityStrategy",
+    "ChildApolloEnv",
+    "CreateFleet",
+    "DeleteFleet",
+    "Fleet",
+    "FleetConfiguration",
+    "FleetProjection",
+    "FleetRead",
+    "FleetSnapshot",
+    "HostInventory",
+    "HostOrderStatus",
+    "Inventory",
+    "InventoryReported",
+    "Philosophy",
+    "Projection",
+    "ProjectionSnapshot",
+    "RegionFleets",
+    "ReportInventory",
+    "Service",
+    "ServiceSnapshot",
+    "ServiceType",
+    "TotalInputTPMProperties",
+    "UpdateFleet",
+    "UpstreamProjection",
+]

@@ -1,0 +1,80 @@
+"""The contract of Service: a piece of software with an owner."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from shared.schemas.base import Count, DecimalNumber, Id, Name, Snapshot, WireModel
+from shared.schemas.resource_contract import ResourceContract
+
+__all__ = [
+    "SERVICE",
+    "CapacityStrategy",
+    "Philosophy",
+    "RegionFleets",
+    "Service",
+    "ServiceSnapshot",
+    "ServiceType",
+]
+
+
+class ServiceType(StrEnum):
+    REGISTERED = "Registered"
+    ONBOARDING = "Onboarding"
+
+
+class CapacityStrategy(StrEnum):
+    PERFORMANCE_BASED = "PerformanceBased"
+    COST_BASED = "CostBased"
+    FIXED = "Fixed"
+
+
+class Philosophy(WireModel):
+    """A service's bounds per fleet, and how its need is worked out."""
+
+    max_hosts: Count | None = None
+    min_hosts: Count | None = None
+    capacity_strategy: CapacityStrategy | None = None
+    headroom_percentage: Annotated[DecimalNumber, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.max_hosts is not None and self.min_hosts is not None and self.min_hosts > self.max_hosts:
+            raise ValueError("MinHosts must not exceed MaxHosts")
+        return self
+
+
+class RegionFleets(WireModel):
+    """The owner's own list of a region's fleets; the region is a label here."""
+
+    region: Name
+    fleets: list[Id] = Field(default_factory=list)
+
+
+class Service(WireModel):
+    """A piece of software with an owner; planned for when ``Registered``."""
+
+    service_id: Id
+    service_type: ServiceType
+    owner: Name
+    leader_alias: Name | None = None
+    fleet: list[RegionFleets] | None = None
+    philosophy: Philosophy | None = None
+    onboarding_status: Name | None = None
+    service_tier: Name | None = None
+
+
+class ServiceSnapshot(Service, Snapshot):
+    """``service.{created,updated,deleted}``."""
+
+
+SERVICE: Final = ResourceContract(
+    model=Service,
+    owner="fleet_svc",
+    key=("ServiceId",),
+    given_snapshot=ServiceSnapshot,
+    consumers=("eventplan_svc", "hotw_svc", "notify_svc"),
+)

@@ -1,0 +1,61 @@
+"""The contract of Notification: one mail and its delivery log."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from shared.schemas.base import Count, Id, Instant, JoinedKey, Name, Snapshot, Text, WireModel
+from shared.schemas.resource_contract import ExtraEvent, ResourceContract
+
+__all__ = [
+    "NOTIFICATION",
+    "Notification",
+    "NotificationSnapshot",
+    "NotificationStatus",
+]
+
+
+class NotificationStatus(StrEnum):
+    PENDING = "Pending"
+    SENT = "Sent"
+    FAILED = "Failed"
+
+
+class Notification(WireModel):
+    """One mail, once per cause; its versions are its delivery log.
+
+    ``Recipients`` are worked out at each attempt, from the service's owner and leader as they are then.
+    """
+
+    notification_id: JoinedKey
+    kind: Name
+    cause: Name
+    status: NotificationStatus
+    subject: Text
+    recipients: list[Name] | None = None
+    event_id: Id | None = None
+    service_id: Id | None = None
+    run_id: Count | None = None
+    ticket_id: Id | None = None
+    attempts: Count = 0
+    reason: Text | None = None
+    sent_at: Instant | None = None
+
+
+class NotificationSnapshot(Notification, Snapshot):
+    """``notification.{sent,failed}``."""
+
+
+NOTIFICATION: Final = ResourceContract(
+    model=Notification,
+    owner="notify_svc",
+    key=("NotificationId",),
+    given_snapshot=NotificationSnapshot,
+    given_commands=(),
+    events=(),
+    extra_events=(
+        ExtraEvent("sent", "A mail was handed over."),
+        ExtraEvent("failed", "A mail could not be sent, and will not be tried again."),
+    ),
+)

@@ -1,0 +1,138 @@
+"""Reading a contract out of JSON: one validation, whose errors name each bad member and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeVar, get_args, get_origin
+
+import orjson
+from pydantic import ValidationError
+
+from shared.errors import BadInput, FieldError
+from shared.schemas.base import WireModel
+
+__all__ = ["decode_object", "field_errors", "unknown_nulls", "validated"]
+
+M = TypeVar("M", bound=WireModel)
+
+_DETAIL: Final = "the request has bad fields; see errors"
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``. BadInput when it is none (NaN and Infinity are no JSON)."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"the body is not JSON: {error}; send one JSON object", slug="not-json") from None
+    if not isinstance(value, dict):
+        raise BadInput('the body must be one JSON object, such as {"EventId": "PD2024"}', slug="not-an-object")
+    return value
+
+
+def _pointer(location: Iterable[int | str]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+_REMEDIES: Final = {
+    "string_type": "give a text",
+    "string_pattern_mismatch": "give a text without control characters and with no space at either end, not empty",
+    "string_too_long": "give at most {max_length} characters",
+    "list_type": "give a list",
+    "too_short": "give at least {min_length}, not {actual_length}",
+    "too_long": "give at most {max_length}, not {actual_length}",
+    "dict_type": "give an object",
+    "model_type": "give an object",
+    "model_attributes_type": "give an object",
+    "enum": "give one of {expected}",
+    "literal_error": "give one of {expected}",
+    "greater_than": "give more than {gt}",
+    "greater_than_equal": "give {ge} or more",
+    "less_than": "give less than {lt}",
+    "less_than_equal": "give {le} or less",
+}
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """Each problem pydantic found, as a JSON pointer and a remedy."""
+    found = []
+    for item in error.errors(include_url=False, include_context=True):
+        kind, message = item["type"], item["msg"]
+        if kind == "missing":
+            message = "required; add it"
+        elif kind == "extra_forbidden":
+            message = "unknown field; remove it or correct its name"
+        elif kind == "value_error":  # the contracts' own words, which may begin with a field's name
+            message = message.removeprefix("Value error, ")
+        elif kind in _REMEDIES:
+            message = _REMEDIES[kind].format(**item.get("ctx", {}))
+        else:
+            message = message[0].lower() + message[1:]
+        found.append(FieldError(_pointer(item["loc"]), message))
+    return found
+
+
+def validated(model: type[M], fields: Mapping[str, Any]) -> M:
+    """The model in ``fields``, which have wire names. BadInput points to each bad, missing or unknown member."""
+    try:
+        return model.model_validate(fields, by_alias=True, by_name=False)
+    except ValidationError as error:
+        errors = [_named(model, item) for item in field_errors(error)]
+        raise BadInput(_DETAIL, errors) from None
+
+
+def unknown_nulls(model: type[WireModel], patch: Mapping[str, Any]) -> None:
+    """BadInput for unknown members of a merge patch that are null: the merge would swallow them."""
+    errors = _unknown_nulls(model, patch, "")
+    if errors:
+        raise BadInput(_DETAIL, errors)
+
+
+def _named(model: type[WireModel], error: FieldError) -> FieldError:
+    """An error about a whole object points to the first member its sentence names."""
+    at: Any = model
+    for part in error.pointer.split("/")[1:]:
+        at = _member(at, part)
+    here = _fields(at)
+    detail = error.detail[:1].upper() + error.detail[1:]  # a name at its beginning may have lost its capital
+    for word in (word.strip(",.;:") for word in detail.split()):
+        pointed = (
+            word if word in here else next((n for n, kind in here.items() if word in _fields(_element(kind))), None)
+        )
+        if pointed is not None:
+            said = detail if detail.startswith(word) else error.detail
+            return FieldError(f"{error.pointer}/{pointed}", said)
+    return error
+
+
+def _fields(annotation: Any) -> dict[str, Any]:
+    """The wire names and types of a contract's members; none for anything else."""
+    for part in (annotation, *get_args(annotation)):
+        if isinstance(part, type) and issubclass(part, WireModel):
+            return {field.alias or name: field.annotation for name, field in part.model_fields.items()}
+    return {}
+
+
+def _element(annotation: Any) -> Any:
+    """What a list or a map holds; None for anything else."""
+    for part in (annotation, *get_args(annotation)):
+        if get_origin(part) in (list, tuple, dict):
+            return get_args(part)[-1]
+    return None
+
+
+def _member(annotation: Any, name: str) -> Any:
+    element = _element(annotation)
+    return element if element is not None else _fields(annotation).get(name)
+
+
+def _unknown_nulls(annotation: Any, patch: Mapping[str, Any], at: str) -> list[FieldError]:
+    """Unknown members that a merge would swallow because they are null."""
+    fields = _fields(annotation)
+    found = []
+    for name, value in patch.items():
+        inner = _element(annotation) or fields.get(name)
+        if value is None and fields and name not in fields:
+            found.append(FieldError(f"{at}/{name}", "unknown field; remove it or correct its name"))
+        elif isinstance(value, Mapping):
+            found += _unknown_nulls(inner, value, f"{at}/{name}")
+    return found
