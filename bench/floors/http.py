@@ -89,7 +89,7 @@ def add_writing(app: FastAPI, database: Any, producer: Any, topic: str) -> None:
 @contextlib.asynccontextmanager
 async def built(options: argparse.Namespace) -> AsyncIterator[FastAPI]:
     async with connected(options.mongo, DATABASE) as database:
-        app = reading(database, database.client["eventplan"]["eventplan"])
+        app = reading(database, database.client["eventplan"]["eventplan.heads"])
         if not options.kafka:
             yield app
             return

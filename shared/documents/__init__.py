@@ -1,4 +1,4 @@
-"""Owns versioned documents: one contract, on MongoDB and on SQLite, alike in everything a caller sees."""
+"""Versioned documents: one contract, on MongoDB and on SQLite, alike in everything a caller sees."""
 
 from __future__ import annotations
 

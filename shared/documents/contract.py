@@ -1,4 +1,4 @@
-"""Owns the contract of a versioned document store; MongoDB and SQLite keep it alike (one suite tests both)."""
+"""The contract of a versioned document store; MongoDB and SQLite keep it alike, and one test suite runs over both."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shared.durability.lease import Leases
 
 __all__ = [
-    "MOST_STATE_BYTES",
+    "MAX_STATE_BYTES",
     "AmendFn",
     "Change",
     "Document",
@@ -36,16 +36,16 @@ __all__ = [
     "Written",
 ]
 
-MOST_STATE_BYTES: Final = 2_097_152
-"""How large a state may be as JSON; the snapshot that tells of it then fits into a message with room to spare."""
+MAX_STATE_BYTES: Final = 2_097_152
+"""How large a state may be as JSON: its snapshot then fits into a message (8 MiB) with room to spare."""
 
 
 class Document(NamedTuple):
-    """One version of a resource. ``side`` is what belongs to item 0 outside its versioned state.
+    """One version of a resource. ``side`` belongs to the latest version, outside its versioned state.
 
-    ``changed`` and ``created`` are instants in wire form, as they are read far more often than reckoned with.
-    ``created``, ``created_by`` and ``side`` are item 0's alone: a document without ``created`` is an old version.
-    A tombstone (``deleted``) keeps the state it buried. A tuple, as a page of them has to be made fast.
+    ``changed`` and ``created`` are instants in wire form, because they are read far more often than computed with.
+    ``created``, ``created_by`` and ``side`` belong to the latest version alone: a document without ``created`` is an
+    old version. A tombstone (``deleted``) keeps the last state. It is a tuple because pages of them are made fast.
     """
 
     key: str
@@ -70,9 +70,10 @@ class Document(NamedTuple):
         return None if self.created is None else parse_instant(self.created)
 
     def wire(self) -> dict[str, Any]:
-        """The document as read: state, side and managed fields; LatestVersionId, CreatedAt and CreatedBy on item 0.
+        """The document as read: state, side and managed fields.
 
-        A member of the state whose name begins with ``_`` is its service's own memory: never read, never published.
+        LatestVersionId, CreatedAt and CreatedBy are on the latest version only. A member of the state whose name
+        begins with ``_`` is its service's own memory: no read shows it and no event publishes it.
         """
         shown = self.state.copy()
         if "_" in "".join(shown):
@@ -84,8 +85,8 @@ class Document(NamedTuple):
             shown["CreatedAt"] = self.created
             shown["CreatedBy"] = self.created_by
         shown["SchemaVersion"] = self.schema_version
-        said = {} if self.message is None else {"Message": self.message}
-        shown["AuditMetadata"] = {**said, "User": self.user, "Timestamp": self.changed}
+        reason = {} if self.message is None else {"Message": self.message}
+        shown["AuditMetadata"] = {**reason, "User": self.user, "Timestamp": self.changed}
         if self.deleted:
             shown["Deleted"] = True
         return shown
@@ -93,7 +94,7 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a pure update function decides: the new state (None: a tombstone) and which events tell of it."""
+    """What a pure update function decides: the new state (None: a tombstone) and the events to publish."""
 
     state: State | None
     events: tuple[OutgoingEvent, ...]
@@ -103,7 +104,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The outcome of a write: the document it answers with, whether it changed anything, and whether it is a replay."""
+    """The outcome of a write: the document, whether the write changed it, and whether this is a replay."""
 
     document: Document
     changed: bool
@@ -142,10 +143,10 @@ class Documents(Protocol):
     """
 
     async def latest(self, key: str) -> Document | None:
-        """Item 0, in one read by key; None when there is none or it was deleted."""
+        """The latest version, in one read by key; None when there is none or it was deleted."""
 
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
-        """Item 0 of each key that has one that was not deleted."""
+        """The latest version of each key that has one that was not deleted."""
 
     async def version(self, key: str, version: int) -> Document | None:
         """One version, tombstones included."""
@@ -156,23 +157,23 @@ class Documents(Protocol):
     async def list(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
     ) -> ListPage:
-        """Item 0 of all that are equal in every field of ``where``, ordered by key, without tombstones.
+        """The latest versions that are equal in every field of ``where``, ordered by key, without tombstones.
 
-        The fields were declared with the resource type and hold scalars (``A.B`` is B inside A); None matches an
-        absent one. ValueError for a field that was not declared.
+        The fields were declared with the resource type and hold scalars (``A.B`` is B inside A). None matches an
+        absent field. ValueError for a field that was not declared.
         """
 
     def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[Document]]:
-        """All that ``list`` would give, page by page in one pass; not one instant's picture."""
+        """All that ``list`` would give, page by page in one pass. The pages are not of one instant."""
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         """Makes the next version, by ``fn`` of the present document (None when there is none, or a tombstone).
 
-        ``fn`` is pure and may be called several times: when somebody else writes meanwhile it is tried on the newest.
-        It returns None for no change (no version is made; NotFound when there is nothing to leave as it is) and
-        raises Refused to say no. Stale when ``expected`` is not the present version, TooLarge when the state would be
-        over 2 MiB. A cause with an id gets its first answer again, refusals included, whatever was written since;
-        Conflict ``id-reused`` when its body was another.
+        ``fn`` is pure and may be called several times: when another writer comes first, it is tried on the newest
+        version. It returns None for no change (no version is made; NotFound when there is no document) and raises
+        Refused to say no. Stale when ``expected`` is not the present version, TooLarge when the state would be over
+        2 MiB. A cause with an id gets its first outcome again, refusals included, whatever was written since; Conflict
+        ``id-reused`` when its body was another.
         The events are published after this returns, each key's in the order of its versions, at least once.
         """
 
@@ -183,17 +184,17 @@ class Documents(Protocol):
         """
 
     async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
-        """Makes the documents that are not there (or deleted) and tells of each by ``event_type``; returns their keys.
+        """Creates the documents that do not exist (or are deleted), publishes each, and returns their keys.
 
-        Of two creators at once each key has one. The cause's id is not kept: done again, it makes what is missing.
-        The states given are not changed by anybody until they are told of.
+        Of two creators at once each key has one. The cause's id is not stored: a repetition creates what is missing.
+        Nobody may change the given states until they are published.
         """
 
 
 class Store(Protocol):
-    """One service's document store: its resource types, replicas, answers, dead letters and outbox.
+    """One service's document store: its resource types, read models, idempotency records, dead letters and outbox.
 
-    Declare resource types and replicas before ``start``.
+    Declare resource types and read models before ``start``.
     """
 
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents: ...
@@ -208,10 +209,10 @@ class Store(Protocol):
         """Connects and begins to publish what is open. Unavailable when the store stays away for 30 s."""
 
     async def stop(self) -> None:
-        """Ends; what is not published yet goes at the next start, or by another replica."""
+        """Ends; what is not published yet is published at the next start, or by another replica."""
 
     async def ping(self) -> None:
-        """Unavailable when the store does not answer."""
+        """Unavailable when the store does not respond."""
 
     async def drain(self) -> None:
         """Publishes all that is open, whoever wrote it; returns when nothing is."""
@@ -220,10 +221,10 @@ class Store(Protocol):
         """What waits for the broker, as far as this replica knows: its own writes, and others' after some seconds."""
 
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        """What ``keep_record`` kept for this cause. Conflict ``id-reused`` when its body was another."""
+        """What ``keep_record`` stored for this cause. Conflict ``id-reused`` when its body was another."""
 
-    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
-        """Keeps the answer of a write that is no document update; of several the first, which is returned."""
+    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
+        """Stores the outcome of a request that is no document update; of several the first, which is returned."""
 
     async def last_instant(self) -> datetime | None:
-        """The latest instant written with: the clock must not start before it."""
+        """The latest instant of any write: the service's clock must not start before it."""

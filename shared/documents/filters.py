@@ -1,4 +1,4 @@
-"""Owns which fields of a resource type may be filtered by, and what is asked of them."""
+"""The fields that a resource type may be filtered by."""
 
 from __future__ import annotations
 

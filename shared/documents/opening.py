@@ -1,4 +1,4 @@
-"""Owns which store a service's documents lie in: MongoDB where one is configured, else a file of the data folder."""
+"""The store of a service's documents: MongoDB where one is configured, else a file of the data folder."""
 
 from __future__ import annotations
 

@@ -65,9 +65,9 @@ async def published_in_folder(folder: Path) -> list[PublishedRecord]:
 def _take_documents(picture: Picture, service: str, connection: sqlite3.Connection) -> None:
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     for table in tables:
-        if table.startswith("replica."):
+        if table.startswith("read_model."):
             held = dict(tuple(row) for row in connection.execute(f'SELECT key, version FROM "{table}"'))
-            picture.replicas[service, table.removeprefix("replica.")] = held
+            picture.replicas[service, table.removeprefix("read_model.")] = held
         elif table.endswith(_HEADS):
             name = table.removesuffix(_HEADS)
             documents = {

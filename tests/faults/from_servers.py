@@ -15,7 +15,11 @@ from tests.faults.picture import Picture, Row, Stored, Version, canonical
 
 __all__ = ["picture_of_servers"]
 
-_KIT = {"answers", "intents", "meta", "dead_letters"}
+_HEADS = ".heads"
+_KIT = {"idempotency_records", "intents"}
+"""Collections that every service has from its start: one with another name would read as empty."""
+
+_FOLLOWERS = {"eventplan_svc", "notify_svc"}
 
 
 def picture_of_servers(mongo_url: str, mysql_url: str) -> Picture:
@@ -32,12 +36,16 @@ def picture_of_servers(mongo_url: str, mysql_url: str) -> Picture:
 
 def _take_documents(picture: Picture, service: str, database: Any) -> None:
     names = set(database.list_collection_names())
+    if not names >= _KIT:
+        raise AssertionError(f"{service} has no {sorted(_KIT - names)}: what is read here has another name now")
+    if service in _FOLLOWERS and not any(name.startswith("read_model.") for name in names):
+        raise AssertionError(f"{service} has no read models: what is read here has another name now")
     for name in sorted(names):
-        if name.startswith("replica."):
+        if name.startswith("read_model."):
             held = {form["_id"]: form["Version"] for form in database[name].find({}, {"Version": 1})}
-            picture.replicas[service, name.removeprefix("replica.")] = held
-        elif name not in _KIT and not name.endswith(".items"):
-            _take_resource(picture, service, name, database)
+            picture.replicas[service, name.removeprefix("read_model.")] = held
+        elif name.endswith(_HEADS):
+            _take_resource(picture, service, name.removesuffix(_HEADS), database)
     for form in database["intents"].find({}):
         if "Recovered" not in form:
             picture.waiting.append(f"{service} intent of {len(form['Keys'])} {form['Resource']}")
@@ -46,11 +54,12 @@ def _take_documents(picture: Picture, service: str, database: Any) -> None:
 
 def _take_resource(picture: Picture, service: str, name: str, database: Any) -> None:
     documents = picture.documents.setdefault((service, name), {})
-    for form in database[name].find({}):
+    for form in database[f"{name}{_HEADS}"].find({}):
         documents[form["_id"]] = Stored(
             _version(form["Item"]), form["LatestVersionId"], {}, (form.get("Side") or {}).get("State", {})
         )
-        picture.waiting += [f"{service} {name} {form['_id']} outbox: {e['VersionId']}" for e in form.get("Outbox", ())]
+        open_writes = form["Outbox"] if "Intent" not in form else form.get("Outbox", ())
+        picture.waiting += [f"{service} {name} {form['_id']} outbox: {write['VersionId']}" for write in open_writes]
     for form in database[f"{name}.items"].find({}):
         key, _, number = form["_id"].rpartition("@")
         item = _version(form["Item"])

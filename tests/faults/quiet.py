@@ -20,7 +20,6 @@ from tests.faults.topics import Topics
 __all__ = ["Quiet", "unfinished"]
 
 _SOON = timedelta(seconds=8)
-_KIT = ("answers", "intents", "meta", "dead_letters")
 
 
 def unfinished(picture: Picture, *, mails_too: bool = False) -> list[str]:
@@ -104,16 +103,18 @@ class Quiet:
             if service == "hotw_svc":
                 continue
             database = self._mongo[service.removesuffix("_svc")]
-            for name in database.list_collection_names():
-                if name in _KIT or name.startswith("replica.") or name.endswith(".items"):
-                    continue
+            names = database.list_collection_names()
+            heads = [name for name in names if name.endswith(".heads")]
+            if not heads or "intents" not in names:
+                found.append(f"{service} has no collections yet")
+            for name in heads:
                 for form in database[name].find({"Outbox.0": {"$exists": True}}, {"_id": 1}).limit(3):
                     found.append(f"{service} {name} {form['_id']} waits in its outbox")
             found += [f"{service} has an intent" for _ in database["intents"].find({"Recovered": {"$exists": False}})]
         return found + self._mails() + self._rows()
 
     def _mails(self) -> list[str]:
-        waiting = self._mongo["notify"]["notification"].find({"Item.State.Status": "Pending"})
+        waiting = self._mongo["notify"]["notification.heads"].find({"Item.State.Status": "Pending"})
         return [
             f"the mail {form['_id']} waits"
             for form in waiting

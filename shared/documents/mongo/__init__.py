@@ -1,4 +1,4 @@
-"""Owns versioned documents on MongoDB; motor is known here and nowhere else."""
+"""Versioned documents on MongoDB; no other package of the kit uses motor."""
 
 from shared.documents.mongo.store import MongoStore
 

@@ -1,112 +1,259 @@
-"""Owns bulk creation in MongoDB: an intent, the heads that name it, their events, the intent closed."""
+"""Bulk creation in MongoDB: one intent for many heads, in place of an open write in each, until all are published.
+
+The intent is stored first, and every head that it makes names it. Then their events are published, and the intent is
+closed. Whoever finds an open intent publishes version 1 of the heads that still name it; an update that would overwrite
+a version 1 under an open intent publishes it first.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import structlog
+from cachetools import LRUCache
+from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
-from shared.documents.contract import State
-from shared.documents.mongo.faults import away, duplicates
-from shared.documents.mongo.finishing import Heads
-from shared.documents.mongo.forms import Wire, encode_item
-from shared.documents.mongo.intents import Intent, Intents
+from shared.documents.mongo.codec import Form, encode_item
+from shared.documents.mongo.errors import away, duplicates
+from shared.documents.mongo.heads import Collections, OpenWrite, decode_head
 from shared.documents.mongo.reads import find_by_id
-from shared.documents.versions import Item, first_item
+from shared.documents.mongo.steps import note_instant
+from shared.documents.versions import Item, batches_of, first_item
+from shared.durability.outbox import OutboxState, Publish
+from shared.durability.read_model import State
+from shared.envelope import Message
 from shared.errors import Unavailable
+from shared.trace import Trace, new_id
 
-__all__ = ["BulkCreation"]
+__all__ = ["BulkCreations", "Intent"]
 
-_BATCH: Final = 1000
-_UNTOLD: Final = 2  # batches being published while the next is written: what bounds the memory
-_FRESH: Final = 20.0  # seconds for which nobody takes an intent's creator to be gone
+log = structlog.get_logger(__name__)
+
+_BATCH: Final = 1000  # heads under one intent; its keys lie in one document
+_BATCHES_TO_PUBLISH: Final = 2  # while the next is written; this bounds the memory
+_FRESH: Final = 20.0  # seconds for which no process takes an intent's creator to be gone
+_REMEMBERED: Final = 10_000  # closed intents; what is forgotten costs a read
+_CREATOR_GONE: Final = 6  # sweeps after which the creator is taken to be gone
+_SECOND_LOOK: Final = timedelta(minutes=10)  # in case it was not gone, and wrote heads after all
 
 
-@dataclass(slots=True)
-class BulkCreation:
-    """One ``create_many``. ``again`` makes a document anew whose key is a tombstone."""
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A bulk creation under way: the keys it may make, and the event that publishes each."""
 
-    name: str
-    heads: Heads
-    schema_version: int
-    intents: Intents
-    check_room: Callable[[], None]
-    again: Callable[[str, State], Awaitable[bool]]
-    _telling: list[asyncio.Task[bool]] = field(default_factory=list)
-    _broker_away: bool = False
+    id: str
+    resource: str
+    keys: tuple[str, ...]
+    event_type: str
+    at: datetime
+    trace: Trace
+    recovered: datetime | None = None
 
-    async def create(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> list[str]:
-        """The keys made. Events that cannot be sent now are left to the sweeper, with the intent."""
-        made: list[str] = []
+
+class BulkCreations:
+    """The bulk creations of one store, and the collection ``intents``. ``sweep_after`` as the relay's."""
+
+    def __init__(
+        self,
+        database: AsyncIOMotorDatabase[Form],
+        collections: Mapping[str, Collections],
+        publish: Publish,
+        source: str,
+        sweep_after: float,
+    ) -> None:
+        self._intents = database["intents"]
+        self._meta = database["meta"]
+        self._collections = collections
+        self._publish = publish
+        self._source = source
+        self._patience = timedelta(seconds=sweep_after * _CREATOR_GONE)
+        self._creating: dict[str, Intent] = {}  # by this process, while heads are being written
+        self._unpublished: dict[str, Intent] = {}  # by this process, with all heads written
+        self._others: list[Intent] = []  # by other processes, as the last sweep found them
+        self._closed: LRUCache[str, bool] = LRUCache(_REMEMBERED)
+
+    async def prepare(self) -> None:
+        with away():
+            await self._intents.create_index("Since")
+
+    @property
+    def open_documents(self) -> int:
+        """How many documents were made in bulk and are not published yet, as far as this process knows."""
+        return sum(len(intent.keys) for intent in self._known())
+
+    def state(self) -> OutboxState:
+        return OutboxState(self.open_documents, min((intent.at for intent in self._known()), default=None))
+
+    async def create(
+        self,
+        resource: str,
+        states: Iterable[tuple[str, State]],
+        event_type: str,
+        cause: Cause,
+        *,
+        schema_version: int,
+        check_room: Callable[[], None],
+        create_again: Callable[[str, State], Awaitable[bool]],
+    ) -> list[str]:
+        """The keys created; ``create_again`` creates a document that was deleted.
+
+        Events that cannot be published now are left to the sweeper, with the intent.
+        """
+        created: list[str] = []
+        publishing: list[asyncio.Task[bool]] = []
+        broker_is_away = False
         try:
-            for batch in _batches(states):
-                self.check_room()
-                made += await self._create_batch(batch, event_type, cause)
-                while len(self._telling) > _UNTOLD:
-                    await self._told()
-            while self._telling:
-                await self._told()
+            for batch in batches_of(states, _BATCH):
+                check_room()
+                items = {key: first_item(state, cause, schema_version) for key, state in batch.items()}
+                intent, existing = await self._write_heads(resource, items, event_type, cause)
+                new = {key: item for key, item in items.items() if key not in existing}
+                if not broker_is_away:
+                    publishing.append(asyncio.create_task(self._publish_and_close(intent, new)))
+                created += new
+                for key in await self._deleted(resource, existing):
+                    if await create_again(key, batch[key]):
+                        created.append(key)
+                while len(publishing) > _BATCHES_TO_PUBLISH:
+                    broker_is_away = not await publishing.pop(0) or broker_is_away
+            await asyncio.gather(*publishing)
         finally:
-            for task in self._telling:
+            for task in publishing:
                 task.cancel()
-        return made
+        return created
 
-    async def _told(self) -> None:
-        try:
-            self._broker_away = not await self._telling.pop(0) or self._broker_away
-        except Unavailable:
-            self._broker_away = True
+    async def find(self, intent_id: str) -> Intent | None:
+        """The intent, if it is open."""
+        if intent_id in self._closed:
+            return None
+        with away():
+            form = await self._intents.find_one({"_id": intent_id})
+        if form is None:
+            self._closed[intent_id] = True
+            return None
+        return _decode(form)
 
-    async def _create_batch(self, batch: dict[str, State], event_type: str, cause: Cause) -> list[str]:
+    async def recover(self, before: datetime) -> None:
+        """Publishes what creations begun before that instant made, whoever began them."""
+        now, left = datetime.now(UTC), list[Intent]()
+        with away():
+            forms = await self._intents.find({"Since": {"$lt": before}}, sort=[("Since", 1)]).to_list(None)
+        for form in forms:
+            intent = _decode(form)
+            mine = intent.id in self._unpublished
+            if intent.id in self._creating or not (mine or self._creator_is_gone(form, before, now)):
+                continue
+            found = await find_by_id(self._collections[intent.resource].heads, list(intent.keys))
+            heads = [decode_head(head) for head in found if head.get("Intent") == intent.id]
+            items = {head.key: head.item for head in heads if head.item.version == 1}
+            if await self._publish_items(intent, items):
+                if mine or intent.recovered is not None:
+                    await self._close(intent)
+                else:
+                    with away():
+                        await self._intents.update_one({"_id": intent.id}, {"$set": {"Recovered": now}})
+            elif not mine:
+                left.append(intent)
+        self._others = left
+
+    async def _write_heads(
+        self, resource: str, items: Mapping[str, Item], event_type: str, cause: Cause
+    ) -> tuple[Intent, set[str]]:
+        """Stores the intent, then the heads that do not exist; returns also the keys of those that do."""
         began = time.monotonic()
-        intent = await self.intents.begin(self.name, list(batch), event_type, cause)
-        items = {key: first_item(state, cause, self.schema_version) for key, state in batch.items()}
-        try:
-            if time.monotonic() - began > _FRESH:
-                raise Unavailable("MongoDB is too slow for a bulk creation; try again")
-            taken = await self._insert(intent, items)
-        except BaseException:
-            self.intents.abandoned(intent)
-            raise
-        self.intents.written(intent)
-        mine = {key: item for key, item in items.items() if key not in taken}
-        if not self._broker_away:
-            self._telling.append(asyncio.create_task(self.intents.tell(intent, mine)))
-        return [*mine, *await self._remade(batch, taken)]
-
-    async def _insert(self, intent: Intent, items: dict[str, Item]) -> set[str]:
-        """Writes the heads that are not there; returns the keys that are."""
-        forms: list[Wire] = [
+        intent = Intent(new_id(), resource, tuple(items), event_type, cause.now, cause.trace)
+        forms: list[Form] = [
             {"_id": key, "Number": 1, "LatestVersionId": 1, "Item": encode_item(item), "Intent": intent.id}
             for key, item in items.items()
         ]
+        existing = set[str]()
+        self._creating[intent.id] = intent
         try:
+            await note_instant(self._meta, cause.now)
             with away():
-                await self.heads.collection.insert_many(forms, ordered=False)
-        except BulkWriteError as error:
-            return {forms[place]["_id"] for place in duplicates(error)}
-        return set()
+                await self._intents.insert_one(_encode(intent))
+            if time.monotonic() - began > _FRESH:
+                raise Unavailable("MongoDB is too slow for a bulk creation; try again")
+            try:
+                with away():
+                    await self._collections[resource].heads.insert_many(forms, ordered=False)
+            except BulkWriteError as error:
+                existing = {forms[place]["_id"] for place in duplicates(error)}
+            self._unpublished[intent.id] = intent
+        finally:
+            del self._creating[intent.id]  # what a failed creation wrote is found by the sweeper
+        return intent, existing
 
-    async def _remade(self, batch: dict[str, State], taken: set[str]) -> list[str]:
-        if not taken:
+    async def _deleted(self, resource: str, keys: set[str]) -> list[str]:
+        if not keys:
             return []
-        found = await find_by_id(self.heads.collection, sorted(taken), {"Item.Deleted": 1})
-        gone = [form["_id"] for form in found if form["Item"]["Deleted"]]
-        return [key for key in gone if await self.again(key, batch[key])]
+        found = await find_by_id(self._collections[resource].heads, sorted(keys), {"Item.Deleted": 1})
+        return [form["_id"] for form in found if form["Item"]["Deleted"]]
+
+    async def _publish_and_close(self, intent: Intent, items: Mapping[str, Item]) -> bool:
+        """Whether all were published; otherwise the intent stays open for the sweeper."""
+        try:
+            if not await self._publish_items(intent, items):
+                return False
+            await self._close(intent)
+        except Unavailable:
+            return False
+        return True
+
+    async def _publish_items(self, intent: Intent, items: Mapping[str, Item]) -> bool:
+        messages: list[Message] = []
+        for key, item in items.items():
+            write = OpenWrite.of_creation(1, item, intent.event_type, intent.trace)
+            messages += write.messages(key, item, self._source)
+        outcomes = await self._publish(messages) if messages else []
+        failed = next((error for error in outcomes if error is not None), None)
+        if failed is not None:
+            log.warning("documents created in bulk wait to be published", resource=intent.resource, error=str(failed))
+        return failed is None
+
+    async def _close(self, intent: Intent) -> None:
+        with away():
+            await self._intents.delete_one({"_id": intent.id})
+        self._closed[intent.id] = True
+        self._unpublished.pop(intent.id, None)
+
+    def _creator_is_gone(self, form: Form, before: datetime, now: datetime) -> bool:
+        """Whether another process's creation is to be finished here: its creator had its time, or all are wanted."""
+        recovered = form.get("Recovered")
+        if recovered is not None:
+            return bool(now - recovered >= _SECOND_LOOK)
+        return bool(before > now or form["Since"] <= now - self._patience)
+
+    def _known(self) -> Sequence[Intent]:
+        return [*self._creating.values(), *self._unpublished.values(), *self._others]
 
 
-def _batches(states: Iterable[tuple[str, State]]) -> Iterator[dict[str, State]]:
-    """Batches of distinct keys; of one key twice in a batch the first counts."""
-    batch: dict[str, State] = {}
-    for key, state in states:
-        batch.setdefault(key, state)
-        if len(batch) >= _BATCH:
-            yield batch
-            batch = {}
-    if batch:
-        yield batch
+def _encode(intent: Intent) -> Form:
+    return {
+        "_id": intent.id,
+        "Resource": intent.resource,
+        "Keys": list(intent.keys),
+        "Type": intent.event_type,
+        "At": intent.at,
+        "Since": datetime.now(UTC),
+        "Trace": [intent.trace.correlation_id, intent.trace.causation_id, intent.trace.traceparent],
+    }
+
+
+def _decode(form: Form) -> Intent:
+    return Intent(
+        form["_id"],
+        form["Resource"],
+        tuple(form["Keys"]),
+        form["Type"],
+        form["At"],
+        Trace(*form["Trace"]),
+        form.get("Recovered"),
+    )

@@ -1,4 +1,4 @@
-"""Owns one resource type's versioned documents in MongoDB: what is read by key, by version and by field."""
+"""One resource type's versioned documents in MongoDB."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ from shared.documents.contract import (
     Written,
 )
 from shared.documents.filters import Filters
-from shared.documents.mongo.bulk import BulkCreation
-from shared.documents.mongo.faults import away
-from shared.documents.mongo.forms import AS_SHOWN, SHOWN, Wire, decode_item, decode_shown
-from shared.documents.mongo.queries import page_of, pages_of, query_of
-from shared.documents.mongo.reads import Reads
-from shared.documents.mongo.writing import Writing
+from shared.documents.mongo.codec import AS_SHOWN, SHOWN, Form, decode_item, decode_shown
+from shared.documents.mongo.errors import away
+from shared.documents.mongo.reads import CoalescedReads, page_of, pages_of, query_of
+from shared.documents.mongo.writes import DocumentWrites
 from shared.documents.versions import amended, shown_old, updated
 
 __all__ = ["MongoDocuments"]
@@ -40,21 +38,21 @@ _PRESENT: Final = {"Item.Deleted": False}
 
 @dataclass(slots=True)
 class MongoDocuments:
-    """The collections ``{name}`` (heads) and ``{name}.items``; see ``contract.Documents``."""
+    """See ``Documents``. The collections are ``{name}.heads`` and ``{name}.items``."""
 
-    writing: Writing
+    writes: DocumentWrites
     filters: Filters
     schema_version: int
-    _shown: AsyncIOMotorCollection[Wire] = field(init=False)
-    _reads: Reads = field(init=False)
+    _shown: AsyncIOMotorCollection[Form] = field(init=False)
+    _reads: CoalescedReads = field(init=False)
 
     def __post_init__(self) -> None:
-        self._shown = self.writing.heads.collection.with_options(AS_SHOWN)
-        self._reads = Reads(self._shown, SHOWN)
+        self._shown = self.writes.collections.heads.with_options(AS_SHOWN)
+        self._reads = CoalescedReads(self._shown, SHOWN)
 
     async def prepare(self) -> None:
-        """Makes the indexes. The unique one serves servers that use an index only for exactly a query's keys."""
-        collection = self.writing.heads.collection
+        """Makes the indexes. The unique one serves servers that use an index only for exactly the keys of a query."""
+        collection = self.writes.collections.heads
         with away():
             await collection.create_index([("_id", 1), ("Number", 1)], unique=True)
             await collection.create_index("Outbox.Since", sparse=True)
@@ -82,10 +80,10 @@ class MongoDocuments:
         latest = present.version
         newest = latest if before is None else min(latest, before - 1)
         wanted = list(range(newest, max(0, newest - limit), -1))
-        items = {latest: present} | await self.writing.heads.items.read(key, [n for n in wanted if n != latest])
+        items = {latest: present} | await self.writes.collections.items.read(key, [n for n in wanted if n != latest])
         missing = [version for version in wanted if version not in items]
         if missing:
-            log.error("versions are missing", resource=self.writing.name, key=key, versions=missing)
+            log.error("versions are missing", resource=self.writes.name, key=key, versions=missing)
         found = [shown_old(key, items[version], latest) for version in wanted if version in items]
         return HistoryPage(found, wanted[-1] if wanted and wanted[-1] > 1 else None)
 
@@ -96,10 +94,10 @@ class MongoDocuments:
         found = [decode_shown(form) for form in forms[:limit]]
         return ListPage(found, found[-1].key if len(forms) > limit else None)
 
-    async def _present(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> Sequence[Wire]:
-        """The first so many without tombstones, which are rare: only a page that has some is filled up without them.
+    async def _present(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> Sequence[Form]:
+        """The first ones without tombstones. These are rare, so only a page that has some is filled up without them.
 
-        No index tells them from the others, so a server that is asked to leave them out looks into every document.
+        No index separates them from the others: a server that is asked to leave them out reads every document.
         """
         query = query_of(self.filters, where, _STATE, after)
         forms = await page_of(self._shown, query, SHOWN, limit)
@@ -118,19 +116,23 @@ class MongoDocuments:
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         schema = self.schema_version
-        return await self.writing.write(key, cause, lambda head: updated(head, key, fn, cause, expected, schema))
+        return await self.writes.write(key, cause, lambda head: updated(head, key, fn, cause, expected, schema))
 
     async def amend(self, key: str, fn: AmendFn, cause: Cause) -> Written:
-        return await self.writing.write(key, cause, lambda head: amended(head, key, fn, cause))
+        return await self.writes.write(key, cause, lambda head: amended(head, key, fn, cause))
 
     async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
-        async def again(key: str, state: State) -> bool:
-            made = Change(state, (OutgoingEvent(event_type),))
-            written = await self.update(key, lambda present: None if present else made, replace(cause, id=None))
+        async def create_again(key: str, state: State) -> bool:
+            change = Change(state, (OutgoingEvent(event_type),))
+            written = await self.update(key, lambda present: None if present else change, replace(cause, id=None))
             return written.changed
 
-        writing = self.writing
-        bulk = BulkCreation(
-            writing.name, writing.heads, self.schema_version, writing.intents, writing.relay.check_room, again
+        return await self.writes.bulk.create(
+            self.writes.name,
+            states,
+            event_type,
+            cause,
+            schema_version=self.schema_version,
+            check_room=self.writes.relay.check_room,
+            create_again=create_again,
         )
-        return await bulk.create(states, event_type, cause)

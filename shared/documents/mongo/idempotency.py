@@ -1,89 +1,96 @@
-"""Owns the answers MongoDB keeps, and how the first answer of a cause is found again."""
+"""The idempotency records in MongoDB, and how the first outcome of a cause is found again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 import structlog
+from cachetools import LRUCache
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
-from shared.documents.mongo.faults import away, duplicates
-from shared.documents.mongo.forms import Wire
-from shared.documents.mongo.reads import Reads, find_by_id
-from shared.documents.mongo.recent import Recent
-from shared.documents.versions import Entry, Head, Outcome, record_ids
+from shared.documents.mongo.codec import Form
+from shared.documents.mongo.errors import away, duplicates
+from shared.documents.mongo.heads import MongoHead, OpenWrite
+from shared.documents.mongo.reads import CoalescedReads, find_by_id
+from shared.documents.versions import Outcome, StoredOutcome, record_ids
 from shared.durability.idempotency import IdempotencyRecord, retention_of
-from shared.errors import refusal_of
 
-__all__ = ["Kept", "MongoIdempotencyRecords"]
+__all__ = ["MongoIdempotencyRecords"]
 
 log = structlog.get_logger(__name__)
 
-_REMEMBERED: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The answer of one cause about one document; an answer about none has the document ("", "")."""
-
-    cause_id: str
-    digest: str
-    resource: str
-    key: str
-    outcome: Outcome
-    version: int
-    problem: dict[str, Any] | None = None
-    body: dict[str, Any] | None = None
-
-    @staticmethod
-    def of(entry: Entry, resource: str, key: str) -> Kept:
-        """The answer an outbox entry holds until it is kept here."""
-        return Kept(
-            entry.cause_id or "", entry.digest, resource, key, entry.outcome, entry.version, problem=entry.problem
-        )
+_REMEMBERED: Final = 10_000  # what is forgotten costs one more insert that clashes
 
 
 class MongoIdempotencyRecords:
-    """The collection ``answers`` of one service's database."""
+    """The collection ``idempotency_records`` of one service's database."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Wire]) -> None:
-        self._collection = database["answers"]
-        self._reads = Reads(self._collection)
-        self._unkept: dict[str, str] = {}  # digests of causes whose answers still lie in a head's outbox only
-        self._others: Recent[str, bool] = Recent(_REMEMBERED)  # causes whose own name another document has
+    def __init__(self, database: AsyncIOMotorDatabase[Form]) -> None:
+        self._collection = database["idempotency_records"]
+        self._reads = CoalescedReads(self._collection)
+        self._open: dict[str, str] = {}  # digests of causes whose outcome lies in a head's outbox only
+        self._shared: LRUCache[str, bool] = LRUCache(_REMEMBERED)  # causes whose own id another document has
 
     async def prepare(self) -> None:
         with away():
             await self._collection.create_index("ExpiresAt", expireAfterSeconds=0)
 
-    def given(self, entries: Sequence[Entry]) -> None:
-        """Notes answers that were given and are not kept here yet."""
-        for entry in entries:
-            if entry.cause_id is not None:
-                self._unkept[entry.cause_id] = entry.digest
+    def written(self, writes: Iterable[OpenWrite]) -> None:
+        """Notes outcomes that are in a head's outbox and not stored here yet."""
+        for write in writes:
+            if write.cause_id is not None:
+                self._open[write.cause_id] = write.digest
 
-    async def find(self, resource: str, key: str, head: Head | None, cause: Cause) -> Kept | None:
-        """The first answer of this cause about this document. Conflict ``id-reused`` when its body was another.
+    async def find(self, resource: str, key: str, head: MongoHead | None, cause: Cause) -> StoredOutcome | None:
+        """The first outcome of this cause for this document. Conflict ``id-reused`` when its body was another.
 
-        ``head`` must have been read before this is called: an answer leaves the head's outbox only once it is here.
+        ``head`` must have been read before this is called: an outcome leaves the head's outbox only once it is here.
         """
         if cause.id is None:
             return None
-        if cause.id in self._unkept:
-            cause.check_digest(self._unkept[cause.id])
-        for entry in head.outbox if head else ():
-            if entry.cause_id == cause.id:
-                cause.check_digest(entry.digest)
-                return Kept.of(entry, resource, key)
-        return await self._look(resource, key, cause, cause.id)
+        if cause.id in self._open:
+            cause.check_digest(self._open[cause.id])
+        for write in head.open_writes if head else ():
+            if write.cause_id == cause.id:
+                cause.check_digest(write.digest)
+                return write.stored_outcome(resource, key)
+        return await self._read(resource, key, cause, cause.id)
 
-    async def _look(self, resource: str, key: str, cause: Cause, cause_id: str) -> Kept | None:
+    async def store(self, outcomes: Sequence[StoredOutcome]) -> None:
+        """Stores outcomes, each once: what is stored already stays."""
+        if not outcomes:
+            return
+        forms: dict[str, Form] = {}
+        for outcome in outcomes:
+            own, one_of_several = record_ids(outcome.cause_id, outcome.resource, outcome.key)
+            name = one_of_several if own in forms or own in self._shared else own
+            forms[name] = _encode(name, outcome)
+        await self._insert(list(forms.values()))
+        for outcome in outcomes:
+            self._open.pop(outcome.cause_id, None)
+
+    async def store_first(self, cause: Cause, outcome: StoredOutcome) -> StoredOutcome:
+        """Stores an outcome that lies in no outbox, and returns the one that was first."""
+        await self.store([outcome])
+        return await self._read(outcome.resource, outcome.key, cause, outcome.cause_id) or outcome
+
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
+        """The record of a request that is no document update."""
+        found = await self.find("", "", None, cause)
+        return None if found is None else found.record()
+
+    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
+        """Stores the record of a request that is no document update; of several the first, which is returned."""
+        if cause.id is None:
+            return record
+        return (await self.store_first(cause, StoredOutcome.of_record(record, cause))).record()
+
+    async def _read(self, resource: str, key: str, cause: Cause, cause_id: str) -> StoredOutcome | None:
         now = datetime.now(UTC)
         for form in (await self._reads.get_many(record_ids(cause_id, resource, key))).values():
             if form["ExpiresAt"] <= now:
@@ -93,85 +100,47 @@ class MongoIdempotencyRecords:
                 return _decode(cause_id, form)
         return None
 
-    async def keep(self, answers: Sequence[Kept]) -> None:
-        """Keeps answers, each once: what is kept already stays."""
-        if not answers:
-            return
-        forms: dict[str, Wire] = {}
-        for answer in answers:
-            own, one_of_several = record_ids(answer.cause_id, answer.resource, answer.key)
-            name = one_of_several if own in forms or own in self._others else own
-            forms[name] = _encode(name, answer)
-        clashes = await self._insert(list(forms.values()))
-        if clashes:
-            await self._settle(clashes)
-        for answer in answers:
-            self._unkept.pop(answer.cause_id, None)
-
-    async def first(self, cause: Cause, answer: Kept) -> Kept:
-        """Keeps an answer that lies in no outbox, and returns the one that was first."""
-        await self.keep([answer])
-        kept = await self._look(answer.resource, answer.key, cause, answer.cause_id)
-        return kept or answer
-
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        kept = await self.find("", "", None, cause)
-        return None if kept is None else _answer(kept)
-
-    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
-        if cause.id is None:
-            return answer
-        refusal = answer.refusal
-        outcome = Outcome.SAME if refusal is None else Outcome.REFUSED
-        problem = None if refusal is None else refusal.problem()
-        given = Kept(cause.id, cause.digest, "", "", outcome, 0, problem, answer.body)
-        return _answer(await self.first(cause, given))
-
-    async def _insert(self, forms: list[Wire]) -> list[Wire]:
-        """Inserts what is new; returns those whose name was taken."""
+    async def _insert(self, forms: list[Form]) -> None:
         try:
             with away():
                 await self._collection.insert_many(forms, ordered=False)
         except BulkWriteError as error:
-            return [forms[place] for place in duplicates(error)]
-        return []
+            await self._resolve([forms[place] for place in duplicates(error)])
 
-    async def _settle(self, clashes: list[Wire]) -> None:
-        """What had its name taken: kept already, expired since, or the cause's own name is another document's."""
+    async def _resolve(self, clashes: list[Form]) -> None:
+        """Their ids are taken: by the same record, by one that has expired, or by another document of the cause."""
         now, again = datetime.now(UTC), []
-        there = {form["_id"]: form for form in await find_by_id(self._collection, [form["_id"] for form in clashes])}
+        stored = {form["_id"]: form for form in await find_by_id(self._collection, [form["_id"] for form in clashes])}
         for form in clashes:
-            before = there.get(form["_id"])
+            before = stored.get(form["_id"])
             if before is None or before["ExpiresAt"] <= now:
                 with away():
                     await self._collection.replace_one({"_id": form["_id"]}, form, upsert=True)
             elif (before["Resource"], before["Key"]) != (form["Resource"], form["Key"]):
-                self._others.put(form["_id"], True)
+                self._shared[form["_id"]] = True
                 again.append({**form, "_id": record_ids(form["_id"], form["Resource"], form["Key"])[1]})
             elif (before["Outcome"], before["VersionId"]) != (form["Outcome"], form["VersionId"]):
-                log.error("one cause has two answers; the first stays", cause=form["_id"], kept=before, other=form)
+                log.error("one cause has two outcomes; the first stays", cause=form["_id"], stored=before, other=form)
         if again:
-            taken = await self._insert(again)
-            if taken:
-                await self._settle(taken)
+            await self._insert(again)
 
 
-def _encode(name: str, answer: Kept) -> Wire:
+def _encode(name: str, outcome: StoredOutcome) -> Form:
     return {
         "_id": name,
-        "Digest": answer.digest,
-        "Resource": answer.resource,
-        "Key": answer.key,
-        "Outcome": answer.outcome.value,
-        "VersionId": answer.version,
-        "Problem": None if answer.problem is None else orjson.dumps(answer.problem),
-        "Body": None if answer.body is None else orjson.dumps(answer.body),
-        "ExpiresAt": datetime.now(UTC) + retention_of(answer.cause_id),
+        "Digest": outcome.digest,
+        "Resource": outcome.resource,
+        "Key": outcome.key,
+        "Outcome": outcome.outcome.value,
+        "VersionId": outcome.version,
+        "Problem": None if outcome.problem is None else orjson.dumps(outcome.problem),
+        "Body": None if outcome.body is None else orjson.dumps(outcome.body),
+        "ExpiresAt": datetime.now(UTC) + retention_of(outcome.cause_id),
     }
 
 
-def _decode(cause_id: str, form: Wire) -> Kept:
-    return Kept(
+def _decode(cause_id: str, form: Form) -> StoredOutcome:
+    return StoredOutcome(
         cause_id,
         form["Digest"],
         form["Resource"],
@@ -181,7 +150,3 @@ def _decode(cause_id: str, form: Wire) -> Kept:
         None if form["Problem"] is None else orjson.loads(form["Problem"]),
         None if form["Body"] is None else orjson.loads(form["Body"]),
     )
-
-
-def _answer(kept: Kept) -> IdempotencyRecord:
-    return IdempotencyRecord(kept.body, None if kept.problem is None else refusal_of(kept.problem))

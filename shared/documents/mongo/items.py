@@ -1,4 +1,4 @@
-"""Owns the old versions of one resource type in MongoDB: stored once each, read by computed ids."""
+"""The overwritten versions of one resource type in MongoDB: stored once each, read by computed ids."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Any, Final
 
 import structlog
 from bson.raw_bson import RawBSONDocument
+from cachetools import LRUCache
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
-from shared.documents.mongo.faults import away, duplicates
-from shared.documents.mongo.forms import Wire, decode_item, encode_item, item_id
+from shared.documents.mongo.codec import Form, decode_item, encode_item, item_id
+from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.reads import find_by_id
-from shared.documents.mongo.recent import Recent
 from shared.documents.versions import Item
 
 __all__ = ["Items"]
 
 log = structlog.get_logger(__name__)
 
-_REMEMBERED: Final = 50_000
+_REMEMBERED: Final = 50_000  # some MB; what is forgotten is only stored once more
 
 
 class Items:
     """The collection ``{resource}.items``; an item is stored before its version is overwritten in the head."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Wire], resource: str) -> None:
+    def __init__(self, database: AsyncIOMotorDatabase[Form], resource: str) -> None:
         self._collection = database[f"{resource}.items"]
-        self._stored: Recent[str, bool] = Recent(_REMEMBERED)
+        self._stored: LRUCache[str, bool] = LRUCache(_REMEMBERED)
 
     async def ensure(self, key: str, item: Item) -> None:
         """Makes sure that this version is stored."""
@@ -37,7 +37,7 @@ class Items:
             await self.store({name: encode_item(item)})
 
     async def store(self, items: Mapping[str, RawBSONDocument]) -> None:
-        """Stores versions by their ids. One that is there already was made by the same write; another is an alarm."""
+        """Stores versions by their ids. One that exists was stored by the same write; another write is an alarm."""
         forms = [{"_id": name, "Item": item} for name, item in items.items() if name not in self._stored]
         if forms:
             try:
@@ -46,7 +46,7 @@ class Items:
             except BulkWriteError as error:
                 await self._compare([forms[place] for place in duplicates(error)])
             for form in forms:
-                self._stored.put(str(form["_id"]), True)
+                self._stored[str(form["_id"])] = True
 
     async def read(self, key: str, versions: Sequence[int]) -> dict[int, Item]:
         """Those of the versions that are stored."""
@@ -60,11 +60,11 @@ class Items:
         return {form["_id"]: decode_item(form["Item"]) for form in await find_by_id(self._collection, ids)}
 
     async def _compare(self, forms: list[dict[str, Any]]) -> None:
-        there = {
-            form["_id"]: form["Item"]["Number"]
-            for form in await find_by_id(self._collection, [form["_id"] for form in forms], {"Item.Number": 1})
-        }
+        ids = [form["_id"] for form in forms]
+        stored = {form["_id"]: form for form in await find_by_id(self._collection, ids, {"Item.Number": 1})}
         for form in forms:
-            mine, stored = form["Item"]["Number"], there.get(form["_id"], form["Item"]["Number"])
-            if mine != stored:
-                log.critical("two writes made one version", item=form["_id"], stored=stored, other=mine)
+            mine = other = form["Item"]["Number"]
+            if form["_id"] in stored:
+                other = stored[form["_id"]]["Item"]["Number"]
+            if mine != other:
+                log.critical("two writes made one version", item=form["_id"], stored=other, other=mine)

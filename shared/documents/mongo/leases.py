@@ -10,8 +10,8 @@ import orjson
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from shared.documents.mongo.faults import away
-from shared.documents.mongo.forms import Wire
+from shared.documents.mongo.codec import Form
+from shared.documents.mongo.errors import away
 from shared.durability.lease import Lease, LeaseLost
 
 __all__ = ["MongoLeases"]
@@ -27,7 +27,7 @@ class MongoLeases:
     one that it read, so only single-document atomicity is needed.
     """
 
-    def __init__(self, database: AsyncIOMotorDatabase[Wire]) -> None:
+    def __init__(self, database: AsyncIOMotorDatabase[Form]) -> None:
         self._database = database
         self._collection = database["leases"]
 
@@ -45,7 +45,7 @@ class MongoLeases:
         return None
 
     async def renew(self, lease: Lease, seconds: float, record: Mapping[str, Any] | None = None) -> None:
-        values: Wire = {"Until": await self._now() + timedelta(seconds=seconds)}
+        values: Form = {"Until": await self._now() + timedelta(seconds=seconds)}
         if record is not None:
             values["Record"] = orjson.dumps(record).decode()
         if not await self._update(lease, values):
@@ -68,7 +68,7 @@ class MongoLeases:
             now: datetime = (await self._database.command("isMaster"))["localTime"]
         return now.replace(tzinfo=UTC)  # a command's answer comes without a zone
 
-    async def _write(self, name: str, present: Wire | None, mine: Wire) -> bool:
+    async def _write(self, name: str, present: Form | None, mine: Form) -> bool:
         """Whether nobody else has taken or renewed the lease since ``present`` was read."""
         with away():
             if present is None:
@@ -80,16 +80,16 @@ class MongoLeases:
             unchanged = {"_id": name, "Fence": present["Fence"], "Until": present["Until"]}
             return bool((await self._collection.update_one(unchanged, {"$set": mine})).matched_count)
 
-    async def _update(self, lease: Lease, values: Wire) -> bool:
+    async def _update(self, lease: Lease, values: Form) -> bool:
         """Whether the lease was still held under its number."""
         held = {"_id": lease.name, "Holder": lease.holder, "Fence": lease.fence}
         with away():
             return bool((await self._collection.update_one(held, {"$set": values})).matched_count)
 
 
-def _is_held_by_another(present: Wire, holder: str, now: datetime) -> bool:
+def _is_held_by_another(present: Form, holder: str, now: datetime) -> bool:
     return present["Holder"] not in (None, holder) and present["Until"] >= now
 
 
-def _record(present: Wire) -> Mapping[str, Any]:
+def _record(present: Form) -> Mapping[str, Any]:
     return orjson.loads(present["Record"]) if present.get("Record") else {}

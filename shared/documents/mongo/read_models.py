@@ -1,4 +1,4 @@
-"""Owns what a service keeps in MongoDB of another's resource: the newest snapshot of each key."""
+"""Read models in MongoDB."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.documents.contract import State
 from shared.documents.filters import Filters
-from shared.documents.mongo.faults import away, duplicates
-from shared.documents.mongo.forms import Wire, encode_state, plain
-from shared.documents.mongo.queries import page_of, pages_of, query_of
-from shared.documents.mongo.reads import Reads, find_by_id
-from shared.documents.turns import attempts
-from shared.durability.read_model import is_same_state, newest_of_each_key
+from shared.documents.key_locks import attempts
+from shared.documents.mongo.codec import Form, encode_state, plain
+from shared.documents.mongo.errors import away, duplicates
+from shared.documents.mongo.reads import CoalescedReads, find_by_id, page_of, pages_of, query_of
+from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.errors import Unavailable
 
 __all__ = ["MongoReadModel"]
@@ -25,12 +23,12 @@ _STATE: Final = "State."
 
 
 class MongoReadModel:
-    """The collection ``replica.{name}``: ``{_id: key, Version, Deleted, State}``; see ``contract.ReadModel``."""
+    """See ``ReadModel``. In the collection lie ``{_id: key, Version, Deleted, State, Rewritten}``."""
 
-    def __init__(self, collection: AsyncIOMotorCollection[Wire], filters: Filters) -> None:
+    def __init__(self, collection: AsyncIOMotorCollection[Form], filters: Filters) -> None:
         self._collection = collection
         self._filters = filters
-        self._reads = Reads(collection)
+        self._reads = CoalescedReads(collection)
 
     async def prepare(self) -> None:
         with away():
@@ -38,24 +36,24 @@ class MongoReadModel:
             for path in self._filters.fields:
                 await self._collection.create_index([(_STATE + path, 1), ("_id", 1)])
 
-    async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
+    async def put(self, snapshots: Sequence[Snapshot]) -> set[str]:
         newest = newest_of_each_key(snapshots)
-        taken: set[str] = set()
+        accepted: set[str] = set()
         left = list(newest)
         async for _ in attempts():
             if not left:
-                return taken
-            held = {form["_id"]: form["Version"] for form in await find_by_id(self._collection, left, {"Version": 1})}
-            taken |= await self._same([key for key in left if held.get(key) == newest[key][0]], newest)
-            left = [key for key in left if key not in held or held[key] < newest[key][0]]
-            writes = [_write(key, held.get(key), *newest[key]) for key in left]
+                return accepted
+            stored = {form["_id"]: form["Version"] for form in await find_by_id(self._collection, left, {"Version": 1})}
+            accepted |= await self._same([key for key in left if stored.get(key) == newest[key][0]], newest)
+            left = [key for key in left if key not in stored or stored[key] < newest[key][0]]
+            writes = [_write(key, stored.get(key), *newest[key]) for key in left]
             if writes and await self._all_written(writes):
-                taken.update(left)
+                accepted.update(left)
                 left = []
-        raise Unavailable("a replica is being written by too many at once; try again")
+        raise Unavailable("a read model is being written by too many at once; try again")
 
     async def _same(self, keys: list[str], newest: Mapping[str, tuple[int, State]]) -> set[str]:
-        """Those of the keys whose held state is the given one: it was delivered before."""
+        """Those of the keys whose stored state is the given one, which was delivered before."""
         forms = await find_by_id(self._collection, keys) if keys else []
         return {
             form["_id"]
@@ -63,8 +61,8 @@ class MongoReadModel:
             if form["Version"] == newest[form["_id"]][0] and is_same_state(_state(form), newest[form["_id"]][1])
         }
 
-    async def _all_written(self, writes: list[InsertOne[Wire] | UpdateOne]) -> bool:
-        """Whether nobody else wrote one of them meanwhile; then the whole is looked at again."""
+    async def _all_written(self, writes: list[InsertOne[Form] | UpdateOne]) -> bool:
+        """Whether all were written; otherwise another process was faster, and the caller tries again."""
         updates = sum(isinstance(write, UpdateOne) for write in writes)
         try:
             with away():
@@ -94,13 +92,13 @@ class MongoReadModel:
             yield [_state(form) for form in forms]
 
 
-def _write(key: str, held: int | None, version: int, state: State) -> InsertOne[Wire] | UpdateOne:
+def _write(key: str, stored: int | None, version: int, state: State) -> InsertOne[Form] | UpdateOne:
     kept, rewritten = encode_state(state)
     form = {"Deleted": state.get("Deleted") is True, "State": kept, "Rewritten": rewritten, "Version": version}
-    if held is None:
+    if stored is None:
         return InsertOne({"_id": key, **form})
-    return UpdateOne({"_id": key, "Version": held}, {"$set": form})
+    return UpdateOne({"_id": key, "Version": stored}, {"$set": form})
 
 
-def _state(form: Wire) -> State:
+def _state(form: Form) -> State:
     return plain(form["State"], form["Rewritten"])

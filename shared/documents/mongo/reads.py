@@ -1,26 +1,27 @@
-"""Owns reads by key: those that wait together go to MongoDB as one."""
+"""Reads of MongoDB: by key, where those that wait together become one query, and by declared fields, page by page."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection
 
-from shared.documents.mongo.faults import away
-from shared.documents.mongo.forms import Wire
+from shared.documents.filters import Filters
+from shared.documents.mongo.codec import Form
+from shared.documents.mongo.errors import away
 
-__all__ = ["Reads", "find_by_id"]
+__all__ = ["CoalescedReads", "find_by_id", "page_of", "pages_of", "query_of"]
 
-_TOGETHER: Final = 500
-_UNDER_WAY: Final = 4
+_KEYS_PER_QUERY: Final = 500
+_QUERIES_AT_ONCE: Final = 4  # more wait for each other in the server, and coalesce less here
 
 
 async def find_by_id(
-    collection: AsyncIOMotorCollection[Wire], ids: list[str], projection: dict[str, Any] | None = None
-) -> list[Wire]:
+    collection: AsyncIOMotorCollection[Form], ids: list[str], projection: dict[str, Any] | None = None
+) -> list[Form]:
     """The documents with these ``_id``s, in no order; the query has no other key, so any server uses the index."""
     with away():
         if len(ids) == 1:
@@ -29,67 +30,99 @@ async def find_by_id(
         return await collection.find({"_id": {"$in": ids}}, projection, batch_size=len(ids) + 1).to_list(None)
 
 
-class Reads:
-    """Reads of one collection: what is asked in one turn of the loop, or while others are under way, is one query."""
+def query_of(filters: Filters, where: Mapping[str, Any] | None, prefix: str, after: str | None = None) -> Form:
+    """The query for equality in the fields of ``where``, which lie under ``prefix``."""
+    query: Form = {prefix + field: value for field, value in filters.wanted(where).items()}
+    if after is not None:
+        query["_id"] = {"$gt": after}
+    return query
 
-    def __init__(self, collection: AsyncIOMotorCollection[Wire], projection: dict[str, Any] | None = None) -> None:
+
+async def page_of(
+    collection: AsyncIOMotorCollection[Form], query: Form, projection: Mapping[str, Any] | None, limit: int
+) -> list[Form]:
+    """The first documents by key, in one response of the server."""
+    with away():
+        cursor = collection.find(query, projection, sort=[("_id", 1)], limit=limit, batch_size=limit + 1)
+        return await cursor.to_list(None)
+
+
+async def pages_of(
+    collection: AsyncIOMotorCollection[Form], query: Form, projection: Mapping[str, Any] | None, page: int
+) -> AsyncIterator[list[Form]]:
+    """All documents by key, from one cursor."""
+    cursor = collection.find(query, projection, sort=[("_id", 1)], batch_size=page)
+    try:
+        while True:
+            with away():
+                forms = await cursor.to_list(page)
+            if not forms:
+                return
+            yield forms
+    finally:
+        await cursor.close()
+
+
+class CoalescedReads:
+    """Reads by key of one collection. What is asked for in one turn of the loop, or while others run, is one query."""
+
+    def __init__(self, collection: AsyncIOMotorCollection[Form], projection: dict[str, Any] | None = None) -> None:
         self._collection = collection
         self._projection = projection
-        self._asked: dict[str, list[asyncio.Future[Wire | None]]] = {}
+        self._asked: dict[str, list[asyncio.Future[Form | None]]] = {}
         self._scheduled = False
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
 
-    async def get(self, key: str) -> Wire | None:
+    async def get(self, key: str) -> Form | None:
         """The document as it is after this call began; the caller's own copy."""
         return await self._ask(key)
 
-    async def get_many(self, keys: Iterable[str]) -> dict[str, Wire]:
-        """Those of the keys that are there."""
+    async def get_many(self, keys: Iterable[str]) -> dict[str, Form]:
+        """Those of the keys that exist."""
         wanted = list(dict.fromkeys(keys))
         forms = await asyncio.gather(*(self._ask(key) for key in wanted))
         return {key: form for key, form in zip(wanted, forms, strict=True) if form is not None}
 
-    def _ask(self, key: str) -> asyncio.Future[Wire | None]:
+    def _ask(self, key: str) -> asyncio.Future[Form | None]:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Wire | None] = loop.create_future()
+        future: asyncio.Future[Form | None] = loop.create_future()
         self._asked.setdefault(key, []).append(future)
-        if not self._scheduled and len(self._under_way) < _UNDER_WAY:
+        if not self._scheduled and len(self._running) < _QUERIES_AT_ONCE:
             self._scheduled = True
-            loop.call_soon(self._go)
+            loop.call_soon(self._start)
         return future
 
-    def _go(self) -> None:
+    def _start(self) -> None:
         self._scheduled = False
-        while self._asked and len(self._under_way) < _UNDER_WAY:
+        while self._asked and len(self._running) < _QUERIES_AT_ONCE:
             asked = self._asked
-            if len(asked) > _TOGETHER:
-                first = list(asked)[:_TOGETHER]
+            if len(asked) > _KEYS_PER_QUERY:
+                first = list(asked)[:_KEYS_PER_QUERY]
                 asked = {key: self._asked.pop(key) for key in first}
             else:
                 self._asked = {}
             task = asyncio.get_running_loop().create_task(self._read(asked))
-            self._under_way.add(task)
+            self._running.add(task)
             task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        self._running.discard(task)
         if self._asked and not self._scheduled:
-            self._go()
+            self._start()
 
-    async def _read(self, asked: dict[str, list[asyncio.Future[Wire | None]]]) -> None:
+    async def _read(self, asked: dict[str, list[asyncio.Future[Form | None]]]) -> None:
+        waiting = [future for futures in asked.values() for future in futures]
         try:
             found = {form["_id"]: form for form in await find_by_id(self._collection, list(asked), self._projection)}
-        except BaseException as error:
-            for futures in asked.values():
-                for future in futures:
-                    if not future.done():
-                        if isinstance(error, Exception):
-                            future.set_exception(error)
-                        else:
-                            future.cancel()
-            if not isinstance(error, Exception):
-                raise
+        except Exception as error:
+            for future in waiting:
+                if not future.done():
+                    future.set_exception(error)
             return
+        except BaseException:
+            for future in waiting:
+                future.cancel()
+            raise
         for key, futures in asked.items():
             form = found.get(key)
             for index, future in enumerate(futures):

@@ -1,4 +1,4 @@
-"""Owns one service's document store on MongoDB: the connection, its collections, and what finishes the writes."""
+"""One service's document store in one MongoDB database."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from typing import Any, Final
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
 from shared.cause import Cause
-from shared.documents.contract import Documents, OutboxState, Publish, ReadModel
+from shared.documents.contract import Documents
 from shared.documents.filters import Filters, check_name
-from shared.documents.mongo.deadletters import MongoDeadLetters
+from shared.documents.mongo.bulk import BulkCreations
+from shared.documents.mongo.codec import Form
+from shared.documents.mongo.dead_letters import MongoDeadLetters
 from shared.documents.mongo.documents import MongoDocuments
-from shared.documents.mongo.faults import away
-from shared.documents.mongo.finishing import Finisher, Heads
-from shared.documents.mongo.forms import Wire
+from shared.documents.mongo.errors import away
+from shared.documents.mongo.heads import Collections
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
-from shared.documents.mongo.intents import Intents
 from shared.documents.mongo.items import Items
 from shared.documents.mongo.leases import MongoLeases
 from shared.documents.mongo.read_models import MongoReadModel
-from shared.documents.mongo.relay import Relay
-from shared.documents.mongo.writing import Writing
+from shared.documents.mongo.relay import MongoRelay
+from shared.documents.mongo.steps import Steps
+from shared.documents.mongo.writes import DocumentWrites
 from shared.durability.idempotency import IdempotencyRecord
+from shared.durability.outbox import OutboxState, Publish
+from shared.durability.read_model import ReadModel
 from shared.errors import Unavailable
 
 __all__ = ["SWEEP_AFTER", "MongoStore", "connect"]
@@ -32,17 +35,17 @@ __all__ = ["SWEEP_AFTER", "MongoStore", "connect"]
 SWEEP_AFTER: Final = 5.0
 """Seconds after which any replica may finish what another began."""
 
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 30.0  # seconds for which a start waits for the server
 _DURABLE: Final[dict[str, Any]] = {"w": "majority", "journal": True, "readConcernLevel": "majority"}
 
 
-def connect(url: str, database: str) -> AsyncIOMotorDatabase[Wire]:
-    """The database; nothing is connected yet. What was answered survives a failover: majority, journalled."""
-    client: AsyncIOMotorClient[Wire] = AsyncIOMotorClient(
+def connect(url: str, database: str) -> AsyncIOMotorDatabase[Form]:
+    """The database; nothing is connected yet. An acknowledged write survives a failover: majority, journalled."""
+    client: AsyncIOMotorClient[Form] = AsyncIOMotorClient(
         url,
         tz_aware=True,
         serverSelectionTimeoutMS=4000,
-        connectTimeoutMS=10000,  # also the heartbeat's: too short a one takes a busy server for a dead one
+        connectTimeoutMS=10000,  # also the heartbeat's: a shorter one would take a busy server for a dead one
         socketTimeoutMS=20000,
         maxPoolSize=64,
         **_DURABLE,
@@ -51,9 +54,9 @@ def connect(url: str, database: str) -> AsyncIOMotorDatabase[Wire]:
 
 
 class MongoStore:
-    """See ``contract.Store``. ``source`` is the service's name, as its messages carry it.
+    """See ``Store``. ``source`` is the service's name, as its messages carry it.
 
-    Single-document atomicity is all it asks of the server. Use it on one event loop, once.
+    It needs no more of the server than single-document atomicity. Use it on one event loop, once.
     """
 
     def __init__(
@@ -66,23 +69,23 @@ class MongoStore:
         sweep_after: float = SWEEP_AFTER,
     ) -> None:
         self._database = connect(url, database)
-        self._heads: dict[str, Heads] = {}
+        self._collections: dict[str, Collections] = {}
         self._documents: dict[str, MongoDocuments] = {}
         self._read_models: dict[str, MongoReadModel] = {}
-        self._answers = MongoIdempotencyRecords(self._database)
-        self._intents = Intents(self._database, self._heads, publish, source, sweep_after)
-        finisher = Finisher(self._database, self._heads, self._answers, publish, source)
-        self._relay = Relay(finisher, self._heads, sweep_after, self._intents)
+        self._records = MongoIdempotencyRecords(self._database)
+        self._bulk = BulkCreations(self._database, self._collections, publish, source, sweep_after)
+        steps = Steps(self._database, self._collections, self._records, publish, source)
+        self._relay = MongoRelay(steps, self._collections, self._bulk, sweep_after)
         self._source = source
         self._started = False
 
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
         if name not in self._documents:
             self._before_start(name)
-            heads = Heads(self._database[check_name(name)], Items(self._database, name))
-            self._heads[name] = heads
-            writing = Writing(name, heads, self._answers, self._relay, self._intents, self._source)
-            self._documents[name] = MongoDocuments(writing, Filters(filters), schema_version)
+            collections = Collections(self._database[f"{check_name(name)}.heads"], Items(self._database, name))
+            self._collections[name] = collections
+            writes = DocumentWrites(name, collections, self._records, self._relay, self._bulk, self._source)
+            self._documents[name] = MongoDocuments(writes, Filters(filters), schema_version)
         return self._documents[name]
 
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
@@ -116,11 +119,12 @@ class MongoStore:
         await self._relay.start()
 
     async def _prepare(self) -> None:
-        await self._answers.prepare()
+        await self._records.prepare()
+        await self._bulk.prepare()
         for documents in self._documents.values():
             await documents.prepare()
-        for replica in self._read_models.values():
-            await replica.prepare()
+        for read_model in self._read_models.values():
+            await read_model.prepare()
 
     async def stop(self) -> None:
         try:
@@ -139,10 +143,10 @@ class MongoStore:
         return self._relay.state()
 
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        return await self._answers.record_of(cause)
+        return await self._records.record_of(cause)
 
-    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
-        return await self._answers.keep_record(cause, answer)
+    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
+        return await self._records.keep_record(cause, record)
 
     async def last_instant(self) -> datetime | None:
         with away():

@@ -1,4 +1,4 @@
-"""Owns versioned documents in one SQLite file a service."""
+"""Versioned documents in one SQLite file for each service."""
 
 from shared.documents.sqlite.store import SqliteStore
 

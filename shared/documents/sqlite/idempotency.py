@@ -1,96 +1,85 @@
-"""Owns the answers SQLite keeps, written in the transaction they answer for."""
+"""The idempotency records of a SQLite store, each written in the transaction whose outcome it is."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from typing import Any
 
 import orjson
 
 from shared.cause import Cause
-from shared.documents.versions import Decision, Outcome, record_ids
+from shared.documents.versions import Outcome, StoredOutcome, record_ids
 from shared.durability.idempotency import IdempotencyRecord, retention_of
-from shared.errors import refusal_of
 
-__all__ = ["Kept", "find", "find_record", "keep", "keep_record", "purge"]
+__all__ = ["delete_expired", "find", "find_record", "keep", "keep_record"]
 
-Kept = tuple[Outcome, int, dict[str, Any] | None, dict[str, Any] | None]
-"""Outcome, version, problem and body."""
-
-_FIND = (
-    "SELECT digest, resource, key, outcome, version, problem, body FROM answers WHERE name IN (?, ?) AND expires > ?"
-)
-_KEEP = """INSERT INTO answers (name, digest, resource, key, outcome, version, problem, body, expires)
+_FIND = """SELECT digest, resource, key, outcome, version, problem, body FROM idempotency_records
+    WHERE id IN (?, ?) AND expires_at > ?"""
+_KEEP = """INSERT INTO idempotency_records (id, digest, resource, key, outcome, version, problem, body, expires_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, resource = excluded.resource, key = excluded.key,
+    ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, resource = excluded.resource, key = excluded.key,
     outcome = excluded.outcome, version = excluded.version, problem = excluded.problem, body = excluded.body,
-    expires = excluded.expires WHERE answers.expires <= ?"""
+    expires_at = excluded.expires_at WHERE idempotency_records.expires_at <= ?"""
 
 
-def find(connection: sqlite3.Connection, resource: str, key: str, cause: Cause) -> Kept | None:
-    """The first answer of this cause about this document. Conflict ``id-reused`` when its body was another."""
-    if cause.id is None:
-        return None
-    kept: Kept | None = None
-    names = record_ids(cause.id, resource, key)
-    for digest, its_resource, its_key, outcome, version, problem, body in connection.execute(_FIND, (*names, _now())):
+def find(
+    connection: sqlite3.Connection, cause: Cause, cause_id: str, resource: str = "", key: str = ""
+) -> StoredOutcome | None:
+    """The first outcome of this cause for this document. Conflict ``id-reused`` when its body was another."""
+    found: StoredOutcome | None = None
+    for digest, its_resource, its_key, outcome, version, problem, body in connection.execute(
+        _FIND, (*record_ids(cause_id, resource, key), int(time.time() * 1000))
+    ):
         cause.check_digest(digest)
         if (its_resource, its_key) == (resource, key):
-            kept = (Outcome(outcome), version, _json(problem), _json(body))
-    return kept
+            found = StoredOutcome(
+                cause_id,
+                digest,
+                resource,
+                key,
+                Outcome(outcome),
+                version,
+                None if problem is None else orjson.loads(problem),
+                None if body is None else orjson.loads(body),
+            )
+    return found
 
 
-def keep(connection: sqlite3.Connection, resource: str, key: str, cause: Cause, decision: Decision) -> None:
-    """Keeps what was decided, under the cause's own name or, where another document has that, under one of its own."""
-    refusal = decision.refusal
-    version = decision.item.version if decision.item else 0
-    _keep(connection, resource, key, cause, (decision.outcome, version, refusal.problem() if refusal else None, None))
-
-
-def find_record(connection: sqlite3.Connection, cause: Cause) -> IdempotencyRecord | None:
-    kept = find(connection, "", "", cause)
-    if kept is None:
-        return None
-    _, _, problem, body = kept
-    return IdempotencyRecord(body, None if problem is None else refusal_of(problem))
-
-
-def keep_record(connection: sqlite3.Connection, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
-    """Keeps the answer of a write that is no document update; of several the first, which is returned."""
-    before = find_record(connection, cause)
-    if before is not None:
-        return before
-    problem = answer.refusal.problem() if answer.refusal else None
-    _keep(connection, "", "", cause, (Outcome.REFUSED if problem else Outcome.SAME, 0, problem, answer.body))
-    return answer
-
-
-def purge(connection: sqlite3.Connection, limit: int = 5000) -> int:
-    """Drops answers whose time is over; how many went."""
-    old = "DELETE FROM answers WHERE name IN (SELECT name FROM answers WHERE expires <= ? LIMIT ?)"
-    return connection.execute(old, (_now(), limit)).rowcount
-
-
-def _keep(connection: sqlite3.Connection, resource: str, key: str, cause: Cause, kept: Kept) -> None:
-    if cause.id is None:
-        return
-    now = _now()
-    expires = now + int(retention_of(cause.id).total_seconds() * 1000)
-    outcome, version, problem, body = kept
-    for name in record_ids(cause.id, resource, key):
-        values = (name, cause.digest, resource, key, outcome.value, version, _text(problem), _text(body), expires, now)
-        if connection.execute(_KEEP, values).rowcount:
+def keep(connection: sqlite3.Connection, outcome: StoredOutcome) -> None:
+    """Stores it under the cause's own id or, where another document has that, under one of its own."""
+    now = int(time.time() * 1000)
+    values = (
+        outcome.digest,
+        outcome.resource,
+        outcome.key,
+        outcome.outcome.value,
+        outcome.version,
+        None if outcome.problem is None else orjson.dumps(outcome.problem),
+        None if outcome.body is None else orjson.dumps(outcome.body),
+        now + int(retention_of(outcome.cause_id).total_seconds() * 1000),
+        now,
+    )
+    for record_id in record_ids(outcome.cause_id, outcome.resource, outcome.key):
+        if connection.execute(_KEEP, (record_id, *values)).rowcount:
             return
 
 
-def _now() -> int:
-    return int(time.time() * 1000)
+def find_record(connection: sqlite3.Connection, cause: Cause) -> IdempotencyRecord | None:
+    """The record of a request that is no document update."""
+    found = None if cause.id is None else find(connection, cause, cause.id)
+    return None if found is None else found.record()
 
 
-def _json(text: bytes | None) -> dict[str, Any] | None:
-    return None if text is None else orjson.loads(text)
+def keep_record(connection: sqlite3.Connection, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
+    """Stores the record of a request that is no document update; of several the first, which is returned."""
+    before = find_record(connection, cause)
+    if before is None and cause.id is not None:
+        keep(connection, StoredOutcome.of_record(record, cause))
+    return before or record
 
 
-def _text(value: dict[str, Any] | None) -> bytes | None:
-    return None if value is None else orjson.dumps(value)
+def delete_expired(connection: sqlite3.Connection, limit: int = 5000) -> int:
+    """Deletes records whose time is over, so many that the writer is not held up for long; how many they were."""
+    expired = "SELECT id FROM idempotency_records WHERE expires_at <= ? LIMIT ?"
+    drop = f"DELETE FROM idempotency_records WHERE id IN ({expired})"  # noqa: S608 - no value is in it
+    return connection.execute(drop, (int(time.time() * 1000), limit)).rowcount

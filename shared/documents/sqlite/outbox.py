@@ -1,188 +1,193 @@
-"""Owns the outbox's rows: one for each event, or one for all that were created at once; slim, in commit order."""
+"""The outbox of a SQLite document store: a row for each event, or one for all documents that were created together.
+
+A row is slim: where an event publishes a snapshot, it is made from the stored version. Positions follow the commits.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Self
 
 import orjson
 
 from shared.cause import Cause
-from shared.documents.sqlite.created import Created
-from shared.documents.sqlite.rows import decode_item, instant, milliseconds
-from shared.documents.sqlite.statements import DocumentStatements
-from shared.documents.versions import Entry, Item, Outcome, Telling, message_of, messages_of
+from shared.documents.sqlite import idempotency
+from shared.documents.sqlite.reader import Reader
+from shared.documents.sqlite.tables import decode_item, document_statements, instant, milliseconds
+from shared.documents.versions import EncodedEvent, Item, first_item, message_of, shown, snapshot_of
 from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
-from shared.envelope import Message
+from shared.durability.read_model import State
+from shared.durability.relay import OutboxEntry
+from shared.durability.sqlite_writer import Writer
+from shared.errors import Unavailable
 from shared.trace import Trace, new_id
 
-__all__ = ["Outbox", "Waiting"]
+__all__ = ["CreatedTogether", "SqliteOutbox"]
 
-_ADD: Final = """INSERT INTO outbox (resource, key, version, type, event_key, event_id, data, at, correlation,
-    causation, traceparent, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_ADD: Final = """INSERT INTO outbox (resource, key, version, type, event_key, event_id, data, at, correlation_id,
+    causation_id, traceparent, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _OF_ONE: Final = "SELECT count(*) FROM outbox WHERE resource = ? AND key = ?"
 _OPEN: Final = "SELECT coalesce(sum(coalesce(json_array_length(keys), 1)), 0), min(at) FROM outbox"
-_PAGE: Final = """SELECT seq, resource, key, version, type, event_key, event_id, data, at, correlation, causation,
-    traceparent, keys FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"""
-_MANY: Final = "SELECT key, keys FROM outbox WHERE seq = ?"
-_FIRST: Final = 1
-_MOST_AT_HAND: Final = 24
+_PAGE: Final = """SELECT position, resource, key, version, type, event_key, event_id, data, at, correlation_id,
+    causation_id, traceparent, keys FROM outbox WHERE position > ? ORDER BY position LIMIT ?"""
+_OF_MANY: Final = """SELECT position, key, keys FROM outbox
+    WHERE keys IS NOT NULL AND position IN (SELECT value FROM json_each(?))"""
+_REMOVE: Final = "DELETE FROM outbox WHERE position IN (SELECT value FROM json_each(?))"
+_MAX_IN_MEMORY: Final = 24  # batches of a creation: those of a service that keeps up are published from memory
 
 _Row = tuple[Any, ...]
 
 
-class Waiting(NamedTuple):
-    """One event: the row it stands in, whether others stand there too, whose it is, and the message."""
+@dataclass(frozen=True, slots=True)
+class CreatedTogether:
+    """First versions that differ in nothing but key and state, so that the rest is encoded once for all.
 
-    seq: int
-    of_many: bool
-    document: tuple[str, str]
-    message: Message
-
-
-@dataclass(slots=True)
-class Outbox:
-    """``open`` is how many events there are; what other processes do to them is learnt at each ``count``.
-
-    What this process has just created at once is told of from memory: ``_at_hand``, by the name of its row.
+    ``item`` is the first version of an empty state, ``managed`` what its snapshot shows.
     """
 
-    source: str
-    open: int = 0
-    _at_hand: dict[str, Created] = field(default_factory=dict)
+    states: Mapping[str, State]
+    item: Item
+    managed: bytes
+
+    @classmethod
+    def by(cls, cause: Cause, states: Mapping[str, State], schema_version: int) -> Self:
+        item = first_item({}, cause, schema_version)
+        return cls(states, item, orjson.dumps(shown("", item, {}).wire()))
+
+    def snapshot(self, key: str) -> bytes:
+        """The same bytes as ``snapshot_of`` the version."""
+        state = self.states[key]
+        if "_" in "".join(state):
+            state = {name: value for name, value in state.items() if not name.startswith("_")}
+        return orjson.dumps(state)[:-1] + b"," + self.managed[1:] if state else self.managed
+
+
+class SqliteOutbox:
+    """See ``OutboxTable``. ``open`` is how many entries there are, as far as the writer thread knows."""
+
+    def __init__(self, writer: Writer, reader: Reader, source: str) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._source = source
+        self._created: dict[str, CreatedTogether] = {}  # by the key of its row
+        self.open = 0
 
     def add(
-        self, connection: sqlite3.Connection, resource: str, rows: Sequence[tuple[str, int, Telling]], cause: Cause
+        self,
+        connection: sqlite3.Connection,
+        resource: str,
+        key: str,
+        version: int,
+        events: Iterable[EncodedEvent],
+        cause: Cause,
     ) -> None:
-        """Writes events of (key, version). Unavailable when 100,000 wait already."""
-        if rows:
-            self._write(
-                connection, [(resource, key, version, e.type, e.key, e.id, e.data) for key, version, e in rows], cause
-            )
-            self.open += len(rows)
-
-    def add_many(
-        self, connection: sqlite3.Connection, resource: str, created: Created, event_type: str, cause: Cause
-    ) -> None:
-        """Writes that each of these has its first version, as one row. Unavailable when 100,000 wait already."""
-        name = new_id()
-        row = (resource, name, _FIRST, event_type, None, None, None)
-        self._write(connection, [row], cause, orjson.dumps(list(created.states)).decode())
-        self.open += len(created.states)
-        if len(self._at_hand) < _MOST_AT_HAND:
-            self._at_hand[name] = created
-
-    def _write(
-        self, connection: sqlite3.Connection, rows: Sequence[_Row], cause: Cause, keys: str | None = None
-    ) -> None:
-        check_room(self.open)
-        trace = cause.trace
-        tail = (milliseconds(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, keys)
-        connection.executemany(_ADD, [(*row, *tail) for row in rows])
-
-    def check_room(self, connection: sqlite3.Connection, resource: str, key: str) -> None:
-        """Unavailable when 200 events of this document wait already."""
+        """Within a transaction: adds the events of a write. Unavailable when too many entries are open."""
+        self._check_room(connection)
         if self.open >= MAX_OPEN_ENTRIES_PER_KEY:
-            (waiting,) = connection.execute(_OF_ONE, (resource, key)).fetchone()
-            check_room_of_key(f"{resource} {key}", waiting)
+            check_room_of_key(f"{resource} {key}", connection.execute(_OF_ONE, (resource, key)).fetchone()[0])
+        trace = cause.trace
+        tail = (milliseconds(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, None)
+        rows = [(resource, key, version, e.type, e.key, e.id, e.data, *tail) for e in events]
+        connection.executemany(_ADD, rows)
+        self.open += len(rows)
+
+    def add_created(
+        self, connection: sqlite3.Connection, resource: str, created: CreatedTogether, event_type: str, cause: Cause
+    ) -> None:
+        """Within a transaction: adds one row for all of them. Unavailable when too many entries are open."""
+        self._check_room(connection)
+        name, trace, keys = new_id(), cause.trace, orjson.dumps(list(created.states)).decode()
+        tail = (milliseconds(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, keys)
+        connection.execute(_ADD, (resource, name, 1, event_type, None, None, None, *tail))
+        self.open += len(created.states)
+        if len(self._created) < _MAX_IN_MEMORY:
+            self._created[name] = created
+
+    async def is_empty(self) -> bool:
+        return self._reader.one("SELECT 1 FROM outbox LIMIT 1") is None
+
+    async def page(self, after: int, limit: int, *, without: Collection[Hashable]) -> list[OutboxEntry]:
+        return await self._reader.read(partial(self._page, after=after, limit=limit))
+
+    def remove(self, entries: Sequence[OutboxEntry]) -> asyncio.Future[None]:
+        return self._writer.begin(partial(self._remove, entries=entries))
+
+    async def tidy(self) -> None:
+        await self._writer.run(idempotency.delete_expired)
+
+    async def state(self) -> OutboxState:
+        open_entries, oldest = (await self._reader.rows(_OPEN))[0]
+        return OutboxState(open_entries, None if oldest is None else instant(oldest))
 
     def count(self, connection: sqlite3.Connection) -> None:
-        """Learns how many events there are; to be run by the writer, which is what changes ``open`` otherwise."""
-        self.open, _ = connection.execute(_OPEN).fetchone()
-        if not self.open:
-            self._at_hand.clear()
+        """Within a transaction: counts what is open, whichever process wrote or removed it."""
+        self.open = connection.execute(_OPEN).fetchone()[0]
 
-    def state(self, connection: sqlite3.Connection) -> OutboxState:
-        waiting, oldest = connection.execute(_OPEN).fetchone()
-        return OutboxState(waiting, None if oldest is None else instant(oldest))
+    def _check_room(self, connection: sqlite3.Connection) -> None:
+        try:
+            check_room(self.open)
+        except Unavailable:
+            self.count(connection)  # another process may have removed some
+            check_room(self.open)
 
-    def page(self, connection: sqlite3.Connection, after: int, limit: int) -> list[Waiting]:
-        """The next events, oldest first, with their snapshots; somewhat more than ``limit`` where they stand together.
-
-        Those of one row are never torn apart.
-        """
-        rows: list[tuple[_Row, list[str]]] = []
-        events = 0
+    def _page(self, connection: sqlite3.Connection, after: int, limit: int) -> list[OutboxEntry]:
+        """Rows until they hold ``limit`` events; the last one may hold more."""
+        rows: list[tuple[_Row, list[str] | None]] = []
+        events, resources = 0, set[str]()
         for row in connection.execute(_PAGE, (after, limit)):
-            keys = [row[2]] if row[-1] is None else orjson.loads(row[-1])
+            keys = None if row[-1] is None else orjson.loads(row[-1])
             rows.append((row, keys))
-            events += len(keys)
+            if keys is None:
+                resources.add(row[1])
+            events += 1 if keys is None else len(keys)
             if events >= limit:
                 break
-        single = {
-            resource: _single(connection, resource, rows[0][0][0], rows[-1][0][0])
-            for resource in {row[1] for row, _ in rows if row[-1] is None}
-        }
-        found: list[Waiting] = []
-        for row, keys in rows:
-            resource, name, version, many = row[1], row[2], row[3], row[-1]
-            if many is None:
-                item = single[resource].get((name, version))
-                found += self._told(row, keys, {} if item is None else {name: item})
-            elif (created := self._at_hand.get(name)) is not None:
-                found += self._told_at_hand(row, keys, created)
-            else:
-                found += self._told(row, keys, _firsts(connection, resource, keys))
-        return found
+        versions: dict[tuple[str, str, int], Item] = {}
+        for resource in resources:
+            for query in document_statements(resource).of_outbox:
+                for found in connection.execute(query, (rows[0][0][0], rows[-1][0][0], resource)):
+                    versions[resource, found[0], found[1]] = decode_item(found)
+        entries: list[OutboxEntry] = []
+        for (position, resource, name, version, kind, event_key, event_id, data, at, *trace, _), keys in rows:
+            event = EncodedEvent(kind, event_key, event_id, data)
+            made = partial(message_of, event, source=self._source, at=instant(at), trace=Trace(*trace))
+            if keys is None:
+                snapshot = data if data is not None else snapshot_of(name, versions[resource, name, version])
+                entries.append(OutboxEntry(position, (resource, name), made(name, version, snapshot)))
+                continue
+            created = self._created.get(name)
+            items = {} if created is not None else _first_versions(connection, resource, keys)
+            for key in keys:
+                snapshot = created.snapshot(key) if created is not None else snapshot_of(key, items[key])
+                entries.append(OutboxEntry(position, (resource, key), made(key, version, snapshot)))
+        return entries
 
-    def _told(self, row: _Row, keys: Sequence[str], items: Mapping[str, Item]) -> Iterator[Waiting]:
-        entry, _ = _entry(row)
-        for key in keys:
-            (message,) = messages_of(entry, key, items.get(key), self.source)
-            yield Waiting(row[0], row[-1] is not None, (row[1], key), message)
-
-    def _told_at_hand(self, row: _Row, keys: Sequence[str], created: Created) -> Iterator[Waiting]:
-        entry, telling = _entry(row)
-        for key in keys:
-            message = message_of(entry, telling, key, created.snapshot(key), self.source)
-            yield Waiting(row[0], True, (row[1], key), message)
-
-    def remove(self, connection: sqlite3.Connection, sent: Collection[Waiting]) -> None:
-        """Takes off what is published."""
-        rows, shared = [], dict[int, set[str]]()
-        for one in sent:
-            if one.of_many:
-                shared.setdefault(one.seq, set()).add(one.document[1])
-            else:
-                rows.append(one.seq)
-        for seq, gone in shared.items():
-            name, keys = connection.execute(_MANY, (seq,)).fetchone() or ("", "[]")
-            left = [key for key in orjson.loads(keys) if key not in gone]
+    def _remove(self, connection: sqlite3.Connection, entries: Sequence[OutboxEntry]) -> None:
+        published: dict[int, set[str]] = {}
+        for position, lane, _ in entries:
+            published.setdefault(position, set()).add(lane[1])  # type: ignore[index] # a lane here is (resource, key)
+        self.open = max(0, self.open - len(entries))
+        for position, name, keys in connection.execute(_OF_MANY, (orjson.dumps(list(published)).decode(),)).fetchall():
+            left = [key for key in orjson.loads(keys) if key not in published[position]]
             if left:
-                connection.execute("UPDATE outbox SET keys = ? WHERE seq = ?", (orjson.dumps(left).decode(), seq))
+                connection.execute(
+                    "UPDATE outbox SET keys = ? WHERE position = ?", (orjson.dumps(left).decode(), position)
+                )
+                del published[position]
             else:
-                rows.append(seq)
-                self._at_hand.pop(name, None)
-        connection.execute(
-            "DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", (orjson.dumps(rows).decode(),)
-        )
-        self.open = max(0, self.open - len(sent))
+                self._created.pop(name, None)
+        connection.execute(_REMOVE, (orjson.dumps(list(published)).decode(),))
 
 
-def _entry(row: _Row) -> tuple[Entry, Telling]:
-    seq, _, _, version, event_type, event_key, event_id, data, at, correlation, causation, parent, _ = row
-    telling = Telling(event_type, event_key, event_id, data)
-    trace = Trace(correlation, causation, parent)
-    return Entry(seq, version, Outcome.VERSION, (telling,), None, "", instant(at), trace), telling
-
-
-def _single(connection: sqlite3.Connection, resource: str, first: int, last: int) -> Mapping[tuple[str, int], Item]:
-    """The versions that rows of single events tell of."""
-    found: dict[tuple[str, int], Item] = {}
-    for query in DocumentStatements(resource).told_of:
-        for row in connection.execute(query, (first, last, resource)):
-            found[row[0], row[1]] = decode_item(row)
-    return found
-
-
-def _firsts(connection: sqlite3.Connection, resource: str, keys: Sequence[str]) -> Mapping[str, Item]:
-    """The first versions of these documents, which most of them are still at."""
+def _first_versions(connection: sqlite3.Connection, resource: str, keys: Sequence[str]) -> dict[str, Item]:
+    """The first versions of these documents, which are the latest ones of most of them."""
     found: dict[str, Item] = {}
-    names = orjson.dumps(keys).decode()
-    for query in DocumentStatements(resource).firsts:
+    for query in document_statements(resource).first_versions:
         if len(found) < len(keys):
-            for row in connection.execute(query, (names, _FIRST)):
+            for row in connection.execute(query, (orjson.dumps(keys).decode(),)):
                 found[row[0]] = decode_item(row)
     return found

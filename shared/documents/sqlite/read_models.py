@@ -1,4 +1,4 @@
-"""Owns what a service keeps in SQLite of another's resource: the newest snapshot of each key."""
+"""Read models in SQLite."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 
 import orjson
 
-from shared.documents.contract import State
 from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.statements import ReadModelStatements
-from shared.durability.read_model import is_same_state, newest_of_each_key
+from shared.documents.sqlite.tables import ReadModelStatements
+from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.durability.sqlite_writer import Writer
 
 __all__ = ["SqliteReadModel"]
@@ -21,31 +20,31 @@ __all__ = ["SqliteReadModel"]
 
 @dataclass(frozen=True, slots=True)
 class SqliteReadModel:
-    """The table ``replica.{name}``; see ``contract.ReadModel``."""
+    """See ``ReadModel``."""
 
     sql: ReadModelStatements
     filters: Filters
     writer: Writer
     reader: Reader
 
-    async def put(self, snapshots: Sequence[tuple[str, int, State]]) -> set[str]:
+    async def put(self, snapshots: Sequence[Snapshot]) -> set[str]:
         newest = newest_of_each_key(snapshots)
         rows = [
             (key, version, state.get("Deleted") is True, orjson.dumps(state).decode())
             for key, (version, state) in newest.items()
         ]
+        keys = orjson.dumps(list(newest)).decode()
 
         def put(connection: sqlite3.Connection) -> dict[str, tuple[int, str]]:
             connection.executemany(self.sql.put, rows)
-            names = orjson.dumps(list(newest)).decode()
-            return {key: (version, state) for key, version, state in connection.execute(self.sql.held, (names,))}
+            return {key: (version, state) for key, version, state in connection.execute(self.sql.stored, (keys,))}
 
-        held = await self.writer.run(put)
+        stored = await self.writer.run(put)
         return {
             key
             for key, version, _, text in rows
-            if held[key] == (version, text)
-            or (held[key][0] == version and is_same_state(orjson.loads(held[key][1]), newest[key][1]))
+            if stored[key] == (version, text)
+            or (stored[key][0] == version and is_same_state(orjson.loads(stored[key][1]), newest[key][1]))
         }
 
     async def get(self, key: str) -> State | None:
@@ -60,18 +59,15 @@ class SqliteReadModel:
     async def find(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
     ) -> list[State]:
-        return [state for _, state in await self._page(where, after, limit)]
+        rows = await self.reader.rows(*self.sql.page(self.filters, where, after, limit))
+        return [orjson.loads(state) for _, state in rows]
 
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
         after: str | None = None
         while True:
-            found = await self._page(where, after, page)
-            if found:
-                yield [state for _, state in found]
-            if len(found) < page:
+            rows = await self.reader.rows(*self.sql.page(self.filters, where, after, page))
+            if rows:
+                yield [orjson.loads(state) for _, state in rows]
+            if len(rows) < page:
                 return
-            after = found[-1][0]
-
-    async def _page(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> list[tuple[str, State]]:
-        rows = await self.reader.rows(*self.sql.page(self.filters, where, after, limit))
-        return [(key, orjson.loads(state)) for key, state in rows]
+            after = rows[-1][0]

@@ -1,4 +1,4 @@
-"""Owns reads of a service's SQLite file: short ones by key on the loop itself, longer ones in two threads."""
+"""Reads of a service's SQLite file: short ones by key on the loop itself, longer ones in two threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns one service's document store in one SQLite file."""
+"""One service's document store in one SQLite file."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Final
 
 from shared.cause import Cause
-from shared.documents.contract import Documents, OutboxState, Publish, ReadModel
+from shared.documents.contract import Documents
 from shared.documents.filters import Filters, check_name
 from shared.documents.sqlite import idempotency
-from shared.documents.sqlite.deadletters import SqliteDeadLetters
+from shared.documents.sqlite.dead_letters import SqliteDeadLetters
 from shared.documents.sqlite.documents import SqliteDocuments
 from shared.documents.sqlite.leases import LEASE_TABLE, SqliteLeases
-from shared.documents.sqlite.outbox import Outbox
+from shared.documents.sqlite.outbox import SqliteOutbox
 from shared.documents.sqlite.read_models import SqliteReadModel
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.relay import Relay
-from shared.documents.sqlite.rows import KIT_TABLES, add_missing_columns, instant, read_model_tables, resource_tables
-from shared.documents.sqlite.statements import DocumentStatements, ReadModelStatements
-from shared.documents.sqlite.writing import Writing
+from shared.documents.sqlite.tables import KIT_TABLES, ReadModelStatements, document_statements, instant
+from shared.documents.sqlite.writes import DocumentWrites
 from shared.durability.idempotency import IdempotencyRecord
+from shared.durability.outbox import OutboxState, Publish
+from shared.durability.read_model import ReadModel
+from shared.durability.relay import Relay
 from shared.durability.sqlite_writer import Writer
 
 __all__ = ["SWEEP_AFTER", "SqliteStore"]
@@ -33,7 +34,7 @@ SWEEP_AFTER: Final = 5.0
 
 
 class SqliteStore:
-    """See ``contract.Store``. ``source`` is the service's name, as its messages carry it.
+    """See ``Store``. ``source`` is the service's name, as its messages carry it.
 
     Any number of stores, in any processes, may use one file; each on one event loop, once.
     """
@@ -42,8 +43,8 @@ class SqliteStore:
         self._path = path
         self._writer = Writer(path)
         self._reader = Reader(path)
-        self._outbox = Outbox(source)
-        self._relay = Relay(self._writer, self._reader, self._outbox, publish, sweep_after)
+        self._outbox = SqliteOutbox(self._writer, self._reader, source)
+        self._relay = Relay(self._outbox, self.leases(), publish, lease_seconds=sweep_after)
         self._documents: dict[str, SqliteDocuments] = {}
         self._read_models: dict[str, SqliteReadModel] = {}
         self._started = False
@@ -51,9 +52,9 @@ class SqliteStore:
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
         if name not in self._documents:
             self._before_start(name)
-            writing = Writing(DocumentStatements(check_name(name)), schema_version, self._outbox)
+            writes = DocumentWrites(document_statements(check_name(name)), schema_version, self._outbox)
             self._documents[name] = SqliteDocuments(
-                writing, Filters(filters), self._writer, self._reader, self._relay.wake
+                writes, Filters(filters), self._writer, self._reader, self._relay.wake
             )
         return self._documents[name]
 
@@ -80,19 +81,18 @@ class SqliteStore:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         await self._writer.start()
         await self._writer.run(self._prepare)
-        await self._writer.run(self._outbox.count)
         self._reader.start()
-        await self._relay.start()
+        self._relay.start()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         statements = [*KIT_TABLES, LEASE_TABLE]
-        for name, documents in self._documents.items():
-            statements += resource_tables(name, documents.filters)
-        for name, replica in self._read_models.items():
-            statements += read_model_tables(name, replica.filters)
+        for documents in self._documents.values():
+            statements += documents.writes.sql.tables(documents.filters)
+        for read_model in self._read_models.values():
+            statements += read_model.sql.tables(read_model.filters)
         for statement in statements:
             connection.execute(statement)
-        add_missing_columns(connection)
+        self._outbox.count(connection)
 
     async def stop(self) -> None:
         try:
@@ -108,13 +108,13 @@ class SqliteStore:
         await self._relay.drain()
 
     async def outbox(self) -> OutboxState:
-        return await self._relay.state()
+        return await self._outbox.state()
 
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
         return await self._reader.read(partial(idempotency.find_record, cause=cause))
 
-    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
-        return await self._writer.run(partial(idempotency.keep_record, cause=cause, answer=answer))
+    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
+        return await self._writer.run(partial(idempotency.keep_record, cause=cause, record=record))
 
     async def last_instant(self) -> datetime | None:
         row = self._reader.one("SELECT number FROM meta WHERE name = 'instant'")

@@ -131,7 +131,7 @@ async def test_what_waits_is_slim(backend: Backend, store: Store, documents: Doc
             "F1", lambda _, n=n: Change(big | {"N": n}, (OutgoingEvent("thing.updated"),)), cause(f"c{n}")
         )
     with pymongo.MongoClient(str(backend.place)) as client:
-        head = client[backend.database]["thing"].find_one({"_id": "F1"})
+        head = client[backend.database]["thing.heads"].find_one({"_id": "F1"})
     assert len(bson.encode(head)) < 200_000
     broker.away = False
     await store.drain()

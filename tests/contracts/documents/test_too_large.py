@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.documents import Documents, Store
-from shared.documents.contract import MOST_STATE_BYTES
+from shared.documents.contract import MAX_STATE_BYTES
 from shared.errors import Refused, TooLarge
 from tests.contracts.documents.conftest import adding, cause, creating, nothing_waits, setting
 from tests.support.broker import Broker
@@ -24,10 +24,10 @@ def text(size: int) -> dict[str, str]:
 
 
 async def test_the_largest_document_is_written_and_told_of(store: Store, documents: Documents, broker: Broker) -> None:
-    await documents.update("F1", creating(text(MOST_STATE_BYTES)), cause())
-    await documents.update("F1", lambda _: setting(text(MOST_STATE_BYTES)), cause())
+    await documents.update("F1", creating(text(MAX_STATE_BYTES)), cause())
+    await documents.update("F1", lambda _: setting(text(MAX_STATE_BYTES)), cause())
 
-    assert (await documents.latest("F1")).state == text(MOST_STATE_BYTES)
+    assert (await documents.latest("F1")).state == text(MAX_STATE_BYTES)
     await store.drain()
     assert broker.versions("F1") == [1, 2]
 
@@ -38,7 +38,7 @@ async def test_a_larger_one_is_refused_before_anything_is_stored(
     await documents.update("F1", creating({"Text": "y"}), cause())
     for key, cause_id in (("F1", "c1"), ("F1", None), ("F2", "c2"), ("F2", None)):
         with pytest.raises(TooLarge) as refused:
-            await documents.update(key, lambda _: setting(text(MOST_STATE_BYTES + 1)), cause(cause_id))
+            await documents.update(key, lambda _: setting(text(MAX_STATE_BYTES + 1)), cause(cause_id))
         assert refused.value.problem() == {
             "type": "urn:epic:problem:too-large", "title": "Document too large", "status": 413,
             "detail": f"{key} would be 2097153 bytes of JSON, and 2097152 are the most: take out what is not needed, "
@@ -57,7 +57,7 @@ async def test_the_refusal_is_kept_as_the_answer(store: Store, documents: Docume
     await documents.update("F1", creating({"Text": "y"}), cause())
     for key in ("F1", "F2"):
         with pytest.raises(TooLarge) as first:
-            await documents.update(key, lambda _: setting(text(MOST_STATE_BYTES + 1)), cause(f"c-{key}"))
+            await documents.update(key, lambda _: setting(text(MAX_STATE_BYTES + 1)), cause(f"c-{key}"))
         if settled:
             await store.drain()
         with pytest.raises(Refused) as again:
@@ -67,7 +67,7 @@ async def test_the_refusal_is_kept_as_the_answer(store: Store, documents: Docume
 
 async def test_bytes_count_and_not_characters(documents: Documents) -> None:
     with pytest.raises(TooLarge):
-        await documents.update("F1", creating({"Text": "é" * (MOST_STATE_BYTES // 2)}), cause())
+        await documents.update("F1", creating({"Text": "é" * (MAX_STATE_BYTES // 2)}), cause())
 
 
 async def test_an_event_too_large_for_the_broker_holds_up_only_its_own_document_and_is_not_tried_all_the_time(

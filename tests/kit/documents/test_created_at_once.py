@@ -14,7 +14,7 @@ import pytest
 from shared.cause import Cause
 from shared.documents import Documents, Publish, State, Store
 from shared.documents.sqlite import SqliteStore
-from shared.documents.sqlite.created import Created
+from shared.documents.sqlite.outbox import CreatedTogether
 from shared.documents.versions import first_item, shown
 from shared.envelope import Message
 from shared.trace import Trace
@@ -50,7 +50,7 @@ def outbox(path: Path) -> list[tuple]:
 
 @pytest.mark.parametrize("key", STATES)
 def test_a_snapshot_is_what_any_first_version_shows_to_the_byte(key: str) -> None:
-    told = Created.by(CAUSE, STATES, 3).snapshot(key)
+    told = CreatedTogether.by(CAUSE, STATES, 3).snapshot(key)
     assert told == orjson.dumps(shown(key, first_item(STATES[key], CAUSE, 3), {}).wire())
 
 
@@ -91,16 +91,3 @@ async def test_of_many_only_those_that_did_not_go_wait_on(tmp_path: Path) -> Non
         await store.drain()
     assert sorted(message.key for message in broker.taken) == ["F1", "F2", "F3", "F4"]
     assert outbox(tmp_path / "thing.db") == []
-
-
-async def test_a_file_of_an_earlier_epic_goes_on(tmp_path: Path) -> None:
-    path, broker = tmp_path / "thing.db", Broker()
-    async with opened(path, broker.publish):
-        pass
-    connection = sqlite3.connect(path)
-    connection.execute("ALTER TABLE outbox DROP COLUMN keys")
-    connection.close()
-    async with opened(path, broker.publish) as (store, documents):
-        await documents.create_many(STATES.items(), "thing.created", CAUSE)
-        await store.drain()
-    assert len(broker.taken) == len(STATES)

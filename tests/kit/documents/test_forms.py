@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.cause import Cause
 from shared.documents.filters import Filters, check_name
-from shared.documents.mongo.forms import decode_item, encode_item, encode_state, plain
+from shared.documents.mongo.codec import decode_item, encode_item, encode_state, plain
 from shared.documents.versions import first_item
 from shared.errors import BadInput
 from shared.trace import Trace

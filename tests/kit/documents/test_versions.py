@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent
+from shared.documents.mongo.heads import OpenWrite
 from shared.documents.versions import (
     Decision,
     Head,
     Outcome,
     amended,
-    entry_of,
     first_item,
-    messages_of,
     record_ids,
     updated,
 )
@@ -73,9 +72,9 @@ def test_only_a_cause_that_may_come_again_leaves_a_refusal_behind() -> None:
     def later(_: Document | None) -> Change:
         raise Refused("too many", slug="rate", status=429)
 
-    assert updated(None, "F1", refuse, CAUSE, None, 1).leaves_a_trace(CAUSE)
-    assert not updated(None, "F1", refuse, nobody, None, 1).leaves_a_trace(nobody)
-    assert not updated(None, "F1", later, CAUSE, None, 1).leaves_a_trace(CAUSE)
+    assert updated(None, "F1", refuse, CAUSE, None, 1).must_be_stored(CAUSE)
+    assert not updated(None, "F1", refuse, nobody, None, 1).must_be_stored(nobody)
+    assert not updated(None, "F1", later, CAUSE, None, 1).must_be_stored(CAUSE)
 
 
 def test_an_amendment_keeps_the_version() -> None:
@@ -86,12 +85,13 @@ def test_an_amendment_keeps_the_version() -> None:
     assert isinstance(amended(None, "F1", lambda _: ({}, ()), CAUSE).refusal, NotFound)
 
 
-def test_an_entry_tells_the_same_each_time() -> None:
+def test_an_open_write_has_the_same_messages_each_time() -> None:
     decision = updated(None, "F1", lambda _: change({"A": 1}), CAUSE, None, 1)
-    entry = entry_of(1, 1, decision, CAUSE)
-    assert messages_of(entry, "F1", decision.item, "thing_svc") == messages_of(entry, "F1", decision.item, "thing_svc")
+    write = OpenWrite.of(1, 1, decision, CAUSE)
+    first, again = (write.messages("F1", decision.item, "thing_svc") for _ in range(2))
+    assert first == again
     with pytest.raises(ValueError, match="not stored"):
-        messages_of(entry, "F1", None, "thing_svc")
+        write.messages("F1", None, "thing_svc")
 
 
 @given(st.lists(st.sampled_from(["set", "delete", "same", "refuse", "amend"]), max_size=30))

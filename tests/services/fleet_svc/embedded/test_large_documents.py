@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from services.fleet_svc.bootstrap import build as build_fleet
 from shared.clock import FixedClock
-from shared.documents.contract import MOST_STATE_BYTES
+from shared.documents.contract import MAX_STATE_BYTES
 from shared.durability.backoff import TOO_LARGE_PAUSE
 from shared.embedded import EmbeddedProducer, EmbeddedTransport
 from shared.messaging.transport import Producer
@@ -88,7 +88,7 @@ async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_eith
         problem = answer.json()
         assert (problem["type"], problem["title"]) == ("urn:epic:problem:too-large", "Document too large")
         assert f"{FLEET_ID} would be " in problem["detail"]
-        assert f"{MOST_STATE_BYTES} are the most" in problem["detail"]
+        assert f"{MAX_STATE_BYTES} are the most" in problem["detail"]
     assert (await ok(await stack.fleet.get(PATH)))["VersionId"] == 4
 
     refused = await stack.ask("fleet.commands", "UpdateFleet", {"FleetId": FLEET_ID, **larger})

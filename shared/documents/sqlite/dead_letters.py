@@ -1,4 +1,4 @@
-"""Owns where a service with a SQLite store keeps its dead letters."""
+"""The dead letters of a service with a SQLite store."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ __all__ = ["SqliteDeadLetters"]
 
 @dataclass(frozen=True, slots=True)
 class SqliteDeadLetters:
-    """One letter for an id; putting one with the id of another takes its place."""
+    """See ``DeadLetterStore``."""
 
     writer: Writer
     reader: Reader
 
     async def put(self, letter: DeadLetter) -> None:
-        """Keeps it, in place of one with the same id."""
         values = (letter.id, orjson.dumps(letter.wire()))
         await self.writer.run(lambda connection: connection.execute("REPLACE INTO dead_letters VALUES (?, ?)", values))
 
@@ -31,12 +30,10 @@ class SqliteDeadLetters:
         return None if row is None else DeadLetter.model_validate_json(row[0])
 
     async def list(self, after: str | None = None, limit: int = 100) -> builtins.list[DeadLetter]:
-        """In the order of their ids, those after ``after``."""
         query = "SELECT letter FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?"
         rows = await self.reader.rows(query, (after or "", limit))
         return [DeadLetter.model_validate_json(row[0]) for row in rows]
 
     async def delete(self, letter_id: str) -> bool:
-        """Whether it was there."""
         drop = "DELETE FROM dead_letters WHERE id = ?"
         return await self.writer.run(lambda connection: connection.execute(drop, (letter_id,)).rowcount == 1)

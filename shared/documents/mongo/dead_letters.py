@@ -1,4 +1,4 @@
-"""Owns where a service with a MongoDB store keeps its dead letters."""
+"""The dead letters of a service with a MongoDB store."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ import builtins
 import orjson
 from motor.motor_asyncio import AsyncIOMotorCollection
 
-from shared.documents.mongo.faults import away
-from shared.documents.mongo.forms import Wire
-from shared.documents.mongo.queries import page_of
+from shared.documents.mongo.codec import Form
+from shared.documents.mongo.errors import away
+from shared.documents.mongo.reads import page_of
 from shared.schemas.results import DeadLetter
 
 __all__ = ["MongoDeadLetters"]
 
 
 class MongoDeadLetters:
-    """One letter for an id; putting one with the id of another takes its place."""
+    """See ``DeadLetterStore``."""
 
-    def __init__(self, collection: AsyncIOMotorCollection[Wire]) -> None:
+    def __init__(self, collection: AsyncIOMotorCollection[Form]) -> None:
         self._collection = collection
 
     async def put(self, letter: DeadLetter) -> None:
-        """Keeps it, in place of one with the same id."""
         form = {"_id": letter.id, "Letter": orjson.dumps(letter.wire())}
         with away():
             await self._collection.replace_one({"_id": letter.id}, form, upsert=True)
@@ -33,12 +32,10 @@ class MongoDeadLetters:
         return None if form is None else DeadLetter.model_validate_json(form["Letter"])
 
     async def list(self, after: str | None = None, limit: int = 100) -> builtins.list[DeadLetter]:
-        """In the order of their ids, those after ``after``."""
-        query: Wire = {} if after is None else {"_id": {"$gt": after}}
+        query: Form = {} if after is None else {"_id": {"$gt": after}}
         forms = await page_of(self._collection, query, None, limit)
         return [DeadLetter.model_validate_json(form["Letter"]) for form in forms]
 
     async def delete(self, letter_id: str) -> bool:
-        """Whether it was there."""
         with away():
             return (await self._collection.delete_one({"_id": letter_id})).deleted_count == 1

@@ -1,7 +1,7 @@
-"""Owns how documents lie in MongoDB: heads (item 0 with its outbox), items (old versions), and names MongoDB can hold.
+"""How versions lie in MongoDB, and how names that MongoDB gives a meaning are stored.
 
-A head: ``{_id: key, Number, LatestVersionId, Item, Side, Outbox, Intent?}``. An item: ``{_id: key@0000000007, Item}``.
-``Item`` is one version whole (``VersionId, State, AuditMetadata, SchemaVersion, …``), always written in one piece.
+A version is one sub-document, ``Item``: ``{VersionId, Number, State, AuditMetadata, SchemaVersion, …}``. It is always
+written whole.
 """
 
 from __future__ import annotations
@@ -19,20 +19,16 @@ from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from shared.documents.contract import Document
-from shared.documents.versions import Entry, Head, Item, Outcome, Telling
+from shared.documents.versions import Item
 from shared.errors import BadInput
-from shared.trace import Trace
 
 __all__ = [
     "AS_SHOWN",
     "SHOWN",
-    "Wire",
-    "decode_entry",
-    "decode_head",
+    "Form",
     "decode_item",
     "decode_shown",
-    "encode_entry",
-    "encode_head",
+    "decode_side",
     "encode_item",
     "encode_side",
     "encode_state",
@@ -40,10 +36,10 @@ __all__ = [
     "plain",
 ]
 
-Wire = dict[str, Any]
+Form = dict[str, Any]
 
 SHOWN: Final = {"Item": 1, "Side": 1}
-AS_SHOWN: Final[CodecOptions[Wire]] = CodecOptions(tz_aware=False)
+AS_SHOWN: Final[CodecOptions[Form]] = CodecOptions(tz_aware=False)
 """What of a head a read needs, and how it is read: the outbox stays where it is, instants come without their zone."""
 
 # What stands for the signs MongoDB gives a meaning in names: full-width dot and dollar, and one that quotes a sign.
@@ -74,9 +70,9 @@ def encode_state(state: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     return _renamed(state, _signed), True
 
 
-def plain(state: Wire, rewritten: bool) -> Wire:
+def plain(state: Form, rewritten: bool) -> Form:
     """The state as it was given."""
-    return cast("Wire", _renamed(state, _unsigned)) if rewritten else state
+    return cast("Form", _renamed(state, _unsigned)) if rewritten else state
 
 
 def _signed(name: str) -> str:
@@ -101,7 +97,7 @@ def encode_item(item: Item) -> RawBSONDocument:
     BadInput for what BSON cannot hold: a zero character in a name.
     """
     state, rewritten = encode_state(item.state)
-    form: Wire = {
+    form: Form = {
         "VersionId": item.version,
         "Number": item.number,
         "Deleted": item.deleted,
@@ -119,7 +115,7 @@ def encode_item(item: Item) -> RawBSONDocument:
         raise BadInput(f"this cannot be stored: {error}") from None
 
 
-def decode_item(form: Wire) -> Item:
+def decode_item(form: Form) -> Item:
     """One version, of a form that was read with or without the zone of its instants, which is UTC."""
     audit = form["AuditMetadata"]
     return Item(
@@ -136,59 +132,13 @@ def decode_item(form: Wire) -> Item:
     )
 
 
-def encode_entry(entry: Entry, since: datetime) -> Wire:
-    """``since`` is real time: the sweeper takes what has been open too long, whatever the service's clock says."""
-    form: Wire = {
-        "Number": entry.number,
-        "VersionId": entry.version,
-        "Outcome": entry.outcome.value,
-        "At": entry.at,
-        "Since": since,
-        "Trace": [entry.trace.correlation_id, entry.trace.causation_id, entry.trace.traceparent],
-    }
-    if entry.events:
-        form["Events"] = [[event.type, event.key, event.id, event.data] for event in entry.events]
-    if entry.cause_id is not None:
-        form["Cause"] = entry.cause_id
-        form["Digest"] = entry.digest
-    if entry.problem is not None:
-        form["Problem"] = orjson.dumps(entry.problem)
-    return form
-
-
-def decode_entry(form: Wire) -> Entry:
-    correlation, causation, traceparent = form["Trace"]
-    problem = form.get("Problem")
-    return Entry(
-        number=form["Number"],
-        version=form["VersionId"],
-        outcome=Outcome(form["Outcome"]),
-        events=tuple(Telling(*event) for event in form.get("Events", ())),
-        cause_id=form.get("Cause"),
-        digest=form.get("Digest", ""),
-        at=form["At"],
-        trace=Trace(correlation, causation, traceparent),
-        problem=None if problem is None else orjson.loads(problem),
-    )
-
-
-def encode_head(head: Head, item: RawBSONDocument, since: datetime) -> Wire:
-    """A head that is written for the first time."""
-    form: Wire = {
-        "_id": head.key,
-        "Number": head.number,
-        "LatestVersionId": head.item.version,
-        "Item": item,
-        "Outbox": [encode_entry(entry, since) for entry in head.outbox],
-    }
-    if head.intent is not None:
-        form["Intent"] = head.intent
-    return form
-
-
-def encode_side(side: Mapping[str, Any]) -> Wire:
+def encode_side(side: Mapping[str, Any]) -> Form:
     state, rewritten = encode_state(side)
     return {"State": state, "Rewritten": rewritten}
+
+
+def decode_side(form: Form) -> Form:
+    return plain(form["State"], form["Rewritten"])
 
 
 @lru_cache(1024)  # as in shared.clock: what was made at once carries one instant
@@ -197,7 +147,7 @@ def _wire_form(moment: datetime) -> str:
     return moment.isoformat("T", "milliseconds") + "Z"
 
 
-def decode_shown(form: Wire) -> Document:
+def decode_shown(form: Form) -> Document:
     """A head's latest version as item 0 shows it; what reads need of it is ``SHOWN``, read by ``AS_SHOWN``."""
     item, side = form["Item"], form.get("Side")
     audit, version = item["AuditMetadata"], item["VersionId"]
@@ -213,17 +163,5 @@ def decode_shown(form: Wire) -> Document:
         _wire_form(item["CreatedAt"]),
         item["CreatedBy"],
         item["Deleted"],
-        {} if side is None else plain(side["State"], side["Rewritten"]),
-    )
-
-
-def decode_head(form: Wire) -> Head:
-    side = form.get("Side")
-    return Head(
-        key=form["_id"],
-        number=form["Number"],
-        item=decode_item(form["Item"]),
-        side={} if side is None else plain(side["State"], side["Rewritten"]),
-        outbox=tuple(decode_entry(entry) for entry in form.get("Outbox", ())),
-        intent=form.get("Intent"),
+        {} if side is None else decode_side(side),
     )

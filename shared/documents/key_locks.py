@@ -1,4 +1,4 @@
-"""Owns who goes first: one writer of a key at a time in this process, and how long a loser waits."""
+"""Conditional writes: one writer of a key at a time in this process, and how often one that lost a race tries again."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from shared.durability.backoff import Backoff
+from shared.durability.failures import Backoff
 
-__all__ = ["Turns", "attempts"]
+__all__ = ["KeyLocks", "attempts"]
 
 _ATTEMPTS: Final = 80
-_BACKOFF: Final = Backoff(0.0025, 0.25)
+_BACKOFF: Final = Backoff(first=0.004, longest=0.25)
 
 
-class Turns:
-    """A lock a key, there only while somebody holds or awaits it."""
+class KeyLocks:
+    """A lock for each key, in memory only while somebody holds or awaits it."""
 
     def __init__(self) -> None:
         self._locks: dict[Hashable, tuple[asyncio.Lock, int]] = {}
@@ -37,7 +37,7 @@ class Turns:
 
 
 async def attempts() -> AsyncIterator[int]:
-    """Counts the tries of a conditional write, waiting a little longer before each; some 15 s in all, then it ends."""
+    """Counts the tries of a conditional write, and waits a little longer before each; it ends after some 15 s."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             await asyncio.sleep(_BACKOFF.before(attempt))

@@ -1,4 +1,4 @@
-"""Owns which of MongoDB's errors mean that it is away: those are waited out, all others are faults of ours."""
+"""What MongoDB's errors mean: which say that the server is away, so that the caller waits; all others are defects."""
 
 from __future__ import annotations
 

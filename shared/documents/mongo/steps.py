@@ -1,0 +1,189 @@
+"""The steps that finish open writes in MongoDB: publish, store versions and idempotency records, remove.
+
+Each step works on many heads at once and may be repeated by any replica. What is removed has been published and stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import structlog
+from bson.raw_bson import RawBSONDocument
+from cachetools import LRUCache
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import UpdateOne
+
+from shared.documents.mongo.codec import Form, encode_item, item_id
+from shared.documents.mongo.errors import away
+from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head
+from shared.documents.mongo.idempotency import MongoIdempotencyRecords
+from shared.documents.mongo.reads import find_by_id
+from shared.documents.versions import Item, Outcome
+from shared.durability.outbox import Publish
+from shared.envelope import Message
+from shared.errors import MessageTooLarge
+
+__all__ = ["LoadedHead", "PreparedWrite", "Ref", "Steps", "note_instant"]
+
+log = structlog.get_logger(__name__)
+
+Ref = tuple[str, str]
+"""A resource type's name and a key."""
+
+_REMEMBERED: Final = 50_000  # heads; what is forgotten may be published once more
+_MISSES_OF_A_RACE: Final = 2  # another replica's insert may be refused to all others before it is shown to them
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedWrite:
+    """An open write with its messages, and the version it made where that may be stored nowhere else."""
+
+    write: OpenWrite
+    messages: Sequence[Message]
+    item: RawBSONDocument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedHead:
+    """The open writes of a head as stored, in order; not ``complete`` when one's version is not there yet."""
+
+    writes: list[PreparedWrite] = field(default_factory=list)
+    complete: bool = True
+
+
+class Steps:
+    """No head may be in two batches of ``publish`` at once, because its events go in order."""
+
+    def __init__(
+        self,
+        database: AsyncIOMotorDatabase[Form],
+        collections: Mapping[str, Collections],
+        records: MongoIdempotencyRecords,
+        publish: Publish,
+        source: str,
+    ) -> None:
+        self._meta = database["meta"]
+        self._collections = collections
+        self._records = records
+        self._publish = publish
+        self._source = source
+        self._published_to: LRUCache[Ref, int] = LRUCache(_REMEMBERED)
+        self._misses: LRUCache[tuple[Ref, int], int] = LRUCache(_REMEMBERED)  # how often a version was not there
+
+    def published_to(self, ref: Ref) -> int:
+        """Up to which number this process has published a head, as far as it remembers."""
+        return self._published_to.get(ref, 0)
+
+    async def load(self, refs: Sequence[Ref]) -> dict[Ref, LoadedHead]:
+        """The open writes of heads as they are stored; a head without any is left out."""
+        heads: dict[Ref, MongoHead] = {}
+        old_versions: dict[str, list[str]] = {}
+        for resource, keys in _by_resource(refs).items():
+            for form in await find_by_id(self._collections[resource].heads, keys):
+                head = decode_head(form)
+                if head.open_writes:
+                    heads[resource, head.key] = head
+                    old_versions.setdefault(resource, []).extend(
+                        item_id(head.key, write.version)
+                        for write in head.open_writes
+                        if write.version != head.item.version and self._is_unpublished(resource, head, write)
+                    )
+        items: dict[Ref, Item] = {}
+        for resource, ids in old_versions.items():
+            found = await self._collections[resource].items.read_all(ids)
+            items |= {(resource, name): item for name, item in found.items()}
+        return {(resource, key): self._prepared(resource, head, items) for (resource, key), head in heads.items()}
+
+    async def publish(self, batch: Mapping[Ref, Sequence[PreparedWrite]]) -> dict[Ref, set[int]]:
+        """The numbers of each head's writes that are published now: the oldest, up to the first that failed.
+
+        Nobody who consumes a version needs its item, which the head still holds, so this is the first step.
+        """
+        messages = [message for writes in batch.values() for prepared in writes for message in prepared.messages]
+        outcomes = iter(await self._publish(messages) if messages else ())
+        published: dict[Ref, set[int]] = {}
+        for ref, writes in batch.items():
+            done, failed = set[int](), False
+            for prepared in writes:
+                number = prepared.write.number
+                error = next((error for error in [next(outcomes) for _ in prepared.messages] if error), None)
+                if error is not None and not failed and not isinstance(error, MessageTooLarge):  # the publisher logs it
+                    resource, key = ref
+                    log.warning("an event waits: it was not published", resource=resource, key=key, error=str(error))
+                failed = failed or error is not None
+                if not failed:
+                    self._published_to[ref] = max(number, self.published_to(ref))
+                if not failed or not prepared.write.events:
+                    done.add(number)
+            published[ref] = done
+        return published
+
+    async def store_and_remove(self, batch: Mapping[Ref, Sequence[PreparedWrite]]) -> None:
+        """Stores the versions and idempotency records of published writes, then removes the writes."""
+        items: dict[str, dict[str, RawBSONDocument]] = {}
+        removals: dict[str, list[UpdateOne]] = {}
+        outcomes, instants = [], []
+        for (resource, key), writes in batch.items():
+            numbers = sorted(prepared.write.number for prepared in writes)
+            removals.setdefault(resource, []).append(
+                UpdateOne({"_id": key}, {"$pull": {"Outbox": {"Number": {"$in": numbers}}}})
+            )
+            for prepared in writes:
+                write = prepared.write
+                instants.append(write.at)
+                if prepared.item is not None:
+                    items.setdefault(resource, {})[item_id(key, write.version)] = prepared.item
+                if write.cause_id is not None:
+                    outcomes.append(write.stored_outcome(resource, key))
+        await asyncio.gather(
+            note_instant(self._meta, max(instants)),
+            self._records.store(outcomes),
+            *(self._collections[resource].items.store(new) for resource, new in items.items()),
+        )
+        with away():
+            for resource, updates in removals.items():
+                await self._collections[resource].heads.bulk_write(updates, ordered=False)
+
+    def _prepared(self, resource: str, head: MongoHead, items: Mapping[Ref, Item]) -> LoadedHead:
+        loaded: list[PreparedWrite] = []
+        for write in head.open_writes:
+            messages: list[Message] = []
+            is_latest = write.version == head.item.version
+            if self._is_unpublished(resource, head, write):
+                item = head.item if is_latest else items.get((resource, item_id(head.key, write.version)))
+                if item is None:
+                    self._log_missing(resource, head.key, write)
+                    return LoadedHead(loaded, complete=False)
+                messages = write.messages(head.key, item, self._source)
+            elif write.number > self.published_to((resource, head.key)):
+                messages = write.messages(head.key, None, self._source)
+            keeps = is_latest and write.outcome is Outcome.VERSION
+            loaded.append(PreparedWrite(write, messages, encode_item(head.item) if keeps else None))
+        return LoadedHead(loaded)
+
+    def _is_unpublished(self, resource: str, head: MongoHead, write: OpenWrite) -> bool:
+        """Whether a snapshot of its version is still to be published."""
+        return write.needs_item and write.number > self.published_to((resource, head.key))
+
+    def _log_missing(self, resource: str, key: str, write: OpenWrite) -> None:
+        misses = self._misses.get(((resource, key), write.number), 0) + 1
+        self._misses[(resource, key), write.number] = misses
+        emit = log.critical if misses > _MISSES_OF_A_RACE else log.warning
+        emit("an event waits: its version is not there", resource=resource, key=key, version=write.version)
+
+
+async def note_instant(meta: AsyncIOMotorCollection[Form], instant: datetime) -> None:
+    """Notes the instant of a write, which no later start of the service's clock may be before."""
+    with away():
+        await meta.update_one({"_id": "instant"}, {"$max": {"At": instant}}, upsert=True)
+
+
+def _by_resource(refs: Sequence[Ref]) -> dict[str, list[str]]:
+    keys: dict[str, list[str]] = {}
+    for resource, key in refs:
+        keys.setdefault(resource, []).append(key)
+    return keys

@@ -1,0 +1,179 @@
+"""The write of one head in MongoDB: read, decide, one conditional update; again when another writer was faster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from bson.raw_bson import RawBSONDocument
+from pymongo.errors import DuplicateKeyError
+
+from shared.cause import Cause
+from shared.documents.contract import Written
+from shared.documents.key_locks import KeyLocks, attempts
+from shared.documents.mongo.bulk import BulkCreations
+from shared.documents.mongo.codec import Form, encode_item, encode_side
+from shared.documents.mongo.errors import away
+from shared.documents.mongo.heads import (
+    Collections,
+    MongoHead,
+    OpenWrite,
+    decode_head,
+    encode_head,
+    encode_open_write,
+)
+from shared.documents.mongo.idempotency import MongoIdempotencyRecords
+from shared.documents.mongo.reads import CoalescedReads
+from shared.documents.mongo.relay import MongoRelay
+from shared.documents.mongo.steps import PreparedWrite
+from shared.documents.versions import Decide, Decision, Outcome, StoredOutcome
+from shared.durability.outbox import check_room_of_key
+from shared.errors import Unavailable
+
+__all__ = ["DocumentWrites"]
+
+_MAX_OPEN_BYTES: Final = 4_000_000  # of events with data of their own; a document may have 16 MB
+
+
+@dataclass(slots=True)
+class DocumentWrites:
+    """The writes of one resource type."""
+
+    name: str
+    collections: Collections
+    records: MongoIdempotencyRecords
+    relay: MongoRelay
+    bulk: BulkCreations
+    source: str
+    _reads: CoalescedReads = field(init=False)
+    _locks: KeyLocks = field(default_factory=KeyLocks)
+
+    def __post_init__(self) -> None:
+        self._reads = CoalescedReads(self.collections.heads)
+
+    async def write(self, key: str, cause: Cause, decide: Decide) -> Written:
+        """Decides on the newest head until what was decided is written, or nothing has to be.
+
+        The order matters: head, then idempotency records, then the conditional update. An outcome leaves the head's
+        outbox only once its record is stored, so an earlier one is seen in either place; one that is written after
+        both reads fails the condition.
+        """
+        self.relay.check_room()
+        async with self._locks.hold(key):
+            async for _ in attempts():
+                head = await self._read(key)
+                first = await self.records.find(self.name, key, head, cause)
+                if first is not None:
+                    return await self._replayed(first, head)
+                decision = decide(head)
+                if not decision.must_be_stored(cause):
+                    return decision.result(key)
+                if decision.item is None:
+                    return await self._refused(key, cause, decision)
+                if await self._store(key, head, decision, cause):
+                    return decision.result(key)
+        raise Unavailable(f"{self.name} {key} is being written by too many at once; try again")
+
+    async def _read(self, key: str) -> MongoHead | None:
+        form = await self._reads.get(key)
+        return None if form is None else decode_head(form)
+
+    async def _store(self, key: str, before: MongoHead | None, decision: Decision, cause: Cause) -> bool:
+        """The one atomic write; False when another writer wrote the head meanwhile."""
+        item = decision.item
+        if item is None:
+            raise ValueError("a head holds a version")
+        added: list[OpenWrite] = []
+        raw: RawBSONDocument | None = None
+        number = before.number if before else 0
+        if decision.outcome is Outcome.VERSION:
+            if before is not None:
+                added += await self._saved(before)
+            item = replace(item, number=number + len(added) + 1)
+            raw = encode_item(item)
+        number += len(added) + 1
+        added.append(OpenWrite.of(number, item.version, decision, cause))
+        open_writes = (*(before.open_writes if before else ()), *added)
+        check_room_of_key(f"{self.name} {key}", len(open_writes) - 1)
+        if sum(write.event_bytes for write in open_writes) > _MAX_OPEN_BYTES:
+            raise Unavailable(f"{len(open_writes)} events of {self.name} {key} wait for the broker; try again later")
+        head = MongoHead(key, number, item, decision.side, open_writes)
+        since = datetime.now(UTC)
+        if before is None:
+            if raw is None:
+                raise ValueError("a head begins with a version")
+            try:
+                with away():
+                    await self.collections.heads.insert_one(encode_head(head, raw, since))
+            except DuplicateKeyError:
+                return False
+        else:
+            condition = {"_id": key, "Number": before.number}
+            with away():
+                result = await self.collections.heads.update_one(condition, _change(before, head, added, raw, since))
+            if result.matched_count == 0:
+                return False
+        self._hand_over(before, head, added, raw)
+        return True
+
+    async def _saved(self, head: MongoHead) -> list[OpenWrite]:
+        """Stores the version that is about to be overwritten, unless it is stored already.
+
+        What it returns must go into the outbox before the new version: the creation that is not published yet.
+        """
+        if not head.latest_is_open and head.intent is None:
+            return []
+        await self.collections.items.ensure(head.key, head.item)
+        intent = None if head.intent is None else await self.bulk.find(head.intent)
+        if intent is None:
+            return []
+        return [OpenWrite.of_creation(head.number + 1, head.item, intent.event_type, intent.trace)]
+
+    def _hand_over(
+        self, before: MongoHead | None, head: MongoHead, added: Sequence[OpenWrite], raw: RawBSONDocument | None
+    ) -> None:
+        """Gives the relay what it has to finish, prepared while the state is at hand and not yet the caller's."""
+        self.records.written(added)
+        prepared = []
+        for write in added:
+            is_old = before is not None and write.version == before.item.version
+            item = before.item if before is not None and is_old else head.item
+            prepared.append(PreparedWrite(write, write.messages(head.key, item, self.source), None if is_old else raw))
+        self.relay.written((self.name, head.key), head, prepared)
+
+    async def _replayed(self, first: StoredOutcome, head: MongoHead | None) -> Written:
+        if first.problem is not None:
+            return first.result(None, None)
+        if head is None or head.item.version < first.version:
+            head = await self._read(first.key)  # it was read before the first outcome was written
+        item = None if head is None else head.item
+        if item is not None and item.version != first.version:  # overwritten since, and stored before that
+            item = (await self.collections.items.read(first.key, [first.version])).get(first.version)
+        if item is None:
+            raise Unavailable(f"version {first.version} of {self.name} {first.key} is not there yet; try again")
+        return first.result(head, item)
+
+    async def _refused(self, key: str, cause: Cause, decision: Decision) -> Written:
+        """Stores a refusal where there is no head to hold it."""
+        mine = StoredOutcome.of_decision(decision, cause, self.name, key)
+        first = await self.records.store_first(cause, mine)
+        return await self._replayed(first, None) if first.problem != mine.problem else decision.result(key)
+
+
+def _change(
+    before: MongoHead, head: MongoHead, added: Sequence[OpenWrite], raw: RawBSONDocument | None, since: datetime
+) -> Form:
+    """``Number`` is written last: where a server shows a write in parts, whoever sees it sees all of it."""
+    change: Form = {"$push": {"Outbox": {"$each": [encode_open_write(write, since) for write in added]}}}
+    fields: Form = {}
+    if head.side != before.side:
+        fields["Side"] = encode_side(head.side)
+    if raw is not None:
+        fields["Item"] = raw
+        fields["LatestVersionId"] = head.item.version
+        if before.intent is not None:
+            change["$unset"] = {"Intent": ""}
+    change["$set"] = {**fields, "Number": head.number}
+    return change

@@ -1,0 +1,215 @@
+"""The tables of a SQLite document store: their columns, their statements, and how a row becomes a version.
+
+Only names that ``check_name`` accepted and declared fields get into a statement; everything else is a parameter. Times
+are milliseconds since 1970.
+"""
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from shared.documents.filters import Filters
+from shared.documents.versions import Head, Item
+
+__all__ = [
+    "KIT_TABLES",
+    "DocumentStatements",
+    "ReadModelStatements",
+    "Row",
+    "decode_head",
+    "decode_item",
+    "document_statements",
+    "encode_item",
+    "instant",
+    "milliseconds",
+]
+
+Row = tuple[Any, ...]
+
+_ITEM: Final = "key, version, deleted, schema_version, message, user, timestamp, created_at, created_by, state"
+_HEAD: Final = f"{_ITEM}, side"
+_ITEM_COLUMNS: Final = """
+    key TEXT NOT NULL, version INTEGER NOT NULL, deleted INTEGER NOT NULL, schema_version INTEGER NOT NULL,
+    message TEXT, user TEXT NOT NULL, timestamp INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL, state TEXT NOT NULL"""
+_KEYS: Final = "(SELECT value FROM json_each(?))"
+
+KIT_TABLES: Final = (
+    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, number INTEGER NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS outbox (
+        position INTEGER PRIMARY KEY AUTOINCREMENT, resource TEXT NOT NULL, key TEXT NOT NULL,
+        version INTEGER NOT NULL, type TEXT NOT NULL, event_key TEXT, event_id TEXT, data BLOB, at INTEGER NOT NULL,
+        correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, keys TEXT)""",
+    "CREATE INDEX IF NOT EXISTS outbox_by_document ON outbox (resource, key)",
+    """CREATE TABLE IF NOT EXISTS idempotency_records (
+        id TEXT PRIMARY KEY, digest TEXT NOT NULL, resource TEXT NOT NULL, key TEXT NOT NULL, outcome TEXT NOT NULL,
+        version INTEGER NOT NULL, problem BLOB, body BLOB, expires_at INTEGER NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS idempotency_records_by_expiry ON idempotency_records (expires_at)",
+    "CREATE TABLE IF NOT EXISTS dead_letters (id TEXT PRIMARY KEY, letter BLOB NOT NULL)",
+)
+
+
+class DocumentStatements:
+    """The statements on ``{name}.heads``, the latest versions, and ``{name}.items``, the versions overwritten."""
+
+    def __init__(self, name: str) -> None:
+        heads, items = f'"{name}.heads"', f'"{name}.items"'
+        self.name = name
+        self._heads = heads
+        self._tables = (
+            f"CREATE TABLE IF NOT EXISTS {heads} ({_ITEM_COLUMNS}, side TEXT NOT NULL, PRIMARY KEY (key))",
+            f"CREATE TABLE IF NOT EXISTS {items} ({_ITEM_COLUMNS}, PRIMARY KEY (key, version))",
+        )
+        self.head = f"SELECT {_HEAD} FROM {heads} WHERE key = ?"
+        self.heads = f"SELECT {_HEAD} FROM {heads} WHERE key IN {_KEYS} AND deleted = 0"
+        self.existing = f"SELECT key, deleted FROM {heads} WHERE key IN {_KEYS}"
+        self.version = f"SELECT {_ITEM} FROM {items} WHERE key = ? AND version = ?"
+        self.versions = f"SELECT {_ITEM} FROM {items} WHERE key = ? AND version BETWEEN ? AND ? ORDER BY version DESC"
+        self.keep_version = f"INSERT INTO {items} ({_ITEM}) SELECT {_ITEM} FROM {heads} WHERE key = ?"
+        self.write = f"REPLACE INTO {heads} ({_HEAD}) VALUES ({', '.join('?' * len(_HEAD.split(', ')))})"
+        self.amend = f"UPDATE {heads} SET side = ? WHERE key = ?"
+        columns = ", ".join(f"v.{column}" for column in _ITEM.split(", "))
+        self.of_outbox = tuple(
+            f"SELECT {columns} FROM outbox o JOIN {table} v ON v.key = o.key AND v.version = o.version "
+            "WHERE o.position BETWEEN ? AND ? AND o.resource = ? AND o.data IS NULL AND o.keys IS NULL"
+            for table in (heads, items)
+        )
+        self.first_versions = tuple(
+            f"SELECT {_ITEM} FROM {table} WHERE key IN {_KEYS} AND version = 1" for table in (heads, items)
+        )
+
+    def tables(self, filters: Filters) -> list[str]:
+        """Makes the tables and indexes; each statement is harmless when it is done again."""
+        return [*self._tables, *_indexes(self._heads, filters)]
+
+    def create(self, count: int) -> str:
+        """Inserts heads: the columns they share, in the order of ``encode_item``, then key and state of each."""
+        shared = [column for column in _HEAD.split(", ") if column not in ("key", "state")]
+        marks, pairs = ", ".join("?" * len(shared)), ", ".join(["(?, ?)"] * count)
+        return (
+            f"INSERT INTO {self._heads} ({', '.join(shared)}, key, state) "
+            f"SELECT shared.*, own.column1, own.column2 FROM (SELECT {marks}) shared, (VALUES {pairs}) own"
+        )
+
+    def page(
+        self, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
+    ) -> tuple[str, list[Any]]:
+        """Heads by declared fields."""
+        return _page(self._heads, _HEAD, filters, where, after, limit)
+
+
+document_statements: Final = lru_cache(maxsize=None)(DocumentStatements)
+
+
+class ReadModelStatements:
+    """The statements on ``read_model.{name}``."""
+
+    def __init__(self, name: str) -> None:
+        table = self._table = f'"read_model.{name}"'
+        self.put = (
+            f"INSERT INTO {table} (key, version, deleted, state) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET version = excluded.version, deleted = excluded.deleted, "
+            "state = excluded.state WHERE excluded.version > version"
+        )
+        self.stored = f"SELECT key, version, state FROM {table} WHERE key IN {_KEYS}"
+        self.one = f"SELECT state FROM {table} WHERE key = ? AND deleted = 0"
+        self.many = f"SELECT key, state FROM {table} WHERE key IN {_KEYS} AND deleted = 0"
+
+    def tables(self, filters: Filters) -> list[str]:
+        """Makes the table and its indexes; each statement is harmless when it is done again."""
+        columns = "key TEXT PRIMARY KEY, version INTEGER NOT NULL, deleted INTEGER NOT NULL, state TEXT NOT NULL"
+        return [f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})", *_indexes(self._table, filters)]
+
+    def page(
+        self, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
+    ) -> tuple[str, list[Any]]:
+        """Snapshots by declared fields."""
+        return _page(self._table, "key, state", filters, where, after, limit)
+
+
+def _indexes(table: str, filters: Filters) -> list[str]:
+    name = table.strip('"')
+    return [
+        f'CREATE INDEX IF NOT EXISTS "{name} by {field}" ON {table} ({_field(field)}, key) WHERE deleted = 0'
+        for field in filters.fields
+    ]
+
+
+def _field(field: str) -> str:
+    """The expression of a declared field; its index is used only where it is written exactly so."""
+    path = "".join(f'."{part}"' for part in field.split("."))
+    return f"json_extract(state, '${path}')"
+
+
+def _page(
+    table: str, columns: str, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
+) -> tuple[str, list[Any]]:
+    """The statement, and its parameters, for the first rows by key that are not deleted."""
+    conditions, parameters = ["deleted = 0"], []
+    for name, value in filters.wanted(where).items():
+        if value is None:
+            conditions.append(f"{_field(name)} IS NULL")
+        else:
+            conditions.append(f"{_field(name)} = ?")
+            parameters.append(value)
+    if after is not None:
+        conditions.append("key > ?")
+        parameters.append(after)
+    sql = f"SELECT {columns} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY key LIMIT ?"
+    return sql, [*parameters, limit]
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def milliseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def instant(value: int) -> datetime:
+    return _EPOCH + value * _MILLISECOND
+
+
+def encode_item(key: str, item: Item) -> Row:
+    return (
+        key,
+        item.version,
+        item.deleted,
+        item.schema_version,
+        item.message,
+        item.user,
+        milliseconds(item.timestamp),
+        milliseconds(item.created_at),
+        item.created_by,
+        orjson.dumps(item.state).decode(),
+    )
+
+
+def decode_item(row: Row) -> Item:
+    """A version, of a row of heads or items."""
+    _, version, deleted, schema, message, user, timestamp, created_at, created_by, state, *_ = row
+    return Item(
+        version=version,
+        number=version,
+        state=orjson.loads(state),
+        deleted=bool(deleted),
+        message=message,
+        user=user,
+        timestamp=_EPOCH + timestamp * _MILLISECOND,
+        schema_version=schema,
+        created_at=_EPOCH + created_at * _MILLISECOND,
+        created_by=created_by,
+    )
+
+
+def decode_head(row: Row) -> Head:
+    """A row of heads."""
+    item = decode_item(row)
+    return Head(row[0], item.version, item, orjson.loads(row[10]))

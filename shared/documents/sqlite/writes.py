@@ -1,0 +1,110 @@
+"""The transactions that write one resource type in SQLite: head, old version, events and idempotency record, or none.
+
+Every method runs within the writer's transaction, on its connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import orjson
+
+from shared.cause import Cause
+from shared.documents.contract import Change, Written
+from shared.documents.sqlite import idempotency
+from shared.documents.sqlite.outbox import CreatedTogether, SqliteOutbox
+from shared.documents.sqlite.tables import DocumentStatements, decode_head, decode_item, encode_item, milliseconds
+from shared.documents.versions import Decide, Decision, Head, Item, Outcome, StoredOutcome, updated
+from shared.durability.outbox import OutgoingEvent
+from shared.durability.read_model import State
+
+__all__ = ["DocumentWrites"]
+
+_ROWS_PER_STATEMENT: Final = 250
+"""After each statement this thread waits until another lets go of the interpreter, so few statements are faster."""
+
+_INSTANT: Final = """INSERT INTO meta (name, value, number) VALUES ('instant', '', ?)
+    ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE excluded.number > number"""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentWrites:
+    """The writes of one resource type."""
+
+    sql: DocumentStatements
+    schema_version: int
+    outbox: SqliteOutbox
+
+    def write(self, connection: sqlite3.Connection, key: str, cause: Cause, decide: Decide) -> Decision | Written:
+        """What was decided on the head and stored; or the first outcome of the same cause again."""
+        row = connection.execute(self.sql.head, (key,)).fetchone()
+        head = None if row is None else decode_head(row)
+        if cause.id is not None:
+            first = idempotency.find(connection, cause, cause.id, self.sql.name, key)
+            if first is not None:
+                return first.result(head, self._version(connection, head, first.version))
+        decision = decide(head)
+        if decision.item is not None and decision.outcome in (Outcome.VERSION, Outcome.AMENDED):
+            self._store(connection, key, decision.item, decision, cause, overwrites=head is not None)
+        if cause.id is not None and decision.must_be_stored(cause):
+            idempotency.keep(connection, StoredOutcome.of_decision(decision, cause, self.sql.name, key))
+        return decision
+
+    def create(
+        self, connection: sqlite3.Connection, states: Mapping[str, State], event_type: str, cause: Cause
+    ) -> list[str]:
+        """Creates the documents that do not exist, and anew those that were deleted; the keys created."""
+        keys = orjson.dumps(list(states)).decode()
+        existing: dict[str, int] = dict(connection.execute(self.sql.existing, (keys,)).fetchall())
+        new = {key: state for key, state in states.items() if key not in existing}
+        if new:
+            created = CreatedTogether.by(cause, new, self.schema_version)
+            _, *shared, _ = encode_item("", created.item)
+            rows = [(key, orjson.dumps(state).decode()) for key, state in new.items()]
+            for first in range(0, len(rows), _ROWS_PER_STATEMENT):
+                some = rows[first : first + _ROWS_PER_STATEMENT]
+                connection.execute(self.sql.create(len(some)), (*shared, "{}", *chain.from_iterable(some)))
+            connection.execute(_INSTANT, (milliseconds(cause.now),))
+            self.outbox.add_created(connection, self.sql.name, created, event_type, cause)
+        deleted = [key for key, is_deleted in existing.items() if is_deleted]
+        for key in deleted:
+            self._create_again(connection, key, Change(states[key], (OutgoingEvent(event_type),)), cause)
+        return [*new, *deleted]
+
+    def _create_again(self, connection: sqlite3.Connection, key: str, change: Change, cause: Cause) -> None:
+        head = decode_head(connection.execute(self.sql.head, (key,)).fetchone())
+        decision = updated(head, key, lambda _: change, cause, None, self.schema_version)
+        if decision.item is None or decision.refusal is not None:
+            raise decision.refusal or ValueError(f"{key} has no version")
+        self._store(connection, key, decision.item, decision, cause, overwrites=True)
+
+    def _store(
+        self,
+        connection: sqlite3.Connection,
+        key: str,
+        item: Item,
+        decision: Decision,
+        cause: Cause,
+        *,
+        overwrites: bool,
+    ) -> None:
+        side = orjson.dumps(decision.side).decode()
+        if decision.outcome is Outcome.AMENDED:
+            connection.execute(self.sql.amend, (side, key))
+        else:
+            if overwrites:
+                connection.execute(self.sql.keep_version, (key,))
+            connection.execute(self.sql.write, (*encode_item(key, item), side))
+        connection.execute(_INSTANT, (milliseconds(cause.now),))
+        if decision.events:
+            self.outbox.add(connection, self.sql.name, key, item.version, decision.events, cause)
+
+    def _version(self, connection: sqlite3.Connection, head: Head | None, version: int) -> Item | None:
+        if head is None or head.item.version == version:
+            return None if head is None else head.item
+        row = connection.execute(self.sql.version, (head.key, version)).fetchone()
+        return None if row is None else decode_item(row)
