@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff
 
 __all__ = ["KeyLocks", "attempts"]
 

@@ -15,7 +15,7 @@ import orjson
 
 from shared.cause import Cause
 from shared.clock import iso
-from shared.documents.contract import MAX_STATE_BYTES, AmendFn, Change, Document, UpdateFn, Written
+from shared.documents.contract import MAX_STATE_BYTES, AmendFn, Document, UpdateFn, Written
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import State
@@ -27,17 +27,14 @@ __all__ = [
     "Decide",
     "Decision",
     "EncodedEvent",
-    "Head",
-    "Item",
     "Outcome",
     "StoredOutcome",
     "amended",
+    "as_old",
     "batches_of",
-    "first_item",
+    "first_version",
     "message_of",
     "record_ids",
-    "shown",
-    "shown_old",
     "snapshot_of",
     "updated",
     "without_microseconds",
@@ -54,22 +51,6 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One version as it is stored. ``number`` identifies the write that made it among all writes of the document."""
-
-    version: int
-    number: int
-    state: State
-    deleted: bool
-    message: str | None
-    user: str
-    timestamp: datetime
-    schema_version: int
-    created_at: datetime
-    created_by: str
-
-
-@dataclass(frozen=True, slots=True)
 class EncodedEvent:
     """An outgoing event as the outbox stores it; without ``data`` the snapshot is made from the stored version."""
 
@@ -80,27 +61,11 @@ class EncodedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The latest version and what is stored beside its state. ``number`` counts every write of the document."""
-
-    key: str
-    number: int
-    item: Item
-    side: State
-
-    @property
-    def present(self) -> Document | None:
-        """What a caller sees: None once the document is deleted."""
-        return None if self.item.deleted else shown(self.key, self.item, self.side)
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
-    """What one attempt at a write comes to; ``item`` is None where the document has never existed."""
+    """What one attempt at a write comes to; ``document`` is None where there has never been one."""
 
     outcome: Outcome
-    item: Item | None
-    side: State
+    document: Document | None
     events: tuple[EncodedEvent, ...] = ()
     refusal: Refused | None = None
 
@@ -110,16 +75,17 @@ class Decision:
             return True
         return cause.id is not None and (self.refusal is None or is_final(self.refusal))
 
-    def result(self, key: str) -> Written:
+    def result(self) -> Written:
         """The caller's outcome; raises the refusal where it is one."""
         if self.refusal is not None:
             raise self.refusal
-        if self.item is None:
+        if self.document is None:
             raise ValueError("a write that was not refused has a document")
-        return Written(shown(key, self.item, self.side), self.outcome is not Outcome.SAME)
+        return Written(self.document, self.outcome is not Outcome.SAME)
 
 
-Decide = Callable[[Head | None], Decision]
+Decide = Callable[[Document | None], Decision]
+"""Decides on the latest version, which may be a tombstone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +103,7 @@ class StoredOutcome:
 
     @classmethod
     def of_decision(cls, decision: Decision, cause: Cause, resource: str, key: str) -> StoredOutcome:
-        version = decision.item.version if decision.item else 0
+        version = decision.document.version if decision.document else 0
         problem = decision.refusal.problem() if decision.refusal else None
         return cls(cause.id or "", cause.digest, resource, key, decision.outcome, version, problem)
 
@@ -150,13 +116,13 @@ class StoredOutcome:
     def record(self) -> IdempotencyRecord:
         return IdempotencyRecord(self.body, None if self.problem is None else refusal_of(self.problem))
 
-    def result(self, head: Head | None, item: Item | None) -> Written:
-        """The first outcome again, ``item`` being its version; raises the refusal where it is one."""
+    def result(self, document: Document | None) -> Written:
+        """The first outcome again, with the version it made; raises the refusal where it is one."""
         if self.problem is not None:
             raise refusal_of(self.problem)
-        if head is None or item is None:
+        if document is None:
             raise ValueError(f"version {self.version} of {self.resource} {self.key} was written and is not there")
-        return Written(shown(self.key, item, head.side), self.outcome is not Outcome.SAME, replayed=True)
+        return Written(document, self.outcome is not Outcome.SAME, replayed=True)
 
 
 def record_ids(cause_id: str, resource: str, key: str) -> tuple[str, str]:
@@ -167,33 +133,9 @@ def record_ids(cause_id: str, resource: str, key: str) -> tuple[str, str]:
     return cause_id, f"{cause_id}\n{resource}/{key}"
 
 
-def shown(key: str, item: Item, side: State) -> Document:
-    """A version as the latest one is shown."""
-    return Document(
-        key,
-        item.version,
-        item.version,
-        item.state,
-        item.message,
-        item.user,
-        iso(item.timestamp),
-        item.schema_version,
-        iso(item.created_at),
-        item.created_by,
-        item.deleted,
-        side,
-    )
-
-
-def shown_old(key: str, item: Item, latest_version: int) -> Document:
-    """A version as history shows it: without what the latest one alone carries."""
-    return shown(key, item, {})._replace(latest_version=latest_version, created=None, created_by=None)
-
-
-def updated(head: Head | None, key: str, fn: UpdateFn, cause: Cause, expected: int | None, schema: int) -> Decision:
+def updated(head: Document | None, key: str, fn: UpdateFn, cause: Cause, expected: int | None, schema: int) -> Decision:
     """Decides ``update``: the next version, the present one again, or a refusal."""
-    present = head.present if head else None
-    item, side = (head.item, head.side) if head else (None, {})
+    present = None if head is None or head.deleted else head
     try:
         if expected is not None and present is not None and present.version != expected:
             raise Stale(f"{key} is at version {present.version}, not {expected}; read it again")
@@ -201,7 +143,7 @@ def updated(head: Head | None, key: str, fn: UpdateFn, cause: Cause, expected: i
         if change is None or (change.state is None and present is None):
             if present is None:
                 raise NotFound(f"there is no {key}")
-            return Decision(Outcome.SAME, item, side)
+            return Decision(Outcome.SAME, present)
         if expected is not None and present is None:
             raise Stale(f"there is no version {expected} of {key}")
         size = 0 if change.state is None else len(orjson.dumps(change.state))
@@ -212,36 +154,53 @@ def updated(head: Head | None, key: str, fn: UpdateFn, cause: Cause, expected: i
                 title="Document too large",
             )
     except Refused as refusal:
-        return Decision(Outcome.REFUSED, item, side, refusal=refusal)
-    made = _next_item(head, change, cause, schema)
-    kept_side = side if present is not None and not made.deleted else {}
-    return Decision(Outcome.VERSION, made, kept_side, _encoded(change.events))
+        return Decision(Outcome.REFUSED, head, refusal=refusal)
+    version = head.version + 1 if head else 1
+    changed, user = iso(cause.now), change.user or cause.user
+    document = Document(
+        key=key,
+        version=version,
+        latest_version=version,
+        state=change.state if change.state is not None else present.state if present else {},
+        message=change.message or cause.message,
+        user=user,
+        changed=changed,
+        schema_version=schema,
+        created=present.created if present else changed,
+        created_by=present.created_by if present else user,
+        deleted=change.state is None,
+        side=present.side if present and change.state is not None else {},
+    )
+    return Decision(Outcome.VERSION, document, _encoded(change.events))
 
 
-def amended(head: Head | None, key: str, fn: AmendFn, cause: Cause) -> Decision:
+def amended(head: Document | None, key: str, fn: AmendFn, cause: Cause) -> Decision:
     """Decides ``amend``: another ``side``, the present one, or a refusal."""
-    present = head.present if head else None
-    item, side = (head.item, head.side) if head else (None, {})
     try:
-        if present is None:
+        if head is None or head.deleted:
             raise NotFound(f"there is no {key}")
-        change = fn(present)
+        change = fn(head)
     except Refused as refusal:
-        return Decision(Outcome.REFUSED, item, side, refusal=refusal)
+        return Decision(Outcome.REFUSED, head, refusal=refusal)
     if change is None:
-        return Decision(Outcome.SAME, item, side)
-    return Decision(Outcome.AMENDED, item, change[0], _encoded(change[1]))
+        return Decision(Outcome.SAME, head)
+    return Decision(Outcome.AMENDED, head._replace(side=change[0]), _encoded(change[1]))
 
 
-def first_item(state: State, cause: Cause, schema: int) -> Item:
+def first_version(key: str, state: State, cause: Cause, schema: int) -> Document:
     """Version 1 of a document that is made in bulk."""
-    at = without_microseconds(cause.now)
-    return Item(1, 1, state, False, cause.message, cause.user, at, schema, at, cause.user)
+    at = iso(cause.now)
+    return Document(key, 1, 1, state, cause.message, cause.user, at, schema, at, cause.user, False, {})
 
 
-def snapshot_of(key: str, item: Item) -> bytes:
+def as_old(document: Document, latest_version: int) -> Document:
+    """A version as history shows it: without what the latest one alone carries."""
+    return document._replace(latest_version=latest_version, created=None, created_by=None, side={})
+
+
+def snapshot_of(document: Document) -> bytes:
     """What an event without data of its own publishes of a version."""
-    return orjson.dumps(shown(key, item, {}).wire())
+    return orjson.dumps(document._replace(side={}).wire())
 
 
 def message_of(
@@ -275,26 +234,6 @@ def batches_of(states: Iterable[tuple[str, State]], size: int) -> Iterator[dict[
 def without_microseconds(moment: datetime) -> datetime:
     """An instant to the millisecond, as the stores and the wire have it."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _next_item(head: Head | None, change: Change, cause: Cause, schema: int) -> Item:
-    at, user = without_microseconds(cause.now), change.user or cause.user
-    state = change.state
-    if state is None:
-        state = head.item.state if head else {}
-    present = None if head is None or head.item.deleted else head.item
-    return Item(
-        version=head.item.version + 1 if head else 1,
-        number=head.number + 1 if head else 1,
-        state=state,
-        deleted=change.state is None,
-        message=change.message or cause.message,
-        user=user,
-        timestamp=at,
-        schema_version=schema,
-        created_at=present.created_at if present else at,
-        created_by=present.created_by if present else user,
-    )
 
 
 def _encoded(events: Sequence[OutgoingEvent]) -> tuple[EncodedEvent, ...]:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 import structlog
 
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff
 from shared.durability.lease import Lease, LeaseLost, Leases
 from shared.durability.outbox import Publish
 from shared.envelope import Message

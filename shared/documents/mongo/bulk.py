@@ -20,12 +20,13 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
-from shared.documents.mongo.codec import Form, encode_item
+from shared.documents.contract import Document
+from shared.documents.mongo.codec import Form, decode, encode_item
 from shared.documents.mongo.errors import away, duplicates
-from shared.documents.mongo.heads import Collections, OpenWrite, decode_head
+from shared.documents.mongo.heads import Collections, OpenWrite
 from shared.documents.mongo.reads import find_by_id
 from shared.documents.mongo.steps import note_instant
-from shared.documents.versions import Item, batches_of, first_item
+from shared.documents.versions import batches_of, first_version
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import State
 from shared.envelope import Message
@@ -112,12 +113,12 @@ class BulkCreations:
         try:
             for batch in batches_of(states, _BATCH):
                 check_room()
-                items = {key: first_item(state, cause, schema_version) for key, state in batch.items()}
-                intent, existing = await self._write_heads(resource, items, event_type, cause)
-                new = {key: item for key, item in items.items() if key not in existing}
+                documents = [first_version(key, state, cause, schema_version) for key, state in batch.items()]
+                intent, existing = await self._write_heads(resource, documents, event_type, cause)
+                new = [document for document in documents if document.key not in existing]
                 if not broker_is_away:
                     publishing.append(asyncio.create_task(self._publish_and_close(intent, new)))
-                created += new
+                created += [document.key for document in new]
                 for key in await self._deleted(resource, existing):
                     if await create_again(key, batch[key]):
                         created.append(key)
@@ -151,9 +152,8 @@ class BulkCreations:
             if intent.id in self._creating or not (mine or self._creator_is_gone(form, before, now)):
                 continue
             found = await find_by_id(self._collections[intent.resource].heads, list(intent.keys))
-            heads = [decode_head(head) for head in found if head.get("Intent") == intent.id]
-            items = {head.key: head.item for head in heads if head.item.version == 1}
-            if await self._publish_items(intent, items):
+            heads = [decode(head["_id"], head["Item"]) for head in found if head.get("Intent") == intent.id]
+            if await self._publish_documents(intent, [document for document in heads if document.version == 1]):
                 if mine or intent.recovered is not None:
                     await self._close(intent)
                 else:
@@ -164,14 +164,15 @@ class BulkCreations:
         self._others = left
 
     async def _write_heads(
-        self, resource: str, items: Mapping[str, Item], event_type: str, cause: Cause
+        self, resource: str, documents: Sequence[Document], event_type: str, cause: Cause
     ) -> tuple[Intent, set[str]]:
         """Stores the intent, then the heads that do not exist; returns also the keys of those that do."""
         began = time.monotonic()
-        intent = Intent(new_id(), resource, tuple(items), event_type, cause.now, cause.trace)
+        keys = tuple(document.key for document in documents)
+        intent = Intent(new_id(), resource, keys, event_type, cause.now, cause.trace)
         forms: list[Form] = [
-            {"_id": key, "Number": 1, "LatestVersionId": 1, "Item": encode_item(item), "Intent": intent.id}
-            for key, item in items.items()
+            {"_id": key, "Number": 1, "LatestVersionId": 1, "Item": encode_item(document, 1), "Intent": intent.id}
+            for key, document in zip(keys, documents, strict=True)
         ]
         existing = set[str]()
         self._creating[intent.id] = intent
@@ -197,21 +198,21 @@ class BulkCreations:
         found = await find_by_id(self._collections[resource].heads, sorted(keys), {"Item.Deleted": 1})
         return [form["_id"] for form in found if form["Item"]["Deleted"]]
 
-    async def _publish_and_close(self, intent: Intent, items: Mapping[str, Item]) -> bool:
+    async def _publish_and_close(self, intent: Intent, documents: Sequence[Document]) -> bool:
         """Whether all were published; otherwise the intent stays open for the sweeper."""
         try:
-            if not await self._publish_items(intent, items):
+            if not await self._publish_documents(intent, documents):
                 return False
             await self._close(intent)
         except Unavailable:
             return False
         return True
 
-    async def _publish_items(self, intent: Intent, items: Mapping[str, Item]) -> bool:
+    async def _publish_documents(self, intent: Intent, documents: Sequence[Document]) -> bool:
         messages: list[Message] = []
-        for key, item in items.items():
-            write = OpenWrite.of_creation(1, item, intent.event_type, intent.trace)
-            messages += write.messages(key, item, self._source)
+        write = OpenWrite.of_creation(1, intent.event_type, intent.at, intent.trace)
+        for document in documents:
+            messages += write.messages(document.key, document, self._source)
         outcomes = await self._publish(messages) if messages else []
         failed = next((error for error in outcomes if error is not None), None)
         if failed is not None:

@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, cast
 
 import bson
 import orjson
-from bson.codec_options import CodecOptions
 from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from shared.documents.contract import Document
-from shared.documents.versions import Item
 from shared.errors import BadInput
 
 __all__ = [
-    "AS_SHOWN",
     "SHOWN",
     "Form",
-    "decode_item",
-    "decode_shown",
-    "decode_side",
+    "decode",
     "encode_item",
     "encode_side",
     "encode_state",
@@ -39,8 +32,7 @@ __all__ = [
 Form = dict[str, Any]
 
 SHOWN: Final = {"Item": 1, "Side": 1}
-AS_SHOWN: Final[CodecOptions[Form]] = CodecOptions(tz_aware=False)
-"""What of a head a read needs, and how it is read: the outbox stays where it is, instants come without their zone."""
+"""What of a head a read needs: the outbox stays where it is."""
 
 # What stands for the signs MongoDB gives a meaning in names: full-width dot and dollar, and one that quotes a sign.
 _DOT: Final = "\uff0e"
@@ -91,20 +83,21 @@ def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
     return value
 
 
-def encode_item(item: Item) -> RawBSONDocument:
-    """One version, encoded once for the head and the item alike; later changes of ``item.state`` do not reach it.
+def encode_item(document: Document, number: int) -> RawBSONDocument:
+    """One version, encoded once for the head and the item alike; later changes of its state do not reach it.
 
-    BadInput for what BSON cannot hold: a zero character in a name.
+    ``number`` identifies the write that made it among all writes of the document. BadInput for what BSON cannot hold: a
+    zero character in a name.
     """
-    state, rewritten = encode_state(item.state)
+    state, rewritten = encode_state(document.state)
     form: Form = {
-        "VersionId": item.version,
-        "Number": item.number,
-        "Deleted": item.deleted,
-        "SchemaVersion": item.schema_version,
-        "AuditMetadata": {"Message": item.message, "User": item.user, "Timestamp": item.timestamp},
-        "CreatedAt": item.created_at,
-        "CreatedBy": item.created_by,
+        "VersionId": document.version,
+        "Number": number,
+        "Deleted": document.deleted,
+        "SchemaVersion": document.schema_version,
+        "AuditMetadata": {"Message": document.message, "User": document.user, "Timestamp": document.changed},
+        "CreatedAt": document.created,
+        "CreatedBy": document.created_by,
         "State": state,
     }
     if rewritten:
@@ -115,53 +108,25 @@ def encode_item(item: Item) -> RawBSONDocument:
         raise BadInput(f"this cannot be stored: {error}") from None
 
 
-def decode_item(form: Form) -> Item:
-    """One version, of a form that was read with or without the zone of its instants, which is UTC."""
-    audit = form["AuditMetadata"]
-    return Item(
-        version=form["VersionId"],
-        number=form["Number"],
-        state=plain(form["State"], form.get("Rewritten", False)),
-        deleted=form["Deleted"],
-        message=audit["Message"],
-        user=audit["User"],
-        timestamp=audit["Timestamp"].replace(tzinfo=UTC),
-        schema_version=form["SchemaVersion"],
-        created_at=form["CreatedAt"].replace(tzinfo=UTC),
-        created_by=form["CreatedBy"],
+def decode(key: str, item: Form, side: Form | None = None) -> Document:
+    """One version, of its ``Item`` and the ``Side`` of its head."""
+    audit, version = item["AuditMetadata"], item["VersionId"]
+    return Document(
+        key,
+        version,
+        version,
+        plain(item["State"], item.get("Rewritten", False)),
+        audit["Message"],
+        audit["User"],
+        audit["Timestamp"],
+        item["SchemaVersion"],
+        item["CreatedAt"],
+        item["CreatedBy"],
+        item["Deleted"],
+        {} if side is None else plain(side["State"], side["Rewritten"]),
     )
 
 
 def encode_side(side: Mapping[str, Any]) -> Form:
     state, rewritten = encode_state(side)
     return {"State": state, "Rewritten": rewritten}
-
-
-def decode_side(form: Form) -> Form:
-    return plain(form["State"], form["Rewritten"])
-
-
-@lru_cache(1024)  # as in shared.clock: what was made at once carries one instant
-def _wire_form(moment: datetime) -> str:
-    """The wire form of an instant that was read without its zone, which is a third of the cost of reading it."""
-    return moment.isoformat("T", "milliseconds") + "Z"
-
-
-def decode_shown(form: Form) -> Document:
-    """A head's latest version as item 0 shows it; what reads need of it is ``SHOWN``, read by ``AS_SHOWN``."""
-    item, side = form["Item"], form.get("Side")
-    audit, version = item["AuditMetadata"], item["VersionId"]
-    return Document(
-        form["_id"],
-        version,
-        version,
-        plain(item["State"], item.get("Rewritten", False)),
-        audit["Message"],
-        audit["User"],
-        _wire_form(audit["Timestamp"]),
-        item["SchemaVersion"],
-        _wire_form(item["CreatedAt"]),
-        item["CreatedBy"],
-        item["Deleted"],
-        {} if side is None else decode_side(side),
-    )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
-from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.cause import Cause
 from shared.documents.contract import (
@@ -22,11 +21,11 @@ from shared.documents.contract import (
     Written,
 )
 from shared.documents.filters import Filters
-from shared.documents.mongo.codec import AS_SHOWN, SHOWN, Form, decode_item, decode_shown
+from shared.documents.mongo.codec import SHOWN, Form, decode, item_id
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.reads import CoalescedReads, page_of, pages_of, query_of
 from shared.documents.mongo.writes import DocumentWrites
-from shared.documents.versions import amended, shown_old, updated
+from shared.documents.versions import amended, as_old, updated
 
 __all__ = ["MongoDocuments"]
 
@@ -43,12 +42,10 @@ class MongoDocuments:
     writes: DocumentWrites
     filters: Filters
     schema_version: int
-    _shown: AsyncIOMotorCollection[Form] = field(init=False)
     _reads: CoalescedReads = field(init=False)
 
     def __post_init__(self) -> None:
-        self._shown = self.writes.collections.heads.with_options(AS_SHOWN)
-        self._reads = CoalescedReads(self._shown, SHOWN)
+        self._reads = CoalescedReads(self.writes.collections.heads, SHOWN)
 
     async def prepare(self) -> None:
         """Makes the indexes. The unique one serves servers that use an index only for exactly the keys of a query."""
@@ -61,12 +58,12 @@ class MongoDocuments:
 
     async def latest(self, key: str) -> Document | None:
         form = await self._reads.get(key)
-        return None if form is None or form["Item"]["Deleted"] else decode_shown(form)
+        return None if form is None or form["Item"]["Deleted"] else _decode(form)
 
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
         forms = await self._reads.get_many(keys)
         present = (key for key in dict.fromkeys(keys) if key in forms and not forms[key]["Item"]["Deleted"])
-        return {key: decode_shown(forms[key]) for key in present}
+        return {key: _decode(forms[key]) for key in present}
 
     async def version(self, key: str, version: int) -> Document | None:
         page = await self.history(key, before=version + 1, limit=1)
@@ -76,22 +73,24 @@ class MongoDocuments:
         form = await self._reads.get(key)
         if form is None:
             return HistoryPage([], None)
-        present = decode_item(form["Item"])
-        latest = present.version
-        newest = latest if before is None else min(latest, before - 1)
-        wanted = list(range(newest, max(0, newest - limit), -1))
-        items = {latest: present} | await self.writes.collections.items.read(key, [n for n in wanted if n != latest])
-        missing = [version for version in wanted if version not in items]
+        head = _decode(form)
+        newest = head.version if before is None else min(head.version, before - 1)
+        wanted = {item_id(key, version): version for version in range(newest, max(0, newest - limit), -1)}
+        latest = item_id(key, head.version)
+        found = {latest: head} | await self.writes.collections.items.read([name for name in wanted if name != latest])
+        missing = [version for name, version in wanted.items() if name not in found]
         if missing:
             log.error("versions are missing", resource=self.writes.name, key=key, versions=missing)
-        found = [shown_old(key, items[version], latest) for version in wanted if version in items]
-        return HistoryPage(found, wanted[-1] if wanted and wanted[-1] > 1 else None)
+        oldest = min(wanted.values(), default=1)
+        return HistoryPage(
+            [as_old(found[name], head.version) for name in wanted if name in found], oldest if oldest > 1 else None
+        )
 
     async def list(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
     ) -> ListPage:
         forms = await self._present(where, after, limit + 1)
-        found = [decode_shown(form) for form in forms[:limit]]
+        found = [_decode(form) for form in forms[:limit]]
         return ListPage(found, found[-1].key if len(forms) > limit else None)
 
     async def _present(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> Sequence[Form]:
@@ -100,19 +99,19 @@ class MongoDocuments:
         No index separates them from the others: a server that is asked to leave them out reads every document.
         """
         query = query_of(self.filters, where, _STATE, after)
-        forms = await page_of(self._shown, query, SHOWN, limit)
+        forms = await page_of(self.writes.collections.heads, query, SHOWN, limit)
         present = [form for form in forms if not form["Item"]["Deleted"]]
         if len(present) < len(forms) == limit:
             rest = {**_PRESENT, **query_of(self.filters, where, _STATE, forms[-1]["_id"])}
-            present += await page_of(self._shown, rest, SHOWN, limit - len(present))
+            present += await page_of(self.writes.collections.heads, rest, SHOWN, limit - len(present))
         return present
 
     async def scan(
         self, where: Mapping[str, Any] | None = None, *, page: int = 1000
     ) -> AsyncIterator[Sequence[Document]]:
         query = {**_PRESENT, **query_of(self.filters, where, _STATE)}
-        async for forms in pages_of(self._shown, query, SHOWN, page):
-            yield [decode_shown(form) for form in forms]
+        async for forms in pages_of(self.writes.collections.heads, query, SHOWN, page):
+            yield [_decode(form) for form in forms]
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         schema = self.schema_version
@@ -136,3 +135,7 @@ class MongoDocuments:
             check_room=self.writes.relay.check_room,
             create_again=create_again,
         )
+
+
+def _decode(form: Form) -> Document:
+    return decode(form["_id"], form["Item"], form.get("Side"))

@@ -18,13 +18,12 @@ from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.cause import Cause
-from shared.documents.mongo.codec import Form, decode_item, decode_side
+from shared.documents.contract import Document
+from shared.documents.mongo.codec import Form, decode
 from shared.documents.mongo.items import Items
 from shared.documents.versions import (
     Decision,
     EncodedEvent,
-    Head,
-    Item,
     Outcome,
     StoredOutcome,
     message_of,
@@ -74,27 +73,26 @@ class OpenWrite:
         )
 
     @classmethod
-    def of_creation(cls, number: int, item: Item, event_type: str, trace: Trace) -> OpenWrite:
+    def of_creation(cls, number: int, event_type: str, at: datetime, trace: Trace) -> OpenWrite:
         """What a bulk creation left to its intent, for a version 1 that is not published yet."""
-        events = (EncodedEvent(event_type),)
-        return cls(number, item.version, Outcome.VERSION, events, None, "", item.timestamp, trace)
+        return cls(number, 1, Outcome.VERSION, (EncodedEvent(event_type),), None, "", without_microseconds(at), trace)
 
     @property
     def event_bytes(self) -> int:
         return sum(len(event.data) for event in self.events if event.data is not None)
 
     @property
-    def needs_item(self) -> bool:
+    def needs_snapshot(self) -> bool:
         """Whether an event publishes the snapshot of the version."""
         return any(event.data is None for event in self.events)
 
-    def messages(self, key: str, item: Item | None, source: str) -> list[Message]:
-        """Its messages, the same each time. ``item`` is its version; ValueError when a snapshot needs it."""
+    def messages(self, key: str, document: Document | None, source: str) -> list[Message]:
+        """Its messages, the same each time. ``document`` is its version; ValueError when a snapshot needs it."""
         snapshot = b""
-        if self.needs_item:
-            if item is None:
+        if self.needs_snapshot:
+            if document is None:
                 raise ValueError(f"version {self.version} of {key} is not stored, so it cannot be published")
-            snapshot = snapshot_of(key, item)
+            snapshot = snapshot_of(document)
         return [
             message_of(
                 event,
@@ -114,16 +112,24 @@ class OpenWrite:
 
 
 @dataclass(frozen=True, slots=True)
-class MongoHead(Head):
-    """``intent`` names the bulk creation that made this head, as long as its first version is stored nowhere else."""
+class MongoHead:
+    """The latest version and the open writes. ``number`` counts every write of the head, versions or not.
 
+    ``item`` is the version as it is stored. ``intent`` names the bulk creation that made this head, as long as its
+    first version is stored nowhere else.
+    """
+
+    document: Document
+    number: int
+    item: Form | RawBSONDocument
     open_writes: tuple[OpenWrite, ...] = ()
     intent: str | None = None
 
     @property
     def latest_is_open(self) -> bool:
         """Whether the write that made the latest version is open: the version may be stored nowhere else."""
-        return any(w.outcome is Outcome.VERSION and w.version == self.item.version for w in self.open_writes)
+        version = self.document.version
+        return any(w.outcome is Outcome.VERSION and w.version == version for w in self.open_writes)
 
 
 def encode_open_write(write: OpenWrite, since: datetime) -> Form:
@@ -161,24 +167,22 @@ def _decode_open_write(form: Form) -> OpenWrite:
     )
 
 
-def encode_head(head: MongoHead, item: RawBSONDocument, since: datetime) -> Form:
+def encode_head(head: MongoHead, since: datetime) -> Form:
     """A head that is written for the first time."""
     return {
-        "_id": head.key,
+        "_id": head.document.key,
         "Number": head.number,
-        "LatestVersionId": head.item.version,
-        "Item": item,
+        "LatestVersionId": head.document.version,
+        "Item": head.item,
         "Outbox": [encode_open_write(write, since) for write in head.open_writes],
     }
 
 
 def decode_head(form: Form) -> MongoHead:
-    side = form.get("Side")
     return MongoHead(
-        key=form["_id"],
+        document=decode(form["_id"], form["Item"], form.get("Side")),
         number=form["Number"],
-        item=decode_item(form["Item"]),
-        side={} if side is None else decode_side(side),
+        item=form["Item"],
         open_writes=tuple(_decode_open_write(write) for write in form.get("Outbox", ())),
         intent=form.get("Intent"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
@@ -11,10 +11,10 @@ from cachetools import LRUCache
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
-from shared.documents.mongo.codec import Form, decode_item, encode_item, item_id
+from shared.documents.contract import Document
+from shared.documents.mongo.codec import Form, decode
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.reads import find_by_id
-from shared.documents.versions import Item
 
 __all__ = ["Items"]
 
@@ -30,13 +30,7 @@ class Items:
         self._collection = database[f"{resource}.items"]
         self._stored: LRUCache[str, bool] = LRUCache(_REMEMBERED)
 
-    async def ensure(self, key: str, item: Item) -> None:
-        """Makes sure that this version is stored."""
-        name = item_id(key, item.version)
-        if name not in self._stored:
-            await self.store({name: encode_item(item)})
-
-    async def store(self, items: Mapping[str, RawBSONDocument]) -> None:
+    async def store(self, items: Mapping[str, Form | RawBSONDocument]) -> None:
         """Stores versions by their ids. One that exists was stored by the same write; another write is an alarm."""
         forms = [{"_id": name, "Item": item} for name, item in items.items() if name not in self._stored]
         if forms:
@@ -48,16 +42,10 @@ class Items:
             for form in forms:
                 self._stored[str(form["_id"])] = True
 
-    async def read(self, key: str, versions: Sequence[int]) -> dict[int, Item]:
-        """Those of the versions that are stored."""
-        found = await self.read_all([item_id(key, version) for version in versions])
-        return {item.version: item for item in found.values()}
-
-    async def read_all(self, ids: list[str]) -> dict[str, Item]:
-        """The same by ids, of any keys."""
-        if not ids:
-            return {}
-        return {form["_id"]: decode_item(form["Item"]) for form in await find_by_id(self._collection, ids)}
+    async def read(self, ids: list[str]) -> dict[str, Document]:
+        """Those of the ids that are stored."""
+        forms = await find_by_id(self._collection, ids) if ids else []
+        return {form["_id"]: decode(form["_id"].rpartition("@")[0], form["Item"]) for form in forms}
 
     async def _compare(self, forms: list[dict[str, Any]]) -> None:
         ids = [form["_id"] for form in forms]

@@ -8,7 +8,6 @@ open is found by the sweeper and loaded when it is to be published.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from shared.documents.mongo.bulk import BulkCreations
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import Collections, MongoHead
 from shared.documents.mongo.steps import LoadedHead, PreparedWrite, Ref, Steps
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff, jittered
 from shared.durability.outbox import OutboxState, check_room
 from shared.errors import Unavailable
 from shared.tasks import end
@@ -302,7 +301,7 @@ class MongoRelay:
             except Exception:
                 log.exception("the sweeper failed, and goes on")
             rest = max(self._sweep_after, (time.monotonic() - began) * _SWEEP_SHARE)
-            await asyncio.sleep(rest * random.uniform(0.8, 1.2))  # so that replicas do not sweep at one time
+            await asyncio.sleep(jittered(rest))
 
     async def sweep(self, before: datetime) -> None:
         """Queues what was written before that (real) instant and is still open, whoever wrote it."""

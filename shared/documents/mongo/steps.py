@@ -17,12 +17,13 @@ from cachetools import LRUCache
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import UpdateOne
 
-from shared.documents.mongo.codec import Form, encode_item, item_id
+from shared.documents.contract import Document
+from shared.documents.mongo.codec import Form, item_id
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.reads import find_by_id
-from shared.documents.versions import Item, Outcome
+from shared.documents.versions import Outcome
 from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.errors import MessageTooLarge
@@ -44,7 +45,7 @@ class PreparedWrite:
 
     write: OpenWrite
     messages: Sequence[Message]
-    item: RawBSONDocument | None = None
+    item: Form | RawBSONDocument | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +85,17 @@ class Steps:
         old_versions: dict[str, list[str]] = {}
         for resource, keys in _by_resource(refs).items():
             for form in await find_by_id(self._collections[resource].heads, keys):
-                head = decode_head(form)
-                if head.open_writes:
-                    heads[resource, head.key] = head
-                    old_versions.setdefault(resource, []).extend(
-                        item_id(head.key, write.version)
-                        for write in head.open_writes
-                        if write.version != head.item.version and self._is_unpublished(resource, head, write)
-                    )
-        items: dict[Ref, Item] = {}
+                if not form.get("Outbox"):
+                    continue
+                head = heads[resource, form["_id"]] = decode_head(form)
+                for write in head.open_writes:
+                    if write.version != head.document.version and self._needs_snapshot(resource, head, write):
+                        old_versions.setdefault(resource, []).append(item_id(form["_id"], write.version))
+        versions: dict[Ref, Document] = {}
         for resource, ids in old_versions.items():
-            found = await self._collections[resource].items.read_all(ids)
-            items |= {(resource, name): item for name, item in found.items()}
-        return {(resource, key): self._prepared(resource, head, items) for (resource, key), head in heads.items()}
+            found = await self._collections[resource].items.read(ids)
+            versions |= {(resource, name): document for name, document in found.items()}
+        return {(resource, key): self._prepared(resource, head, versions) for (resource, key), head in heads.items()}
 
     async def publish(self, batch: Mapping[Ref, Sequence[PreparedWrite]]) -> dict[Ref, set[int]]:
         """The numbers of each head's writes that are published now: the oldest, up to the first that failed.
@@ -124,7 +123,7 @@ class Steps:
 
     async def store_and_remove(self, batch: Mapping[Ref, Sequence[PreparedWrite]]) -> None:
         """Stores the versions and idempotency records of published writes, then removes the writes."""
-        items: dict[str, dict[str, RawBSONDocument]] = {}
+        items: dict[str, dict[str, Form | RawBSONDocument]] = {}
         removals: dict[str, list[UpdateOne]] = {}
         outcomes, instants = [], []
         for (resource, key), writes in batch.items():
@@ -148,26 +147,25 @@ class Steps:
             for resource, updates in removals.items():
                 await self._collections[resource].heads.bulk_write(updates, ordered=False)
 
-    def _prepared(self, resource: str, head: MongoHead, items: Mapping[Ref, Item]) -> LoadedHead:
+    def _prepared(self, resource: str, head: MongoHead, versions: Mapping[Ref, Document]) -> LoadedHead:
+        key, latest = head.document.key, head.document.version
         loaded: list[PreparedWrite] = []
         for write in head.open_writes:
             messages: list[Message] = []
-            is_latest = write.version == head.item.version
-            if self._is_unpublished(resource, head, write):
-                item = head.item if is_latest else items.get((resource, item_id(head.key, write.version)))
-                if item is None:
-                    self._log_missing(resource, head.key, write)
+            is_latest = write.version == latest
+            if write.number > self.published_to((resource, key)):
+                document = head.document if is_latest else versions.get((resource, item_id(key, write.version)))
+                if document is None and write.needs_snapshot:
+                    self._log_missing(resource, key, write)
                     return LoadedHead(loaded, complete=False)
-                messages = write.messages(head.key, item, self._source)
-            elif write.number > self.published_to((resource, head.key)):
-                messages = write.messages(head.key, None, self._source)
-            keeps = is_latest and write.outcome is Outcome.VERSION
-            loaded.append(PreparedWrite(write, messages, encode_item(head.item) if keeps else None))
+                messages = write.messages(key, document, self._source)
+            item = head.item if is_latest and write.outcome is Outcome.VERSION else None
+            loaded.append(PreparedWrite(write, messages, item))
         return LoadedHead(loaded)
 
-    def _is_unpublished(self, resource: str, head: MongoHead, write: OpenWrite) -> bool:
+    def _needs_snapshot(self, resource: str, head: MongoHead, write: OpenWrite) -> bool:
         """Whether a snapshot of its version is still to be published."""
-        return write.needs_item and write.number > self.published_to((resource, head.key))
+        return write.needs_snapshot and write.number > self.published_to((resource, head.document.key))
 
     def _log_missing(self, resource: str, key: str, write: OpenWrite) -> None:
         misses = self._misses.get(((resource, key), write.number), 0) + 1

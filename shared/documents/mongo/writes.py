@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from bson.raw_bson import RawBSONDocument
 from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
 from shared.documents.contract import Written
 from shared.documents.key_locks import KeyLocks, attempts
 from shared.documents.mongo.bulk import BulkCreations
-from shared.documents.mongo.codec import Form, encode_item, encode_side
+from shared.documents.mongo.codec import Form, encode_item, encode_side, item_id
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import (
     Collections,
@@ -67,13 +66,13 @@ class DocumentWrites:
                 first = await self.records.find(self.name, key, head, cause)
                 if first is not None:
                     return await self._replayed(first, head)
-                decision = decide(head)
+                decision = decide(None if head is None else head.document)
                 if not decision.must_be_stored(cause):
-                    return decision.result(key)
-                if decision.item is None:
+                    return decision.result()
+                if decision.document is None:
                     return await self._refused(key, cause, decision)
                 if await self._store(key, head, decision, cause):
-                    return decision.result(key)
+                    return decision.result()
         raise Unavailable(f"{self.name} {key} is being written by too many at once; try again")
 
     async def _read(self, key: str) -> MongoHead | None:
@@ -82,40 +81,36 @@ class DocumentWrites:
 
     async def _store(self, key: str, before: MongoHead | None, decision: Decision, cause: Cause) -> bool:
         """The one atomic write; False when another writer wrote the head meanwhile."""
-        item = decision.item
-        if item is None:
+        document = decision.document
+        if document is None:
             raise ValueError("a head holds a version")
-        added: list[OpenWrite] = []
-        raw: RawBSONDocument | None = None
         number = before.number if before else 0
-        if decision.outcome is Outcome.VERSION:
-            if before is not None:
-                added += await self._saved(before)
-            item = replace(item, number=number + len(added) + 1)
-            raw = encode_item(item)
+        added: list[OpenWrite] = []
+        is_version = decision.outcome is Outcome.VERSION
+        if is_version and before is not None:
+            added += await self._saved(before)
         number += len(added) + 1
-        added.append(OpenWrite.of(number, item.version, decision, cause))
+        added.append(OpenWrite.of(number, document.version, decision, cause))
         open_writes = (*(before.open_writes if before else ()), *added)
         check_room_of_key(f"{self.name} {key}", len(open_writes) - 1)
         if sum(write.event_bytes for write in open_writes) > _MAX_OPEN_BYTES:
             raise Unavailable(f"{len(open_writes)} events of {self.name} {key} wait for the broker; try again later")
-        head = MongoHead(key, number, item, decision.side, open_writes)
+        item = encode_item(document, number) if is_version or before is None else before.item
+        head = MongoHead(document, number, item, open_writes)
         since = datetime.now(UTC)
         if before is None:
-            if raw is None:
-                raise ValueError("a head begins with a version")
             try:
                 with away():
-                    await self.collections.heads.insert_one(encode_head(head, raw, since))
+                    await self.collections.heads.insert_one(encode_head(head, since))
             except DuplicateKeyError:
                 return False
         else:
             condition = {"_id": key, "Number": before.number}
             with away():
-                result = await self.collections.heads.update_one(condition, _change(before, head, added, raw, since))
+                result = await self.collections.heads.update_one(condition, _change(before, head, added, since))
             if result.matched_count == 0:
                 return False
-        self._hand_over(before, head, added, raw)
+        self._hand_over(before, head, added)
         return True
 
     async def _saved(self, head: MongoHead) -> list[OpenWrite]:
@@ -125,54 +120,53 @@ class DocumentWrites:
         """
         if not head.latest_is_open and head.intent is None:
             return []
-        await self.collections.items.ensure(head.key, head.item)
+        await self.collections.items.store({item_id(head.document.key, head.document.version): head.item})
         intent = None if head.intent is None else await self.bulk.find(head.intent)
         if intent is None:
             return []
-        return [OpenWrite.of_creation(head.number + 1, head.item, intent.event_type, intent.trace)]
+        return [OpenWrite.of_creation(head.number + 1, intent.event_type, intent.at, intent.trace)]
 
-    def _hand_over(
-        self, before: MongoHead | None, head: MongoHead, added: Sequence[OpenWrite], raw: RawBSONDocument | None
-    ) -> None:
+    def _hand_over(self, before: MongoHead | None, head: MongoHead, added: Sequence[OpenWrite]) -> None:
         """Gives the relay what it has to finish, prepared while the state is at hand and not yet the caller's."""
         self.records.written(added)
-        prepared = []
+        key, prepared = head.document.key, []
         for write in added:
-            is_old = before is not None and write.version == before.item.version
-            item = before.item if before is not None and is_old else head.item
-            prepared.append(PreparedWrite(write, write.messages(head.key, item, self.source), None if is_old else raw))
-        self.relay.written((self.name, head.key), head, prepared)
+            is_new = before is None or write.version != before.document.version
+            document = head.document if is_new or before is None else before.document
+            messages = write.messages(key, document, self.source)
+            prepared.append(PreparedWrite(write, messages, head.item if is_new else None))
+        self.relay.written((self.name, key), head, prepared)
 
     async def _replayed(self, first: StoredOutcome, head: MongoHead | None) -> Written:
         if first.problem is not None:
-            return first.result(None, None)
-        if head is None or head.item.version < first.version:
+            return first.result(None)
+        if head is None or head.document.version < first.version:
             head = await self._read(first.key)  # it was read before the first outcome was written
-        item = None if head is None else head.item
-        if item is not None and item.version != first.version:  # overwritten since, and stored before that
-            item = (await self.collections.items.read(first.key, [first.version])).get(first.version)
-        if item is None:
+        document = None if head is None else head.document
+        if document is not None and document.version != first.version:  # overwritten since, and stored before that
+            name = item_id(first.key, first.version)
+            old = (await self.collections.items.read([name])).get(name)
+            document = None if old is None else old._replace(side=document.side)
+        if document is None:
             raise Unavailable(f"version {first.version} of {self.name} {first.key} is not there yet; try again")
-        return first.result(head, item)
+        return first.result(document)
 
     async def _refused(self, key: str, cause: Cause, decision: Decision) -> Written:
         """Stores a refusal where there is no head to hold it."""
         mine = StoredOutcome.of_decision(decision, cause, self.name, key)
         first = await self.records.store_first(cause, mine)
-        return await self._replayed(first, None) if first.problem != mine.problem else decision.result(key)
+        return await self._replayed(first, None) if first.problem != mine.problem else decision.result()
 
 
-def _change(
-    before: MongoHead, head: MongoHead, added: Sequence[OpenWrite], raw: RawBSONDocument | None, since: datetime
-) -> Form:
+def _change(before: MongoHead, head: MongoHead, added: Sequence[OpenWrite], since: datetime) -> Form:
     """``Number`` is written last: where a server shows a write in parts, whoever sees it sees all of it."""
     change: Form = {"$push": {"Outbox": {"$each": [encode_open_write(write, since) for write in added]}}}
     fields: Form = {}
-    if head.side != before.side:
-        fields["Side"] = encode_side(head.side)
-    if raw is not None:
-        fields["Item"] = raw
-        fields["LatestVersionId"] = head.item.version
+    if head.document.side != before.document.side:
+        fields["Side"] = encode_side(head.document.side)
+    if head.item is not before.item:
+        fields["Item"] = head.item
+        fields["LatestVersionId"] = head.document.version
         if before.intent is not None:
             change["$unset"] = {"Intent": ""}
     change["$set"] = {**fields, "Number": head.number}

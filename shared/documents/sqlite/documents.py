@@ -15,9 +15,9 @@ from shared.cause import Cause
 from shared.documents.contract import AmendFn, Document, HistoryPage, ListPage, UpdateFn, Written
 from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.tables import decode_head, decode_item
+from shared.documents.sqlite.tables import decode
 from shared.documents.sqlite.writes import DocumentWrites
-from shared.documents.versions import Decide, amended, batches_of, shown, shown_old, updated
+from shared.documents.versions import Decide, amended, as_old, batches_of, updated
 from shared.durability.read_model import State
 from shared.durability.sqlite_writer import Writer
 
@@ -39,12 +39,13 @@ class SqliteDocuments:
 
     async def latest(self, key: str) -> Document | None:
         row = self.reader.one(self.writes.sql.head, (key,))
-        return None if row is None else decode_head(row).present
+        document = None if row is None else decode(row)
+        return None if document is None or document.deleted else document
 
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
         names = orjson.dumps(list(keys)).decode()
-        heads = {row[0]: decode_head(row) for row in await self.reader.rows(self.writes.sql.heads, (names,))}
-        return {key: shown(key, heads[key].item, heads[key].side) for key in dict.fromkeys(keys) if key in heads}
+        found = {row[0]: decode(row) for row in await self.reader.rows(self.writes.sql.heads, (names,))}
+        return {key: found[key] for key in dict.fromkeys(keys) if key in found}
 
     async def version(self, key: str, version: int) -> Document | None:
         page = await self.history(key, before=version + 1, limit=1)
@@ -54,19 +55,18 @@ class SqliteDocuments:
         row = self.reader.one(self.writes.sql.head, (key,))
         if row is None:
             return HistoryPage([], None)
-        head = decode_head(row)
-        latest = head.item.version
-        newest = latest if before is None else min(latest, before - 1)
-        items = [head.item] if newest == latest else []
+        head = decode(row)
+        newest = head.version if before is None else min(head.version, before - 1)
+        items = [head] if newest == head.version else []
         rows = await self.reader.rows(self.writes.sql.versions, (key, newest - limit + 1, newest - len(items)))
-        found = [shown_old(key, item, latest) for item in (*items, *map(decode_item, rows))]
+        found = [as_old(document, head.version) for document in (*items, *map(decode, rows))]
         return HistoryPage(found, found[-1].version if found and found[-1].version > 1 else None)
 
     async def list(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
     ) -> ListPage:
         rows = await self.reader.rows(*self.writes.sql.page(self.filters, where, after, limit + 1))
-        found = [shown(head.key, head.item, head.side) for head in map(decode_head, rows[:limit])]
+        found = [decode(row) for row in rows[:limit]]
         return ListPage(found, found[-1].key if len(rows) > limit else None)
 
     async def scan(
@@ -112,4 +112,4 @@ class SqliteDocuments:
             return outcome
         if outcome.events:
             self.wake()
-        return outcome.result(key)
+        return outcome.result()

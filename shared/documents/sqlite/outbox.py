@@ -15,10 +15,12 @@ from typing import Any, Final, Self
 import orjson
 
 from shared.cause import Cause
+from shared.clock import iso, parse_instant
+from shared.documents.contract import Document
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.tables import decode_item, document_statements, instant, milliseconds
-from shared.documents.versions import EncodedEvent, Item, first_item, message_of, shown, snapshot_of
+from shared.documents.sqlite.tables import decode, document_statements
+from shared.documents.versions import EncodedEvent, first_version, message_of, snapshot_of
 from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
 from shared.durability.read_model import State
 from shared.durability.relay import OutboxEntry
@@ -46,17 +48,17 @@ _Row = tuple[Any, ...]
 class CreatedTogether:
     """First versions that differ in nothing but key and state, so that the rest is encoded once for all.
 
-    ``item`` is the first version of an empty state, ``managed`` what its snapshot shows.
+    ``common`` is the one of no key and an empty state, ``managed`` its snapshot.
     """
 
     states: Mapping[str, State]
-    item: Item
+    common: Document
     managed: bytes
 
     @classmethod
     def by(cls, cause: Cause, states: Mapping[str, State], schema_version: int) -> Self:
-        item = first_item({}, cause, schema_version)
-        return cls(states, item, orjson.dumps(shown("", item, {}).wire()))
+        common = first_version("", {}, cause, schema_version)
+        return cls(states, common, snapshot_of(common))
 
     def snapshot(self, key: str) -> bytes:
         """The same bytes as ``snapshot_of`` the version."""
@@ -90,7 +92,7 @@ class SqliteOutbox:
         if self.open >= MAX_OPEN_ENTRIES_PER_KEY:
             check_room_of_key(f"{resource} {key}", connection.execute(_OF_ONE, (resource, key)).fetchone()[0])
         trace = cause.trace
-        tail = (milliseconds(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, None)
+        tail = (iso(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, None)
         rows = [(resource, key, version, e.type, e.key, e.id, e.data, *tail) for e in events]
         connection.executemany(_ADD, rows)
         self.open += len(rows)
@@ -101,7 +103,7 @@ class SqliteOutbox:
         """Within a transaction: adds one row for all of them. Unavailable when too many entries are open."""
         self._check_room(connection)
         name, trace, keys = new_id(), cause.trace, orjson.dumps(list(created.states)).decode()
-        tail = (milliseconds(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, keys)
+        tail = (iso(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, keys)
         connection.execute(_ADD, (resource, name, 1, event_type, None, None, None, *tail))
         self.open += len(created.states)
         if len(self._created) < _MAX_IN_MEMORY:
@@ -121,7 +123,7 @@ class SqliteOutbox:
 
     async def state(self) -> OutboxState:
         open_entries, oldest = (await self._reader.rows(_OPEN))[0]
-        return OutboxState(open_entries, None if oldest is None else instant(oldest))
+        return OutboxState(open_entries, None if oldest is None else parse_instant(oldest))
 
     def count(self, connection: sqlite3.Connection) -> None:
         """Within a transaction: counts what is open, whichever process wrote or removed it."""
@@ -146,23 +148,23 @@ class SqliteOutbox:
             events += 1 if keys is None else len(keys)
             if events >= limit:
                 break
-        versions: dict[tuple[str, str, int], Item] = {}
+        versions: dict[tuple[str, str, int], Document] = {}
         for resource in resources:
             for query in document_statements(resource).of_outbox:
                 for found in connection.execute(query, (rows[0][0][0], rows[-1][0][0], resource)):
-                    versions[resource, found[0], found[1]] = decode_item(found)
+                    versions[resource, found[0], found[1]] = decode(found)
         entries: list[OutboxEntry] = []
         for (position, resource, name, version, kind, event_key, event_id, data, at, *trace, _), keys in rows:
             event = EncodedEvent(kind, event_key, event_id, data)
-            made = partial(message_of, event, source=self._source, at=instant(at), trace=Trace(*trace))
+            made = partial(message_of, event, source=self._source, at=parse_instant(at), trace=Trace(*trace))
             if keys is None:
-                snapshot = data if data is not None else snapshot_of(name, versions[resource, name, version])
+                snapshot = data if data is not None else snapshot_of(versions[resource, name, version])
                 entries.append(OutboxEntry(position, (resource, name), made(name, version, snapshot)))
                 continue
             created = self._created.get(name)
-            items = {} if created is not None else _first_versions(connection, resource, keys)
+            firsts = {} if created is not None else _first_versions(connection, resource, keys)
             for key in keys:
-                snapshot = created.snapshot(key) if created is not None else snapshot_of(key, items[key])
+                snapshot = created.snapshot(key) if created is not None else snapshot_of(firsts[key])
                 entries.append(OutboxEntry(position, (resource, key), made(key, version, snapshot)))
         return entries
 
@@ -183,11 +185,11 @@ class SqliteOutbox:
         connection.execute(_REMOVE, (orjson.dumps(list(published)).decode(),))
 
 
-def _first_versions(connection: sqlite3.Connection, resource: str, keys: Sequence[str]) -> dict[str, Item]:
+def _first_versions(connection: sqlite3.Connection, resource: str, keys: Sequence[str]) -> dict[str, Document]:
     """The first versions of these documents, which are the latest ones of most of them."""
-    found: dict[str, Item] = {}
+    found: dict[str, Document] = {}
     for query in document_statements(resource).first_versions:
         if len(found) < len(keys):
             for row in connection.execute(query, (orjson.dumps(keys).decode(),)):
-                found[row[0]] = decode_item(row)
+                found[row[0]] = decode(row)
     return found

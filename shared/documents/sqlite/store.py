@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.cause import Cause
+from shared.clock import parse_instant
 from shared.documents.contract import Documents
 from shared.documents.filters import Filters, check_name
 from shared.documents.sqlite import idempotency
@@ -19,7 +20,7 @@ from shared.documents.sqlite.leases import LEASE_TABLE, SqliteLeases
 from shared.documents.sqlite.outbox import SqliteOutbox
 from shared.documents.sqlite.read_models import SqliteReadModel
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.tables import KIT_TABLES, ReadModelStatements, document_statements, instant
+from shared.documents.sqlite.tables import KIT_TABLES, ReadModelStatements, document_statements
 from shared.documents.sqlite.writes import DocumentWrites
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState, Publish
@@ -102,7 +103,7 @@ class SqliteStore:
             await self._writer.stop()
 
     async def ping(self) -> None:
-        self._reader.one("SELECT 1 FROM meta LIMIT 1")
+        self._reader.one("SELECT 1 FROM last_instant")
 
     async def drain(self) -> None:
         await self._relay.drain()
@@ -117,5 +118,5 @@ class SqliteStore:
         return await self._writer.run(partial(idempotency.keep_record, cause=cause, record=record))
 
     async def last_instant(self) -> datetime | None:
-        row = self._reader.one("SELECT number FROM meta WHERE name = 'instant'")
-        return None if row is None else instant(row[0])
+        row = self._reader.one("SELECT instant FROM last_instant")
+        return None if row is None else parse_instant(row[0])

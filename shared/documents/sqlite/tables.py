@@ -1,50 +1,45 @@
-"""The tables of a SQLite document store: their columns, their statements, and how a row becomes a version.
+"""The tables of a SQLite document store: their columns, their statements, and how a row becomes a document.
 
-Only names that ``check_name`` accepted and declared fields get into a statement; everything else is a parameter. Times
-are milliseconds since 1970.
+Only names that ``check_name`` accepted and declared fields get into a statement; everything else is a parameter.
 """
 # ruff: noqa: S608
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 import orjson
 
+from shared.documents.contract import Document
 from shared.documents.filters import Filters
-from shared.documents.versions import Head, Item
 
 __all__ = [
     "KIT_TABLES",
     "DocumentStatements",
     "ReadModelStatements",
     "Row",
-    "decode_head",
-    "decode_item",
+    "decode",
     "document_statements",
-    "encode_item",
-    "instant",
-    "milliseconds",
+    "encode",
 ]
 
 Row = tuple[Any, ...]
 
-_ITEM: Final = "key, version, deleted, schema_version, message, user, timestamp, created_at, created_by, state"
+_ITEM: Final = "key, version, state, message, user, changed, schema_version, created, created_by, deleted"
 _HEAD: Final = f"{_ITEM}, side"
 _ITEM_COLUMNS: Final = """
-    key TEXT NOT NULL, version INTEGER NOT NULL, deleted INTEGER NOT NULL, schema_version INTEGER NOT NULL,
-    message TEXT, user TEXT NOT NULL, timestamp INTEGER NOT NULL, created_at INTEGER NOT NULL,
-    created_by TEXT NOT NULL, state TEXT NOT NULL"""
+    key TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, message TEXT, user TEXT NOT NULL,
+    changed TEXT NOT NULL, schema_version INTEGER NOT NULL, created TEXT NOT NULL, created_by TEXT NOT NULL,
+    deleted INTEGER NOT NULL"""
 _KEYS: Final = "(SELECT value FROM json_each(?))"
 
 KIT_TABLES: Final = (
-    "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, number INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS last_instant (id INTEGER PRIMARY KEY CHECK (id = 1), instant TEXT NOT NULL)",
     """CREATE TABLE IF NOT EXISTS outbox (
         position INTEGER PRIMARY KEY AUTOINCREMENT, resource TEXT NOT NULL, key TEXT NOT NULL,
-        version INTEGER NOT NULL, type TEXT NOT NULL, event_key TEXT, event_id TEXT, data BLOB, at INTEGER NOT NULL,
+        version INTEGER NOT NULL, type TEXT NOT NULL, event_key TEXT, event_id TEXT, data BLOB, at TEXT NOT NULL,
         correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, keys TEXT)""",
     "CREATE INDEX IF NOT EXISTS outbox_by_document ON outbox (resource, key)",
     """CREATE TABLE IF NOT EXISTS idempotency_records (
@@ -89,7 +84,7 @@ class DocumentStatements:
         return [*self._tables, *_indexes(self._heads, filters)]
 
     def create(self, count: int) -> str:
-        """Inserts heads: the columns they share, in the order of ``encode_item``, then key and state of each."""
+        """Inserts heads: the columns they share, in the order of ``encode``, then key and state of each."""
         shared = [column for column in _HEAD.split(", ") if column not in ("key", "state")]
         marks, pairs = ", ".join("?" * len(shared)), ", ".join(["(?, ?)"] * count)
         return (
@@ -165,51 +160,26 @@ def _page(
     return sql, [*parameters, limit]
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
-
-
-def milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def instant(value: int) -> datetime:
-    return _EPOCH + value * _MILLISECOND
-
-
-def encode_item(key: str, item: Item) -> Row:
-    return (
-        key,
-        item.version,
-        item.deleted,
-        item.schema_version,
-        item.message,
-        item.user,
-        milliseconds(item.timestamp),
-        milliseconds(item.created_at),
-        item.created_by,
-        orjson.dumps(item.state).decode(),
-    )
-
-
-def decode_item(row: Row) -> Item:
-    """A version, of a row of heads or items."""
-    _, version, deleted, schema, message, user, timestamp, created_at, created_by, state, *_ = row
-    return Item(
-        version=version,
-        number=version,
-        state=orjson.loads(state),
-        deleted=bool(deleted),
-        message=message,
-        user=user,
-        timestamp=_EPOCH + timestamp * _MILLISECOND,
-        schema_version=schema,
-        created_at=_EPOCH + created_at * _MILLISECOND,
-        created_by=created_by,
-    )
-
-
-def decode_head(row: Row) -> Head:
+def encode(document: Document) -> Row:
     """A row of heads."""
-    item = decode_item(row)
-    return Head(row[0], item.version, item, orjson.loads(row[10]))
+    key, version, _, state, *managed, side = document
+    return (key, version, orjson.dumps(state).decode(), *managed, orjson.dumps(side).decode())
+
+
+def decode(row: Row) -> Document:
+    """A row of heads or items."""
+    key, version, state, message, user, changed, schema_version, created, created_by, deleted, *side = row
+    return Document(
+        key,
+        version,
+        version,
+        orjson.loads(state),
+        message,
+        user,
+        changed,
+        schema_version,
+        created,
+        created_by,
+        bool(deleted),
+        orjson.loads(side[0]) if side else {},
+    )

@@ -14,11 +14,12 @@ from typing import Final
 import orjson
 
 from shared.cause import Cause
-from shared.documents.contract import Change, Written
+from shared.clock import iso
+from shared.documents.contract import Change, Document, Written
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.outbox import CreatedTogether, SqliteOutbox
-from shared.documents.sqlite.tables import DocumentStatements, decode_head, decode_item, encode_item, milliseconds
-from shared.documents.versions import Decide, Decision, Head, Item, Outcome, StoredOutcome, updated
+from shared.documents.sqlite.tables import DocumentStatements, decode, encode
+from shared.documents.versions import Decide, Decision, Outcome, StoredOutcome, updated
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import State
 
@@ -27,8 +28,8 @@ __all__ = ["DocumentWrites"]
 _ROWS_PER_STATEMENT: Final = 250
 """After each statement this thread waits until another lets go of the interpreter, so few statements are faster."""
 
-_INSTANT: Final = """INSERT INTO meta (name, value, number) VALUES ('instant', '', ?)
-    ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE excluded.number > number"""
+_INSTANT: Final = """INSERT INTO last_instant (id, instant) VALUES (1, ?)
+    ON CONFLICT (id) DO UPDATE SET instant = excluded.instant WHERE excluded.instant > instant"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,14 @@ class DocumentWrites:
     def write(self, connection: sqlite3.Connection, key: str, cause: Cause, decide: Decide) -> Decision | Written:
         """What was decided on the head and stored; or the first outcome of the same cause again."""
         row = connection.execute(self.sql.head, (key,)).fetchone()
-        head = None if row is None else decode_head(row)
+        head = None if row is None else decode(row)
         if cause.id is not None:
             first = idempotency.find(connection, cause, cause.id, self.sql.name, key)
             if first is not None:
-                return first.result(head, self._version(connection, head, first.version))
+                return first.result(self._version(connection, head, first.version))
         decision = decide(head)
-        if decision.item is not None and decision.outcome in (Outcome.VERSION, Outcome.AMENDED):
-            self._store(connection, key, decision.item, decision, cause, overwrites=head is not None)
+        if decision.document is not None and decision.outcome in (Outcome.VERSION, Outcome.AMENDED):
+            self._store(connection, decision.document, decision, cause)
         if cause.id is not None and decision.must_be_stored(cause):
             idempotency.keep(connection, StoredOutcome.of_decision(decision, cause, self.sql.name, key))
         return decision
@@ -63,12 +64,12 @@ class DocumentWrites:
         new = {key: state for key, state in states.items() if key not in existing}
         if new:
             created = CreatedTogether.by(cause, new, self.schema_version)
-            _, *shared, _ = encode_item("", created.item)
+            _, version, _, *managed = encode(created.common)
             rows = [(key, orjson.dumps(state).decode()) for key, state in new.items()]
             for first in range(0, len(rows), _ROWS_PER_STATEMENT):
                 some = rows[first : first + _ROWS_PER_STATEMENT]
-                connection.execute(self.sql.create(len(some)), (*shared, "{}", *chain.from_iterable(some)))
-            connection.execute(_INSTANT, (milliseconds(cause.now),))
+                connection.execute(self.sql.create(len(some)), (version, *managed, *chain.from_iterable(some)))
+            connection.execute(_INSTANT, (iso(cause.now),))
             self.outbox.add_created(connection, self.sql.name, created, event_type, cause)
         deleted = [key for key, is_deleted in existing.items() if is_deleted]
         for key in deleted:
@@ -76,35 +77,24 @@ class DocumentWrites:
         return [*new, *deleted]
 
     def _create_again(self, connection: sqlite3.Connection, key: str, change: Change, cause: Cause) -> None:
-        head = decode_head(connection.execute(self.sql.head, (key,)).fetchone())
+        head = decode(connection.execute(self.sql.head, (key,)).fetchone())
         decision = updated(head, key, lambda _: change, cause, None, self.schema_version)
-        if decision.item is None or decision.refusal is not None:
-            raise decision.refusal or ValueError(f"{key} has no version")
-        self._store(connection, key, decision.item, decision, cause, overwrites=True)
+        self._store(connection, decision.result().document, decision, cause)
 
-    def _store(
-        self,
-        connection: sqlite3.Connection,
-        key: str,
-        item: Item,
-        decision: Decision,
-        cause: Cause,
-        *,
-        overwrites: bool,
-    ) -> None:
-        side = orjson.dumps(decision.side).decode()
+    def _store(self, connection: sqlite3.Connection, document: Document, decision: Decision, cause: Cause) -> None:
+        row = encode(document)
         if decision.outcome is Outcome.AMENDED:
-            connection.execute(self.sql.amend, (side, key))
+            connection.execute(self.sql.amend, (row[-1], document.key))
         else:
-            if overwrites:
-                connection.execute(self.sql.keep_version, (key,))
-            connection.execute(self.sql.write, (*encode_item(key, item), side))
-        connection.execute(_INSTANT, (milliseconds(cause.now),))
+            if document.version > 1:
+                connection.execute(self.sql.keep_version, (document.key,))
+            connection.execute(self.sql.write, row)
+        connection.execute(_INSTANT, (iso(cause.now),))
         if decision.events:
-            self.outbox.add(connection, self.sql.name, key, item.version, decision.events, cause)
+            self.outbox.add(connection, self.sql.name, document.key, document.version, decision.events, cause)
 
-    def _version(self, connection: sqlite3.Connection, head: Head | None, version: int) -> Item | None:
-        if head is None or head.item.version == version:
-            return None if head is None else head.item
+    def _version(self, connection: sqlite3.Connection, head: Document | None, version: int) -> Document | None:
+        if head is None or head.version == version:
+            return head
         row = connection.execute(self.sql.version, (head.key, version)).fetchone()
-        return None if row is None else decode_item(row)
+        return None if row is None else decode(row)._replace(side=head.side)

@@ -15,7 +15,7 @@ from shared.cause import Cause
 from shared.documents import Documents, Publish, State, Store
 from shared.documents.sqlite import SqliteStore
 from shared.documents.sqlite.outbox import CreatedTogether
-from shared.documents.versions import first_item, shown
+from shared.documents.versions import first_version, snapshot_of
 from shared.envelope import Message
 from shared.trace import Trace
 from tests.support.broker import Broker
@@ -51,7 +51,7 @@ def outbox(path: Path) -> list[tuple]:
 @pytest.mark.parametrize("key", STATES)
 def test_a_snapshot_is_what_any_first_version_shows_to_the_byte(key: str) -> None:
     told = CreatedTogether.by(CAUSE, STATES, 3).snapshot(key)
-    assert told == orjson.dumps(shown(key, first_item(STATES[key], CAUSE, 3), {}).wire())
+    assert told == snapshot_of(first_version(key, STATES[key], CAUSE, 3))
 
 
 async def test_what_was_told_of_from_memory_is_told_alike_from_the_file(tmp_path: Path) -> None:

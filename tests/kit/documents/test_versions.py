@@ -12,11 +12,9 @@ from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent
 from shared.documents.mongo.heads import OpenWrite
 from shared.documents.versions import (
-    Decision,
-    Head,
     Outcome,
     amended,
-    first_item,
+    first_version,
     record_ids,
     updated,
 )
@@ -28,25 +26,20 @@ NOW = datetime(2024, 6, 15, 9, 0, 0, 123456, tzinfo=UTC)
 CAUSE = Cause(NOW, "ann", Trace("correlation"), "c1", "digest", "why")
 
 
-def head_after(head: Head | None, decision: Decision) -> Head:
-    number = head.number + 1 if head else 1
-    return Head("F1", number, decision.item, decision.side)
-
-
 def change(state: dict | None) -> Change:
     return Change(state, (OutgoingEvent("thing.updated"),))
 
 
 def test_the_first_version_is_created_by_its_cause() -> None:
     decision = updated(None, "F1", lambda _: change({"A": 1}), CAUSE, None, 1)
-    item = decision.item
+    item = decision.document
     assert decision.outcome is Outcome.VERSION
     assert (item.version, item.user, item.created_by, item.message) == (1, "ann", "ann", "why")
     assert item.timestamp == item.created_at == NOW.replace(microsecond=123000)
 
 
 def test_the_condition_comes_before_the_function() -> None:
-    head = head_after(None, updated(None, "F1", lambda _: change({}), CAUSE, None, 1))
+    head = updated(None, "F1", lambda _: change({}), CAUSE, None, 1).document
 
     def never(_: Document | None) -> Change:
         raise AssertionError("must not be asked")
@@ -78,9 +71,9 @@ def test_only_a_cause_that_may_come_again_leaves_a_refusal_behind() -> None:
 
 
 def test_an_amendment_keeps_the_version() -> None:
-    head = Head("F1", 4, first_item({"A": 1}, CAUSE, 1), {"Hosts": 1})
+    head = first_version("F1", {"A": 1}, CAUSE, 1)._replace(side={"Hosts": 1})
     decision = amended(head, "F1", lambda document: ({"Hosts": document.side["Hosts"] + 1}, ()), CAUSE)
-    assert (decision.outcome, decision.item, decision.side) == (Outcome.AMENDED, head.item, {"Hosts": 2})
+    assert (decision.outcome, decision.document) == (Outcome.AMENDED, head._replace(side={"Hosts": 2}))
     assert amended(head, "F1", lambda _: None, CAUSE).outcome is Outcome.SAME
     assert isinstance(amended(None, "F1", lambda _: ({}, ()), CAUSE).refusal, NotFound)
 
@@ -88,7 +81,7 @@ def test_an_amendment_keeps_the_version() -> None:
 def test_an_open_write_has_the_same_messages_each_time() -> None:
     decision = updated(None, "F1", lambda _: change({"A": 1}), CAUSE, None, 1)
     write = OpenWrite.of(1, 1, decision, CAUSE)
-    first, again = (write.messages("F1", decision.item, "thing_svc") for _ in range(2))
+    first, again = (write.messages("F1", decision.document, "thing_svc") for _ in range(2))
     assert first == again
     with pytest.raises(ValueError, match="not stored"):
         write.messages("F1", None, "thing_svc")
@@ -96,9 +89,9 @@ def test_an_open_write_has_the_same_messages_each_time() -> None:
 
 @given(st.lists(st.sampled_from(["set", "delete", "same", "refuse", "amend"]), max_size=30))
 def test_versions_count_up_by_one_whatever_happens(steps: list[str]) -> None:
-    head: Head | None = None
+    head: Document | None = None
     for number, step in enumerate(steps):
-        before = head.item.version if head else 0
+        before = head.version if head else 0
 
         def act(present: Document | None, step: str = step, number: int = number) -> Change | None:
             assert present is None or not present.deleted
@@ -112,11 +105,10 @@ def test_versions_count_up_by_one_whatever_happens(steps: list[str]) -> None:
             decision = updated(head, "F1", act, CAUSE, None, 1)
         made = decision.outcome is Outcome.VERSION
         if decision.outcome in (Outcome.VERSION, Outcome.AMENDED):
-            head = head_after(head, decision)
-        assert (head.item.version if head else 0) == before + made
-        if head is not None and head.item.deleted:
+            head = decision.document
+        assert (head.version if head else 0) == before + made
+        if head is not None and head.deleted:
             assert head.side == {}
-            assert head.present is None
 
 
 def test_answers_of_http_keys_are_kept_for_a_day_and_of_messages_for_a_month() -> None:
