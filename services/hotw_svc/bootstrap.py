@@ -17,7 +17,7 @@ from services.hotw_svc.app.ports import Commands
 from services.hotw_svc.app.runs.cancel_run import cancel_run
 from services.hotw_svc.app.runs.execute_fleet import execute_fleet
 from services.hotw_svc.app.runs.start_run import start_run
-from services.hotw_svc.app.runs.worker import RunWorker
+from services.hotw_svc.app.runs.worker import run_worker
 from services.hotw_svc.entrypoints.http import routes
 from services.hotw_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
@@ -48,7 +48,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     )
     database = kit.store
     store = HotwStore(database, az_factors(settings.az_factor_map))
-    worker = RunWorker(store, clock)
+    worker = run_worker(store, clock)
     commands = Commands(
         start_run=partial(start_run, store=store, wake_workers=worker.wake),
         cancel_run=partial(cancel_run, store=store),

@@ -44,47 +44,81 @@ AUDIT = {"User": "jsmith", "Timestamp": "2024-06-01T10:00:00Z"}
 
 def event_body(version: int = 2, **changes: Any) -> dict[str, Any]:
     return {
-        "EventId": EVENT, "VersionId": version, "EventName": "Prime Day 2024", "EventType": "Peak",
+        "EventId": EVENT,
+        "VersionId": version,
+        "EventName": "Prime Day 2024",
+        "EventType": "Peak",
         "RegionList": ["us-east-1", "eu-west-1", "us-west-2"],
         "SPCOEventDatesByRegion": {"us-east-1": {"SPCOStartDate": "2024-05-15", "SPCOEndDate": "2024-07-20"}},
-        "PeakStartDate": "2024-07-16", "PeakEndDate": "2024-07-17", "IsActive": True,
-        "EmergentScaleStartDate": "2024-07-09", "AuditMetadata": AUDIT,
-    } | changes  # fmt: skip
+        "PeakStartDate": "2024-07-16",
+        "PeakEndDate": "2024-07-17",
+        "IsActive": True,
+        "EmergentScaleStartDate": "2024-07-09",
+        "AuditMetadata": AUDIT,
+    } | changes
 
 
 def service_body(service_id: str = SERVICE, version: int = 3, **changes: Any) -> dict[str, Any]:
     return {
-        "ServiceId": service_id, "VersionId": version, "ServiceType": "Registered",
-        "Owner": "fortress-owner@amazon.com", "LeaderAlias": "jsmith", "AuditMetadata": AUDIT,
-    } | changes  # fmt: skip
+        "ServiceId": service_id,
+        "VersionId": version,
+        "ServiceType": "Registered",
+        "Owner": "fortress-owner@amazon.com",
+        "LeaderAlias": "jsmith",
+        "AuditMetadata": AUDIT,
+    } | changes
 
 
 def fleet_body(
-    fleet_id: str = FLEET, service_id: str = SERVICE, version: int = 5, *,
-    configuration: Mapping[str, Any] | None = None, **changes: Any,
-) -> dict[str, Any]:  # fmt: skip
+    fleet_id: str = FLEET,
+    service_id: str = SERVICE,
+    version: int = 5,
+    *,
+    configuration: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
     prefix = fleet_id.replace("-", "/")
     asgs = [
-        {"AutoScalingGroupName": f"{prefix}/Prod/{az}", "AvailabilityZone": f"us-east-{az}", "DesiredCapacity": 50,
-         "MaxInstance": 50}
+        {
+            "AutoScalingGroupName": f"{prefix}/Prod/{az}",
+            "AvailabilityZone": f"us-east-{az}",
+            "DesiredCapacity": 50,
+            "MaxInstance": 50,
+        }
         for az in ("1a", "1b", "1c")
-    ]  # fmt: skip
+    ]
     return {
-        "FleetId": fleet_id, "VersionId": version, "ServiceId": service_id, "AuditMetadata": AUDIT,
+        "FleetId": fleet_id,
+        "VersionId": version,
+        "ServiceId": service_id,
+        "AuditMetadata": AUDIT,
         "CapacityAsOf": "2024-06-01T10:00:00.000Z",
         "FleetConfiguration": {
-            "Region": "us-east-1", "HostThroughPutTPM": 250, "BufferPercentage": 10, "CTFactor": 1.5,
-            "MaxHostCount": 200, "HostType": "c5.2xlarge", "ASGProperties": asgs, "EAPEnrolledStatus": True,
+            "Region": "us-east-1",
+            "HostThroughPutTPM": 250,
+            "BufferPercentage": 10,
+            "CTFactor": 1.5,
+            "MaxHostCount": 200,
+            "HostType": "c5.2xlarge",
+            "ASGProperties": asgs,
+            "EAPEnrolledStatus": True,
             "Homogeneous": True,
-        } | dict(configuration or {}),
-    } | changes  # fmt: skip
+        }
+        | dict(configuration or {}),
+    } | changes
 
 
 def projection_body(fleet_id: str = FLEET, version: int = 3, **changes: Any) -> dict[str, Any]:
     return {
-        "ProjectionId": f"{fleet_id}#{EVENT}#Peak", "VersionId": version, "FleetId": fleet_id, "EventId": EVENT,
-        "ProjectionType": "Peak", "TotalInputTPM": 50000, "IsVerifiedByOwner": True, "AuditMetadata": AUDIT,
-    } | changes  # fmt: skip
+        "ProjectionId": f"{fleet_id}#{EVENT}#Peak",
+        "VersionId": version,
+        "FleetId": fleet_id,
+        "EventId": EVENT,
+        "ProjectionType": "Peak",
+        "TotalInputTPM": 50000,
+        "IsVerifiedByOwner": True,
+        "AuditMetadata": AUDIT,
+    } | changes
 
 
 def inventory_body(fleet_id: str = FLEET, hosts: int = 150, as_of: str = "2024-06-14T00:00:00.000Z") -> dict[str, Any]:

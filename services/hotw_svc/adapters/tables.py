@@ -1,4 +1,4 @@
-"""Owns the tables of HOTW: the reference's, and what runs, locks and replicas need beside them."""
+"""The tables of HOTW: the reference's own, and those for runs, locks and read models."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ fleet_lock: Final = _table(
     Column("Revision", big_integer(), nullable=False),
 )
 
-# -- what others own, as last told ------------------------------------------------------------------------------------
+# -- the read models of what others own --------------------------------------------------------------------------------
 
 event_replica: Final = _table(
     "event_replica",

@@ -45,7 +45,7 @@ class InputReadModels:
         return [name for name in dict.fromkeys(fleet_ids) if name not in known]
 
     async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
-        """A fleet whose inputs cannot be read says why; the others are read."""
+        """A fleet whose inputs cannot be read has the fault; the others are read."""
         known = await _known(self._connection, run, fleet_ids)
         facts = RunFacts(run_id=run.run_id, order_type=run.order_type, user=run.user, purpose=run.purpose)
         loaded = []

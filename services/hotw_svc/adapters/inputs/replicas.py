@@ -73,10 +73,8 @@ async def keep(connection: AsyncConnection, resource: str, given: Sequence[Snaps
         if present is None or snapshot.version > present.version:
             newest[snapshot.key] = snapshot
     known = dict(
-        (await connection.execute(
-            select(key, table.c.VersionId).where(key.in_(list(newest))).with_for_update()
-        )).all()
-    )  # fmt: skip
+        (await connection.execute(select(key, table.c.VersionId).where(key.in_(list(newest))).with_for_update())).all()
+    )
     newer = [newest[name] for name in sorted(newest) if newest[name].version > known.get(name, 0)]
     if not newer:
         return set()
@@ -111,10 +109,12 @@ async def _keep_inventories(connection: AsyncConnection, given: Sequence[Snapsho
         if snapshot.key not in rows or row["AsOf"] > rows[snapshot.key]["AsOf"]:
             rows[snapshot.key] = row
     known = dict(
-        (await connection.execute(
-            select(table.c.FleetId, table.c.AsOf).where(table.c.FleetId.in_(list(rows))).with_for_update()
-        )).all()
-    )  # fmt: skip
+        (
+            await connection.execute(
+                select(table.c.FleetId, table.c.AsOf).where(table.c.FleetId.in_(list(rows))).with_for_update()
+            )
+        ).all()
+    )
     newer = [rows[key] for key in sorted(rows) if key not in known or rows[key]["AsOf"] > known[key]]
     replaced = table.c.FleetId.in_([row["FleetId"] for row in newer if row["FleetId"] in known])
     await replace_rows(connection, table, replaced, newer)

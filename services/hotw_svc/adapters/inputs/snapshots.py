@@ -1,6 +1,6 @@
-"""Builds the inputs of an execution from the snapshots a replica keeps: wire names, absent optional members tolerated.
+"""Reads the inputs of an execution from resources as their owners publish them; optional members may be absent.
 
-A snapshot was validated where it was written; what is required there is taken for granted here (KeyError if absent).
+A resource was validated by its owner and when it was consumed, so a required member is not checked again (KeyError).
 """
 
 from collections.abc import Mapping
@@ -65,8 +65,8 @@ def service_facts(snapshot: Snapshot) -> ServiceFacts:
 def fleet_facts(*, base: Snapshot | None, event_line: Snapshot | None = None) -> FleetFacts:
     """A Fleet from its two lines, of which at least one is given (ValueError).
 
-    Whose it is and its Region say the base; its ASGs come from the line whose CapacityAsOf is newer, the event's where
-    they are equal; all else comes from the event's line if there is one.
+    Its service and region come from the base. Its ASGs come from the line with the newer CapacityAsOf, or the event's
+    where they are equal. All else comes from the event's line if there is one.
     """
     read, line = (event_line, Line.EVENT) if event_line is not None else (base, Line.BASE)
     if read is None:

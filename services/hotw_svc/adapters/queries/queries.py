@@ -252,7 +252,7 @@ def _line(row: Any) -> Row:
 
 
 def _page(items: list[Row], limit: int, key: str) -> Page:
-    """``items`` were asked for with one more than ``limit``, which says whether there is a next page."""
+    """``items`` may hold one more than ``limit``: then there is a next page."""
     return Page(items[:limit], items[limit - 1][key] if len(items) > limit else None)
 
 

@@ -53,10 +53,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One line of fulfillment_details.
+    """An order of hosts for one ASG.
 
-    `approved_at` is its first approval and stays through a delay; `superseded` says that a later Success saw it dead
-    and did without it.
+    `approved_at` is the first approval; a delay keeps it. `superseded`: the order was lost, and a later execution that
+    is a Success has planned without it.
     """
 
     fulfillment_id: str
@@ -101,12 +101,12 @@ class Order:
 
     @property
     def is_lost(self) -> bool:
-        """Dead, and not yet made up for by a later execution that is a Success."""
+        """Rejected, cancelled or expired, and not yet superseded by a later execution that is a Success."""
         return self.status in _DEAD and not self.superseded
 
     @property
     def is_granted(self) -> bool:
-        """Approved and still standing: its whole value may be on its ASG."""
+        """Approved and still live: its whole value may be on its ASG."""
         if self.status is FulfillmentStatus.DELAYED:
             return self.approved_at is not None
         return self.status in (FulfillmentStatus.APPROVED, FulfillmentStatus.FULFILLED)
@@ -173,7 +173,7 @@ def decide(
 
 
 def deliver(order: Order, *, fulfilled_hosts: int, now: datetime, delivered_at: datetime | None = None) -> Order:
-    """The order after a report that `fulfilled_hosts` of it stand in total; the same object when nothing is new.
+    """The order after a report that `fulfilled_hosts` are delivered in total; the same object when nothing is new.
 
     Raises BadInput for a DeliveredAt in the future, Conflict for an order that takes no delivery and for a
     total below the last one or above what was ordered.

@@ -10,7 +10,7 @@ from shared.schemas.hotw_svc import OrderType, Purpose
 
 
 class OverrideStatus(StrEnum):
-    """Where an override stands: Proposed until something is approved, then Approved, Started and Expired."""
+    """The states of an override: Proposed until an order is approved, then Approved, Started and Expired."""
 
     PROPOSED = "Proposed"
     APPROVED = "Approved"
@@ -36,10 +36,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """One line of capacity_override_details: one ASG, one event.
+    """A capacity override of one ASG for one event.
 
-    `base_capacity` is the DesiredCapacity the ASG has without EPIC, `value` what it is raised to, `expiry_value` what
-    it falls back to. `peak_end` is the end of the peak it serves, before which it is not cut once it has started.
+    `base_capacity` is the DesiredCapacity that the ASG has without EPIC, `value` is what it is raised to, and
+    `expiry_value` what it falls back to. `peak_end` is the end of its event's peak: an override that has started is not
+    cut before it.
     """
 
     run_id: int
@@ -75,7 +76,7 @@ class Override:
         return self.status in _LIVE
 
     def has_started(self, now: datetime) -> bool:
-        """Whether it is in force: marked so, or approved with its start behind us."""
+        """Whether it is in force: marked Started, or Approved with a start that has passed."""
         return self.status is OverrideStatus.STARTED or (self.status is OverrideStatus.APPROVED and self.start <= now)
 
     def was_on(self, instant: datetime) -> bool:
@@ -138,12 +139,12 @@ def settled(
     orders: Iterable[Order],
     now: datetime,
 ) -> Override:
-    """The override as it must stand now; equal to the one given when nothing about it changed.
+    """The override brought up to date; equal to the one given when nothing about it changed.
 
     Called at each decision and delivery, when the event changes and when time has passed; idempotent for one `now`.
     `orders` may be of any ASG and event. A start that has passed is kept, and a started override is never cut before
-    the end of the peak it serves; one that has not started is cancelled with its event. An override that nothing is
-    left of ends at once.
+    the end of its peak. An override that has not started is cancelled with its event. An override ends at once when no
+    order of it is live and none has delivered anything.
     """
     if not override.is_live:
         return override

@@ -1,7 +1,4 @@
-"""What has become of a fleet's orders and overrides by now: after a decision, a delivery, a changed event, or time.
-
-(HOTW rules 8 and 9.)
-"""
+"""Settles a fleet's orders and overrides after a decision, a delivery, a changed event, or time (HOTW rules 8, 9)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +14,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The rows that change, as they must be written; `left_open`: approved orders of an event that is not active."""
+    """The orders and overrides that change; `left_open` are the approved orders of an event that is not active."""
 
     orders: tuple[Order, ...] = ()
     overrides: tuple[Override, ...] = ()
@@ -27,12 +24,12 @@ class Settlement:
 def settle(
     orders: Sequence[Order], overrides: Sequence[Override], *, event: EventFacts, fleet: FleetFacts, now: datetime
 ) -> Settlement:
-    """Brings one fleet's orders and overrides for one event up to date; idempotent for one `now`.
+    """Settles one fleet's orders and overrides for one event; idempotent for one `now`.
 
-    `orders` and `overrides` may be of any event of the fleet (those of others only tell the ASGs' base). An event that
-    is not active (or was deleted) cancels what nobody has approved and the overrides that have not started; an order
-    still undelivered when its override ends expires; an event that is active again restores the overrides of the
-    orders that live on.
+    `orders` and `overrides` may be of any event of the fleet; those of other events only give the ASGs' base capacity.
+    An event that is not active (or was deleted) cancels the orders that nobody has approved and the overrides that have
+    not started. An order that is still undelivered when its override ends expires. An event that is active again
+    restores the overrides of its open orders.
     """
     mine = [order for order in orders if order.event_id == event.event_id]
     current = [_withdrawn(order, event, now) for order in mine]
@@ -64,7 +61,7 @@ def _withdrawn(order: Order, event: EventFacts, now: datetime) -> Order:
 
 
 def _present(overrides: Sequence[Override], event: EventFacts) -> Mapping[str, Override]:
-    """The override that stands for each ASG: the live one, else the last that was cancelled."""
+    """Each ASG's present override: the live one, else the last that was cancelled."""
     found: dict[str, Override] = {}
     for override in overrides:
         if override.event_id != event.event_id:

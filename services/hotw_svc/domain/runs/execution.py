@@ -1,4 +1,4 @@
-"""One execution: from the inputs of one fleet to its numbers, its orders and what it says about them (HOTW 3–9)."""
+"""One execution: from the inputs of one fleet to its numbers, its orders and its reasoning (HOTW 3–9)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,11 +40,11 @@ class AsgOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """What one execution comes to.
+    """The result of one execution.
 
     A number that could not be worked out is None. `need` is CapacityOverrideSum; `ordered_hosts` + `shortfall` is the
     need. `orders` and `overrides` are new; `superseded_overrides` and `superseded_orders` are rows that change with
-    them. `code` tells Fails apart for programs.
+    them. `code` names the kind of a Fail for programs.
     """
 
     inputs: Inputs
@@ -117,9 +117,9 @@ class CountedExecution:
 
 
 def execute(inputs: Inputs, *, now: datetime) -> Execution:
-    """Works out what the fleet needs and orders it; pure, and the same for the same inputs and instant.
+    """What the fleet needs, and the orders for it. The same inputs and instant give the same execution.
 
-    Never raises for what the documents may hold: whatever keeps it from an answer is a Fail that says so.
+    It never raises for what the documents may hold. Whatever prevents a result becomes a Fail with the reason.
     """
     barred = _barred(inputs, now)
     if barred:

@@ -17,7 +17,7 @@ DESIRED_CAPACITY = "DesiredCapacity"
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """HostsPresentInApollo and its parts; `source` and `as_of` say what `reported` rests on."""
+    """HostsPresentInApollo and its parts; `reported` was counted by `source` at `as_of`."""
 
     reported: int
     source: str
@@ -43,9 +43,9 @@ class _Stay:
 
 
 def presence(inputs: Inputs) -> Presence:
-    """What is there, by the last inventory, or without one by the ASGs' DesiredCapacity at its CapacityAsOf.
+    """The hosts by the last inventory, or without one by the ASGs' DesiredCapacity at its CapacityAsOf.
 
-    So no host is ordered twice because the inventory is behind or its override has not begun.
+    Hosts that the inventory does not show yet count as arriving, so that none is ordered twice.
     """
     inventory = inputs.inventory
     if inventory is not None:
@@ -72,7 +72,7 @@ def _stays(inputs: Inputs) -> Iterator[_Stay]:
         if window is None:
             if not own:
                 continue
-            # None stands (its event was off for a while): the hosts come when one is planned to run.
+            # An event that was inactive has cancelled it. The hosts come when an override is planned to run.
             window = (inputs.event.override_window.start, inputs.event.override_window.end)
         start, end = window
         for delivery in order.deliveries:

@@ -69,7 +69,7 @@ def no_zone(zones: Sequence[str]) -> str:
 
 
 def late(expected: date, peak_start: date) -> str:
-    """What is said of hosts that come too late."""
+    """The warning about hosts that come too late."""
     return f"Late: {expected} is not before the peak, which starts on {peak_start}."
 
 

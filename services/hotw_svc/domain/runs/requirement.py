@@ -25,10 +25,10 @@ class PeakTPM:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """Needed and RequiredHosts, and which bound stood between them.
+    """Needed and RequiredHosts, and the bound that made them differ.
 
     `peak` is None only for a Fixed need. `cap` names the bound that lowered the need, as in "200 is MaxHostCount";
-    `crossed` says that MinHosts lies above the lowest cap.
+    `crossed`: MinHosts lies above the lowest cap.
     """
 
     needed: int

@@ -1,7 +1,4 @@
-"""What a run may do: whether it may start, of which type its orders are, which fleets it takes, when it is over.
-
-(HOTW rules 1 and 13.)
-"""
+"""Whether a run may start, the type of its orders, the fleets it takes, and its end (HOTW rules 1 and 13)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +33,7 @@ class Progress:
 
 
 def order_type(event: EventFacts, now: datetime, asked: OrderType | None = None) -> OrderType:
-    """What the run was told, else Emergent from EmergentScaleStartDate on, else Standard."""
+    """The type that was asked for, else Emergent from EmergentScaleStartDate on, else Standard."""
     if asked is not None:
         return asked
     return OrderType.EMERGENT if now >= event.emergent_from else OrderType.STANDARD
@@ -71,7 +68,7 @@ def why_outside(event: EventFacts, *, service_id: str, region: str, service: Ser
 
 
 def cancelled(status: RunStatus, run_id: int) -> RunStatus:
-    """The status of a run that is told to stop: what it ordered stays; Conflict for a completed one."""
+    """The status of a run after a cancel. Its orders stay. Conflict for a completed run."""
     if status is RunStatus.COMPLETED:
         raise Conflict(f"Run {run_id} is Completed and can no longer be cancelled.", slug="run-completed")
     return RunStatus.CANCELLED

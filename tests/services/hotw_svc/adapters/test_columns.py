@@ -122,7 +122,7 @@ def test_a_fail_keeps_what_could_be_known() -> None:
     assert (columns["RequiredHosts"], columns["CapacityOverrideSum"], columns["OrderedHosts"]) == (None, None, 0)
 
 
-def test_a_fail_for_a_held_lock_can_be_told_apart() -> None:
+def test_a_fail_for_a_held_lock_has_its_own_code() -> None:
     columns = execution_columns(lock_held(fortress(), locked_by="HOTW-Run-4", now=NOW))
     assert (columns["FailCode"], columns["HostsPresentInApollo"]) == ("LockHeld", None)
 

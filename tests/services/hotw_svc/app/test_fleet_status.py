@@ -41,5 +41,8 @@ def test_a_line_names_first_what_stands_in_the_way(
 
 def test_automation_is_written_as_auto_and_people_by_name() -> None:
     assert [user_of(name) for name in ("EPICAutomation", "HOTWAutomation", "auto", "jsmith")] == [
-        "auto", "auto", "auto", "jsmith",
-    ]  # fmt: skip
+        "auto",
+        "auto",
+        "auto",
+        "jsmith",
+    ]

@@ -75,7 +75,7 @@ def test_emergent_orders_are_due_in_two_days() -> None:
     assert {o.override_type for o in done.overrides} == {OrderType.EMERGENT}
 
 
-def test_an_order_due_on_the_day_of_the_peak_is_placed_and_said_to_be_late() -> None:
+def test_an_order_due_on_the_day_of_the_peak_is_placed_and_marked_late() -> None:
     done = run(now=datetime(2024, 7, 2, 23, tzinfo=UTC))
     assert (done.status, done.late) == (SUCCESS, True)
     assert "Late: 2024-07-16 is not before the peak, which starts on 2024-07-16." in done.reasoning
@@ -104,19 +104,19 @@ def test_an_unverified_tpm_is_used_and_the_reasoning_names_who_is_missing() -> N
 
 
 def test_reasoning_says_how_bounds_and_headroom_came_in() -> None:
-    def said(**changes: Any) -> str:
+    def reasoning(**changes: Any) -> str:
         return run(**changes).reasoning
 
-    assert "× 1.1 buffer × 1.2 headroom / 250 TPM per host = 264 hosts needed, 200 required" in said(
+    assert "× 1.1 buffer × 1.2 headroom / 250 TPM per host = 264 hosts needed, 200 required" in reasoning(
         philosophy=Philosophy(strategy=CapacityStrategy.PERFORMANCE_BASED, headroom_percentage=20)  # type: ignore[arg-type]
     )
-    assert "200 required: MinHosts is 300, but the cap of 200 wins." in said(philosophy=Philosophy(min_hosts=300))
-    assert "= 1 host needed, 10 required (MinHosts)." in said(projection={"manual_override": 100})
-    assert "180 required (180 is the service's MaxHosts)" in said(philosophy=Philosophy(max_hosts=180))
-    assert "CapacityStrategy is Fixed: 160 hosts needed (MinHosts)." in said(
+    assert "200 required: MinHosts is 300, but the cap of 200 wins." in reasoning(philosophy=Philosophy(min_hosts=300))
+    assert "= 1 host needed, 10 required (MinHosts)." in reasoning(projection={"manual_override": 100})
+    assert "180 required (180 is the service's MaxHosts)" in reasoning(philosophy=Philosophy(max_hosts=180))
+    assert "CapacityStrategy is Fixed: 160 hosts needed (MinHosts)." in reasoning(
         philosophy=Philosophy(strategy=CapacityStrategy.FIXED, min_hosts=160)
     )
-    assert "(by DesiredCapacity, as there is no inventory, of 2024-06-01T10:00:00.000Z)" in said(inventory=None)
+    assert "(by DesiredCapacity, as there is no inventory, of 2024-06-01T10:00:00.000Z)" in reasoning(inventory=None)
 
 
 def test_one_host_is_spoken_of_in_the_singular() -> None:

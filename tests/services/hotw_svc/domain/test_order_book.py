@@ -26,13 +26,20 @@ from shared.trace import Trace
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)
 EVENT = EventFacts(
-    event_id="PD2024", version_id=2, peak_start_date=date(2024, 7, 16), peak_end_date=date(2024, 7, 17),
+    event_id="PD2024",
+    version_id=2,
+    peak_start_date=date(2024, 7, 16),
+    peak_end_date=date(2024, 7, 17),
     region_list=("us-east-1",),
-)  # fmt: skip
+)
 FLEET = FleetFacts(
-    fleet_id="F", service_id="S", region="us-east-1", line=Line.BASE, version_id=5,
+    fleet_id="F",
+    service_id="S",
+    region="us-east-1",
+    line=Line.BASE,
+    version_id=5,
     asgs=(AsgFacts(name="F/1a", zone="us-east-1a", desired_capacity=50),),
-)  # fmt: skip
+)
 EXECUTION = CountedExecution(
     execution_id=9,
     run_id=5,
@@ -54,20 +61,39 @@ KEY = OrderBookKey("PD2024", "F", Purpose.UPSCALING)
 
 def order(number: int = 1, **changes: object) -> Order:
     made = Order(
-        fulfillment_id=f"F5-1-{number}", run_id=5, fleet_id="F", event_id="PD2024", asg_name="F/1a", zone="us-east-1a",
-        order_type=OrderType.STANDARD, value=20, placed_at=NOW, fulfillment_date=date(2024, 6, 29), status_since=NOW,
+        fulfillment_id=f"F5-1-{number}",
+        run_id=5,
+        fleet_id="F",
+        event_id="PD2024",
+        asg_name="F/1a",
+        zone="us-east-1a",
+        order_type=OrderType.STANDARD,
+        value=20,
+        placed_at=NOW,
+        fulfillment_date=date(2024, 6, 29),
+        status_since=NOW,
         execution_id=9,
-    )  # fmt: skip
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
 def override(**changes: object) -> Override:
     made = Override(
-        run_id=5, fleet_id="F", event_id="PD2024", asg_name="F/1a", override_type=OrderType.STANDARD,
-        start=datetime(2024, 7, 15, tzinfo=UTC), end=datetime(2024, 7, 19, tzinfo=UTC),
-        peak_end=datetime(2024, 7, 18, tzinfo=UTC), start_offset=1, end_offset=1, base_capacity=50, value=50,
-        expiry_value=50, justification="peak",
-    )  # fmt: skip
+        run_id=5,
+        fleet_id="F",
+        event_id="PD2024",
+        asg_name="F/1a",
+        override_type=OrderType.STANDARD,
+        start=datetime(2024, 7, 15, tzinfo=UTC),
+        end=datetime(2024, 7, 19, tzinfo=UTC),
+        peak_end=datetime(2024, 7, 18, tzinfo=UTC),
+        start_offset=1,
+        end_offset=1,
+        base_capacity=50,
+        value=50,
+        expiry_value=50,
+        justification="peak",
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
@@ -75,10 +101,16 @@ def book(
     *orders: Order, event: EventFacts = EVENT, overrides: tuple[Override, ...] | None = None, was_active: bool = True
 ) -> OrderBook:
     return OrderBook(
-        key=KEY, service_id="S", event=event, fleet=FLEET, orders=orders,
-        overrides=(override(),) if overrides is None else overrides, version_id=2,
-        settled_under=SettledUnder(2, was_active), latest=EXECUTION,
-    )  # fmt: skip
+        key=KEY,
+        service_id="S",
+        event=event,
+        fleet=FLEET,
+        orders=orders,
+        overrides=(override(),) if overrides is None else overrides,
+        version_id=2,
+        settled_under=SettledUnder(2, was_active),
+        latest=EXECUTION,
+    )
 
 
 def test_an_approval_is_one_fact_and_enables_its_asg() -> None:

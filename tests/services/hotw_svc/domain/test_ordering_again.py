@@ -26,7 +26,7 @@ def test_pending_is_only_what_open_orders_of_this_event_have_still_to_deliver() 
     assert done.pending == 15
 
 
-def test_after_approval_and_delivery_nothing_is_ordered_again_although_the_inventory_is_behind() -> None:
+def test_after_delivery_nothing_is_ordered_again_while_the_inventory_is_behind() -> None:
     first = run()
     orders = tuple(
         deliver(
@@ -44,7 +44,7 @@ def test_after_approval_and_delivery_nothing_is_ordered_again_although_the_inven
     assert "200 present (150 by the inventory of 2024-06-14T12:00:00.000Z, 50 arriving), 0 pending." in done.reasoning
 
 
-def test_a_second_execution_supersedes_the_live_override_and_carries_on_what_was_approved() -> None:
+def test_a_second_execution_supersedes_the_live_override_and_keeps_what_was_approved() -> None:
     approved = decide(order("a"), Decision.APPROVE, now=NOW, user="u")
     done = run(
         orders=(approved,), overrides=(override("a"),), run={"run_id": 6}, projection={"manual_override": 45_000}

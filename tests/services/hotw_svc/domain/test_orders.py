@@ -223,7 +223,7 @@ def test_an_order_overrides_with_its_value_once_granted_else_with_what_it_delive
 
 
 class OrdersLife(RuleBasedStateMachine):
-    """Whatever is said about an order, it keeps its promises."""
+    """An order keeps its invariants whatever happens to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -280,8 +280,8 @@ TestOrdersLife = OrdersLife.TestCase
 
 @given(st.lists(st.integers(0, 20), max_size=6))
 def test_the_kept_increases_always_add_up_to_the_highest_total(totals: list[int]) -> None:
-    told = standing(A)
+    order = standing(A)
     for total in sorted(totals):
-        told = deliver(told, fulfilled_hosts=total, now=NOW)
-    assert told.fulfilled_hosts == max(totals, default=0)
-    assert all(delivery.hosts > 0 for delivery in told.deliveries)
+        order = deliver(order, fulfilled_hosts=total, now=NOW)
+    assert order.fulfilled_hosts == max(totals, default=0)
+    assert all(delivery.hosts > 0 for delivery in order.deliveries)

@@ -130,7 +130,7 @@ def test_a_moved_event_moves_what_has_not_started() -> None:
 
 
 @pytest.mark.parametrize(("first", "last", "end"), [(1, 2, day(7, 18)), (20, 21, day(7, 23))])
-def test_a_started_one_keeps_its_start_and_is_never_cut_before_the_peak_it_serves_ends(
+def test_a_started_override_keeps_its_start_and_is_not_cut_before_its_peak_ends(
     first: int, last: int, end: datetime
 ) -> None:
     moved = replace(PD2024, peak_start_date=date(2024, 7, first), peak_end_date=date(2024, 7, last))

@@ -48,7 +48,7 @@ def test_hosts_delivered_since_the_inventory_are_arriving() -> None:
     assert (there.hosts, there.arriving) == (170, 20)
 
 
-def test_hosts_delivered_before_their_override_begins_are_arriving_although_the_inventory_is_newer() -> None:
+def test_hosts_delivered_before_their_override_arrive_despite_a_newer_inventory() -> None:
     there = presence(fortress(inventory=INVENTORY, orders=(delivered(20, day(6, 10)),), overrides=(override(),)))
     assert (there.hosts, there.arriving) == (170, 20)
 
@@ -84,7 +84,7 @@ def test_another_events_hosts_arrive_when_its_override_runs_as_this_peak_starts(
     assert there.arriving == 20
 
 
-def test_another_events_hosts_do_not_arrive_when_its_override_is_over_before_this_peak() -> None:
+def test_another_events_hosts_do_not_arrive_if_its_override_ends_before_this_peak() -> None:
     theirs = override(event_id="SUMMER", start=day(7, 1), end=day(7, 10))
     there = presence(
         fortress(inventory=INVENTORY, orders=(delivered(20, day(6, 10), event_id="SUMMER"),), overrides=(theirs,))

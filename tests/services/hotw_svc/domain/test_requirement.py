@@ -26,7 +26,7 @@ def test_fifty_thousand_tpm_with_ten_percent_buffer_needs_exactly_220_hosts() ->
     assert (requirement.needed, requirement.required, requirement.cap) == (220, 200, "MaxHostCount")
 
 
-def test_binary_floats_would_have_said_221() -> None:
+def test_binary_floats_would_have_given_221() -> None:
     assert math.ceil(50_000 * 1.1 / 250) == 221
     assert needed_hosts(50_000, buffer=exact(1.1), headroom=Fraction(1), throughput=250) == 220
 

@@ -20,7 +20,7 @@ FORTRESS: ServiceFacts = service_facts(SERVICE)
 EMERGENT_FROM = datetime(2024, 7, 9, tzinfo=UTC)
 
 
-def test_orders_are_standard_before_emergent_scale_start_and_emergent_from_its_first_instant() -> None:
+def test_orders_are_emergent_from_the_first_instant_of_emergent_scale_start() -> None:
     assert order_type(PD2024, EMERGENT_FROM - timedelta(milliseconds=1)) is OrderType.STANDARD
     assert order_type(PD2024, EMERGENT_FROM) is OrderType.EMERGENT
 
@@ -30,7 +30,7 @@ def test_emergent_scale_start_is_seven_days_before_the_peak_unless_given() -> No
     assert later.emergent_from == datetime(2024, 7, 10, tzinfo=UTC)
 
 
-def test_a_run_may_be_told_its_type() -> None:
+def test_a_run_takes_the_type_that_is_asked_for() -> None:
     assert order_type(PD2024, NOW, OrderType.EMERGENT) is OrderType.EMERGENT
     assert order_type(PD2024, EMERGENT_FROM, OrderType.STANDARD) is OrderType.STANDARD
 
@@ -70,7 +70,7 @@ def test_a_long_region_list_is_cut_to_a_readable_sentence() -> None:
     assert reason.endswith("(r0, r1, r2, r3, r4, r5, r6, r7 and 22 more).")
 
 
-def test_a_run_is_complete_when_every_fleet_has_its_execution_and_one_of_none_at_once() -> None:
+def test_a_run_is_complete_when_every_fleet_has_its_execution_or_there_is_none() -> None:
     assert Progress(0, {}).status_after(RunStatus.RUNNING) is RunStatus.COMPLETED
     assert Progress(3, {"Success": 1, "Fail": 1}).status_after(RunStatus.RUNNING) is RunStatus.RUNNING
     assert Progress(3, {"Success": 1, "Fail": 2}).status_after(RunStatus.RUNNING) is RunStatus.COMPLETED

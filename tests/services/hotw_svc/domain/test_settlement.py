@@ -59,7 +59,7 @@ def test_an_order_whose_override_was_cancelled_expires_with_the_planned_window()
     assert [o.status for o in changed.orders] == [FulfillmentStatus.EXPIRED]
 
 
-def test_an_event_that_is_off_cancels_pending_orders_and_unstarted_overrides_and_names_approved_ones() -> None:
+def test_an_inactive_event_cancels_pending_orders_and_names_approved_ones() -> None:
     orders = [APPROVED, order("b")]
     overrides = [override(), replace(PROPOSED, asg_name=orders[1].asg_name)]
     changed = settled(orders, overrides, event=OFF)
@@ -70,7 +70,7 @@ def test_an_event_that_is_off_cancels_pending_orders_and_unstarted_overrides_and
     assert changed.left_open == (APPROVED,)
 
 
-def test_only_an_event_that_is_off_leaves_orders_open_and_only_those_with_hosts_to_come() -> None:
+def test_only_an_inactive_event_leaves_orders_open_and_only_undelivered_ones() -> None:
     whole = replace(deliver(APPROVED, fulfilled_hosts=20, now=NOW), fulfillment_id="F4-42-whole")
     delayed = replace(decide(APPROVED, Decision.DELAY, now=NOW, user="u"), fulfillment_id="F4-42-delayed")
     lost = replace(decide(APPROVED, Decision.CANCEL, now=NOW, user="u"), fulfillment_id="F4-42-lost")
@@ -106,7 +106,7 @@ def test_another_events_rows_are_left_alone() -> None:
     assert changed == Settlement()
 
 
-def test_a_new_desired_capacity_moves_the_base_before_the_override_is_on_and_not_after() -> None:
+def test_a_new_desired_capacity_moves_the_base_only_before_the_override_is_on() -> None:
     asgs = tuple(replace(asg, desired_capacity=60) for asg in FORTRESS.asgs)
     bigger = replace(FORTRESS, asgs=asgs)
     assert [(o.base_capacity, o.value) for o in settled([APPROVED], [override()], fleet=bigger).overrides] == [(60, 80)]

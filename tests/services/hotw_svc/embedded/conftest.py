@@ -1,4 +1,4 @@
-"""Owns hotw_svc running in a test's own process, one replica or several, and what the others told it."""
+"""hotw_svc in the test's own process, one replica or several, and the events of the other services."""
 
 from __future__ import annotations
 

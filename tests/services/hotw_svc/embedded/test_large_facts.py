@@ -20,10 +20,14 @@ _HOSTS = 10_000
 async def company(stack: Hotw, replica: Replica, asgs: int) -> None:
     """A fleet of so many ASGs that needs ten thousand hosts and has none."""
     properties = [
-        {"AutoScalingGroupName": f"FORTRESSService/NA/X0/Prod/{number:05}", "AvailabilityZone": "us-east-1a",
-         "DesiredCapacity": 1, "MaxInstance": 1}
+        {
+            "AutoScalingGroupName": f"FORTRESSService/NA/X0/Prod/{number:05}",
+            "AvailabilityZone": "us-east-1a",
+            "DesiredCapacity": 1,
+            "MaxInstance": 1,
+        }
         for number in range(asgs)
-    ]  # fmt: skip
+    ]
     configuration: dict[str, Any] = {"ASGProperties": properties, "MaxHostCount": 1_000_000}
     tpm = _HOSTS * 250
     await stack.say(
@@ -31,9 +35,11 @@ async def company(stack: Hotw, replica: Replica, asgs: int) -> None:
         ("service.created", service_body()),
         ("fleet.created", fleet_body(configuration=configuration)),
         ("projection.created", projection_body(TotalInputTPM=tpm)),
-        ("fleet.inventory.reported", {"FleetId": FLEET, "HostsPresent": 0, "AsOf": "2024-06-14T00:00:00.000Z",
-                                      "Source": "Apollo"}),
-    )  # fmt: skip
+        (
+            "fleet.inventory.reported",
+            {"FleetId": FLEET, "HostsPresent": 0, "AsOf": "2024-06-14T00:00:00.000Z", "Source": "Apollo"},
+        ),
+    )
     await eventually(
         lambda: replica.get(f"/hotw/inputs/{EVENT}/{FLEET}"),
         lambda held: held and all(held.values()),
@@ -52,7 +58,7 @@ async def executed(replica: Replica) -> dict[str, Any]:
     return dict(answer.json())
 
 
-async def test_the_facts_of_six_thousand_orders_are_told(stack: Hotw) -> None:
+async def test_the_facts_of_six_thousand_orders_are_published(stack: Hotw) -> None:
     replica = await stack.replica()
     await company(stack, replica, 6_000)
 
@@ -60,13 +66,13 @@ async def test_the_facts_of_six_thousand_orders_are_told(stack: Hotw) -> None:
 
     assert len(execution["FulfillmentDetails"]) == 6_000
     for topic in ("hotw.execution.completed", "hotw.order.placed"):
-        (told,) = await stack.published(topic)
-        assert len(told.data) > 1_900_000
-        assert len(told.body()["Orders"]) == 6_000
+        (fact,) = await stack.published(topic)
+        assert len(fact.data) > 1_900_000
+        assert len(fact.body()["Orders"]) == 6_000
     await replica.ready()
 
 
-async def test_orders_too_many_to_tell_of_are_not_placed_and_the_execution_says_why(
+async def test_too_many_orders_for_one_fact_are_not_placed_and_the_execution_names_it(
     stack: Hotw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(facts, "_MOST_WITH_NEW_ORDERS", 20_000)
@@ -77,8 +83,8 @@ async def test_orders_too_many_to_tell_of_are_not_placed_and_the_execution_says_
 
     assert (execution["Status"], execution["FulfillmentDetails"]) == ("Fail", [])
     assert "bytes, and 20000 are the most: order with fewer ASGs, or divide the fleet." in execution["Reasoning"]
-    (told,) = await stack.published("hotw.execution.completed")
-    assert (told.body()["Orders"], told.body()["Execution"]["Status"]) == ([], "Fail")
+    (fact,) = await stack.published("hotw.execution.completed")
+    assert (fact.body()["Orders"], fact.body()["Execution"]["Status"]) == ([], "Fail")
 
 
 async def test_a_reason_that_would_make_the_facts_too_large_is_refused(

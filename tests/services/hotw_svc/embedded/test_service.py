@@ -1,4 +1,4 @@
-"""hotw_svc whole: fed by others' events, asked by HTTP and by commands, telling facts; restarted, replayed, doubled."""
+"""hotw_svc as a whole: events and commands in, facts out; restarted, replayed, and run twice at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ATOMIC = f"/hotw/atomic/{FLEET}/{EVENT}"
 DETAIL = f"/hotw/executionDetail/{EVENT}/{FLEET}"
 
 
-async def told_of_the_company(stack: Hotw, replica: Replica) -> None:
+async def know_the_company(stack: Hotw, replica: Replica) -> None:
     await stack.company()
     await eventually(
         lambda: replica.get(f"/hotw/inputs/{EVENT}/{FLEET}"),
@@ -41,20 +41,22 @@ async def completed(replica: Replica, run_id: object) -> dict[str, Any]:
 
 async def settled_in(stack: Hotw, replica: Replica) -> None:
     """The company is known, and its fleet executed once."""
-    await told_of_the_company(stack, replica)
+    await know_the_company(stack, replica)
     assert (await replica.http.post(ATOMIC)).status_code == 200
 
 
 async def test_the_main_job_over_http_and_by_commands(stack: Hotw) -> None:
     replica = await stack.replica()
-    await told_of_the_company(stack, replica)
+    await know_the_company(stack, replica)
     executed = await stack.ask("hotw.commands", "ExecuteFleet", {"EventId": EVENT, "FleetId": FLEET}, user="jsmith")
     assert executed.outcome == "Accepted"
     execution = (await replica.get(DETAIL))["Items"][0]
     assert executed.id == str(execution["ExecutionId"])
     assert (execution["RequiredHosts"], execution["HostsPresentInApollo"], execution["CapacityOverrideSum"]) == (
-        200, 150, 50,
-    )  # fmt: skip
+        200,
+        150,
+        50,
+    )
     assert execution["User"] == "jsmith"
     orders = [order["FulfillmentId"] for order in execution["FulfillmentDetails"]]
     for order in orders:
@@ -86,8 +88,8 @@ async def test_the_trace_goes_from_the_first_call_to_the_last_fact(stack: Hotw) 
     await replica.http.post("/hotw/run", json={"EventId": EVENT}, headers={"X-Correlation-Id": "first-call"})
     runs = await eventually(
         lambda: stack.published("hotw.run.completed"),
-        lambda told: any(m.trace.correlation_id == "first-call" for m in told),
-        "the completed run is told under the first call's id",
+        lambda facts: any(m.trace.correlation_id == "first-call" for m in facts),
+        "the completed run is published under the first call's id",
     )
     executions = await stack.published("hotw.execution.completed")
     assert executions[-1].trace.correlation_id == "first-call"

@@ -1,4 +1,4 @@
-"""Owns HOTW's stores for the suite (a SQLite file always, MySQL where Docker is), and a small company in them."""
+"""HOTW's stores for the suite: a SQLite file, and MySQL where Docker is."""
 
 from __future__ import annotations
 

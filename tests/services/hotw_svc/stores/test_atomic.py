@@ -33,8 +33,11 @@ async def test_the_facts_are_numbered_and_say_all(hotw: Replica) -> None:
     execution = await hotw.execute()
     broker = await hotw.published()
     assert broker.topics == [
-        "hotw.run.started", "hotw.execution.completed", "hotw.order.placed", "hotw.run.completed",
-    ]  # fmt: skip
+        "hotw.run.started",
+        "hotw.execution.completed",
+        "hotw.order.placed",
+        "hotw.run.completed",
+    ]
     completed, placed = broker.facts("hotw.execution.completed")[0], broker.facts("hotw.order.placed")[0]
     assert (completed["OrdersVersionId"], placed["OrdersVersionId"]) == (1, 2)
     assert placed["Execution"]["ExecutionId"] == execution["ExecutionId"]
@@ -83,5 +86,7 @@ async def test_approval_and_delivery_move_override_dashboard_and_facts(hotw: Rep
     assert numbers == list(range(1, len(numbers) + 1))
     assert broker.facts("hotw.order.reviewed")[-1]["FulfillmentIds"] == [orders[2]]
     assert [o["FulfillmentStatus"] for o in broker.facts("hotw.fulfillment.updated")[-1]["Orders"]] == [
-        "Fulfilled", "Approved", "Rejected",
-    ]  # fmt: skip
+        "Fulfilled",
+        "Approved",
+        "Rejected",
+    ]

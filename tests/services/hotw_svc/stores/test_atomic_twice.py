@@ -1,4 +1,4 @@
-"""An atomic trigger that comes twice at once is told one thing, whatever happens between the two."""
+"""An atomic trigger that comes twice at once gets one answer, whatever happens between the two."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ async def test_a_run_that_ends_between_two_looks_is_not_taken_for_cancelled(
 
     monkeypatch.setattr(Runs, "get", interrupted(Runs.get))
     monkeypatch.setattr(Executions, "get", interrupted(Executions.get))
-    told = await one.execute(cause=cause)
-    assert (told["RunId"], told["Status"]) == (run_id, "Success")
-    assert await other.execute(cause=cause) == told
+    answer = await one.execute(cause=cause)
+    assert (answer["RunId"], answer["Status"]) == (run_id, "Success")
+    assert await other.execute(cause=cause) == answer
 
 
 async def test_who_closes_late_gives_the_first_answer_though_its_orders_have_moved_on(hotw: Replica) -> None:

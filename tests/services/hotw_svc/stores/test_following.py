@@ -73,12 +73,12 @@ async def test_an_inactive_event_cancels_what_nobody_approved(hotw: Replica) -> 
     assert (await statuses(hotw))[1][0] == "Approved"
 
 
-def told_of_open(facts: list[dict[str, Any]]) -> list[list[str]]:
-    """The orders of each fact that tells of an event that stopped running."""
+def facts_about_open(facts: list[dict[str, Any]]) -> list[list[str]]:
+    """The orders of each fact about an event that stopped being active."""
     return [fact["FulfillmentIds"] for fact in facts if fact.get("EventIsActive") is False]
 
 
-async def test_approved_orders_an_event_leaves_open_are_told_of_each_time_it_stops_being_active(hotw: Replica) -> None:
+async def test_open_approved_orders_get_a_fact_each_time_their_event_stops_being_active(hotw: Replica) -> None:
     orders = await ordered(hotw)
     for order in orders[:2]:
         await hotw.review(order, "Approve")
@@ -88,21 +88,21 @@ async def test_approved_orders_an_event_leaves_open_are_told_of_each_time_it_sto
     await hotw.review(orders[1], "Delay", FulfillmentDate="2024-07-01")
     hotw.clock.set("2024-07-01T00:00:00Z")
     await hotw.sweep()
-    assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:2]]
+    assert facts_about_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:2]]
     await hotw.review(orders[1], "Cancel")
     await hotw.keep("event", snapshot(EVENT, event_body(4, IsActive=False, EventName="Prime Days")))
-    assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:2]]
+    assert facts_about_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:2]]
     await hotw.keep("event", snapshot(EVENT, event_body(5)))
     await hotw.keep("event", snapshot(EVENT, event_body(6), deleted=True))
     reviewed = (await hotw.published()).facts("hotw.order.reviewed")
-    assert told_of_open(reviewed) == [orders[:2], orders[:1]]
+    assert facts_about_open(reviewed) == [orders[:2], orders[:1]]
     assert reviewed[-1]["OrdersVersionId"] == max(fact["OrdersVersionId"] for fact in reviewed)
 
 
-async def test_an_event_without_approved_orders_leaves_nothing_to_tell_of(hotw: Replica) -> None:
+async def test_an_event_without_approved_orders_gives_no_fact_about_open_ones(hotw: Replica) -> None:
     await ordered(hotw)
     await hotw.keep("event", snapshot(EVENT, event_body(3, IsActive=False)))
-    assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == []
+    assert facts_about_open((await hotw.published()).facts("hotw.order.reviewed")) == []
 
 
 async def test_a_run_that_meets_the_event_already_off_does_not_stand_for_its_settling(hotw: Replica) -> None:
@@ -114,7 +114,7 @@ async def test_a_run_that_meets_the_event_already_off_does_not_stand_for_its_set
     await hotw.work(run["RunId"])
     assert await hotw.sweep() == 1
     assert (await statuses(hotw))[0] == ["Approved", "Cancelled", "Cancelled"]
-    assert told_of_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:1]]
+    assert facts_about_open((await hotw.published()).facts("hotw.order.reviewed")) == [orders[:1]]
     assert await hotw.sweep() == 0
 
 

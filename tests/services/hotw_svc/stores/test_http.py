@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from services.hotw_svc.app.runs.start_run import start_run
-from services.hotw_svc.app.runs.worker import RunWorker
+from services.hotw_svc.app.runs.worker import run_worker
 from services.hotw_svc.entrypoints.http import routes
 from tests.support.hotw_store import EVENT, FLEET, Replica, fleet_body, service_body, snapshot
 from tests.support.http import app_of, calling, pointers
@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 async def http(hotw: Replica) -> AsyncIterator[httpx.AsyncClient]:
-    worker = RunWorker(hotw.store, hotw.clock)
+    worker = run_worker(hotw.store, hotw.clock)
     await worker.start()
     commands = replace(hotw.commands, start_run=partial(start_run, store=hotw.store, wake_workers=worker.wake))
     app = app_of(routes(commands, hotw.queries, hotw.clock), keep_refusal=hotw.database.keep_refusal)
@@ -112,9 +112,13 @@ async def test_bad_input_is_refused_with_a_pointer(hotw: Replica, http: httpx.As
 async def test_what_is_unknown_is_404(hotw: Replica, http: httpx.AsyncClient) -> None:
     await hotw.settle_in()
     for path in (
-        "/hotw/run/99", "/hotw/dashboard/Nope/Upscaling", f"/hotw/executionDetail/{EVENT}/Nope",
-        f"/hotw/executionDetail/Nope/{FLEET}", "/hotw/asgDetail/Nope", f"/hotw/asgDetail/{FLEET}/99",
-    ):  # fmt: skip
+        "/hotw/run/99",
+        "/hotw/dashboard/Nope/Upscaling",
+        f"/hotw/executionDetail/{EVENT}/Nope",
+        f"/hotw/executionDetail/Nope/{FLEET}",
+        "/hotw/asgDetail/Nope",
+        f"/hotw/asgDetail/{FLEET}/99",
+    ):
         assert (await http.get(path)).status_code == 404, path
     assert (await http.put("/hotw/order/F9-9-9", json={"Decision": "Approve"})).status_code == 404
     assert (await http.put("/hotw/order/Größe✓", json={"Decision": "Approve"})).status_code == 404
@@ -129,9 +133,7 @@ async def test_what_has_no_version_takes_no_if_match(hotw: Replica, http: httpx.
         ("/hotw/run/1/cancel", {}),
     ):
         refused = await http.put(path, json=body, headers={"If-Match": '"1"'})
-        assert (refused.status_code, refused.json()["detail"]) == (
-            400, "this write has no version; leave If-Match out"
-        )  # fmt: skip
+        assert (refused.status_code, refused.json()["detail"]) == (400, "this write has no version; leave If-Match out")
 
 
 async def test_lists_are_paged(hotw: Replica, http: httpx.AsyncClient) -> None:

@@ -8,10 +8,14 @@ from tests.support.hotw_store import EVENT, FLEET, Replica, fleet_body, projecti
 
 async def test_a_fact_of_two_megabytes_is_published(hotw: Replica) -> None:
     asgs = [
-        {"AutoScalingGroupName": f"{number:05}{'a' * 215}", "AvailabilityZone": "us-east-1a", "DesiredCapacity": 1,
-         "MaxInstance": 1}
+        {
+            "AutoScalingGroupName": f"{number:05}{'a' * 215}",
+            "AvailabilityZone": "us-east-1a",
+            "DesiredCapacity": 1,
+            "MaxInstance": 1,
+        }
         for number in range(4_200)
-    ]  # fmt: skip
+    ]
     await hotw.settle_in()
     configuration = {"ASGProperties": asgs, "MaxHostCount": 1_000_000}
     await hotw.keep("fleet", snapshot(FLEET, fleet_body(version=6, configuration=configuration)))

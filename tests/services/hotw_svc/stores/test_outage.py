@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.app.runs.worker import RunWorker
+from services.hotw_svc.app.runs.worker import run_worker
 from shared.clock import FixedClock
 from shared.errors import Unavailable
 from tests.support import servers
@@ -38,7 +38,7 @@ async def hotw(server: servers.Server) -> AsyncIterator[Replica]:
 async def test_a_run_outlives_its_database(hotw: Replica, server: servers.Server) -> None:
     await many(hotw, 200)
     run_id = (await hotw.start())["RunId"]
-    worker = RunWorker(hotw.store, hotw.clock, chunk=5, poll=0.05, lease=2.0)
+    worker = run_worker(hotw.store, hotw.clock, chunk=5, poll=0.05, lease=2.0)
     await worker.start()
     async with asyncio.timeout(180):
         while await counted(hotw, t.hotw_execution) < 20:

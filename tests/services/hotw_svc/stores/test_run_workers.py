@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
-from services.hotw_svc.app.runs.worker import RunWorker
+from services.hotw_svc.app.runs.worker import run_worker
 from shared.relational import database_now
 from shared.schemas.hotw_svc import Purpose
 from tests.support.hotw_store import (
@@ -33,7 +33,7 @@ async def test_every_fleet_is_executed_once_by_many_workers_of_two_replicas(
     fleets = await many(hotw, 120)
     run = await hotw.start()
     replicas = [hotw, another(), another()]
-    workers = [RunWorker(replica.store, replica.clock, chunk=7, poll=0.05) for replica in replicas]
+    workers = [run_worker(replica.store, replica.clock, chunk=7, poll=0.05) for replica in replicas]
     for worker in workers:
         await worker.start()
     async with asyncio.timeout(180):

@@ -60,10 +60,12 @@ async def test_a_run_takes_the_fleets_of_registered_services_in_the_events_regio
         for name, body in fleets.items()
         if name != "F-deleted"
         and not why_outside(
-            event_facts(event), service_id=body["ServiceId"], region=body["FleetConfiguration"]["Region"],
+            event_facts(event),
+            service_id=body["ServiceId"],
+            region=body["FleetConfiguration"]["Region"],
             service=facts.get(body["ServiceId"]),
         )
-    }  # fmt: skip
+    }
     assert taken == expected | {FLEET} == {FLEET, "F-near"}
     assert run["Fleets"] == 2
 

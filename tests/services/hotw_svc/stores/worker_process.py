@@ -1,4 +1,4 @@
-"""Owns a worker in a process of its own, for tests that kill it: works a run off in small chunks until it is killed."""
+"""A worker in a process of its own: works a run off in small chunks until a test kills it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything HOTW keeps: the reference's tables, what runs, locks and replicas need, and the kit's own."""
+"""All tables of HOTW: the reference's own, those for runs, locks and read models, and the kit's."""
 
 from __future__ import annotations
 
@@ -222,6 +222,7 @@ _table(
     Column("FulfilledHosts", Integer, nullable=False),
     Column("Gap", Integer, nullable=False),
     Column("EventVersionId", Integer, nullable=False),
+    Column("EventIsActive", Boolean, nullable=False),
     Column("DueAt", UtcTimestamp(), nullable=True),
     Index("dashboard_due", "DueAt"),
     Index("dashboard_service", "EventIndexId", "Purpose", "ServiceIndexId"),
@@ -249,7 +250,7 @@ _table(
     Column("Revision", big_integer(), nullable=False),
 )
 
-# -- what others own, as last told ------------------------------------------------------------------------------------
+# -- the read models of what others own --------------------------------------------------------------------------------
 
 _table(
     "event_replica",
