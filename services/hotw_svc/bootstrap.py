@@ -22,7 +22,7 @@ from services.hotw_svc.entrypoints.http import routes
 from services.hotw_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
 from shared.messaging.transport import Transport
-from shared.relational import Database, RelationalDeadLetters
+from shared.relational import Database
 from shared.service import RunningService, ServiceKit
 from shared.settings import Settings
 
@@ -44,7 +44,6 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         transport,
         clock,
         open_store=lambda publish: open_database(publish=publish),
-        dead_letters_of=RelationalDeadLetters,
     )
     database = kit.store
     store = HotwStore(database, az_factors(settings.az_factor_map))

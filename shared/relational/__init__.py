@@ -1,12 +1,11 @@
-"""The relational store of the kit: transactions with inbox, outbox and kept answers, alike on MySQL and SQLite."""
+"""The relational store of the kit, alike on MySQL and SQLite: transactions, and the guarantees that lie in them."""
 
-from shared.relational.bulk import insert_rows
-from shared.relational.database import Database, UnitOfWork
-from shared.relational.deadletters import RelationalDeadLetters
-from shared.relational.idempotency import IdempotencyRecord
+from shared.durability.idempotency import IdempotencyRecord
+from shared.relational.bulk import insert_rows, slices
+from shared.relational.database import Database, Migrate, UnitOfWork
 from shared.relational.migration import add_missing, create_missing, migrations_in, run_environment
-from shared.relational.outbox import OutboxState
-from shared.relational.tables import TABLE_OPTIONS, KitTables, kit_columns, kit_tables
+from shared.relational.read_models import ReadModelTable, RelationalReadModel
+from shared.relational.tables import TABLE_OPTIONS, KitTables, kit_tables
 from shared.relational.types import UtcTimestamp, ascii_id, big_integer, database_now, long_text, name_text
 
 __all__ = [
@@ -14,8 +13,9 @@ __all__ = [
     "Database",
     "IdempotencyRecord",
     "KitTables",
-    "OutboxState",
-    "RelationalDeadLetters",
+    "Migrate",
+    "ReadModelTable",
+    "RelationalReadModel",
     "UnitOfWork",
     "UtcTimestamp",
     "add_missing",
@@ -24,10 +24,10 @@ __all__ = [
     "create_missing",
     "database_now",
     "insert_rows",
-    "kit_columns",
     "kit_tables",
     "long_text",
     "migrations_in",
     "name_text",
     "run_environment",
+    "slices",
 ]

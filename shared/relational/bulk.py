@@ -1,4 +1,4 @@
-"""Owns the fast way to insert many rows: one statement of many rows, only the columns' own conversions."""
+"""Inserting many rows fast: one statement for many rows, and only the conversions that the columns need."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from sqlalchemy.types import TypeEngine
 
 from shared.relational.types import UtcTimestamp
 
-__all__ = ["insert_rows"]
+__all__ = ["insert_rows", "slices"]
 
 _Convert = Callable[[Any], Any] | None
-_MOST_CHARACTERS: Final = 1_000_000  # of a statement; the server takes no larger packet than 16 MB or more
+_MAX_CHARACTERS: Final = 1_000_000
+"""Of one statement. A server takes packets of at least 16 MB, and a character has at most four bytes."""
+_MAX_PARAMETERS: Final = 5000
+"""Of one statement. SQLite takes no more than 32,766, and longer statements are no faster."""
 
 
 async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Inserts rows that all have the same members; those that are no columns are left out.
+    """Inserts rows that all have the same members, by the columns' names. Members without a column are left out.
 
-    A fraction of the time SQLAlchemy's own executemany takes for the same rows, or the driver's on MySQL.
+    It takes a fraction of the time that SQLAlchemy's executemany, or MySQL's driver, takes for the same rows.
     """
     if not rows:
         return
     names = tuple(column.name for column in table.columns if column.name in rows[0])
     statement, converts = _prepared(table, connection.dialect, names)
     columns = tuple(zip(names, converts, strict=True))
-    values = (
-        [row[name] if convert is None else convert(row[name]) for name, convert in columns] for row in rows
-    )  # fmt: skip
+    values = ([row[name] if convert is None else convert(row[name]) for name, convert in columns] for row in rows)
     if connection.dialect.name == "mysql":
         for some in _texts(values):
             await connection.exec_driver_sql(f"{statement} VALUES {some}".replace("%", "%%"))
@@ -41,10 +42,17 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
         await connection.exec_driver_sql(f"{statement} VALUES ({marks})", [tuple(row) for row in values])
 
 
+def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Parts of a list, each of which one statement can name."""
+    for start in range(0, len(values), _MAX_PARAMETERS):
+        yield values[start : start + _MAX_PARAMETERS]
+
+
 @lru_cache(maxsize=256)
 def _prepared(table: Table, dialect: Dialect, names: tuple[str, ...]) -> tuple[str, tuple[_Convert, ...]]:
     quote = dialect.identifier_preparer.quote
-    converts = tuple(_convert(table.c[name].type, dialect) for name in names)
+    types = {column.name: column.type for column in table.columns}
+    converts = tuple(_convert(types[name], dialect) for name in names)
     return f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))})", converts
 
 
@@ -52,17 +60,17 @@ def _convert(type_: TypeEngine[Any], dialect: Dialect) -> _Convert:
     convert = type_.dialect_impl(dialect).bind_processor(dialect)
     if convert is None or not isinstance(type_, UtcTimestamp):
         return convert
-    return lru_cache(maxsize=1024)(convert)  # rows written together have few instants among them
+    return lru_cache(maxsize=1024)(convert)  # rows that are written together share a few instants
 
 
 def _texts(rows: Iterator[list[Any]]) -> Iterator[str]:
-    """Rows as MySQL writes them in a statement, as many together as one statement takes."""
+    """Rows as MySQL's literals, as many together as one statement takes."""
     parts: list[str] = []
     length = 0
     for row in rows:
         part = f"({','.join([_LITERALS[value.__class__](value) for value in row])})"
         length += len(part) + 1
-        if length > _MOST_CHARACTERS and parts:
+        if length > _MAX_CHARACTERS and parts:
             yield ",".join(parts)
             parts, length = [], len(part)
         parts.append(part)
@@ -70,7 +78,7 @@ def _texts(rows: Iterator[list[Any]]) -> Iterator[str]:
 
 
 def _text(value: str) -> str:
-    """A literal that nothing in the text can end: what has a quote or a backslash goes as its bytes."""
+    """A literal that no character of the text can end: a text with a quote or a backslash is written as its bytes."""
     if "'" in value or "\\" in value:
         return f"_utf8mb4 X'{value.encode().hex()}'"
     return f"'{value}'"
@@ -85,4 +93,4 @@ _LITERALS: Final[dict[type, Callable[[Any], str]]] = {
     date: lambda value: f"'{value.isoformat()}'",
     Decimal: str,
 }
-"""How a value of a type is written; KeyError for another: no column here has it."""
+"""How a value of each type is written as a literal. No column has values of another type."""

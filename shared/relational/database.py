@@ -1,76 +1,64 @@
-"""Owns one service's relational store: its transactions, inbox, outbox and kept answers, on MySQL or a SQLite file."""
+"""One service's relational store: a unit of work, and what the kit keeps beside the service's own tables."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import MetaData, delete, insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.cause import Cause
-from shared.durability.backoff import Backoff
-from shared.durability.idempotency import RETENTION_OF_MESSAGES, is_final
-from shared.durability.outbox import Publish
+from shared.durability.idempotency import IdempotencyRecord, is_final
+from shared.durability.outbox import OutboxState, Publish
 from shared.envelope import Message
 from shared.errors import Refused, Unavailable
-from shared.relational.engine import WRITING, connect, url_of
-from shared.relational.faults import as_unavailable, is_passing
-from shared.relational.idempotency import IdempotencyRecord, IdempotencyRecords
+from shared.relational.dead_letters import RelationalDeadLetters
+from shared.relational.idempotency import IdempotencyRecords
+from shared.relational.inbox import Inbox
 from shared.relational.lease import RelationalLeases
-from shared.relational.outbox import Outbox, OutboxState
-from shared.relational.relay import Relay, last_instant
+from shared.relational.outbox import Outbox
+from shared.relational.read_models import ReadModelTable, RelationalReadModel
+from shared.relational.relay import Relay
 from shared.relational.tables import KitTables, kit_tables
-from shared.relational.types import database_now
+from shared.relational.transactions import Transactions, unavailable_when_away
 
-__all__ = ["Database", "UnitOfWork"]
+__all__ = ["Database", "Migrate", "UnitOfWork"]
 
 T = TypeVar("T")
-_ATTEMPTS: Final = 8
-_BACKOFF: Final = Backoff(0.012, 1.5)  # a transaction takes a few milliseconds; a lock wait that times out, seconds
-_GOODBYE: Final = 15.0
-_ATTEMPTS_AT_A_KEY: Final = 4  # a race for a unique key is over after one; more than that is no race
+
+Migrate = Callable[[AsyncEngine, Sequence[ReadModelTable]], Awaitable[None]]
+"""Brings the service's tables to the newest revision, and creates the read models that are missing."""
+
+_POLL_OF_FILE: Final = 1.0  # rarely does another process write to the same file
+_POLL_OF_SERVER: Final = 0.2  # other replicas' messages wait as long as this on average once the holder is idle
 
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """One transaction: state, inbox, answers and outbox rows are all written, or none."""
+    """One transaction: state, inbox, idempotency records and outbox entries are all written, or none of them."""
 
     connection: AsyncConnection
+    inbox: Inbox
     records: IdempotencyRecords
-    _kit: KitTables
     _outbox: Outbox
     emitted: int = field(default=0)
 
-    async def seen(self, consumer: str, message_id: str) -> bool:
-        """Whether this consumer handled the message before; if not, notes that it has now."""
-        inbox, key = self._kit.inbox, hashlib.blake2b(message_id.encode(), digest_size=32).hexdigest()
-        known = await self.connection.execute(
-            select(inbox.c.MessageId).where(inbox.c.Consumer == consumer, inbox.c.MessageId == key)
-        )
-        if known.first() is not None:
-            return True
-        await self.connection.execute(insert(inbox).values(Consumer=consumer, MessageId=key, SeenAt=database_now()))
-        return False
-
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        """What this cause was answered before; None the first time."""
+        """The outcome that this cause had before; None the first time."""
         return await self.records.find(self.connection, cause, writing=True)
 
-    async def answer(self, cause: Cause, answer: IdempotencyRecord) -> None:
-        """Keeps the answer with what it answers for."""
-        await self.records.keep(self.connection, cause, answer)
+    async def add_record(self, cause: Cause, record: IdempotencyRecord) -> None:
+        """Stores the outcome together with what it is the outcome of."""
+        await self.records.add(self.connection, cause, record)
 
     async def emit(self, messages: Sequence[Message]) -> None:
-        """Messages that go once this transaction is committed; hold the row lock of their key before."""
+        """Publishes messages once this transaction is committed. The row lock of their key must be held."""
         await self._outbox.add(self.connection, messages)
         self.emitted += len(messages)
 
@@ -78,7 +66,7 @@ class UnitOfWork:
 class Database:
     """A relational store. ``address`` is a MySQL URL or a SQLite file's path; ``metadata`` holds the service's tables.
 
-    Every error of a store that is away is Unavailable. Use it on one event loop.
+    Every error that means that the database is away is raised as Unavailable. Use it on one event loop.
     """
 
     def __init__(
@@ -88,174 +76,148 @@ class Database:
         metadata: MetaData | None = None,
         kit: KitTables | None = None,
         publish: Publish | None = None,
-        migrate: Callable[[AsyncEngine], Awaitable[None]] | None = None,
+        migrate: Migrate | None = None,
     ) -> None:
-        self._url = url_of(address)
         self.kit = kit if kit is not None else kit_tables(metadata if metadata is not None else MetaData())
-        self.engine: AsyncEngine = connect(self._url)
-        self.dialect = self.engine.dialect.name
-        self.outbox_rows = Outbox(self.kit.outbox)
-        self.records = IdempotencyRecords(self.kit.answers)
-        self.leases = RelationalLeases(self, self.kit.leases)
+        self._transactions = Transactions(address)
+        self.engine = self._transactions.engine
+        self.dialect = self._transactions.dialect
+        self.open_entries = Outbox(self._transactions, self.kit)
+        self._leases = RelationalLeases(self._transactions, self.kit.leases)
+        self._records = IdempotencyRecords(self.kit.idempotency_records)
+        self._inbox = Inbox(self.kit.inbox)
+        self._read_models: list[ReadModelTable] = []
         self._migrate = migrate
-        self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
-        self._relay = None if publish is None else Relay(self, publish, poll=1.0 if self._writer else 0.2)
+        self._relay: Relay | None = None
+        if publish is not None:
+            poll = _POLL_OF_FILE if self.dialect == "sqlite" else _POLL_OF_SERVER
+            self._relay = Relay(self.open_entries, self._leases, publish, poll=poll)
+
+    def read_model(self, declared: ReadModelTable) -> RelationalReadModel:
+        """What this service keeps of another service's resource. Declare it before ``start``."""
+        self._read_models.append(declared)
+        return RelationalReadModel(declared, self._transactions)
+
+    def dead_letters(self) -> RelationalDeadLetters:
+        return RelationalDeadLetters(self._transactions, self.kit.dead_letters)
+
+    def leases(self) -> RelationalLeases:
+        return self._leases
 
     async def start(self) -> None:
-        """Brings the schema up to date, then starts the relay. Unavailable when the database does not answer."""
+        """Brings the schema up to date and starts the relay. Unavailable when the database does not answer."""
         await self.prepare()
         if self._relay is not None:
             self._relay.start()
 
     async def prepare(self) -> None:
-        """Only brings the schema up to date."""
-        if self._migrate is not None:
-            async with _named_faults():
-                await self._migrate(self.engine)
+        """Brings the schema up to date."""
+        migrate = self._migrate
+        if migrate is not None:
+            with unavailable_when_away():  # processes that start at once on a new SQLite file may find it locked
+                await self._transactions.repeat(lambda: migrate(self.engine, self._read_models))
 
     async def stop(self) -> None:
         if self._relay is not None:
             await self._relay.stop()
-        await self.engine.dispose()
+        await self._transactions.close()
 
     async def ping(self) -> None:
-        """Asks the database something. Unavailable when no answer comes within seconds."""
-        async with self.read() as connection:
-            async with asyncio.timeout(5):
-                await connection.execute(text("SELECT 1"))
+        """Unavailable when the database does not answer within seconds."""
+        await self._transactions.ping()
 
-    @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    def read(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection for reading; its transaction is rolled back at the end."""
-        async with _named_faults(), self.engine.connect() as connection:
-            yield connection
+        return self._transactions.read()
 
     @contextlib.asynccontextmanager
     async def unit(self) -> AsyncIterator[UnitOfWork]:
-        """One transaction, committed at the end unless something was raised. On SQLite one at a time.
-
-        A passing fault (a deadlock, a lost race) is raised as it is; ``write`` tries it again.
-        """
-        async with self._writer or contextlib.nullcontext(), _named_faults(passing_too=False):
-            engine = self.engine.execution_options(**{WRITING: True})
-            async with engine.begin() as connection:
-                unit = UnitOfWork(connection, self.records, self.kit, self.outbox_rows)
-                yield unit
+        """One transaction, committed at the end unless something is raised; ``write`` also tries it again."""
+        async with self._transactions.begin() as connection:
+            unit = UnitOfWork(connection, self._inbox, self._records, self.open_entries)
+            yield unit
         if unit.emitted:
-            self.outbox_rows.open_estimate += unit.emitted
+            self.open_entries.open_estimate += unit.emitted
             if self._relay is not None:
                 self._relay.wake()
 
     async def write(self, fn: Callable[[UnitOfWork], Awaitable[T]]) -> T:
-        """Runs ``fn`` in one transaction, anew after a deadlock, a lock wait or a lost race for a unique key.
+        """Runs ``fn`` in one transaction, anew after a lost race; ``fn`` has no effect outside the transaction.
 
-        ``fn`` must have no effect outside the transaction. Unavailable when the database stays away or busy. A caller
-        that is cancelled waits for the transaction's end: one broken off halfway would keep its locks.
+        Unavailable when the database stays away or busy. A caller that is cancelled waits for the transaction's end.
         """
-        task = asyncio.create_task(self._write(fn))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait({task}, timeout=_GOODBYE)
-            task.cancel()
-            raise
 
-    async def _write(self, fn: Callable[[UnitOfWork], Awaitable[T]]) -> T:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                async with self.unit() as unit:
-                    return await fn(unit)
-            except (DBAPIError, PoolTimeout) as error:
-                attempts = _ATTEMPTS_AT_A_KEY if isinstance(error, IntegrityError) else _ATTEMPTS
-                if not is_passing(error) or attempt >= attempts:
-                    away = as_unavailable(error)
-                    raise away if away is not None else error from error
-            await asyncio.sleep(_BACKOFF.before(attempt))
-        raise AssertionError("unreachable")
+        async def attempt() -> T:
+            async with self.unit() as unit:
+                return await fn(unit)
+
+        return await self._transactions.repeat(attempt)
 
     async def run_once(
         self, cause: Cause, fn: Callable[[UnitOfWork], Awaitable[dict[str, Any]]]
     ) -> tuple[dict[str, Any], bool]:
-        """A write under a cause's id: its body, and whether it was told before (then nothing is done).
+        """A write under a cause's id: its body, and whether it is the stored outcome of the same request before.
 
-        ``fn`` runs in the transaction that keeps the answer; a Refused it raises is kept too and raised again.
+        ``fn`` runs in the transaction that stores the outcome. A Refused that it raises is stored too.
         """
 
         async def attempt(unit: UnitOfWork) -> tuple[IdempotencyRecord, bool]:
             before = await unit.record_of(cause)
             if before is not None:
                 return before, True
-            answer = IdempotencyRecord(body=await fn(unit))
-            await unit.answer(cause, answer)
-            return answer, False
+            record = IdempotencyRecord(body=await fn(unit))
+            await unit.add_record(cause, record)
+            return record, False
 
         try:
-            answer, replayed = await self.write(attempt)
+            record, replayed = await self.write(attempt)
         except Refused as refusal:
             await self.keep_refusal(cause, refusal)
             raise
-        return answer.result(), replayed
+        return record.result(), replayed
 
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        """What this cause was answered before."""
+        """The outcome that this cause had before."""
         async with self.read() as connection:
-            return await self.records.find(connection, cause)
+            return await self._records.find(connection, cause)
 
-    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
-        """Keeps an answer; the one kept first, if it was kept before."""
+    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
+        """Stores an outcome; the one that was stored first, if there is one."""
 
         async def keep(unit: UnitOfWork) -> IdempotencyRecord:
             before = await unit.record_of(cause)
             if before is not None:
                 return before
-            await unit.answer(cause, answer)
-            return answer
+            await unit.add_record(cause, record)
+            return record
 
         return await self.write(keep)
 
     async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
-        """Keeps a refusal, unless it only says to come again, or that the id itself was misused.
-
-        Raises the refusal kept before, where that is another one.
-        """
+        """Stores a refusal that is final. Raises the refusal that was stored before, where that is another one."""
         if cause.id is None or not is_final(refusal):
             return
-        kept = await self.keep_record(cause, IdempotencyRecord(refusal=refusal))
-        if kept.refusal is not None and kept.refusal.problem() != refusal.problem():
-            raise kept.refusal
+        stored = await self.keep_record(cause, IdempotencyRecord(refusal=refusal))
+        if stored.refusal is not None and stored.refusal.problem() != refusal.problem():
+            raise stored.refusal
 
     async def outbox(self) -> OutboxState:
-        """What waits for the broker."""
-        async with self.read() as connection:
-            return await self.outbox_rows.state(connection)
+        return await self.open_entries.state()
 
     async def drain(self) -> None:
         """Publishes all that is open; returns when nothing is."""
         if self._relay is None:
-            raise Unavailable("this store was given nothing to publish by")
+            raise Unavailable("this store has nothing to publish with")
         await self._relay.drain()
 
     async def last_instant(self) -> datetime | None:
-        """The latest instant stored: the clock must not start before it."""
-        return await last_instant(self)
+        """The latest instant that is stored: the clock must not start before it."""
+        return await self.open_entries.last_instant()
 
     async def purge(self) -> int:
-        """Drops answers whose time is over, and inbox entries older than any record; how many rows went."""
+        """Deletes idempotency records whose time is over, and inbox entries older than any record; how many rows."""
 
         async def purge(unit: UnitOfWork) -> int:
-            inbox, past = self.kit.inbox, database_now(-RETENTION_OF_MESSAGES.total_seconds())
-            seen = await unit.connection.execute(delete(inbox).where(inbox.c.SeenAt < past))
-            return seen.rowcount + await self.records.purge(unit.connection)
+            return await unit.inbox.purge(unit.connection) + await unit.records.purge(unit.connection)
 
         return await self.write(purge)
-
-
-@contextlib.asynccontextmanager
-async def _named_faults(*, passing_too: bool = True) -> AsyncIterator[None]:
-    try:
-        yield
-    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
-        away = as_unavailable(error)
-        if away is None or (not passing_too and is_passing(error)):
-            raise
-        raise away from error

@@ -1,4 +1,4 @@
-"""Owns how a database is connected to: MySQL through aiomysql, or a SQLite file, told to keep time and data alike."""
+"""Connecting to a database (MySQL through aiomysql, or a SQLite file), and what its errors mean."""
 
 from __future__ import annotations
 
@@ -8,12 +8,27 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-__all__ = ["WRITING", "connect", "url_of"]
+from shared.errors import Unavailable
+
+__all__ = ["WRITING", "as_unavailable", "connect", "is_contention", "url_of"]
 
 WRITING: Final = "epic_writing"
+"""The execution option of a transaction that writes; SQLite must lock the file when such a one begins."""
+
 _SQL_MODE: Final = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+
+_SQLITE_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",
+    "cache_size=-32000",
+    "temp_store=MEMORY",
+)
 
 _JSON: Final[dict[str, Any]] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),
@@ -62,10 +77,9 @@ def _sqlite(url: URL) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself; see _begin
+        connection.isolation_level = None  # so that the driver begins no transaction by itself; _begin does
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000",
-                       "cache_size=-32000", "temp_store=MEMORY"):  # fmt: skip
+        for pragma in _SQLITE_PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -75,3 +89,49 @@ def _sqlite(url: URL) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+_CONTENTION: Final = frozenset({1213, 1205, 1020})  # deadlock, lock wait timeout, changed since the last read
+# Too many connections, shutting down, read-only after a failover, unreachable, gone, lost. Also what an operator can
+# repair while EPIC waits: a wrong name or password, a database that does not exist yet.
+_AWAY: Final = frozenset(
+    {1040, 1044, 1045, 1049, 1053, 1129, 1290, 1698, 1836, 1927}
+    | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3169, 4031}
+)
+
+
+def is_contention(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is tried again: it lost a race for a lock or a unique key."""
+    if isinstance(error, IntegrityError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    return _code(error) in _CONTENTION or _sqlite_busy(error)
+
+
+def as_unavailable(error: BaseException) -> Unavailable | None:
+    """The error for a database that is away or too busy to answer in time; None for an error of any other kind."""
+    if isinstance(error, Unavailable):
+        return error
+    if isinstance(error, PoolTimeout | OSError):
+        return Unavailable(f"the database does not answer ({type(error).__name__})")
+    if not isinstance(error, DBAPIError):
+        return None
+    away = error.connection_invalidated or isinstance(error, InterfaceError) or _code(error) in _AWAY
+    if away or _code(error) in _CONTENTION or _sqlite_busy(error) or _sqlite_away(error):
+        return Unavailable(f"the database does not answer: {error.orig}")
+    return None
+
+
+def _code(error: DBAPIError) -> int | None:
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+
+
+def _sqlite_busy(error: DBAPIError) -> bool:
+    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
+
+
+def _sqlite_away(error: DBAPIError) -> bool:
+    text = str(error.orig)
+    return isinstance(error, OperationalError) and ("unable to open" in text or "disk" in text or "readonly" in text)

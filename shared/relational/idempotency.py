@@ -1,4 +1,4 @@
-"""Owns kept answers: what a command or a write with an idempotency id was told, told again when it comes again."""
+"""Idempotency records in a relational store, written in the transaction whose outcome they are."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from shared.durability.idempotency import IdempotencyRecord, retention_of
 from shared.errors import refusal_of
 from shared.relational.types import database_now
 
-__all__ = ["IdempotencyRecord", "IdempotencyRecords"]
+__all__ = ["IdempotencyRecords"]
 
 _UNDER_WAY: Final = "UnderWay"
 _DONE: Final = "Done"
 _REFUSED: Final = "Refused"
+_PURGED_AT_ONCE: Final = 5000  # a transaction of some 100 ms
 
 
 class IdempotencyRecords:
-    """The answers of one service, within its own transactions. A cause without an id keeps nothing."""
+    """The records of one service. A cause without an id has none."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -30,26 +31,21 @@ class IdempotencyRecords:
     async def find(
         self, connection: AsyncConnection, cause: Cause, *, writing: bool = False
     ) -> IdempotencyRecord | None:
-        """The answer this cause got before. Conflict ``id-reused`` when it came with another body then.
+        """The outcome that this cause had before. Conflict ``id-reused`` when its body was another one then.
 
-        ``writing``: an answer whose time is over makes room for another.
+        ``writing`` deletes a record whose time is over, so that another can be stored under its id.
         """
         if cause.id is None:
             return None
-        table = self._table
-        row = (
-            await connection.execute(
-                select(
-                    table.c.Digest, table.c.State, table.c.Reference, table.c.Body,
-                    (table.c.ExpiresAt <= database_now()).label("IsOver"),
-                ).where(table.c.AnswerId == _key(cause.id))
-            )
-        ).first()  # fmt: skip
+        table, record_id = self._table, _record_id(cause.id)
+        is_over = (table.c.ExpiresAt <= database_now()).label("IsOver")
+        columns = (table.c.Digest, table.c.State, table.c.Reference, table.c.Body, is_over)
+        row = (await connection.execute(select(*columns).where(table.c.RecordId == record_id))).first()
         if row is None:
             return None
         if row.IsOver:
             if writing:
-                await connection.execute(delete(table).where(table.c.AnswerId == _key(cause.id)))
+                await connection.execute(delete(table).where(table.c.RecordId == record_id))
             return None
         cause.check_digest(row.Digest)
         body = None if row.Body is None else orjson.loads(row.Body)
@@ -57,49 +53,51 @@ class IdempotencyRecords:
             return IdempotencyRecord(refusal=refusal_of(body or {}))
         return IdempotencyRecord(body=body, under_way=row.State == _UNDER_WAY, reference=row.Reference)
 
-    async def keep(self, connection: AsyncConnection, cause: Cause, answer: IdempotencyRecord) -> None:
-        """Keeps a first answer. Of two at once the later fails on the key, and its transaction is tried again."""
+    async def add(self, connection: AsyncConnection, cause: Cause, record: IdempotencyRecord) -> None:
+        """Stores the first outcome. Of two at once the later fails on the key, and its transaction is tried again."""
         if cause.id is None:
             return
-        state, body = _stored(answer)
+        state, body = _stored(record)
         await connection.execute(
             insert(self._table).values(
-                AnswerId=_key(cause.id), Cause=cause.id, Digest=cause.digest, State=state,
-                Reference=answer.reference, Body=body, ExpiresAt=database_now(retention_of(cause.id).total_seconds()),
+                RecordId=_record_id(cause.id),
+                Cause=cause.id,
+                Digest=cause.digest,
+                State=state,
+                Reference=record.reference,
+                Body=body,
+                ExpiresAt=database_now(retention_of(cause.id).total_seconds()),
             )
-        )  # fmt: skip
+        )
 
-    async def finish(self, connection: AsyncConnection, cause: Cause, answer: IdempotencyRecord) -> None:
-        """Gives an answer that was under way its end; one that has an end already keeps it."""
+    async def finish(self, connection: AsyncConnection, cause: Cause, record: IdempotencyRecord) -> None:
+        """Stores the outcome of what was under way; an outcome that is there already stays."""
         if cause.id is None:
             return
-        state, body = _stored(answer)
+        state, body = _stored(record)
         await connection.execute(
             update(self._table)
-            .where(self._table.c.AnswerId == _key(cause.id), self._table.c.State == _UNDER_WAY)
+            .where(self._table.c.RecordId == _record_id(cause.id), self._table.c.State == _UNDER_WAY)
             .values(State=state, Body=body)
         )
 
-    async def purge(self, connection: AsyncConnection, limit: int = 5000) -> int:
-        """Drops answers whose time is over; at most ``limit`` at once."""
+    async def purge(self, connection: AsyncConnection) -> int:
+        """Deletes up to 5,000 records whose time is over; how many."""
         table = self._table
-        old = (
-            await connection.execute(
-                select(table.c.AnswerId).where(table.c.ExpiresAt < database_now()).limit(limit)
-            )
-        ).scalars().all()  # fmt: skip
-        if old:
-            await connection.execute(delete(table).where(table.c.AnswerId.in_(old)))
-        return len(old)
+        over = select(table.c.RecordId).where(table.c.ExpiresAt < database_now()).limit(_PURGED_AT_ONCE)
+        ids = (await connection.execute(over)).scalars().all()
+        if ids:
+            await connection.execute(delete(table).where(table.c.RecordId.in_(ids)))
+        return len(ids)
 
 
-def _stored(answer: IdempotencyRecord) -> tuple[str, str | None]:
-    if answer.refusal is not None:
-        return _REFUSED, orjson.dumps(answer.refusal.problem()).decode()
-    if answer.under_way:
+def _stored(record: IdempotencyRecord) -> tuple[str, str | None]:
+    if record.refusal is not None:
+        return _REFUSED, orjson.dumps(record.refusal.problem()).decode()
+    if record.under_way:
         return _UNDER_WAY, None
-    return _DONE, orjson.dumps(answer.body).decode()
+    return _DONE, orjson.dumps(record.body).decode()
 
 
-def _key(cause_id: str) -> str:
+def _record_id(cause_id: str) -> str:
     return hashlib.blake2b(cause_id.encode(), digest_size=32).hexdigest()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from sqlalchemy import Table, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.durability.lease import Lease, LeaseLost
+from shared.relational.transactions import Transactions
 from shared.relational.types import database_now
-
-if TYPE_CHECKING:
-    from shared.relational.database import Database, UnitOfWork
 
 __all__ = ["RelationalLeases"]
 
@@ -20,28 +19,29 @@ __all__ = ["RelationalLeases"]
 class RelationalLeases:
     """See ``durability.lease.Leases``."""
 
-    def __init__(self, database: Database, table: Table) -> None:
-        self._database = database
+    def __init__(self, transactions: Transactions, table: Table) -> None:
+        self._transactions = transactions
         self._table = table
 
     async def take(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
         table = self._table
-        free = or_(table.c.Holder.is_(None), table.c.Holder == holder, table.c.LeaseUntil < database_now())
+        mine = {"Holder": holder, "LeaseUntil": database_now(seconds)}
+        taking = update(table).where(table.c.Name == name).values(**mine, Fence=table.c.Fence + 1)
+        if not from_others:
+            taking = taking.where(
+                or_(table.c.Holder.is_(None), table.c.Holder == holder, table.c.LeaseUntil < database_now())
+            )
+        reading = select(table.c.Fence, table.c.Record).where(table.c.Name == name)
 
-        async def take(unit: UnitOfWork) -> Lease | None:
-            taken = update(table).values(Holder=holder, LeaseUntil=database_now(seconds), Fence=table.c.Fence + 1)
-            condition = (table.c.Name == name,) if from_others else (table.c.Name == name, free)
-            found = (await unit.connection.execute(taken.where(*condition))).rowcount
-            row = (
-                await unit.connection.execute(select(table.c.Fence, table.c.Record).where(table.c.Name == name))
-            ).first()
+        async def take(connection: AsyncConnection) -> Lease | None:
+            taken = (await connection.execute(taking)).rowcount
+            row = (await connection.execute(reading)).first()
             if row is None:
-                first = insert(table).values(Name=name, Holder=holder, LeaseUntil=database_now(seconds), Fence=1)
-                await unit.connection.execute(first)
+                await connection.execute(insert(table).values(Name=name, Fence=1, **mine))
                 return Lease(name, holder, 1)
-            return Lease(name, holder, row.Fence, _record(row.Record)) if found else None
+            return Lease(name, holder, row.Fence, _record(row.Record)) if taken else None
 
-        return await self._database.write(take)
+        return await self._transactions.write(take)
 
     async def renew(self, lease: Lease, seconds: float, record: Mapping[str, Any] | None = None) -> None:
         values: dict[str, Any] = {"LeaseUntil": database_now(seconds)}
@@ -54,23 +54,19 @@ class RelationalLeases:
         await self._update(lease, {"Holder": None, "LeaseUntil": None})
 
     async def record_of(self, name: str) -> Mapping[str, Any]:
-        async with self._database.read() as connection:
+        async with self._transactions.read() as connection:
             found = await connection.execute(select(self._table.c.Record).where(self._table.c.Name == name))
             return _record(found.scalar())
 
     async def _update(self, lease: Lease, values: Mapping[str, Any]) -> bool:
         """Whether the lease was still held under its number."""
         table = self._table
-        changed = (
-            update(table)
-            .where(table.c.Name == lease.name, table.c.Holder == lease.holder, table.c.Fence == lease.fence)
-            .values(values)
-        )
-        return await self._database.write(lambda unit: _matched(unit, changed))
+        held = (table.c.Name == lease.name, table.c.Holder == lease.holder, table.c.Fence == lease.fence)
 
+        async def change(connection: AsyncConnection) -> bool:
+            return bool((await connection.execute(update(table).where(*held).values(values))).rowcount)
 
-async def _matched(unit: UnitOfWork, statement: Any) -> bool:
-    return bool((await unit.connection.execute(statement)).rowcount)
+        return await self._transactions.write(change)
 
 
 def _record(text: str | None) -> Mapping[str, Any]:

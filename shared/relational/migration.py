@@ -1,8 +1,8 @@
-"""Owns how a schema is brought up to date: Alembic at a service's start, one process at a time, on both dialects."""
+"""Bringing a schema up to date: Alembic at a service's start, one process at a time, on both dialects."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,45 +13,50 @@ from sqlalchemy import Column, Connection, MetaData, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.errors import EpicError, Unavailable
+from shared.relational.database import Migrate
 from shared.relational.engine import WRITING
+from shared.relational.read_models import ReadModelTable
 
 __all__ = ["add_missing", "create_missing", "migrations_in", "run_environment"]
 
-_LOCK_SECONDS: Final = 120
+_LOCK_SECONDS: Final = 120  # longer than any migration takes; a process that dies releases the lock
 
 
-def migrations_in(folder: Path, *, name: str) -> Callable[[AsyncEngine], Awaitable[None]]:
-    """What brings a database to the newest revision in ``folder``; ``name`` is the service's, for the lock.
+def migrations_in(folder: Path, *, name: str) -> Migrate:
+    """Brings a database to the newest revision in ``folder``, then the read models to their declarations.
 
-    Idempotent. On SQLite it is one transaction; MySQL commits each statement, so a revision must stand repetition.
-    EpicError when the database is of a revision that is not in ``folder``: a newer version made it.
+    ``name`` is the service's, for the lock. Idempotent. On SQLite it is one transaction. MySQL commits each statement,
+    so each revision must bear repetition. EpicError when the database has a revision that is not in ``folder``: a newer
+    version made it.
     """
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
 
-    def upgrade(connection: Connection) -> None:
+    def upgrade(connection: Connection, read_models: Sequence[ReadModelTable]) -> None:
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise EpicError(
-                f"the tables of {name} are of a revision that this version does not know ({error}); "
+                f"the tables of {name} have a revision that this version does not know ({error}); "
                 f"start the version of {name} that made them, or restore the backup made before it"
             ) from error
+        for declared in read_models:
+            declared.bring_up_to_date(connection)
 
-    async def migrate(engine: AsyncEngine) -> None:
+    async def migrate(engine: AsyncEngine, read_models: Sequence[ReadModelTable] = ()) -> None:
         if engine.dialect.name == "sqlite":
             async with engine.execution_options(**{WRITING: True}).begin() as connection:
-                await connection.run_sync(upgrade)
+                await connection.run_sync(upgrade, read_models)
             return
         async with engine.connect() as connection:
             lock = {"name": f"epic-migrate-{name}", "seconds": _LOCK_SECONDS}
             if (await connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)).scalar() != 1:
                 raise Unavailable(f"another process has been migrating the schema of {name} for {_LOCK_SECONDS} s")
             try:
-                await connection.run_sync(upgrade)
-                await connection.commit()  # before the lock goes: whoever has it next must see the revision
+                await connection.run_sync(upgrade, read_models)
+                await connection.commit()  # before the lock is released: the next holder must see the revision
             finally:
                 await connection.rollback()
                 await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock["name"]})
@@ -60,7 +65,7 @@ def migrations_in(folder: Path, *, name: str) -> Callable[[AsyncEngine], Awaitab
 
 
 def create_missing(connection: Connection, metadata: MetaData) -> None:
-    """Creates the tables and indexes that are not there yet: MySQL may have been broken off between any two of them."""
+    """Creates the tables and indexes that are missing: on MySQL an earlier attempt may have ended between two."""
     for table in metadata.sorted_tables:
         table.create(connection, checkfirst=True)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
@@ -68,13 +73,13 @@ def create_missing(connection: Connection, metadata: MetaData) -> None:
 
 
 def add_missing(connection: Connection, table: str, column: Column[Any]) -> None:
-    """Adds a column that is not there yet; it needs a default of the database, since older replicas write none."""
+    """Adds a column that is missing. It needs a default of the database, since older replicas do not write it."""
     if column.name not in {present["name"] for present in inspect(connection).get_columns(table)}:
         op.add_column(table, column)
 
 
 def run_environment(metadata: MetaData) -> None:
-    """What a service's ``env.py`` does: runs its revisions on the connection it was given."""
+    """What a service's ``env.py`` does: runs the revisions on the connection that ``migrations_in`` gives it."""
     options: dict[str, Any] = {"target_metadata": metadata, "transactional_ddl": False, "compare_type": True}
     context.configure(connection=context.config.attributes["connection"], **options)
     context.run_migrations()

@@ -1,33 +1,47 @@
-"""Owns the outbox's rows: messages written with the state they tell of, in the order they must go."""
+"""The outbox's rows: messages written in the transaction of the state they belong to, in the order of publishing."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
-from sqlalchemy import Row, Table, delete, func, select
+from sqlalchemy import Row, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
 from shared.envelope import Message
 from shared.relational.bulk import insert_rows
+from shared.relational.tables import KitTables
+from shared.relational.transactions import Transactions
 from shared.trace import Trace
 
-__all__ = ["Outbox", "OutboxState"]
+__all__ = ["Outbox", "OutboxEntry"]
+
+_LAST_INSTANT: Final = "last-instant"
+
+OutboxEntry = tuple[int, Message]
+"""An open message and the number of its row. Numbers grow within a key."""
 
 
 class Outbox:
-    """Within the caller's transaction. Whoever writes holds the row lock of the key: ids then follow the commits."""
+    """The open entries of one service.
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    A writer holds the row lock of the messages' key before it adds them, so that the numbers of a key follow the order
+    of the commits.
+    """
+
+    def __init__(self, transactions: Transactions, tables: KitTables) -> None:
+        self._transactions = transactions
+        self._table: Table = tables.outbox
+        self._meta: Table = tables.meta
         self.open_estimate = 0
+        """The last count, corrected by what this process has added and removed since; the limits go by it."""
 
     async def add(self, connection: AsyncConnection, messages: Sequence[Message]) -> None:
-        """Writes messages. Unavailable when too many wait already: 100,000 in all, or 200 of one key."""
+        """Adds messages in the caller's transaction. Unavailable when too many entries are open, in all or of a key."""
         if not messages:
             return
         check_room(self.open_estimate)
@@ -47,37 +61,52 @@ class Outbox:
         if key is not None:
             check_room_of_key(key, MAX_OPEN_ENTRIES_PER_KEY)
 
-    async def oldest_first(
-        self, connection: AsyncConnection, limit: int, *, without: Collection[str] = ()
-    ) -> tuple[list[int], list[Message]]:
-        """The oldest rows' ids and messages, those of some keys left out."""
+    async def oldest(self, limit: int, *, without_keys: Collection[str] = ()) -> list[OutboxEntry]:
+        """The oldest entries, except those of some keys."""
         table = self._table
         query = select(table).order_by(table.c.Id).limit(limit)
-        if without:
-            query = query.where(table.c.MessageKey.not_in(without))
-        rows = (await connection.execute(query)).all()
-        return [row.Id for row in rows], [_message(row) for row in rows]
+        if without_keys:
+            query = query.where(table.c.MessageKey.not_in(without_keys))
+        async with self._transactions.read() as connection:
+            return [(row.Id, _message(row)) for row in await connection.execute(query)]
 
-    async def is_anything_open(self, connection: AsyncConnection) -> bool:
-        """Whether a message waits at all: the cheap question of those who do not publish."""
-        return (await connection.execute(select(self._table.c.Id).limit(1))).first() is not None
+    async def is_empty(self) -> bool:
+        async with self._transactions.read() as connection:
+            return (await connection.execute(select(self._table.c.Id).limit(1))).first() is None
 
-    async def remove(self, connection: AsyncConnection, ids: Sequence[int]) -> None:
-        """Drops what the broker has acknowledged."""
-        if ids:
-            await connection.execute(delete(self._table).where(self._table.c.Id.in_(ids)))
+    async def remove(self, entries: Sequence[OutboxEntry]) -> None:
+        """Removes what the broker has acknowledged, and stores the latest instant among it."""
+        if not entries:
+            return
+        meta, latest = self._meta, max(message.time for _, message in entries)
 
-    async def state(self, connection: AsyncConnection) -> OutboxState:
-        """Counts what is open; also what the limits go by from here on."""
+        async def remove(connection: AsyncConnection) -> None:
+            await connection.execute(delete(self._table).where(self._table.c.Id.in_([number for number, _ in entries])))
+            known = select(meta.c.Instant).where(meta.c.Name == _LAST_INSTANT)
+            row = (await connection.execute(known)).first()
+            if row is None:
+                await connection.execute(insert(meta).values(Name=_LAST_INSTANT, Instant=latest))
+            elif row.Instant < latest:
+                await connection.execute(update(meta).where(meta.c.Name == _LAST_INSTANT).values(Instant=latest))
+
+        await self._transactions.write(remove)
+        self.open_estimate = max(0, self.open_estimate - len(entries))
+
+    async def state(self) -> OutboxState:
+        """Counts the open entries."""
         table = self._table
-        row = (await connection.execute(select(func.count(), func.min(table.c.OccurredAt)).select_from(table))).one()
+        counted = select(func.count(), func.min(table.c.OccurredAt)).select_from(table)
+        async with self._transactions.read() as connection:
+            row = (await connection.execute(counted)).one()
         self.open_estimate = row[0]
         return OutboxState(row[0], row[1])
 
-    async def latest_instant(self, connection: AsyncConnection) -> datetime | None:
-        """The latest time of an open message."""
-        found: datetime | None = (await connection.execute(select(func.max(self._table.c.OccurredAt)))).scalar()
-        return found
+    async def last_instant(self) -> datetime | None:
+        """The latest instant that a message of this service was dated by, whether it is published yet or not."""
+        async with self._transactions.read() as connection:
+            published = (await connection.execute(select(func.max(self._meta.c.Instant)))).scalar()
+            waiting = (await connection.execute(select(func.max(self._table.c.OccurredAt)))).scalar()
+        return max((instant for instant in (published, waiting) if instant is not None), default=None)
 
 
 def _row(message: Message) -> dict[str, Any]:

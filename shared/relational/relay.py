@@ -1,4 +1,13 @@
-"""Owns the way from the outbox to the broker: one relay at a time for a database, by a lease, oldest first."""
+"""The relay: publishes the outbox, oldest entry first; one relay works at a time, the one that holds the lease.
+
+One pass has five steps. A crash between any two of them only repeats messages; none is lost or out of its key's order.
+
+1. Hold the lease. It is asked for only while something is open, and kept for the next pass.
+2. Read the oldest entries, without the keys that are paused.
+3. Publish them, and wait for the acknowledgements. The lease is renewed meanwhile.
+4. Remove what was acknowledged.
+5. Pause the keys that failed, so that the entries behind them can go.
+"""
 
 from __future__ import annotations
 
@@ -6,49 +15,47 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
-from sqlalchemy import func, insert, select, update
 
-from shared.durability.backoff import TOO_LARGE_PAUSE, jittered
+from shared.durability.backoff import TOO_LARGE_PAUSE, Backoff, jittered
 from shared.durability.lease import Lease, LeaseLost
 from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.errors import MessageTooLarge, Unavailable
+from shared.relational.lease import RelationalLeases
+from shared.relational.outbox import Outbox
 from shared.tasks import end
 from shared.trace import new_id
 
-if TYPE_CHECKING:
-    from shared.relational.database import Database, UnitOfWork
+__all__ = ["Relay"]
 
-__all__ = ["Relay", "last_instant"]
-
-_BATCH: Final = 1000
+_BATCH: Final = 1000  # some MB of messages, published in well under a second
 _LEASE: Final = "outbox-relay"
-_LEASE_SECONDS: Final = 10.0  # how long a crashed relay keeps others waiting
+_LEASE_SECONDS: Final = 10.0  # how long a relay that died keeps the others waiting
 _RENEW_BEFORE: Final = 6.0
-_MOST_BLOCKED: Final = 500
-_LAST_INSTANT: Final = "last-instant"
+_COUNT_EVERY: Final = 1.0
+_MAX_PAUSED_KEYS: Final = 500  # each is a parameter of the query; when more fail, the broker is away
+_KEY_PAUSE: Final = 1.0
+_LOOK_AT_PAUSED: Final = 0.5
+_AFTER_FAILURE: Final = Backoff(first=0.5, longest=5.0)
 
 log = structlog.get_logger(__name__)
 
 
 class Relay:
-    """Publishes what is open. A message may go twice after a crash, never out of its key's order, and none is lost.
+    """``poll`` is how often the holder of the lease looks for entries of other processes; its own process wakes it."""
 
-    ``poll`` is how often the lease's holder looks for what other processes wrote, in seconds; its own process wakes it.
-    """
-
-    def __init__(self, database: Database, publish: Publish, *, poll: float) -> None:
-        self._database = database
+    def __init__(self, outbox: Outbox, leases: RelationalLeases, publish: Publish, *, poll: float) -> None:
+        self._outbox = outbox
+        self._leases = leases
         self._publish = publish
         self._poll = poll
         self._holder = new_id()
         self._lease: Lease | None = None
-        self._lease_until = 0.0
-        self._blocked: dict[str, float] = {}
+        self._held_until = 0.0
+        self._paused: dict[str, float] = {}
         self._passing = asyncio.Lock()
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -57,7 +64,7 @@ class Relay:
         self._task = asyncio.create_task(self._run(), name="outbox-relay")
 
     async def stop(self) -> None:
-        """Ends after the pass under way, and gives the lease to whoever wants it."""
+        """Ends, and releases the lease. What is not published yet is published by another process or the next start."""
         if self._task is not None:
             await end(self._task)
             self._task = None
@@ -65,55 +72,59 @@ class Relay:
         if lease is None:
             return
         try:
-            await self._database.leases.release(lease)
+            await self._leases.release(lease)
         except Unavailable as error:
             log.info("the relay's lease was left to run out", reason=str(error))
 
     def wake(self) -> None:
-        """Something was committed."""
+        """Entries were committed."""
         self._awake.set()
 
     async def drain(self) -> None:
-        """Returns when nothing is open any more; keeps trying while the broker or another holder takes its time."""
+        """Returns when nothing is open any more; keeps trying while the broker or another relay takes its time."""
         pause = 0.01
         while True:
             while await self.one_pass():
                 pause = 0.01
-            async with self._database.read() as connection:
-                state = await self._database.outbox_rows.state(connection)
-            if not state.open:
+            if not (await self._outbox.state()).open:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
 
     async def one_pass(self) -> bool:
-        """Publishes one batch; whether there may be more to do at once."""
+        """Publishes one batch; whether there may be more to publish at once."""
         async with self._passing:
             now = time.monotonic()
-            self._blocked = {key: until for key, until in self._blocked.items() if until > now}
-            if self._lease_until <= now and not (await self._is_anything_open() and await self._hold_lease()):
+            self._paused = {key: until for key, until in self._paused.items() if until > now}
+            if self._held_until <= now and (await self._outbox.is_empty() or not await self._hold_lease()):
                 return False
-            ids, messages = await self._oldest_first()
-            if not messages or not await self._hold_lease():
+            entries = await self._outbox.oldest(_BATCH, without_keys=self._paused)
+            if not entries or not await self._hold_lease():
                 return False
+            messages = [message for _, message in entries]
             failures = await self._published(messages)
-            sent = [i for i, failure in enumerate(failures) if failure is None]
-            await self._settle([ids[i] for i in sent], [messages[i].time for i in sent])
-            if len(sent) == len(messages):
-                return True
-            self._block(messages, failures)
-            return bool(sent)
+            acknowledged = [entry for entry, failure in zip(entries, failures, strict=True) if failure is None]
+            await self._outbox.remove(acknowledged)
+            self._pause_failed(messages, failures)
+            return bool(acknowledged)
 
-    async def _is_anything_open(self) -> bool:
-        async with self._database.read() as connection:
-            return await self._database.outbox_rows.is_anything_open(connection)
-
-    async def _oldest_first(self) -> tuple[list[int], list[Message]]:
-        async with self._database.read() as connection:
-            return await self._database.outbox_rows.oldest_first(connection, _BATCH, without=list(self._blocked))
+    async def _hold_lease(self) -> bool:
+        """Whether this relay holds the lease for some seconds at least; takes or renews it where that is needed."""
+        now = time.monotonic()
+        if now < self._held_until - _RENEW_BEFORE:
+            return True
+        try:
+            if self._lease is not None:
+                await self._leases.renew(self._lease, _LEASE_SECONDS)
+        except LeaseLost:
+            self._lease = None
+        if self._lease is None:
+            self._lease = await self._leases.take(_LEASE, self._holder, _LEASE_SECONDS)
+        self._held_until = now + _LEASE_SECONDS if self._lease is not None else 0.0
+        return self._lease is not None
 
     async def _published(self, messages: Sequence[Message]) -> Sequence[Exception | None]:
-        """Publishes, the lease kept meanwhile however long the broker takes."""
+        """Publishes, and holds the lease meanwhile, however long the broker takes."""
         publishing = asyncio.ensure_future(self._publish(messages))
         try:
             while not publishing.done():
@@ -123,84 +134,36 @@ class Relay:
         finally:
             publishing.cancel()
 
-    async def _settle(self, ids: Sequence[int], times: Sequence[datetime]) -> None:
-        if not ids:
-            return
-        outbox, meta = self._database.outbox_rows, self._database.kit.meta
-        latest = max(times)
-
-        async def settle(unit: UnitOfWork) -> None:
-            connection = unit.connection
-            await outbox.remove(connection, ids)
-            known = await connection.execute(select(meta.c.Instant).where(meta.c.Name == _LAST_INSTANT))
-            row = known.first()
-            if row is None:
-                await connection.execute(insert(meta).values(Name=_LAST_INSTANT, Instant=latest))
-            elif row.Instant < latest:
-                await connection.execute(update(meta).where(meta.c.Name == _LAST_INSTANT).values(Instant=latest))
-
-        await self._database.write(settle)
-        outbox.open_estimate = max(0, outbox.open_estimate - len(ids))
-
-    def _block(self, messages: Sequence[Message], failures: Sequence[Exception | None]) -> None:
-        """Keys that could not go wait a little, so that those behind them in the table can.
-
-        Of what is too large whoever publishes says so; it is no sign of a broker that is away.
-        """
+    def _pause_failed(self, messages: Sequence[Message], failures: Sequence[Exception | None]) -> None:
+        """Pauses the keys that failed. The publisher itself logs what is too large; the broker is not away then."""
         failed: dict[str, Exception] = {}
         for message, failure in zip(messages, failures, strict=True):
             if failure is not None:
                 failed.setdefault(message.key, failure)
-        now, room = time.monotonic(), _MOST_BLOCKED - len(self._blocked)
-        for key, failure in list(failed.items())[: max(room, 0)]:
-            longest = TOO_LARGE_PAUSE if isinstance(failure, MessageTooLarge) else 1.0
-            self._blocked[key] = now + jittered(longest)
+        now, room = time.monotonic(), max(_MAX_PAUSED_KEYS - len(self._paused), 0)
+        for key, failure in list(failed.items())[:room]:
+            longest = TOO_LARGE_PAUSE if isinstance(failure, MessageTooLarge) else _KEY_PAUSE
+            self._paused[key] = now + jittered(longest)
         others = [failure for failure in failed.values() if not isinstance(failure, MessageTooLarge)]
         if others:
             log.warning("the outbox could not be published", keys=len(others), reason=str(others[0]))
 
-    async def _hold_lease(self) -> bool:
-        now = time.monotonic()
-        if now < self._lease_until - _RENEW_BEFORE:
-            return True
-        leases = self._database.leases
-        try:
-            if self._lease is not None:
-                await leases.renew(self._lease, _LEASE_SECONDS)
-        except LeaseLost:
-            self._lease = None
-        if self._lease is None:
-            self._lease = await leases.take(_LEASE, self._holder, _LEASE_SECONDS)
-        self._lease_until = now + _LEASE_SECONDS if self._lease is not None else 0.0
-        return self._lease is not None
-
     async def _run(self) -> None:
-        counted_at, pause = 0.0, self._poll
+        counted_at, failed = 0.0, 0
         while True:
+            self._awake.clear()
             try:
-                self._awake.clear()
                 while await self.one_pass():
-                    pause = self._poll
-                pause = 0.5 if self._blocked else self._poll
-                if time.monotonic() - counted_at > 1.0:
-                    async with self._database.read() as connection:
-                        await self._database.outbox_rows.state(connection)
+                    failed = 0
+                if time.monotonic() - counted_at > _COUNT_EVERY:
+                    await self._outbox.state()
                     counted_at = time.monotonic()
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:  # the loop outlives every fault; what is open stays open
-                pause = min(max(pause, 0.25) * 2, 5.0)
-                known = isinstance(error, Unavailable)
-                log.warning("the relay waits", reason=str(error), seconds=round(pause, 2), exc_info=not known)
+                pause, failed = (_LOOK_AT_PAUSED if self._paused else self._poll), 0
+            except Exception as error:  # the relay outlives every fault; what is open stays open
+                failed += 1
+                pause = _AFTER_FAILURE.before(failed)
+                unexpected = not isinstance(error, Unavailable)
+                log.warning("the relay waits", reason=str(error), seconds=round(pause, 2), exc_info=unexpected)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(jittered(pause)):
                     await self._awake.wait()
-
-
-async def last_instant(database: Database) -> datetime | None:
-    """The latest instant a message of this database was dated by, published or not."""
-    meta = database.kit.meta
-    async with database.read() as connection:
-        told = (await connection.execute(select(func.max(meta.c.Instant)))).scalar()
-        waiting = await database.outbox_rows.latest_instant(connection)
-    return max((moment for moment in (told, waiting) if moment is not None), default=None)

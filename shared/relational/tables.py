@@ -1,4 +1,4 @@
-"""Owns the tables every service's relational store has: outbox, inbox, answers, leases, dead letters, meta."""
+"""The tables that every relational store has beside its service's own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TABLE_OPTIONS: Final[dict[str, Any]] = {
 
 
 def kit_columns() -> dict[str, list[SchemaItem]]:
-    """The columns and indexes of each table, new objects at each call; a service's first migration creates them."""
+    """The columns and indexes of each table, new objects at each call."""
     return {
         "outbox": [
             Column("Id", big_integer(), primary_key=True, autoincrement=True),
@@ -40,15 +40,15 @@ def kit_columns() -> dict[str, list[SchemaItem]]:
             Column("SeenAt", UtcTimestamp(), nullable=False),
             Index("inbox_seen", "SeenAt"),
         ],
-        "answers": [
-            Column("AnswerId", ascii_id(64), primary_key=True),
+        "idempotency_records": [
+            Column("RecordId", ascii_id(64), primary_key=True),
             Column("Cause", long_text(), nullable=False),
             Column("Digest", ascii_id(64), nullable=False),
             Column("State", ascii_id(16), nullable=False),
             Column("Reference", name_text(), nullable=True),
             Column("Body", long_text(), nullable=True),
             Column("ExpiresAt", UtcTimestamp(), nullable=False),
-            Index("answers_expire", "ExpiresAt"),
+            Index("idempotency_records_expire", "ExpiresAt"),
         ],
         "leases": [
             Column("Name", ascii_id(64), primary_key=True),
@@ -74,7 +74,7 @@ class KitTables:
 
     outbox: Table
     inbox: Table
-    answers: Table
+    idempotency_records: Table
     leases: Table
     dead_letters: Table
     meta: Table

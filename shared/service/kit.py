@@ -10,7 +10,6 @@ from typing import Any, Final, Generic, TypeVar
 from shared.cause import Cause
 from shared.clock import Clock, RunningClock
 from shared.documents import Documents, Publish, Store, open_store
-from shared.durability.dead_letters import DeadLetterStore
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.errors import Refused
 from shared.messaging.asyncapi import asyncapi
@@ -51,7 +50,6 @@ class ServiceKit(Generic[S]):
         clock: Clock,
         *,
         open_store: Callable[[Publish], S],
-        dead_letters_of: Callable[[S], DeadLetterStore],
     ) -> None:
         self.name = name
         self.clock = clock
@@ -65,7 +63,7 @@ class ServiceKit(Generic[S]):
             name,
             transport=transport,
             publisher=self._publisher,
-            store=dead_letters_of(self.store),
+            store=self.store.dead_letters(),
             clock=clock,
             metrics=self.metrics,
         )
@@ -173,7 +171,6 @@ class DocumentKit(ServiceKit[Store]):
             transport,
             clock,
             open_store=partial(open_store, settings, name),
-            dead_letters_of=lambda store: store.dead_letters(),
         )
 
     def documents(self, resource: Resource) -> Documents:

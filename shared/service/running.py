@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from shared.cause import Cause
 from shared.durability.backoff import Backoff
+from shared.durability.dead_letters import DeadLetterStore
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState
 from shared.errors import Unavailable
@@ -55,6 +56,9 @@ class Hook:
 
 class ServiceStore(Part, Protocol):
     """What the kit needs of a service's store, of documents and rows alike."""
+
+    def dead_letters(self) -> DeadLetterStore:
+        """Where the service's dead letters are kept."""
 
     async def ping(self) -> None:
         """Unavailable when the store does not answer."""

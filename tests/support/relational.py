@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy import JSON, Boolean, Column, Date, Integer, MetaData, Numeric, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.relational import TABLE_OPTIONS, UtcTimestamp, kit_tables, long_text, name_text
+from shared.relational import TABLE_OPTIONS, ReadModelTable, UtcTimestamp, kit_tables, long_text, name_text
 
 __all__ = ["COUNTERS", "KIT", "METADATA", "SAMPLES", "create_schema", "mysql_database"]
 
@@ -37,9 +37,11 @@ SAMPLES = Table(
 )
 
 
-async def create_schema(engine: AsyncEngine) -> None:
+async def create_schema(engine: AsyncEngine, read_models: Sequence[ReadModelTable] = ()) -> None:
     async with engine.begin() as connection:
         await connection.run_sync(METADATA.create_all)
+        for declared in read_models:
+            await connection.run_sync(declared.bring_up_to_date)
 
 
 @asynccontextmanager

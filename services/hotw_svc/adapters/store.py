@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters.inputs.loading import InputReadModels
 from services.hotw_svc.adapters.orders.order_books import OrderBooks
@@ -23,9 +23,7 @@ from shared.relational import Database, IdempotencyRecord, UnitOfWork, migration
 __all__ = ["HotwStore", "HotwUnit", "migrate"]
 
 T = TypeVar("T")
-migrate: Final[Callable[[AsyncEngine], Awaitable[None]]] = migrations_in(
-    Path(__file__).parent / "migrations", name="hotw_svc"
-)
+migrate: Final = migrations_in(Path(__file__).parent / "migrations", name="hotw_svc")
 
 
 class HotwUnit:
@@ -52,7 +50,7 @@ class HotwUnit:
         return await self._writing.record_of(cause)
 
     async def answer(self, cause: Cause, answer: IdempotencyRecord) -> None:
-        await self._writing.answer(cause, answer)
+        await self._writing.add_record(cause, answer)
 
     async def finish_record(self, cause: Cause, answer: IdempotencyRecord) -> None:
         await self._writing.records.finish(self._writing.connection, cause, answer)

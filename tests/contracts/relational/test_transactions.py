@@ -24,6 +24,10 @@ def cause(id: str | None = "jsmith POST /hotw/run k1", digest: str = "d1") -> Ca
     return Cause(NOW, "jsmith", Trace("c1"), id, digest)
 
 
+async def taken(unit: UnitOfWork, consumer: str, message_id: str) -> bool:
+    return await unit.inbox.take(unit.connection, consumer=consumer, message_id=message_id)
+
+
 def message(key: str, number: int, **more: object) -> Message:
     return Message(
         "hotw.order.placed", "hotw.order.placed", key, f'{{"n":{number},"ö":"ü"}}'.encode(), "hotw_svc", NOW,
@@ -35,7 +39,7 @@ async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     async def fail(unit: UnitOfWork) -> None:
         await unit.connection.execute(insert(COUNTERS).values(Name="a", Value=1))
         await unit.emit([message("a", 1)])
-        await unit.answer(cause(), IdempotencyRecord(body={"a": 1}))
+        await unit.add_record(cause(), IdempotencyRecord(body={"a": 1}))
         raise NotFound("nothing")
 
     with pytest.raises(NotFound):
@@ -92,7 +96,7 @@ async def test_times_keep_their_microseconds_and_the_database_tells_utc(database
     began = datetime.now(UTC)
     assert await database.keep_record(cause(), IdempotencyRecord(body={"x": 1})) == IdempotencyRecord(body={"x": 1})
     async with database.read() as connection:
-        table = database.kit.answers
+        table = database.kit.idempotency_records
         until = (await connection.execute(select(table.c.ExpiresAt))).scalar_one()
         now, later = (await connection.execute(select(database_now(), database_now(30.5)))).one()
         due = await connection.execute(select(literal(1)).where(table.c.ExpiresAt < database_now(86_400 + 1)))
@@ -105,13 +109,13 @@ async def test_times_keep_their_microseconds_and_the_database_tells_utc(database
 async def test_a_message_is_handled_once_per_consumer(database: Database) -> None:
     async def see(unit: UnitOfWork) -> tuple[bool, bool, bool]:
         return (
-            await unit.seen("orders", "fleet_svc/1"),
-            await unit.seen("orders", "fleet_svc/1"),
-            await unit.seen("replicas", "fleet_svc/1"),
+            await taken(unit, "orders", "fleet_svc/1"),
+            await taken(unit, "orders", "fleet_svc/1"),
+            await taken(unit, "inputs", "fleet_svc/1"),
         )
 
-    assert await database.write(see) == (False, True, False)
-    assert await database.write(see) == (True, True, True)
+    assert await database.write(see) == (True, False, True)
+    assert await database.write(see) == (False, False, False)
 
 
 async def test_the_same_id_gets_the_first_answer_again(opened: Callable[..., Database]) -> None:
@@ -172,7 +176,7 @@ async def test_without_an_id_nothing_is_kept(database: Database) -> None:
 
 async def test_an_answer_under_way_is_finished_once(database: Database) -> None:
     async def begin(unit: UnitOfWork) -> None:
-        await unit.answer(cause(), IdempotencyRecord(under_way=True, reference="5"))
+        await unit.add_record(cause(), IdempotencyRecord(under_way=True, reference="5"))
 
     await database.write(begin)
     assert await database.record_of(cause()) == IdempotencyRecord(under_way=True, reference="5")
@@ -188,21 +192,21 @@ async def test_too_many_open_messages_refuse_the_write(database: Database) -> No
     with pytest.raises(Unavailable, match="events of k"):
         await database.write(lambda unit: unit.emit([message("k", 1000)]))
     await database.write(lambda unit: unit.emit([message("other", 1)]))
-    database.outbox_rows.open_estimate = MAX_OPEN_ENTRIES
+    database.open_entries.open_estimate = MAX_OPEN_ENTRIES
     with pytest.raises(Unavailable, match="wait for the broker"):
         await database.write(lambda unit: unit.emit([message("other", 2)]))
 
 
 async def test_nothing_young_is_purged(database: Database) -> None:
     await database.keep_record(cause(), IdempotencyRecord(body={}))
-    await database.write(lambda unit: unit.seen("orders", "m1"))
+    await database.write(lambda unit: taken(unit, "orders", "m1"))
     assert await database.purge() == 0
     assert await database.record_of(cause()) is not None
 
 
 async def test_an_idempotency_key_is_kept_24_h_and_free_again_afterwards(database: Database) -> None:
     key = cause(id_of_http("ann", "POST", "/hotw/run", "key-1"))
-    table = database.kit.answers
+    table = database.kit.idempotency_records
 
     async def answered(body: dict[str, object]) -> tuple[dict[str, object], bool]:
         async def work(unit: UnitOfWork) -> dict[str, object]:

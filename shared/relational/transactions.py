@@ -1,0 +1,117 @@
+"""Transactions on one database: for reading, and for writing with another attempt after a lost race."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.durability.backoff import Backoff
+from shared.relational.engine import WRITING, as_unavailable, connect, is_contention, url_of
+
+__all__ = ["Transactions"]
+
+T = TypeVar("T")
+
+_ATTEMPTS: Final = 8
+"""With the backoff below some three seconds in all; whoever still loses then is told that the database is busy."""
+_ATTEMPTS_AT_A_KEY: Final = 4
+"""A race for a unique key is over after one attempt; a key that is still taken after four was not raced for."""
+_BACKOFF: Final = Backoff(0.012, 1.5)  # a transaction takes a few milliseconds; a lock wait that times out, seconds
+_PATIENCE_WHEN_CANCELLED: Final = 15.0
+"""Longer than MySQL's lock wait of 10 s, so that a transaction that was begun can end by itself."""
+_PING_SECONDS: Final = 5
+
+
+class Transactions:
+    """The database at ``address``: a MySQL URL, or the path of a SQLite file. Use it on one event loop.
+
+    Every error that means that the database is away is raised as Unavailable.
+    """
+
+    def __init__(self, address: str | Path) -> None:
+        self.engine: AsyncEngine = connect(url_of(address))
+        self.dialect = self.engine.dialect.name
+        self._writer = asyncio.Lock() if self.dialect == "sqlite" else None  # SQLite has one writer at a time
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    async def ping(self) -> None:
+        """Unavailable when no answer comes within five seconds."""
+        async with self.read() as connection:
+            async with asyncio.timeout(_PING_SECONDS):
+                await connection.execute(text("SELECT 1"))
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading; its transaction is rolled back at the end."""
+        with unavailable_when_away():
+            async with self.engine.connect() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One writing transaction, committed at the end unless something is raised.
+
+        A deadlock, a lock wait and a lost race for a unique key are raised as they are: ``write`` tries those again.
+        """
+        async with self._writer or contextlib.nullcontext():
+            with unavailable_when_away(contention_too=False):
+                async with self.engine.execution_options(**{WRITING: True}).begin() as connection:
+                    yield connection
+
+    async def write(self, fn: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs ``fn`` in one writing transaction, as ``repeat`` does."""
+
+        async def attempt() -> T:
+            async with self.begin() as connection:
+                return await fn(connection)
+
+        return await self.repeat(attempt)
+
+    async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Runs one transaction, again after a deadlock, a lock wait or a lost race for a unique key.
+
+        ``attempt`` must have no effect outside the transaction. Unavailable when the database stays away or busy. A
+        caller that is cancelled waits for the transaction's end: one that is interrupted halfway would keep its locks.
+        """
+        task = asyncio.create_task(_repeated(attempt))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=_PATIENCE_WHEN_CANCELLED)
+            task.cancel()
+            raise
+
+
+async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:
+    number = 0
+    while True:
+        number += 1
+        try:
+            return await attempt()
+        except (DBAPIError, PoolTimeout) as error:
+            last = _ATTEMPTS_AT_A_KEY if isinstance(error, IntegrityError) else _ATTEMPTS
+            if number >= last or not is_contention(error):
+                raise (as_unavailable(error) or error) from error
+        await asyncio.sleep(_BACKOFF.before(number))
+
+
+@contextlib.contextmanager
+def unavailable_when_away(*, contention_too: bool = True) -> Iterator[None]:
+    """Raises Unavailable in place of an error that means that the database is away, or too busy to answer in time."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+        away = as_unavailable(error)
+        if away is None or (is_contention(error) and not contention_too):
+            raise
+        raise away from error
