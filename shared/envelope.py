@@ -14,7 +14,7 @@ from shared.clock import iso, parse_instant
 from shared.errors import Poison
 from shared.trace import Trace, new_id
 
-__all__ = ["CONTENT_TYPE", "Message", "Record", "decode", "encode_headers", "plain_type"]
+__all__ = ["CONTENT_TYPE", "Message", "Record", "decode", "encode_headers", "plain_type", "snapshot_version"]
 
 CONTENT_TYPE: Final = "application/json"
 _STRUCTURED: Final = b"application/cloudevents+json"
@@ -146,6 +146,16 @@ def plain_type(record: Record) -> bytes | None:
     (name, identity), (source_name, source), (type_name, ce_type), version = headers[:4]
     if name == "ce_id" and source_name == "ce_source" and type_name == "ce_type" and version == _VERSION:
         return ce_type if identity and source else None
+    return None
+
+
+def snapshot_version(record: Record) -> int | None:
+    """The version in a message id ``key:version:type``, which a snapshot has by its store; None for any other id."""
+    key = (record.key or b"") + b":"
+    for name, value in record.headers:
+        if name == "ce_id" and value and value.startswith(key):
+            version = value[len(key) :].partition(b":")[0]
+            return int(version) if version.isdigit() else None
     return None
 
 

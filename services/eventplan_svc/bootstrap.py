@@ -1,39 +1,124 @@
-"""Owns how eventplan_svc is put together."""
+"""How eventplan_svc is put together."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
 
-from services.eventplan_svc.adapters.following import Following
-from services.eventplan_svc.app import UseCases
-from services.eventplan_svc.app.reconcile import LOOK_EVERY
+from services.eventplan_svc.app.change_milestones import replace_milestones, set_milestone, set_milestone_status
+from services.eventplan_svc.app.create_plan import create_plan
+from services.eventplan_svc.app.keep_readiness_view import build_view, view_fleet, view_plan, view_service
+from services.eventplan_svc.app.on_inputs_changed import (
+    on_event_changed,
+    on_facts_changed,
+    on_fleets_changed,
+    on_services_changed,
+)
+from services.eventplan_svc.app.plan_store import PlanStore
+from services.eventplan_svc.app.read_models import ReadModels
+from services.eventplan_svc.app.read_plans import ReadPlans
+from services.eventplan_svc.app.readiness_view import ReadinessView
+from services.eventplan_svc.app.reconcile import LOOK_EVERY, Reconcile
+from services.eventplan_svc.app.show_dashboard import show_dashboard
+from services.eventplan_svc.app.turn_colours import TurnColours
 from services.eventplan_svc.entrypoints.http import routes
-from services.eventplan_svc.entrypoints.messages import BOARD_GROUPS, subscriptions
+from services.eventplan_svc.entrypoints.messages import VIEW_STORED_BY, subscriptions, view_handlers
 from shared.clock import Clock
+from shared.documents.contract import Store
+from shared.messaging.broadcast import Broadcast
+from shared.messaging.subscription import Handler, Subscribed
 from shared.messaging.transport import Transport
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
-from shared.web import Check
+from shared.web import Routes
 
-__all__ = ["build"]
+__all__ = ["Wiring", "build", "wire"]
 
 _NAME: Final = "eventplan_svc"
-_SWEEP_EVERY: Final = 30.0
+_SWEEP_EVERY: Final = 30.0  # seconds; how late colours may turn after midnight
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The service on one store, without broker and web server."""
+
+    plans: PlanStore
+    read_models: ReadModels
+    view: ReadinessView
+    read_plans: ReadPlans
+    routes: Routes
+    subscriptions: list[Subscribed]
+    view_handlers: list[Handler[Any]]
+    build_view: Callable[[], Awaitable[None]]
+    turn_colours: TurnColours
+    reconcile: Reconcile
+
+
+def wire(store: Store, clock: Clock) -> Wiring:
+    """Use cases, their stores, and what calls them."""
+    documents, view = store.documents("eventplan"), ReadinessView()
+    plans, read_models, read_plans = PlanStore(documents, view), ReadModels(store), ReadPlans(documents, view, clock)
+    on: dict[str, Any] = {"plans": plans, "read_models": read_models, "clock": clock}
+    create, set_status = partial(create_plan, **on), partial(set_milestone_status, **on)
+    set_details, replace_all = partial(set_milestone, **on), partial(replace_milestones, **on)
+    return Wiring(
+        plans=plans,
+        read_models=read_models,
+        view=view,
+        read_plans=read_plans,
+        routes=routes(
+            read_plans=read_plans,
+            create_plan=create,
+            set_milestone_status=set_status,
+            set_milestone=set_details,
+            replace_milestones=replace_all,
+            show_dashboard=partial(show_dashboard, read_models=read_models, view=view, clock=clock),
+            clock=clock,
+        ),
+        subscriptions=subscriptions(
+            on_event_changed=partial(on_event_changed, **on),
+            on_services_changed=partial(on_services_changed, **on, view=view),
+            on_fleets_changed=partial(on_fleets_changed, **on, view=view),
+            on_facts_changed=partial(on_facts_changed, **on),
+            create_plan=create,
+            set_milestone_status=set_status,
+            set_milestone=set_details,
+            replace_milestones=replace_all,
+        ),
+        view_handlers=view_handlers(
+            view_plan=partial(view_plan, view=view),
+            view_service=partial(view_service, view=view),
+            view_fleet=partial(view_fleet, view=view),
+        ),
+        build_view=partial(build_view, plans=plans, read_models=read_models, view=view),
+        turn_colours=TurnColours(plans, view, clock),
+        reconcile=Reconcile(**on, view=view, turns=store.read_model("turns")),
+    )
 
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
     """eventplan_svc, not started."""
     kit = DocumentKit(_NAME, settings, transport, clock)
-    use_cases = UseCases.on(kit.store, clock)
-    following = Following(_NAME, transport, use_cases.board, use_cases.plans, use_cases.knowledge, BOARD_GROUPS)
+    wiring = wire(kit.store, clock)
+    broadcast = Broadcast(
+        "readiness view",
+        _NAME,
+        transport,
+        *wiring.view_handlers,
+        build=wiring.build_view,
+        version_of=wiring.view.version_of,
+        stored_by=VIEW_STORED_BY,
+        at_rest=wiring.view.at_rest,
+    )
     return kit.service(
-        routes=[routes(use_cases, clock)],
-        subscriptions=subscriptions(use_cases),
-        parts=[following],
+        routes=[wiring.routes],
+        subscriptions=wiring.subscriptions,
+        broadcasts=[broadcast],
         periodic=[
-            kit.every(_SWEEP_EVERY, "turn colours", use_cases.turn_colours),
-            kit.every(LOOK_EVERY, "reconcile", use_cases.reconcile),
+            kit.every(_SWEEP_EVERY, "turn colours", wiring.turn_colours),
+            kit.every(LOOK_EVERY, "reconcile", wiring.reconcile),
         ],
-        checks=[Check("board", following.health)],
         description="Every fleet's milestones for every event, and who is ready.",
     )

@@ -13,6 +13,7 @@ from shared.documents import Documents, Publish, Store, open_store
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.errors import Refused
 from shared.messaging.asyncapi import asyncapi
+from shared.messaging.broadcast import Broadcast
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
@@ -74,6 +75,7 @@ class ServiceKit(Generic[S]):
         routes: Sequence[Routes],
         subscriptions: Sequence[Subscribed] = (),
         periodic: Sequence[Periodic] = (),
+        broadcasts: Sequence[Broadcast] = (),
         parts: Sequence[Part] = (),
         checks: Sequence[Check] = (),
         description: str = "",
@@ -93,6 +95,7 @@ class ServiceKit(Generic[S]):
                 Check("broker", self._check_broker),
                 Check("outbox", self._check_outbox),
                 Check("consumers", consuming.health),
+                *(Check(broadcast.name, partial(_check_broadcast, broadcast)) for broadcast in broadcasts),
                 *checks,
             ],
             asyncapi=lambda: asyncapi(self.name),
@@ -106,6 +109,7 @@ class ServiceKit(Generic[S]):
             app,
             opening=[Hook(on_stop=self._publisher.stop), self.store, Hook(on_start=self._push_clock)],
             parts=[
+                *broadcasts,
                 *parts,
                 Hook(on_start=self._open_gate),
                 consuming,
@@ -159,6 +163,12 @@ class ServiceKit(Generic[S]):
 
     def _age(self, oldest: datetime | None) -> float:
         return max(0.0, (self.clock.now() - oldest).total_seconds()) if oldest else 0.0
+
+
+async def _check_broadcast(broadcast: Broadcast) -> None:
+    problem = broadcast.problem()
+    if problem is not None:
+        raise Unready(problem)
 
 
 class DocumentKit(ServiceKit[Store]):

@@ -5,28 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.eventplan_svc.app.board import Board
-from services.eventplan_svc.domain.plan import plan_id, shown
+from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan
+from services.eventplan_svc.app.readiness_view import ReadinessView
+from services.eventplan_svc.domain.milestones import utc_day
+from services.eventplan_svc.domain.plan import plan_id
+from services.eventplan_svc.domain.readiness import coloured
 from shared.clock import Clock
 from shared.documents.contract import Document, Documents, HistoryPage, ListPage
 from shared.errors import NotFound
 
 __all__ = ["ReadPlans"]
 
-_PAGE: Final = 1000
+_PAGE: Final = 1000  # plans looked through at once: some megabytes
 
 
 class ReadPlans:
     """A plan's latest version is read in the colours of the moment; an old one as it was written."""
 
-    def __init__(self, documents: Documents, board: Board, clock: Clock) -> None:
+    def __init__(self, documents: Documents, view: ReadinessView, clock: Clock) -> None:
         self._documents = documents
-        self._board = board
+        self._view = view
         self._clock = clock
 
-    def latest_view(self, document: Document) -> dict[str, Any]:
+    def present_form(self, document: Document) -> dict[str, Any]:
         """The latest version as it is read."""
-        return shown(document.wire(), self._clock.now())
+        plan = decode_plan(document.state)
+        present = coloured(plan, utc_day(self._clock.now()))
+        return document.wire() if present is plan else document._replace(state=encode_plan(present)).wire()
 
     async def latest(self, event_id: str, fleet_id: str) -> Document:
         """NotFound where there is none."""
@@ -54,12 +59,12 @@ class ReadPlans:
     async def matching(self, where: Mapping[str, str], *, after: str | None, limit: int) -> ListPage:
         """The latest of all that match EventId, ServiceId and FleetId, where given; ordered by EventPlanId.
 
-        The board names them, so that the store is asked by key only, and keeps no index that each new plan would pay
-        for; until it is complete, the plans are looked through.
+        The view names them. So the store is asked by key alone, and keeps no index that each new plan would pay for.
+        Until the view is complete, the stored plans are looked through.
         """
-        if not self._board.complete.is_set():
+        if not self._view.complete.is_set():
             return await self._looked_through(where, after, limit)
-        keys = self._board.matching(
+        keys = self._view.matching(
             event_id=where.get("EventId"),
             service_id=where.get("ServiceId"),
             fleet_id=where.get("FleetId"),
@@ -67,16 +72,15 @@ class ReadPlans:
             limit=limit + 1,
         )
         found = await self._documents.latest_many(keys[:limit])
-        return ListPage(
-            [found[key] for key in keys[:limit] if key in found], keys[limit - 1] if len(keys) > limit else None
-        )
+        page = [found[key] for key in keys[:limit] if key in found]
+        return ListPage(page, keys[limit - 1] if len(keys) > limit else None)
 
     async def _looked_through(self, where: Mapping[str, str], after: str | None, limit: int) -> ListPage:
         prefix = plan_id(where["EventId"], "") if "EventId" in where else ""
         found: list[Document] = []
-        seen: str | None = max(after or "", prefix) or None
+        place: str | None = max(after or "", prefix) or None
         while True:
-            page = await self._documents.list(after=seen, limit=_PAGE)
+            page = await self._documents.list(after=place, limit=_PAGE)
             for document in page.items:
                 if not document.key.startswith(prefix):
                     return ListPage(found, None)
@@ -84,6 +88,6 @@ class ReadPlans:
                     found.append(document)
                     if len(found) > limit:
                         return ListPage(found[:limit], found[limit - 1].key)
-            seen = page.next_after
-            if seen is None:
+            place = page.next_after
+            if place is None:
                 return ListPage(found, None)

@@ -1,4 +1,4 @@
-"""Use case: make what is missing, whatever went wrong: plans that are due, and plans that are not settled."""
+"""Use case: make what is missing, whatever went wrong: plans that are due, and plans that are not refreshed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Final
 
 import structlog
 
-from services.eventplan_svc.app.board import Board
-from services.eventplan_svc.app.knowledge import Knowledge
-from services.eventplan_svc.app.make_due_plans import MakeDuePlans
-from services.eventplan_svc.app.settle_plans import SettlePlans, chunks
+from services.eventplan_svc.app.plan_event import plan_event
+from services.eventplan_svc.app.plan_store import PlanStore
+from services.eventplan_svc.app.read_models import ReadModels, chunks
+from services.eventplan_svc.app.readiness_view import ReadinessView
+from services.eventplan_svc.app.refresh_plans import refresh_plans
+from shared.clock import Clock
 from shared.documents.contract import ReadModel
 from shared.errors import Unavailable
 from shared.trace import Trace, new_id
@@ -32,41 +34,47 @@ _NAME: Final = "reconcile"
 class Reconcile:
     """To be called every minute: due when nobody has begun it for ten, or since this process started.
 
-    The first replica to take the turn has it, and the others leave it at that. ``turns`` holds when it was last begun,
-    in the store all replicas share; real time, since it is a kind of lease.
+    The first replica to take the turn has it; the others do nothing. ``turns`` holds when it was last begun, in the
+    store that all replicas share; in real time, since it is a kind of lease.
     """
 
     def __init__(
-        self, knowledge: Knowledge, make: MakeDuePlans, settle: SettlePlans, board: Board, turns: ReadModel,
-        *, real_time: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
-        self._knowledge = knowledge
-        self._make = make
-        self._settle = settle
-        self._board = board
+        self,
+        *,
+        plans: PlanStore,
+        read_models: ReadModels,
+        view: ReadinessView,
+        clock: Clock,
+        turns: ReadModel,
+        real_time: Callable[[], float] = time.time,
+    ) -> None:
+        self._plans = plans
+        self._read_models = read_models
+        self._view = view
+        self._clock = clock
         self._turns = turns
         self._real_time = real_time
         self._started = real_time()
 
     async def __call__(self) -> bool:
         """Whether it was this replica's turn."""
-        await self._board.complete.wait()
+        await self._view.complete.wait()
         if not await self._taken():
             return False
+        plans, read_models, clock = self._plans, self._read_models, self._clock
         trace, made = Trace.begin(), 0
-        events = await self._knowledge.events()
-        for event in events:
+        since = await read_models.generation()
+        for event in await read_models.all_events():
             try:
-                made += await self._make.for_event(event, trace)
+                made += await plan_event(event, trace, since=since, plans=plans, read_models=read_models, clock=clock)
             except Unavailable:
                 raise
             except Exception:  # an event's fault costs its own plans alone
                 log.exception("the plans of an event could not be made", event_id=event.event_id)
-        async for keys in self._knowledge.plan_ids(events):
-            for few in chunks(keys, _FEW):
-                began = self._real_time()
-                await self._settle(dict.fromkeys(few, trace))
-                await asyncio.sleep(min(self._real_time() - began, _LONGEST_REST))  # half of the time is others'
+        for few in chunks(self._view.plan_ids(), _FEW):
+            began = self._real_time()
+            await refresh_plans(dict.fromkeys(few, trace), plans=plans, read_models=read_models, clock=clock)
+            await asyncio.sleep(min(self._real_time() - began, _LONGEST_REST))  # leaves half of the time to others
         if made:
             log.warning("plans were missing and have been made", plans=made)
         return True

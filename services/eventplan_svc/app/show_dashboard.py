@@ -2,58 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
-from services.eventplan_svc.app.board import Board, Filters, Page
-from services.eventplan_svc.app.knowledge import Knowledge
-from services.eventplan_svc.domain.times import utc_day
+from services.eventplan_svc.app.read_models import ReadModels
+from services.eventplan_svc.app.readiness_view import Filters, ReadinessView
+from services.eventplan_svc.domain.milestones import utc_day
 from shared.clock import Clock
 from shared.errors import NotFound, Unavailable
-from shared.resources import parse
 from shared.schemas.eventplan_svc import DashboardQuery
 
-__all__ = ["Dashboard", "ShowDashboard"]
+__all__ = ["Dashboard", "show_dashboard"]
 
-_PAGE: Final = 100
+_PAGE: Final = 100  # services a page, as every list has unless its Limit says otherwise
 
 
+@dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A page of services with the fleets asked for, and the totals of the whole event (or of ServiceIds)."""
+    """A page of services with the fleets asked for, and the totals of the whole event (or of ServiceIds).
 
-    def __init__(self, event_id: str, page: Page, totals: dict[str, Any]) -> None:
-        self.event_id = event_id
-        self.page = page
-        self.totals = totals
-
-
-class ShowDashboard:
-    """Asked of the board: open plans only, in the colours of the moment.
-
-    NotFound: the event is unknown or deleted. BadInput: a bad filter. Unavailable: the board is not complete yet.
+    ``next_after`` is the service to go on after; None: there is no more.
     """
 
-    def __init__(self, board: Board, knowledge: Knowledge, clock: Clock) -> None:
-        self._board = board
-        self._knowledge = knowledge
-        self._clock = clock
+    services: list[dict[str, Any]]
+    totals: dict[str, Any]
+    next_after: str | None
 
-    async def __call__(self, event_id: str, body: Mapping[str, Any], after: str | None) -> Dashboard:
-        """``body``: a DashboardQuery, of which the cursor has become ``after``."""
-        asked = parse(DashboardQuery, body)
-        event = await self._knowledge.event(event_id)
-        if event is None or event.deleted:
-            raise NotFound(f"there is no Event {event_id}")
-        if not self._board.complete.is_set():
-            raise Unavailable("the dashboard is being built; ask again in a moment")
-        service_ids = asked.get("ServiceIds")
-        filters = Filters(
-            frozenset(service_ids) if service_ids is not None else None,
-            asked.get("Owner"),
-            asked.get("LeaderAlias"),
-            asked.get("Region"),
-            asked.get("Colour"),
-        )
-        today = utc_day(self._clock.now())
-        page = self._board.page(event_id, filters, after=after, limit=asked.get("Limit", _PAGE), today=today)
-        return Dashboard(event_id, page, self._board.totals(event_id, service_ids, today))
+
+async def show_dashboard(
+    event_id: str,
+    query: DashboardQuery,
+    after: str | None,
+    *,
+    read_models: ReadModels,
+    view: ReadinessView,
+    clock: Clock,
+) -> Dashboard:
+    """Open plans only, in the colours of the moment; ``after`` is the place that the query's cursor names.
+
+    NotFound: the event is unknown or deleted. Unavailable: the view is not complete yet.
+    """
+    event = await read_models.events.get(event_id)
+    if event is None or event.deleted:
+        raise NotFound(f"there is no Event {event_id}")
+    if not view.complete.is_set():
+        raise Unavailable("the dashboard is being built; ask again in a moment")
+    wanted = query.service_ids
+    filters = Filters(
+        service_ids=None if wanted is None else frozenset(wanted),
+        owner=query.owner,
+        leader_alias=query.leader_alias,
+        region=query.region,
+        colour=query.colour,
+    )
+    today, limit = utc_day(clock.now()), query.limit or _PAGE
+    services = list(islice(view.services(event_id, filters, after=after, today=today), limit + 1))
+    next_after = services[limit - 1]["ServiceId"] if len(services) > limit else None
+    return Dashboard(services[:limit], view.totals(event_id, wanted, today), next_after)

@@ -1,5 +1,4 @@
 """The rules of event plans: milestones, readiness, automation and the dashboard, without any input or output.
 
-A plan is a plain dict in wire form (EventPlanTable). No function changes a plan in place, and plans share parts with
-each other: treat every dict and list in them as frozen.
+Instants and days are text in wire form (``2024-06-15T09:00:00.000Z``, ``2024-07-16``), in which both sort as text.
 """

@@ -1,4 +1,4 @@
-"""The readiness dashboard: one plan's row, one service's entry, and totals that are kept up to date, not scanned."""
+"""The readiness dashboard: a plan's standing, its row, a service's entry, and totals."""
 
 from __future__ import annotations
 
@@ -6,48 +6,91 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from sys import intern
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from services.eventplan_svc.domain.milestones import (
-    ALL_UPSCALE_IDS,
-    COMPLETED,
-    FULFILLMENT,
-    ORDER_APPROVAL,
-    PENDING_ON_EPIC,
-    PENDING_ON_OWNER,
-    PLACE_ORDER,
-    STATUSES,
-    Plan,
-    leaves,
-)
-from services.eventplan_svc.domain.readiness import COLOURS, RED, status_colour, worst
-from services.eventplan_svc.domain.surroundings import Service
+from services.eventplan_svc.domain.inputs import Service
+from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS
+from services.eventplan_svc.domain.plan import Plan
+from services.eventplan_svc.domain.readiness import next_turn, status_colour, worst
+from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
-_AWAITED_FROM: Final = {PLACE_ORDER: "EPIC", ORDER_APPROVAL: "AWS", FULFILLMENT: "FMC"}
+_EPIC: Final = "EPIC"
+_PENDING_ON: Final = {
+    MilestoneId.PLACE_HARDWARE_ORDER: _EPIC,
+    MilestoneId.HARDWARE_ORDER_APPROVAL: "AWS",
+    MilestoneId.HARDWARE_FULFILLMENT: "FMC",
+}
+_Counted = tuple[tuple[MilestoneStatus, ...], PeakReadyStatus, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """What an open plan waits for: its first open milestone (a sub rather than its parent), when it is due and why."""
+    """The first open milestone of a plan (a sub rather than its parent), when it is due and why it is open."""
 
-    milestone_id: str
-    status: str
-    eta: str
+    milestone_id: MilestoneId
+    status: MilestoneStatus
+    eta: str | None
     message: str | None
 
-    @classmethod
-    def of(cls, plan: Plan) -> Self | None:
-        """None where everything is Completed."""
-        for leaf, eta in leaves(plan):
-            if leaf["MilestoneCompletionStatus"] != COMPLETED:
-                return cls(
-                    leaf["EventMilestoneId"], leaf["MilestoneCompletionStatus"], eta, leaf.get("MilestoneMessage")
-                )
+    def pending_on(self, owner: str) -> str:
+        """Who has to act: the service's owner, EPIC, AWS (approval) or FMC (fulfilment)."""
+        if self.status is MilestoneStatus.PENDING_ON_SERVICE_OWNER:
+            return owner
+        otherwise = _EPIC if self.status is MilestoneStatus.PENDING_ON_EPIC else owner
+        return _PENDING_ON.get(self.milestone_id, otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the dashboard shows of one open plan; equal for all plans in the same state.
+
+    ``counted``: the statuses of ``ALL_UPSCALE_IDS``, the colour while no ETA has passed, and the first open ETA.
+    ``turns_after``: the day after which a colour of the last write no longer holds.
+    """
+
+    counted: _Counted
+    awaited: Awaited | None
+    turns_after: str | None
+
+    def colour(self, today: str) -> PeakReadyStatus:
+        """The plan's colour on ``today``."""
+        _, undated_colour, first_open_eta = self.counted
+        return _colour(undated_colour, first_open_eta, today)
+
+
+def _colour(undated_colour: PeakReadyStatus, first_open_eta: str | None, today: str) -> PeakReadyStatus:
+    return PeakReadyStatus.RED if first_open_eta is not None and first_open_eta < today else undated_colour
+
+
+def standing_of(plan: Plan) -> Standing | None:
+    """None for a closed plan, which is outside dashboard and totals."""
+    if plan.closed:
         return None
+    tops = plan.milestones
+    statuses = tuple(one.status for top in tops for one in (top, *top.subs))
+    colour = worst(status_colour(top.status) for top in tops)
+    first_open_eta = min((top.eta for top in tops if top.eta and not top.is_completed()), default=None)
+    awaited = next(
+        (
+            Awaited(leaf.id, leaf.status, top.eta, leaf.message)
+            for top in tops
+            for leaf in top.subs or (top,)
+            if not leaf.is_completed()
+        ),
+        None,
+    )
+    return _shared(Standing((statuses, colour, first_open_eta), awaited, next_turn(plan)))
 
 
-def fleet_row(fleet_id: str, *, region: str | None, colour: str, awaited: Awaited | None, owner: str) -> dict[str, Any]:
+@lru_cache(maxsize=16_384)  # far more than the states that the plans of a few events are in at once
+def _shared(standing: Standing) -> Standing:
+    """One object for all equal ones, which saves memory: most plans of an event are in the same state."""
+    return standing
+
+
+def fleet_row(
+    fleet_id: str, *, region: str | None, owner: str, colour: PeakReadyStatus, awaited: Awaited | None
+) -> dict[str, Any]:
     """A fleet's row: its colour, and what it waits for, by when, why and from whom; null where it waits for nothing."""
     return {
         "FleetId": fleet_id,
@@ -56,20 +99,14 @@ def fleet_row(fleet_id: str, *, region: str | None, colour: str, awaited: Awaite
         "EventMilestone": awaited and awaited.milestone_id,
         "ETA": awaited and awaited.eta,
         "StatusReasoning": awaited and awaited.message,
-        "ActionPendingOn": awaited and action_pending_on(awaited.milestone_id, awaited.status, owner),
+        "ActionPendingOn": awaited and awaited.pending_on(owner),
     }
 
 
-def action_pending_on(milestone_id: str, status: str, owner: str) -> str:
-    """Who has to act: the owner where the status says so, else EPIC, AWS (approval), FMC (fulfilment) or the owner."""
-    if status == PENDING_ON_OWNER:
-        return owner
-    otherwise = "EPIC" if status == PENDING_ON_EPIC else owner
-    return _AWAITED_FROM.get(milestone_id, otherwise)
-
-
-def service_entry(service: Service, colours: Iterable[str], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A service with the rows asked for; its own colour is the worst of all its open plans', asked for or not."""
+def service_entry(
+    service: Service, colours: Iterable[PeakReadyStatus], rows: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """A service with the rows asked for. Its own colour is the worst of all its open plans, asked for or not."""
     return {
         "ServiceId": service.service_id,
         "Owner": service.owner,
@@ -79,158 +116,55 @@ def service_entry(service: Service, colours: Iterable[str], rows: Sequence[dict[
     }
 
 
-@lru_cache(maxsize=16_384)
-def _shared(statuses: tuple[str, ...]) -> tuple[str, ...]:
-    """One object for all equal ones: there are far fewer of them than plans."""
-    return statuses
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """What one open plan adds to the totals. Its colour on a day follows from the last two alone."""
-
-    event_id: str
-    service_id: str
-    statuses: tuple[str, ...]
-    undated_colour: str
-    first_open_eta: str | None
-
-    @classmethod
-    def of(cls, plan: Plan) -> Self | None:
-        """None for a closed plan, which stands outside the totals."""
-        if "Closed" in plan:
-            return None
-        statuses: list[str] = []
-        colours: list[str] = []
-        open_etas: list[str] = []
-        for milestone in plan["EventMilestone"]:
-            status = milestone["MilestoneCompletionStatus"]
-            statuses.append(status)
-            colours.append(status_colour(status))
-            if status != COMPLETED:
-                open_etas.append(milestone["ETA"])
-            statuses += [sub["MilestoneCompletionStatus"] for sub in milestone.get("SubMilestones", ())]
-        return cls(
-            intern(plan["EventId"]),
-            intern(plan["ServiceId"]),
-            _shared(tuple(statuses)),
-            worst(colours),
-            intern(min(open_etas)) if open_etas else None,
-        )
-
-    def colour(self, today: str) -> str:
-        """The plan's colour on `today`."""
-        return RED if self.first_open_eta is not None and self.first_open_eta < today else self.undated_colour
-
-
-class _Tally:
-    """Counts of open plans, of one event or of one service for it; plans in the same statuses are counted together."""
-
-    __slots__ = ("by_colour", "by_statuses")
-
-    def __init__(self) -> None:
-        self.by_colour: Counter[str] = Counter()
-        self.by_statuses: Counter[tuple[str, ...]] = Counter()
-
-    def count(self, contribution: Contribution, colour: str, sign: int) -> None:
-        self.by_colour[colour] += sign
-        self.by_statuses[contribution.statuses] += sign
-        if not self.by_statuses[contribution.statuses]:
-            del self.by_statuses[contribution.statuses]
-
-
 class ReadinessTotals:
-    """Totals per event and per service of it, in memory; a plan is put and removed in constant time.
+    """Totals per event and per service of it, in memory. A plan is counted in constant time.
 
-    Colours stand for `today` and move on, never back, as later days are asked for; only the plans whose first open ETA
-    passed in between are looked at. Not safe to share between threads.
+    Plans are counted by their statuses, colour and first open ETA, which decide the colour of any day. So nothing has
+    to be counted again when the day changes. Not safe to share between threads.
     """
 
-    def __init__(self, today: str) -> None:
-        self._today = today
-        self._held: dict[str, Contribution] = {}
-        self._services: dict[str, dict[str, _Tally]] = defaultdict(dict)
-        self._events: dict[str, _Tally] = {}
-        self._due: dict[str, set[str]] = defaultdict(set)
+    def __init__(self) -> None:
+        self._events: dict[str, Counter[_Counted]] = defaultdict(Counter)
+        self._services: dict[str, dict[str, Counter[_Counted]]] = defaultdict(lambda: defaultdict(Counter))
 
-    def put(self, plan_id: str, contribution: Contribution | None) -> None:
-        """Count a plan as it now stands, in place of how it stood before; None (closed) counts it no longer."""
-        held = self._held.pop(plan_id, None)
-        if held is not None:
-            self._count(plan_id, held, -1)
-        if contribution is not None:
-            self._held[plan_id] = contribution
-            self._count(plan_id, contribution, 1)
+    def add(self, event_id: str, service_id: str, standing: Standing) -> None:
+        """Counts one more open plan."""
+        for counts in (self._events[event_id], self._services[event_id][service_id]):
+            counts[standing.counted] += 1
 
-    def remove(self, plan_id: str) -> None:
-        """Count a plan no longer; nothing happens where it was not counted."""
-        self.put(plan_id, None)
+    def remove(self, event_id: str, service_id: str, standing: Standing) -> None:
+        """Counts a plan no longer that was added with the same standing."""
+        for counts in (self._events[event_id], self._services[event_id][service_id]):
+            counts[standing.counted] -= 1
+            if not counts[standing.counted]:
+                del counts[standing.counted]
 
     def of_event(self, event_id: str, today: str) -> dict[str, Any]:
-        """{Fleets, ByColour, ByMilestone} of the event's open plans; each milestone and sub lists the statuses it has.
+        """{Fleets, ByColour, ByMilestone} of the event's open plans.
 
-        ByColour names all three colours.
+        ByColour names all three colours, ByMilestone for each milestone and sub the statuses that occur.
         """
-        self.move_to(today)
-        tally = self._events.get(event_id)
-        return _wire([tally] if tally else [])
+        return _sum([self._events[event_id]] if event_id in self._events else [], today)
 
     def of_services(self, event_id: str, service_ids: Iterable[str], today: str) -> dict[str, Any]:
-        """The same of some services only; in the time it takes to add those up."""
-        self.move_to(today)
-        tallies = self._services.get(event_id, {})
-        return _wire([tallies[name] for name in dict.fromkeys(service_ids) if name in tallies])
-
-    def move_to(self, today: str) -> None:
-        """Let the colours stand for `today`; an earlier day than before changes nothing."""
-        if today <= self._today:
-            return
-        for eta in [eta for eta in self._due if self._today <= eta < today]:
-            for plan_id in self._due[eta]:
-                held = self._held[plan_id]
-                before, after = held.colour(self._today), held.colour(today)
-                for tally in self._tallies(held):
-                    tally.by_colour[before] -= 1
-                    tally.by_colour[after] += 1
-        self._today = today
-
-    def _count(self, plan_id: str, contribution: Contribution, sign: int) -> None:
-        colour = contribution.colour(self._today)
-        for tally in self._tallies(contribution):
-            tally.count(contribution, colour, sign)
-        eta = contribution.first_open_eta
-        if eta is None:
-            return
-        if sign > 0:
-            self._due[eta].add(plan_id)
-            return
-        self._due[eta].discard(plan_id)
-        if not self._due[eta]:
-            del self._due[eta]
-
-    def _tallies(self, contribution: Contribution) -> tuple[_Tally, _Tally]:
-        event_id, service_id = contribution.event_id, contribution.service_id
-        services = self._services[event_id]
-        if service_id not in services:
-            services[service_id] = _Tally()
-        if event_id not in self._events:
-            self._events[event_id] = _Tally()
-        return self._events[event_id], services[service_id]
+        """The same of some services only, in the time it takes to add those up."""
+        services = self._services.get(event_id, {})
+        return _sum([services[name] for name in dict.fromkeys(service_ids) if name in services], today)
 
 
-def _wire(tallies: Sequence[_Tally]) -> dict[str, Any]:
-    by_milestone: list[Counter[str]] = [Counter() for _ in ALL_UPSCALE_IDS]
-    fleets = 0
-    for tally in tallies:
-        for statuses, plans in tally.by_statuses.items():
-            fleets += plans
+def _sum(many: Sequence[Counter[_Counted]], today: str) -> dict[str, Any]:
+    by_colour: Counter[PeakReadyStatus] = Counter()
+    by_milestone: list[Counter[MilestoneStatus]] = [Counter() for _ in ALL_UPSCALE_IDS]
+    for counts in many:
+        for (statuses, undated_colour, first_open_eta), plans in counts.items():
+            by_colour[_colour(undated_colour, first_open_eta, today)] += plans
             for counter, status in zip(by_milestone, statuses, strict=True):
                 counter[status] += plans
     return {
-        "Fleets": fleets,
-        "ByColour": {colour: sum(tally.by_colour[colour] for tally in tallies) for colour in COLOURS},
+        "Fleets": by_colour.total(),
+        "ByColour": {colour.value: by_colour[colour] for colour in PeakReadyStatus},
         "ByMilestone": {
-            name: {status: counter[status] for status in STATUSES if counter[status]}
+            name.value: {status.value: counter[status] for status in MilestoneStatus if counter[status]}
             for name, counter in zip(ALL_UPSCALE_IDS, by_milestone, strict=True)
         },
     }

@@ -1,130 +1,151 @@
-"""The newest fact of each kind about one fleet and event, whatever the order they arrive in.
+"""The newest facts about one fleet and event: its projection, and its hardware.
 
-A sheet is kept per fleet and event, also for plans that do not exist yet. Facts of one kind are compared by version
-(equal versions by time); an older one never takes the place of a newer one, and a deletion is a fact like any other.
+They are kept also for plans that do not exist yet. ``version`` orders the facts of one kind; ``at`` is the instant
+since when a fact holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final, Self
+from dataclasses import dataclass
+from typing import Final, Self
 
-from services.eventplan_svc.domain.times import normal_time
+from shared.clock import iso
+from shared.schemas.fleet_svc import ProjectionSnapshot
+from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, FulfillmentStatus, HardwareFact, OrderFact
 
-PROJECTION: Final = "Projection"
-HARDWARE: Final = "Hardware"
-THROTTLING: Final = "Throttling"
-TPM_SENT: Final = "TPMSent"
-
-_PROJECTION_MEMBERS: Final = (
-    "TotalInputTPM",
-    "CloudTuneProjection",
-    "ManualOverride",
-    "IsVerifiedByOwner",
-    "UpstreamProjections",
-)
+_LOST: Final = frozenset({FulfillmentStatus.REJECTED, FulfillmentStatus.CANCELLED, FulfillmentStatus.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One fact: its kind, its version among its kind, when it came true, and its body in wire form."""
+class Projection:
+    """What plans need of a projection. ``unverified``: who has yet to verify it, in words."""
 
-    kind: str
     version: int
     at: str
-    body: Mapping[str, Any]
-    deleted: bool = False
+    deleted: bool
+    peak_tpm: int | None
+    unverified: tuple[str, ...]
 
-    def is_newer_than(self, other: Fact | None) -> bool:
-        return other is None or (self.version, self.at) > (other.version, other.at)
-
-
-def projection_fact(snapshot: Mapping[str, Any]) -> Fact | None:
-    """The fact in a Projection snapshot; None for a projection that is not of type Peak, which no milestone uses."""
-    if (snapshot.get("ProjectionType") or "Peak") != "Peak":
-        return None
-    return Fact(
-        kind=PROJECTION,
-        version=snapshot["VersionId"],
-        at=normal_time(snapshot["AuditMetadata"]["Timestamp"]),
-        body={member: snapshot[member] for member in _PROJECTION_MEMBERS if snapshot.get(member) is not None},
-        deleted=bool(snapshot.get("Deleted")),
-    )
-
-
-def hardware_fact(fact: Mapping[str, Any]) -> Fact | None:
-    """The fact in any `hotw.*` message about a fleet; None for one of descaling."""
-    if fact["Purpose"] != "Upscaling":
-        return None
-    body = {member: fact.get(member) for member in ("Execution", "Orders", "Gap")}
-    return Fact(HARDWARE, fact["OrdersVersionId"], normal_time(fact["OccurredAt"]), body)
-
-
-def throttling_fact(fact: Mapping[str, Any]) -> Fact:
-    """The fact in `throttling.applied` {AppliedVersionId, PeakTPM?, OccurredAt}.
-
-    PeakTPM is the one the limits were applied for; without it the milestone never falls back.
-    """
-    body = {"AppliedVersionId": fact["AppliedVersionId"], "PeakTPM": fact.get("PeakTPM")}
-    return Fact(THROTTLING, fact["AppliedVersionId"], normal_time(fact["OccurredAt"]), body)
-
-
-def tpm_sent_fact(fact: Mapping[str, Any]) -> Fact:
-    """The fact that every downstream was told {ProjectionVersionId, PeakTPM, Downstreams: [ServiceId], OccurredAt}."""
-    body = {"PeakTPM": fact.get("PeakTPM"), "Downstreams": list(fact["Downstreams"])}
-    return Fact(TPM_SENT, fact["ProjectionVersionId"], normal_time(fact["OccurredAt"]), body)
+    @classmethod
+    def of(cls, snapshot: ProjectionSnapshot) -> Self:
+        """``peak_tpm`` is ManualOverride, else CloudTuneProjection, else TotalInputTPM (HOTW rule 3)."""
+        given = (snapshot.manual_override, snapshot.cloud_tune_projection, snapshot.total_input_tpm)
+        changed_at = snapshot.audit_metadata.timestamp
+        owner = () if snapshot.is_verified_by_owner else ("the owner",)
+        upstreams = snapshot.upstream_projections or ()
+        return cls(
+            version=snapshot.version_id,
+            at=iso(changed_at) if changed_at else "",
+            deleted=snapshot.deleted,
+            peak_tpm=next((tpm for tpm in given if tpm is not None), None),
+            unverified=(*owner, *(one.upstream_service_id for one in upstreams if not one.is_verified)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class FactSheet:
-    """The newest fact of each kind; `None` where none has been heard."""
+class Execution:
+    """The fleet's latest execution that counts."""
 
-    projection: Fact | None = None
-    hardware: Fact | None = None
-    throttling: Fact | None = None
-    tpm_sent: Fact | None = None
+    status: ExecutionStatus
+    reasoning: str
+    needed: int | None = None
+    required_hosts: int | None = None
+    capacity_override_sum: int = 0
+    ordered_hosts: int = 0
+    shortfall: int = 0
+    cap_reason: str | None = None
 
-    def noting(self, fact: Fact) -> Self:
-        """The sheet with `fact` on it; the very same object where it holds one that is as new."""
-        attribute = _ATTRIBUTES[fact.kind]
-        if not fact.is_newer_than(getattr(self, attribute)):
-            return self
-        return replace(self, **{attribute: fact})
+    @classmethod
+    def of(cls, fact: ExecutionFact) -> Self:
+        return cls(
+            status=fact.status,
+            reasoning=fact.reasoning,
+            needed=fact.needed,
+            required_hosts=fact.required_hosts,
+            capacity_override_sum=fact.capacity_override_sum or 0,
+            ordered_hosts=fact.ordered_hosts,
+            shortfall=fact.shortfall,
+            cap_reason=fact.cap_reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of the fleet for the event. ``fulfillment_date`` is the day it is due."""
+
+    fulfillment_id: str
+    execution_id: int
+    fulfillment_status: FulfillmentStatus
+    fulfillment_value: int
+    fulfilled_hosts: int
+    fulfillment_date: str
+    ever_approved: bool = False
+    superseded: bool = False
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, fact: OrderFact) -> Self:
+        return cls(
+            fulfillment_id=fact.fulfillment_id,
+            execution_id=fact.execution_id,
+            fulfillment_status=fact.fulfillment_status,
+            fulfillment_value=fact.fulfillment_value,
+            fulfilled_hosts=fact.fulfilled_hosts,
+            fulfillment_date=fact.fulfillment_date.isoformat(),
+            ever_approved=fact.ever_approved,
+            superseded=fact.superseded,
+            reason=fact.reason,
+        )
+
+    @property
+    def is_live(self) -> bool:
+        return self.fulfillment_status not in _LOST
+
+    @property
+    def is_open(self) -> bool:
+        return self.is_live and self.fulfillment_status is not FulfillmentStatus.FULFILLED
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its hosts are neither coming nor ordered anew."""
+        return not self.is_live and not self.superseded
+
+    @property
+    def is_approved(self) -> bool:
+        status = self.fulfillment_status
+        if status is FulfillmentStatus.DELAYED:
+            return self.ever_approved
+        return status in (FulfillmentStatus.APPROVED, FulfillmentStatus.FULFILLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """The state of the fleet's hardware for the event, which every ``hotw.*`` fact about the fleet carries whole."""
+
+    version: int
+    at: str
+    execution: Execution | None
+    orders: tuple[Order, ...] = ()
+    gap: int = 0
+
+    @classmethod
+    def of(cls, fact: HardwareFact) -> Self:
+        orders = tuple(Order.of(order) for order in fact.orders)
+        execution = None if fact.execution is None else Execution.of(fact.execution)
+        return cls(fact.orders_version_id, iso(fact.occurred_at), execution, orders, fact.gap)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The newest fact of each kind; None where there was none yet."""
+
+    projection: Projection | None = None
+    hardware: Hardware | None = None
 
     @property
     def peak_tpm(self) -> int | None:
-        """ManualOverride, else CloudTuneProjection, else TotalInputTPM (HOTW rule 3); None without a projection."""
-        if self.projection is None or self.projection.deleted:
-            return None
-        body = self.projection.body
-        for member in ("ManualOverride", "CloudTuneProjection", "TotalInputTPM"):
-            if body.get(member) is not None:
-                return int(body[member])
-        return None
-
-    @classmethod
-    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
-        return cls(
-            **{
-                attribute: Fact(kind, held["Version"], held["At"], held["Body"], held["Deleted"])
-                for kind, attribute in _ATTRIBUTES.items()
-                if (held := wire.get(kind)) is not None
-            }
-        )
-
-    def wire(self) -> dict[str, Any]:
-        """{kind: {Version, At, Body, Deleted}}, for the store the sheets are kept in."""
-        held = (fact for fact in (self.projection, self.hardware, self.throttling, self.tpm_sent) if fact)
-        return {
-            fact.kind: {"Version": fact.version, "At": fact.at, "Body": dict(fact.body), "Deleted": fact.deleted}
-            for fact in held
-        }
+        """None without a projection."""
+        return None if self.projection is None or self.projection.deleted else self.projection.peak_tpm
 
 
-_ATTRIBUTES: Final = {
-    PROJECTION: "projection",
-    HARDWARE: "hardware",
-    THROTTLING: "throttling",
-    TPM_SENT: "tpm_sent",
-}
+NO_FACTS: Final = Facts()

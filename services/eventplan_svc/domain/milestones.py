@@ -1,95 +1,148 @@
-"""The milestones of a plan: their ids in order, statuses, how a parent follows its subs, and automatic ETAs."""
+"""The milestones of a plan: their ids in order, their ETAs, how they are edited, how a parent follows its subs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum, StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from services.eventplan_svc.domain.times import days_from
+from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
-Milestone: TypeAlias = dict[str, Any]
-Plan: TypeAlias = dict[str, Any]
-
-GATHER_PROJECTION: Final = "GatherProjectionFromUpstream"
-HARDWARE_ORDER: Final = "HardwareOrder"
-PLACE_ORDER: Final = "PlaceHardwareOrder"
-ORDER_APPROVAL: Final = "HardwareOrderApproval"
-FULFILLMENT: Final = "HardwareFulfillment"
-COMMUNICATE_TPM: Final = "CommunicateTPMToDownstream"
-UPDATE_THROTTLING: Final = "UpdateThrottlingInSDC"
-
-UPSCALE_IDS: Final = (GATHER_PROJECTION, HARDWARE_ORDER, FULFILLMENT, COMMUNICATE_TPM, UPDATE_THROTTLING)
-DESCALE_IDS: Final = ("GatherDescaleProjections", "PlaceDescaleOrder", "DescaleFulfillment", "RestoreThrottling")
-SUB_IDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({HARDWARE_ORDER: (PLACE_ORDER, ORDER_APPROVAL)})
-ALL_UPSCALE_IDS: Final = tuple(sub for top in UPSCALE_IDS for sub in (top, *SUB_IDS.get(top, ())))
-ALL_IDS: Final = (*ALL_UPSCALE_IDS, *DESCALE_IDS)
-PARENT_OF: Final[Mapping[str, str]] = MappingProxyType({sub: top for top, subs in SUB_IDS.items() for sub in subs})
-HARDWARE_IDS: Final = frozenset((HARDWARE_ORDER, PLACE_ORDER, ORDER_APPROVAL, FULFILLMENT))
-
-NOT_STARTED: Final = "NotStarted"
-IN_PROGRESS: Final = "InProgress"
-COMPLETED: Final = "Completed"
-PENDING_ON_EPIC: Final = "PendingOnEPIC"
-PENDING_ON_OWNER: Final = "PendingOnServiceOwner"
-BLOCKED: Final = "Blocked"
-STATUSES: Final = (NOT_STARTED, IN_PROGRESS, COMPLETED, PENDING_ON_EPIC, PENDING_ON_OWNER, BLOCKED)
-
-HUMAN: Final = "Human"
-AUTOMATED: Final = "Automated"
-
-DAYS_BEFORE_PEAK: Final[Mapping[str, int]] = MappingProxyType(
-    {GATHER_PROJECTION: 45, HARDWARE_ORDER: 30, COMMUNICATE_TPM: 14, FULFILLMENT: 10, UPDATE_THROTTLING: 7}
+UPSCALE_IDS: Final = (
+    MilestoneId.GATHER_PROJECTION,
+    MilestoneId.HARDWARE_ORDER,
+    MilestoneId.HARDWARE_FULFILLMENT,
+    MilestoneId.COMMUNICATE_TPM,
+    MilestoneId.UPDATE_THROTTLING,
 )
-DAYS_AFTER_PEAK: Final[Mapping[str, int]] = MappingProxyType(dict(zip(DESCALE_IDS, (3, 5, 14, 14), strict=True)))
+DESCALE_IDS: Final = (
+    MilestoneId.GATHER_DESCALE_PROJECTIONS,
+    MilestoneId.PLACE_DESCALE_ORDER,
+    MilestoneId.DESCALE_FULFILLMENT,
+    MilestoneId.RESTORE_THROTTLING,
+)
+SUB_IDS: Final[Mapping[MilestoneId, tuple[MilestoneId, ...]]] = MappingProxyType(
+    {MilestoneId.HARDWARE_ORDER: (MilestoneId.PLACE_HARDWARE_ORDER, MilestoneId.HARDWARE_ORDER_APPROVAL)}
+)
+PARENT_OF: Final = MappingProxyType({sub: parent for parent, subs in SUB_IDS.items() for sub in subs})
+ALL_UPSCALE_IDS: Final = tuple(sub for parent in UPSCALE_IDS for sub in (parent, *SUB_IDS.get(parent, ())))
+
+_DAYS_BEFORE_PEAK: Final = {
+    MilestoneId.GATHER_PROJECTION: 45,
+    MilestoneId.HARDWARE_ORDER: 30,
+    MilestoneId.COMMUNICATE_TPM: 14,
+    MilestoneId.HARDWARE_FULFILLMENT: 10,
+    MilestoneId.UPDATE_THROTTLING: 7,
+}
+_DAYS_AFTER_PEAK: Final = dict(zip(DESCALE_IDS, (3, 5, 14, 14), strict=True))
+_PENDING: Final = (MilestoneStatus.PENDING_ON_EPIC, MilestoneStatus.PENDING_ON_SERVICE_OWNER)
 
 
-def roll_up(statuses: Sequence[str]) -> str:
-    """The status of a parent whose subs, in order, have `statuses`."""
-    if all(status == COMPLETED for status in statuses):
-        return COMPLETED
-    if BLOCKED in statuses:
-        return BLOCKED
-    for status in statuses:
-        if status in (PENDING_ON_EPIC, PENDING_ON_OWNER):
-            return status
-    if all(status == NOT_STARTED for status in statuses):
-        return NOT_STARTED
-    return IN_PROGRESS
+class Source(StrEnum):
+    """Who wrote a milestone's status and message last."""
+
+    HUMAN = "Human"
+    AUTOMATED = "Automated"
 
 
-@lru_cache(maxsize=1024)
-def automatic_etas(peak_start: str, peak_end: str) -> Mapping[str, str]:
-    """The ETA of every milestone nobody set by hand, by id; sub-milestones go by their parent's."""
-    before = {name: days_from(peak_start, -days) for name, days in DAYS_BEFORE_PEAK.items()}
-    after = {name: days_from(peak_end, days) for name, days in DAYS_AFTER_PEAK.items()}
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """One milestone of a plan. A sub has neither an ETA nor a colour: it goes by its parent's.
+
+    ``colour`` is the colour at the last write of the plan; descale milestones have none.
+    """
+
+    id: MilestoneId
+    status: MilestoneStatus = MilestoneStatus.NOT_STARTED
+    message: str | None = None
+    eta: str | None = None
+    source: Source = Source.AUTOMATED
+    colour: PeakReadyStatus | None = None
+    last_updated: str | None = None
+    subs: tuple[Milestone, ...] = ()
+
+    def is_completed(self) -> bool:
+        return self.status is MilestoneStatus.COMPLETED
+
+
+def utc_day(now: datetime) -> str:
+    """The UTC day ``now`` falls in."""
+    return now.astimezone(UTC).date().isoformat()
+
+
+@lru_cache(maxsize=1024)  # an event's plans all ask for the same days
+def automatic_etas(peak_start: str, peak_end: str) -> Mapping[MilestoneId, str]:
+    """The ETA of every milestone that nobody set by hand. Subs have none."""
+    first, last = date.fromisoformat(peak_start), date.fromisoformat(peak_end)
+    before = {name: (first - timedelta(days=days)).isoformat() for name, days in _DAYS_BEFORE_PEAK.items()}
+    after = {name: (last + timedelta(days=days)).isoformat() for name, days in _DAYS_AFTER_PEAK.items()}
     return MappingProxyType(before | after)
 
 
-def unstarted(milestone_id: str, etas: Mapping[str, str]) -> Milestone:
-    """A milestone nobody has touched: NotStarted, its automatic ETA, no message."""
-    milestone: Milestone = {"EventMilestoneId": milestone_id, "MilestoneCompletionStatus": NOT_STARTED}
-    if milestone_id in etas:
-        milestone["ETA"] = etas[milestone_id]
-    milestone["Source"] = AUTOMATED
-    if milestone_id in SUB_IDS:
-        milestone["SubMilestones"] = [unstarted(sub, etas) for sub in SUB_IDS[milestone_id]]
-    return milestone
+def not_started(milestone_id: MilestoneId, etas: Mapping[MilestoneId, str]) -> Milestone:
+    """A milestone that nobody has touched."""
+    subs = tuple(not_started(sub, etas) for sub in SUB_IDS.get(milestone_id, ()))
+    return Milestone(milestone_id, eta=etas.get(milestone_id), subs=subs)
 
 
-def leaves(plan: Plan) -> Iterator[tuple[Milestone, str]]:
-    """The upscale milestones without subs, in order, each with the ETA it goes by (a sub by its parent's)."""
-    for milestone in plan["EventMilestone"]:
-        for leaf in milestone.get("SubMilestones") or (milestone,):
-            yield leaf, milestone["ETA"]
+def roll_up(statuses: Sequence[MilestoneStatus]) -> MilestoneStatus:
+    """The status of a parent whose subs, in order, have ``statuses``."""
+    if all(status is MilestoneStatus.COMPLETED for status in statuses):
+        return MilestoneStatus.COMPLETED
+    if MilestoneStatus.BLOCKED in statuses:
+        return MilestoneStatus.BLOCKED
+    for status in statuses:
+        if status in _PENDING:
+            return status
+    if all(status is MilestoneStatus.NOT_STARTED for status in statuses):
+        return MilestoneStatus.NOT_STARTED
+    return MilestoneStatus.IN_PROGRESS
 
 
-def by_id(plan: Plan) -> dict[str, Milestone]:
-    """Every milestone of the plan, subs and descale milestones included."""
-    found: dict[str, Milestone] = {}
-    for milestone in (*plan["EventMilestone"], *plan["EventDescaleMilestone"]):
-        found[milestone["EventMilestoneId"]] = milestone
-        for sub in milestone.get("SubMilestones", ()):
-            found[sub["EventMilestoneId"]] = sub
-    return found
+# -- editing -----------------------------------------------------------------------------------------------------------
+
+
+class _Keep(Enum):
+    KEEP = "keep"
+
+
+KEEP: Final = _Keep.KEEP
+"""The value of an edit that leaves the member as it is, where None means that there is none."""
+Keep: TypeAlias = Literal[_Keep.KEEP]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is written on one milestone. A parent's status follows its subs, whatever the edit says."""
+
+    status: MilestoneStatus | Keep = KEEP
+    message: str | Keep | None = KEEP
+    eta: str | Keep = KEEP
+
+
+_NO_EDIT: Final = Edit()
+
+
+def edit_milestone(milestone: Milestone, edits: Mapping[MilestoneId, Edit], *, source: Source, at: str) -> Milestone:
+    """The milestone, its subs included, after the edits by id; the same object where they change nothing.
+
+    A milestone that changes gets ``at`` as ``last_updated``, and ``source`` where its status or message changes.
+    The colour stays as it is.
+    """
+    edit = edits.get(milestone.id, _NO_EDIT)
+    status = milestone.status if edit.status is KEEP else edit.status
+    subs = milestone.subs
+    if subs:
+        subs = tuple(edit_milestone(sub, edits, source=source, at=at) for sub in subs)
+        status = roll_up([sub.status for sub in subs])
+    message = milestone.message if edit.message is KEEP else edit.message
+    eta = milestone.eta if edit.eta is KEEP else edit.eta
+    if (status, message) != (milestone.status, milestone.message):
+        milestone = replace(milestone, status=status, message=message, source=source, eta=eta, last_updated=at)
+    elif eta != milestone.eta:
+        milestone = replace(milestone, eta=eta, last_updated=at)
+    return milestone if subs == milestone.subs else replace(milestone, subs=subs)

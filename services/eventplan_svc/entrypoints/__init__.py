@@ -1,1 +1,1 @@
-"""The two front doors of eventplan_svc: HTTP and messages."""
+"""How eventplan_svc is called: over HTTP and by messages."""

@@ -1,21 +1,32 @@
-"""Owns the HTTP paths of eventplan_svc: plans, their milestones and versions, and the readiness dashboard."""
+"""The HTTP paths of eventplan_svc: plans, their milestones and versions, and the readiness dashboard."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.eventplan_svc.app import UseCases
-from services.eventplan_svc.app.change_plan import ChangePlan
+from services.eventplan_svc.app.read_plans import ReadPlans
+from services.eventplan_svc.app.show_dashboard import Dashboard
+from shared.cause import Cause
 from shared.clock import Clock
-from shared.resources import checked_ids, document_response, page_response, version_number
+from shared.documents.contract import Written
+from shared.resources import (
+    checked_ids,
+    document_response,
+    given_fields,
+    page_response,
+    validated,
+    version_number,
+    with_keys,
+)
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
     DashboardQuery,
     EventPlanSnapshot,
+    PlanCommand,
     ReplaceMilestones,
     SetMilestone,
     SetMilestoneStatus,
@@ -24,77 +35,67 @@ from shared.web import PAGING, Handler, Parameter, Routes, cursor_of, json_respo
 
 __all__ = ["routes"]
 
+C = TypeVar("C", bound=PlanCommand)
+UseCase = Callable[[C, Cause], Awaitable[Written]]
+
 _PLAN: Final = "/eventplan/{EventId}/{FleetId}"
 _FILTERS: Final[tuple[str, ...]] = ("EventId", "ServiceId", "FleetId")
 
 
-def routes(use_cases: UseCases, clock: Clock) -> Routes:
-    """All of them; the fixed last segments before ``{VersionId}``."""
-    do, made = _Reads(use_cases), Routes("EventPlan")
-    read = EventPlanSnapshot
+def routes(
+    *,
+    read_plans: ReadPlans,
+    create_plan: UseCase[CreateEventPlan],
+    set_milestone_status: UseCase[SetMilestoneStatus],
+    set_milestone: UseCase[SetMilestone],
+    replace_milestones: UseCase[ReplaceMilestones],
+    show_dashboard: Callable[[str, DashboardQuery, str | None], Awaitable[Dashboard]],
+    clock: Clock,
+) -> Routes:
+    """All of them; fixed last segments come before ``{VersionId}``."""
+    plans = _Plans(read_plans, clock)
+    made, response = Routes("EventPlan"), EventPlanSnapshot
     filters = [Parameter(name, f"Only those with this {name}.") for name in _FILTERS]
-    made.add(
-        "POST",
-        "/eventplan",
-        _create(use_cases, clock),
-        action="eventplan.create",
-        summary="Make a plan by hand",
-        body=CreateEventPlan,
-        response=read,
-    )
-    made.add(
-        "GET",
-        "/eventplan",
-        do.matching,
-        action="eventplan.read",
-        summary="List plans",
-        response=read,
-        many=True,
-        parameters=[*filters, *PAGING],
-    )
-    made.add(
-        "GET", _PLAN, do.latest, action="eventplan.read", summary="A plan, in the colours of the moment", response=read
-    )
-    made.add(
-        "GET",
-        f"{_PLAN}/versions",
-        do.history,
-        action="eventplan.read",
-        summary="Every version of a plan, newest first",
-        response=read,
-        many=True,
-        parameters=PAGING,
-    )
-    made.add(
-        "GET",
-        f"{_PLAN}/versions/{{VersionId}}",
-        do.version,
-        action="eventplan.read",
-        summary="One version of a plan",
-        response=read,
-    )
-    made.add(
-        "GET",
-        f"{_PLAN}/{{VersionId}}",
-        do.version,
-        action="eventplan.read",
-        summary="One version of a plan",
-        response=read,
-    )
-    changes: list[tuple[str, str, type[BaseModel], ChangePlan]] = [
-        ("milestones", "Replace all milestones", ReplaceMilestones, use_cases.replace_milestones),
-        ("milestone", "Change a milestone's status, message or ETA", SetMilestone, use_cases.set_milestone),
-        ("status", "Set a milestone's status", SetMilestoneStatus, use_cases.set_milestone_status),
-    ]
-    for name, summary, body, use_case in changes:
-        handler = _change(use_case, use_cases, clock)
-        made.add(
-            "PUT", f"{_PLAN}/{name}", handler, action="milestone.update", summary=summary, body=body, response=read
+
+    def read(path: str, handler: Handler, summary: str, **page: Any) -> None:
+        made.add("GET", path, handler, action="eventplan.read", summary=summary, response=response, **page)
+
+    def write(method: str, path: str, action: str, model: type[C], use_case: UseCase[C], summary: str) -> None:
+        handler = plans.write(model, use_case)
+        made.add(method, path, handler, action=action, summary=summary, body=model, response=response)
+
+    write("POST", "/eventplan", "eventplan.create", CreateEventPlan, create_plan, "Make a plan by hand")
+    read("/eventplan", plans.matching, "List plans", many=True, parameters=[*filters, *PAGING])
+    read(_PLAN, plans.latest, "A plan, in the colours of the moment")
+    newest_first = "Every version of a plan, newest first"
+    read(f"{_PLAN}/versions", plans.history, newest_first, many=True, parameters=PAGING)
+    read(f"{_PLAN}/versions/{{VersionId}}", plans.version, "One version of a plan")
+    read(f"{_PLAN}/{{VersionId}}", plans.version, "One version of a plan")
+    update, details = "milestone.update", "Change a milestone's status, message or ETA"
+    write("PUT", f"{_PLAN}/milestones", update, ReplaceMilestones, replace_milestones, "Replace all milestones")
+    write("PUT", f"{_PLAN}/milestone", update, SetMilestone, set_milestone, details)
+    write("PUT", f"{_PLAN}/status", update, SetMilestoneStatus, set_milestone_status, "Set a milestone's status")
+
+    async def dashboard(request: Request) -> Response:
+        query_of(request, ())
+        event_id = checked_ids(request.path_params)["EventId"]
+        asked = (await read_write(request, clock)).unconditional()
+        query = validated(DashboardQuery, given_fields(DashboardQuery, asked.body))
+        after = page_of({"Cursor": query.cursor} if query.cursor else {}).after
+        shown = await show_dashboard(event_id, query, after)
+        return json_response(
+            {
+                "EventId": event_id,
+                "Services": shown.services,
+                "Totals": shown.totals,
+                "NextCursor": cursor_of(shown.next_after),
+            }
         )
+
     made.add(
         "PUT",
         "/event/{EventId}/dashboard",
-        _dashboard(use_cases, clock),
+        dashboard,
         action="eventplan.read",
         summary="Who is ready for an event",
         body=DashboardQuery,
@@ -103,24 +104,27 @@ def routes(use_cases: UseCases, clock: Clock) -> Routes:
     return made
 
 
-class _Reads:
-    def __init__(self, use_cases: UseCases) -> None:
-        self._read = use_cases.read_plans
+class _Plans:
+    """The handlers of plans: read the request, call the use case, answer."""
+
+    def __init__(self, read_plans: ReadPlans, clock: Clock) -> None:
+        self._read = read_plans
+        self._clock = clock
 
     async def latest(self, request: Request) -> Response:
         query_of(request, ())
-        document = await self._read.latest(*_ids(request))
-        return document_response(self._read.latest_view(document), document)
+        document = await self._read.latest(**_ids(request))
+        return document_response(self._read.present_form(document), document)
 
     async def version(self, request: Request) -> Response:
         query_of(request, ())
         version = version_number(request)
-        document = await self._read.version(*_ids(request), version)
-        return document_response(document.wire() if version else self._read.latest_view(document), document)
+        document = await self._read.version(**_ids(request), version=version)
+        return document_response(document.wire() if version else self._read.present_form(document), document)
 
     async def history(self, request: Request) -> Response:
         page = page_of(query_of(request, ("Limit", "Cursor")), int)
-        found = await self._read.history(*_ids(request), before=page.after, limit=page.limit)
+        found = await self._read.history(**_ids(request), before=page.after, limit=page.limit)
         return page_response([item.wire() for item in found.items], found.next_before)
 
     async def matching(self, request: Request) -> Response:
@@ -128,50 +132,19 @@ class _Reads:
         page = page_of(query)
         where = {name: query[name] for name in _FILTERS if name in query}
         found = await self._read.matching(where, after=page.after, limit=page.limit)
-        return page_response([self._read.latest_view(item) for item in found.items], found.next_after)
+        return page_response([self._read.present_form(item) for item in found.items], found.next_after)
+
+    def write(self, model: type[C], use_case: UseCase[C]) -> Handler:
+        async def write(request: Request) -> Response:
+            query_of(request, ())
+            asked = await read_write(request, self._clock)
+            body: dict[str, Any] = with_keys(asked.body, checked_ids(request.path_params))
+            written = await use_case(validated(model, given_fields(model, body)), asked.cause)
+            return document_response(self._read.present_form(written.document), written.document)
+
+        return write
 
 
-def _create(use_cases: UseCases, clock: Clock) -> Handler:
-    async def create(request: Request) -> Response:
-        query_of(request, ())
-        asked = await read_write(request, clock)
-        written = await use_cases.create_plan(asked.body, asked.cause)
-        return document_response(use_cases.read_plans.latest_view(written.document), written.document)
-
-    return create
-
-
-def _change(use_case: ChangePlan, use_cases: UseCases, clock: Clock) -> Handler:
-    async def change(request: Request) -> Response:
-        query_of(request, ())
-        event_id, fleet_id = _ids(request)
-        asked = await read_write(request, clock)
-        written = await use_case(event_id, fleet_id, asked.body, asked.cause, asked.cause.expected_version)
-        return document_response(use_cases.read_plans.latest_view(written.document), written.document)
-
-    return change
-
-
-def _dashboard(use_cases: UseCases, clock: Clock) -> Handler:
-    async def dashboard(request: Request) -> Response:
-        query_of(request, ())
-        event_id = checked_ids(request.path_params)["EventId"]
-        asked = (await read_write(request, clock)).unconditional()
-        cursor = asked.body.get("Cursor")
-        page = page_of({"Cursor": cursor} if isinstance(cursor, str) else {})
-        shown = await use_cases.show_dashboard(event_id, asked.body, page.after)
-        return json_response(
-            {
-                "EventId": shown.event_id,
-                "Services": shown.page.services,
-                "Totals": shown.totals,
-                "NextCursor": cursor_of(shown.page.next_after),
-            }
-        )
-
-    return dashboard
-
-
-def _ids(request: Request) -> tuple[str, str]:
+def _ids(request: Request) -> dict[str, str]:
     ids = checked_ids({name: request.path_params[name] for name in ("EventId", "FleetId")})
-    return ids["EventId"], ids["FleetId"]
+    return {"event_id": ids["EventId"], "fleet_id": ids["FleetId"]}

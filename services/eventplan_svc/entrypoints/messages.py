@@ -1,22 +1,19 @@
-"""Owns what eventplan_svc consumes: others' events into plans, and the commands that may change one."""
+"""What eventplan_svc consumes: the events that plans are computed from, commands, and what the readiness view shows."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
-from services.eventplan_svc.app import UseCases
-from services.eventplan_svc.app.change_plan import ChangePlan
-from services.eventplan_svc.app.knowledge import FactNotes, is_base_line
 from shared.cause import Cause
 from shared.documents.contract import Written
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.subscription import Received, Subscribed, Subscription, bulk, each
+from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk, each
 from shared.schemas.base import WireModel
 from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
-    PlanCommand,
+    EventPlanSnapshot,
     ReplaceMilestones,
     SetMilestone,
     SetMilestoneStatus,
@@ -24,85 +21,96 @@ from shared.schemas.eventplan_svc import (
 from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
 from shared.trace import Trace
 
-__all__ = ["BOARD_GROUPS", "subscriptions"]
+__all__ = ["VIEW_STORED_BY", "subscriptions", "view_handlers"]
+
+M = TypeVar("M", bound=WireModel)
+C_contra = TypeVar("C_contra", contravariant=True)
+Changes = Sequence[tuple[M, Trace]]
 
 _EVENTS: Final = ("event.created", "event.updated", "event.deleted")
 _SERVICES: Final = ("service.created", "service.updated", "service.deleted")
 _FLEETS: Final = ("fleet.created", "fleet.updated", "fleet.deleted")
-_PROJECTIONS: Final = ("projection.created", "projection.updated", "projection.deleted")
-_HARDWARE: Final = (
+_FACTS: Final = (
+    "projection.created",
+    "projection.updated",
+    "projection.deleted",
     "hotw.execution.completed",
     "hotw.order.placed",
     "hotw.order.reviewed",
     "hotw.order.expired",
     "hotw.fulfillment.updated",
 )
+_PLANS: Final = ("eventplan.created", "eventplan.updated")
 _SERVICES_GROUP: Final = "eventplan_svc.services"
 _FLEETS_GROUP: Final = "eventplan_svc.fleets"
 
-BOARD_GROUPS: Final = {_SERVICES_GROUP: _SERVICES, _FLEETS_GROUP: _FLEETS}
-"""The groups whose topics the readiness board follows as well."""
+VIEW_STORED_BY: Final = {
+    **dict.fromkeys(_SERVICES, _SERVICES_GROUP),
+    **dict.fromkeys(_FLEETS, _FLEETS_GROUP),
+}
+"""The consumer group that takes each topic of the readiness view into the store. Plans are stored by whoever writes."""
 
 
-def subscriptions(use_cases: UseCases) -> list[Subscribed]:
-    """All of them, each under a group of its own, so that a great event holds up no fact."""
+class UseCase(Protocol[C_contra]):
+    """What a command calls, and HTTP as well."""
+
+    def __call__(self, command: C_contra, cause: Cause, /) -> Awaitable[Written]: ...
+
+
+def subscriptions(
+    *,
+    on_event_changed: Callable[[EventSnapshot, Trace], Awaitable[None]],
+    on_services_changed: Callable[[Changes[ServiceSnapshot]], Awaitable[None]],
+    on_fleets_changed: Callable[[Changes[FleetSnapshot]], Awaitable[None]],
+    on_facts_changed: Callable[[Changes[WireModel]], Awaitable[None]],
+    create_plan: UseCase[CreateEventPlan],
+    set_milestone_status: UseCase[SetMilestoneStatus],
+    set_milestone: UseCase[SetMilestone],
+    replace_milestones: UseCase[ReplaceMilestones],
+) -> list[Subscribed]:
+    """All of them. Each has a group of its own, so that an event with many plans delays no fact."""
+
+    async def event_changed(received: Received[EventSnapshot]) -> None:
+        await on_event_changed(received.data, received.effect)
+
+    commands: list[Command[Any]] = [
+        Command(CreateEventPlan, create_plan, "eventplan.create"),
+        Command(SetMilestoneStatus, set_milestone_status, "milestone.update"),
+        Command(SetMilestone, set_milestone, "milestone.update"),
+        Command(ReplaceMilestones, replace_milestones, "milestone.update"),
+    ]
     return [
-        Subscription("eventplan_svc.events", each(EventSnapshot, _EVENTS, _Events(use_cases))),
-        Subscription(_SERVICES_GROUP, bulk(ServiceSnapshot, _SERVICES, _Services(use_cases))),
-        Subscription(_FLEETS_GROUP, bulk(FleetSnapshot, _FLEETS, _Fleets(use_cases))),
-        Subscription("eventplan_svc.facts", bulk(WireModel, (*_PROJECTIONS, *_HARDWARE), _Facts(use_cases))),
-        CommandSubscription("eventplan.commands", _commands(use_cases)),
+        Subscription("eventplan_svc.events", each(EventSnapshot, _EVENTS, event_changed)),
+        Subscription(_SERVICES_GROUP, bulk(ServiceSnapshot, _SERVICES, _changes(on_services_changed))),
+        Subscription(_FLEETS_GROUP, bulk(FleetSnapshot, _FLEETS, _changes(on_fleets_changed))),
+        Subscription("eventplan_svc.facts", bulk(WireModel, _FACTS, _changes(on_facts_changed))),
+        CommandSubscription("eventplan.commands", commands),
     ]
 
 
-class _Handler:
-    def __init__(self, use_cases: UseCases) -> None:
-        self.use_cases = use_cases
-
-
-class _Events(_Handler):
-    async def __call__(self, received: Received[EventSnapshot]) -> None:
-        await self.use_cases.hear_of_event(received.message.body(), received.effect)
-
-
-class _Services(_Handler):
-    async def __call__(self, batch: Sequence[Received[ServiceSnapshot]]) -> None:
-        traces = {received.data.service_id: received.effect for received in batch}
-        await self.use_cases.hear_of_services([received.message.body() for received in batch], traces)
-
-
-class _Fleets(_Handler):
-    async def __call__(self, batch: Sequence[Received[FleetSnapshot]]) -> None:
-        base = [(received, received.message.body()) for received in batch]
-        base = [(received, body) for received, body in base if is_base_line(body)]
-        traces = {received.data.fleet_id: received.effect for received, _ in base}
-        await self.use_cases.hear_of_fleets([body for _, body in base], traces)
-
-
-class _Facts(_Handler):
-    async def __call__(self, batch: Sequence[Received[WireModel]]) -> None:
-        notes, traces = FactNotes(), dict[str, Trace]()
-        for received in batch:
-            about_hardware = received.record.topic in _HARDWARE
-            key = (notes.note_hardware if about_hardware else notes.note_projection)(received.message.body())
-            if key is not None:
-                traces[key] = received.effect
-        await self.use_cases.hear_facts(notes, traces)
-
-
-def _commands(use_cases: UseCases) -> list[Command[Any]]:
-    async def create(command: CreateEventPlan, cause: Cause) -> Written:
-        return await use_cases.create_plan(command.given(), cause)
-
-    def change(use_case: ChangePlan) -> Callable[[PlanCommand, Cause], Awaitable[Written]]:
-        async def changed(command: PlanCommand, cause: Cause) -> Written:
-            return await use_case(command.event_id, command.fleet_id, command.given(), cause, cause.expected_version)
-
-        return changed
-
+def view_handlers(
+    *,
+    view_plan: Callable[[EventPlanSnapshot], None],
+    view_service: Callable[[ServiceSnapshot], None],
+    view_fleet: Callable[[FleetSnapshot], None],
+) -> list[Handler[Any]]:
+    """What every process reads in full, to keep its readiness view current."""
     return [
-        Command(CreateEventPlan, create, "eventplan.create"),
-        Command(SetMilestoneStatus, change(use_cases.set_milestone_status), "milestone.update"),
-        Command(SetMilestone, change(use_cases.set_milestone), "milestone.update"),
-        Command(ReplaceMilestones, change(use_cases.replace_milestones), "milestone.update"),
+        each(EventPlanSnapshot, _PLANS, _data(view_plan)),
+        each(ServiceSnapshot, _SERVICES, _data(view_service)),
+        each(FleetSnapshot, _FLEETS, _data(view_fleet)),
     ]
+
+
+def _changes(use_case: Callable[[Changes[M]], Awaitable[None]]) -> Callable[[Sequence[Received[M]]], Awaitable[None]]:
+    async def changed(batch: Sequence[Received[M]]) -> None:
+        await use_case([(received.data, received.effect) for received in batch])
+
+    return changed
+
+
+def _data(put: Callable[[M], None]) -> Callable[[Received[M]], Awaitable[None]]:
+    async def handle(received: Received[M]) -> None:
+        put(received.data)
+
+    return handle

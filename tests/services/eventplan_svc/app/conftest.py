@@ -12,7 +12,7 @@ import pytest
 from shared.clock import FixedClock
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
-from tests.services.eventplan_svc.app.world import NOW, Home, Process, Published
+from tests.support.eventplan_processes import NOW, Home, Process, Published
 
 
 @pytest.fixture

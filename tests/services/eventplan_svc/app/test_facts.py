@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.clock import FixedClock
-from tests.services.eventplan_svc.app.world import Process, Published, said
+from tests.support.eventplan_processes import Process, Published, state
 from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 
 THE_THREE = (event(), fleet(), service())
@@ -31,19 +31,19 @@ def timeless(plan: Any) -> Any:
 
 
 async def test_the_references_plan_comes_out(process: Process, clock: FixedClock) -> None:
-    await process.hear(*THE_THREE)
+    await process.take(*THE_THREE)
     clock.set("2024-06-16T09:00:00Z")
     for one in JOURNEY:
-        await process.hear(one)
+        await process.take(one)
     plan = await process.plan()
     assert plan["EventPlanId"] == "PD2024#FORTRESSService-NA-X0"
-    assert said(plan, "GatherProjectionFromUpstream") == ("Completed", "All upstream projections verified")
-    assert said(plan, "HardwareOrder") == (
+    assert state(plan, "GatherProjectionFromUpstream") == ("Completed", "All upstream projections verified")
+    assert state(plan, "HardwareOrder") == (
         "Completed", "[Automated] Hardware order placed: SPCO-789 (220 needed, 200 is MaxHostCount)"
     )  # fmt: skip
-    assert said(plan, "PlaceHardwareOrder") == ("Completed", "50 hosts ordered via HOTW")
-    assert said(plan, "HardwareOrderApproval") == ("Completed", "Order approved by AWS")
-    assert said(plan, "HardwareFulfillment") == ("InProgress", "1 of 4 orders pending")
+    assert state(plan, "PlaceHardwareOrder") == ("Completed", "50 hosts ordered via HOTW")
+    assert state(plan, "HardwareOrderApproval") == ("Completed", "Order approved by AWS")
+    assert state(plan, "HardwareFulfillment") == ("InProgress", "1 of 4 orders pending")
     assert [milestone["PeakReadyStatus"] for milestone in plan["EventMilestone"]] == [
         "Green", "Green", "Yellow", "Red", "Red"
     ]  # fmt: skip
@@ -56,12 +56,12 @@ async def test_facts_in_any_order_and_more_than_once_come_to_the_same_plan(
     process: Process, clock: FixedClock, order_of_arrival: tuple[int, ...]
 ) -> None:
     clock.set("2024-06-16T09:00:00Z")
-    await process.hear(*THE_THREE)
+    await process.take(*THE_THREE)
     for number in (*order_of_arrival, *reversed(order_of_arrival)):
-        await process.hear(JOURNEY[number])
+        await process.take(JOURNEY[number])
     late = await process.plan()
-    await process.hear(fleet("In-Order"))
-    await process.hear(*(_about("In-Order", one) for one in JOURNEY))
+    await process.take(fleet("In-Order"))
+    await process.take(*(_about("In-Order", one) for one in JOURNEY))
     in_order = await process.plan("In-Order")
     assert timeless(late)["EventMilestone"] == timeless(in_order)["EventMilestone"]
 
@@ -70,57 +70,56 @@ async def test_facts_of_a_plan_that_does_not_exist_yet_are_in_it_when_it_is_made
     process: Process, published: Published, clock: FixedClock
 ) -> None:
     clock.set("2024-06-16T09:00:00Z")
-    await process.hear(*JOURNEY)
+    await process.take(*JOURNEY)
     assert await published() == []
-    await process.hear(*THE_THREE)
+    await process.take(*THE_THREE)
     plan = await process.plan()
     assert plan["VersionId"] == 1
-    assert said(plan, "HardwareFulfillment") == ("InProgress", "1 of 4 orders pending")
+    assert state(plan, "HardwareFulfillment") == ("InProgress", "1 of 4 orders pending")
     assert [message.type for message in await published()] == ["eventplan.created"]
 
 
 async def test_a_replay_from_the_beginning_changes_nothing(process: Process, published: Published) -> None:
     everything = [*THE_THREE, *JOURNEY]
     for one in everything:
-        await process.hear(one)
+        await process.take(one)
     before, told = await process.plan(), len(await published())
-    await process.hear(*everything)
+    await process.take(*everything)
     for one in everything:
-        await process.hear(one)
+        await process.take(one)
     assert await process.plan() == before
     assert len(await published()) == told
 
 
 async def test_facts_no_milestone_goes_by_are_passed_by(process: Process) -> None:
-    await process.hear(*THE_THREE)
-    await process.hear(projection(kind="BAU"), hardware("execution.completed", 9, purpose="Descaling"))
+    await process.take(*THE_THREE)
+    await process.take(projection(kind="BAU"), hardware("execution.completed", 9, purpose="Descaling"))
     assert (await process.plan())["VersionId"] == 1
 
 
 async def test_one_batch_of_facts_about_many_plans_writes_each_once(process: Process) -> None:
     fleets = [fleet(f"F{number:03d}") for number in range(300)]
-    await process.hear(*fleets, service(), event())
+    await process.take(*fleets, service(), event())
     facts = [
         projection(f"F{number:03d}", version, upstream=version == 3) for version in (1, 2, 3) for number in range(300)
     ]
-    await process.hear(*facts)
+    await process.take(*facts)
     plans = await process.plans()
-    assert {said(plan, "GatherProjectionFromUpstream")[0] for plan in plans} == {"Completed"}
+    assert {state(plan, "GatherProjectionFromUpstream")[0] for plan in plans} == {"Completed"}
     assert {plan["VersionId"] for plan in plans} == {2}
 
 
 async def test_moved_dates_move_the_etas_nobody_set(process: Process) -> None:
-    await process.hear(*THE_THREE)
-    eta = {"EventMilestoneId": "HardwareFulfillment", "ETA": "2024-07-01"}
-    await process.use_cases.set_milestone("PD2024", "FORTRESSService-NA-X0", eta, process.person())
-    await process.hear(event(version=2, start="2024-07-23", end="2024-07-24"))
+    await process.take(*THE_THREE)
+    await process.eta("HardwareFulfillment", "2024-07-01")
+    await process.take(event(version=2, start="2024-07-23", end="2024-07-24"))
     etas = [milestone["ETA"] for milestone in (await process.plan())["EventMilestone"]]
     assert etas == ["2024-06-08", "2024-06-23", "2024-07-01", "2024-07-09", "2024-07-16"]
 
 
 async def test_eventplan_ready_is_told_each_time_all_becomes_green(process: Process, published: Published) -> None:
-    await process.hear(*THE_THREE)
-    await process.hear(*JOURNEY[:2], hardware("fulfillment.updated", 4, *(order(n, "Fulfilled") for n in (1, 2))))
+    await process.take(*THE_THREE)
+    await process.take(*JOURNEY[:2], hardware("fulfillment.updated", 4, *(order(n, "Fulfilled") for n in (1, 2))))
     for name in ("CommunicateTPMToDownstream", "UpdateThrottlingInSDC"):
         await process.status(name, "Completed")
     await process.status("UpdateThrottlingInSDC", "InProgress")
@@ -132,10 +131,10 @@ async def test_eventplan_ready_is_told_each_time_all_becomes_green(process: Proc
 
 
 async def test_a_new_peak_tpm_undoes_what_was_done_for_another(process: Process) -> None:
-    await process.hear(*THE_THREE, projection())
+    await process.take(*THE_THREE, projection())
     await process.status("CommunicateTPMToDownstream", "Completed")
-    await process.hear(projection(version=2, tpm=60_000, at="2024-06-01T09:00:00.000Z"))
-    assert said(await process.plan(), "CommunicateTPMToDownstream") == (
+    await process.take(projection(version=2, tpm=60_000, at="2024-06-01T09:00:00.000Z"))
+    assert state(await process.plan(), "CommunicateTPMToDownstream") == (
         "PendingOnServiceOwner", "PeakTPM is 60000 now, this was done for 50000"
     )  # fmt: skip
 

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from services.eventplan_svc.entrypoints.http import routes
 from shared.clock import FixedClock
-from tests.services.eventplan_svc.app.world import Process
+from tests.support.eventplan_processes import Process
 from tests.support.http import app_of, calling, pointers
 from tests.support.snapshots import event, fleet, projection, service
 
@@ -17,9 +16,9 @@ DONE = {"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus"
 
 
 @pytest.fixture
-async def http(process: Process, clock: FixedClock) -> AsyncIterator[httpx.AsyncClient]:
-    await process.hear(event(), fleet(), fleet("Another-EU", region="eu-west-1"), service())
-    async with calling(app_of(routes(process.use_cases, clock))) as client:
+async def http(process: Process) -> AsyncIterator[httpx.AsyncClient]:
+    await process.take(event(), fleet(), fleet("Another-EU", region="eu-west-1"), service())
+    async with calling(app_of(process.wiring.routes)) as client:
         yield client
 
 
@@ -75,6 +74,20 @@ async def test_milestones_are_changed_in_all_three_ways(http: httpx.AsyncClient)
     assert again.headers["etag"] == '"3"', "posted back as it was read, nothing changes"
 
 
+@pytest.mark.parametrize("member", ["EventMilestoneId", "MilestoneCompletionStatus"])
+async def test_a_bad_milestone_deep_in_a_list_is_named(http: httpx.AsyncClient, member: str) -> None:
+    plan = (await http.get(PLAN)).json()
+    plan["EventMilestone"][1]["SubMilestones"][1][member] = "Nothing"
+    answer = await http.put(f"{PLAN}/milestones", json={"EventMilestone": plan["EventMilestone"]})
+    assert (answer.status_code, pointers(answer)) == (400, [f"/EventMilestone/1/SubMilestones/1/{member}"])
+
+
+async def test_a_plan_may_be_posted_back_whole_as_it_was_read(http: httpx.AsyncClient) -> None:
+    plan = (await http.get(PLAN)).json()
+    answer = await http.put(f"{PLAN}/milestones", json=plan)
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
+
+
 async def test_a_stale_if_match_is_412(http: httpx.AsyncClient) -> None:
     answer = await http.put(f"{PLAN}/status", json=DONE, headers={"If-Match": '"7"'})
     assert (answer.status_code, answer.headers["content-type"]) == (412, "application/problem+json")
@@ -100,15 +113,47 @@ async def test_the_same_key_gets_the_same_answer(http: httpx.AsyncClient) -> Non
         ("GET", "/eventplan?Team=x", None, 400, ["/Team"]),
         ("GET", "/eventplan?Cursor=xyz", None, 400, ["/Cursor"]),
         ("POST", "/eventplan", {"EventId": "PD2024"}, 400, ["/FleetId"]),
+        ("POST", "/eventplan", {"EventId": "PD2024", "FleetId": "a/b"}, 400, ["/FleetId"]),
+        ("POST", "/eventplan", {"EventId": "PD2024", "FleetId": FLEET_ID, "Colour": "Green"}, 400, ["/Colour"]),
         ("POST", "/eventplan", {"EventId": "PD2024", "FleetId": FLEET_ID}, 409, []),
         ("POST", "/eventplan", {"EventId": "Never", "FleetId": FLEET_ID}, 404, []),
         ("PUT", f"{PLAN}/status", {"EventMilestoneId": "UpdateThrottlingInSDC"}, 400, ["/MilestoneCompletionStatus"]),
         ("PUT", f"{PLAN}/status", {**DONE, "FleetId": "Another-EU"}, 400, ["/FleetId"]),
         ("PUT", f"{PLAN}/milestone", {**DONE, "Colour": "Red"}, 400, ["/Colour"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "EventPlanId": "PD2023#X"}, 400, ["/EventPlanId"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "Colour/": "Red"}, 400, ["/Colour~1"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "EventMilestoneId": "BuyHardware"}, 400, ["/EventMilestoneId"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "EventMilestoneId": None}, 400, ["/EventMilestoneId"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "MilestoneMessage": 5}, 400, ["/MilestoneMessage"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "ETA": "tomorrow"}, 400, ["/ETA"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "ETA": "2024-02-30"}, 400, ["/ETA"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "ETA": "20240701"}, 400, ["/ETA"]),
+        (
+            "PUT",
+            f"{PLAN}/milestone",
+            {**DONE, "MilestoneCompletionStatus": "Done"},
+            400,
+            ["/MilestoneCompletionStatus"],
+        ),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "MilestoneCompletionStatus": None}, 400, ["/MilestoneCompletionStatus"]),
+        ("PUT", f"{PLAN}/status", {**DONE, "ETA": "2024-07-01"}, 400, ["/ETA"]),
+        ("PUT", f"{PLAN}/milestones", {}, 400, ["/EventMilestone"]),
+        ("PUT", f"{PLAN}/milestones", {"EventMilestone": {"0": "x"}}, 400, ["/EventMilestone"]),
+        ("PUT", f"{PLAN}/milestones", {"EventMilestone": ["x"]}, 400, ["/EventMilestone/0"]),
         ("PUT", f"{PLAN}/milestones", {"EventMilestone": []}, 400, ["/EventMilestone"]),
+        (
+            "PUT",
+            f"{PLAN}/milestones",
+            {"EventMilestone": [{**DONE, "Colour": "Red"}]},
+            400,
+            ["/EventMilestone/0/Colour"],
+        ),
         ("PUT", f"{PLAN}/status", {**DONE, "EventMilestoneId": "HardwareOrder"}, 409, []),
         ("PUT", "/event/Never/dashboard", {}, 404, []),
         ("PUT", "/event/PD2024/dashboard", {"Colour": "Blue"}, 400, ["/Colour"]),
+        ("PUT", "/event/PD2024/dashboard", {"Limit": 0}, 400, ["/Limit"]),
+        ("PUT", "/event/PD2024/dashboard", {"ServiceIds": "Atlas"}, 400, ["/ServiceIds"]),
+        ("PUT", "/event/PD2024/dashboard", {"Team": "Retail"}, 400, ["/Team"]),
         ("PUT", "/event/PD2024/dashboard", {"Cursor": "xyz"}, 400, ["/Cursor"]),
         ("PUT", "/event/PD2024/dashboard", {"Cursor": 7}, 400, ["/Cursor"]),
     ],
@@ -121,7 +166,7 @@ async def test_what_is_refused_is_a_problem_that_names_the_field(
 
 
 async def test_the_dashboard_pages_by_service(http: httpx.AsyncClient, process: Process) -> None:
-    await process.hear(service("Zeta"), fleet("Zeta-NA", of="Zeta"), projection())
+    await process.take(service("Zeta"), fleet("Zeta-NA", of="Zeta"), projection())
     first = (await http.put("/event/PD2024/dashboard", json={"Limit": 1})).json()
     assert [entry["ServiceId"] for entry in first["Services"]] == ["FORTRESSService"]
     assert first["EventId"] == "PD2024"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.clock import FixedClock
-from tests.services.eventplan_svc.app.world import Home, Process, said
+from tests.support.eventplan_processes import Home, Process, state
 from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
@@ -29,7 +29,7 @@ async def processes(shared_home: Home) -> list[Process]:
 async def test_each_plan_is_made_once_whoever_makes_it(shared_home: Home, processes: list[Process]) -> None:
     names = [f"S{n}" for n in range(5)]
     fleets = [fleet(f"{name}-F{m}", of=name) for name in names for m in range(20)]
-    await asyncio.gather(*(one.hear(*map(service, names), *fleets, event()) for one in processes))
+    await asyncio.gather(*(one.take(*map(service, names), *fleets, event()) for one in processes))
     keys = [message.key for message in await shared_home.published() if message.type == "eventplan.created"]
     assert sorted(keys) == sorted(f"PD2024#{name}-F{m}" for name in names for m in range(20))
     await processes[0].look()
@@ -44,7 +44,7 @@ async def test_news_that_race_end_in_the_same_plan_as_news_in_order(processes: l
 
     async def tell(process: Process, share: list[TopicBody]) -> None:
         for one in share:
-            await process.hear(one)
+            await process.take(one)
 
     await asyncio.gather(*(tell(process, news[number::3]) for number, process in enumerate(processes)))
     plan = await processes[0].plan()
@@ -53,15 +53,15 @@ async def test_news_that_race_end_in_the_same_plan_as_news_in_order(processes: l
     assert [milestone["ETA"] for milestone in plan["EventMilestone"]] == [
         "2024-06-05", "2024-06-20", "2024-07-10", "2024-07-06", "2024-07-13"
     ]  # fmt: skip
-    assert said(plan, "GatherProjectionFromUpstream") == ("PendingOnServiceOwner", "Not verified yet by OrderService")
-    assert said(plan, "HardwareOrderApproval") == ("PendingOnEPIC", "1 of 2 approved")
-    assert said(plan, "HardwareFulfillment") == ("InProgress", "2 of 2 orders pending")
+    assert state(plan, "GatherProjectionFromUpstream") == ("PendingOnServiceOwner", "Not verified yet by OrderService")
+    assert state(plan, "HardwareOrderApproval") == ("PendingOnEPIC", "1 of 2 approved")
+    assert state(plan, "HardwareFulfillment") == ("InProgress", "2 of 2 orders pending")
 
 
 async def test_people_and_facts_that_race_lose_nothing(
     processes: list[Process], shared_home: Home, clock: FixedClock
 ) -> None:
-    await processes[0].hear(event(), fleet(), service())
+    await processes[0].take(event(), fleet(), service())
     clock.set("2024-05-25T09:00:00Z")
     by_hand = ("HardwareFulfillment", "CommunicateTPMToDownstream", "UpdateThrottlingInSDC")
     facts = [projection(version=version, upstream=version == 8) for version in range(1, 9)]
@@ -72,17 +72,17 @@ async def test_people_and_facts_that_race_lose_nothing(
 
     async def automation(process: Process) -> None:
         for one in facts:
-            await process.hear(one)
+            await process.take(one)
 
     await asyncio.gather(*(people(*pair) for pair in zip(processes, by_hand, strict=True)), automation(processes[1]))
     plan = await processes[2].plan()
-    assert {said(plan, name)[0] for name in (*by_hand, "GatherProjectionFromUpstream")} == {"Completed"}
+    assert {state(plan, name)[0] for name in (*by_hand, "GatherProjectionFromUpstream")} == {"Completed"}
     told: list[dict[str, Any]] = [message.body() for message in await shared_home.published()]
     assert [one["VersionId"] for one in told] == list(range(1, plan["VersionId"] + 1))
 
 
 async def test_the_same_command_at_two_processes_is_done_once(processes: list[Process]) -> None:
-    await processes[0].hear(event(), fleet(), service())
+    await processes[0].take(event(), fleet(), service())
     body = {
         "EventId": "PD2024", "FleetId": FLEET_ID, "EventMilestoneId": "UpdateThrottlingInSDC",
         "MilestoneCompletionStatus": "Blocked",

@@ -6,16 +6,19 @@ from collections.abc import Callable
 import pytest
 
 from services.eventplan_svc.app.reconcile import Reconcile
+from services.eventplan_svc.domain.inputs import Event, Fleet, Service
 from shared.clock import FixedClock
-from tests.services.eventplan_svc.app.world import Home, Process, Published, said
-from tests.support.snapshots import event, fleet, projection, service
+from shared.schemas.event_svc import EventSnapshot
+from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
+from tests.support.eventplan_processes import Home, Process, Published, state
+from tests.support.snapshots import TopicBody, event, fleet, projection, service
 
 FLEETS = [f"F{number:03d}" for number in range(40)]
 
 
 @pytest.fixture
 async def planned(process: Process) -> Process:
-    await process.hear(service(), *(fleet(fleet_id) for fleet_id in FLEETS), event())
+    await process.take(service(), *(fleet(fleet_id) for fleet_id in FLEETS), event())
     for fleet_id in FLEETS[:30]:
         await process.status("GatherProjectionFromUpstream", "InProgress", fleet_id)
     return process
@@ -25,17 +28,17 @@ async def test_the_sweep_writes_those_that_turned_and_no_other(
     planned: Process, clock: FixedClock, published: Published
 ) -> None:
     clock.set("2024-06-01T23:59:59Z")
-    await planned.use_cases.turn_colours()
+    await planned.wiring.turn_colours()
     assert len(await published()) == 70
     clock.set("2024-06-02T00:00:01Z")
-    await planned.use_cases.turn_colours()
+    await planned.wiring.turn_colours()
     turned = (await published())[70:]
     assert sorted(message.key for message in turned) == [f"PD2024#{fleet_id}" for fleet_id in FLEETS[:30]]
     assert {message.type for message in turned} == {"eventplan.updated"}
     assert turned[0].body()["EventMilestone"][0]["PeakReadyStatus"] == "Red"
     assert turned[0].body()["AuditMetadata"]["Message"] == "Colours of the day: GatherProjectionFromUpstream"
     for _ in range(3):
-        await planned.use_cases.turn_colours()
+        await planned.wiring.turn_colours()
     assert len(await published()) == 100
 
 
@@ -43,7 +46,7 @@ async def test_the_sweep_catches_up_after_days_off(planned: Process, home: Home,
     clock.set("2024-06-20T10:00:00Z")
     later = await home.process()
     await later.look()
-    await later.use_cases.turn_colours()
+    await later.wiring.turn_colours()
     assert (await later.plan("F000"))["VersionId"] == 3
     assert (await later.plan("F035"))["VersionId"] == 1
 
@@ -52,44 +55,52 @@ async def test_two_processes_that_sweep_write_each_plan_once(planned: Process, h
     other = await home.process()
     await other.look()
     clock.set("2024-06-02T00:00:01Z")
-    await planned.use_cases.turn_colours()
-    await other.use_cases.turn_colours()
+    await planned.wiring.turn_colours()
+    await other.wiring.turn_colours()
     assert {(await planned.plan(fleet_id))["VersionId"] for fleet_id in FLEETS[:30]} == {3}
-    assert other.use_cases.board.turning("2024-06-02") == []
+    assert other.wiring.view.turning("2024-06-02") == []
+
+
+async def keep(process: Process, *published: TopicBody) -> None:
+    """Puts events and services into the read models, as if the process had stopped before it did what follows."""
+    models = process.wiring.read_models
+    for topic, body in published:
+        resource = topic.partition(".")[0]
+        if resource == "event":
+            await models.events.put([(body["EventId"], Event.of(EventSnapshot.model_validate(body)))])
+        elif resource == "fleet":
+            await models.fleets.put([(body["FleetId"], Fleet.of(FleetSnapshot.model_validate(body)))])
+        else:
+            await models.services.put([(body["ServiceId"], Service.of(ServiceSnapshot.model_validate(body)))])
 
 
 async def test_what_is_missing_is_made(process: Process) -> None:
-    known = process.use_cases.knowledge
-    await known.keep_events([event()[1]])
-    await known.keep_fleets([fleet()[1]])
-    await known.keep_services([service()[1]])
+    await keep(process, event(), fleet(), service())
     assert await process.plans() == []
-    assert await process.use_cases.reconcile()
+    assert await process.wiring.reconcile()
     assert len(await process.plans()) == 1
 
 
 async def test_an_events_fault_costs_its_own_plans_alone(process: Process) -> None:
-    known = process.use_cases.knowledge
-    await known.keep_services([service()[1]])
-    await known.keep_fleets([fleet(fleet_id)[1] for fleet_id in FLEETS])
-    await known.keep_events([event("Broken", end="9999-12-31")[1], event()[1]])
-    assert await process.use_cases.reconcile()
+    await keep(process, service(), *map(fleet, FLEETS), event())
+    broken = Event("Broken", 1, "2024-07-16", "9999-12-31", ("us-east-1",), active=True, deleted=False)
+    await process.wiring.read_models.events.put([("Broken", broken)])
+    assert await process.wiring.reconcile()
     assert {plan["EventId"] for plan in await process.plans()} == {"PD2024"}
 
 
-async def test_what_is_not_settled_is_settled(planned: Process) -> None:
-    known = planned.use_cases.knowledge
-    await known.keep_services([service(version=2, deleted=True)[1]])
-    assert await planned.use_cases.reconcile()
+async def test_what_is_not_refreshed_is_refreshed(planned: Process) -> None:
+    await keep(planned, service(version=2, deleted=True))
+    assert await planned.wiring.reconcile()
     assert {plan["Closed"]["Reason"] for plan in await planned.plans()} == {"service FORTRESSService is deleted"}
 
 
 async def test_the_reconciler_writes_nothing_where_all_is_well(planned: Process, published: Published) -> None:
-    await planned.hear(projection("F000"))
+    await planned.take(projection("F000"))
     told = len(await published())
-    assert await planned.use_cases.reconcile()
+    assert await planned.wiring.reconcile()
     assert len(await published()) == told
-    assert said(await planned.plan("F000"), "GatherProjectionFromUpstream")[0] == "Completed"
+    assert state(await planned.plan("F000"), "GatherProjectionFromUpstream")[0] == "Completed"
 
 
 async def test_of_several_replicas_one_reconciles_every_ten_minutes(home: Home) -> None:
@@ -118,8 +129,12 @@ async def test_a_process_that_starts_again_reconciles_within_a_minute_or_so(home
 
 
 def job(process: Process, real_time: Callable[[], float]) -> Reconcile:
-    one = process.use_cases
+    one = process.wiring
     return Reconcile(
-        one.knowledge, one.make_due_plans, one.settle_plans, one.board, process.store.read_model("turns"),
+        plans=one.plans,
+        read_models=one.read_models,
+        view=one.view,
+        clock=process.clock,
+        turns=process.store.read_model("turns"),
         real_time=real_time,
-    )  # fmt: skip
+    )

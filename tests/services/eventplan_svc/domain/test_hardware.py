@@ -6,87 +6,93 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.eventplan_svc.domain.hardware import hardware_milestones
-from tests.services.eventplan_svc.domain.sample import body, execution, order
+from services.eventplan_svc.domain.facts import Hardware
+from services.eventplan_svc.domain.hardware import HARDWARE_IDS, hardware_milestones
+from shared.schemas.eventplan_svc import MilestoneId
+from tests.support.plans import execution, hardware, order
 
 PEAK = "2024-07-16"
 
 
-def said(body_: dict[str, Any], milestone_id: str) -> tuple[str | None, str | None]:
-    derivation = hardware_milestones(body_, PEAK)[milestone_id]
+def fact(*orders: dict[str, Any], run: dict[str, Any] | None = None, gap: int = 0) -> Hardware:
+    return hardware(1, *orders, run=run, gap=gap)
+
+
+def derived(known: Hardware, milestone_id: MilestoneId) -> tuple[str | None, str | None]:
+    derivation = hardware_milestones(known, PEAK)[milestone_id]
     return derivation.status, derivation.message
 
 
-def placed(body_: dict[str, Any]) -> tuple[str | None, str | None]:
-    return said(body_, "PlaceHardwareOrder")
+def placed(known: Hardware) -> tuple[str | None, str | None]:
+    return derived(known, MilestoneId.PLACE_HARDWARE_ORDER)
 
 
-def approved(body_: dict[str, Any]) -> tuple[str | None, str | None]:
-    return said(body_, "HardwareOrderApproval")
+def approved(known: Hardware) -> tuple[str | None, str | None]:
+    return derived(known, MilestoneId.HARDWARE_ORDER_APPROVAL)
 
 
-def fulfilled(body_: dict[str, Any]) -> tuple[str | None, str | None]:
-    return said(body_, "HardwareFulfillment")
+def fulfilled(known: Hardware) -> tuple[str | None, str | None]:
+    return derived(known, MilestoneId.HARDWARE_FULFILLMENT)
 
 
-def own_message(body_: dict[str, Any]) -> str | None:
-    return hardware_milestones(body_, PEAK)["HardwareOrder"].message
+def own_message(known: Hardware) -> str | None:
+    return hardware_milestones(known, PEAK)[MilestoneId.HARDWARE_ORDER].message
 
 
 ZONES = (order(hosts=20, number=1), order(hosts=20, number=2), order(hosts=10, number=3))
 
 
 def test_live_orders_are_ordered_via_hotw_by_their_sum() -> None:
-    assert placed(body(*ZONES)) == ("Completed", "50 hosts ordered via HOTW")
+    assert placed(fact(*ZONES)) == ("Completed", "50 hosts ordered via HOTW")
 
 
 def test_the_order_milestone_names_the_newest_execution_that_ordered() -> None:
     older = order(number=1, ExecutionId=700)
-    assert own_message(body(older, order(number=2))) == "[Automated] Hardware order placed: SPCO-789"
+    assert own_message(fact(older, order(number=2))) == "[Automated] Hardware order placed: SPCO-789"
 
 
 def test_a_cap_is_named_after_the_order() -> None:
     capped = execution(Needed=220, RequiredHosts=200, CapReason="MaxHostCount")
-    assert own_message(body(*ZONES, run=capped)) == (
+    assert own_message(fact(*ZONES, run=capped)) == (
         "[Automated] Hardware order placed: SPCO-789 (220 needed, 200 is MaxHostCount)"
     )
 
 
 def test_a_failed_execution_blocks_with_its_reasoning() -> None:
     failed = execution("Fail", Reasoning="us-west-1 is not in the RegionList of PD2024", CapacityOverrideSum=None)
-    assert placed(body(run=failed)) == ("Blocked", "us-west-1 is not in the RegionList of PD2024")
-    assert approved(body(run=failed)) == ("NotStarted", None)
-    assert fulfilled(body(run=failed)) == ("NotStarted", None)
-    assert own_message(body(run=failed)) is None
+    assert placed(fact(run=failed)) == ("Blocked", "us-west-1 is not in the RegionList of PD2024")
+    assert approved(fact(run=failed)) == ("NotStarted", None)
+    assert fulfilled(fact(run=failed)) == ("NotStarted", None)
+    assert own_message(fact(run=failed)) is None
 
 
 def test_a_shortfall_blocks_with_both_numbers() -> None:
     partial = execution("PartialSuccess", OrderedHosts=30, Shortfall=20)
-    assert placed(body(order(hosts=30), run=partial)) == ("Blocked", "30 of 50 hosts ordered, 20 found no room")
+    assert placed(fact(order(hosts=30), run=partial)) == ("Blocked", "30 of 50 hosts ordered, 20 found no room")
 
 
 def test_an_open_gap_waits_for_epic_before_live_orders_count() -> None:
-    assert placed(body(*ZONES, gap=7)) == ("PendingOnEPIC", "gap of 7 hosts")
+    assert placed(fact(*ZONES, gap=7)) == ("PendingOnEPIC", "gap of 7 hosts")
 
 
 def test_with_all_orders_lost_their_hosts_are_to_be_ordered_anew() -> None:
     lost = [order("Rejected", 20, number=1, Reason="no c5 left"), order("Expired", 10, number=2, FulfilledHosts=4)]
-    assert placed(body(*lost)) == ("PendingOnEPIC", "26 hosts to be ordered anew")
+    assert placed(fact(*lost)) == ("PendingOnEPIC", "26 hosts to be ordered anew")
 
 
 def test_a_lost_order_blocks_approval_with_its_reason() -> None:
     orders = [order(number=1), order("Rejected", number=2, Reason="no c5.2xlarge left in us-east-1b")]
-    assert approved(body(*orders)) == ("Blocked", "no c5.2xlarge left in us-east-1b")
-    assert placed(body(*orders)) == ("Completed", "20 hosts ordered via HOTW")
+    assert approved(fact(*orders)) == ("Blocked", "no c5.2xlarge left in us-east-1b")
+    assert placed(fact(*orders)) == ("Completed", "20 hosts ordered via HOTW")
 
 
 def test_a_lost_order_without_a_reason_is_named() -> None:
-    assert approved(body(order("Expired", number=3))) == ("Blocked", "order F5-42-3 was expired")
+    assert approved(fact(order("Expired", number=3))) == ("Blocked", "order F5-42-3 was expired")
 
 
 def test_a_lost_order_counts_no_more_once_a_later_execution_made_up_for_it() -> None:
     orders = [order("Rejected", number=1, ExecutionId=700, Superseded=True), order(number=2)]
-    assert approved(body(*orders)) == ("Completed", "Order approved by AWS")
+    assert approved(fact(*orders)) == ("Completed", "Order approved by AWS")
 
 
 @pytest.mark.parametrize(
@@ -98,33 +104,33 @@ def test_a_lost_order_counts_no_more_once_a_later_execution_made_up_for_it() -> 
     ],
 )
 def test_approval_counts_the_live_orders(orders: list[str], expected: tuple[str, str]) -> None:
-    assert approved(body(*[order(status, number=n) for n, status in enumerate(orders)])) == expected
+    assert approved(fact(*[order(status, number=n) for n, status in enumerate(orders)])) == expected
 
 
 def test_a_delay_counts_as_approved_only_after_an_approval() -> None:
-    assert approved(body(order("Delayed", EverApproved=True))) == ("Completed", "Order approved by AWS")
-    assert approved(body(order("Delayed", EverApproved=False))) == ("PendingOnEPIC", "0 of 1 approved")
+    assert approved(fact(order("Delayed", EverApproved=True))) == ("Completed", "Order approved by AWS")
+    assert approved(fact(order("Delayed", EverApproved=False))) == ("PendingOnEPIC", "0 of 1 approved")
 
 
 def test_open_orders_are_pending_of_the_live_ones() -> None:
     orders = [order("Fulfilled", number=n) for n in range(3)] + [order("Approved", number=3)]
-    assert fulfilled(body(*orders)) == ("InProgress", "1 of 4 orders pending")
+    assert fulfilled(fact(*orders)) == ("InProgress", "1 of 4 orders pending")
 
 
 @pytest.mark.parametrize(("due", "blocked"), [("2024-07-15", False), ("2024-07-16", True), ("2024-07-20", True)])
 def test_an_open_order_due_only_after_the_peak_starts_blocks(due: str, blocked: bool) -> None:
-    late = body(order("Approved", FulfillmentDate=due))
+    late = fact(order("Approved", FulfillmentDate=due))
     assert fulfilled(late) == (
         ("Blocked", "arrives after the peak") if blocked else ("InProgress", "1 of 1 orders pending")
     )
 
 
 def test_a_delivered_order_blocks_nothing_however_late_it_was_due() -> None:
-    assert fulfilled(body(order("Fulfilled", FulfillmentDate="2024-07-20")))[0] == "Completed"
+    assert fulfilled(fact(order("Fulfilled", FulfillmentDate="2024-07-20")))[0] == "Completed"
 
 
 def test_all_delivered_is_completed() -> None:
-    assert fulfilled(body(order("Fulfilled", number=1), order("Fulfilled", number=2))) == (
+    assert fulfilled(fact(order("Fulfilled", number=1), order("Fulfilled", number=2))) == (
         "Completed",
         "2 of 2 orders delivered",
     )
@@ -133,43 +139,43 @@ def test_all_delivered_is_completed() -> None:
 @pytest.mark.parametrize(
     ("incomplete", "missing"),
     [
-        (body(order("Fulfilled", number=1), order("Cancelled", 10, number=2)), 10),
-        (body(order("Fulfilled"), run=execution("PartialSuccess", OrderedHosts=20, Shortfall=30)), 30),
-        (body(order("Fulfilled"), gap=5), 5),
+        (fact(order("Fulfilled", number=1), order("Cancelled", 10, number=2)), 10),
+        (fact(order("Fulfilled"), run=execution("PartialSuccess", OrderedHosts=20, Shortfall=30)), 30),
+        (fact(order("Fulfilled"), gap=5), 5),
     ],
 )
-def test_all_delivered_is_not_enough_while_something_is_missing(incomplete: dict[str, Any], missing: int) -> None:
+def test_all_delivered_is_not_enough_while_something_is_missing(incomplete: Hardware, missing: int) -> None:
     assert fulfilled(incomplete) == ("PendingOnEPIC", f"1 of 1 orders delivered, {missing} hosts still missing")
 
 
 def test_where_nothing_is_needed_all_of_it_is_completed() -> None:
-    nothing = hardware_milestones(body(run=execution(needed=0)), PEAK)
-    assert nothing["HardwareOrder"].message == "No hosts needed"
-    for name in ("PlaceHardwareOrder", "HardwareOrderApproval", "HardwareFulfillment"):
+    nothing = hardware_milestones(fact(run=execution(needed=0)), PEAK)
+    assert nothing[MilestoneId.HARDWARE_ORDER].message == "No hosts needed"
+    for name in HARDWARE_IDS - {MilestoneId.HARDWARE_ORDER}:
         assert (nothing[name].status, nothing[name].message) == ("Completed", "No hosts needed")
 
 
 def test_nothing_is_needed_says_so_even_where_a_cap_made_it_so() -> None:
     capped = execution(needed=0, Needed=220, RequiredHosts=150, CapReason="MaxHostCount")
-    assert own_message(body(run=capped)) == "No hosts needed (220 needed, 150 is MaxHostCount)"
+    assert own_message(fact(run=capped)) == "No hosts needed (220 needed, 150 is MaxHostCount)"
 
 
 def test_an_order_lost_after_an_execution_that_needed_nothing_is_still_to_be_ordered_anew() -> None:
-    lost = body(order("Rejected", 50, ExecutionId=700, Reason="no"), run=execution(needed=0))
+    lost = fact(order("Rejected", 50, ExecutionId=700, Reason="no"), run=execution(needed=0))
     assert placed(lost) == ("PendingOnEPIC", "50 hosts to be ordered anew")
     assert fulfilled(lost) == ("NotStarted", None)
 
 
-def test_an_outside_engine_that_told_of_no_order_leaves_the_hosts_to_be_ordered() -> None:
-    assert placed(body(run=execution(needed=50))) == ("PendingOnEPIC", "50 hosts to be ordered")
+def test_an_outside_engine_that_published_no_order_leaves_the_hosts_to_be_ordered() -> None:
+    assert placed(fact(run=execution(needed=50))) == ("PendingOnEPIC", "50 hosts to be ordered")
 
 
 def test_one_host_is_not_called_hosts() -> None:
-    assert placed(body(order(hosts=1))) == ("Completed", "1 host ordered via HOTW")
+    assert placed(fact(order(hosts=1))) == ("Completed", "1 host ordered via HOTW")
 
 
 def test_without_execution_and_orders_nothing_is_started() -> None:
-    nothing = hardware_milestones({"Execution": None, "Orders": [], "Gap": 0}, PEAK)
+    nothing = hardware_milestones(Hardware(1, "", None), PEAK)
     assert {name: derivation.status for name, derivation in nothing.items()} == {
         "HardwareOrder": None,
         "PlaceHardwareOrder": "NotStarted",
@@ -200,7 +206,7 @@ EXECUTIONS = st.builds(
 
 @given(ORDERS, EXECUTIONS, st.integers(0, 3))
 def test_completed_always_has_its_grounds(orders: list[dict[str, Any]], run: dict[str, Any], gap: int) -> None:
-    known = body(*orders, run=run, gap=gap)
+    known = fact(*orders, run=run, gap=gap)
     live = [o for o in orders if o["FulfillmentStatus"] not in ("Rejected", "Cancelled", "Expired")]
     lost = [o for o in orders if o not in live and not o["Superseded"]]
     nothing_needed = run["Status"] == "Success" and run["CapacityOverrideSum"] == 0 and not live
@@ -224,4 +230,4 @@ def test_the_order_of_the_orders_does_not_matter(
 ) -> None:
     distinct = list({o["FulfillmentId"]: o for o in orders}.values())
     shuffled = random.sample(distinct, len(distinct))
-    assert hardware_milestones(body(*distinct, run=run), PEAK) == hardware_milestones(body(*shuffled, run=run), PEAK)
+    assert hardware_milestones(fact(*distinct, run=run), PEAK) == hardware_milestones(fact(*shuffled, run=run), PEAK)

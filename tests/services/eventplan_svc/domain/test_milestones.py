@@ -4,20 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.eventplan_svc.domain.milestones import (
-    ALL_IDS,
-    BLOCKED,
-    COMPLETED,
-    IN_PROGRESS,
-    NOT_STARTED,
-    PENDING_ON_EPIC,
-    PENDING_ON_OWNER,
-    STATUSES,
-    automatic_etas,
-    roll_up,
-)
-from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus
-from tests.services.eventplan_svc.domain.sample import new_plan
+from services.eventplan_svc.domain.milestones import automatic_etas, roll_up
+from shared.schemas.eventplan_svc import MilestoneStatus
+from tests.support.plans import a_plan
+
+BLOCKED, COMPLETED, IN_PROGRESS = MilestoneStatus.BLOCKED, MilestoneStatus.COMPLETED, MilestoneStatus.IN_PROGRESS
+NOT_STARTED, PENDING_ON_EPIC = MilestoneStatus.NOT_STARTED, MilestoneStatus.PENDING_ON_EPIC
+PENDING_ON_OWNER = MilestoneStatus.PENDING_ON_SERVICE_OWNER
 
 
 @pytest.mark.parametrize(
@@ -34,12 +27,12 @@ from tests.services.eventplan_svc.domain.sample import new_plan
         ([IN_PROGRESS, NOT_STARTED], IN_PROGRESS),
     ],
 )
-def test_a_parent_follows_its_subs(subs: list[str], parent: str) -> None:
+def test_a_parent_follows_its_subs(subs: list[MilestoneStatus], parent: MilestoneStatus) -> None:
     assert roll_up(subs) == parent
 
 
-@given(st.lists(st.sampled_from(STATUSES), min_size=1, max_size=4))
-def test_a_parent_is_completed_only_with_all_its_subs_and_blocked_with_any(subs: list[str]) -> None:
+@given(st.lists(st.sampled_from(MilestoneStatus), min_size=1, max_size=4))
+def test_a_parent_is_completed_only_with_all_its_subs_and_blocked_with_any(subs: list[MilestoneStatus]) -> None:
     parent = roll_up(subs)
     assert (parent == COMPLETED) == (set(subs) == {COMPLETED})
     assert (parent == BLOCKED) == (BLOCKED in subs)
@@ -63,26 +56,18 @@ def test_the_etas_of_prime_day_hang_on_its_dates() -> None:
 
 
 def test_the_milestones_stand_in_order_with_both_subs_and_the_descale_ones_apart() -> None:
-    plan = new_plan()
-    assert [milestone["EventMilestoneId"] for milestone in plan["EventMilestone"]] == [
+    plan = a_plan()
+    assert [milestone.id for milestone in plan.milestones] == [
         "GatherProjectionFromUpstream",
         "HardwareOrder",
         "HardwareFulfillment",
         "CommunicateTPMToDownstream",
         "UpdateThrottlingInSDC",
     ]
-    assert [sub["EventMilestoneId"] for sub in plan["EventMilestone"][1]["SubMilestones"]] == [
-        "PlaceHardwareOrder",
-        "HardwareOrderApproval",
-    ]
-    assert [milestone["EventMilestoneId"] for milestone in plan["EventDescaleMilestone"]] == [
+    assert [sub.id for sub in plan.milestones[1].subs] == ["PlaceHardwareOrder", "HardwareOrderApproval"]
+    assert [milestone.id for milestone in plan.descale_milestones] == [
         "GatherDescaleProjections",
         "PlaceDescaleOrder",
         "DescaleFulfillment",
         "RestoreThrottling",
     ]
-
-
-def test_the_contract_knows_the_same_ids_and_statuses() -> None:
-    assert tuple(MilestoneId) == ALL_IDS
-    assert tuple(MilestoneStatus) == STATUSES

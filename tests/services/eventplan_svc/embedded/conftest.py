@@ -10,8 +10,8 @@ import pytest
 from services.eventplan_svc.bootstrap import build
 from shared.clock import FixedClock
 from shared.settings import Settings
-from tests.services.eventplan_svc.app.world import NOW
 from tests.support.embedded_stack import Replica, Stack, standing
+from tests.support.eventplan_processes import NOW
 
 
 class EventPlans(Stack):

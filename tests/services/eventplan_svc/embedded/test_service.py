@@ -8,9 +8,9 @@ import pytest
 from shared.envelope import Message
 from shared.schemas.results import Outcome
 from shared.trace import Trace
-from tests.services.eventplan_svc.app.world import said
 from tests.services.eventplan_svc.embedded.conftest import EventPlans, dashboard
 from tests.support.embedded_stack import Replica
+from tests.support.eventplan_processes import state
 from tests.support.snapshots import event, fleet, hardware, order, projection, service
 from tests.support.waiting import eventually
 
@@ -29,7 +29,7 @@ async def completed(replica: Replica, *names: str, path: str = PLAN) -> dict[str
     """The plan, once all of these milestones are Completed."""
 
     def are_completed(plan: dict[str, Any] | None) -> bool:
-        return plan is not None and all(said(plan, name)[0] == "Completed" for name in names)
+        return plan is not None and all(state(plan, name)[0] == "Completed" for name in names)
 
     return dict(await eventually(lambda: replica.get(path), are_completed, f"{', '.join(names)} Completed in {path}"))
 

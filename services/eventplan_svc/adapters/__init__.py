@@ -1,1 +1,0 @@
-"""What eventplan_svc stands on beside the kit's store."""

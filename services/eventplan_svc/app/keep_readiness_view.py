@@ -1,0 +1,44 @@
+"""Use case: build the readiness view from the stores, and keep it current by the events of every process."""
+
+from __future__ import annotations
+
+from services.eventplan_svc.app.plan_codec import decode_plan
+from services.eventplan_svc.app.plan_store import PlanStore
+from services.eventplan_svc.app.read_models import ReadModels
+from services.eventplan_svc.app.readiness_view import ReadinessView
+from services.eventplan_svc.domain.inputs import Fleet, Service
+from services.eventplan_svc.domain.plan import plan_id
+from shared.schemas.eventplan_svc import EventPlanSnapshot
+from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
+
+__all__ = ["build_view", "view_fleet", "view_plan", "view_service"]
+
+
+async def build_view(*, plans: PlanStore, read_models: ReadModels, view: ReadinessView) -> None:
+    """Puts in everything that is stored. May be repeated after a failure."""
+    async for services in read_models.services.pages():
+        for service in services:
+            view.put_service(service)
+    events = await read_models.all_events()
+    async for fleets in read_models.fleets.pages():
+        for fleet in fleets:
+            view.put_fleet(fleet)
+        for event in events:  # plans are found by their ids, which any store does by its key
+            for stored in await plans.get_many([plan_id(event.event_id, fleet.fleet_id) for fleet in fleets]):
+                view.put(stored.version, stored.plan)
+    view.complete.set()
+
+
+def view_plan(snapshot: EventPlanSnapshot, *, view: ReadinessView) -> None:
+    """Puts in a plan as another process wrote it."""
+    view.put(snapshot.version_id, decode_plan(snapshot.wire()))
+
+
+def view_service(snapshot: ServiceSnapshot, *, view: ReadinessView) -> None:
+    view.put_service(Service.of(snapshot))
+
+
+def view_fleet(snapshot: FleetSnapshot, *, view: ReadinessView) -> None:
+    """A fleet's line for an event changes nothing that the view shows."""
+    if snapshot.event_id is None:
+        view.put_fleet(Fleet.of(snapshot))

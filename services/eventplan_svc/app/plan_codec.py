@@ -1,0 +1,136 @@
+"""The one place where plans are turned into their stored form (which is their wire form as well) and back.
+
+The stored form has one member more, ``_Automation``, which the store neither shows nor publishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from services.eventplan_svc.domain.milestones import Milestone, Source
+from services.eventplan_svc.domain.plan import AutomationState, Closed, Derivation, DoneFor, Plan
+from shared.documents.contract import State
+from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
+
+__all__ = ["decode_plan", "encode_plan", "encode_plans"]
+
+_AUTOMATION: Final = "_Automation"
+# By value: a plan has some thirty of them, and a lookup costs a quarter of what calling the enum does.
+_ID: Final = {one.value: one for one in MilestoneId}
+_STATUS: Final = {one.value: one for one in MilestoneStatus}
+_COLOUR: Final[dict[str | None, PeakReadyStatus | None]] = {None: None, **{one.value: one for one in PeakReadyStatus}}
+_SOURCE: Final = {one.value: one for one in Source}
+
+
+def encode_plan(plan: Plan) -> State:
+    """The plan as it is stored."""
+    [state] = encode_plans([plan])
+    return state
+
+
+def encode_plans(plans: Iterable[Plan]) -> list[State]:
+    """The same of many; what plans share, their stored forms share too."""
+    known: dict[int, Any] = {}
+    states = []
+    for plan in plans:
+        upscale, descale, automation = plan.milestones, plan.descale_milestones, plan.automation
+        if id(upscale) not in known:
+            known[id(upscale)] = [_encode_milestone(one) for one in upscale]
+        if id(descale) not in known:
+            known[id(descale)] = [_encode_milestone(one) for one in descale]
+        if id(automation) not in known:
+            known[id(automation)] = _encode_automation(automation)
+        state = {
+            "EventPlanId": plan.id,
+            "FleetId": plan.fleet_id,
+            "EventId": plan.event_id,
+            "ServiceId": plan.service_id,
+            "EventMilestone": known[id(upscale)],
+            "EventDescaleMilestone": known[id(descale)],
+            "PeakReadyStatus": plan.colour.value,
+            _AUTOMATION: known[id(automation)],
+        }
+        if plan.closed:
+            state["Closed"] = {"Reason": plan.closed.reason, "Since": plan.closed.since}
+        states.append(state)
+    return states
+
+
+def decode_plan(state: Mapping[str, Any]) -> Plan:
+    """The plan of its stored form, or of its snapshot, which has no automation state."""
+    closed = state.get("Closed")
+    return Plan(
+        event_id=state["EventId"],
+        fleet_id=state["FleetId"],
+        service_id=state["ServiceId"],
+        milestones=tuple(map(_decode_milestone, state["EventMilestone"])),
+        descale_milestones=tuple(map(_decode_milestone, state["EventDescaleMilestone"])),
+        colour=PeakReadyStatus(state["PeakReadyStatus"]),
+        automation=_decode_automation(state.get(_AUTOMATION, {})),
+        closed=Closed(closed["Reason"], closed["Since"]) if closed else None,
+    )
+
+
+def _encode_milestone(milestone: Milestone) -> State:
+    state: State = {"EventMilestoneId": milestone.id.value, "MilestoneCompletionStatus": milestone.status.value}
+    if milestone.message is not None:
+        state["MilestoneMessage"] = milestone.message
+    if milestone.colour is not None:
+        state["PeakReadyStatus"] = milestone.colour.value
+    if milestone.eta is not None:
+        state["ETA"] = milestone.eta
+    if milestone.last_updated is not None:
+        state["LastUpdatedTimestamp"] = milestone.last_updated
+    state["Source"] = milestone.source.value
+    if milestone.subs:
+        state["SubMilestones"] = [_encode_milestone(sub) for sub in milestone.subs]
+    return state
+
+
+def _decode_milestone(state: Mapping[str, Any]) -> Milestone:
+    get = state.get
+    return Milestone(
+        _ID[state["EventMilestoneId"]],
+        _STATUS[state["MilestoneCompletionStatus"]],
+        get("MilestoneMessage"),
+        get("ETA"),
+        _SOURCE[state["Source"]],
+        _COLOUR[get("PeakReadyStatus")],
+        get("LastUpdatedTimestamp"),
+        tuple(map(_decode_milestone, get("SubMilestones", ()))),
+    )
+
+
+def _encode_automation(automation: AutomationState) -> State:
+    members = {
+        "PeakStartDate": automation.peak_start,
+        "PeakEndDate": automation.peak_end,
+        "PeakMovedAt": automation.peak_moved_at,
+        "Derived": {name.value: [one.status, one.message] for name, one in automation.derived.items()},
+        "PersonAt": {name.value: at for name, at in automation.person_at.items()},
+        "HandETA": sorted(name.value for name in automation.hand_etas),
+        "DoneFor": {
+            name.value: {"PeakTPM": one.peak_tpm, "At": one.at, "Message": one.message}
+            for name, one in automation.done_for.items()
+        },
+    }
+    return {member: value for member, value in members.items() if value}
+
+
+def _decode_automation(state: Mapping[str, Any]) -> AutomationState:
+    get = state.get
+    return AutomationState(
+        peak_start=get("PeakStartDate", ""),
+        peak_end=get("PeakEndDate", ""),
+        peak_moved_at=get("PeakMovedAt", ""),
+        derived={
+            _ID[name]: Derivation(None if status is None else _STATUS[status], message)
+            for name, (status, message) in get("Derived", {}).items()
+        },
+        person_at={_ID[name]: at for name, at in get("PersonAt", {}).items()},
+        hand_etas=frozenset(_ID[name] for name in get("HandETA", ())),
+        done_for={
+            _ID[name]: DoneFor(one["PeakTPM"], one["At"], one["Message"]) for name, one in get("DoneFor", {}).items()
+        },
+    )

@@ -1,0 +1,123 @@
+"""The stored plans: read, created in bulk and written. The readiness view gets every write of this process at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan, encode_plans
+from services.eventplan_svc.app.readiness_view import ReadinessView
+from services.eventplan_svc.domain.lifecycle import Revision
+from services.eventplan_svc.domain.plan import Plan, plan_id
+from services.eventplan_svc.domain.readiness import became_ready, is_ready
+from shared.cause import AUTOMATION, Cause
+from shared.documents.contract import Change, Document, Documents, OutgoingEvent, Written
+from shared.errors import Stale
+from shared.trace import Trace
+
+__all__ = ["PlanStore", "StoredPlan", "automatic"]
+
+_CREATED: Final = OutgoingEvent("eventplan.created")
+_UPDATED: Final = OutgoingEvent("eventplan.updated")
+_READY: Final = OutgoingEvent("eventplan.ready")
+
+
+def automatic(now: datetime, trace: Trace, message: str | None = None) -> Cause:
+    """The cause of what automation writes. It has no id: the same inputs come to the same plan, however often."""
+    return Cause(now=now, user=AUTOMATION, trace=trace, message=message)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """A plan and its version."""
+
+    version: int
+    plan: Plan
+
+
+class PlanStore:
+    """The documents of EventPlan. Each write publishes the plan's snapshot, and `eventplan.ready` where it is so."""
+
+    def __init__(self, documents: Documents, view: ReadinessView) -> None:
+        self._documents = documents
+        self._view = view
+
+    def is_known(self, event_id: str, fleet_id: str) -> bool:
+        """Whether the plan is known to be there. Another process may just have created one that is not known yet."""
+        return plan_id(event_id, fleet_id) in self._view
+
+    def creating_many(self) -> AbstractContextManager[None]:
+        """While this process creates many plans."""
+        return self._view.creating()
+
+    async def get_many(self, keys: Sequence[str]) -> list[StoredPlan]:
+        """Those of the plans that are there."""
+        documents = await self._documents.latest_many(keys)
+        return [StoredPlan(document.version, decode_plan(document.state)) for document in documents.values()]
+
+    async def create_missing(self, plans: Iterable[Plan], cause: Cause) -> list[str]:
+        """Creates those that are not there; returns their ids. Of several creators at once one creates each."""
+        by_id: dict[str, Plan] = {}
+        ready: list[Plan] = []
+        for plan in plans:
+            if is_ready(plan):
+                ready.append(plan)
+            else:
+                by_id[plan.id] = plan
+        created: list[str] = []
+        if by_id:
+            states = zip(by_id, encode_plans(by_id.values()), strict=True)
+            created += await self._documents.create_many(states, _CREATED.type, cause)
+        for key in created:
+            self._view.put(1, by_id[key])
+        for plan in ready:  # one by one, because such a plan has two events
+            written = await self.write(plan.id, partial(_unless_present, plan), cause)
+            if written.changed:
+                created.append(plan.id)
+        return created
+
+    async def write(
+        self, key: str, decide: Callable[[Plan | None], Plan | None], cause: Cause, *, expected: int | None = None
+    ) -> Written:
+        """Writes what ``decide`` makes of the present plan (None: there is none); None or the same plan: no change.
+
+        ``decide`` is pure and is called again when another writer came first. Stale where ``expected`` is not the
+        present version.
+        """
+        after: Plan | None = None
+
+        def change(present: Document | None) -> Change | None:
+            nonlocal after
+            before = None if present is None else decode_plan(present.state)
+            after = decide(before)
+            return None if after is None or after == before else _change(before, after)
+
+        written = await self._documents.update(key, change, cause, expected=expected)
+        if written.changed and after is not None:
+            self._view.put(written.document.version, after)
+        return written
+
+    async def revise(self, stored: StoredPlan, revision: Revision, cause: Cause) -> bool:
+        """Writes what automation came to, unless the plan has changed since it was read: False then."""
+        change = _change(stored.plan, revision.plan, message=revision.message, user=revision.user)
+        try:
+            written = await self._documents.update(stored.plan.id, lambda _: change, cause, expected=stored.version)
+        except Stale:
+            return False
+        self._view.put(written.document.version, revision.plan)
+        return True
+
+
+def _unless_present(new: Plan, present: Plan | None) -> Plan | None:
+    return new if present is None else None
+
+
+def _change(before: Plan | None, after: Plan, *, message: str | None = None, user: str | None = None) -> Change:
+    """The write of a plan's next version, with `eventplan.ready` each time all of it became Green."""
+    event = _CREATED if before is None else _UPDATED
+    events = (event, _READY) if became_ready(before, after) else (event,)
+    return Change(encode_plan(after), events, message=message, user=user)

@@ -1,0 +1,148 @@
+"""What eventplan_svc keeps of other services' resources: events, services, fleets, and the facts about fleets.
+
+Each read model is fed by its owner's events and never older than what it held. A deleted resource is kept like any
+other version, because plans ask about it as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from pydantic import TypeAdapter
+
+from services.eventplan_svc.domain.facts import NO_FACTS, Facts, Hardware, Projection
+from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Service
+from services.eventplan_svc.domain.plan import Plan, plan_id
+from shared.documents.contract import ReadModel, Store
+from shared.trace import new_id
+
+__all__ = ["ReadModels", "TypedReadModel", "chunks"]
+
+_AT_ONCE: Final = 1000  # keys in one query; more make no query faster
+_FEW: Final = 50  # above it, one look at all fleets costs less than a query for each service
+_GENERATION: Final = "inputs"
+
+
+class _Versioned(Protocol):
+    @property
+    def version(self) -> int: ...
+
+
+T = TypeVar("T", bound=_Versioned)
+Item = TypeVar("Item")
+
+
+def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of at most ``size``."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+class TypedReadModel(Generic[T]):
+    """A read model of values of one frozen dataclass."""
+
+    def __init__(self, states: ReadModel, kind: type[T]) -> None:
+        self._states = states
+        self._codec = TypeAdapter(kind)
+
+    async def put(self, values: Iterable[tuple[str, T]]) -> set[str]:
+        """Keeps those that are newer than what is held; returns the keys whose newest value given is held now."""
+        dump = self._codec.dump_python
+        given = [(key, value.version, dump(value, mode="json")) for key, value in values]
+        return await self._states.put(given) if given else set()
+
+    async def get(self, key: str) -> T | None:
+        return (await self.get_many([key])).get(key)
+
+    async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
+        """The values by key; keys that nothing is known of are left out."""
+        found: dict[str, T] = {}
+        for some in chunks(dict.fromkeys(keys), _AT_ONCE):
+            states = await self._states.get_many(some)
+            found.update((key, self._codec.validate_python(state)) for key, state in states.items())
+        return found
+
+    async def pages(self, where: Mapping[str, Any] | None = None) -> AsyncIterator[list[T]]:
+        """All values, or those that match, some at a time."""
+        async for states in self._states.scan(where, page=_AT_ONCE):
+            yield [self._codec.validate_python(state) for state in states]
+
+
+class ReadModels:
+    """The read models of one store. Keys: EventId, ServiceId, FleetId; EventPlanId for facts."""
+
+    def __init__(self, store: Store) -> None:
+        self.events = TypedReadModel(store.read_model("event"), Event)
+        self.services = TypedReadModel(store.read_model("service"), Service)
+        self.fleets = TypedReadModel(store.read_model("fleet", filters=("service_id",)), Fleet)
+        self.projections = TypedReadModel(store.read_model("projection"), Projection)
+        self.hardware = TypedReadModel(store.read_model("hardware"), Hardware)
+        self._generations = store.read_model("generation")
+
+    async def all_events(self) -> list[Event]:
+        return [event async for page in self.events.pages() for event in page]
+
+    async def fleets_of(self, service_ids: Collection[str]) -> list[Fleet]:
+        """The fleets of these services. Of many services all fleets are looked through, once."""
+        found: list[Fleet] = []
+        one_by_one = len(service_ids) <= _FEW
+        for where in [{"service_id": one} for one in service_ids] if one_by_one else [None]:
+            async for page in self.fleets.pages(where):
+                found += [fleet for fleet in page if fleet.service_id in service_ids]
+        return found
+
+    async def facts(self, keys: Iterable[str]) -> dict[str, Facts]:
+        """The newest facts by EventPlanId, of plans made or not; those without any are left out."""
+        named = list(keys)
+        projections, hardware = await asyncio.gather(self.projections.get_many(named), self.hardware.get_many(named))
+        return {key: Facts(projections.get(key), hardware.get(key)) for key in projections.keys() | hardware.keys()}
+
+    async def facts_of(self, key: str) -> Facts:
+        """The newest facts about one plan, made or not."""
+        return (await self.facts([key])).get(key, NO_FACTS)
+
+    async def inputs_of_fleets(self, event: Event, fleets: Iterable[Fleet]) -> list[PlanInputs]:
+        """What the plans of these fleets for an event are computed from."""
+        wanted = {plan_id(event.event_id, fleet.fleet_id): fleet for fleet in fleets}
+        services = await self.services.get_many(fleet.service_id for fleet in wanted.values())
+        facts = await self.facts(wanted)
+        return [
+            PlanInputs(event, fleet, services.get(fleet.service_id), facts.get(key, NO_FACTS))
+            for key, fleet in wanted.items()
+        ]
+
+    async def inputs_of_plans(self, plans: Iterable[Plan]) -> dict[str, PlanInputs]:
+        """What each plan is computed from now, by its id; a plan whose event or fleet is unknown is left out."""
+        by_id = {plan.id: plan for plan in plans}
+        events = await self.events.get_many(plan.event_id for plan in by_id.values())
+        fleets = await self.fleets.get_many(plan.fleet_id for plan in by_id.values())
+        services = await self.services.get_many(fleet.service_id for fleet in fleets.values())
+        facts = await self.facts(by_id)
+        return {
+            key: PlanInputs(event, fleet, services.get(fleet.service_id), facts.get(key, NO_FACTS))
+            for key, plan in by_id.items()
+            if (event := events.get(plan.event_id)) and (fleet := fleets.get(plan.fleet_id))
+        }
+
+    # -- the generation ------------------------------------------------------------------------------------------------
+
+    async def generation(self) -> int:
+        """A number that grows when an input changed whose plan was not there.
+
+        Whoever makes a plan compares it from before the inputs were read with it from after the plan was made. Where
+        it has grown, the plan may be made of old inputs, while the handler of the new ones found no plan to refresh.
+        """
+        state = await self._generations.get(_GENERATION)
+        return 0 if state is None else int(state["Number"])
+
+    async def next_generation(self) -> None:
+        """Makes the number grow. Several processes may do so at once."""
+        held = False
+        while not held:
+            number = await self.generation() + 1
+            state = {"Number": number, "By": new_id()}
+            held = _GENERATION in await self._generations.put([(_GENERATION, number, state)])

@@ -1,0 +1,123 @@
+"""What a plan is computed from: its event, its fleet, the fleet's service, and the newest facts about it.
+
+Each side is made of the newest snapshot that its owner published; ``version`` orders those of one key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from services.eventplan_svc.domain.facts import NO_FACTS, Facts
+from services.eventplan_svc.domain.milestones import automatic_etas
+from services.eventplan_svc.domain.plan import plan_id
+from shared.clock import iso
+from shared.schemas.event_svc import EventSnapshot
+from shared.schemas.eventplan_svc import MilestoneId
+from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot, ServiceType
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A peak event. ``changed_at`` is when this version was written, empty where it does not say."""
+
+    event_id: str
+    version: int
+    peak_start: str
+    peak_end: str
+    regions: tuple[str, ...]
+    active: bool
+    deleted: bool
+    changed_at: str = ""
+
+    @classmethod
+    def of(cls, snapshot: EventSnapshot) -> Self:
+        changed_at = snapshot.audit_metadata.timestamp
+        return cls(
+            event_id=snapshot.event_id,
+            version=snapshot.version_id,
+            peak_start=snapshot.peak_start_date.isoformat(),
+            peak_end=snapshot.peak_end_date.isoformat(),
+            regions=tuple(snapshot.region_list),
+            active=snapshot.is_active is not False,
+            deleted=snapshot.deleted,
+            changed_at=iso(changed_at) if changed_at else "",
+        )
+
+    @property
+    def etas(self) -> Mapping[MilestoneId, str]:
+        """The automatic ETA of every milestone."""
+        return automatic_etas(self.peak_start, self.peak_end)
+
+    def takes_plans(self, today: str) -> bool:
+        """Whether its plans are made: it is active, and its peak is not past (which is so after its last day)."""
+        return self.active and not self.deleted and self.peak_end >= today
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A fleet, from its base line. A fleet's line for an event changes neither service nor region."""
+
+    fleet_id: str
+    version: int
+    service_id: str
+    region: str
+    deleted: bool
+
+    @classmethod
+    def of(cls, snapshot: FleetSnapshot) -> Self:
+        return cls(
+            fleet_id=snapshot.fleet_id,
+            version=snapshot.version_id,
+            service_id=snapshot.service_id,
+            region=snapshot.fleet_configuration.region,
+            deleted=snapshot.deleted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service."""
+
+    service_id: str
+    version: int
+    owner: str
+    leader_alias: str | None
+    registered: bool
+    deleted: bool
+
+    @classmethod
+    def of(cls, snapshot: ServiceSnapshot) -> Self:
+        return cls(
+            service_id=snapshot.service_id,
+            version=snapshot.version_id,
+            owner=snapshot.owner,
+            leader_alias=snapshot.leader_alias,
+            registered=snapshot.service_type is ServiceType.REGISTERED,
+            deleted=snapshot.deleted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInputs:
+    """Everything that one plan is computed from. ``service`` is None while nobody has created it."""
+
+    event: Event
+    fleet: Fleet
+    service: Service | None
+    facts: Facts = NO_FACTS
+
+    @property
+    def plan_id(self) -> str:
+        return plan_id(self.event.event_id, self.fleet.fleet_id)
+
+    def is_due(self, today: str) -> bool:
+        """Whether automation makes the plan: the service is Registered, nothing is deleted, the event takes plans.
+
+        The region does not matter: a fleet outside the event's RegionList gets its plan, closed.
+        """
+        service = self.service
+        if service is None or service.deleted or not service.registered or self.fleet.deleted:
+            return False
+        return self.event.takes_plans(today)
