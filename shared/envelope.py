@@ -1,4 +1,4 @@
-"""Owns how a message looks on Kafka: CloudEvents 1.0, binary mode written, binary and structured mode read."""
+"""A message on Kafka: CloudEvents 1.0, written in binary mode, read in binary and in structured mode."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class Message:
 
     @property
     def cause_id(self) -> str:
-        """What names this message across redeliveries."""
+        """Identifies this message across redeliveries."""
         return f"{self.source}/{self.id}"
 
     def body(self) -> dict[str, Any]:
-        """The data as a JSON object. Poison when it is none."""
+        """The data as a JSON object. Poison when it is not one."""
         try:
             value = orjson.loads(self.data)
         except orjson.JSONDecodeError as error:
@@ -99,9 +99,9 @@ def encode_headers(message: Message) -> list[tuple[str, bytes]]:
 
 
 def decode(record: Record) -> Message:
-    """The CloudEvent in a record. Poison, saying what is missing, when it is none.
+    """The CloudEvent in a record. Poison, with what is missing, when it is not one.
 
-    Headers that are not CloudEvents' own may hold anything; those that are must be UTF-8.
+    CloudEvents headers must be UTF-8; other headers may hold anything.
     """
     headers = {name: value for name, value in record.headers if value}
     try:
@@ -136,9 +136,9 @@ def decode(record: Record) -> Message:
 
 
 def plain_type(record: Record) -> bytes | None:
-    """The ce_type of a record that begins just as ``encode_headers`` writes it; None: ``decode`` knows.
+    """The ce_type of a record whose headers begin just as ``encode_headers`` writes them. None: use ``decode``.
 
-    A look where ``decode`` is a reading: whoever consumes in bulk need not build a Message for each record.
+    Much cheaper than ``decode``: a bulk consumer does not need a Message for each record.
     """
     headers = record.headers
     if len(headers) < 8:

@@ -1,4 +1,4 @@
-"""Owns how background tasks are ended."""
+"""Ends background tasks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["end"]
 
 log = structlog.get_logger(__name__)
 
-_AGAIN: Final = 16.0  # longer than a transaction is let finish for (relational.Database.write)
+_AGAIN: Final = 16.0  # a transaction that is being committed gets 15 s to finish (relational.Database.write)
 
 
 async def end(*tasks: asyncio.Task[Any], again: float = _AGAIN) -> None:
-    """Cancels tasks and returns when all have ended; one that had failed is logged.
+    """Cancels tasks and returns when all have ended. A task that had failed is logged.
 
-    A task that goes on is cancelled again after so many seconds: until Python 3.12 ``asyncio.wait_for`` may take a
-    cancellation for the end of its own wait, and drivers use it, so that a loop would go on for ever and its stop wait.
+    A task that does not end is cancelled again after ``again`` seconds. Before Python 3.12 ``asyncio.wait_for``, which
+    drivers use, can lose a cancellation; the task would then never end.
     """
-    going = {task for task in tasks if not task.done()}
-    while going:
-        for task in going:
+    running = {task for task in tasks if not task.done()}
+    while running:
+        for task in running:
             task.cancel()
-        _, going = await asyncio.wait(going, timeout=again)
+        _, running = await asyncio.wait(running, timeout=again)
     for task in tasks:
         error = None if task.cancelled() else task.exception()
         if error is not None:

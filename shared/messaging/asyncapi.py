@@ -1,4 +1,4 @@
-"""Owns the AsyncAPI 3 document of EPIC's messages, generated from the registry: one message, one payload."""
+"""The AsyncAPI 3 document of the messages, generated from the registry of topics."""
 
 from __future__ import annotations
 

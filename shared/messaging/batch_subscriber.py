@@ -38,7 +38,7 @@ _REBALANCE_MS: Final = 30_000
 
 
 class Batch(KafkaAckableMessage):
-    """The records of one fetch, committed or put back partition by partition, as far as they are still assigned."""
+    """The records of one fetch, committed or rewound partition by partition, as far as they are still assigned."""
 
     @property
     def records(self) -> tuple[ConsumerRecord, ...]:
@@ -53,18 +53,18 @@ class Batch(KafkaAckableMessage):
             self.committed = AckStatus.ACKED
 
     async def nack(self) -> None:
-        """Put all of it back."""
+        """Rewind to the first record of each partition."""
         firsts: dict[TopicPartition, int] = {}
         for record in self.records:
             firsts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        self.put_back(firsts)
+        self.rewind(firsts)
 
-    async def keep(self, resume_at: Mapping[TopicPartition, int]) -> None:
-        """Commit what comes before these offsets, and put the rest back."""
-        self.put_back(resume_at)
-        await self._commit(resume_at)
+    async def commit_before(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit what comes before these offsets, and rewind to them."""
+        self.rewind(offsets)
+        await self._commit(offsets)
 
-    def put_back(self, offsets: Mapping[TopicPartition, int]) -> None:
+    def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Have the records from these offsets on delivered again."""
         assigned = self._client.assignment()
         for partition, offset in offsets.items():
@@ -84,7 +84,7 @@ class Batch(KafkaAckableMessage):
 
 
 class BatchSubscriber:
-    """One member of a consumer group. ``handle`` gets one batch at a time and settles it by ack, nack or keep."""
+    """One member of a consumer group. ``handle`` gets a batch at a time and ends with ack, nack or commit_before."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Owns how messages reach the broker: each key's in order, acknowledged, in bounded time."""
+"""Publishes messages: each key's in order, acknowledged, in bounded time."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = ["Publisher", "publish_all"]
 log = structlog.get_logger(__name__)
 
 PATIENCE: Final = 30.0
-"""Seconds after which what is not acknowledged is told to be Unavailable."""
+"""Seconds after which a message that is not acknowledged is reported as Unavailable; a caller waits no longer."""
 
-_GOODBYE: Final = 10.0
-_PORTION: Final = 25_165_824  # bytes; all that is sent at once is one request, and Kafka takes none over 100 MiB
+_CLOSING: Final = 10.0  # seconds in which a producer sends what it still has; the outbox has it as well
+_PORTION: Final = 25_165_824  # bytes; what is sent together is one request, and Kafka takes none over 100 MiB
 
-# The message's own fault: the same message fails again, any other goes through.
+# The fault of the message itself: the same message fails again, others are accepted.
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 _OWN_FAULT: Final = (InvalidTopicError, TopicAuthorizationFailedError)
 
@@ -43,10 +43,10 @@ _Name = tuple[str, str, str]
 
 
 class Publisher:
-    """Sends messages by one idempotent producer.
+    """Publishes with one idempotent producer.
 
-    A message that was given up on may still lie in the producer and go out when the broker is back: asked to publish
-    it again meanwhile (same topic, source and id), this waits for that one instead of sending another.
+    A message that timed out may still be in the producer and be sent when the broker is back. When the same message
+    (topic, source and id) is to be published again meanwhile, the publisher waits for the first one and sends no other.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Publisher:
         self._patience = patience
         self._producer: Producer | None = None
         self._starting = asyncio.Lock()
-        self._given_up: dict[_Name, asyncio.Future[object]] = {}
+        self._timed_out: dict[_Name, asyncio.Future[object]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopped = False
 
     async def start(self) -> None:
-        """Connects if the broker is there; if not, the first publish does."""
+        """Connects when the broker is there; otherwise the first publish does."""
         self._stopped = False
         try:
             async with asyncio.timeout(self._patience):
@@ -73,7 +73,7 @@ class Publisher:
             log.warning("the broker is away; publishing waits for it", error=str(error))
 
     async def stop(self) -> None:
-        """Sends what is under way, and closes."""
+        """Sends what is under way, and closes the producer."""
         self._stopped = True
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -81,11 +81,11 @@ class Publisher:
         await asyncio.gather(*self._retiring, return_exceptions=True)
 
     async def publish(self, messages: Sequence[Message]) -> list[Exception | None]:
-        """For each message None when the broker has acknowledged it, else why not: Unavailable, or its own fault
-        (MessageTooLarge for one).
+        """For each message None when the broker has acknowledged it, else the error: Unavailable, or a fault of the
+        message itself such as MessageTooLarge.
 
-        Messages of one key go one after another and end with the first that fails; keys go concurrently. Answers
-        within 30 s. Never raises; a message told to have failed may still arrive, once.
+        The messages of a key are sent one after another, up to the first that fails; keys are sent concurrently.
+        Returns within 30 s and never raises. A message that is reported as failed may still arrive, once.
         """
         began = time.perf_counter()
         outcome: list[Exception | None] = [None] * len(messages)
@@ -123,7 +123,7 @@ class Publisher:
                             message.topic, message.data, message.key.encode(), headers=encode_headers(message)
                         )
                     except (KafkaError, ValueError) as error:
-                        errors[index] = self._told(message, error, producer)
+                        errors[index] = self._error_of(message, error, producer)
                 for future in futures:
                     if future is not None and not future.done():  # those of its batch are then done as well
                         await asyncio.wait((future,))
@@ -134,34 +134,34 @@ class Publisher:
         finally:
             for message, future in zip(messages, futures, strict=True):
                 if future is not None and not future.done():
-                    self._give_up(message, future)
+                    self._keep_watching(message, future)
         for index, (message, future) in enumerate(zip(messages, futures, strict=True)):
             if future is None or not future.done():
                 late = Unavailable(f"the broker did not acknowledge within {self._patience:.0f} s")
                 errors[index] = errors[index] or late
             elif (failure := future.exception()) is not None:
-                errors[index] = self._told(message, failure, producer)
+                errors[index] = self._error_of(message, failure, producer)
             else:
                 self.oversized.remove(message)
         return errors
 
     def _earlier(self, message: Message) -> asyncio.Future[object] | None:
-        """The same message, given up on, where it may go out still."""
-        earlier = self._given_up.get(_name(message)) if self._given_up else None
+        """The same message, when it timed out and may still be sent."""
+        earlier = self._timed_out.get(_name(message)) if self._timed_out else None
         return None if earlier is None or earlier.done() else earlier
 
-    def _give_up(self, message: Message, future: asyncio.Future[object]) -> None:
+    def _keep_watching(self, message: Message, future: asyncio.Future[object]) -> None:
         name = _name(message)
-        self._given_up[name] = future
+        self._timed_out[name] = future
         future.add_done_callback(lambda done: self._forget(name, done))
 
     def _forget(self, name: _Name, future: asyncio.Future[object]) -> None:
-        if self._given_up.get(name) is future:
-            del self._given_up[name]
+        if self._timed_out.get(name) is future:
+            del self._timed_out[name]
         if not future.cancelled():
-            future.exception()  # seen: nobody may be waiting for it any more
+            future.exception()  # retrieved, so that asyncio does not log it: nobody may wait for it any more
 
-    def _told(self, message: Message, error: BaseException, producer: Producer | None) -> Exception:
+    def _error_of(self, message: Message, error: BaseException, producer: Producer | None) -> Exception:
         if isinstance(error, _TOO_LARGE):
             return self.oversized.add(message)
         if isinstance(error, _OWN_FAULT) or not isinstance(error, KafkaError):
@@ -207,7 +207,7 @@ class Publisher:
 
 
 async def publish_all(publisher: Publisher, messages: Sequence[Message]) -> None:
-    """Publishes every message, or raises the first error met; those that went may go again at the next try."""
+    """Publishes every message, or raises the first error; a retry may send the others again."""
     for error in await publisher.publish(messages):
         if error is not None:
             raise error
@@ -218,7 +218,7 @@ def _name(message: Message) -> _Name:
 
 
 def _waves(messages: Sequence[Message]) -> list[list[int]]:
-    """Where the messages stand, the first of every key, then the second of those that have one, and so on."""
+    """Indexes of messages: the first of every key, then the second of those that have one, and so on."""
     waves: list[list[int]] = []
     had: dict[str, int] = {}
     for index, message in enumerate(messages):
@@ -231,7 +231,7 @@ def _waves(messages: Sequence[Message]) -> list[list[int]]:
 
 
 def _portions(messages: Sequence[Message], waves: Sequence[list[int]]) -> Iterator[list[int]]:
-    """The waves, those of many bytes in several parts."""
+    """The waves, each in parts that one request can hold."""
     for wave in waves:
         if sum([len(messages[index].data) for index in wave]) <= _PORTION:
             yield wave
@@ -249,7 +249,7 @@ def _portions(messages: Sequence[Message], waves: Sequence[list[int]]) -> Iterat
 
 async def _close(producer: Producer) -> None:
     try:
-        async with asyncio.timeout(_GOODBYE):
+        async with asyncio.timeout(_CLOSING):
             await producer.stop()
     except (TimeoutError, KafkaError) as error:
-        log.warning("the producer did not close in time; what it held is in the outbox still", error=repr(error))
+        log.warning("the producer did not close in time; what it had not sent is in the outbox", error=repr(error))

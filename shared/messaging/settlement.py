@@ -1,4 +1,4 @@
-"""Owns one batch under way: each record handled, refused or made a dead letter; keys concurrently, a key in order."""
+"""Settles one batch: every record is handled, refused or dead-lettered; keys concurrently, each key in order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -21,50 +21,73 @@ from shared.envelope import Record, decode
 from shared.errors import Poison
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.recall import STOP_LIMIT, HandBack, Recall
+from shared.messaging.release import Release, Released, ReleaseReason
 from shared.messaging.subscription import Done, Received, Subscribed
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter, Outcome
 from shared.trace import Trace, follow_trace
 
-__all__ = ["Desk", "Settlement"]
+__all__ = ["ConsumerContext", "Settlement", "Tuning"]
 
 log = structlog.get_logger(__name__)
 
-_TOGETHER: Final = 500  # records a bulk handler gets at once, at most
-_SLICE: Final = 0.01  # seconds of work without a breath for the event loop's other tasks
-_UNDECODABLE: Final = "undecodable"
-_FAILED: Final = "failed"
+T = TypeVar("T")
 
-# What became of each record of the batch.
+_BULK: Final = 500
+"""Records in one call of a bulk handler, at most. After a failed call these are handled one by one; and a release takes
+effect between two calls."""
+
+_SLICE: Final = 0.01  # seconds of work after which the event loop's other tasks get a turn
+_YIELD_EVERY: Final = 64  # records that are read between two looks at the time
+
+# The state of each record of the batch.
 _OPEN: Final = 0
-_GIVEN_UP: Final = 1  # to be a dead letter when the batch ends
+_GIVEN_UP: Final = 1  # becomes a dead letter at the end of the batch
 _HANDLED: Final = 2
 _REFUSED: Final = 3
 _DEAD: Final = 4
-_COUNTED: Final = {_HANDLED: "handled", _REFUSED: "refused", _DEAD: "dead"}
+_SETTLED: Final = {_HANDLED: "handled", _REFUSED: "refused", _DEAD: "dead"}
 
-T = TypeVar("T")
+# Why a record became a dead letter, as the metric says it.
+_UNDECODABLE: Final = "undecodable"
+_FAILED: Final = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What a consumer settles its batches with."""
+class Tuning:
+    """The pace of a consumer; seconds.
+
+    ``patience``: a batch that takes longer is released; well under the broker's max.poll.interval of 300 s, after which
+    the group would lose the member. ``handover``: how long a rebalance waits for the batch in work; under the broker's
+    rebalance timeout of 30 s. ``stuck_after``: a record that takes longer makes the consumer unhealthy. ``max_records``
+    of a few kilobytes are a few megabytes. ``concurrency``: keys at a time; more only queue at the store's connections.
+    """
+
+    max_records: int = 2_000
+    concurrency: int = 32
+    patience: float = 100.0
+    handover: float = 20.0
+    stuck_after: float = 60.0
+    transient: Backoff = field(default_factory=lambda: Backoff(0.1, 5.0))
+    unexpected: Backoff = field(default_factory=lambda: Backoff(0.05, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerContext:
+    """What all batches of a consumer have in common."""
 
     subscription: Subscribed
     publisher: Publisher
     dead_letters: DeadLetterQueue
     clock: Clock
     metrics: Metrics
+    tuning: Tuning
     limit: StopLimit
-    concurrency: int
-    transient: Backoff
-    unexpected: Backoff
 
 
 @dataclass(frozen=True, slots=True)
-class _Dead:
-    """A record to be made a dead letter at the end of its batch."""
+class _GivenUp:
+    """A record that becomes a dead letter at the end of its batch."""
 
     index: int
     letter: DeadLetter
@@ -73,248 +96,252 @@ class _Dead:
 
 
 class Settlement:
-    """The settling of one batch. What is not settled when ``run`` ends is to be delivered again."""
+    """The settlement of one batch. What is not settled when ``run`` ends is to be delivered again."""
 
-    def __init__(self, desk: Desk, records: Sequence[Record], recall: Recall) -> None:
-        self._desk = desk
+    def __init__(self, context: ConsumerContext, records: Sequence[Record], release: Release) -> None:
+        self._context = context
+        self._subscription = context.subscription
         self._records = records
-        self._recall = recall
+        self._release = release
         self._state = bytearray(len(records))
-        self._dead: list[_Dead] = []
-        self._in_work: dict[int, float] = {}
-        self._breathed = time.monotonic()
+        self._given_up: list[_GivenUp] = []
+        self._begun: dict[int, float] = {}  # when (monotonic) each worker began its record
+        self._yielded = time.monotonic()
 
-    async def run(self) -> str | None:
-        """Settles the batch; None when all of it is, else why the rest is handed back."""
+    async def run(self) -> ReleaseReason | None:
+        """Settles the batch. None when all of it is settled, else why the rest is released."""
         try:
-            if self._desk.subscription.handle_all is not None and len(self._records) > 1:
-                await self._together()
-            await self._key_by_key()
-            if self._recall.reason != STOP_LIMIT:
+            if len(self._records) > 1:
+                await self._handle_in_bulk()
+            await self._handle_by_key()
+            if self._release.reason is not ReleaseReason.STOP_LIMIT:  # the fault is not in these records
                 await self._dead_letter()
-        except HandBack:
+        except Released:
             pass
         self._count()
-        whole = sum(map(self._state.count, _COUNTED)) == len(self._state)
-        return None if whole else self._recall.reason
+        settled = sum(map(self._state.count, _SETTLED))
+        return None if settled == len(self._state) else self._release.reason
 
     def oldest(self) -> float | None:
-        """Since when (monotonic) the record longest in work is."""
-        return min(self._in_work.values(), default=None)
+        """When (monotonic) the record that is longest in work was begun."""
+        return min(self._begun.values(), default=None)
 
     def resume_at(self) -> dict[TopicPartition, int]:
-        """For each partition the offset after its first records that are all settled."""
-        at: dict[TopicPartition, int] = {}
+        """For each partition the offset behind its first records that are all settled."""
+        offsets: dict[TopicPartition, int] = {}
         ended: set[TopicPartition] = set()
         for record, state in zip(self._records, self._state, strict=True):
             partition = TopicPartition(record.topic, record.partition)
-            at.setdefault(partition, record.offset)
-            if state in _COUNTED and partition not in ended:
-                at[partition] = record.offset + 1
+            offsets.setdefault(partition, record.offset)
+            if state in _SETTLED and partition not in ended:
+                offsets[partition] = record.offset + 1
             else:
                 ended.add(partition)
-        return at
+        return offsets
 
-    # -- handling ------------------------------------------------------------------------------------------------------
+    # -- many records in one call --------------------------------------------------------------------------------------
 
-    async def _together(self) -> None:
-        """Gives the bulk handler what can be read, some hundreds at a time; what it does not take is left one by one.
-
-        So a failure sends few of them to be handled singly, and a recall is heard between two calls.
-        """
-        handle = self._desk.subscription.handle_all
-        if handle is None:
+    async def _handle_in_bulk(self) -> None:
+        """Hands the records to the bulk handler, if there is one. What it does not handle stays open."""
+        handle_all = self._subscription.handle_all
+        if handle_all is None:
             return
-        for first in range(0, len(self._records), _TOGETHER):
-            if self._recall.workers_too or time.monotonic() > self._recall.deadline:
+        for first in range(0, len(self._records), _BULK):
+            if self._release.ends_work(time.monotonic()):
                 return
-            received, taken = await self._read_some(range(first, min(first + _TOGETHER, len(self._records))))
-            if received and not await self._handled(partial(handle, received)):
+            received, indexes = await self._read_some(range(first, min(first + _BULK, len(self._records))))
+            if received and not await self._call(partial(handle_all, received)):
                 return  # the later ones must not overtake these
-            for index in taken:
+            for index in indexes:
                 self._state[index] = _HANDLED
-            self._desk.limit.passed(len(taken))
+            self._context.limit.passed(len(indexes))
 
     async def _read_some(self, indexes: range) -> tuple[list[Received[Any]], list[int]]:
-        """Those of these records that can be read, and where they stand; the others are given up."""
+        """Those of the records that can be read, and their indexes; the others are given up."""
         received: list[Received[Any]] = []
-        taken: list[int] = []
-        read = self._desk.subscription.read
+        readable: list[int] = []
+        read = self._subscription.read
         for index in indexes:
             try:
                 received.append(read(self._records[index]))
             except Exception as error:
-                self._unread(index, error)
+                self._give_up_unread(index, error)
             else:
-                taken.append(index)
-            if not index % 64 and time.monotonic() - self._breathed > _SLICE:
-                await self._breathe()
-        return received, taken
+                readable.append(index)
+            if not index % _YIELD_EVERY and time.monotonic() - self._yielded > _SLICE:
+                await self._yield()
+        return received, readable
 
-    async def _handled(self, handle: Callable[[], Awaitable[None]]) -> bool:
-        """Whether the bulk handler took them."""
-        self._in_work[-1] = time.monotonic()
+    async def _call(self, handle: Callable[[], Awaitable[None]]) -> bool:
+        """Whether the bulk handler succeeded."""
+        self._begun[-1] = time.monotonic()
         try:
-            await self._until_not_transient(handle)
-        except HandBack:
+            await self._retried(handle)
+        except Released:
             raise
         except Exception as error:
-            log.warning("a batch failed; its records are taken one by one", error=reason_of(error))
+            log.warning("a batch failed; its records are handled one by one", error=reason_of(error))
             return False
         finally:
-            del self._in_work[-1]
+            del self._begun[-1]
         return True
 
-    async def _key_by_key(self) -> None:
-        groups: dict[bytes | None, list[int]] = {}
+    # -- one record after another of a key, keys concurrently ----------------------------------------------------------
+
+    async def _handle_by_key(self) -> None:
+        keys: dict[bytes | None, list[int]] = {}
         for index, (record, state) in enumerate(zip(self._records, self._state, strict=True)):
             if state == _OPEN:
-                group = groups.get(record.key)
-                if group is None:
-                    groups[record.key] = [index]
+                key = keys.get(record.key)
+                if key is None:
+                    keys[record.key] = [index]
                 else:
-                    group.append(index)
-        waiting = deque(groups.values())
-        workers = min(self._desk.concurrency, len(waiting))
+                    key.append(index)
+        waiting = deque(keys.values())
+        workers = min(self._context.tuning.concurrency, len(waiting))
         if workers:
             async with asyncio.TaskGroup() as tasks:
                 for number in range(workers):
                     tasks.create_task(self._work(number, waiting))
 
     async def _work(self, number: int, waiting: deque[list[int]]) -> None:
-        read, handle, clock = self._desk.subscription.read, self._desk.subscription.handle, self._desk.clock
-        passed, recall, in_work, monotonic = self._desk.limit.passed, self._recall, self._in_work, time.monotonic
+        read, handle, clock = self._subscription.read, self._subscription.handle, self._context.clock
+        passed, release, begun, monotonic = self._context.limit.passed, self._release, self._begun, time.monotonic
         try:
             while waiting:
                 for index in waiting.popleft():
-                    in_work[number] = now = monotonic()
-                    if now > recall.deadline or recall.workers_too:
+                    begun[number] = now = monotonic()
+                    if release.ends_work(now):
                         return
-                    if now - self._breathed > _SLICE:
-                        await self._breathe()
+                    if now - self._yielded > _SLICE:
+                        await self._yield()
                     try:
-                        item = read(self._records[index])
+                        received = read(self._records[index])
                     except Exception as error:
-                        self._unread(index, error)
+                        self._give_up_unread(index, error)
                         continue
-                    follow_trace(item)
+                    follow_trace(received)
                     try:
-                        done = await handle(item, clock)
+                        done = await handle(received, clock)
                     except Exception as error:
-                        after = await self._after(error, index, item)
-                        if after is None:
+                        later = await self._handle_again(error, index, received)
+                        if later is None:
                             continue
-                        done = after
+                        done = later
                     if done.answers:
-                        await self._until_not_transient(partial(publish_all, self._desk.publisher, done.answers))
+                        await self._retried(partial(publish_all, self._context.publisher, done.answers))
                     self._state[index] = _HANDLED if done.outcome is Outcome.ACCEPTED else _REFUSED
                     passed()
-        except HandBack:
+        except Released:
             return
         finally:
-            in_work.pop(number, None)
+            begun.pop(number, None)
 
-    def _unread(self, index: int, error: Exception) -> None:
-        """Gives up a record that can never be read."""
-        if not isinstance(error, Poison):
-            record = self._records[index]
-            log.error("a record could not be read", topic=record.topic, offset=record.offset, exc_info=error)
-        self._give_up(index, reason_of(error), 1, _UNDECODABLE)
-
-    async def _after(self, error: Exception, index: int, item: Received[Any]) -> Done | None:
-        """Goes on after a first failure: how the record was done at last, or None when it is given up."""
-        handle = partial(self._desk.subscription.handle, item, self._desk.clock)
+    async def _handle_again(self, error: Exception, index: int, received: Received[Any]) -> Done | None:
+        """Retries after a first failure. None when the record is given up."""
+        handle = partial(self._subscription.handle, received, self._context.clock)
         failures = 0
         while True:
-            if not is_transient(error):
+            if is_transient(error):
+                await self._wait(1, error)
+            else:
                 failures += 1
                 if failures >= ATTEMPTS or isinstance(error, Poison):
-                    self._fail(index, item, error, failures)
+                    self._give_up_failed(index, received, error, failures)
                     return None
-                self._desk.metrics.retries.labels(self._desk.subscription.group, "unexpected").inc()
-                log.warning("a record failed", **_place(item), attempt=failures, error=reason_of(error))
-                await self._recall.pause(self._desk.unexpected.before(failures))
-            else:
-                await self._wait(1, error)
+                self._context.metrics.retries.labels(self._subscription.group, "unexpected").inc()
+                log.warning("a record failed", **_place(received), attempt=failures, error=reason_of(error))
+                await self._release.pause(self._context.tuning.unexpected.before(failures))
             try:
-                return await self._until_not_transient(handle)
-            except HandBack:
+                return await self._retried(handle)
+            except Released:
                 raise
             except Exception as next_error:
                 error = next_error
 
-    async def _until_not_transient(self, act: Callable[[], Awaitable[T]]) -> T:
-        tries = 0
+    # -- waiting -------------------------------------------------------------------------------------------------------
+
+    async def _retried(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Repeats ``act`` while a store or the broker is away. Released when the batch is, meanwhile."""
+        attempt = 0
         while True:
             try:
                 return await act()
             except Exception as error:
                 if not is_transient(error):
                     raise
-                tries += 1
-                await self._wait(tries, error)
+                attempt += 1
+                await self._wait(attempt, error)
 
-    async def _wait(self, tries: int, error: Exception) -> None:
-        self._desk.metrics.retries.labels(self._desk.subscription.group, "transient").inc()
-        if tries in (1, 5) or not tries % 20:
-            log.warning("waiting for what is away", tries=tries, error=str(error) or repr(error))
-        await self._recall.pause(self._desk.transient.before(tries))
+    async def _wait(self, attempt: int, error: Exception) -> None:
+        self._context.metrics.retries.labels(self._subscription.group, "transient").inc()
+        if attempt in (1, 5) or not attempt % 20:  # an outage takes many attempts; the log gets a few lines
+            log.warning("waiting for what is away", attempt=attempt, error=str(error) or repr(error))
+        await self._release.pause(self._context.tuning.transient.before(attempt))
 
-    # -- ending --------------------------------------------------------------------------------------------------------
+    async def _yield(self) -> None:
+        await asyncio.sleep(0)
+        self._yielded = time.monotonic()
 
-    async def _dead_letter(self) -> None:
-        if not self._dead:
-            return
-        letters, traces = [dead.letter for dead in self._dead], [dead.trace for dead in self._dead]
-        await self._until_not_transient(partial(self._desk.dead_letters.publish, letters, traces))
-        for dead in self._dead:
-            self._state[dead.index] = _DEAD
-            self._desk.metrics.dead_letters.labels(dead.letter.group, dead.letter.topic, dead.kind).inc()
-            log.error("dead letter", dead_letter=dead.letter.id, reason=dead.letter.reason)
+    # -- giving up -----------------------------------------------------------------------------------------------------
 
-    def _fail(self, index: int, item: Received[Any], error: Exception, attempts: int) -> None:
-        log.error("a record is given up", **_place(item), attempts=attempts, exc_info=error)
-        if isinstance(error, Poison) and _unreadable(item):
+    def _give_up_unread(self, index: int, error: Exception) -> None:
+        if not isinstance(error, Poison):
+            record = self._records[index]
+            log.error("a record could not be read", topic=record.topic, offset=record.offset, exc_info=error)
+        self._give_up(index, reason_of(error), 1, _UNDECODABLE)
+
+    def _give_up_failed(self, index: int, received: Received[Any], error: Exception, attempts: int) -> None:
+        log.error("a record is given up", **_place(received), attempts=attempts, exc_info=error)
+        if isinstance(error, Poison) and _has_bad_envelope(received):
             self._give_up(index, reason_of(error), 1, _UNDECODABLE)
             return
         self._give_up(index, reason_of(error), attempts, _FAILED)
-        if self._desk.limit.failed(repr(item.record.key)):
-            self._recall.call(STOP_LIMIT)
+        if self._context.limit.failed(repr(received.record.key)):
+            self._release.request(ReleaseReason.STOP_LIMIT)
 
     def _give_up(self, index: int, reason: str, attempts: int, kind: str) -> None:
         record = self._records[index]
-        group, now = self._desk.subscription.group, self._desk.clock.now()
+        group, now = self._subscription.group, self._context.clock.now()
         letter = letter_of(record, group=group, reason=reason, attempts=attempts, now=now)
         try:
             message = decode(record)
             trace = message.trace.caused_by(message.id)
         except Poison:
             trace = Trace.begin()
-        self._dead.append(_Dead(index, letter, trace, kind))
+        self._given_up.append(_GivenUp(index, letter, trace, kind))
         self._state[index] = _GIVEN_UP
 
+    async def _dead_letter(self) -> None:
+        """Makes the dead letters durable."""
+        if not self._given_up:
+            return
+        letters, traces = [one.letter for one in self._given_up], [one.trace for one in self._given_up]
+        await self._retried(partial(self._context.dead_letters.publish, letters, traces))
+        for one in self._given_up:
+            self._state[one.index] = _DEAD
+            self._context.metrics.dead_letters.labels(one.letter.group, one.letter.topic, one.kind).inc()
+            log.error("dead letter", dead_letter=one.letter.id, reason=one.letter.reason)
+
     def _count(self) -> None:
-        group, topics = self._desk.subscription.group, self._desk.subscription.topics
+        group, topics = self._subscription.group, self._subscription.topics
         if len(topics) == 1:
-            tally = {(topics[0], state): self._state.count(state) for state in _COUNTED}
+            counts = {(topics[0], state): self._state.count(state) for state in _SETTLED}
         else:
-            tally = Counter((record.topic, state) for record, state in zip(self._records, self._state, strict=True))
-        for (topic, state), count in tally.items():
-            if state in _COUNTED and count:
-                self._desk.metrics.consumed.labels(group, topic, _COUNTED[state]).inc(count)
-
-    async def _breathe(self) -> None:
-        await asyncio.sleep(0)
-        self._breathed = time.monotonic()
+            counts = Counter((record.topic, state) for record, state in zip(self._records, self._state, strict=True))
+        for (topic, state), count in counts.items():
+            if state in _SETTLED and count:
+                self._context.metrics.consumed.labels(group, topic, _SETTLED[state]).inc(count)
 
 
-def _unreadable(item: Received[Any]) -> bool:
+def _has_bad_envelope(received: Received[Any]) -> bool:
+    """Whether it cannot be decoded: a handler that asked for the envelope of a plain record found out."""
     try:
-        return item.message is None
+        return received.message is None
     except Poison:
         return True
 
 
-def _place(item: Received[Any]) -> dict[str, object]:
-    record = item.record
+def _place(received: Received[Any]) -> dict[str, object]:
+    record = received.record
     return {"topic": record.topic, "partition": record.partition, "offset": record.offset}

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from shared.cause import Cause
-from shared.messaging.consumer import ConsumerState, Tuning
+from shared.messaging.consumer import ConsumerState
+from shared.messaging.settlement import Tuning
 from shared.messaging.subscription import Received
 from shared.schemas.results import Accepted, CommandResult, Outcome
 from tests.contracts.messaging.rig import Rig

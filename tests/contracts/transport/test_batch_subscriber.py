@@ -97,7 +97,7 @@ async def test_a_part_of_a_batch_can_be_committed(transport: Transport, new_topi
     async def handle(batch: Batch) -> None:
         attempts.append(values(batch.records))
         if len(attempts) == 1:
-            await batch.keep({place: 1})
+            await batch.commit_before({place: 1})
             assert await transport.lag(f"{topic}.g") == {place: 9}
         else:
             await batch.ack()

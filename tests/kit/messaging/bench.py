@@ -1,4 +1,4 @@
-"""Owns a desk to settle batches at, on a broker and dead letters in memory, and what came of them."""
+"""Settles batches as a consumer does, on a broker and a dead letter store in memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.envelope import Record
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
-from shared.messaging.recall import Recall
-from shared.messaging.settlement import Desk, Settlement
+from shared.messaging.release import Release, ReleaseReason
+from shared.messaging.settlement import ConsumerContext, Settlement, Tuning
 from shared.messaging.subscription import Received, Subscribed, Subscription, bulk, each
 from shared.metrics import Metrics
 from shared.schemas.results import Accepted, CommandResult
@@ -25,7 +25,7 @@ Handle = Callable[[Received[Thing]], Awaitable[None]]
 
 
 class Bench:
-    """A desk to settle batches at, and what came of them."""
+    """Settles one batch after another; the broker in memory holds what was published."""
 
     def __init__(self) -> None:
         self.broker = MemoryBroker()
@@ -36,20 +36,29 @@ class Bench:
         self.publisher = Publisher(self.broker.transport, "test_svc")
         self.settlement: Settlement | None = None
 
-    def desk(self, subscription: Subscribed, concurrency: int = 8) -> Desk:
+    def context(self, subscription: Subscribed, concurrency: int = 8) -> ConsumerContext:
         clock = FixedClock(NOW)
         dead_letters = DeadLetterQueue(
-            "test_svc", transport=self.broker.transport, publisher=self.publisher, store=self.letters, clock=clock,
-            metrics=self.metrics, registry=self.registry,
-        )  # fmt: skip
-        return Desk(
-            subscription, self.publisher, dead_letters, clock, self.metrics, self.limit, concurrency, AT_ONCE, AT_ONCE
-        )  # fmt: skip
+            "test_svc",
+            transport=self.broker.transport,
+            publisher=self.publisher,
+            store=self.letters,
+            clock=clock,
+            metrics=self.metrics,
+            registry=self.registry,
+        )
+        tuning = Tuning(concurrency=concurrency, transient=AT_ONCE, unexpected=AT_ONCE)
+        return ConsumerContext(subscription, self.publisher, dead_letters, clock, self.metrics, tuning, self.limit)
 
     async def settle(
-        self, subscription: Subscribed, records: Sequence[Record], *, recall: Recall | None = None, concurrency: int = 8
-    ) -> str | None:
-        self.settlement = Settlement(self.desk(subscription, concurrency), records, recall or Recall(30))
+        self,
+        subscription: Subscribed,
+        records: Sequence[Record],
+        *,
+        release: Release | None = None,
+        concurrency: int = 8,
+    ) -> ReleaseReason | None:
+        self.settlement = Settlement(self.context(subscription, concurrency), records, release or Release(30))
         return await self.settlement.run()
 
     def each(self, handle: Handle) -> Subscription:
@@ -63,7 +72,7 @@ class Bench:
         command = Command(MakeThing, use_case, "thing.make")
         return CommandSubscription("thing.commands", [command], registry=self.registry, results="results")
 
-    def buried(self) -> list[dict[str, Any]]:
+    def dead_letters(self) -> list[dict[str, Any]]:
         return [message.body() for message in self.broker.sent if message.topic == "test_svc.dlq"]
 
     def answers(self) -> list[CommandResult]:

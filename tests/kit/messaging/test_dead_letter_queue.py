@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clock import FixedClock
+from shared.durability.backoff import Backoff
 from shared.durability.dead_letters import letter_of, record_of
+from shared.durability.failures import StopLimit
 from shared.envelope import Record
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
-from shared.messaging.settlement import Desk, Settlement
+from shared.messaging.release import Release
+from shared.messaging.settlement import ConsumerContext, Settlement, Tuning
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
 from shared.service.dead_letter_routes import dead_letter_routes
@@ -223,13 +226,14 @@ async def test_what_cannot_be_done_is_a_problem(office: Office, http: httpx.Asyn
 
 
 async def settle(office: Office, record: Record) -> None:
-    from shared.durability.backoff import Backoff
-    from shared.durability.failures import StopLimit
-    from shared.messaging.recall import Recall
-
-    quick = Backoff(0.001, 0.001)
-    desk = Desk(
-        office.dead_letters.subscription(), office.publisher, office.dead_letters, FixedClock(NOW), office.metrics,
-        StopLimit(), 4, quick, quick,
-    )  # fmt: skip
-    assert await Settlement(desk, [record], Recall(5)).run() is None
+    quick = Tuning(transient=Backoff(0.001, 0.001))
+    context = ConsumerContext(
+        office.dead_letters.subscription(),
+        office.publisher,
+        office.dead_letters,
+        FixedClock(NOW),
+        office.metrics,
+        quick,
+        StopLimit(),
+    )
+    assert await Settlement(context, [record], Release(5)).run() is None

@@ -10,7 +10,7 @@ import pytest
 
 from shared.cause import Cause
 from shared.errors import NotFound, UnderWay
-from shared.messaging.recall import STOPPING, Recall
+from shared.messaging.release import Release, ReleaseReason
 from shared.schemas.results import Accepted, Outcome
 from tests.kit.messaging.bench import Bench, batch
 from tests.support.messaging import MakeThing, event, raw, record_of
@@ -45,7 +45,7 @@ async def test_a_refused_command_is_answered_as_http_would(bench: Bench) -> None
     result = bench.answers()[0]
     assert result.outcome is Outcome.REFUSED
     assert result.problem == NotFound("fleet X is not known").problem()
-    assert bench.buried() == []
+    assert bench.dead_letters() == []
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(bench: 
         return Accepted("a", 1)
 
     bench.broker.away = True
-    recall = Recall(30)
-    under_way = asyncio.create_task(bench.settle(bench.commands(make), batch(command()), recall=recall))
+    release = Release(30)
+    under_way = asyncio.create_task(bench.settle(bench.commands(make), batch(command()), release=release))
     await until(lambda: done, "the command is done")
-    recall.call(STOPPING)
+    release.request(ReleaseReason.STOPPING)
 
-    assert await under_way == STOPPING
+    assert await under_way == ReleaseReason.STOPPING
     assert bench.resume_at() == {("thing.commands", 0): 0}
 
 
@@ -124,7 +124,7 @@ async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(benc
     ]
     assert await bench.settle(bench.commands(make), records) is None
     assert bench.answers() == []
-    assert sorted(letter["Offset"] for letter in bench.buried()) == [0, 1]
+    assert sorted(letter["Offset"] for letter in bench.dead_letters()) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,6 @@ async def test_a_command_that_could_not_be_answered_is_not_obeyed(bench: Bench, 
 
     assert await bench.settle(bench.commands(make), batch(replace(command(), **more))) is None
 
-    (buried,) = bench.buried()
-    assert buried["Attempts"] == 1
-    assert buried["Reason"].startswith(f"ce_{next(iter(more))} of a command must be 1 to 255 printable characters")
+    (letters,) = bench.dead_letters()
+    assert letters["Attempts"] == 1
+    assert letters["Reason"].startswith(f"ce_{next(iter(more))} of a command must be 1 to 255 printable characters")

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from shared.errors import Conflict, Poison, Unavailable, UnderWay
-from shared.messaging.recall import STOP_LIMIT, Recall
+from shared.messaging.release import Release, ReleaseReason
 from shared.messaging.settlement import Settlement
 from shared.messaging.subscription import (
     Received,
@@ -39,12 +39,12 @@ async def test_poison_between_good_ones_becomes_a_dead_letter_at_once_and_the_go
     assert await bench.settle(bench.each(handle), records) is None
 
     assert sorted(seen) == ["a:1", "x:1"]
-    buried = {letter["Offset"]: letter for letter in bench.buried()}
-    assert sorted(buried) == [1, 2, 3, 4, 5, 6]
-    assert all(letter["Attempts"] == 1 for letter in buried.values())
-    assert "ce_id, ce_source, ce_type, ce_specversion missing" in buried[3]["Reason"]
-    assert "/VersionId: required" in buried[4]["Reason"]
-    assert buried[1]["Id"] == "test_svc.things:thing.created:0:1"
+    letters = {letter["Offset"]: letter for letter in bench.dead_letters()}
+    assert sorted(letters) == [1, 2, 3, 4, 5, 6]
+    assert all(letter["Attempts"] == 1 for letter in letters.values())
+    assert "ce_id, ce_source, ce_type, ce_specversion missing" in letters[3]["Reason"]
+    assert "/VersionId: required" in letters[4]["Reason"]
+    assert letters[1]["Id"] == "test_svc.things:thing.created:0:1"
 
 
 async def test_a_type_the_topic_does_not_carry_is_a_dead_letter(bench: Bench) -> None:
@@ -56,7 +56,7 @@ async def test_a_type_the_topic_does_not_carry_is_a_dead_letter(bench: Bench) ->
                 *record_of(message).headers[3:]])  # fmt: skip
 
     assert await bench.settle(bench.each(handle), [wrong]) is None
-    assert bench.buried()[0]["Reason"] == "thing.created does not carry the ce_type other"
+    assert bench.dead_letters()[0]["Reason"] == "thing.created does not carry the ce_type other"
 
 
 async def test_a_handler_that_fails_five_times_makes_a_dead_letter_and_the_key_goes_on(bench: Bench) -> None:
@@ -72,7 +72,7 @@ async def test_a_handler_that_fails_five_times_makes_a_dead_letter_and_the_key_g
     assert attempts.count("a:1") == 5
     assert attempts.count("a:2") == attempts.count("b:1") == 1
     assert attempts.index("a:2") > max(place for place, one in enumerate(attempts) if one == "a:1")
-    letter = bench.buried()[0]
+    letter = bench.dead_letters()[0]
     assert (letter["Reason"], letter["Attempts"]) == ("ValueError: no such column", 5)
 
 
@@ -86,7 +86,7 @@ async def test_a_handler_that_fails_four_times_loses_nothing(bench: Bench) -> No
             raise ValueError("not yet")
 
     assert await bench.settle(bench.each(handle), batch(event("a"))) is None
-    assert (attempts, bench.buried()) == (5, [])
+    assert (attempts, bench.dead_letters()) == (5, [])
 
 
 async def test_a_handler_that_says_poison_is_not_asked_again(bench: Bench) -> None:
@@ -99,7 +99,7 @@ async def test_a_handler_that_says_poison_is_not_asked_again(bench: Bench) -> No
 
     assert await bench.settle(bench.each(handle), batch(event("a"))) is None
     assert attempts == 1
-    assert bench.buried()[0]["Reason"] == "the formula can never be read"
+    assert bench.dead_letters()[0]["Reason"] == "the formula can never be read"
 
 
 async def test_an_event_a_rule_refuses_is_done_with(bench: Bench) -> None:
@@ -109,7 +109,7 @@ async def test_an_event_a_rule_refuses_is_done_with(bench: Bench) -> None:
     with capture_logs() as logs:
         assert await bench.settle(bench.each(handle), batch(event("a"))) is None
 
-    assert bench.buried() == []
+    assert bench.dead_letters() == []
     assert [line["reason"] for line in logs if line["event"] == "an event was refused"] == ["there already"]
     assert 'outcome="refused",topic="thing.created"} 1.0' in bench.metrics.render().decode()
 
@@ -130,7 +130,7 @@ async def test_while_a_store_is_away_nothing_is_lost_nothing_dead_and_a_key_keep
     messages = [event(key, version) for version in (1, 2, 3) for key in "abc"]
     assert await bench.settle(bench.each(handle), batch(*messages)) is None
 
-    assert bench.buried() == []
+    assert bench.dead_letters() == []
     for key in "abc":
         assert [one for one in seen if one.startswith(key)] == [f"{key}:{version}" for version in (1, 2, 3)]
 
@@ -143,7 +143,7 @@ async def test_waiting_does_not_count_as_failing(bench: Bench) -> None:
             raise course.pop()
 
     assert await bench.settle(bench.each(handle), batch(event("a"))) is None
-    assert (course, bench.buried()) == ([], [])
+    assert (course, bench.dead_letters()) == ([], [])
 
 
 async def test_a_dead_letter_waits_for_the_broker_too(bench: Bench) -> None:
@@ -157,7 +157,7 @@ async def test_a_dead_letter_waits_for_the_broker_too(bench: Bench) -> None:
     bench.broker.come_back()
 
     assert await under_way is None
-    assert len(bench.buried()) == 1
+    assert len(bench.dead_letters()) == 1
 
 
 async def test_when_most_fail_whatever_their_key_it_stops_and_buries_none_of_the_batch(bench: Bench) -> None:
@@ -165,8 +165,8 @@ async def test_when_most_fail_whatever_their_key_it_stops_and_buries_none_of_the
         raise ValueError("the code is broken")
 
     messages = [event(f"key-{number}") for number in range(300)]
-    assert await bench.settle(bench.each(handle), batch(*messages)) == STOP_LIMIT
-    assert bench.buried() == []
+    assert await bench.settle(bench.each(handle), batch(*messages)) == ReleaseReason.STOP_LIMIT
+    assert bench.dead_letters() == []
     assert bench.resume_at() == {("thing.created", 0): 0}
 
 
@@ -176,7 +176,7 @@ async def test_undecodable_records_never_stop_a_consumer(bench: Bench) -> None:
 
     records = [raw("thing.created", f"k{number}".encode(), b"{", (), offset=number) for number in range(400)]
     assert await bench.settle(bench.each(handle), records) is None
-    assert len(bench.buried()) == 400
+    assert len(bench.dead_letters()) == 400
 
 
 async def test_a_fault_of_the_runtime_itself_is_raised_not_swallowed(bench: Bench) -> None:
@@ -190,9 +190,9 @@ async def test_a_fault_of_the_runtime_itself_is_raised_not_swallowed(bench: Benc
         raise Poison("never")
 
     subscription = bench.each(handle)
-    desk = bench.desk(subscription)
-    object.__setattr__(desk.clock, "now", no_letter)
+    context = bench.context(subscription)
+    object.__setattr__(context.clock, "now", no_letter)
 
     with pytest.raises(ExceptionGroup) as raised:
-        await Settlement(desk, batch(event("a")), Recall(30)).run()
+        await Settlement(context, batch(event("a")), Release(30)).run()
     assert raised.value.exceptions[0].__class__ is Broken

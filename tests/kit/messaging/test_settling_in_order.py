@@ -99,7 +99,7 @@ async def test_a_bulk_handler_that_fails_is_asked_one_by_one_and_only_the_bad_on
 
     assert batches[0] == ["a:1", "bad:1", "b:1"]
     assert sorted(one for one in batches[1:] if "bad:1" not in one) == [["a:1"], ["b:1"]]
-    assert [letter["Reason"] for letter in bench.buried()] == ["ValueError: duplicate key"]
+    assert [letter["Reason"] for letter in bench.dead_letters()] == ["ValueError: duplicate key"]
 
 
 async def test_a_bulk_handler_waits_for_a_store_that_is_away(bench: Bench) -> None:
@@ -123,4 +123,4 @@ async def test_undecodable_ones_stay_out_of_a_bulk(bench: Bench) -> None:
     records = [record_of(event("a"), 0), raw("thing.created", b"x", b"{}", (), offset=1), record_of(event("b"), 2)]
     assert await bench.settle(bench.bulk(handle), records) is None
     assert batches == [["a:1", "b:1"]]
-    assert [letter["Offset"] for letter in bench.buried()] == [1]
+    assert [letter["Offset"] for letter in bench.dead_letters()] == [1]

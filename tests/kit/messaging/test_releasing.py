@@ -7,19 +7,19 @@ import asyncio
 from aiokafka import TopicPartition
 
 from shared.errors import Poison, Unavailable
-from shared.messaging.recall import REBALANCE, STOPPING, TOO_SLOW, Recall
+from shared.messaging.release import Release, ReleaseReason
 from shared.messaging.subscription import Received
 from tests.kit.messaging.bench import Bench, batch
 from tests.support.messaging import Thing, event, record_of
 
 
 async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_the_rest(bench: Bench) -> None:
-    recall, handled = Recall(30), set()
+    release, handled = Release(30), set()
 
     async def handle(received: Received[Thing]) -> None:
         if received.message.key in ("b", "d"):
             if handled == {"a", "c", "e"}:
-                recall.deadline = 0.0
+                release.deadline = 0.0
             raise Unavailable("away")
         handled.add(received.message.key)
 
@@ -27,12 +27,12 @@ async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_th
         record_of(event("a"), 10, 0), record_of(event("b"), 11, 0), record_of(event("c"), 12, 0),
         record_of(event("d"), 20, 1), record_of(event("e"), 30, 2),
     ]  # fmt: skip
-    assert await bench.settle(bench.each(handle), records, recall=recall) == TOO_SLOW
+    assert await bench.settle(bench.each(handle), records, release=release) == ReleaseReason.TOO_SLOW
     assert bench.resume_at() == {("thing.created", 0): 11, ("thing.created", 1): 20, ("thing.created", 2): 31}
 
 
 async def test_a_rebalance_cuts_short_who_waits_and_lets_work_be_finished(bench: Bench) -> None:
-    recall, begun, going_on = Recall(30), asyncio.Event(), asyncio.Event()
+    release, begun, going_on = Release(30), asyncio.Event(), asyncio.Event()
 
     async def handle(received: Received[Thing]) -> None:
         if received.message.key == "waits":
@@ -41,17 +41,17 @@ async def test_a_rebalance_cuts_short_who_waits_and_lets_work_be_finished(bench:
         await going_on.wait()
 
     messages = [event("waits"), event("works", 1), event("works", 2)]
-    under_way = asyncio.create_task(bench.settle(bench.each(handle), batch(*messages), recall=recall))
+    under_way = asyncio.create_task(bench.settle(bench.each(handle), batch(*messages), release=release))
     await begun.wait()
-    recall.call(REBALANCE, waiting_only=True)
+    release.request(ReleaseReason.REBALANCE, waiting_only=True)
     going_on.set()
 
-    assert await under_way == REBALANCE
+    assert await under_way == ReleaseReason.REBALANCE
     assert bench.metrics.render().decode().count('outcome="handled",topic="thing.created"} 2.0') == 1
 
 
 async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(bench: Bench) -> None:
-    recall, begun, going_on = Recall(30), asyncio.Event(), asyncio.Event()
+    release, begun, going_on = Release(30), asyncio.Event(), asyncio.Event()
     seen: list[str] = []
 
     async def handle(received: Received[Thing]) -> None:
@@ -60,18 +60,18 @@ async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(be
         seen.append(received.message.id)
 
     records = batch(event("a", 1), event("a", 2))
-    under_way = asyncio.create_task(bench.settle(bench.each(handle), records, recall=recall))
+    under_way = asyncio.create_task(bench.settle(bench.each(handle), records, release=release))
     await begun.wait()
-    recall.call(STOPPING)
+    release.request(ReleaseReason.STOPPING)
     going_on.set()
 
-    assert await under_way == STOPPING
+    assert await under_way == ReleaseReason.STOPPING
     assert seen == ["a:1"]
     assert bench.resume_at() == {("thing.created", 0): 1}
 
 
 async def test_a_poison_in_a_batch_handed_back_is_buried_before_it_is_passed(bench: Bench) -> None:
-    recall, given_up = Recall(30), False
+    release, given_up = Release(30), False
 
     async def handle(received: Received[Thing]) -> None:
         nonlocal given_up
@@ -79,25 +79,28 @@ async def test_a_poison_in_a_batch_handed_back_is_buried_before_it_is_passed(ben
             given_up = True
             raise Poison("never")
         if given_up:
-            recall.deadline = 0.0
+            release.deadline = 0.0
         raise Unavailable("away")
 
-    assert await bench.settle(bench.each(handle), batch(event("bad"), event("a")), recall=recall) == TOO_SLOW
-    assert [letter["Offset"] for letter in bench.buried()] == [0]
+    assert (
+        await bench.settle(bench.each(handle), batch(event("bad"), event("a")), release=release)
+        == ReleaseReason.TOO_SLOW
+    )
+    assert [letter["Offset"] for letter in bench.dead_letters()] == [0]
     assert bench.resume_at() == {("thing.created", 0): 1}
 
 
 async def test_offsets_with_gaps_resume_behind_the_last_record_settled(bench: Bench) -> None:
-    recall, handled = Recall(30), set()
+    release, handled = Release(30), set()
 
     async def handle(received: Received[Thing]) -> None:
         if received.message.key == "b":
             if handled == {"a", "c"}:
-                recall.deadline = 0.0
+                release.deadline = 0.0
             raise Unavailable("away")
         handled.add(received.message.key)
 
     records = [record_of(event(key), offset) for key, offset in (("a", 3), ("b", 9), ("c", 17))]
-    assert await bench.settle(bench.each(handle), records, recall=recall) == TOO_SLOW
+    assert await bench.settle(bench.each(handle), records, release=release) == ReleaseReason.TOO_SLOW
     assert bench.settlement is not None
     assert bench.settlement.resume_at() == {TopicPartition("thing.created", 0): 4}
