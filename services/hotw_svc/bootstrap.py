@@ -30,7 +30,6 @@ __all__ = ["build"]
 
 _NAME: Final = "hotw_svc"
 _SETTLE_EVERY: Final = 5.0  # seconds; so late may an override start or an order expire
-_PURGE_EVERY: Final = 3600.0  # seconds; records are kept for a day at least, so an hour more does no harm
 
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
@@ -65,7 +64,6 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         parts=[worker],
         periodic=[
             kit.every(_SETTLE_EVERY, "settle order books", partial(settle_order_books, store=store, clock=clock)),
-            kit.every(_PURGE_EVERY, "purge idempotency records", database.purge, at_start=False),
         ],
         description="Works out, orders and follows the hosts every fleet needs for a peak.",
     )

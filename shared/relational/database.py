@@ -16,15 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.cause import Cause
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.durability.outbox import OutboxState, Publish
+from shared.durability.relay import Relay
 from shared.envelope import Message
 from shared.errors import Refused, Unavailable
 from shared.relational.dead_letters import RelationalDeadLetters
 from shared.relational.idempotency import IdempotencyRecords
 from shared.relational.inbox import Inbox
 from shared.relational.lease import RelationalLeases
-from shared.relational.outbox import Outbox
+from shared.relational.outbox import RelationalOutbox
 from shared.relational.read_models import ReadModelTable, RelationalReadModel
-from shared.relational.relay import Relay
 from shared.relational.tables import KitTables, kit_tables
 from shared.relational.transactions import Transactions, unavailable_when_away
 
@@ -35,8 +35,8 @@ T = TypeVar("T")
 Migrate = Callable[[AsyncEngine, Sequence[ReadModelTable]], Awaitable[None]]
 """Brings the service's tables to the newest revision, and creates the read models that are missing."""
 
-_POLL_OF_FILE: Final = 1.0  # rarely does another process write to the same file
-_POLL_OF_SERVER: Final = 0.2  # other replicas' messages wait as long as this on average once the holder is idle
+_RELAY_LEASE_SECONDS: Final = 10.0
+"""How long the relay of a process that died keeps the others waiting; a pause as long as this is rare."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class UnitOfWork:
     connection: AsyncConnection
     inbox: Inbox
     records: IdempotencyRecords
-    _outbox: Outbox
+    _outbox: RelationalOutbox
     emitted: int = field(default=0)
 
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
@@ -77,12 +77,13 @@ class Database:
         kit: KitTables | None = None,
         publish: Publish | None = None,
         migrate: Migrate | None = None,
+        relay_lease_seconds: float = _RELAY_LEASE_SECONDS,
     ) -> None:
         self.kit = kit if kit is not None else kit_tables(metadata if metadata is not None else MetaData())
         self._transactions = Transactions(address)
         self.engine = self._transactions.engine
         self.dialect = self._transactions.dialect
-        self.open_entries = Outbox(self._transactions, self.kit)
+        self.open_entries = RelationalOutbox(self._transactions, self.kit, tidy=self.purge)
         self._leases = RelationalLeases(self._transactions, self.kit.leases)
         self._records = IdempotencyRecords(self.kit.idempotency_records)
         self._inbox = Inbox(self.kit.inbox)
@@ -90,8 +91,7 @@ class Database:
         self._migrate = migrate
         self._relay: Relay | None = None
         if publish is not None:
-            poll = _POLL_OF_FILE if self.dialect == "sqlite" else _POLL_OF_SERVER
-            self._relay = Relay(self.open_entries, self._leases, publish, poll=poll)
+            self._relay = Relay(self.open_entries, self._leases, publish, lease_seconds=relay_lease_seconds)
 
     def read_model(self, declared: ReadModelTable) -> RelationalReadModel:
         """What this service keeps of another service's resource. Declare it before ``start``."""
@@ -216,8 +216,7 @@ class Database:
 
     async def purge(self) -> int:
         """Deletes idempotency records whose time is over, and inbox entries older than any record; how many rows."""
-
-        async def purge(unit: UnitOfWork) -> int:
-            return await unit.inbox.purge(unit.connection) + await unit.records.purge(unit.connection)
-
-        return await self.write(purge)
+        purged = await self.write(lambda unit: unit.inbox.purge(unit.connection))
+        while some := await self.write(lambda unit: unit.records.purge(unit.connection)):
+            purged += some
+        return purged

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,29 +13,30 @@ from sqlalchemy import Row, Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
+from shared.durability.relay import OutboxEntry
 from shared.envelope import Message
 from shared.relational.bulk import insert_rows
 from shared.relational.tables import KitTables
 from shared.relational.transactions import Transactions
 from shared.trace import Trace
 
-__all__ = ["Outbox", "OutboxEntry"]
+__all__ = ["RelationalOutbox"]
 
 _LAST_INSTANT: Final = "last-instant"
-
-OutboxEntry = tuple[int, Message]
-"""An open message and the number of its row. Numbers grow within a key."""
+_MAX_LEFT_OUT: Final = 500
 
 
-class Outbox:
-    """The open entries of one service.
+class RelationalOutbox:
+    """See ``durability.relay.OutboxTable``. ``tidy`` deletes what has expired beside the outbox.
 
     A writer holds the row lock of the messages' key before it adds them, so that the numbers of a key follow the order
     of the commits.
     """
 
-    def __init__(self, transactions: Transactions, tables: KitTables) -> None:
+    def __init__(self, transactions: Transactions, tables: KitTables, *, tidy: Callable[[], Awaitable[object]]) -> None:
         self._transactions = transactions
+        self._tidy = tidy
+        self._removing: asyncio.Task[None] | None = None
         self._table: Table = tables.outbox
         self._meta: Table = tables.meta
         self.open_estimate = 0
@@ -61,27 +63,36 @@ class Outbox:
         if key is not None:
             check_room_of_key(key, MAX_OPEN_ENTRIES_PER_KEY)
 
-    async def oldest(self, limit: int, *, without_keys: Collection[str] = ()) -> list[OutboxEntry]:
-        """The oldest entries, except those of some keys."""
-        table = self._table
-        query = select(table).order_by(table.c.Id).limit(limit)
-        if without_keys:
-            query = query.where(table.c.MessageKey.not_in(without_keys))
-        async with self._transactions.read() as connection:
-            return [(row.Id, _message(row)) for row in await connection.execute(query)]
-
     async def is_empty(self) -> bool:
         async with self._transactions.read() as connection:
             return (await connection.execute(select(self._table.c.Id).limit(1))).first() is None
 
-    async def remove(self, entries: Sequence[OutboxEntry]) -> None:
-        """Removes what the broker has acknowledged, and stores the latest instant among it."""
-        if not entries:
-            return
-        meta, latest = self._meta, max(message.time for _, message in entries)
+    async def page(self, after: int, limit: int, *, without: Collection[Hashable]) -> Sequence[OutboxEntry]:
+        """The oldest entries, whatever ``after`` is: a transaction with lower numbers may have been committed since.
+
+        The lanes are the messages' keys. Nothing when more lanes are left out than one statement names: then the broker
+        is away, and the next pass begins anew.
+        """
+        if self._removing is not None:
+            await self._removing  # or they would be published again
+        if len(without) > _MAX_LEFT_OUT:
+            return []
+        table = self._table
+        query = select(table).where(table.c.MessageKey.not_in(without)).order_by(table.c.Id).limit(limit)
+        async with self._transactions.read() as connection:
+            return [OutboxEntry(row.Id, row.MessageKey, _message(row)) for row in await connection.execute(query)]
+
+    def remove(self, entries: Sequence[OutboxEntry]) -> asyncio.Task[None]:
+        """Removes published entries, and stores the latest instant among them."""
+        self._removing = asyncio.create_task(self._remove(entries))
+        return self._removing
+
+    async def _remove(self, entries: Sequence[OutboxEntry]) -> None:
+        meta, latest = self._meta, max(entry.message.time for entry in entries)
+        positions = [entry.position for entry in entries]
 
         async def remove(connection: AsyncConnection) -> None:
-            await connection.execute(delete(self._table).where(self._table.c.Id.in_([number for number, _ in entries])))
+            await connection.execute(delete(self._table).where(self._table.c.Id.in_(positions)))
             known = select(meta.c.Instant).where(meta.c.Name == _LAST_INSTANT)
             row = (await connection.execute(known)).first()
             if row is None:
@@ -91,6 +102,9 @@ class Outbox:
 
         await self._transactions.write(remove)
         self.open_estimate = max(0, self.open_estimate - len(entries))
+
+    async def tidy(self) -> None:
+        await self._tidy()
 
     async def state(self) -> OutboxState:
         """Counts the open entries."""

@@ -33,6 +33,7 @@ from shared.relational import Database
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace
+from tests.support.relational import publish_all
 
 NOW = "2024-06-15T09:00:00Z"
 AZ_FACTORS = {"us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 1}
@@ -240,7 +241,7 @@ class Replica:
 
     async def published(self) -> Broker:
         """The broker, once everything written has reached it."""
-        await self.database.drain()
+        await publish_all(self.database)
         return self.broker
 
 

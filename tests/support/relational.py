@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from sqlalchemy import JSON, Boolean, Column, Date, Integer, MetaData, Numeric, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from shared.relational import TABLE_OPTIONS, ReadModelTable, UtcTimestamp, kit_tables, long_text, name_text
+from shared.relational import TABLE_OPTIONS, Database, ReadModelTable, UtcTimestamp, kit_tables, long_text, name_text
 
-__all__ = ["COUNTERS", "KIT", "METADATA", "SAMPLES", "create_schema", "mysql_database"]
+__all__ = ["COUNTERS", "KIT", "METADATA", "SAMPLES", "create_schema", "mysql_database", "publish_all"]
 
 METADATA = MetaData()
 KIT = kit_tables(METADATA)
@@ -42,6 +42,15 @@ async def create_schema(engine: AsyncEngine, read_models: Sequence[ReadModelTabl
         await connection.run_sync(METADATA.create_all)
         for declared in read_models:
             await connection.run_sync(declared.bring_up_to_date)
+
+
+async def publish_all(database: Database) -> None:
+    """Runs the database's relay until nothing is open."""
+    relay = database._relay
+    assert relay is not None
+    relay.start()
+    await relay.drain()
+    await relay.stop()
 
 
 @asynccontextmanager

@@ -41,8 +41,10 @@ async def opened(address: str | Path, broker: Broker) -> AsyncIterator[Callable[
     await probe.prepare()
     opened.append(probe)
 
-    def open_one(*, publishing: bool = False) -> Database:
-        database = Database(address, kit=KIT, publish=broker.publish if publishing else None)
+    def open_one(*, publishing: bool = False, lease_seconds: float = 600.0) -> Database:
+        """``lease_seconds``: by default no relay that lives is taken for dead, however slow the machine is."""
+        publish = broker.publish if publishing else None
+        database = Database(address, kit=KIT, publish=publish, relay_lease_seconds=lease_seconds)
         opened.append(database)
         return database
 

@@ -11,24 +11,18 @@ from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
 from shared.envelope import Message
-from shared.relational import Database, UnitOfWork, relay
+from shared.relational import Database, UnitOfWork
 from tests.contracts.relational.test_transactions import NOW, message
 from tests.support.broker import Broker
-from tests.support.relational import COUNTERS
+from tests.support.relational import COUNTERS, publish_all
 from tests.support.waiting import until
-
-
-@pytest.fixture
-def long_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine, a relay that lives is not taken for dead."""
-    monkeypatch.setattr(relay, "_LEASE_SECONDS", 600.0)
 
 
 async def test_a_committed_message_goes_as_it_was_written(opened: Callable[..., Database], broker: Broker) -> None:
     database = opened(publishing=True)
     written = message("PD2024#X#Upscaling", 1, subject="s", user="jsmith", if_match='"3"')
     await database.write(lambda unit: unit.emit([written]))
-    await database.drain()
+    await publish_all(database)
     assert broker.taken == [written]
     assert (await database.outbox()).open == 0
 
@@ -46,7 +40,7 @@ async def test_the_order_of_a_key_is_kept_over_batches(opened: Callable[..., Dat
         await database.write(
             lambda unit, chunk=chunk: unit.emit([message(f"k{n % 25}", chunk * 500 + n) for n in range(500)])
         )
-    await database.drain()
+    await publish_all(database)
     assert len(broker.taken) == 2500
     for key in {taken.key for taken in broker.taken}:
         numbers = [int(taken.id.split(":")[1]) for taken in broker.taken if taken.key == key]
@@ -103,18 +97,24 @@ async def test_nothing_is_lost_while_the_broker_is_away(opened: Callable[..., Da
 
 
 async def test_only_one_of_two_relays_works_and_the_other_takes_over(
-    opened: Callable[..., Database], broker: Broker, long_lease: None
+    opened: Callable[..., Database], broker: Broker
 ) -> None:
     first, second = opened(publishing=True), opened(publishing=True)
-    await first.write(lambda unit: unit.emit([message("a", 1)]))
-    await first.drain()
-    await second.write(lambda unit: unit.emit([message("a", 2)]))
+    assert first._relay is not None
     assert second._relay is not None
-    assert not await second._relay.one_pass()
-    assert len(broker.taken) == 1
-    await first.stop()
-    await second.drain()
-    assert [taken.id for taken in broker.taken] == ["a:1", "a:2"]
+    assert await first._relay._hold_lease()
+    await second.write(lambda unit: unit.emit([message("a", 1)]))
+    await second._relay._publish_open()
+    assert broker.taken == []
+    await first._relay._publish_open()
+    assert [taken.id for taken in broker.taken] == ["a:1"]
+    await second.write(lambda unit: unit.emit([message("a", 2)]))
+    await first.start()
+    await first.drain()
+    await first.stop()  # which releases the lease
+    await second.write(lambda unit: unit.emit([message("a", 3)]))
+    await publish_all(second)
+    assert [taken.id for taken in broker.taken] == ["a:1", "a:2", "a:3"]
 
 
 async def test_the_last_instant_outlives_publishing(opened: Callable[..., Database]) -> None:
@@ -122,13 +122,13 @@ async def test_the_last_instant_outlives_publishing(opened: Callable[..., Databa
     assert await database.last_instant() is None
     await database.write(lambda unit: unit.emit([message("a", 1)]))
     assert await database.last_instant() == NOW
-    await database.drain()
+    await publish_all(database)
     assert await database.last_instant() == NOW
     assert NOW + timedelta(microseconds=1) > NOW
 
 
 async def test_many_writers_and_two_replicas_publish_everything_in_order(
-    opened: Callable[..., Database], broker: Broker, long_lease: None
+    opened: Callable[..., Database], broker: Broker
 ) -> None:
     replicas = [opened(publishing=True), opened(publishing=True)]
     for replica in replicas:
@@ -152,11 +152,8 @@ async def test_many_writers_and_two_replicas_publish_everything_in_order(
 async def test_a_lease_is_kept_while_the_broker_takes_its_time(
     opened: Callable[..., Database], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "_LEASE_SECONDS", 60.0)
-    monkeypatch.setattr(relay, "_RENEW_BEFORE", 59.9)
-    slow, eager = opened(publishing=True), opened(publishing=True)
+    slow = opened(publishing=True, lease_seconds=1.0)
     assert slow._relay is not None
-    assert eager._relay is not None
     take = broker.publish
     let_go = asyncio.Event()
 
@@ -166,27 +163,22 @@ async def test_a_lease_is_kept_while_the_broker_takes_its_time(
 
     monkeypatch.setattr(slow._relay, "_publish", publish_slowly)
     await slow.write(lambda unit: unit.emit([message("a", 1)]))
-    publishing = asyncio.create_task(slow._relay.one_pass())
+    await slow.start()
     ends: set[datetime] = set()
 
     async def renewed_again_and_again() -> bool:
-        assert not await eager._relay.one_pass()
         async with slow.read() as connection:
             ends.update((await connection.execute(select(slow.kit.leases.c.LeaseUntil))).scalars())
-        return len(ends) > 5
+        return len(ends) > 3
 
     await until(renewed_again_and_again, "a lease that is kept")
-    assert max(ends) - min(ends) > timedelta(seconds=0.3), "each time for as long as the first"
     let_go.set()
-    await publishing
+    await slow.drain()
     assert [taken.id for taken in broker.taken] == ["a:1"]
 
 
-async def test_a_dead_relays_lease_ends_and_its_messages_go(
-    opened: Callable[..., Database], broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay, "_LEASE_SECONDS", 0.5)
-    dead, heir = opened(publishing=True), opened(publishing=True)
+async def test_a_dead_relays_lease_ends_and_its_messages_go(opened: Callable[..., Database], broker: Broker) -> None:
+    dead, heir = opened(publishing=True, lease_seconds=0.5), opened(publishing=True)
     assert dead._relay is not None
     await dead.write(lambda unit: unit.emit([message("a", 1)]))
     assert await dead._relay._hold_lease()

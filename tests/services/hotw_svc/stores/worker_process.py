@@ -10,6 +10,7 @@ from services.hotw_svc.app.runs.work_run import ChunkResult, work_chunk
 from shared.clock import FixedClock
 from shared.errors import Unavailable
 from tests.support.hotw_store import AZ_FACTORS, NOW, Broker, open_replica
+from tests.support.relational import publish_all
 
 
 async def work(address: str, run_id: int) -> None:
@@ -18,7 +19,7 @@ async def work(address: str, run_id: int) -> None:
     while True:
         try:
             result = await work_chunk(replica.store, replica.clock, run_id, limit=5, lease=1.0)
-            await replica.database.drain()
+            await publish_all(replica.database)
         except Unavailable:  # as any worker: a database that is busy for once is asked again
             result = ChunkResult()
         if not result.found_work:
