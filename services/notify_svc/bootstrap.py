@@ -1,21 +1,24 @@
-"""Owns how notify_svc is put together."""
+"""Assembles notify_svc: binds its use cases to the stores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final
 
 from services.notify_svc.adapters.mailbox import mailbox_of
 from services.notify_svc.adapters.templates import Templates
-from services.notify_svc.app.ask import Mails
-from services.notify_svc.app.gather_orders import GatherOrders
-from services.notify_svc.app.open_tickets import OpenTickets
-from services.notify_svc.app.send import Sender
-from services.notify_svc.app.warn_of_inactive_events import WarnOfInactiveEvents
-from services.notify_svc.app.write_tickets import Tickets
+from services.notify_svc.app.open_emergent_tickets import assign_tickets, open_emergent_tickets
+from services.notify_svc.app.request_mails import request_mails
+from services.notify_svc.app.send_mails import MailSender
+from services.notify_svc.app.summarize_orders import gather_orders, summarize_runs
+from services.notify_svc.app.tickets import Tickets, escalate_ticket
+from services.notify_svc.app.warn_of_open_orders import warn_of_open_orders
 from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET, notification_routes, ticket_routes
 from services.notify_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
+from shared.jobs import Worker
 from shared.messaging.transport import Transport
 from shared.resources import Resources
 from shared.service import DocumentKit, RunningService
@@ -23,51 +26,59 @@ from shared.settings import Settings
 
 __all__ = ["build"]
 
-_LOOK_FOR_DUE_SECONDS = 5
+_POLL_SECONDS: Final = 5.0  # a deferred mail is tried at most so much later than its backoff says
 
 
 async def build(
-    settings: Settings, transport: Transport, clock: Clock, *,
+    settings: Settings,
+    transport: Transport,
+    clock: Clock,
+    *,
     real_now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> RunningService:  # fmt: skip
-    """notify_svc, not started. ``real_now``: what leases, back-off and a mail's waiting go by."""
+) -> RunningService:
+    """notify_svc, not started. ``real_now`` is the time that backoff and the waiting of mails go by."""
     kit = DocumentKit("notify_svc", settings, transport, clock)
-    services, events = kit.store.read_model("service"), kit.store.read_model("event")
-    notifications = kit.documents(NOTIFICATION)
-    templates = Templates()
-    sender = Sender(
-        notifications, services=services, mailbox=mailbox_of(settings), render=templates.mail, clock=clock,
-        mail_domain=settings.mail_domain, real_now=real_now,
-    )  # fmt: skip
-    mails = Mails(notifications, sender.wake)
-    tickets = Tickets(TICKET, kit.documents(TICKET), mails)
-    gather = GatherOrders(
-        runs=kit.store.read_model("run"), digests=kit.store.read_model("run_service"), events=events, mails=mails
+    store, templates = kit.store, Templates()
+    services, events = store.read_model("service"), store.read_model("event")
+    runs, digests = store.read_model("run"), store.read_model("run_service")
+    notifications, tickets = kit.documents(NOTIFICATION), kit.documents(TICKET)
+    sender = MailSender(
+        notifications=notifications,
+        services=services,
+        leases=store.leases(),
+        mailbox=mailbox_of(settings),
+        render=templates.mail,
+        clock=clock,
+        real_now=real_now,
+        mail_domain=settings.mail_domain,
     )
-    emergent = OpenTickets(
-        tickets=tickets.documents, services=services, events=events, mails=mails,
-        describe=templates.emergent_description,
-    )  # fmt: skip
-    inactive = WarnOfInactiveEvents(notifications=notifications, events=events, real_now=real_now)
-
-    async def look_for_due() -> None:
-        sender.wake()
-
+    worker = Worker("send mails", sender.send_due, poll=_POLL_SECONDS)
+    request = partial(request_mails, notifications=notifications, wake=worker.wake)
+    escalate = partial(escalate_ticket, tickets=tickets, request_mails=request)
+    ticket_resource, notification_resource = Tickets(TICKET, tickets), Resources(NOTIFICATION, notifications)
     return kit.service(
-        routes=[
-            *ticket_routes(tickets, clock),
-            notification_routes(Resources(NOTIFICATION, notifications), clock),
-        ],
+        routes=[*ticket_routes(ticket_resource, escalate, clock), notification_routes(notification_resource, clock)],
         subscriptions=subscriptions(
             services=services,
             events=events,
-            gather=gather,
-            emergent=emergent,
-            inactive=inactive,
-            tickets=tickets,
+            gather_orders=partial(gather_orders, runs=runs, digests=digests, events=events, request_mails=request),
+            summarize_runs=partial(summarize_runs, runs=runs, digests=digests, events=events, request_mails=request),
+            open_emergent_tickets=partial(
+                open_emergent_tickets,
+                tickets=tickets,
+                services=services,
+                events=events,
+                describe=templates.emergent_description,
+                request_mails=request,
+            ),
+            assign_tickets=partial(assign_tickets, tickets=tickets, services=services),
+            warn_of_open_orders=partial(
+                warn_of_open_orders, notifications=notifications, events=events, real_now=real_now
+            ),
+            escalate_ticket=escalate,
+            tickets=ticket_resource,
             clock=clock,
         ),
-        parts=[sender],
-        periodic=[kit.every(_LOOK_FOR_DUE_SECONDS, "look for due mails", look_for_due)],
-        description="Mails and tickets: who was told what, and when.",
+        parts=[worker],
+        description="Mails and tickets: who was informed of what, and when.",
     )

@@ -11,7 +11,6 @@ import pymongo
 import pymysql
 from sqlalchemy import make_url
 
-from services.notify_svc.domain.delivery import LEASE
 from shared.schemas.topics import SERVICES
 from tests.faults.doors import Stuck
 from tests.faults.picture import Picture
@@ -44,7 +43,7 @@ def _is_to_be_sent(notification: dict[str, Any], *, mails_too: bool) -> bool:
     if mails_too or due is None:
         return True
     left = datetime.fromisoformat(due) - datetime.now(UTC)
-    return left < _SOON or left > LEASE - _SOON
+    return left < _SOON
 
 
 class Quiet:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.notify_svc.domain.delivery import LEASE
+from services.notify_svc.app.send_mails import LEASE_SECONDS
 from shared.schemas.topics import SERVICES
 from tests.flows.conftest import SETTINGS
 from tests.support import reference
@@ -231,7 +231,7 @@ async def run_under_kill(victim: str, stack: RealStack, caller: Caller) -> list[
         lambda: caller.call("GET", "/notification?EventId=PD2024&Status=Sent&Limit=1000"),
         lambda page: sum(item["RunId"] == run["RunId"] for item in page["Items"]) >= services,
         "one order summary a service and run",
-        seconds=LEASE.total_seconds() + 180,
+        seconds=LEASE_SECONDS + 180,
     )
     summarised = [item["ServiceId"] for item in summaries["Items"] if item["RunId"] == run["RunId"]]
     assert sorted(summarised) == [f"{victim}-{number}" for number in range(services)]

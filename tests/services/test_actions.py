@@ -1,4 +1,4 @@
-"""Every route of every service names the action that its caller must be permitted to do."""
+"""Every route and every command of every service names the action that its caller must be permitted to do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from epic.runner import SERVICES, builds
 from shared.clock import FixedClock
 from shared.embedded import EmbeddedTransport
+from shared.messaging.commands import CommandSubscription
 from shared.security import is_action
 from shared.service import RunningService
 from shared.settings import load_settings
@@ -26,3 +27,12 @@ async def test_every_route_names_its_action(service: str, tmp_path: Path) -> Non
     routes: list[BaseRoute] = (await built(service, tmp_path)).app.router.routes
     assert [route for route in routes if not isinstance(route, EpicRoute) or not is_action(route.action)] == []
     assert len(routes) > 10
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_command_names_its_action(service: str, tmp_path: Path) -> None:
+    consumers = (await built(service, tmp_path)).consumers
+    topics = [one.subscription for one in consumers if isinstance(one.subscription, CommandSubscription)]
+    commands = [command for topic in topics for command in topic.commands.values()]
+    assert [command.name for command in commands if not is_action(command.action)] == []
+    assert commands

@@ -1,1 +1,1 @@
-"""What notify_svc speaks to: an SMTP server or a folder of mails, and its templates."""
+"""The adapters of notify_svc: an SMTP server or a folder of mails, and the templates."""

@@ -1,4 +1,4 @@
-"""Owns how a mail leaves: over SMTP, or as a file in the data folder where no server is given."""
+"""Sends mails over SMTP, or writes them as files in the data folder where no server is configured."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 import structlog
 
-from services.notify_svc.app.send import Mailbox
-from services.notify_svc.domain.delivery import Deferred, Mail, Rejected
+from services.notify_svc.app.send_mails import Deferred, Mail, Mailbox, Rejected
 from shared.settings import Settings
 
 __all__ = ["FolderMailbox", "SmtpMailbox", "mailbox_of"]
@@ -24,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def mailbox_of(settings: Settings) -> Mailbox:
-    """SMTP when EPIC_SMTP_URL is given, else a folder."""
+    """SMTP when EPIC_SMTP_URL is set, else a folder."""
     if settings.smtp_url:
         return SmtpMailbox(settings.smtp_url, settings.mail_from)
     folder = settings.data_dir / "mail"
@@ -32,7 +31,7 @@ def mailbox_of(settings: Settings) -> Mailbox:
     return FolderMailbox(folder, settings.mail_from)
 
 
-# A subject stays on one line, so that no reader shows it with a gap; SMTP allows 998 characters.
+# A folded subject is shown with a gap by some mail readers; SMTP allows lines of 998 characters.
 _POLICY = SMTP.clone(max_line_length=900)
 
 
@@ -49,7 +48,7 @@ def _message(mail: Mail, sender: str) -> EmailMessage:
 
 
 class FolderMailbox:
-    """``mail/<NotificationId>.eml``: whole or not there, one file however often it is sent."""
+    """Writes ``mail/<NotificationId>.eml``: complete or not at all, and one file however often it is sent."""
 
     def __init__(self, folder: Path, sender: str) -> None:
         self._folder, self._sender = folder, sender
@@ -86,10 +85,16 @@ class SmtpMailbox:
     async def send(self, mail: Mail) -> None:
         try:
             await aiosmtplib.send(
-                _message(mail, self._sender).as_bytes(), sender=parseaddr(self._sender)[1],
-                recipients=list(mail.recipients), hostname=self._host, port=self._port, username=self._user,
-                password=self._password, use_tls=self._tls, timeout=self._timeout,
-            )  # fmt: skip
+                _message(mail, self._sender).as_bytes(),
+                sender=parseaddr(self._sender)[1],
+                recipients=list(mail.recipients),
+                hostname=self._host,
+                port=self._port,
+                username=self._user,
+                password=self._password,
+                use_tls=self._tls,
+                timeout=self._timeout,
+            )
         except aiosmtplib.SMTPRecipientsRefused as error:
             reasons = [f"{refused.recipient}: {refused.code} {refused.message}" for refused in error.recipients]
             permanent = all(refused.code >= 500 for refused in error.recipients)

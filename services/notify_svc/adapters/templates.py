@@ -1,11 +1,12 @@
-"""Owns the rendering of mails and ticket texts out of ``templates/``."""
+"""Renders mails and ticket descriptions from the files in ``templates/``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 __all__ = ["Templates"]
 
@@ -13,12 +14,12 @@ __all__ = ["Templates"]
 class Templates:
     """A mail is ``<name>.txt.j2`` and ``<name>.html.j2``, a ticket's description ``<name>.md.j2``.
 
-    A variable that a template names and nobody gives is an error, not an empty place.
+    A variable that a template uses and the context lacks is an error, not an empty place.
     """
 
     def __init__(self) -> None:
         self._environment = Environment(
-            loader=PackageLoader("services.notify_svc"),
+            loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
             autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -27,10 +28,10 @@ class Templates:
 
     def mail(self, name: str, subject: str, context: Mapping[str, Any]) -> tuple[str, str]:
         """The mail's text and its HTML."""
-        given = {"Subject": subject, **context}
-        text, html = (self._environment.get_template(f"{name}.{kind}.j2").render(given) for kind in ("txt", "html"))
+        variables = {"Subject": subject, **context}
+        text, html = (self._environment.get_template(f"{name}.{kind}.j2").render(variables) for kind in ("txt", "html"))
         return text, html
 
     def emergent_description(self, about: Mapping[str, Any]) -> str:
-        """The description of the ticket an emergent order opens, in Markdown."""
+        """The description of the ticket of an emergent order, in Markdown."""
         return self._environment.get_template("emergent_ticket.md.j2").render(about)

@@ -1,25 +1,46 @@
-"""What one service is told of one run: each fleet that ordered, its hosts by zone, and what comes too late."""
+"""The mail about one run's orders for one service: each fleet's hosts by zone, and what comes too late."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
-from shared.schemas.hotw_svc import ExecutionStatus, HardwareFact, OrderType, ServiceOrders
+from services.notify_svc.domain.notification import Notification, notification_id
+from shared.schemas.hotw_svc import ExecutionStatus, HardwareFact, OrderType, RunFact, ServiceOrders
+from shared.trace import Trace
 
-__all__ = ["Line", "digest_key", "is_complete", "line_of", "merged", "subject_of", "summary_of"]
+__all__ = ["Digest", "Line", "digest_key", "is_complete", "line_of", "merged", "summary_mail"]
 
-Line = dict[str, Any]
-Digest = dict[str, Any]
+
+class Line(TypedDict):
+    """One fleet of a summary, as the template shows it."""
+
+    FleetId: str
+    ExecutionId: int
+    OrderedHosts: int
+    Zones: list[dict[str, Any]]
+    RequiredHosts: int | None
+    HostsPresentInApollo: int | None
+    Shortfall: int | None
+    Partial: bool
+    Reasoning: str | None
+    DueBy: str
+
+
+class Digest(TypedDict):
+    """The lines gathered so far of one run and service; ``Merges`` grows with each addition."""
+
+    Merges: int
+    Fleets: list[Line]
 
 
 def digest_key(run_id: int, service_id: str) -> str:
-    """What a run's orders of one service are gathered under: the cause of its one mail."""
+    """The key of the digest of one run and service."""
     return f"{run_id}#{service_id}"
 
 
 def line_of(fact: HardwareFact) -> Line | None:
-    """One fleet's line of the summary, out of a ``hotw.order.placed``; None when its execution ordered nothing."""
+    """The line of a ``hotw.order.placed``; None when its execution ordered nothing."""
     execution = fact.execution
     if execution is None or fact.run_id is None:
         return None
@@ -44,41 +65,49 @@ def line_of(fact: HardwareFact) -> Line | None:
 
 
 def merged(digest: Digest | None, lines: Iterable[Line]) -> Digest:
-    """A digest with more fleets in it, each once, and its next number; the same digest when nothing is new."""
-    present = {line["FleetId"]: line for line in (digest or {}).get("Fleets", ())}
+    """The digest with more fleets, each once; the same object when nothing is new."""
+    present = {line["FleetId"]: line for line in (digest["Fleets"] if digest else ())}
     fresh = {line["FleetId"]: line for line in lines if line["FleetId"] not in present}
     if digest is not None and not fresh:
         return digest
-    fleets = sorted([*present.values(), *fresh.values()], key=lambda line: str(line["FleetId"]))
-    return {"Merges": (digest or {}).get("Merges", 0) + 1, "Fleets": fleets}
+    fleets = sorted([*present.values(), *fresh.values()], key=lambda line: line["FleetId"])
+    return {"Merges": (digest["Merges"] if digest else 0) + 1, "Fleets": fleets}
 
 
-def is_complete(digest: Digest | None, told: ServiceOrders) -> bool:
-    """Whether as many facts are in as the run says its executions ordered."""
-    return digest is not None and len(digest["Fleets"]) >= told.ordering_executions
+def is_complete(digest: Digest, orders: ServiceOrders) -> bool:
+    """Whether the digest has as many fleets as the run's executions ordered for."""
+    return len(digest["Fleets"]) >= orders.ordering_executions
 
 
-def summary_of(
-    *, service: str, event: Mapping[str, Any], order_type: OrderType, run_id: int, fleets: Sequence[Line]
-) -> dict[str, Any]:
-    """What the templates are given. ``Late``: the fleets whose hosts come only after the peak starts."""
+def summary_mail(
+    run: RunFact, service_id: str, *, event: Mapping[str, Any], fleets: Sequence[Line], trace: Trace
+) -> Notification:
+    """The one mail of a run and service. ``Late``: the fleets whose hosts come only after the peak has started."""
     peak = event.get("PeakStartDate")
-    return {
-        "ServiceId": service,
-        "EventId": event["EventId"],
-        "EventName": event.get("EventName", event["EventId"]),
-        "PeakStartDate": peak,
-        "Emergent": order_type == OrderType.EMERGENT,
-        "RunId": run_id,
-        "OrderedHosts": sum(line["OrderedHosts"] for line in fleets),
-        "Fleets": list(fleets),
-        "Late": [line["FleetId"] for line in fleets if peak and line["DueBy"] >= peak],
-        "Short": [line["FleetId"] for line in fleets if line["Shortfall"]],
-    }
-
-
-def subject_of(summary: Mapping[str, Any]) -> str:
-    """The mail's subject: what a person must know without opening it."""
-    hosts = summary["OrderedHosts"]
-    kind = "EMERGENT hardware order" if summary["Emergent"] else "Hardware order"
-    return f"{kind}: {hosts} {'host' if hosts == 1 else 'hosts'} for {summary['ServiceId']}, {summary['EventName']}"
+    hosts = sum(line["OrderedHosts"] for line in fleets)
+    event_name = event.get("EventName", event["EventId"])
+    is_emergent = run.order_type == OrderType.EMERGENT
+    kind = "EMERGENT hardware order" if is_emergent else "Hardware order"
+    return Notification(
+        id=notification_id("HardwareOrder", str(run.run_id), service_id),
+        kind="HardwareOrder",
+        cause=f"hotw.run.completed {digest_key(run.run_id, service_id)}",
+        subject=f"{kind}: {hosts} {'host' if hosts == 1 else 'hosts'} for {service_id}, {event_name}",
+        template="hardware_order",
+        context={
+            "ServiceId": service_id,
+            "EventId": event["EventId"],
+            "EventName": event_name,
+            "PeakStartDate": peak,
+            "Emergent": is_emergent,
+            "RunId": run.run_id,
+            "OrderedHosts": hosts,
+            "Fleets": list(fleets),
+            "Late": [line["FleetId"] for line in fleets if peak and line["DueBy"] >= peak],
+            "Short": [line["FleetId"] for line in fleets if line["Shortfall"]],
+        },
+        trace=trace,
+        event_id=run.event_id,
+        service_id=service_id,
+        run_id=run.run_id,
+    )

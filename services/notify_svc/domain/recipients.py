@@ -1,4 +1,4 @@
-"""Who is told about a service: its owner and its leader, as mail addresses."""
+"""The recipients of a mail about a service: mail addresses of its owner and its leader."""
 
 from __future__ import annotations
 
@@ -11,20 +11,14 @@ __all__ = ["Recipients", "owner_and_leader", "recipients_of"]
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """``addresses`` in the order asked for, each once; ``unknown``: aliases that no address can be made of."""
+    """``addresses`` in the order of the names, each once; ``unknown``: the aliases that have no address."""
 
     addresses: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
-def _address(name: str, mail_domain: str | None) -> str | None:
-    if "@" in name:
-        return name
-    return f"{name}@{mail_domain}" if mail_domain else None
-
-
 def recipients_of(names: Iterable[str | None], mail_domain: str | None) -> Recipients:
-    """The addresses of owners and aliases; an alias without ``@`` is one of the mail domain."""
+    """The addresses of owners and aliases; an alias without ``@`` is one of the mail domain (ADR 0012)."""
     addresses: dict[str, None] = {}
     unknown: dict[str, None] = {}
     for name in names:
@@ -34,6 +28,12 @@ def recipients_of(names: Iterable[str | None], mail_domain: str | None) -> Recip
     return Recipients(tuple(addresses), tuple(unknown))
 
 
+def _address(name: str, mail_domain: str | None) -> str | None:
+    if "@" in name:
+        return name
+    return f"{name}@{mail_domain}" if mail_domain else None
+
+
 def owner_and_leader(service: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The two who are told about a service's hardware."""
+    """The two who get the mails about a service's hardware."""
     return service.get("Owner"), service.get("LeaderAlias")

@@ -1,4 +1,4 @@
-"""The rules of tickets: what an emergent order opens, how later ones comment, and how far a severity can rise."""
+"""The rules of tickets: an emergent order opens one, later ones comment on it, and its severity can rise."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "with_comment_details",
 ]
 
-EMERGENT_SEVERITY: Final = 2  # the reference: "urgent, Sev2 ticket opened"
+EMERGENT_SEVERITY: Final = 2
 DEFAULT_SEVERITY: Final = 3
 HIGHEST_SEVERITY: Final = 1
 
@@ -33,17 +33,17 @@ Comment = dict[str, Any]
 
 
 def ticket_id_of(*cause: str) -> str:
-    """The TicketId that belongs to a cause, the same each time it is asked for."""
+    """The TicketId of a cause, always the same for the same cause."""
     return "SIM-" + hashlib.blake2b("\n".join(cause).encode(), digest_size=6).hexdigest().upper()
 
 
 def emergent_ticket_id(event_id: str, service_id: str) -> str:
-    """One ticket per service and event, however many emergent orders follow."""
+    """The id of the one ticket of a service and event, however many emergent orders follow."""
     return ticket_id_of("emergent", event_id, service_id)
 
 
 def emergent_comment(fact: HardwareFact) -> Comment | None:
-    """What one emergent execution adds to the ticket; None when the fact's execution ordered nothing."""
+    """The comment on one emergent execution; None when it ordered nothing."""
     execution = fact.execution
     if execution is None or not execution.ordered_hosts:
         return None
@@ -59,10 +59,15 @@ def _mark(execution_id: int) -> str:
 
 
 def emergent_ticket(
-    *, event_id: str, service_id: str, event_name: str, assignee: str | None, description: str,
+    *,
+    event_id: str,
+    service_id: str,
+    event_name: str,
+    assignee: str | None,
+    description: str,
     comments: Sequence[Comment],
-) -> Ticket:  # fmt: skip
-    """The Sev2 ticket that the first emergent order of a service for an event opens."""
+) -> Ticket:
+    """The Sev2 ticket of the first emergent order of a service for an event."""
     ticket: Ticket = {
         "TicketId": emergent_ticket_id(event_id, service_id),
         "Title": f"Emergent hardware order: {service_id}, {event_name}",
@@ -79,7 +84,7 @@ def emergent_ticket(
 
 
 def commented(ticket: Mapping[str, Any], comments: Iterable[Comment]) -> Ticket | None:
-    """The ticket with the comments it does not hold yet, by their execution; None when it holds all."""
+    """The ticket with the comments that it lacks, distinguished by their execution; None when it lacks none."""
     present = {str(comment["Text"]).partition(" ")[0] for comment in ticket.get("Comments", ())}
     fresh = [comment for comment in comments if comment["Text"].partition(" ")[0] not in present]
     if not fresh:
@@ -88,18 +93,18 @@ def commented(ticket: Mapping[str, Any], comments: Iterable[Comment]) -> Ticket 
 
 
 def is_emergent(ticket: Mapping[str, Any]) -> bool:
-    """Whether an emergent order opened it."""
+    """Whether an emergent order opened the ticket."""
     event_id, service_id = ticket.get("EventId"), ticket.get("ServiceId")
     return bool(event_id and service_id and ticket["TicketId"] == emergent_ticket_id(event_id, service_id))
 
 
 def assigned(ticket: Mapping[str, Any], owner: str) -> Ticket | None:
-    """The ticket in its owner's hands; None when somebody has it already."""
+    """The ticket with its assignee; None when it has one already."""
     return None if ticket.get("Assignee") else {**ticket, "Assignee": owner}
 
 
 def escalated(ticket: Mapping[str, Any], severity: int | None, reason: str | None, user: str, now: datetime) -> Ticket:
-    """The ticket one severity higher, or at the one asked for; the reason becomes a comment. Conflict if not higher."""
+    """The ticket one severity higher, or at ``severity``; the reason becomes a comment. Conflict when not higher."""
     present = int(ticket.get("Severity", DEFAULT_SEVERITY))
     wanted = severity if severity is not None else present - 1
     if present == HIGHEST_SEVERITY:
@@ -115,7 +120,7 @@ def escalated(ticket: Mapping[str, Any], severity: int | None, reason: str | Non
 
 
 def with_comment_details(body: Mapping[str, Any], user: str, now: datetime) -> dict[str, Any]:
-    """A request's body, its comments' missing User and Timestamp filled in; what is no list of objects is kept."""
+    """A request's body with User and Timestamp in each comment that lacks them; anything malformed stays as it is."""
     comments = body.get("Comments")
     if not isinstance(comments, list):
         return dict(body)

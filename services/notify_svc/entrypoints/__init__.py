@@ -1,1 +1,1 @@
-"""The front doors of notify_svc: HTTP, and messages."""
+"""The entrypoints of notify_svc: HTTP, and messages."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.notify_svc.app.write_tickets import Tickets
+from services.notify_svc.app.tickets import Tickets
+from shared.cause import Cause
 from shared.clock import Clock
+from shared.documents.contract import Written
 from shared.resources import Resource, Resources, document_response, resource_routes, validated, with_keys
 from shared.schemas.notify_svc import EscalateTicket, Notification, NotificationSnapshot, Ticket, TicketSnapshot
 from shared.web import Routes, read_write
@@ -35,7 +38,9 @@ NOTIFICATION: Final = Resource(
 )
 
 
-def ticket_routes(tickets: Tickets, clock: Clock) -> list[Routes]:
+def ticket_routes(
+    tickets: Tickets, escalate_ticket: Callable[[EscalateTicket, Cause], Awaitable[Written]], clock: Clock
+) -> list[Routes]:
     """Tickets: what every resource has, and escalation."""
     resource = tickets.resource
     escalation = Routes("Ticket")
@@ -43,7 +48,7 @@ def ticket_routes(tickets: Tickets, clock: Clock) -> list[Routes]:
     async def escalate(request: Request) -> Response:
         asked = await read_write(request, clock)
         command = validated(EscalateTicket, with_keys(asked.body, resource.keys_of(request.path_params)))
-        written = await tickets.escalate(command, asked.cause, asked.cause.expected_version)
+        written = await escalate_ticket(command, asked.cause)
         return document_response(resource.view(written.document), written.document)
 
     escalation.add(
@@ -59,5 +64,5 @@ def ticket_routes(tickets: Tickets, clock: Clock) -> list[Routes]:
 
 
 def notification_routes(notifications: Resources, clock: Clock) -> Routes:
-    """Notifications are read only: what was told to whom, and every attempt as a version."""
+    """Notifications are read only; every attempt to send one is a version."""
     return resource_routes(notifications, clock, read_only=True)

@@ -1,14 +1,11 @@
-"""What notify_svc consumes, and what each message leads to."""
+"""The messages that notify_svc consumes, and the use case of each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
-from services.notify_svc.app.gather_orders import GatherOrders
-from services.notify_svc.app.open_tickets import OpenTickets
-from services.notify_svc.app.warn_of_inactive_events import WarnOfInactiveEvents
-from services.notify_svc.app.write_tickets import Tickets
+from services.notify_svc.app.tickets import Tickets
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.documents.contract import ReadModel, Written
@@ -24,40 +21,48 @@ from shared.schemas.notify_svc.ticket import TICKET, EscalateTicket
 __all__ = ["subscriptions"]
 
 F = TypeVar("F", bound=WireModel)
+Orders = Callable[[Sequence[tuple[HardwareFact, Cause]]], Awaitable[None]]
+Runs = Callable[[Sequence[tuple[RunFact, Cause]]], Awaitable[None]]
 
 
 def subscriptions(
-    *, services: ReadModel, events: ReadModel, gather: GatherOrders, emergent: OpenTickets,
-    inactive: WarnOfInactiveEvents, tickets: Tickets, clock: Clock,
-) -> list[Subscribed]:  # fmt: skip
-    """The handlers, as a list one can read."""
+    *,
+    services: ReadModel,
+    events: ReadModel,
+    gather_orders: Orders,
+    summarize_runs: Runs,
+    open_emergent_tickets: Orders,
+    assign_tickets: Callable[[Collection[str], Cause], Awaitable[None]],
+    warn_of_open_orders: Orders,
+    escalate_ticket: Callable[[EscalateTicket, Cause], Awaitable[Written]],
+    tickets: Tickets,
+    clock: Clock,
+) -> list[Subscribed]:
+    """All subscriptions of notify_svc."""
 
     def facts(batch: Sequence[Received[F]]) -> list[tuple[F, Cause]]:
         return [(received.data, received.cause(clock)) for received in batch]
 
     async def on_service_changed(batch: Sequence[Received[ServiceSnapshot]]) -> None:
         await services.put([(one.data.service_id, one.data.version_id, one.message.body()) for one in batch])
-        await emergent.heard_of({one.data.service_id for one in batch}, batch[-1].cause(clock))
+        await assign_tickets({one.data.service_id for one in batch}, batch[-1].cause(clock))
 
     async def on_event_changed(batch: Sequence[Received[EventSnapshot]]) -> None:
         await events.put([(one.data.event_id, one.data.version_id, one.message.body()) for one in batch])
 
     async def on_order_placed(batch: Sequence[Received[HardwareFact]]) -> None:
-        await gather.placed(facts(batch))
-        await emergent.placed(facts(batch))
+        await gather_orders(facts(batch))
+        await open_emergent_tickets(facts(batch))
 
     async def on_order_reviewed(batch: Sequence[Received[HardwareFact]]) -> None:
-        await inactive.reviewed(facts(batch))
+        await warn_of_open_orders(facts(batch))
 
     async def on_run_completed(batch: Sequence[Received[RunFact]]) -> None:
-        await gather.completed(facts(batch))
-
-    async def escalate(command: EscalateTicket, cause: Cause) -> Written:
-        return await tickets.escalate(command, cause, cause.expected_version)
+        await summarize_runs(facts(batch))
 
     commands = [
         *resource_commands(tickets, (TICKET.create, TICKET.update, TICKET.delete)),
-        Command(EscalateTicket, escalate, "ticket.escalate"),
+        Command(EscalateTicket, escalate_ticket, "ticket.escalate"),
     ]
     service_topics = ("service.created", "service.updated", "service.deleted")
     event_topics = ("event.created", "event.updated", "event.deleted")

@@ -15,10 +15,9 @@ import pytest
 from services.event_svc.bootstrap import build as build_event
 from services.hotw_svc.bootstrap import build as build_hotw
 from services.notify_svc.bootstrap import build as build_notify
-from services.notify_svc.domain.inactive_event import GATHERING
+from services.notify_svc.domain.open_orders import GATHERING
 from shared.clock import FixedClock
 from shared.settings import load_settings
-from tests.services.notify_svc.stores.conftest import RealTime
 from tests.support.embedded_stack import Stack, standing
 from tests.support.hotw_store import (
     AZ_FACTORS,
@@ -30,6 +29,7 @@ from tests.support.hotw_store import (
     projection_body,
     service_body,
 )
+from tests.support.notify import RealTime
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.embedded

@@ -1,4 +1,4 @@
-"""Who is told, what they are told, when a ticket is opened and how far it can rise."""
+"""The recipients of mails, the order summary, tickets and their severity, and the attempts to send a mail."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify_svc.adapters.templates import Templates
-from services.notify_svc.domain import delivery
-from services.notify_svc.domain.order_summary import is_complete, line_of, merged, subject_of, summary_of
+from services.notify_svc.domain.notification import ATTEMPTS, Notification, notification_id
+from services.notify_svc.domain.order_summary import Line, is_complete, line_of, merged, summary_mail
 from services.notify_svc.domain.recipients import recipients_of
 from services.notify_svc.domain.tickets import (
     commented,
@@ -23,12 +23,13 @@ from services.notify_svc.domain.tickets import (
 )
 from shared.errors import Conflict
 from shared.schemas.goldens import golden
-from shared.schemas.hotw_svc import HardwareFact, OrderType, ServiceOrders
+from shared.schemas.hotw_svc import HardwareFact, RunFact, ServiceOrders
 from shared.trace import Trace
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)
 TRACE = Trace("c", "m", None)
 PLACED = golden("hotw.order.placed", "hotw.order.placed").body()
+COMPLETED = golden("hotw.run.completed", "hotw.run.completed").body()
 EVENT = {"EventId": "PD2024", "EventName": "Prime Day 2024", "PeakStartDate": "2024-07-16"}
 
 
@@ -36,17 +37,17 @@ def fact(**changes: Any) -> HardwareFact:
     return HardwareFact.model_validate({**PLACED, **changes})
 
 
-def told(executions: int) -> ServiceOrders:
+def orders(executions: int) -> ServiceOrders:
     return ServiceOrders(service_id="FORTRESSService", ordering_executions=executions, ordered_hosts=50)
 
 
-def test_an_owner_with_an_address_and_a_leader_with_an_alias_are_told_at_the_mail_domain() -> None:
+def test_a_leader_with_an_alias_gets_an_address_in_the_mail_domain() -> None:
     found = recipients_of(["fortress-owner@amazon.com", "jsmith"], "example.com")
     assert found.addresses == ("fortress-owner@amazon.com", "jsmith@example.com")
     assert found.unknown == ()
 
 
-def test_an_alias_without_a_mail_domain_is_unknown_and_one_person_is_told_once() -> None:
+def test_an_alias_without_a_mail_domain_is_unknown_and_nobody_gets_a_mail_twice() -> None:
     assert recipients_of(["a@x.com", "a@x.com", None, "jsmith"], None) == recipients_of(["a@x.com", "jsmith"], None)
     assert recipients_of(["jsmith"], None).unknown == ("jsmith",)
 
@@ -76,26 +77,31 @@ def test_facts_in_any_order_and_twice_make_one_digest(order: list[int], again: l
     assert digest is not None
     assert [line["FleetId"] for line in digest["Fleets"]] == [f"F{number}" for number in range(6)]
     assert digest["Merges"] == 6
-    assert is_complete(digest, told(6))
-    assert not is_complete(digest, told(7))
+    assert is_complete(digest, orders(6))
+    assert not is_complete(digest, orders(7))
 
 
-def test_the_summary_says_what_comes_after_the_peak_begins() -> None:
-    line = line_of(fact()) or {}
-    summary = summary_of(
-        service="FORTRESSService", event={**EVENT, "PeakStartDate": line["DueBy"]}, order_type=OrderType.EMERGENT,
-        run_id=5, fleets=[line],
-    )  # fmt: skip
-    assert summary["Late"] == ["FORTRESSService-NA-X0"]
-    assert subject_of(summary) == "EMERGENT hardware order: 50 hosts for FORTRESSService, Prime Day 2024"
+def run(order_type: str) -> RunFact:
+    return RunFact.model_validate({**COMPLETED, "RunId": 5, "OrderType": order_type})
+
+
+def summary(order_type: str, event: dict[str, Any], line: Line) -> Notification:
+    return summary_mail(run(order_type), "FORTRESSService", event=event, fleets=[line], trace=TRACE)
+
+
+def test_the_summary_names_what_comes_after_the_peak_begins() -> None:
+    line = line_of(fact())
+    assert line is not None
+    mail = summary("Emergent", {**EVENT, "PeakStartDate": line["DueBy"]}, line)
+    assert mail.context["Late"] == ["FORTRESSService-NA-X0"]
+    assert mail.subject == "EMERGENT hardware order: 50 hosts for FORTRESSService, Prime Day 2024"
 
 
 def test_the_order_mail_reads_well_as_text_and_escapes_html() -> None:
-    line = {**(line_of(fact()) or {}), "Reasoning": "a < b & c"}
-    summary = summary_of(
-        service="FORTRESSService", event=EVENT, order_type=OrderType.STANDARD, run_id=5, fleets=[line]
-    )  # fmt: skip
-    text, html = Templates().mail("hardware_order", subject_of(summary), summary)
+    line = line_of(fact())
+    assert line is not None
+    mail = summary("Standard", EVENT, {**line, "Reasoning": "a < b & c"})
+    text, html = Templates().mail(mail.template, mail.subject, mail.context)
     assert "50 hosts were ordered for FORTRESSService for Prime Day 2024 by run 5." in text
     assert "us-east-1c: 10" in text
     assert "a < b & c" in text
@@ -107,9 +113,13 @@ def test_an_emergent_ticket_is_sev2_and_one_per_service_and_event() -> None:
     comment = emergent_comment(fact())
     assert comment is not None
     ticket = emergent_ticket(
-        event_id="PD2024", service_id="FORTRESSService", event_name="Prime Day 2024", assignee="a@x.com",
-        description="d", comments=[comment],
-    )  # fmt: skip
+        event_id="PD2024",
+        service_id="FORTRESSService",
+        event_name="Prime Day 2024",
+        assignee="a@x.com",
+        description="d",
+        comments=[comment],
+    )
     assert (ticket["Severity"], ticket["Status"]) == (2, "Open")
     assert ticket["TicketId"] == emergent_ticket_id("PD2024", "FORTRESSService")
     assert (
@@ -146,41 +156,37 @@ def test_a_comment_gets_its_writer_and_time_unless_it_has_them() -> None:
     body = with_comment_details({"Comments": [{"Text": "a"}, {"Text": "b", "User": "u"}, 5]}, "jsmith", NOW)
     stamp = "2024-06-15T09:00:00.000Z"
     assert body["Comments"] == [
-        {"User": "jsmith", "Timestamp": stamp, "Text": "a"}, {"User": "u", "Timestamp": stamp, "Text": "b"}, 5,
-    ]  # fmt: skip
+        {"User": "jsmith", "Timestamp": stamp, "Text": "a"},
+        {"User": "u", "Timestamp": stamp, "Text": "b"},
+        5,
+    ]
 
 
-def waiting() -> dict[str, Any]:
-    made = delivery.pending(
-        kind="HardwareOrder", of=("5", "S"), cause="c", subject="s", template="hardware_order", context={}, RunId=5
-    )
-    return delivery.traced(made, TRACE)
+def pending(**changes: Any) -> Notification:
+    given = {"id": "N", "kind": "K", "cause": "c", "subject": "s", "template": "t", "context": {}, "trace": TRACE}
+    return Notification(**(given | changes))
 
 
-def test_a_notification_is_one_per_cause_and_keeps_its_trace() -> None:
-    assert waiting()["NotificationId"] == "HardwareOrder.5.S"
-    assert delivery.trace_of(waiting()) == TRACE
-    assert len(delivery.notification_id("HardwareOrder", "5", "S" * 128)) <= 128
+def test_a_stored_notification_is_read_as_it_was() -> None:
+    full = pending(run_id=5, event_id="E", service_id="S", ticket_id="T", context={"A": [1]}, not_before=NOW)
+    tried = full.attempted()
+    for one in (full, tried, tried.deferred("busy", NOW), tried.failed("no"), tried.sent(["a@x"], "note", NOW)):
+        assert Notification.of(one.state()) == one
 
 
-def test_while_somebody_tries_it_nobody_else_does() -> None:
-    held = delivery.claimed(waiting(), NOW)
-    assert delivery.is_due(waiting(), NOW)
-    assert not delivery.is_due(held, NOW + delivery.LEASE - timedelta(seconds=1))
-    assert delivery.is_due(held, NOW + delivery.LEASE), "a process that died in mid-attempt does not keep it for ever"
+def test_the_id_of_a_notification_names_its_cause_or_is_a_hash() -> None:
+    assert notification_id("HardwareOrder", "5", "S") == "HardwareOrder.5.S"
+    assert len(notification_id("HardwareOrder", "5", "S" * 128)) <= 128
 
 
-def test_the_delay_doubles_and_after_the_last_attempt_it_is_failed_with_the_reason() -> None:
-    state, moment, delays = waiting(), NOW, []
-    while state["Status"] == "Pending":
-        state = delivery.deferred(delivery.claimed(state, moment), "452 busy", moment)
-        following = state[delivery.DELIVERY].get("NextAttempt")
-        if following:
-            later = datetime.fromisoformat(following)
-            delays.append((later - moment).total_seconds())
-            moment = later
-    assert delays[:4] == [5, 10, 20, 40]
-    assert max(delays) == 600
-    assert state["Status"] == "Failed"
-    assert "452 busy" in state["Reason"]
-    assert state["Attempts"] == delivery.ATTEMPTS == len(delays) + 1
+def test_a_deferred_mail_is_due_at_its_time_and_fails_after_the_last_attempt() -> None:
+    mail = pending()
+    assert mail.is_due(NOW)
+    for _ in range(ATTEMPTS - 1):
+        mail = mail.attempted().deferred("452 busy", NOW)
+        assert mail.is_due(NOW)
+        assert not mail.is_due(NOW - timedelta(seconds=1))
+    failed = mail.attempted().deferred("452 busy", NOW)
+    assert failed.status == "Failed"
+    assert not failed.is_due(NOW)
+    assert failed.reason == "given up after 12 attempts: 452 busy"

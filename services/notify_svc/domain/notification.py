@@ -1,0 +1,142 @@
+"""A notification: one mail for one cause, from the request to its delivery or its failure. Its versions are its log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from shared.clock import iso, parse_instant
+from shared.schemas.notify_svc import NotificationStatus
+from shared.trace import Trace
+
+__all__ = ["ATTEMPTS", "Notification", "notification_id"]
+
+ATTEMPTS: Final = 12
+"""Attempts before a mail is given up. With a backoff of at most ten minutes that is one to two hours."""
+
+_LONGEST_ID: Final = 128  # what an id may have on the wire
+_INTERNAL: Final = "_Delivery"
+"""The member of a stored notification that only this service sees."""
+
+
+def notification_id(kind: str, *cause: str) -> str:
+    """The id of the one notification of a cause: readable, or a hash where it would be over 128 characters."""
+    readable = ".".join((kind, *cause))
+    if len(readable) <= _LONGEST_ID:
+        return readable
+    return f"{kind}.{hashlib.blake2b(readable.encode(), digest_size=16).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One mail. ``template`` and ``context`` make its text; ``trace`` is the trace that its sending belongs to.
+
+    ``not_before`` and all times of attempts are the machine's time, ``sent_at`` is EPIC's.
+    """
+
+    id: str
+    kind: str
+    cause: str
+    subject: str
+    template: str
+    context: Mapping[str, Any]
+    trace: Trace
+    status: NotificationStatus = NotificationStatus.PENDING
+    attempts: int = 0
+    not_before: datetime | None = None
+    reason: str | None = None
+    recipients: tuple[str, ...] | None = None
+    sent_at: str | None = None
+    event_id: str | None = None
+    service_id: str | None = None
+    run_id: int | None = None
+    ticket_id: str | None = None
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Notification:
+        """The notification in a stored document."""
+        internal = state[_INTERNAL]
+        trace, not_before, recipients = internal["Trace"], internal.get("NextAttempt"), state.get("Recipients")
+        return cls(
+            id=state["NotificationId"],
+            kind=state["Kind"],
+            cause=state["Cause"],
+            subject=state["Subject"],
+            template=internal["Template"],
+            context=internal["Context"],
+            trace=Trace(trace["CorrelationId"], trace["CausationId"], trace["TraceParent"]),
+            status=NotificationStatus(state["Status"]),
+            attempts=state["Attempts"],
+            not_before=parse_instant(not_before) if not_before else None,
+            reason=state.get("Reason"),
+            recipients=tuple(recipients) if recipients is not None else None,
+            sent_at=state.get("SentAt"),
+            event_id=state.get("EventId"),
+            service_id=state.get("ServiceId"),
+            run_id=state.get("RunId"),
+            ticket_id=state.get("TicketId"),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """The document to store."""
+        trace = self.trace
+        internal: dict[str, Any] = {
+            "Template": self.template,
+            "Context": dict(self.context),
+            "Trace": {
+                "CorrelationId": trace.correlation_id,
+                "CausationId": trace.causation_id,
+                "TraceParent": trace.traceparent,
+            },
+            "NextAttempt": iso(self.not_before) if self.not_before else None,
+        }
+        members: dict[str, Any] = {
+            "NotificationId": self.id,
+            "Kind": self.kind,
+            "Cause": self.cause,
+            "Status": self.status.value,
+            "Subject": self.subject,
+            "Attempts": self.attempts,
+            "EventId": self.event_id,
+            "ServiceId": self.service_id,
+            "RunId": self.run_id,
+            "TicketId": self.ticket_id,
+            "Recipients": None if self.recipients is None else list(self.recipients),
+            "SentAt": self.sent_at,
+            "Reason": self.reason,
+        }
+        return {**_given(members), _INTERNAL: _given(internal)}
+
+    def is_due(self, real_now: datetime) -> bool:
+        """Whether it waits to be sent, and need not wait any longer."""
+        is_pending = self.status is NotificationStatus.PENDING
+        return is_pending and (self.not_before is None or self.not_before <= real_now)
+
+    @property
+    def is_untried(self) -> bool:
+        """Whether it waits for its first attempt; once that has begun, this never becomes true again."""
+        return self.status is NotificationStatus.PENDING and not self.attempts
+
+    def attempted(self) -> Notification:
+        """With one more attempt, which is about to begin."""
+        return replace(self, attempts=self.attempts + 1, not_before=None)
+
+    def sent(self, recipients: Sequence[str], note: str | None, now: datetime) -> Notification:
+        status = NotificationStatus.SENT
+        return replace(self, status=status, recipients=tuple(recipients), sent_at=iso(now), reason=note)
+
+    def failed(self, reason: str) -> Notification:
+        return replace(self, status=NotificationStatus.FAILED, reason=reason)
+
+    def deferred(self, reason: str, until: datetime) -> Notification:
+        """To be tried again at ``until``; failed after the last attempt."""
+        if self.attempts >= ATTEMPTS:
+            return self.failed(f"given up after {self.attempts} attempts: {reason}")
+        return replace(self, not_before=until, reason=reason)
+
+
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

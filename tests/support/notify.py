@@ -1,0 +1,215 @@
+"""Replicas of notify_svc on one store without entrypoints, the facts they handle, and a real SMTP server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import Message as Mail
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from services.notify_svc.adapters.templates import Templates
+from services.notify_svc.app.open_emergent_tickets import assign_tickets, open_emergent_tickets
+from services.notify_svc.app.request_mails import request_mails
+from services.notify_svc.app.send_mails import LEASE_SECONDS, Mailbox, MailSender
+from services.notify_svc.app.summarize_orders import gather_orders, summarize_runs
+from services.notify_svc.app.warn_of_open_orders import warn_of_open_orders
+from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET
+from shared.cause import Cause
+from shared.clock import FixedClock
+from shared.documents.contract import Document, Documents, ReadModel, Store
+from shared.documents.mongo import MongoStore
+from shared.documents.sqlite import SqliteStore
+from shared.envelope import Message
+from shared.schemas.goldens import golden
+from shared.schemas.hotw_svc import HardwareFact, RunFact
+from shared.trace import Trace
+from tests.support.servers import HOST
+
+SMTP_TIMEOUT = 60.0
+CLOCK = FixedClock("2024-06-15T09:00:00Z")
+PLACED = golden("hotw.order.placed", "hotw.order.placed").body()
+REVIEWED = golden("hotw.order.reviewed", "hotw.order.reviewed").body()
+COMPLETED = golden("hotw.run.completed", "hotw.run.completed").body()
+SERVICE = golden("service.created", "service.created").body()
+
+
+def cause() -> Cause:
+    return Cause(CLOCK.now(), "EPICAutomation", Trace("a-first-call", "m", None))
+
+
+def placed(number: int = 0, *, service: str = "FORTRESSService", emergent: bool = False) -> HardwareFact:
+    """A ``hotw.order.placed`` of one of a service's fleets, by run 5."""
+    execution = {
+        **PLACED["Execution"],
+        "ExecutionId": 789 + number,
+        "OrderType": "Emergent" if emergent else "Standard",
+    }
+    return HardwareFact.model_validate(
+        {**PLACED, "FleetId": f"{service}-{number}", "ServiceId": service, "Execution": execution}
+    )
+
+
+def left_open(number: int = 0, *, version: int = 4, service: str = "FORTRESSService") -> HardwareFact:
+    """A ``hotw.order.reviewed`` of a service's fleet: its event does not run, and its first two orders stay open."""
+    orders = [{**order, "FulfillmentId": f"F5-{number}-{n}"} for n, order in enumerate(REVIEWED["Orders"], start=1)]
+    about = [order["FulfillmentId"] for order in orders[:2]]
+    return HardwareFact.model_validate(
+        {
+            **REVIEWED,
+            "FleetId": f"{service}-{number}",
+            "ServiceId": service,
+            "OrdersVersionId": version,
+            "Orders": orders,
+            "FulfillmentIds": about,
+            "EventIsActive": False,
+        }
+    )
+
+
+def completed(executions: int, *, service: str = "FORTRESSService", emergent: bool = False) -> RunFact:
+    """The ``hotw.run.completed`` of run 5, where so many executions of a service ordered."""
+    services = [{"ServiceId": service, "OrderingExecutions": executions, "OrderedHosts": 50 * executions}]
+    order_type = "Emergent" if emergent else "Standard"
+    return RunFact.model_validate({**COMPLETED, "RunId": 5, "Services": services, "OrderType": order_type})
+
+
+class RealTime:
+    """The machine's time, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Replica:
+    """One replica of notify_svc without its entrypoints; ``sender`` sends only when a test calls it."""
+
+    store: Store
+    notifications: Documents
+    tickets: Documents
+    services: ReadModel
+    gather_orders: Callable[..., Any]
+    summarize_runs: Callable[..., Any]
+    open_emergent_tickets: Callable[..., Any]
+    assign_tickets: Callable[..., Any]
+    warn_of_open_orders: Callable[..., Any]
+    sender: MailSender
+
+    async def mails(self) -> list[Document]:
+        return (await self.notifications.list({}, limit=1000)).items
+
+
+@dataclass
+class Replicas:
+    """One store, the replicas on it, and what they published."""
+
+    place: str | Path
+    database: str
+    real_time: RealTime = field(default_factory=RealTime)
+    published: list[Message] = field(default_factory=list)
+    all: list[Replica] = field(default_factory=list)
+
+    async def _publish(self, messages: Any) -> list[Exception | None]:
+        self.published += messages
+        return [None] * len(messages)
+
+    async def start(
+        self, mailbox: Mailbox, *, mail_domain: str | None = "example.com", lease_seconds: float = LEASE_SECONDS
+    ) -> Replica:
+        if isinstance(self.place, str):
+            store: Store = MongoStore(self.place, self.database, self._publish, source="notify_svc")
+        elif self.all:
+            store = self.all[0].store  # a file belongs to one process: its replicas share the store
+        else:
+            store = SqliteStore(self.place, self._publish, source="notify_svc")
+        fresh = not self.all or isinstance(self.place, str)
+        notifications = store.documents("notification", filters=tuple(NOTIFICATION.filters.values()))
+        tickets = store.documents("ticket", filters=tuple(TICKET.filters.values()))
+        read_models = {name: store.read_model(name) for name in ("service", "event", "run", "run_service")}
+        if fresh:
+            await store.start()
+        templates = Templates()
+        services, events = read_models["service"], read_models["event"]
+        sender = MailSender(
+            notifications=notifications,
+            services=services,
+            leases=store.leases(),
+            mailbox=mailbox,
+            render=templates.mail,
+            clock=CLOCK,
+            real_now=self.real_time,
+            mail_domain=mail_domain,
+            lease_seconds=lease_seconds,
+        )
+        request = partial(request_mails, notifications=notifications, wake=lambda: None)
+        summary = {"runs": read_models["run"], "digests": read_models["run_service"], "events": events}
+        made = Replica(
+            store,
+            notifications,
+            tickets,
+            services,
+            partial(gather_orders, **summary, request_mails=request),
+            partial(summarize_runs, **summary, request_mails=request),
+            partial(
+                open_emergent_tickets,
+                tickets=tickets,
+                services=services,
+                events=events,
+                describe=templates.emergent_description,
+                request_mails=request,
+            ),
+            partial(assign_tickets, tickets=tickets, services=services),
+            partial(warn_of_open_orders, notifications=notifications, events=events, real_now=self.real_time),
+            sender,
+        )
+        if not self.all:
+            await made.services.put([(SERVICE["ServiceId"], SERVICE["VersionId"], SERVICE)])
+        self.all.append(made)
+        return made
+
+    async def published_as(self, ce_type: str) -> list[Message]:
+        for replica in self.all:
+            await replica.store.drain()
+        return [message for message in self.published if message.type == ce_type]
+
+
+class Post:
+    """A real SMTP server that keeps the mails it accepts; ``refuse`` is its reply instead."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[list[str], Mail]] = []
+        self.refuse: str | None = None
+        self.url = ""
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.refuse:
+            return self.refuse
+        content = envelope.content
+        assert isinstance(content, bytes)
+        self.taken.append((list(envelope.rcpt_tos), message_from_bytes(content, policy=policy.default)))
+        return "250 OK"
+
+
+class BoundController(Controller):
+    """Listens on a socket that is bound already, so that no other process gets the port meanwhile."""
+
+    def __init__(self, post: Post, at: socket.socket) -> None:
+        self._at = at
+        super().__init__(post, hostname=HOST, port=at.getsockname()[1], ready_timeout=SMTP_TIMEOUT)
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._at)
