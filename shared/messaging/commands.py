@@ -109,7 +109,7 @@ class CommandSubscription:
         self.topics = (topic,)
         self.owner = registered(registry, topic).owner
         self.group = f"{self.owner}.commands"
-        self._commands = {command.name: command for command in commands}
+        self.commands = {command.name: command for command in commands}
         self._results = results
 
     def read(self, record: Record) -> ReceivedCommand:
@@ -118,10 +118,10 @@ class CommandSubscription:
             if value is not None and not is_name(value):  # the answer could not carry it
                 raise Poison(f"{attribute} of a command must be {NAME_RULE}")
         body = message.body()
-        command = self._commands.get(message.type)
+        command = self.commands.get(message.type)
         try:
             if command is None:
-                known = ", ".join(sorted(self._commands))
+                known = ", ".join(sorted(self.commands))
                 raise BadInput(f"{self.topic} knows no {message.type}; it knows {known}", slug="unknown-command")
             return ReceivedCommand(record, message, command.validated(body))
         except Refused as refusal:
@@ -139,7 +139,7 @@ class CommandSubscription:
     async def _obeyed(self, received: Received[Any], clock: Clock) -> Accepted:
         if isinstance(received, ReceivedCommand) and received.refusal is not None:
             raise received.refusal
-        command, cause = self._commands[received.message.type], received.cause(clock)
+        command, cause = self.commands[received.message.type], received.cause(clock)
         authorize(caller_of_message(received.message), command.action)
         if not command.conditional:
             refuse_condition(cause.if_match, "ce_ifmatch")

@@ -15,7 +15,7 @@ from services.notify_svc.domain.recipients import Recipients, owner_and_leader, 
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.documents.contract import Change, Document, Documents, OutgoingEvent, ReadModel
-from shared.durability.failures import Backoff
+from shared.durability.backoff import Backoff
 from shared.durability.lease import LeaseLost, Leases
 from shared.errors import Stale
 from shared.trace import bind_trace, new_id
