@@ -84,7 +84,7 @@ class Hotw:
         counter = await stage.enter(Counter.on(on.kafka))
         sql = await stage.enter(Sql.on(on.mysql))
         await publisher.publish(company.standing())
-        for table in ("fleet_replica", "inventory_replica"):
+        for table in ("read_model_fleet", "read_model_inventory"):
             await _reaches(sql, table, "1", company.fleets)
         return cls(stage, on, company, service, publisher, counter, sql)
 
@@ -93,8 +93,8 @@ class Hotw:
         event_id = next(self._ids)
         await self.publisher.publish([self.company.event(event_id)])
         await self.publisher.publish(self.company.projections(event_id))
-        await _reaches(self.sql, "event_replica", f"EventId = '{event_id}'", 1)
-        await _reaches(self.sql, "projection_replica", f"ProjectionId LIKE '%#{event_id}#Peak'", self.company.fleets)
+        await _reaches(self.sql, "read_model_event", f"`Key` = '{event_id}'", 1)
+        await _reaches(self.sql, "read_model_projection", f"`Key` LIKE '%#{event_id}#Peak'", self.company.fleets)
         for table in _TABLES:
             await self.sql.run(f"TRUNCATE TABLE {table}")
         await self.service.idle()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from services.hotw_svc.adapters.inputs.snapshots import az_factors
+from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.queries.queries import SqlQueries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
-from services.hotw_svc.app.inputs.on_inputs_changed import on_events_changed, on_inputs_changed
+from services.hotw_svc.app.inputs.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.report_delivery import report_delivery
 from services.hotw_svc.app.orders.review_order import review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
@@ -59,7 +59,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         subscriptions=subscriptions(
             commands,
             on_inputs_changed=partial(on_inputs_changed, store=store),
-            on_events_changed=partial(on_events_changed, store=store, clock=clock),
+            on_event_changed=partial(on_event_changed, store=store, clock=clock),
         ),
         parts=[worker],
         periodic=[

@@ -19,12 +19,7 @@ _TABLES = (
     "asg_details_run",
     "run_fleet",
 )
-_REPLICAS = {
-    "event": ("event_replica", "EventId"),
-    "service": ("service_replica", "ServiceId"),
-    "fleet": ("fleet_replica", "LineKey"),
-    "projection": ("projection_replica", "ProjectionId"),
-}
+_READ_MODELS = ("event", "service", "fleet", "projection")
 _NUMBERED = (("fleet_index", "Fleet"), ("event_index", "Event"), ("service_index", "Service"))
 
 
@@ -36,9 +31,9 @@ def take_rows(picture: Picture, select: Callable[[str], list[Row]]) -> None:
         names[f"{kind}IndexId"] = (f"{kind}Id", ids)
     for table in _TABLES:
         picture.rows[table] = [_named(row, names) for row in select(f"SELECT * FROM {table}")]
-    for replica, (table, key) in _REPLICAS.items():
-        rows = select(f"SELECT {key}, VersionId FROM {table}")
-        picture.replicas["hotw_svc", replica] = {row[key]: row["VersionId"] for row in rows}
+    for name in _READ_MODELS:
+        rows = select(f"SELECT `Key`, VersionId FROM read_model_{name}")
+        picture.replicas["hotw_svc", name] = {row["Key"]: row["VersionId"] for row in rows}
     picture.waiting += [f"hotw_svc outbox: {row['MessageId']}" for row in select("SELECT MessageId FROM outbox")]
     letters = select("SELECT Id, Letter FROM dead_letters")
     picture.letters += [letter_of("hotw_svc", row["Letter"]) for row in letters]

@@ -145,6 +145,6 @@ _WAITING = {
     "runs Running": "SELECT COUNT(*) FROM hotw_run WHERE RunStatus = 'Running'",
     "books of an older event": (
         "SELECT COUNT(*) FROM hotw_dashboard d JOIN event_index i ON i.EventIndexId = d.EventIndexId "
-        "JOIN event_replica e ON e.EventId = i.EventId WHERE d.EventVersionId < e.VersionId"
+        "JOIN read_model_event e ON e.`Key` = i.EventId WHERE d.EventVersionId < e.VersionId"
     ),
 }

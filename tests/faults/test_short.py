@@ -94,7 +94,7 @@ DOCTORED = {
     "dead_letters_are_what_was_poisoned": in_mongo(
         "notify", "dead_letters", lambda letters: letters.insert_one({"_id": "x", "Letter": json.dumps(LETTER)})
     ),
-    "replicas_hold_the_latest": in_mysql("UPDATE fleet_replica SET VersionId = VersionId + 1"),
+    "replicas_hold_the_latest": in_mysql("UPDATE read_model_fleet SET VersionId = VersionId + 1"),
     "one_execution_per_fleet_and_run": in_mysql("DELETE FROM hotw_execution"),
     "hosts_add_up": in_mysql("UPDATE fulfillment_details SET FulfillmentValue = FulfillmentValue + 1"),
 }

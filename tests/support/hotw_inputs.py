@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from services.hotw_svc.adapters.inputs.snapshots import (
+from services.hotw_svc.adapters.inputs.facts import (
     az_factors,
     event_facts,
     fleet_facts,

@@ -9,25 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import orjson
 from sqlalchemy import func, select
 
-from services.hotw_svc.adapters.inputs.snapshots import az_factors
+from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.queries.queries import SqlQueries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
-from services.hotw_svc.app.inputs.on_inputs_changed import on_events_changed, on_inputs_changed
+from services.hotw_svc.app.inputs.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.report_delivery import report_delivery
 from services.hotw_svc.app.orders.review_order import review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
-from services.hotw_svc.app.ports import Commands, Snapshot
+from services.hotw_svc.app.ports import Commands, InputKind
 from services.hotw_svc.app.runs.cancel_run import cancel_run
 from services.hotw_svc.app.runs.execute_fleet import execute_fleet
 from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.app.runs.start_run import start_run
 from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
 from shared.cause import Cause
-from shared.clock import FixedClock
+from shared.clock import FixedClock, parse_instant
+from shared.durability.read_model import Snapshot
 from shared.envelope import Message
 from shared.relational import Database
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
@@ -127,7 +127,9 @@ def inventory_body(fleet_id: str = FLEET, hosts: int = 150, as_of: str = "2024-0
 
 
 def snapshot(key: str, body: Mapping[str, Any], *, deleted: bool = False) -> Snapshot:
-    return Snapshot(key, int(body.get("VersionId", 0)), body, orjson.dumps(body).decode(), deleted)
+    """The resource as a read model stores it; an inventory's version is its AsOf."""
+    version = int(body["VersionId"]) if "VersionId" in body else int(parse_instant(body["AsOf"]).timestamp() * 1000)
+    return key, version, {**body, "Deleted": True} if deleted else dict(body)
 
 
 class Broker:
@@ -181,10 +183,16 @@ class Replica:
     def cause(self, id: str | None = None, digest: str = "d") -> Cause:
         return Cause(self.clock.now(), self.user, Trace("c1", "m1"), id or f"test {next(_numbers)}", digest)
 
-    async def keep(self, resource: str, *items: Snapshot) -> set[str]:
-        if resource == "event":
-            return await on_events_changed(items, store=self.store, clock=self.clock, trace=Trace("c1", "m1"))
-        return await on_inputs_changed(resource, items, store=self.store)
+    async def keep(self, kind: str, *items: Snapshot) -> None:
+        if kind != InputKind.EVENT:
+            await on_inputs_changed(InputKind(kind), items, store=self.store)
+            return
+        for item in items:
+            await on_event_changed(item, Trace("c1", "m1"), store=self.store, clock=self.clock)
+
+    async def inputs(self, fleet_id: str = FLEET) -> dict[str, Any]:
+        """The inputs of a fleet that HOTW knows."""
+        return await self.queries.known_inputs(EVENT, fleet_id)
 
     async def settle_in(self, **changes: Any) -> None:
         """The reference's company: its event, service, fleet, projection and inventory."""

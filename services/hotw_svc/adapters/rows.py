@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,15 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.clock import iso
 from shared.relational import insert_rows
 
-__all__ = ["Row", "index_ids", "insert_rows", "replace_rows", "slices", "update_rows", "wire"]
+__all__ = ["Row", "index_ids", "insert_rows", "replace_rows", "update_rows", "wire"]
 
 Row = dict[str, Any]
-
-
-def slices(ids: Sequence[str], size: int = 5000) -> Iterator[Sequence[str]]:
-    """Parts of a list that one statement can name: SQLite knows no more than 32,766 parameters."""
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
 
 
 async def replace_rows(

@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotw_svc.adapters.inputs.loading import InputReadModels
+from services.hotw_svc.adapters.inputs.input_rows import InputReadModels
+from services.hotw_svc.adapters.inputs.read_models import READ_MODELS
 from services.hotw_svc.adapters.orders.order_books import OrderBooks
 from services.hotw_svc.adapters.runs.claims import Claims
 from services.hotw_svc.adapters.runs.execution_rows import Executions
@@ -61,6 +62,8 @@ class HotwStore:
 
     def __init__(self, database: Database, az_factors: AzFactors | None = None) -> None:
         self.database = database
+        for declared in READ_MODELS.values():
+            database.read_model(declared)
         self._az_factors = az_factors if az_factors is not None else AzFactors.of({})
 
     async def write(self, fn: Callable[[HotwUnit], Awaitable[T]]) -> T:

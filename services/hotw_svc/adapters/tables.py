@@ -36,20 +36,15 @@ __all__ = [
     "asg_details_run",
     "capacity_override_details",
     "event_index",
-    "event_replica",
     "fleet_index",
     "fleet_lock",
-    "fleet_replica",
     "fulfillment_details",
     "hotw_dashboard",
     "hotw_execution",
     "hotw_run",
-    "inventory_replica",
     "preferred_asg",
-    "projection_replica",
     "run_fleet",
     "service_index",
-    "service_replica",
 ]
 
 METADATA: Final = MetaData()
@@ -270,49 +265,4 @@ fleet_lock: Final = _table(
     Column("LeaseUntil", UtcTimestamp(), nullable=True),
     Column("Fence", big_integer(), nullable=False),
     Column("Revision", big_integer(), nullable=False),
-)
-
-# -- the read models of what others own --------------------------------------------------------------------------------
-
-event_replica: Final = _table(
-    "event_replica",
-    Column("EventId", ascii_id(), primary_key=True),
-    Column("VersionId", Integer, nullable=False),
-    Column("Deleted", Boolean, nullable=False),
-    Column("Snapshot", long_text(), nullable=False),
-)
-service_replica: Final = _table(
-    "service_replica",
-    Column("ServiceId", ascii_id(), primary_key=True),
-    Column("VersionId", Integer, nullable=False),
-    Column("Deleted", Boolean, nullable=False),
-    Column("ServiceType", name_text(), nullable=False),
-    Column("Owner", name_text(), nullable=False),
-    Column("LeaderAlias", name_text(), nullable=True),
-    Column("Snapshot", long_text(), nullable=False),
-)
-fleet_replica: Final = _table(
-    "fleet_replica",
-    Column("LineKey", ascii_id(260), primary_key=True),
-    Column("VersionId", Integer, nullable=False),
-    Column("Deleted", Boolean, nullable=False),
-    Column("FleetId", ascii_id(), nullable=False),
-    Column("EventId", ascii_id(), nullable=True),
-    Column("ServiceId", ascii_id(), nullable=False),
-    Column("Region", name_text(), nullable=False),
-    Column("Snapshot", long_text(), nullable=False),
-    Index("fleet_replica_service", "ServiceId"),
-)
-projection_replica: Final = _table(
-    "projection_replica",
-    Column("ProjectionId", ascii_id(400), primary_key=True),
-    Column("VersionId", Integer, nullable=False),
-    Column("Deleted", Boolean, nullable=False),
-    Column("Snapshot", long_text(), nullable=False),
-)
-inventory_replica: Final = _table(
-    "inventory_replica",
-    Column("FleetId", ascii_id(), primary_key=True),
-    Column("AsOf", UtcTimestamp(), nullable=False),
-    Column("Snapshot", long_text(), nullable=False),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from services.hotw_svc.app.runs.run import NewRun, Run, ServiceShare
@@ -13,6 +14,7 @@ from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey
 from services.hotw_svc.domain.runs.execution import Execution
 from shared.cause import Cause
+from shared.durability.read_model import Snapshot
 from shared.envelope import Message
 from shared.errors import Refused
 from shared.relational import IdempotencyRecord
@@ -34,6 +36,7 @@ __all__ = [
     "ClaimedFleet",
     "Commands",
     "ExecutionRows",
+    "InputKind",
     "InputRows",
     "LoadedInputs",
     "OrderBookRows",
@@ -41,7 +44,6 @@ __all__ = [
     "PlacedExecution",
     "Queries",
     "RunRows",
-    "Snapshot",
     "Store",
     "Unit",
     "UseCase",
@@ -75,17 +77,6 @@ class Page:
 
     items: list[dict[str, Any]]
     next_after: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A version of another service's resource, as its event carried it; ``text`` is ``body`` as JSON."""
-
-    key: str
-    version: int
-    body: Mapping[str, Any]
-    text: str
-    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +122,16 @@ class PlacedExecution:
 
     execution: Execution
     book: OrderBook
+
+
+class InputKind(StrEnum):
+    """The resources of other services that HOTW has a read model of."""
+
+    EVENT = "event"
+    SERVICE = "service"
+    FLEET = "fleet"
+    PROJECTION = "projection"
+    INVENTORY = "inventory"
 
 
 class RunRows(Protocol):
@@ -194,8 +195,8 @@ class OrderBookRows(Protocol):
 class InputRows(Protocol):
     """What other services own."""
 
-    async def keep(self, resource: str, snapshots: Sequence[Snapshot]) -> set[str]:
-        """Keeps the newest of each key; the keys that got a newer one."""
+    async def put(self, kind: InputKind, snapshots: Sequence[Snapshot]) -> None:
+        """Stores what is newer than what is stored."""
 
     async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
         """The event, None when it is not known. ``deleted_too``: a deleted one as well, which is then not active."""

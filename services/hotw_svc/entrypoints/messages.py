@@ -2,63 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from services.hotw_svc.app.ports import Commands, Snapshot
+from services.hotw_svc.app.ports import Commands, InputKind
+from shared.durability.read_model import Snapshot
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Received, Subscribed, Subscription, bulk
-from shared.schemas.base import WireModel
+from shared.schemas.event_svc import EventSnapshot
+from shared.schemas.fleet_svc import FleetSnapshot, InventoryReported, ProjectionSnapshot, ServiceSnapshot
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.trace import Trace
 
 __all__ = ["subscriptions"]
 
-_INVENTORY: Final = "fleet.inventory.reported"
-_EVENTS: Final = ("event.created", "event.updated", "event.deleted")
-_REPLICAS: Final = (
-    *(f"{name}.{verb}" for name in ("service", "fleet", "projection") for verb in ("created", "updated", "deleted")),
-    _INVENTORY,
-)
-
-
-class OnInputsChanged(Protocol):
-    async def __call__(self, resource: str, snapshots: Sequence[Snapshot]) -> set[str]: ...
-
-
-class OnEventsChanged(Protocol):
-    async def __call__(self, snapshots: Sequence[Snapshot], *, trace: Trace) -> set[str]: ...
+OnInputsChanged = Callable[[InputKind, Sequence[Snapshot]], Awaitable[None]]
+OnEventChanged = Callable[[Snapshot, Trace], Awaitable[None]]
+_Resource = EventSnapshot | ServiceSnapshot | FleetSnapshot | ProjectionSnapshot
 
 
 def subscriptions(
-    commands: Commands, *, on_inputs_changed: OnInputsChanged, on_events_changed: OnEventsChanged
+    commands: Commands, *, on_inputs_changed: OnInputsChanged, on_event_changed: OnEventChanged
 ) -> list[Subscribed]:
     """All of them. Events have a group of their own, because a changed event may move many order books."""
 
-    async def events(batch: Sequence[Received[WireModel]]) -> None:
+    async def events(batch: Sequence[Received[EventSnapshot]]) -> None:
         for received in batch:
-            await on_events_changed([_snapshot(received)], trace=received.effect)
+            await on_event_changed(_snapshot(received), received.effect)
 
-    async def inputs(batch: Sequence[Received[WireModel]]) -> None:
-        by_resource: dict[str, list[Snapshot]] = {}
-        for received in batch:
-            topic = received.message.topic
-            resource = "inventory" if topic == _INVENTORY else topic.partition(".")[0]
-            by_resource.setdefault(resource, []).append(_snapshot(received))
-        for resource, snapshots in by_resource.items():
-            await on_inputs_changed(resource, snapshots)
+    async def services(batch: Sequence[Received[ServiceSnapshot]]) -> None:
+        await on_inputs_changed(InputKind.SERVICE, [_snapshot(received) for received in batch])
+
+    async def fleets(batch: Sequence[Received[FleetSnapshot]]) -> None:
+        await on_inputs_changed(InputKind.FLEET, [_snapshot(received) for received in batch])
+
+    async def projections(batch: Sequence[Received[ProjectionSnapshot]]) -> None:
+        await on_inputs_changed(InputKind.PROJECTION, [_snapshot(received) for received in batch])
+
+    async def inventories(batch: Sequence[Received[InventoryReported]]) -> None:
+        await on_inputs_changed(InputKind.INVENTORY, [_inventory(received) for received in batch])
 
     return [
-        Subscription("hotw_svc.events", bulk(WireModel, _EVENTS, events)),
-        Subscription("hotw_svc.replicas", bulk(WireModel, _REPLICAS, inputs)),
+        Subscription("hotw_svc.events", bulk(EventSnapshot, _changes("event"), events)),
+        Subscription(
+            "hotw_svc.inputs",
+            bulk(ServiceSnapshot, _changes("service"), services),
+            bulk(FleetSnapshot, _changes("fleet"), fleets),
+            bulk(ProjectionSnapshot, _changes("projection"), projections),
+            bulk(InventoryReported, ["fleet.inventory.reported"], inventories),
+        ),
         CommandSubscription("hotw.commands", _commands(commands)),
     ]
 
 
-def _snapshot(received: Received[WireModel]) -> Snapshot:
-    message, body = received.message, received.message.body()
-    deleted = message.topic.endswith(".deleted") or body.get("Deleted") is True
-    return Snapshot(message.key, int(body.get("VersionId", 0)), body, message.data.decode(), deleted)
+def _changes(resource: str) -> list[str]:
+    return [f"{resource}.{verb}" for verb in ("created", "updated", "deleted")]
+
+
+def _snapshot(received: Received[_Resource]) -> Snapshot:
+    return received.message.key, received.data.version_id, received.message.body()
+
+
+def _inventory(received: Received[InventoryReported]) -> Snapshot:
+    """An inventory has no VersionId; a later AsOf is the newer one."""
+    return received.message.key, int(received.data.as_of.timestamp() * 1000), received.message.body()
 
 
 def _commands(commands: Commands) -> list[Command[Any]]:

@@ -10,8 +10,9 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.inputs import replicas
-from services.hotw_svc.adapters.inputs.snapshots import fleet_facts
+from services.hotw_svc.adapters.inputs import read_models
+from services.hotw_svc.adapters.inputs.facts import fleet_facts
+from services.hotw_svc.adapters.inputs.read_models import EVENTS, state_of
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
 from services.hotw_svc.adapters.rows import wire
@@ -57,14 +58,14 @@ class OrderBooks:
         await self._connection.execute(
             select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)).order_by(lock.c.FleetId).with_for_update()
         )
-        event = await replicas.event(self._connection, event_id, deleted_too=True)
+        event = await read_models.event(self._connection, event_id, deleted_too=True)
         if event is None:
             return []
         dashboards = await self._dashboards(event_id, purpose, fleets)
         names = {row["FleetIndexId"]: row["FleetId"] for row in dashboards}
         orders = await order_rows.orders_of(self._connection, names, purpose)
         overrides = await order_rows.overrides_of(self._connection, names, purpose)
-        lines = await replicas.fleet_lines(self._connection, names.values(), event_id)
+        lines = await read_models.fleet_lines(self._connection, names.values(), event_id)
         latest = await counted_executions(
             self._connection, [row["LatestExecutionId"] for row in dashboards if row["LatestExecutionId"] is not None]
         )
@@ -79,7 +80,7 @@ class OrderBooks:
                     key=key,
                     service_id=row["ServiceId"],
                     event=event,
-                    fleet=fleet_facts(base=replicas.body_of(base), event_line=replicas.body_of(line)),
+                    fleet=fleet_facts(base=state_of(base), event_line=state_of(line)),
                     orders=orders.get(fleet_id, ()),
                     overrides=overrides.get(fleet_id, ()),
                     version_id=row["OrdersVersionId"],
@@ -90,10 +91,10 @@ class OrderBooks:
         return books
 
     async def unsettled(self, now: datetime, limit: int) -> list[OrderBookKey]:
-        board, event = t.hotw_dashboard, t.event_replica
+        board, event = t.hotw_dashboard, EVENTS.table
         books = (
             _with_ids(board, board.c.Purpose)
-            .join(event, event.c.EventId == t.event_index.c.EventId)
+            .join(event, event.c.Key == t.event_index.c.EventId)
             .order_by(board.c.EventIndexId, board.c.Purpose, board.c.FleetIndexId)
             .limit(limit)
         )

@@ -8,7 +8,17 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.inputs.replicas import body_of, event_fleets, snapshots_of
+from services.hotw_svc.adapters.inputs.read_models import (
+    EVENTS,
+    FLEETS,
+    INVENTORIES,
+    PROJECTIONS,
+    REGION,
+    SERVICES,
+    event_fleets,
+    projection_key,
+    state_of,
+)
 from services.hotw_svc.adapters.queries.views import execution_views, view, with_ids
 from services.hotw_svc.adapters.rows import Row, wire
 from services.hotw_svc.adapters.runs.run_rows import Runs
@@ -16,9 +26,8 @@ from services.hotw_svc.app.ports import Page, View
 from services.hotw_svc.app.queries.fleet_status import fleet_status
 from services.hotw_svc.app.runs.run import run_view
 from services.hotw_svc.domain.orders.order_book import OrderTotals
-from shared.clock import iso
 from shared.errors import NotFound
-from shared.relational import Database
+from shared.relational import Database, ReadModelTable
 from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
 
 __all__ = ["SqlQueries"]
@@ -115,7 +124,7 @@ class SqlQueries:
         after: str | None = None,
         limit: int = 1000,
     ) -> Page:
-        board, index, service = t.hotw_dashboard, t.service_index, t.service_replica
+        board, index, service = t.hotw_dashboard, t.service_index, SERVICES.table
         with_lines = (
             select(board.c.ServiceIndexId)
             .join(t.event_index, t.event_index.c.EventIndexId == board.c.EventIndexId)
@@ -123,7 +132,7 @@ class SqlQueries:
         )
         query = (
             select(index.c.ServiceIndexId, index.c.ServiceId, service.c.Owner, service.c.LeaderAlias)
-            .outerjoin(service, service.c.ServiceId == index.c.ServiceId)
+            .outerjoin(service, service.c.Key == index.c.ServiceId)
             .where(index.c.ServiceIndexId.in_(with_lines))
             .order_by(index.c.ServiceId)
             .limit(limit + 1)
@@ -153,15 +162,15 @@ class SqlQueries:
 
     async def known_inputs(self, event_id: str, fleet_id: str) -> dict[str, Any]:
         async with self._database.read() as connection:
-            event = await _one(connection, t.event_replica, event_id)
-            line = await _one(connection, t.fleet_replica, f"{fleet_id}#{event_id}")
-            fleet = line or await _one(connection, t.fleet_replica, fleet_id)
-            service = await _one(connection, t.service_replica, fleet.ServiceId) if fleet else None
-            projection = await _one(connection, t.projection_replica, f"{fleet_id}#{event_id}#Peak")
-            inventory = (await snapshots_of(connection, t.inventory_replica, [fleet_id])).get(fleet_id)
+            event = await _one(connection, EVENTS, event_id)
+            line = await _one(connection, FLEETS, f"{fleet_id}#{event_id}")
+            fleet = line or await _one(connection, FLEETS, fleet_id)
+            service = await _one(connection, SERVICES, fleet.ServiceId) if fleet else None
+            projection = await _one(connection, PROJECTIONS, projection_key(fleet_id, event_id))
+            inventory = await _one(connection, INVENTORIES, fleet_id)
         if fleet is None and event is None:
             raise NotFound(f"HOTW knows neither fleet {fleet_id} nor event {event_id}")
-        hosts = inventory and {"AsOf": iso(inventory.AsOf), "HostsPresent": body_of(inventory)["HostsPresent"]}
+        hosts = inventory and {name: state_of(inventory)[name] for name in ("AsOf", "HostsPresent")}
         return {
             "EventId": event_id,
             "FleetId": fleet_id,
@@ -173,23 +182,23 @@ class SqlQueries:
         }
 
     async def known_fleets(self, event_id: str) -> dict[str, Any]:
-        projection, inventory = t.projection_replica, t.inventory_replica
+        projection, inventory = PROJECTIONS.table, INVENTORIES.table
         async with self._database.read() as connection:
-            event = await _one(connection, t.event_replica, event_id)
+            event = await _one(connection, EVENTS, event_id)
             if event is None:
                 raise NotFound(f"HOTW does not know event {event_id}")
-            fleet = event_fleets(body_of(event)["RegionList"]).subquery()
-            key = fleet.c.FleetId + f"#{event_id}#Peak"
+            fleet = event_fleets(state_of(event)["RegionList"]).subquery()
+            key = fleet.c.FleetId + projection_key("", event_id)
             counted = await connection.execute(
                 select(
                     func.count().label("Fleets"),
                     func.count(fleet.c.ServiceId.distinct()).label("Services"),
-                    func.count(projection.c.ProjectionId).label("Projections"),
-                    func.count(inventory.c.FleetId).label("Inventories"),
+                    func.count(projection.c.Key).label("Projections"),
+                    func.count(inventory.c.Key).label("Inventories"),
                 )
                 .select_from(fleet)
-                .outerjoin(projection, (projection.c.ProjectionId == key) & projection.c.Deleted.is_(False))
-                .outerjoin(inventory, inventory.c.FleetId == fleet.c.FleetId)
+                .outerjoin(projection, (projection.c.Key == key) & PROJECTIONS.is_present)
+                .outerjoin(inventory, inventory.c.Key == fleet.c.FleetId)
             )
         return {"EventId": event_id, **dict(counted.mappings().one())}
 
@@ -200,17 +209,17 @@ async def _fleets_by_service(
     """The dashboard lines of the services, by FleetId, each with the fleet's latest execution."""
     if not services:
         return {}
-    board, execution, fleet = t.hotw_dashboard, t.hotw_execution, t.fleet_replica
+    board, execution, fleet = t.hotw_dashboard, t.hotw_execution, FLEETS.table
     rows = await connection.execute(
         select(
             board,
             t.fleet_index.c.FleetId,
-            fleet.c.Region,
+            fleet.c[REGION].label("Region"),
             *(execution.c[name].label(f"Its{name}") for name in _LATEST),
         )
         .join(t.event_index, t.event_index.c.EventIndexId == board.c.EventIndexId)
         .join(t.fleet_index, t.fleet_index.c.FleetIndexId == board.c.FleetIndexId)
-        .outerjoin(fleet, fleet.c.LineKey == t.fleet_index.c.FleetId)
+        .outerjoin(fleet, fleet.c.Key == t.fleet_index.c.FleetId)
         .outerjoin(execution, execution.c.ExecutionId == board.c.LatestExecutionId)
         .where(
             t.event_index.c.EventId == event_id,
@@ -262,8 +271,8 @@ async def _check_known(connection: AsyncConnection, index: Table, what: str, nam
         raise NotFound(f"there is no {what} {name}")
 
 
-async def _one(connection: AsyncConnection, table: Table, key: str) -> Any:
-    row = (await snapshots_of(connection, table, [key])).get(key)
+async def _one(connection: AsyncConnection, read_model: ReadModelTable, key: str) -> Any:
+    row = (await read_model.rows(connection, [key])).get(key)
     return None if row is None or row.Deleted else row
 
 

@@ -13,10 +13,11 @@ from sqlalchemy import delete, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.inputs.replicas import event_fleets
-from services.hotw_svc.adapters.rows import index_ids, slices
+from services.hotw_svc.adapters.inputs.read_models import event_fleets
+from services.hotw_svc.adapters.rows import index_ids
 from services.hotw_svc.app.runs.run import NewRun, Run, ServiceShare
 from services.hotw_svc.domain.inputs import EventFacts
+from shared.relational import slices
 from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
 from shared.trace import Trace
 
@@ -35,11 +36,7 @@ class Runs:
         run_id = await self._insert(new)
         if fleet_ids is None:
             fleet = event_fleets(event.region_list).subquery()
-            await self._take(
-                select(literal(run_id), t.fleet_index.c.FleetIndexId, fleet.c.FleetId).join(
-                    t.fleet_index, t.fleet_index.c.FleetId == fleet.c.FleetId
-                )
-            )
+            await self._take(select(literal(run_id), fleet.c.FleetIndexId, fleet.c.FleetId))
         else:
             index = t.fleet_index
             for some in slices(sorted(fleet_ids)):

@@ -1,4 +1,4 @@
-"""Event handlers' use case: keep the newest version of what other services own; order books follow their event."""
+"""Event handlers' use case: store the newest version of what other services own; order books follow their event."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
-from services.hotw_svc.app.ports import Snapshot, Store
+from services.hotw_svc.app.ports import InputKind, Store
 from shared.clock import Clock
+from shared.durability.read_model import Snapshot
 from shared.trace import Trace
 
-__all__ = ["on_events_changed", "on_inputs_changed"]
+__all__ = ["on_event_changed", "on_inputs_changed"]
 
 _CHUNK: Final = 500  # snapshots in one transaction; each may be some kilobytes
 
 
-async def on_inputs_changed(resource: str, snapshots: Sequence[Snapshot], *, store: Store) -> set[str]:
-    """Keeps the newest snapshot of each key, tombstones too; the keys that got a newer one. Idempotent, in any order.
-
-    ``resource`` is event, service, fleet, projection or inventory.
-    """
-    kept: set[str] = set()
+async def on_inputs_changed(kind: InputKind, snapshots: Sequence[Snapshot], *, store: Store) -> None:
+    """Stores the newest snapshot of each key, tombstones too. Idempotent, in any order."""
     for start in range(0, len(snapshots), _CHUNK):
         chunk = snapshots[start : start + _CHUNK]
-        kept |= await store.write(lambda unit, chunk=chunk: unit.inputs.keep(resource, chunk))  # type: ignore[misc]
-    return kept
+        await store.write(lambda unit, chunk=chunk: unit.inputs.put(kind, chunk))  # type: ignore[misc]
 
 
-async def on_events_changed(snapshots: Sequence[Snapshot], *, store: Store, clock: Clock, trace: Trace) -> set[str]:
-    """Keeps events, then settles the order books that hang on them, also when only that is missing."""
-    kept = await on_inputs_changed("event", snapshots, store=store)
+async def on_event_changed(snapshot: Snapshot, trace: Trace, *, store: Store, clock: Clock) -> None:
+    """Stores the event, then settles the order books that hang on it, also when only that is missing."""
+    await on_inputs_changed(InputKind.EVENT, [snapshot], store=store)
     await settle_order_books(store=store, clock=clock, trace=trace)
-    return kept

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.hotw_svc.adapters.inputs.snapshots import az_factors
+from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.domain.runs.distribution import UNBOUNDED, AzFactors, Distribution, Site, apportion, distribute
 
 TWO_TWO_ONE = az_factors({"a": 2, "b": 2, "c": 1})

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from services.hotw_svc.adapters.inputs.snapshots import az_factors
+from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.domain.inputs import InventoryFacts, Philosophy
 from services.hotw_svc.domain.orders.order import decide
 from services.hotw_svc.domain.orders.override import OverrideStatus

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.hotw_svc.adapters.inputs.snapshots import az_factors
+from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.domain.inputs import Inputs, InventoryFacts, Philosophy
 from services.hotw_svc.domain.orders.order import Delivery, Order, decide
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus

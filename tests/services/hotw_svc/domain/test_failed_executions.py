@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.hotw_svc.adapters.inputs.snapshots import az_factors
+from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.domain.inputs import InventoryFacts, OrderDates
 from services.hotw_svc.domain.orders.order import Delivery
 from services.hotw_svc.domain.runs.execution import execute, fleet_gone, lock_held

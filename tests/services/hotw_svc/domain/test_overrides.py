@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.hotw_svc.adapters.inputs.snapshots import event_facts
+from services.hotw_svc.adapters.inputs.facts import event_facts
 from services.hotw_svc.domain.inputs import EventFacts
 from services.hotw_svc.domain.orders.order import Delivery, Order, decide, deliver
 from services.hotw_svc.domain.orders.override import (

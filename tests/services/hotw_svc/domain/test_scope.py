@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.hotw_svc.adapters.inputs.snapshots import event_facts, service_facts
+from services.hotw_svc.adapters.inputs.facts import event_facts, service_facts
 from services.hotw_svc.domain.inputs import ServiceFacts
 from services.hotw_svc.domain.runs.scope import Progress, cancelled, check_upscaling, order_type, why_outside
 from shared.errors import Conflict

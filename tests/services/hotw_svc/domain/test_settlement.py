@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from services.hotw_svc.adapters.inputs.snapshots import event_facts, fleet_facts
+from services.hotw_svc.adapters.inputs.facts import event_facts, fleet_facts
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus

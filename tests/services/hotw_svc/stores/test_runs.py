@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.inputs.snapshots import event_facts, service_facts
+from services.hotw_svc.adapters.inputs.facts import event_facts, service_facts
 from services.hotw_svc.app.runs.execute_fleet import open_record
 from services.hotw_svc.app.runs.work_run import work_chunk
 from services.hotw_svc.domain.runs.scope import why_outside

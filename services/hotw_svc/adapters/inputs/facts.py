@@ -26,43 +26,43 @@ from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.clock import parse_instant
 from shared.schemas.fleet_svc import CapacityStrategy, ServiceType
 
-Snapshot = Mapping[str, Any]
+State = Mapping[str, Any]
 T = TypeVar("T")
 ZERO = Fraction(0)
 
 
-def event_facts(snapshot: Snapshot) -> EventFacts:
+def event_facts(state: State) -> EventFacts:
     """An Event. IsActive is true, the offsets are 1 unless given."""
     return EventFacts(
-        event_id=snapshot["EventId"],
-        version_id=int(snapshot["VersionId"]),
-        peak_start_date=date.fromisoformat(snapshot["PeakStartDate"]),
-        peak_end_date=date.fromisoformat(snapshot["PeakEndDate"]),
-        region_list=tuple(snapshot["RegionList"]),
-        is_active=_or(snapshot.get("IsActive"), True),
+        event_id=state["EventId"],
+        version_id=int(state["VersionId"]),
+        peak_start_date=date.fromisoformat(state["PeakStartDate"]),
+        peak_end_date=date.fromisoformat(state["PeakEndDate"]),
+        region_list=tuple(state["RegionList"]),
+        is_active=_or(state.get("IsActive"), True),
         order_dates={
             region: OrderDates(_date(dates.get("SPCOStartDate")), _date(dates.get("SPCOEndDate")))
-            for region, dates in (snapshot.get("SPCOEventDatesByRegion") or {}).items()
+            for region, dates in (state.get("SPCOEventDatesByRegion") or {}).items()
         },
-        emergent_scale_start_date=_date(snapshot.get("EmergentScaleStartDate")),
-        start_offset=_or(_count(snapshot.get("StartOffset")), 1),
-        end_offset=_or(_count(snapshot.get("EndOffset")), 1),
+        emergent_scale_start_date=_date(state.get("EmergentScaleStartDate")),
+        start_offset=_or(_count(state.get("StartOffset")), 1),
+        end_offset=_or(_count(state.get("EndOffset")), 1),
     )
 
 
-def service_facts(snapshot: Snapshot) -> ServiceFacts:
+def service_facts(state: State) -> ServiceFacts:
     """A Service with its own Philosophy."""
     return ServiceFacts(
-        service_id=snapshot["ServiceId"],
-        version_id=int(snapshot["VersionId"]),
-        service_type=ServiceType(snapshot["ServiceType"]),
-        owner=snapshot["Owner"],
-        leader_alias=snapshot.get("LeaderAlias"),
-        philosophy=_philosophy(snapshot.get("Philosophy")),
+        service_id=state["ServiceId"],
+        version_id=int(state["VersionId"]),
+        service_type=ServiceType(state["ServiceType"]),
+        owner=state["Owner"],
+        leader_alias=state.get("LeaderAlias"),
+        philosophy=_philosophy(state.get("Philosophy")),
     )
 
 
-def fleet_facts(*, base: Snapshot | None, event_line: Snapshot | None = None) -> FleetFacts:
+def fleet_facts(*, base: State | None, event_line: State | None = None) -> FleetFacts:
     """A Fleet from its two lines, of which at least one is given (ValueError).
 
     Its service and region come from the base. Its ASGs come from the line with the newer CapacityAsOf, or the event's
@@ -75,7 +75,7 @@ def fleet_facts(*, base: Snapshot | None, event_line: Snapshot | None = None) ->
     asgs_from, asgs_line = (read, line)
     if base is not None and _capacity_as_of(base) > _capacity_as_of(read):
         asgs_from, asgs_line = base, Line.BASE
-    configuration: Snapshot = read["FleetConfiguration"]
+    configuration: State = read["FleetConfiguration"]
     own_tpm, own_verified = _own_tpm(read)
     ct_factor = configuration.get("CTFactor")
     as_of = _capacity_as_of(asgs_from)
@@ -104,23 +104,23 @@ def fleet_facts(*, base: Snapshot | None, event_line: Snapshot | None = None) ->
     )
 
 
-def projection_facts(snapshot: Snapshot) -> ProjectionFacts:
+def projection_facts(state: State) -> ProjectionFacts:
     """A Projection; a verification that is not given has not been made."""
     return ProjectionFacts(
-        version_id=int(snapshot["VersionId"]),
-        manual_override=_count(snapshot.get("ManualOverride")),
-        cloud_tune=_count(snapshot.get("CloudTuneProjection")),
-        total_input=_count(snapshot.get("TotalInputTPM")),
-        verified_by_owner=snapshot.get("IsVerifiedByOwner") is True,
+        version_id=int(state["VersionId"]),
+        manual_override=_count(state.get("ManualOverride")),
+        cloud_tune=_count(state.get("CloudTuneProjection")),
+        total_input=_count(state.get("TotalInputTPM")),
+        verified_by_owner=state.get("IsVerifiedByOwner") is True,
         unverified_upstreams=tuple(
             upstream["UpstreamServiceId"]
-            for upstream in snapshot.get("UpstreamProjections") or ()
+            for upstream in state.get("UpstreamProjections") or ()
             if upstream.get("IsVerified") is not True
         ),
     )
 
 
-def inventory_facts(report: Snapshot) -> InventoryFacts:
+def inventory_facts(report: State) -> InventoryFacts:
     """A `fleet.inventory.reported`, or a HostInventory."""
     return InventoryFacts(int(report["HostsPresent"]), parse_instant(report["AsOf"]), report.get("Source"))
 
@@ -130,7 +130,7 @@ def az_factors(factors: Mapping[str, Any]) -> AzFactors:
     return AzFactors.of({zone: exact(factor) for zone, factor in factors.items()})
 
 
-def _philosophy(given: Snapshot | None) -> Philosophy:
+def _philosophy(given: State | None) -> Philosophy:
     if not given:
         return NO_PHILOSOPHY
     strategy = given.get("CapacityStrategy")
@@ -142,7 +142,7 @@ def _philosophy(given: Snapshot | None) -> Philosophy:
     )
 
 
-def _asg(given: Snapshot) -> AsgFacts:
+def _asg(given: State) -> AsgFacts:
     name = given["AutoScalingGroupName"]
     return AsgFacts(
         name=name,
@@ -159,7 +159,7 @@ def _asg(given: Snapshot) -> AsgFacts:
     )
 
 
-def _own_tpm(fleet: Snapshot) -> tuple[int | None, bool]:
+def _own_tpm(fleet: State) -> tuple[int | None, bool]:
     for projection in fleet.get("FleetProjection") or ():
         properties = projection.get("TotalInputTPMProperties") or {}
         tpm = _count(properties.get("TotalInputTPM"))
@@ -168,7 +168,7 @@ def _own_tpm(fleet: Snapshot) -> tuple[int | None, bool]:
     return None, False
 
 
-def _capacity_as_of(fleet: Snapshot) -> datetime:
+def _capacity_as_of(fleet: State) -> datetime:
     given = fleet.get("CapacityAsOf")
     return EARLIEST if given is None else parse_instant(given)
 

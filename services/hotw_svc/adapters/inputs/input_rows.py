@@ -11,16 +11,17 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.inputs import replicas, snapshots
-from services.hotw_svc.adapters.inputs.replicas import body_of
+from services.hotw_svc.adapters.inputs import facts, read_models
+from services.hotw_svc.adapters.inputs.read_models import INVENTORIES, PROJECTIONS, SERVICES, projection_key, state_of
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.rows import index_ids
-from services.hotw_svc.app.ports import LoadedInputs, Snapshot
+from services.hotw_svc.app.ports import InputKind, LoadedInputs
 from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, Inputs, Line, RunFacts, ServiceFacts
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs.distribution import AzFactors
+from shared.durability.read_model import Snapshot
 
 __all__ = ["InputReadModels"]
 
@@ -34,27 +35,27 @@ class InputReadModels:
         self._connection = connection
         self._az_factors = az_factors
 
-    async def keep(self, resource: str, given: Sequence[Snapshot]) -> set[str]:
-        return await replicas.keep(self._connection, resource, given)
+    async def put(self, kind: InputKind, snapshots: Sequence[Snapshot]) -> None:
+        await read_models.put(self._connection, kind, snapshots)
 
     async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
-        return await replicas.event(self._connection, event_id, deleted_too=deleted_too)
+        return await read_models.event(self._connection, event_id, deleted_too=deleted_too)
 
     async def unknown_fleets(self, fleet_ids: Sequence[str]) -> list[str]:
-        known = await replicas.known_fleets(self._connection, fleet_ids)
+        known = await read_models.known_fleets(self._connection, fleet_ids)
         return [name for name in dict.fromkeys(fleet_ids) if name not in known]
 
     async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
         """A fleet whose inputs cannot be read has the fault; the others are read."""
         known = await _known(self._connection, run, fleet_ids)
-        facts = RunFacts(run_id=run.run_id, order_type=run.order_type, user=run.user, purpose=run.purpose)
+        run_facts = RunFacts(run_id=run.run_id, order_type=run.order_type, user=run.user, purpose=run.purpose)
         loaded = []
         for fleet_id in fleet_ids:
             base, _ = known.lines[fleet_id]
             gone = base is None or bool(base.Deleted)
             inputs = partial(
                 Inputs,
-                run=facts,
+                run=run_facts,
                 fleet_index_id=known.numbers[fleet_id],
                 event=event,
                 orders=known.orders.get(fleet_id, ()),
@@ -94,23 +95,22 @@ class _Known:
         """The service, parsed once for all its fleets; None when it is unknown or deleted."""
         row = self.services.get(service_id)
         if row is not None and not row.Deleted and service_id not in self.parsed:
-            self.parsed[service_id] = snapshots.service_facts(body_of(row))
+            self.parsed[service_id] = facts.service_facts(state_of(row))
         return self.parsed.get(service_id)
 
 
 async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]) -> _Known:
     numbers = await index_ids(connection, t.fleet_index, fleet_ids)
     names = {number: fleet_id for fleet_id, number in numbers.items()}
-    lines = await replicas.fleet_lines(connection, fleet_ids, run.event_id)
+    lines = await read_models.fleet_lines(connection, fleet_ids, run.event_id)
     services = {str(row.ServiceId) for pair in lines.values() for row in pair if row is not None}
+    projections = [projection_key(fleet_id, run.event_id) for fleet_id in fleet_ids]
     return _Known(
         numbers=numbers,
         lines=lines,
-        services=await replicas.snapshots_of(connection, t.service_replica, services),
-        projections=await replicas.snapshots_of(
-            connection, t.projection_replica, [_projection_id(fleet_id, run.event_id) for fleet_id in fleet_ids]
-        ),
-        inventories=await replicas.snapshots_of(connection, t.inventory_replica, fleet_ids),
+        services=await SERVICES.rows(connection, services),
+        projections=await PROJECTIONS.rows(connection, projections),
+        inventories=await INVENTORIES.rows(connection, fleet_ids),
         orders=await order_rows.orders_of(connection, names, run.purpose),
         overrides=await order_rows.overrides_of(connection, names, run.purpose),
     )
@@ -118,17 +118,13 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
 
 def _read(fleet_id: str, event_id: str, known: _Known) -> dict[str, Any]:
     base, line = known.lines[fleet_id]
-    projection = known.projections.get(_projection_id(fleet_id, event_id))
+    projection = known.projections.get(projection_key(fleet_id, event_id))
     inventory = known.inventories.get(fleet_id)
-    fleet = snapshots.fleet_facts(base=body_of(base), event_line=body_of(line))
+    fleet = facts.fleet_facts(base=state_of(base), event_line=state_of(line))
     usable = projection is not None and not projection.Deleted
     return {
         "fleet": fleet,
         "service": known.service(fleet.service_id),
-        "projection": snapshots.projection_facts(body_of(projection)) if usable else None,
-        "inventory": None if inventory is None else snapshots.inventory_facts(body_of(inventory)),
+        "projection": facts.projection_facts(state_of(projection)) if usable else None,
+        "inventory": None if inventory is None else facts.inventory_facts(state_of(inventory)),
     }
-
-
-def _projection_id(fleet_id: str, event_id: str) -> str:
-    return f"{fleet_id}#{event_id}#Peak"

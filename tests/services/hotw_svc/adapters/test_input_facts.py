@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.hotw_svc.adapters.inputs.snapshots import (
+from services.hotw_svc.adapters.inputs.facts import (
     az_factors,
     event_facts,
     fleet_facts,

@@ -1,0 +1,135 @@
+"""The read models of HOTW: the newest version of each event, service, fleet, projection and inventory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Select, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.hotw_svc.adapters import tables as t
+from services.hotw_svc.adapters.inputs import facts
+from services.hotw_svc.adapters.rows import index_ids
+from services.hotw_svc.app.ports import InputKind
+from services.hotw_svc.domain.inputs import EventFacts
+from shared.durability.read_model import Snapshot
+from shared.relational import ReadModelTable, ascii_id, name_text, slices
+from shared.schemas.fleet_svc import ServiceType
+
+__all__ = [
+    "EVENTS",
+    "FLEETS",
+    "INVENTORIES",
+    "PROJECTIONS",
+    "READ_MODELS",
+    "REGION",
+    "SERVICES",
+    "event",
+    "event_fleets",
+    "fleet_lines",
+    "known_fleets",
+    "projection_key",
+    "put",
+    "state_of",
+]
+
+REGION: Final = "FleetConfiguration.Region"
+
+EVENTS: Final = ReadModelTable("event")
+SERVICES: Final = ReadModelTable(
+    "service", {"ServiceType": ascii_id(16), "Owner": name_text(), "LeaderAlias": name_text()}
+)
+FLEETS: Final = ReadModelTable("fleet", {"ServiceId": ascii_id(), REGION: name_text()})
+"""A fleet's own line has its FleetId as the key, its line for an event ``FleetId#EventId``."""
+PROJECTIONS: Final = ReadModelTable("projection")
+INVENTORIES: Final = ReadModelTable("inventory")
+"""The version of an inventory is its AsOf, in milliseconds since 1970."""
+
+READ_MODELS: Final = {
+    InputKind.EVENT: EVENTS,
+    InputKind.SERVICE: SERVICES,
+    InputKind.FLEET: FLEETS,
+    InputKind.PROJECTION: PROJECTIONS,
+    InputKind.INVENTORY: INVENTORIES,
+}
+
+
+async def put(connection: AsyncConnection, kind: InputKind, snapshots: Sequence[Snapshot]) -> None:
+    """Stores what is newer than what is stored. New ids get their numbers, and new fleets their lock."""
+    stored = await READ_MODELS[kind].put(connection, snapshots)
+    states = [state for key, _, state in snapshots if key in stored]
+    if kind is InputKind.EVENT:
+        await index_ids(connection, t.event_index, [state["EventId"] for state in states])
+    elif kind in (InputKind.SERVICE, InputKind.FLEET):
+        await index_ids(connection, t.service_index, [state["ServiceId"] for state in states])
+    if kind is InputKind.FLEET:
+        fleets = sorted(await index_ids(connection, t.fleet_index, [state["FleetId"] for state in states]))
+        lock = t.fleet_lock
+        present = set((await connection.execute(select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)))).scalars())
+        missing = [{"FleetId": fleet, "Fence": 0, "Revision": 0} for fleet in fleets if fleet not in present]
+        if missing:
+            await connection.execute(insert(lock), missing)
+
+
+async def event(connection: AsyncConnection, event_id: str, *, deleted_too: bool) -> EventFacts | None:
+    """The event, None when it is not known. ``deleted_too``: a deleted one as well, which is then not active."""
+    row = (await EVENTS.rows(connection, [event_id])).get(event_id)
+    if row is None or (row.Deleted and not deleted_too):
+        return None
+    found = facts.event_facts(state_of(row))
+    return replace(found, is_active=False) if row.Deleted else found
+
+
+def event_fleets(regions: Iterable[str]) -> Select[Any]:
+    """The fleets that belong to an event of these regions, as FleetIndexId, FleetId and ServiceId.
+
+    They are those of Registered services. The domain's ``why_outside`` gives the reasons for the others.
+    """
+    fleet, service = FLEETS.table, SERVICES.table
+    return (
+        select(t.fleet_index.c.FleetIndexId, t.fleet_index.c.FleetId, fleet.c.ServiceId)
+        .join(fleet, fleet.c.Key == t.fleet_index.c.FleetId)
+        .join(service, service.c.Key == fleet.c.ServiceId)
+        .where(
+            FLEETS.is_present,
+            fleet.c[REGION].in_(list(regions)),
+            SERVICES.is_present,
+            service.c.ServiceType == ServiceType.REGISTERED.value,
+        )
+    )
+
+
+async def known_fleets(connection: AsyncConnection, fleet_ids: Iterable[str]) -> set[str]:
+    """Those of the fleets that exist and are not deleted."""
+    key = FLEETS.table.c.Key
+    known: set[str] = set()
+    for some in slices(sorted(set(fleet_ids))):
+        known.update((await connection.execute(select(key).where(key.in_(some), FLEETS.is_present))).scalars())
+    return known
+
+
+async def fleet_lines(
+    connection: AsyncConnection, fleet_ids: Iterable[str], event_id: str
+) -> dict[str, tuple[Any, Any]]:
+    """For each fleet the rows of its own line and of its line for the event; a deleted event's line is None."""
+    wanted = list(fleet_ids)
+    keys = [key for fleet_id in wanted for key in (fleet_id, f"{fleet_id}#{event_id}")]
+    rows = await FLEETS.rows(connection, keys)
+    lines = {}
+    for fleet_id in wanted:
+        line = rows.get(f"{fleet_id}#{event_id}")
+        lines[fleet_id] = (rows.get(fleet_id), None if line is None or line.Deleted else line)
+    return lines
+
+
+def projection_key(fleet_id: str, event_id: str) -> str:
+    """The key of the projection that a run plans by."""
+    return f"{fleet_id}#{event_id}#Peak"
+
+
+def state_of(row: Any) -> Any:
+    """The resource in a read model's row; None for no row."""
+    return None if row is None else orjson.loads(row.State)
