@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from shared.errors import BadInput, Conflict, FieldError, Stale
 from shared.trace import Trace
@@ -15,6 +15,7 @@ __all__ = [
     "AUTOMATION",
     "Cause",
     "IfMatch",
+    "UseCase",
     "digest_of",
     "id_of_http",
     "parse_if_match",
@@ -95,3 +96,13 @@ class Cause:
         if self.digest != first:
             detail = "this Idempotency-Key, or command id, was used before with another body; use a new one"
             raise Conflict(detail, slug="id-reused")
+
+
+C_contra = TypeVar("C_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class UseCase(Protocol[C_contra, R_co]):
+    """A use case bound to its stores: HTTP and commands call the same one."""
+
+    async def __call__(self, command: C_contra, cause: Cause) -> R_co: ...

@@ -1,13 +1,12 @@
-"""Owns how event_svc is put together."""
+"""Assembles event_svc."""
 
 from __future__ import annotations
 
-from services.event_svc.events import EVENT
+from services.event_svc.resources import RESOURCES
 from shared.clock import Clock
 from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
-from shared.resources import Resources, resource_commands, resource_routes
-from shared.schemas.event_svc.event import EVENT as CONTRACT
+from shared.resources import Declared
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
@@ -17,13 +16,10 @@ __all__ = ["build"]
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
     """event_svc, not started."""
     kit = DocumentKit("event_svc", settings, transport, clock)
-    events = Resources(EVENT, kit.documents(EVENT))
+    declared = Declared(RESOURCES, kit.store, clock)
     return kit.service(
-        routes=[resource_routes(events, clock, also_latest=["/event/latest/{EventId}"])],
-        subscriptions=[
-            CommandSubscription(
-                "event.commands", resource_commands(events, (CONTRACT.create, CONTRACT.update, CONTRACT.delete))
-            )
-        ],
+        routes=declared.routes(),
+        subscriptions=[CommandSubscription("event.commands", declared.commands())],
+        periodic=declared.periodic(kit.every),
         description="The peak events: their regions, dates and offsets.",
     )

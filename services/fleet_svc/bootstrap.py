@@ -1,22 +1,32 @@
-"""Owns how fleet_svc is put together."""
+"""Assembles fleet_svc: binds its use cases to the store."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
-from services.fleet_svc.app import BASE_FILTERS, LINE_FILTERS, PROJECTION, SERVICE, Fleets, mend_lines, of_known_fleets
+from services.fleet_svc.app import (
+    Fleets,
+    FleetUseCases,
+    create_fleet,
+    delete_fleet,
+    fleets_in,
+    mend_lines,
+    on_orders_changed,
+    report_inventory,
+    update_fleet,
+)
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.entrypoints.messages import fleet_commands, host_orders
+from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock
 from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
-from shared.resources import Resources, resource_commands, resource_routes
-from shared.schemas.fleet_svc.projection import PROJECTION as P
-from shared.schemas.fleet_svc.service import SERVICE as S
+from shared.resources import Declared
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
-__all__ = ["build"]
+__all__ = ["build", "use_cases_of"]
 
 _MEND_EVERY: Final = 3600.0
 
@@ -24,24 +34,28 @@ _MEND_EVERY: Final = 3600.0
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
     """fleet_svc, not started."""
     kit = DocumentKit("fleet_svc", settings, transport, clock)
-    fleets = Fleets(
-        bases=kit.store.documents("fleet", filters=tuple(BASE_FILTERS.values())),
-        lines=kit.store.documents("fleet_line", filters=LINE_FILTERS),
-    )
-    services = Resources(SERVICE, kit.documents(SERVICE))
-    projections = Resources(PROJECTION, kit.documents(PROJECTION), admit=of_known_fleets(fleets.bases))
-    commands = [
-        *resource_commands(services, (S.create, S.update, S.delete)),
-        *fleet_commands(fleets),
-        *resource_commands(projections, (P.create, P.update, P.delete)),
-    ]
+    fleets = fleets_in(kit.store)
+    declared = Declared(RESOURCES, kit.store, clock, others={"Fleet": fleets.bases})
+    use_cases = use_cases_of(fleets)
     return kit.service(
-        routes=[
-            resource_routes(services, clock),
-            fleet_routes(fleets, clock),
-            resource_routes(projections, clock, also_history=["/projection/{FleetId}/{EventId}/history"]),
+        routes=[*declared.routes(), fleet_routes(use_cases, fleets, clock)],
+        subscriptions=[
+            CommandSubscription("fleet.commands", [*declared.commands(), *fleet_commands(use_cases)]),
+            host_orders(partial(on_orders_changed, fleets=fleets), clock),
         ],
-        subscriptions=[CommandSubscription("fleet.commands", commands), host_orders(fleets, clock)],
-        periodic=[kit.every(_MEND_EVERY, "mend fleet lines", lambda: mend_lines(fleets, clock))],
+        periodic=[
+            kit.every(_MEND_EVERY, "mend fleet lines", partial(mend_lines, clock, fleets=fleets)),
+            *declared.periodic(kit.every),
+        ],
         description="Services, their fleets with hosts and lines for events, and projections.",
+    )
+
+
+def use_cases_of(fleets: Fleets) -> FleetUseCases:
+    """The use cases about fleets on their documents."""
+    return FleetUseCases(
+        create=partial(create_fleet, fleets=fleets),
+        update=partial(update_fleet, fleets=fleets),
+        delete=partial(delete_fleet, fleets=fleets),
+        report_inventory=partial(report_inventory, fleets=fleets),
     )

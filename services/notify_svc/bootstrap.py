@@ -9,18 +9,18 @@ from typing import Final
 
 from services.notify_svc.adapters.mailbox import mailbox_of
 from services.notify_svc.adapters.templates import Templates
+from services.notify_svc.app.mail_escalation import mail_escalation
 from services.notify_svc.app.open_emergent_tickets import assign_tickets, open_emergent_tickets
 from services.notify_svc.app.request_mails import request_mails
 from services.notify_svc.app.send_mails import MailSender
 from services.notify_svc.app.summarize_orders import gather_orders, summarize_runs
-from services.notify_svc.app.tickets import Tickets, escalate_ticket
 from services.notify_svc.app.warn_of_open_orders import warn_of_open_orders
-from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET, notification_routes, ticket_routes
 from services.notify_svc.entrypoints.messages import subscriptions
+from services.notify_svc.resources import RESOURCES
 from shared.clock import Clock
 from shared.jobs import Worker
 from shared.messaging.transport import Transport
-from shared.resources import Resources
+from shared.resources import Declared
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
@@ -41,7 +41,8 @@ async def build(
     store, templates = kit.store, Templates()
     services, events = store.read_model("service"), store.read_model("event")
     runs, digests = store.read_model("run"), store.read_model("run_service")
-    notifications, tickets = kit.documents(NOTIFICATION), kit.documents(TICKET)
+    declared = Declared(RESOURCES, store, clock)
+    notifications, tickets = declared["Notification"].documents, declared["Ticket"].documents
     sender = MailSender(
         notifications=notifications,
         services=services,
@@ -54,10 +55,9 @@ async def build(
     )
     worker = Worker("send mails", sender.send_due, poll=_POLL_SECONDS)
     request = partial(request_mails, notifications=notifications, wake=worker.wake)
-    escalate = partial(escalate_ticket, tickets=tickets, request_mails=request)
-    ticket_resource, notification_resource = Tickets(TICKET, tickets), Resources(NOTIFICATION, notifications)
+    declared["Ticket"].after("escalate", partial(mail_escalation, request_mails=request))
     return kit.service(
-        routes=[*ticket_routes(ticket_resource, escalate, clock), notification_routes(notification_resource, clock)],
+        routes=declared.routes(),
         subscriptions=subscriptions(
             services=services,
             events=events,
@@ -75,10 +75,10 @@ async def build(
             warn_of_open_orders=partial(
                 warn_of_open_orders, notifications=notifications, events=events, real_now=real_now
             ),
-            escalate_ticket=escalate,
-            tickets=ticket_resource,
+            commands=declared.commands(),
             clock=clock,
         ),
         parts=[worker],
+        periodic=declared.periodic(kit.every),
         description="Mails and tickets: who was informed of what, and when.",
     )

@@ -1,35 +1,26 @@
-"""Versioned resources declared once: pure state steps, use cases, routes and commands."""
+"""Resources by declaration: from a contract and a declaration follow routes, commands, events and use cases."""
 
-from shared.resources.commands import resource_commands
-from shared.resources.declaration import Resource
+from shared.resources.declaration import Action, Resource
+from shared.resources.declared import Declared, declarations_in
+from shared.resources.patches import checked_ids, given_fields, merge_patch, parse, patched, with_keys
 from shared.resources.routes import document_response, page_response, resource_routes, version_number
-from shared.resources.states import (
-    State,
-    apply,
-    checked_ids,
-    given_fields,
-    merge_patch,
-    only_keys,
-    parse,
-    validated,
-    with_keys,
-)
-from shared.resources.usecases import Admit, Resources
+from shared.resources.use_cases import Afterwards, Resources
+from shared.schemas.validation import validated
 
 __all__ = [
-    "Admit",
+    "Action",
+    "Afterwards",
+    "Declared",
     "Resource",
     "Resources",
-    "State",
-    "apply",
     "checked_ids",
+    "declarations_in",
     "document_response",
     "given_fields",
     "merge_patch",
-    "only_keys",
     "page_response",
     "parse",
-    "resource_commands",
+    "patched",
     "resource_routes",
     "validated",
     "version_number",

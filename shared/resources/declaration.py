@@ -1,103 +1,159 @@
-"""Owns how a resource that is only versioned CRUD is declared, once: routes, commands, events follow from it."""
+"""The declaration of a resource: what a service adds to a contract to make routes, commands and events of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
 
-from shared.documents.contract import Document
+from shared.cause import Cause
+from shared.documents import Document
 from shared.errors import BadInput, FieldError
-from shared.resources.states import State, apply, checked_ids, parse, with_keys
-from shared.schemas.base import WireModel
+from shared.resources.patches import State, checked_ids, patched
+from shared.schemas.base import CommandBody, MergePatch, WireModel
+from shared.schemas.resource_contract import ResourceContract
+from shared.schemas.validation import validated
+from shared.trace import new_id
 
-__all__ = ["Resource"]
+__all__ = ["Action", "Resource"]
+
+M = TypeVar("M", bound=WireModel)
+
+_ABSENT: Final = object()
 
 
-def _no_defaults(state: Mapping[str, Any]) -> State:
-    return {}
+@dataclass(frozen=True, kw_only=True)
+class Action(Generic[M]):
+    """A further request about a document: ``PUT {path of the document}/{word}``, or its command.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
-    """One resource type. Everything here is pure.
-
-    ``name``: ``Service``, whose commands are CreateService, UpdateService and DeleteService. ``topic``: ``service``,
-    whose events are service.created and so on. ``key``: the members its key is made of, joined by ``#``; those in
-    ``query_key`` come by the query with a default, the others are path segments. ``id_member``: the member that holds
-    the whole key, where there is one. ``filters``: query parameters of the list, and the stored member each asks for.
-    ``snapshot``: the contract of what is read. ``defaults``: members a read shows although nobody gave them, computed
-    from the others.
+    ``apply`` is pure: by the document, the command and the cause it gives the next document, or raises Refused.
+    ``event`` names the event that is published with the new version, beside ``updated``.
     """
 
-    name: str
+    word: str
+    command: type[CommandBody]
+    apply: Callable[[M, Any, Cause], M]
+    event: str
+    summary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource(Generic[M]):
+    """One resource of a service. Its functions are pure and raise Refused to say no.
+
+    ``filters``: the members by which a list can be filtered (``A.B`` is B inside A; the query parameter is ``B``).
+    ``references``: resources of the same store that a new document names by their key; each must exist.
+    ``on_create``, ``on_update``: check and complete a new document, or the document before and after a change.
+    ``assign_key``: the key of a document that is created without one, by a text that is the same when the request is
+    repeated.
+    ``computed``: members by wire name that a read shows where nobody gave them.
+    ``expire``: the document as the clock changes it, None while it stays; the service asks once a minute.
+    ``also_latest``, ``also_history``: further paths of the latest version and of the history.
+    ``read_only``: only the service itself writes the documents.
+    """
+
+    contract: ResourceContract[M]
     path: str
-    topic: str
-    model: type[WireModel]
-    snapshot: type[WireModel]
-    key: tuple[str, ...]
-    query_key: Mapping[str, str] = field(default_factory=dict)
-    id_member: str | None = None
-    filters: Mapping[str, str] = field(default_factory=dict)
-    defaults: Callable[[State], State] = _no_defaults
+    filters: tuple[str, ...] = ()
+    references: tuple[ResourceContract[Any], ...] = ()
+    on_create: Callable[[M, Cause], M] | None = None
+    on_update: Callable[[M, M, Cause], M] | None = None
+    assign_key: Callable[[str], str] | None = None
+    computed: Callable[[M], Mapping[str, Any]] | None = None
+    expire: Callable[[M, datetime], M | None] | None = None
+    actions: tuple[Action[M], ...] = ()
+    also_latest: tuple[str, ...] = ()
+    also_history: tuple[str, ...] = ()
+    read_only: bool = False
 
     @property
-    def path_key(self) -> tuple[str, ...]:
-        return tuple(name for name in self.key if name not in self.query_key)
+    def name(self) -> str:
+        return self.contract.name
+
+    @property
+    def topic(self) -> str:
+        return self.contract.topic
 
     @property
     def item_path(self) -> str:
-        return self.path + "".join(f"/{{{name}}}" for name in self.path_key)
+        """The path of one document. A part of the key that has a default comes by the query."""
+        defaults = self.contract.key_defaults
+        return self.path + "".join(f"/{{{name}}}" for name in self.contract.key if name not in defaults)
+
+    @property
+    def filter_members(self) -> Mapping[str, str]:
+        """The query parameters of a list, and the stored member that each compares."""
+        return {member.rpartition(".")[2]: member for member in self.filters}
 
     def keys_of(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """The key's members out of a path, a query or a command, the defaults filled in. BadInput for bad ids."""
-        return checked_ids({name: values.get(name, self.query_key.get(name, "")) for name in self.key})
+        """The parts of the key in a path and its query, with defaults. BadInput for bad ids."""
+        defaults = self.contract.key_defaults
+        return checked_ids({name: values.get(name, defaults.get(name, "")) for name in self.contract.key})
 
-    def document_key(self, keys: Mapping[str, str]) -> str:
-        return "#".join(keys[name] for name in self.key)
+    def created(self, command: CommandBody, cause: Cause) -> tuple[str, State]:
+        """The key and the first state of the document that a command asks for."""
+        if not isinstance(command, self.contract.model):
+            raise TypeError(f"a {type(command).__name__} does not create a {self.name}")
+        document = command if self.on_create is None else self.on_create(command, cause)
+        state = _state_of(document)
+        if self.assign_key is not None:
+            state.setdefault(self.contract.key[0], self.assign_key(cause.id or new_id()))
+        key = self.contract.key_in(state)
+        self.check_joined_key(command, key)
+        return key, self._with_joined_key(state, key)
 
-    def created(self, body: Mapping[str, Any]) -> tuple[str, State]:
-        """The key and the first state a body asks for."""
-        state = parse(self.model, self._without_id(body))
-        key = self.document_key(self.keys_of(state))
-        self._check_id(body, key)
-        return key, self._with_id(state, key)
+    def updated(self, key: str, state: State, command: MergePatch, cause: Cause) -> State:
+        """The state after a merge patch. A computed member that the patch only repeats is not taken from it."""
+        model, before, patch = self.contract.model, self._without_joined_key(state), command.patch
+        if self.computed is not None:
+            shown = self.computed(validated(model, before))
+            patch = {
+                name: value for name, value in patch.items() if name in before or shown.get(name, _ABSENT) != value
+            }
+        after = patched(model, before, patch)
+        if self.on_update is not None:
+            after = self.on_update(validated(model, before), after, cause)
+        return self._with_joined_key(_state_of(after), key)
 
-    def patch_of(self, keys: Mapping[str, str], body: Mapping[str, Any]) -> State:
-        """A body of PUT as a merge patch of the document with these keys."""
-        self._check_id(body, self.document_key(keys))
-        return with_keys(self._without_id(body), keys)
+    def acted(self, action: Action[M], key: str, state: State, command: CommandBody, cause: Cause) -> State:
+        """The state after an action."""
+        document = validated(self.contract.model, self._without_joined_key(state))
+        return self._with_joined_key(_state_of(action.apply(document, command, cause)), key)
 
-    def updated(self, state: State, patch: Mapping[str, Any]) -> State:
-        """The state after a patch; what the patch only echoes of the computed defaults is not given by it."""
-        defaults = self.defaults(state)
-        given = {
-            name: value
-            for name, value in patch.items()
-            if name in state or name not in defaults or defaults[name] != value
-        }
-        next_state = apply(self.model, self._without_id(state), given)
-        return self._with_id(next_state, self.document_key(self.keys_of(next_state)))
+    def expired(self, key: str, state: State, now: datetime) -> State | None:
+        """The state as the clock changes it; None while it stays as it is."""
+        if self.expire is None:
+            return None
+        after = self.expire(validated(self.contract.model, self._without_joined_key(state)), now)
+        return None if after is None else self._with_joined_key(_state_of(after), key)
 
     def view(self, document: Document) -> dict[str, Any]:
         """The document as it is read."""
         shown = document.wire()
-        if not document.deleted:
-            for name, value in self.defaults(document.state).items():
+        if self.computed is not None and not document.deleted:
+            model = validated(self.contract.model, self._without_joined_key(document.state))
+            for name, value in self.computed(model).items():
                 shown.setdefault(name, value)
         return shown
 
-    def missing(self, keys: Mapping[str, str]) -> str:
-        """What a 404 says."""
-        return f"there is no {self.name} {', '.join(keys[name] for name in self.key)}"
+    def missing(self, key: str) -> str:
+        """The detail of a 404."""
+        return f"there is no {self.name} {key.replace('#', ', ')}"
 
-    def _without_id(self, fields: Mapping[str, Any]) -> State:
-        return {name: value for name, value in fields.items() if name != self.id_member}
-
-    def _with_id(self, state: State, key: str) -> State:
-        return {self.id_member: key, **state} if self.id_member else state
-
-    def _check_id(self, body: Mapping[str, Any], key: str) -> None:
-        if self.id_member and body.get(self.id_member, key) != key:
-            error = FieldError(f"/{self.id_member}", f"must equal {key}; correct it or leave it out")
+    def check_joined_key(self, command: CommandBody, key: str) -> None:
+        """BadInput when a request repeats the whole key and it is not that of its parts."""
+        given = self.contract.joined_key_of(command)
+        if given not in (None, key):
+            error = FieldError(f"/{self.contract.joined_key}", f"must equal {key}; correct it or leave it out")
             raise BadInput("the body's id is not that of its parts", [error], slug="key-mismatch")
+
+    def _with_joined_key(self, state: State, key: str) -> State:
+        return state if self.contract.joined_key is None else {**state, self.contract.joined_key: key}
+
+    def _without_joined_key(self, state: State) -> State:
+        return {name: value for name, value in state.items() if name != self.contract.joined_key}
+
+
+def _state_of(document: WireModel) -> State:
+    return {name: value for name, value in document.wire().items() if name != "AuditMetadata"}

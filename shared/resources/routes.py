@@ -1,21 +1,27 @@
-"""Owns the HTTP routes that a declared resource has."""
+"""The HTTP routes of a declared resource."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.clock import Clock
-from shared.documents.contract import Document, Written
+from shared.documents import Document
 from shared.errors import BadInput, FieldError
-from shared.resources.states import only_keys, with_keys
-from shared.resources.usecases import Resources
+from shared.resources.declaration import Action
+from shared.resources.patches import with_keys
+from shared.resources.use_cases import Resources
+from shared.schemas.base import WireModel
+from shared.schemas.validation import validated
 from shared.web import PAGING, Parameter, Routes, cursor_of, etag, json_response, page_of, query_of, read_write
 
 __all__ = ["document_response", "page_response", "resource_routes", "version_number"]
+
+M = TypeVar("M", bound=WireModel)
 
 
 def version_number(request: Request) -> int:
@@ -29,58 +35,66 @@ def version_number(request: Request) -> int:
 
 
 class _Handlers:
-    """What the routes of one resource do: read the request, call the use case, answer."""
+    """What the routes of one resource do: validate the request, call the use case, answer."""
 
-    def __init__(self, resources: Resources, clock: Clock) -> None:
+    def __init__(self, resources: Resources[Any], clock: Clock) -> None:
         self.resources = resources
         self.resource = resources.resource
+        self.contract = resources.resource.contract
         self.clock = clock
 
     def _keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
-        query = query_of(request, (*self.resource.query_key, *also)) if request.scope["query_string"] else {}
+        """The parts of the key, and the query."""
+        query = query_of(request, (*self.contract.key_defaults, *also)) if request.scope["query_string"] else {}
         return self.resource.keys_of({**request.path_params, **query}), query
 
-    def _answer(self, document: Document) -> Response:
+    def _key(self, request: Request) -> str:
+        return self.contract.key_in(self._keys(request)[0])
+
+    def _response(self, document: Document) -> Response:
         return document_response(self.resource.view(document), document)
 
     async def create(self, request: Request) -> Response:
-        query = query_of(request, self.resource.query_key)
-        asked = await read_write(request, self.clock)
-        return self._written(await self.resources.create(with_keys(asked.body, query), asked.cause))
+        query = query_of(request, self.contract.key_defaults)
+        write = await read_write(request, self.clock)
+        command = validated(self.contract.create, with_keys(write.body, query))
+        return self._response((await self.resources.create(command, write.cause)).document)
 
     async def update(self, request: Request) -> Response:
         keys, _ = self._keys(request)
-        asked = await read_write(request, self.clock)
-        return self._written(await self.resources.update(keys, asked.body, asked.cause, asked.cause.expected_version))
+        write = await read_write(request, self.clock)
+        command = validated(self.contract.update, with_keys(write.body, keys))
+        return self._response((await self.resources.update(command, write.cause)).document)
 
     async def delete(self, request: Request) -> Response:
         keys, _ = self._keys(request)
-        asked = await read_write(request, self.clock)
-        only_keys(asked.body, keys)
-        return self._written(await self.resources.delete(keys, asked.cause, asked.cause.expected_version))
+        write = await read_write(request, self.clock)
+        command = validated(self.contract.delete, with_keys(write.body, keys))
+        return self._response((await self.resources.delete(command, write.cause)).document)
 
-    def _written(self, written: Written) -> Response:
-        return self._answer(written.document)
+    async def act(self, action: Action[Any], request: Request) -> Response:
+        keys, _ = self._keys(request)
+        write = await read_write(request, self.clock)
+        command = validated(action.command, with_keys(write.body, keys))
+        return self._response((await self.resources.act(action, command, write.cause)).document)
 
     async def latest(self, request: Request) -> Response:
-        keys, _ = self._keys(request)
-        return self._answer(await self.resources.latest(keys))
+        return self._response(await self.resources.latest(self._key(request)))
 
     async def version(self, request: Request) -> Response:
-        keys, _ = self._keys(request)
-        return self._answer(await self.resources.version(keys, version_number(request)))
+        return self._response(await self.resources.version(self._key(request), version_number(request)))
 
     async def history(self, request: Request) -> Response:
         keys, query = self._keys(request, "Limit", "Cursor")
         page = page_of(query, int)
-        found = await self.resources.history(keys, before=page.after, limit=page.limit)
+        found = await self.resources.history(self.contract.key_in(keys), before=page.after, limit=page.limit)
         return page_response([self.resource.view(item) for item in found.items], found.next_before)
 
     async def list(self, request: Request) -> Response:
-        filters = self.resource.filters
+        filters = self.resource.filter_members
         query = query_of(request, (*filters, "Limit", "Cursor"))
         page = page_of(query, str)
-        where = {stored: query[name] for name, stored in filters.items() if name in query}
+        where = {member: query[name] for name, member in filters.items() if name in query}
         found = await self.resources.list(where, after=page.after, limit=page.limit)
         return page_response([self.resource.view(item) for item in found.items], found.next_after)
 
@@ -95,98 +109,31 @@ def page_response(items: list[dict[str, Any]], after: Any) -> Response:
     return json_response({"Items": items, "NextCursor": cursor_of(after)})
 
 
-def resource_routes(
-    resources: Resources, clock: Clock, *, also_latest: Sequence[str] = (), also_history: Sequence[str] = (),
-    read_only: bool = False,
-) -> Routes:  # fmt: skip
-    """The routes of a resource: its collection, its items, their history and each version.
-
-    ``also_latest`` and ``also_history`` are more paths to the latest and to the history. ``read_only``: what only the
-    service itself writes has no writing routes.
-    """
+def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
+    """The routes of a resource: its collection, its documents, their actions, history and versions."""
     resource, do = resources.resource, _Handlers(resources, clock)
-    routes = Routes(resource.name)
-    name, item, read = resource.name, resource.item_path, resource.snapshot
+    name, item, topic = resource.name, resource.item_path, resource.topic
     one = f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
-    own = [Parameter(member, f"{default} unless given.") for member, default in resource.query_key.items()]
-    asked = [Parameter(member, f"Only those with this {member}.") for member in resource.filters]
-    if not read_only:
-        routes.add(
-            "POST",
-            resource.path,
-            do.create,
-            action=f"{resource.topic}.create",
-            summary=f"Create {one}",
-            body=resource.model,
-            response=read,
-            parameters=own,
-        )
-        routes.add(
-            "PUT",
-            item,
-            do.update,
-            action=f"{resource.topic}.update",
-            summary=f"Change {one} by a merge patch (RFC 7396)",
-            body=resource.model,
-            response=read,
-            parameters=own,
-        )
-        routes.add(
-            "DELETE",
-            item,
-            do.delete,
-            action=f"{resource.topic}.delete",
-            summary=f"Delete {one}; its history stays",
-            response=read,
-            parameters=own,
-        )
-    routes.add(
-        "GET",
-        resource.path,
-        do.list,
-        action=f"{resource.topic}.read",
-        summary=f"List {name}s",
-        response=read,
-        many=True,
-        parameters=[*asked, *PAGING],
-    )
-    for path in also_latest:
-        routes.add(
-            "GET",
-            path,
-            do.latest,
-            action=f"{resource.topic}.read",
-            summary=f"The latest version of {one}",
-            response=read,
-            parameters=own,
-        )
-    routes.add(
-        "GET",
-        item,
-        do.latest,
-        action=f"{resource.topic}.read",
-        summary=f"The latest version of {one}",
-        response=read,
-        parameters=own,
-    )
-    for path in (f"{item}/versions", *also_history):
-        routes.add(
-            "GET",
-            path,
-            do.history,
-            action=f"{resource.topic}.read",
-            summary=f"Every version of {one}, newest first",
-            response=read,
-            many=True,
-            parameters=[*own, *PAGING],
-        )
-    routes.add(
-        "GET",
-        f"{item}/versions/{{VersionId}}",
-        do.version,
-        action=f"{resource.topic}.read",
-        summary=f"One version of {one}",
-        response=read,
-        parameters=own,
-    )
+    key = [Parameter(member, f"{default} unless given.") for member, default in resource.contract.key_defaults.items()]
+    filters = [Parameter(member, f"Only those with this {member}.") for member in resource.filter_members]
+    routes = Routes(name)
+    add = partial(routes.add, response=resource.contract.read)
+    read, body = partial(add, "GET", action=f"{topic}.read"), resource.contract.body
+    if not resource.read_only:
+        for action in resource.actions:
+            add("PUT", f"{item}/{action.word}", partial(do.act, action), action=f"{topic}.{action.word}",
+                summary=action.summary, body=action.command, parameters=key)  # fmt: skip
+        add("POST", resource.path, do.create, action=f"{topic}.create", summary=f"Create {one}", body=body,
+            parameters=key)  # fmt: skip
+        add("PUT", item, do.update, action=f"{topic}.update", summary=f"Change {one} by a merge patch (RFC 7396)",
+            body=body, parameters=key)  # fmt: skip
+        add("DELETE", item, do.delete, action=f"{topic}.delete", summary=f"Delete {one}; its history stays",
+            parameters=key)  # fmt: skip
+    read(resource.path, do.list, summary=f"List {name}s", many=True, parameters=[*filters, *PAGING])
+    for path in (*resource.also_latest, item):
+        read(path, do.latest, summary=f"The latest version of {one}", parameters=key)
+    for path in (f"{item}/versions", *resource.also_history):
+        summary = f"Every version of {one}, newest first"
+        read(path, do.history, summary=summary, many=True, parameters=[*key, *PAGING])
+    read(f"{item}/versions/{{VersionId}}", do.version, summary=f"One version of {one}", parameters=key)
     return routes

@@ -83,6 +83,18 @@ class ResourceContract(Generic[M]):
         defaults = {field.alias: field.default for field in self.model.model_fields.values()}
         return {name: defaults[name] for name in self.key if isinstance(defaults[name], str)}
 
+    def key_in(self, values: Mapping[str, Any]) -> str:
+        """The key in a document, or in the parts of a key, by wire names."""
+        return "#".join(values[name] for name in self.key)
+
+    def key_of(self, command: CommandBody) -> str:
+        """The key of the document that a command is about."""
+        return "#".join(getattr(command, attribute) for attribute in self._key_attributes)
+
+    def joined_key_of(self, command: CommandBody) -> str | None:
+        """The whole key as the command repeats it."""
+        return getattr(command, self._attribute(self.joined_key), None) if self.joined_key else None
+
     @cached_property
     def snapshot(self) -> type[Snapshot]:
         """The data of every event: the document with its version."""
@@ -160,6 +172,10 @@ class ResourceContract(Generic[M]):
         command.ignored = self.ignored
         return command
 
+    @cached_property
+    def _key_attributes(self) -> tuple[str, ...]:
+        return tuple(map(self._attribute, self.key))
+
     def _attribute(self, wire_name: str) -> str:
         fields = self.model.model_fields | (self.given_snapshot.model_fields if self.given_snapshot else {})
         return next((name for name, field in fields.items() if field.alias == wire_name), _snake(wire_name))
@@ -169,7 +185,7 @@ class ResourceContract(Generic[M]):
 
     def _key_fields(self) -> dict[str, Any]:
         """The parts of the key; one that EPIC assigns on creation is required afterwards."""
-        parts = {name: self.model.model_fields[name] for name in map(self._attribute, self.key)}
+        parts = {name: self.model.model_fields[name] for name in self._key_attributes}
         return {
             name: (Id, ...) if field.default is None else (field.rebuild_annotation(), field)
             for name, field in parts.items()

@@ -183,6 +183,6 @@ class DocumentKit(ServiceKit[Store]):
             open_store=partial(open_store, settings, name),
         )
 
-    def documents(self, resource: Resource) -> Documents:
+    def documents(self, resource: Resource[Any]) -> Documents:
         """The documents of a declared resource, indexed by its filters."""
-        return self.store.documents(resource.topic, filters=tuple(resource.filters.values()))
+        return self.store.documents(resource.topic, filters=resource.filters)

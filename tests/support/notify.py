@@ -21,7 +21,8 @@ from services.notify_svc.app.request_mails import request_mails
 from services.notify_svc.app.send_mails import LEASE_SECONDS, Mailbox, MailSender
 from services.notify_svc.app.summarize_orders import gather_orders, summarize_runs
 from services.notify_svc.app.warn_of_open_orders import warn_of_open_orders
-from services.notify_svc.entrypoints.http import NOTIFICATION, TICKET
+from services.notify_svc.resources.notification import NOTIFICATIONS
+from services.notify_svc.resources.ticket import TICKETS
 from shared.cause import Cause
 from shared.clock import FixedClock
 from shared.documents.contract import Document, Documents, ReadModel, Store
@@ -137,8 +138,8 @@ class Replicas:
         else:
             store = SqliteStore(self.place, self._publish, source="notify_svc")
         fresh = not self.all or isinstance(self.place, str)
-        notifications = store.documents("notification", filters=tuple(NOTIFICATION.filters.values()))
-        tickets = store.documents("ticket", filters=tuple(TICKET.filters.values()))
+        notifications = store.documents("notification", filters=NOTIFICATIONS.filters)
+        tickets = store.documents("ticket", filters=TICKETS.filters)
         read_models = {name: store.read_model(name) for name in ("service", "event", "run", "run_service")}
         if fresh:
             await store.start()

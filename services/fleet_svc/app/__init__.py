@@ -1,26 +1,36 @@
-"""The use cases of fleet_svc; those of Service and Projection are every declared resource's."""
+"""The use cases about fleets. Those about services and projections are every declared resource's."""
 
-from services.fleet_svc.app.change_fleet import change_fleet, change_fleet_for_event
+from dataclasses import dataclass
+
 from services.fleet_svc.app.create_fleet import create_fleet
-from services.fleet_svc.app.declared import PROJECTION, SERVICE, of_known_fleets
 from services.fleet_svc.app.delete_fleet import delete_fleet
-from services.fleet_svc.app.fleets import BASE_FILTERS, LINE_FILTERS, Fleets, Line
-from services.fleet_svc.app.hosts import note_host_orders, report_inventory
+from services.fleet_svc.app.fleets import FILTERS, FleetLine, Fleets, fleets_in
+from services.fleet_svc.app.hosts import on_orders_changed, report_inventory
 from services.fleet_svc.app.mend_lines import mend_lines
+from services.fleet_svc.app.update_fleet import update_fleet
+from shared.cause import UseCase
+from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
 
 __all__ = [
-    "BASE_FILTERS",
-    "LINE_FILTERS",
-    "PROJECTION",
-    "SERVICE",
+    "FILTERS",
+    "FleetLine",
+    "FleetUseCases",
     "Fleets",
-    "Line",
-    "change_fleet",
-    "change_fleet_for_event",
     "create_fleet",
     "delete_fleet",
+    "fleets_in",
     "mend_lines",
-    "note_host_orders",
-    "of_known_fleets",
+    "on_orders_changed",
     "report_inventory",
+    "update_fleet",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetUseCases:
+    """The use cases about fleets that HTTP and commands call, bound to the store."""
+
+    create: UseCase[CreateFleet, FleetLine]
+    update: UseCase[UpdateFleet, FleetLine]
+    delete: UseCase[DeleteFleet, FleetLine]
+    report_inventory: UseCase[ReportInventory, FleetLine]

@@ -1,66 +1,63 @@
-"""Owns how a fleet comes to be, with its line for an event where the request names one."""
+"""Use case: creates a fleet, with its line for an event where the request names one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from services.fleet_svc.app.delete_fleet import delete_line
-from services.fleet_svc.app.fleets import Fleets, Line
-from services.fleet_svc.domain.fleets import OPENED_FOR, first_base, line_key, line_of
+from services.fleet_svc.app.fleets import FleetLine, Fleets, base_in, line_key, state_of
+from services.fleet_svc.domain.fleet_lines import first_base, line_of
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, OutgoingEvent, Written
+from shared.documents import Change, Document, OutgoingEvent, Written
 from shared.errors import Conflict
-from shared.resources.states import checked_ids
+from shared.schemas.fleet_svc import CreateFleet
 
 __all__ = ["create_fleet", "open_line"]
 
 
-async def create_fleet(fleets: Fleets, body: Mapping[str, Any], cause: Cause) -> Line:
-    """Makes the fleet, and its line for ``EventId``; answers the line, or the base where no event is named.
+async def create_fleet(command: CreateFleet, cause: Cause, *, fleets: Fleets) -> FleetLine:
+    """Creates the fleet, and its line for ``EventId``. The outcome is the line, or the base when no event is named.
 
-    Conflict when the fleet is there. Should the process die between the two, the base says which line is still to be
-    made (``OpenedFor``): the same request again, a redelivery, or the next start makes it.
+    Conflict when the fleet exists. The process may die between the two writes: the base then names the line that is
+    missing, and the same request again, a redelivery, or the next start creates it.
     """
-    base = first_base(body, cause.now)
-    fleet_id = checked_ids({"FleetId": base["FleetId"]})["FleetId"]
-    there: Document | None = None
+    base = first_base(command, cause.now)
+    existing: Document | None = None
 
-    def made(present: Document | None) -> Change:
-        nonlocal there
-        there = present
+    def created(present: Document | None) -> Change:
+        nonlocal existing
+        existing = present
         if present is not None:
-            raise Conflict(f"Fleet {fleet_id} is there already; PUT changes it", slug="exists")
-        return Change(base, (OutgoingEvent("fleet.created"),))
+            raise Conflict(f"Fleet {command.fleet_id} is there already; PUT changes it", slug="exists")
+        return Change(state_of(base), (OutgoingEvent("fleet.created"),))
 
     try:
-        written = await fleets.bases.update(fleet_id, made, cause)
+        written = await fleets.bases.update(command.fleet_id, created, cause)
     except Conflict:
-        if there is not None:
-            await open_line(fleets, there, cause)
+        if existing is not None:
+            await open_line(existing, cause, fleets=fleets)
         raise
     if written.document.version > 1:
-        await _forget_former_lines(fleets, written.document, cause)
-    line = await open_line(fleets, written.document, cause)
-    return Line(written.document) if line is None else Line(line.document, written.document)
+        await _delete_former_lines(written.document, cause, fleets=fleets)
+    line = await open_line(written.document, cause, fleets=fleets)
+    return FleetLine(written.document) if line is None else FleetLine(line.document, written.document)
 
 
-async def open_line(fleets: Fleets, base: Document, cause: Cause) -> Written | None:
-    """Makes the line its base was opened for, where it is not there; None where it was opened for none."""
-    event_id = base.state.get(OPENED_FOR)
+async def open_line(document: Document, cause: Cause, *, fleets: Fleets) -> Written | None:
+    """Creates the line that a base was opened for, unless it exists; None when the base was opened for no event."""
+    base = base_in(document)
+    event_id = base.opened_for
     if event_id is None:
         return None
 
-    def made(present: Document | None) -> Change | None:
+    def opened(present: Document | None) -> Change | None:
         if present is not None:
             return None
-        return Change(line_of(base.state, event_id, base.version), (OutgoingEvent("fleet.created"),))
+        return Change(state_of(line_of(base, event_id, document.version)), (OutgoingEvent("fleet.created"),))
 
-    return await fleets.lines.update(line_key(base.key, event_id), made, cause)
+    return await fleets.lines.update(line_key(document.key, event_id), opened, cause)
 
 
-async def _forget_former_lines(fleets: Fleets, base: Document, cause: Cause) -> None:
-    """A fleet made anew has none of the lines that a deletion broken off may have left."""
+async def _delete_former_lines(base: Document, cause: Cause, *, fleets: Fleets) -> None:
+    """A deletion that was interrupted may have left lines: a fleet that is created again has none of them."""
     for line in await fleets.lines_of(base.key):
         if line.state["BaseVersionId"] < base.version:
-            await delete_line(fleets, line.key, cause)
+            await delete_line(line.key, cause, fleets=fleets)

@@ -1,41 +1,43 @@
-"""Owns how a fleet goes, and all of its lines with it."""
+"""Use case: deletes a fleet with all of its lines."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
 
-from services.fleet_svc.app.fleets import Fleets, no_fleet
+from services.fleet_svc.app.fleets import FleetLine, Fleets, no_fleet
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, OutgoingEvent, Written
+from shared.documents import Change, Document, OutgoingEvent
 from shared.errors import NotFound
+from shared.schemas.fleet_svc import DeleteFleet
 
 __all__ = ["delete_fleet", "delete_line"]
 
 
-async def delete_fleet(fleets: Fleets, fleet_id: str, cause: Cause, expected: int | None) -> Written:
-    """Makes the base's tombstone, then those of its lines; histories stay. Lines left by a crash go at the next start.
+async def delete_fleet(command: DeleteFleet, cause: Cause, *, fleets: Fleets) -> FleetLine:
+    """Makes the tombstone of the base, then those of its lines; histories stay.
 
-    NotFound when there is no such fleet, Stale when the base is not at ``expected``.
+    A crash in between leaves lines, which the next start deletes. NotFound when there is no such fleet, Stale when
+    the base is not at the expected version.
     """
 
-    def gone(present: Document | None) -> Change:
+    def deleted(present: Document | None) -> Change:
         if present is None:
-            raise no_fleet(fleet_id)
+            raise no_fleet(command.fleet_id)
         return Change(None, (OutgoingEvent("fleet.deleted"),))
 
-    written = await fleets.bases.update(fleet_id, gone, cause, expected=expected)
-    for line in await fleets.lines_of(fleet_id):
+    written = await fleets.bases.update(command.fleet_id, deleted, cause, expected=cause.expected_version)
+    for line in await fleets.lines_of(command.fleet_id):
         if line.state["BaseVersionId"] < written.document.version:
-            await delete_line(fleets, line.key, cause)
-    return written
+            await delete_line(line.key, cause, fleets=fleets)
+    return FleetLine(written.document)
 
 
-async def delete_line(fleets: Fleets, key: str, cause: Cause) -> None:
-    """Makes a line's tombstone, where it is not gone already."""
+async def delete_line(key: str, cause: Cause, *, fleets: Fleets) -> None:
+    """Makes the tombstone of a line, unless it is deleted already."""
 
-    def gone(present: Document | None) -> Change | None:
+    def deleted(present: Document | None) -> Change | None:
         return None if present is None else Change(None, (OutgoingEvent("fleet.deleted"),))
 
     with suppress(NotFound):
-        await fleets.lines.update(key, gone, replace(cause, id=None))
+        await fleets.lines.update(key, deleted, replace(cause, id=None))

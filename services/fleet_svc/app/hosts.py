@@ -1,77 +1,76 @@
-"""Owns what is noted of a fleet's hosts: inventories as people or systems report them, orders as HOTW tells of them."""
+"""Use cases about a fleet's hosts: inventories as they are reported, and orders as hotw_svc publishes them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
-from services.fleet_svc.app.fleets import Fleets, Line
-from services.fleet_svc.domain.hosts import note_inventory, note_orders
+from services.fleet_svc.app.fleets import FleetLine, Fleets, hosts_in, side_of
+from services.fleet_svc.domain.hosts import with_inventory, with_orders
 from shared.cause import Cause
-from shared.documents.contract import Document, OutgoingEvent, State
+from shared.documents import Document, OutgoingEvent, State
 from shared.errors import NotFound
-from shared.resources.states import given_fields, validated, with_keys
 from shared.schemas.fleet_svc import InventoryReported, ReportInventory
 from shared.schemas.hotw_svc import HardwareFact, Purpose
 
-__all__ = ["note_host_orders", "report_inventory"]
+__all__ = ["on_orders_changed", "report_inventory"]
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE: Final = 32
+_CONCURRENT_FLEETS: Final = 32  # more gain nothing: the store commits that many writes together
 _REPORTED: Final = "fleet.inventory.reported"
 
 
-async def report_inventory(fleets: Fleets, fleet_id: str, body: Mapping[str, Any], cause: Cause) -> Line:
-    """Notes how many hosts a fleet has at ``AsOf`` (now unless given); one not newer than the known is ignored.
+async def report_inventory(command: ReportInventory, cause: Cause, *, fleets: Fleets) -> FleetLine:
+    """Keeps how many hosts a fleet has at ``AsOf`` (now unless given); a report that is not newer is ignored.
 
     Makes no version and disturbs no If-Match. BadInput for an AsOf after now, NotFound for an unknown fleet.
     """
-    asked = with_keys(body, {"FleetId": fleet_id})
-    inventory = validated(ReportInventory, given_fields(ReportInventory, asked))
 
-    def noted(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
-        side = note_inventory(base.side, inventory, cause.now)
-        if side is None:
+    def reported(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
+        before = hosts_in(base)
+        hosts = with_inventory(before, command, cause.now)
+        if hosts is before or hosts.inventory is None:
             return None
-        known = side["HostInventory"]
-        told = InventoryReported.model_validate({"FleetId": fleet_id, **known}).wire()
-        return side, (OutgoingEvent(_REPORTED, fleet_id, f"{fleet_id}:{known['AsOf']}:{_REPORTED}", told),)
+        inventory = hosts.inventory.wire()
+        data = InventoryReported.model_validate({"FleetId": base.key, **inventory}).wire()
+        event = OutgoingEvent(_REPORTED, base.key, f"{base.key}:{inventory['AsOf']}:{_REPORTED}", data)
+        return side_of(hosts), (event,)
 
-    return Line((await fleets.bases.amend(fleet_id, noted, cause)).document)
+    return FleetLine((await fleets.bases.amend(command.fleet_id, reported, cause)).document)
 
 
-async def note_host_orders(fleets: Fleets, facts: Sequence[tuple[HardwareFact, Cause]]) -> None:
-    """Notes what is ordered for each fleet and event; facts older than what is known change nothing.
+async def on_orders_changed(facts: Sequence[tuple[HardwareFact, Cause]], *, fleets: Fleets) -> None:
+    """Keeps the orders of each fleet and event; a fact that is older than the known one changes nothing.
 
-    A fleet's facts are written together. Those of a fleet that is no longer there are of no use to anyone.
+    The facts of a fleet are written together. Those of a fleet that does not exist are dropped.
     """
     by_fleet: dict[str, list[tuple[HardwareFact, Cause]]] = {}
     for fact, cause in facts:
         if fact.purpose is Purpose.UPSCALING:
             by_fleet.setdefault(fact.fleet_id, []).append((fact, cause))
-    slots = asyncio.Semaphore(_AT_ONCE)
+    slots = asyncio.Semaphore(_CONCURRENT_FLEETS)
 
-    async def one(fleet_id: str, told: list[tuple[HardwareFact, Cause]]) -> None:
+    async def one(fleet_id: str, facts: list[tuple[HardwareFact, Cause]]) -> None:
         async with slots:
-            await _note(fleets, fleet_id, told)
+            await _keep_orders(fleet_id, facts, fleets=fleets)
 
     async with asyncio.TaskGroup() as tasks:
-        for fleet_id, told in by_fleet.items():
-            tasks.create_task(one(fleet_id, told))
+        for fleet_id, of_fleet in by_fleet.items():
+            tasks.create_task(one(fleet_id, of_fleet))
 
 
-async def _note(fleets: Fleets, fleet_id: str, told: list[tuple[HardwareFact, Cause]]) -> None:
-    def noted(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
-        side = base.side
-        for fact, _ in told:
-            side = note_orders(side, fact) or side
-        return None if side == base.side else (side, ())
+async def _keep_orders(fleet_id: str, facts: list[tuple[HardwareFact, Cause]], *, fleets: Fleets) -> None:
+    def kept(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
+        before = hosts = hosts_in(base)
+        for fact, _ in facts:
+            hosts = with_orders(hosts, fact)
+        return None if hosts is before else (side_of(hosts), ())
 
     try:
-        await fleets.bases.amend(fleet_id, noted, told[-1][1])
+        await fleets.bases.amend(fleet_id, kept, facts[-1][1])
     except NotFound:
-        log.info("orders of a fleet that is not there", fleet_id=fleet_id)
+        log.info("orders of a fleet that does not exist", fleet_id=fleet_id)

@@ -1,44 +1,46 @@
-"""Owns what a start puts right: what a process that died half-way left of fleets and their lines."""
+"""Use case: finishes what a process that died left unfinished between a fleet and its lines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.fleet_svc.app.change_fleet import follow
 from services.fleet_svc.app.create_fleet import open_line
 from services.fleet_svc.app.delete_fleet import delete_line
-from services.fleet_svc.app.fleets import Fleets
-from services.fleet_svc.domain.fleets import OPENED_FOR, follow_base, line_key
+from services.fleet_svc.app.fleets import Fleets, base_in, line_in, line_key
+from services.fleet_svc.app.update_fleet import follow
+from services.fleet_svc.domain.fleet_lines import follow_base
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
-from shared.documents.contract import Document
+from shared.documents import Document
 from shared.trace import current_trace
 
 __all__ = ["mend_lines"]
 
 
-async def mend_lines(fleets: Fleets, clock: Clock) -> None:
-    """Makes lines that were to be made with their base, deletes those whose base is gone, lets the others follow it."""
+async def mend_lines(clock: Clock, *, fleets: Fleets) -> None:
+    """Creates the lines that their bases still name, deletes those without a base, and lets the others follow it."""
     cause = Cause(clock.now(), AUTOMATION, current_trace())
     async for bases in fleets.bases.scan():
-        await _make_missing(fleets, bases, cause)
+        await _create_missing(bases, cause, fleets=fleets)
     async for lines in fleets.lines.scan():
-        await _set_right(fleets, lines, cause)
+        await _correct(lines, cause, fleets=fleets)
 
 
-async def _make_missing(fleets: Fleets, bases: Sequence[Document], cause: Cause) -> None:
-    opened = {line_key(base.key, base.state[OPENED_FOR]): base for base in bases if OPENED_FOR in base.state}
-    there = await fleets.lines.latest_many(list(opened)) if opened else {}
+async def _create_missing(bases: Sequence[Document], cause: Cause, *, fleets: Fleets) -> None:
+    opened = {line_key(base.key, base.state["OpenedFor"]): base for base in bases if "OpenedFor" in base.state}
+    existing = await fleets.lines.latest_many(list(opened)) if opened else {}
     for key, base in opened.items():
-        if key not in there:
-            await open_line(fleets, base, cause)
+        if key not in existing:
+            await open_line(base, cause, fleets=fleets)
 
 
-async def _set_right(fleets: Fleets, lines: Sequence[Document], cause: Cause) -> None:
+async def _correct(lines: Sequence[Document], cause: Cause, *, fleets: Fleets) -> None:
     bases = await fleets.bases.latest_many(sorted({line.state["FleetId"] for line in lines}))
-    for line in lines:
-        base = bases.get(line.state["FleetId"])
+    for document in lines:
+        base = bases.get(document.state["FleetId"])
         if base is None:
-            await delete_line(fleets, line.key, cause)
-        elif follow_base(line.state, base.state) != line.state:
-            await follow(fleets, line.key, base, cause)
+            await delete_line(document.key, cause, fleets=fleets)
+            continue
+        line = line_in(document)
+        if follow_base(line, base_in(base)) != line:
+            await follow(document.key, base, cause, fleets=fleets)

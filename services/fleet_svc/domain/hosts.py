@@ -1,52 +1,55 @@
-"""Owns what a fleet knows of its hosts outside its versions: the last inventory, and what is ordered for each event."""
+"""What is known of a fleet's hosts outside its versions: the last inventory, and the orders of each event."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from shared.clock import iso, parse_instant
+from shared.clock import iso
 from shared.errors import BadInput, FieldError
-from shared.resources.states import State
 from shared.schemas.fleet_svc import HostInventory, HostOrderStatus, Inventory
 from shared.schemas.hotw_svc import FulfillmentStatus, HardwareFact, OrderFact
 
-__all__ = ["note_inventory", "note_orders", "shown_side"]
+__all__ = ["EventOrders", "Hosts", "with_inventory", "with_orders"]
 
 
-def note_inventory(side: State, inventory: Inventory, now: datetime) -> State | None:
-    """The side with a newer inventory; None when the one it has is as new or newer. BadInput for one of the future."""
+@dataclass(frozen=True, slots=True)
+class EventOrders:
+    """The orders of one event, by the fact with this ``version``."""
+
+    status: HostOrderStatus
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The hosts of a fleet; ``orders`` are in the order of the events' ids."""
+
+    inventory: HostInventory | None = None
+    orders: tuple[EventOrders, ...] = ()
+
+
+def with_inventory(hosts: Hosts, inventory: Inventory, now: datetime) -> Hosts:
+    """The hosts after a report; the same when it is not newer than the last. BadInput for a report of the future."""
     as_of = inventory.as_of or now
     if as_of > now:
         error = FieldError("/AsOf", f"is after now, {iso(now)}; give the instant of the count")
         raise BadInput("an inventory of the future", [error])
-    known = side.get("HostInventory")
-    if known is not None and parse_instant(known["AsOf"]) >= as_of:
-        return None
+    if hosts.inventory is not None and hosts.inventory.as_of >= as_of:
+        return hosts
     counted = HostInventory(hosts_present=inventory.hosts_present, as_of=as_of, source=inventory.source)
-    return {**side, "HostInventory": counted.wire()}
+    return replace(hosts, inventory=counted)
 
 
-def note_orders(side: State, fact: HardwareFact) -> State | None:
-    """The side with an event's orders as a fact tells them; None when what it has is of as late a fact or a later."""
-    entries = {entry["EventId"]: entry for entry in side.get("HostOrderStatuses", ())}
-    known = entries.get(fact.event_id)
-    if known is not None and known["OrdersVersionId"] >= fact.orders_version_id:
-        return None
-    entries[fact.event_id] = _order_status(fact).wire() | {"OrdersVersionId": fact.orders_version_id}
-    return {**side, "HostOrderStatuses": [entries[event_id] for event_id in sorted(entries)]}
-
-
-def shown_side(side: State) -> dict[str, Any]:
-    """What a read shows of the side."""
-    shown = dict(side)
-    if "HostOrderStatuses" in side:
-        shown["HostOrderStatuses"] = [
-            {name: value for name, value in entry.items() if name != "OrdersVersionId"}
-            for entry in side["HostOrderStatuses"]
-        ]
-    return shown
+def with_orders(hosts: Hosts, fact: HardwareFact) -> Hosts:
+    """The hosts after a fact about an event's orders; the same when a fact as new is known."""
+    by_event = {orders.status.event_id: orders for orders in hosts.orders}
+    known = by_event.get(fact.event_id)
+    if known is not None and known.version >= fact.orders_version_id:
+        return hosts
+    by_event[fact.event_id] = EventOrders(_order_status(fact), fact.orders_version_id)
+    return replace(hosts, orders=tuple(by_event[event_id] for event_id in sorted(by_event)))
 
 
 def _order_status(fact: HardwareFact) -> HostOrderStatus:

@@ -1,169 +1,112 @@
-"""Owns the HTTP side of fleets; services and projections have the routes of every declared resource."""
+"""The HTTP routes of fleets. Services and projections have the routes of every declared resource."""
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.fleet_svc.app import (
-    BASE_FILTERS,
-    Fleets,
-    Line,
-    change_fleet,
-    change_fleet_for_event,
-    create_fleet,
-    delete_fleet,
-    report_inventory,
-)
+from services.fleet_svc.app import FILTERS, FleetLine, Fleets, FleetUseCases
+from shared.cause import Cause
 from shared.clock import Clock
-from shared.resources import checked_ids, only_keys, page_response, version_number
-from shared.schemas.fleet_svc import Fleet, FleetRead, Inventory
+from shared.errors import BadInput, FieldError
+from shared.resources import checked_ids, page_response, version_number, with_keys
+from shared.schemas.base import CommandBody
+from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, Fleet, FleetRead, Inventory, ReportInventory, UpdateFleet
+from shared.schemas.validation import validated
 from shared.web import PAGING, Page, Parameter, Routes, etag, json_response, page_of, query_of, read_write
 
 __all__ = ["fleet_routes"]
 
-_FILTERS: Final = [Parameter(name, f"Only those with this {name}.") for name in BASE_FILTERS]
+C = TypeVar("C", bound=CommandBody)
+
+_FILTERS: Final = [Parameter(name, f"Only those with this {name}.") for name in FILTERS]
+_BASE: Final = "/fleet/{FleetId}"
+_LINE: Final = "/fleet/{FleetId}/{EventId}"
 
 
-def fleet_routes(fleets: Fleets, clock: Clock) -> Routes:
-    """The fleet's own line and its lines for events; words of the path come before ids, which are never those words."""
-    do, routes = _Handlers(fleets, clock), Routes("Fleet")
-    routes.add(
-        "POST",
-        "/fleet",
-        do.create,
-        action="fleet.create",
-        summary="Create a Fleet, with EventId its line for the event as well",
-        body=Fleet,
-        response=FleetRead,
-    )
-    routes.add(
-        "GET",
-        "/fleet",
-        do.list,
-        action="fleet.read",
-        summary="List Fleets: their own lines",
-        response=FleetRead,
-        many=True,
-        parameters=[*_FILTERS, *PAGING],
-    )
-    routes.add(
-        "GET",
-        "/fleet/event/{EventId}",
-        do.list_for_event,
-        action="fleet.read",
-        summary="All Fleets as they are for an event",
-        response=FleetRead,
-        many=True,
-        parameters=[*_FILTERS, *PAGING],
-    )
-    routes.add(
-        "PUT",
-        "/fleet/{FleetId}/inventory",
-        do.report_inventory,
-        action="inventory.report",
-        summary="Report how many hosts a Fleet has",
-        body=Inventory,
-        response=FleetRead,
-        conditional=False,
-    )
+def fleet_routes(use_cases: FleetUseCases, fleets: Fleets, clock: Clock) -> Routes:
+    """The routes of a fleet's own line and of its lines for events.
+
+    A path with a word comes before the path that has an id in its place; an id is never one of those words.
+    """
+    write, read, routes = _Writes(use_cases, clock), _Reads(fleets), Routes("Fleet")
+    add = partial(routes.add, response=FleetRead)
+    get = partial(add, "GET", action="fleet.read")
+    get("/fleet", read.list_all, summary="List Fleets: their own lines", many=True, parameters=[*_FILTERS, *PAGING])
+    every = "All Fleets as they are for an event"
+    get("/fleet/event/{EventId}", read.list_for_event, summary=every, many=True, parameters=[*_FILTERS, *PAGING])
     of_base, of_line = "A Fleet's own line", "A Fleet's line for an event, else its own"
-    for path, said in (("/fleet/{FleetId}", of_base), ("/fleet/{FleetId}/{EventId}", of_line)):
-        routes.add(
-            "GET",
-            f"{path}/versions",
-            do.history,
-            action="fleet.read",
-            summary=f"{said}: every version, newest first",
-            response=FleetRead,
-            many=True,
-            parameters=PAGING,
-        )
-        routes.add(
-            "GET",
-            f"{path}/versions/{{VersionId}}",
-            do.version,
-            action="fleet.read",
-            summary=f"{said}: one version",
-            response=FleetRead,
-        )
-    routes.add("GET", "/fleet/{FleetId}", do.read, action="fleet.read", summary=of_base, response=FleetRead)
-    routes.add(
-        "PUT",
-        "/fleet/{FleetId}",
-        do.change,
-        action="fleet.update",
-        summary="Change a Fleet's own line by a merge patch",
-        body=Fleet,
-        response=FleetRead,
-    )
-    routes.add(
-        "DELETE",
-        "/fleet/{FleetId}",
-        do.delete,
-        action="fleet.delete",
-        summary="Delete a Fleet with all of its lines",
-        response=FleetRead,
-    )
-    routes.add("GET", "/fleet/{FleetId}/{EventId}", do.read, action="fleet.read", summary=of_line, response=FleetRead)
-    routes.add(
-        "PUT",
-        "/fleet/{FleetId}/{EventId}",
-        do.change_for_event,
-        action="fleet.update",
-        body=Fleet,
-        response=FleetRead,
-        summary="Change a Fleet's line for an event, made as a copy of its own the first time",
-    )
+    for path, summary in ((_BASE, of_base), (_LINE, of_line)):
+        versions = f"{summary}: every version, newest first"
+        get(f"{path}/versions", read.history, summary=versions, many=True, parameters=PAGING)
+        get(f"{path}/versions/{{VersionId}}", read.version, summary=f"{summary}: one version")
+        get(path, read.latest, summary=summary)
+    made = "Create a Fleet, with EventId its line for the event as well"
+    add("POST", "/fleet", write.create, action="fleet.create", summary=made, body=Fleet)
+    counted = "Report how many hosts a Fleet has"
+    add("PUT", f"{_BASE}/inventory", write.report_inventory, action="inventory.report", summary=counted,
+        body=Inventory, conditional=False)  # fmt: skip
+    merged = "Change a Fleet's own line by a merge patch"
+    add("PUT", _BASE, write.update_base, action="fleet.update", summary=merged, body=Fleet)
+    add("DELETE", _BASE, write.delete, action="fleet.delete", summary="Delete a Fleet with all of its lines")
+    copied = "Change a Fleet's line for an event, made as a copy of its own the first time"
+    add("PUT", _LINE, write.update_line, action="fleet.update", summary=copied, body=Fleet)
     return routes
 
 
-class _Handlers:
-    def __init__(self, fleets: Fleets, clock: Clock) -> None:
-        self.fleets = fleets
-        self.clock = clock
+class _Writes:
+    """Each validates the request, calls its use case and answers with the line."""
+
+    def __init__(self, use_cases: FleetUseCases, clock: Clock) -> None:
+        self._use_cases = use_cases
+        self._clock = clock
 
     async def create(self, request: Request) -> Response:
-        query_of(request, ())
-        asked = await read_write(request, self.clock)
-        return _answer(await create_fleet(self.fleets, asked.body, asked.cause))
+        return _response(await self._use_cases.create(*await self._read(request, CreateFleet)))
 
-    async def change(self, request: Request) -> Response:
-        fleet_id = _ids(request)["FleetId"]
-        asked = await read_write(request, self.clock)
-        return _answer(await change_fleet(self.fleets, fleet_id, asked.body, asked.cause, asked.cause.expected_version))
+    async def update_base(self, request: Request) -> Response:
+        command, cause = await self._read(request, UpdateFleet)
+        if command.event_id is not None:
+            path = f"PUT /fleet/{{FleetId}}/{command.event_id}"
+            error = FieldError("/EventId", f"is a member of an event's line; use {path}, or leave it out")
+            raise BadInput("the fleet's own line has no EventId", [error])
+        return _response(await self._use_cases.update(command, cause))
 
-    async def change_for_event(self, request: Request) -> Response:
-        ids = _ids(request)
-        asked = await read_write(request, self.clock)
-        return _answer(
-            await change_fleet_for_event(self.fleets, ids["FleetId"], ids["EventId"], asked.body, asked.cause)
-        )
+    async def update_line(self, request: Request) -> Response:
+        return _response(await self._use_cases.update(*await self._read(request, UpdateFleet)))
 
     async def delete(self, request: Request) -> Response:
-        fleet_id = _ids(request)["FleetId"]
-        asked = await read_write(request, self.clock)
-        only_keys(asked.body, {"FleetId": fleet_id})
-        written = await delete_fleet(self.fleets, fleet_id, asked.cause, asked.cause.expected_version)
-        return _answer(Line(written.document))
+        return _response(await self._use_cases.delete(*await self._read(request, DeleteFleet)))
 
     async def report_inventory(self, request: Request) -> Response:
-        fleet_id = _ids(request)["FleetId"]
-        asked = (await read_write(request, self.clock)).unconditional()
-        return _answer(await report_inventory(self.fleets, fleet_id, asked.body, asked.cause))
+        command = await self._read(request, ReportInventory, conditional=False)
+        return _response(await self._use_cases.report_inventory(*command))
 
-    async def read(self, request: Request) -> Response:
+    async def _read(self, request: Request, model: type[C], *, conditional: bool = True) -> tuple[C, Cause]:
+        ids = _ids(request)
+        write = await read_write(request, self._clock)
+        if not conditional:
+            write.unconditional()
+        return validated(model, with_keys(write.body, ids)), write.cause
+
+
+class _Reads:
+    def __init__(self, fleets: Fleets) -> None:
+        self._fleets = fleets
+
+    async def latest(self, request: Request) -> Response:
         ids = _ids(request)
         if "EventId" in ids:
-            return _answer(await self.fleets.for_event(ids["FleetId"], ids["EventId"]))
-        return _answer(await self.fleets.base(ids["FleetId"]))
+            return _response(await self._fleets.for_event(ids["FleetId"], ids["EventId"]))
+        return _response(await self._fleets.base(ids["FleetId"]))
 
     async def history(self, request: Request) -> Response:
         ids = checked_ids(request.path_params)
         page = page_of(query_of(request, ("Limit", "Cursor")), int)
-        lines, before = await self.fleets.history(
+        lines, before = await self._fleets.history(
             ids["FleetId"], ids.get("EventId"), before=page.after, limit=page.limit
         )
         return page_response([line.view() for line in lines], before)
@@ -171,17 +114,17 @@ class _Handlers:
     async def version(self, request: Request) -> Response:
         query_of(request, ())
         ids = checked_ids({name: value for name, value in request.path_params.items() if name != "VersionId"})
-        return _answer(await self.fleets.version(ids["FleetId"], ids.get("EventId"), version_number(request)))
+        return _response(await self._fleets.version(ids["FleetId"], ids.get("EventId"), version_number(request)))
 
-    async def list(self, request: Request) -> Response:
-        where, page = _asked(request)
-        lines, after = await self.fleets.all(where, after=page.after, limit=page.limit)
+    async def list_all(self, request: Request) -> Response:
+        where, page = _filters(request)
+        lines, after = await self._fleets.page(where, after=page.after, limit=page.limit)
         return page_response([line.view() for line in lines], after)
 
     async def list_for_event(self, request: Request) -> Response:
         event_id = checked_ids(request.path_params)["EventId"]
-        where, page = _asked(request)
-        lines, after = await self.fleets.all_for_event(event_id, where, after=page.after, limit=page.limit)
+        where, page = _filters(request)
+        lines, after = await self._fleets.page_for_event(event_id, where, after=page.after, limit=page.limit)
         return page_response([line.view() for line in lines], after)
 
 
@@ -190,10 +133,10 @@ def _ids(request: Request) -> dict[str, str]:
     return checked_ids(request.path_params)
 
 
-def _asked(request: Request) -> tuple[dict[str, str], Page]:
-    query = query_of(request, (*BASE_FILTERS, "Limit", "Cursor"))
-    return {stored: query[name] for name, stored in BASE_FILTERS.items() if name in query}, page_of(query, str)
+def _filters(request: Request) -> tuple[dict[str, str], Page]:
+    query = query_of(request, (*FILTERS, "Limit", "Cursor"))
+    return {member: query[name] for name, member in FILTERS.items() if name in query}, page_of(query, str)
 
 
-def _answer(line: Line) -> Response:
-    return json_response(line.view(), tag=etag(line.document.version, base=line.stands_in))
+def _response(line: FleetLine) -> Response:
+    return json_response(line.view(), tag=etag(line.document.version, base=line.is_stand_in))

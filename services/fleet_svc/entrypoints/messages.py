@@ -1,23 +1,13 @@
-"""The message side of fleets: the commands of fleet.commands, and the facts about orders that are noted."""
+"""The messages about fleets: the commands of fleet.commands, and the facts about orders."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from services.fleet_svc.app import (
-    Fleets,
-    Line,
-    change_fleet,
-    change_fleet_for_event,
-    create_fleet,
-    delete_fleet,
-    note_host_orders,
-    report_inventory,
-)
+from services.fleet_svc.app import FleetUseCases
 from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents.contract import Written
 from shared.messaging.commands import Command
 from shared.messaging.subscription import Received, Subscription, bulk
 from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
@@ -33,36 +23,22 @@ _ORDER_FACTS: Final = (
 )
 
 
-def fleet_commands(fleets: Fleets) -> list[Command[Any]]:
+def fleet_commands(fleets: FleetUseCases) -> list[Command[Any]]:
     """The commands about fleets."""
-
-    async def create(command: CreateFleet, cause: Cause) -> Line:
-        return await create_fleet(fleets, command.given(), cause)
-
-    async def change(command: UpdateFleet, cause: Cause) -> Line:
-        fleet_id, body = command.fleet_id, command.given()
-        if command.event_id is None:
-            return await change_fleet(fleets, fleet_id, body, cause, cause.expected_version)
-        return await change_fleet_for_event(fleets, fleet_id, command.event_id, body, cause)
-
-    async def delete(command: DeleteFleet, cause: Cause) -> Written:
-        return await delete_fleet(fleets, command.fleet_id, cause, cause.expected_version)
-
-    async def report(command: ReportInventory, cause: Cause) -> Line:
-        return await report_inventory(fleets, command.fleet_id, command.given(), cause)
-
     return [
-        Command(CreateFleet, create, "fleet.create"),
-        Command(UpdateFleet, change, "fleet.update"),
-        Command(DeleteFleet, delete, "fleet.delete"),
-        Command(ReportInventory, report, "inventory.report", conditional=False),
+        Command(CreateFleet, fleets.create, "fleet.create"),
+        Command(UpdateFleet, fleets.update, "fleet.update"),
+        Command(DeleteFleet, fleets.delete, "fleet.delete"),
+        Command(ReportInventory, fleets.report_inventory, "inventory.report", conditional=False),
     ]
 
 
-def host_orders(fleets: Fleets, clock: Clock) -> Subscription:
+def host_orders(
+    on_orders_changed: Callable[[Sequence[tuple[HardwareFact, Cause]]], Awaitable[None]], clock: Clock
+) -> Subscription:
     """Keeps HostOrderStatuses; a batch is written fleet by fleet."""
 
-    async def on_order_changed(batch: Sequence[Received[HardwareFact]]) -> None:
-        await note_host_orders(fleets, [(received.data, received.cause(clock)) for received in batch])
+    async def handle(batch: Sequence[Received[HardwareFact]]) -> None:
+        await on_orders_changed([(received.data, received.cause(clock)) for received in batch])
 
-    return Subscription("fleet_svc.host-orders", bulk(HardwareFact, _ORDER_FACTS, on_order_changed))
+    return Subscription("fleet_svc.host-orders", bulk(HardwareFact, _ORDER_FACTS, handle))

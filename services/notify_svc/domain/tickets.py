@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from shared.clock import iso
-from shared.errors import Conflict
 from shared.schemas.hotw_svc import HardwareFact
 
 __all__ = [
+    "DEFAULT_SEVERITY",
     "EMERGENT_SEVERITY",
+    "HIGHEST_SEVERITY",
     "assigned",
     "commented",
     "emergent_comment",
     "emergent_ticket",
     "emergent_ticket_id",
-    "escalated",
     "is_emergent",
     "ticket_id_of",
-    "with_comment_details",
 ]
 
 EMERGENT_SEVERITY: Final = 2
@@ -101,31 +99,3 @@ def is_emergent(ticket: Mapping[str, Any]) -> bool:
 def assigned(ticket: Mapping[str, Any], owner: str) -> Ticket | None:
     """The ticket with its assignee; None when it has one already."""
     return None if ticket.get("Assignee") else {**ticket, "Assignee": owner}
-
-
-def escalated(ticket: Mapping[str, Any], severity: int | None, reason: str | None, user: str, now: datetime) -> Ticket:
-    """The ticket one severity higher, or at ``severity``; the reason becomes a comment. Conflict when not higher."""
-    present = int(ticket.get("Severity", DEFAULT_SEVERITY))
-    wanted = severity if severity is not None else present - 1
-    if present == HIGHEST_SEVERITY:
-        raise Conflict(f"ticket {ticket['TicketId']} is at severity 1 already, the highest", slug="severity")
-    if wanted >= present:
-        raise Conflict(
-            f"ticket {ticket['TicketId']} is at severity {present}; give a smaller number, {wanted} is no escalation",
-            slug="severity",
-        )
-    text = f"Escalated from severity {present} to {wanted}" + (f": {reason}" if reason else "")
-    comment = {"User": user, "Timestamp": iso(now), "Text": text}
-    return {**ticket, "Severity": wanted, "Comments": [*ticket.get("Comments", ()), comment]}
-
-
-def with_comment_details(body: Mapping[str, Any], user: str, now: datetime) -> dict[str, Any]:
-    """A request's body with User and Timestamp in each comment that lacks them; anything malformed stays as it is."""
-    comments = body.get("Comments")
-    if not isinstance(comments, list):
-        return dict(body)
-    filled = [
-        {"User": user, "Timestamp": iso(now), **comment} if isinstance(comment, dict) else comment
-        for comment in comments
-    ]
-    return {**body, "Comments": filled}

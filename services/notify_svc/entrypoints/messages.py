@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from services.notify_svc.app.tickets import Tickets
 from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents.contract import ReadModel, Written
+from shared.documents.contract import ReadModel
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Received, Subscribed, Subscription, bulk
-from shared.resources import resource_commands
 from shared.schemas.base import WireModel
 from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import ServiceSnapshot
 from shared.schemas.hotw_svc import HardwareFact, RunFact
-from shared.schemas.notify_svc.ticket import TICKET, EscalateTicket
 
 __all__ = ["subscriptions"]
 
@@ -34,8 +31,7 @@ def subscriptions(
     open_emergent_tickets: Orders,
     assign_tickets: Callable[[Collection[str], Cause], Awaitable[None]],
     warn_of_open_orders: Orders,
-    escalate_ticket: Callable[[EscalateTicket, Cause], Awaitable[Written]],
-    tickets: Tickets,
+    commands: Sequence[Command[Any]],
     clock: Clock,
 ) -> list[Subscribed]:
     """All subscriptions of notify_svc."""
@@ -60,10 +56,6 @@ def subscriptions(
     async def on_run_completed(batch: Sequence[Received[RunFact]]) -> None:
         await summarize_runs(facts(batch))
 
-    commands = [
-        *resource_commands(tickets, (TICKET.create, TICKET.update, TICKET.delete)),
-        Command(EscalateTicket, escalate_ticket, "ticket.escalate"),
-    ]
     service_topics = ("service.created", "service.updated", "service.deleted")
     event_topics = ("event.created", "event.updated", "event.deleted")
     return [

@@ -7,43 +7,38 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from shared.cause import Cause
 from shared.clock import FixedClock
 from shared.documents import Documents
 from shared.documents.sqlite import SqliteStore
-from shared.errors import NotFound, Refused
-from shared.resources import Resource, Resources, State, resource_routes
-from shared.schemas.fleet_svc import Projection, ProjectionSnapshot
+from shared.resources import Declared, Resource
+from shared.schemas.fleet_svc.fleet import FLEET
+from shared.schemas.fleet_svc.projection import PROJECTION
+from shared.trace import Trace
 from tests.support.fixtures import Published
 from tests.support.http import app_of, calling, pointers
 
-PROJECTION = Resource(
-    name="Projection",
-    path="/projection",
-    topic="projection",
-    model=Projection,
-    snapshot=ProjectionSnapshot,
-    key=("FleetId", "EventId", "ProjectionType"),
-    query_key={"ProjectionType": "Peak"},
-    id_member="ProjectionId",
-    filters={"EventId": "EventId"},
-)
+FLEETS = Resource(contract=FLEET, path="/fleet")
+PROJECTIONS = Resource(contract=PROJECTION, path="/projection", filters=("EventId",), references=(FLEET,))
 BODY = {"FleetId": "F1", "EventId": "PD2024", "TotalInputTPM": 50000}
 
 
-async def only_known_fleets(state: State) -> Refused | None:
-    return None if state["FleetId"].startswith("F") else NotFound(f"there is no Fleet {state['FleetId']}")
+@pytest.fixture
+def declared(store: SqliteStore) -> Declared:
+    return Declared([PROJECTIONS, FLEETS], store, FixedClock("2024-06-15T09:00:00Z"))
 
 
 @pytest.fixture
-def documents(store: SqliteStore) -> Documents:
-    return store.documents("projection", filters=("EventId",))
+def documents(declared: Declared) -> Documents:
+    return declared["Projection"].documents
 
 
 @pytest.fixture
-async def http(store: SqliteStore, documents: Documents) -> AsyncIterator[httpx.AsyncClient]:
+async def http(store: SqliteStore, declared: Declared) -> AsyncIterator[httpx.AsyncClient]:
     await store.start()
-    resources = Resources(PROJECTION, documents, admit=only_known_fleets)
-    async with calling(app_of(resource_routes(resources, FixedClock("2024-06-15T09:00:00Z")))) as client:
+    cause = Cause(FixedClock("2024-06-15T09:00:00Z").now(), "ann", Trace.begin())
+    await declared["Fleet"].documents.create_many([(f"F{n}", {"FleetId": f"F{n}"}) for n in range(5)], "x", cause)
+    async with calling(app_of(*declared.routes())) as client:
         yield client
 
 
@@ -127,7 +122,7 @@ async def test_a_put_that_changes_nothing_makes_no_version(http: httpx.AsyncClie
     for body in (read, {"TotalInputTPM": "50000"}, {}, {"ManualOverride": None}):
         answer = await http.put("/projection/F1/PD2024", json=body)
         assert (answer.status_code, answer.json()["VersionId"]) == (200, 1)
-    assert len(await published()) == 1
+    assert len(await published("F1#PD2024#Peak")) == 1
 
 
 async def test_the_reason_and_the_person_are_kept_with_the_version(http: httpx.AsyncClient) -> None:

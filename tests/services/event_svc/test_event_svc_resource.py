@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from services.event_svc.events import EVENT
+from services.event_svc.resources import RESOURCES
 from shared.clock import FixedClock
 from shared.documents import Documents
 from shared.documents.sqlite import SqliteStore
-from shared.resources import Resources, resource_routes
+from shared.resources import Declared
 from tests.support.fixtures import Published
 from tests.support.http import app_of, calling, pointers
 from tests.support.reference import EVENT as PRIME_DAY
@@ -26,16 +26,19 @@ BARE = {
 
 
 @pytest.fixture
-def documents(store: SqliteStore) -> Documents:
-    return store.documents("event", filters=tuple(EVENT.filters.values()))
+def declared(store: SqliteStore) -> Declared:
+    return Declared(RESOURCES, store, FixedClock("2024-06-15T09:00:00Z"))
 
 
 @pytest.fixture
-async def http(store: SqliteStore, documents: Documents) -> AsyncIterator[httpx.AsyncClient]:
+def documents(declared: Declared) -> Documents:
+    return declared["Event"].documents
+
+
+@pytest.fixture
+async def http(store: SqliteStore, declared: Declared) -> AsyncIterator[httpx.AsyncClient]:
     await store.start()
-    clock = FixedClock("2024-06-15T09:00:00Z")
-    routes = resource_routes(Resources(EVENT, documents), clock, also_latest=["/event/latest/{EventId}"])
-    async with calling(app_of(routes)) as client:
+    async with calling(app_of(*declared.routes())) as client:
         yield client
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from services.fleet_svc.app import BASE_FILTERS, LINE_FILTERS, PROJECTION, SERVICE, Fleets, of_known_fleets
+from services.fleet_svc.app import Fleets, fleets_in
+from services.fleet_svc.bootstrap import use_cases_of
 from services.fleet_svc.entrypoints.http import fleet_routes
+from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock, FixedClock
-from shared.documents import Documents, Store
+from shared.documents import Store
 from shared.documents.sqlite import SqliteStore
-from shared.resources import Resource, Resources, resource_routes
+from shared.resources import Declared
 from shared.web import Routes
 from tests.support.http import app_of, calling
 
@@ -31,26 +33,10 @@ async def ok(answer_: Any) -> dict[str, Any]:
     return body
 
 
-def kept_in(store: Store, resource: Resource) -> Documents:
-    return store.documents(resource.topic, filters=tuple(resource.filters.values()))
-
-
-def fleets_in(store: Store) -> Fleets:
-    return Fleets(
-        store.documents("fleet", filters=tuple(BASE_FILTERS.values())),
-        store.documents("fleet_line", filters=LINE_FILTERS),
-    )
-
-
 def routes_on(store: Store, fleets: Fleets, clock: Clock) -> list[Routes]:
-    """What fleet_svc answers; the store is not started yet."""
-    services = Resources(SERVICE, kept_in(store, SERVICE))
-    projections = Resources(PROJECTION, kept_in(store, PROJECTION), admit=of_known_fleets(fleets.bases))
-    return [
-        resource_routes(services, clock),
-        fleet_routes(fleets, clock),
-        resource_routes(projections, clock, also_history=["/projection/{FleetId}/{EventId}/history"]),
-    ]
+    """The routes of fleet_svc on a store that is not started yet."""
+    declared = Declared(RESOURCES, store, clock, others={"Fleet": fleets.bases})
+    return [*declared.routes(), fleet_routes(use_cases_of(fleets), fleets, clock)]
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ async def test_a_crash_between_the_two_is_finished(
     elif finished_by == "the same body":
         assert (await http.post("/fleet", json={**BARE, "EventId": "PD"})).status_code == 409
     else:
-        await mend_lines(fleets, clock)
-        await mend_lines(fleets, clock)
+        await mend_lines(clock, fleets=fleets)
+        await mend_lines(clock, fleets=fleets)
     line = await http.get("/fleet/F1/PD")
     assert (line.headers["etag"], line.json()["EventId"], line.json()["BaseVersionId"]) == ('"1"', "PD", 1)
     assert len(await published("F1#PD")) == 1
@@ -63,7 +63,7 @@ async def test_lines_that_a_broken_off_deletion_left_are_gone_after_the_next_sta
             assert (await http.delete(f"/fleet/{fleet_id}")).status_code == 500
     await ok(http.post("/fleet", json=BARE))
     assert (await http.get("/fleet/F1/PD")).headers["etag"] == '"base-3"'
-    await mend_lines(fleets, clock)
+    await mend_lines(clock, fleets=fleets)
     assert await fleets.lines.latest("F2#PD") is None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.fleet_svc.app import Fleets, note_host_orders
+from services.fleet_svc.app import Fleets, on_orders_changed
 from shared.cause import Cause
 from shared.clock import FixedClock
 from shared.schemas.fleet_svc import InventoryReported
@@ -110,8 +110,8 @@ async def test_orders_are_shown_by_zone_from_the_newest_fact_whatever_order_they
         ("us-east-1c", "Expired", 10, 3, True),
         ("us-east-1d", "Rejected", 10, 0, False),
     )
-    await note_host_orders(fleets, [(newest, cause), (fact(2, ("us-east-1a", "Pending", 20, 0, False)), cause)])
-    await note_host_orders(fleets, [(fact(1), cause), (fact(9, purpose="Descaling"), cause)])
+    await on_orders_changed([(newest, cause), (fact(2, ("us-east-1a", "Pending", 20, 0, False)), cause)], fleets=fleets)
+    await on_orders_changed([(fact(1), cause), (fact(9, purpose="Descaling"), cause)], fleets=fleets)
     wanted = [
         {
             "EventId": "PD",
@@ -124,4 +124,4 @@ async def test_orders_are_shown_by_zone_from_the_newest_fact_whatever_order_they
         read = await http.get(path)
         assert (read.json()["HostOrderStatuses"], read.headers["etag"]) == (wanted, '"1"')
     assert await published() == before
-    await note_host_orders(fleets, [(fact(4).model_copy(update={"fleet_id": "gone"}), cause)])
+    await on_orders_changed([(fact(4).model_copy(update={"fleet_id": "gone"}), cause)], fleets=fleets)

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.event_svc.events import EVENT
+from services.event_svc.resources import RESOURCES as EVENT_RESOURCES
+from services.fleet_svc.app import fleets_in
 from shared.clock import FixedClock
 from shared.documents.sqlite import SqliteStore
-from shared.resources import Resources, resource_routes
-from tests.services.fleet_svc.app.conftest import fleets_in, kept_in, routes_on
+from shared.resources import Declared
+from tests.services.fleet_svc.app.conftest import routes_on
 from tests.support import reference
 from tests.support.broker import Broker
 from tests.support.http import app_of, calling
@@ -68,8 +69,8 @@ def put(value: Any, at: tuple[Any, ...], odd: Any) -> Any:
 async def both_services(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     clock = FixedClock("2024-06-15T09:00:00Z")
     store = SqliteStore(folder / "store.db", Broker().publish, source="test_svc")
-    events = Resources(EVENT, kept_in(store, EVENT))
-    app = app_of(*routes_on(store, fleets_in(store), clock), resource_routes(events, clock))
+    events = Declared(EVENT_RESOURCES, store, clock)
+    app = app_of(*routes_on(store, fleets_in(store), clock), *events.routes())
     await store.start()
     async with calling(app) as client:
         yield client

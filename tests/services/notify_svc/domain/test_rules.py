@@ -18,12 +18,13 @@ from services.notify_svc.domain.tickets import (
     emergent_comment,
     emergent_ticket,
     emergent_ticket_id,
-    escalated,
-    with_comment_details,
 )
+from services.notify_svc.resources.ticket import TICKETS, escalated
+from shared.cause import Cause
 from shared.errors import Conflict
 from shared.schemas.goldens import golden
 from shared.schemas.hotw_svc import HardwareFact, RunFact, ServiceOrders
+from shared.schemas.notify_svc.ticket import TICKET, EscalateTicket, Ticket
 from shared.trace import Trace
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)
@@ -139,26 +140,32 @@ def test_an_execution_that_ordered_nothing_opens_no_ticket() -> None:
     assert emergent_comment(fact(Execution=execution)) is None
 
 
+CAUSE = Cause(NOW, "jsmith", Trace.begin())
+
+
 @pytest.mark.parametrize(("present", "asked", "result"), [(3, None, 2), (3, 1, 1), (2, None, 1)])
 def test_a_severity_rises(present: int, asked: int | None, result: int) -> None:
-    ticket = escalated({"TicketId": "T", "Severity": present}, asked, "it burns", "jsmith", NOW)
-    assert ticket["Severity"] == result
-    assert ticket["Comments"][-1]["Text"] == f"Escalated from severity {present} to {result}: it burns"
+    command = EscalateTicket(ticket_id="T", severity=asked, reason="it burns")
+    ticket = escalated(Ticket(ticket_id="T", title="t", severity=present), command, CAUSE)
+    assert ticket.severity == result
+    assert ticket.comments
+    assert ticket.comments[-1].text == f"Escalated from severity {present} to {result}: it burns"
 
 
 @pytest.mark.parametrize(("present", "asked"), [(1, None), (2, 2), (2, 3), (1, 1)])
 def test_what_is_no_rise_is_refused(present: int, asked: int | None) -> None:
+    ticket, command = Ticket(ticket_id="T", title="t", severity=present), EscalateTicket(ticket_id="T", severity=asked)
     with pytest.raises(Conflict):
-        escalated({"TicketId": "T", "Severity": present}, asked, None, "jsmith", NOW)
+        escalated(ticket, command, CAUSE)
 
 
 def test_a_comment_gets_its_writer_and_time_unless_it_has_them() -> None:
-    body = with_comment_details({"Comments": [{"Text": "a"}, {"Text": "b", "User": "u"}, 5]}, "jsmith", NOW)
+    asked = {"Title": "t", "Comments": [{"Text": "a"}, {"Text": "b", "User": "u"}]}
+    _, state = TICKETS.created(TICKET.create.model_validate(asked), CAUSE)
     stamp = "2024-06-15T09:00:00.000Z"
-    assert body["Comments"] == [
+    assert state["Comments"] == [
         {"User": "jsmith", "Timestamp": stamp, "Text": "a"},
         {"User": "u", "Timestamp": stamp, "Text": "b"},
-        5,
     ]
 
 

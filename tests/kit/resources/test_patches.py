@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadInput
-from shared.resources import apply, merge_patch, parse, with_keys
+from shared.resources import merge_patch, parse, patched, with_keys
 from shared.schemas.fleet_svc import Fleet, Inventory, Service
 
 scalars = st.none() | st.booleans() | st.integers(0, 9) | st.text("ab", max_size=2)
@@ -96,7 +96,7 @@ def test_a_rule_about_an_inner_object_points_into_it() -> None:
 def test_clearing_a_required_member_is_refused() -> None:
     state = parse(Service, {"ServiceId": "S", "ServiceType": "Registered", "Owner": "o"})
     with pytest.raises(BadInput) as refused:
-        apply(Service, state, {"Owner": None})
+        patched(Service, state, {"Owner": None})
     assert [error.wire() for error in refused.value.errors] == [{"pointer": "/Owner", "detail": "required; add it"}]
 
 

@@ -1,0 +1,159 @@
+"""The use cases of every declared resource. HTTP and commands call the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+from shared.cause import AUTOMATION, Cause
+from shared.clock import Clock
+from shared.documents import Change, Document, Documents, HistoryPage, ListPage, OutgoingEvent, State, Written
+from shared.errors import Conflict, NotFound
+from shared.resources.declaration import Action, Resource
+from shared.schemas.base import CommandBody, MergePatch, WireModel
+from shared.trace import current_trace
+
+__all__ = ["Afterwards", "Resources"]
+
+M = TypeVar("M", bound=WireModel)
+
+Afterwards = Callable[[Written, Cause], Awaitable[None]]
+"""What a service does after an action was written. It is called again when the request is repeated."""
+
+
+class Resources(Generic[M]):
+    """The documents of one declared resource.
+
+    Every write is idempotent by its cause's id: the same request again gets the outcome of the first. Refusals:
+    BadInput 400, NotFound 404, Conflict 409, Stale 412. ``referenced`` are the documents of the resources that the
+    declaration references, by name.
+    """
+
+    def __init__(
+        self,
+        resource: Resource[M],
+        documents: Documents,
+        *,
+        referenced: Mapping[str, Documents] | None = None,
+    ) -> None:
+        self.resource = resource
+        self.documents = documents
+        self._referenced = referenced or {}
+        self._afterwards: dict[str, Afterwards] = {}
+
+    def after(self, word: str, afterwards: Afterwards) -> None:
+        """Makes ``afterwards`` follow the action with this word."""
+        self._afterwards[word] = afterwards
+
+    async def create(self, command: CommandBody, cause: Cause) -> Written:
+        """Makes the document; Conflict when there is one. Made again after a deletion, it counts its versions on."""
+        resource = self.resource
+        key, state = resource.created(command, cause)
+        missing = await self._missing_reference(state)
+
+        def created(present: Document | None) -> Change:
+            if present is not None:
+                raise Conflict(f"{resource.name} {key} is there already; PUT changes it", slug="exists")
+            if missing is not None:
+                raise missing
+            return Change(state, (OutgoingEvent(f"{resource.topic}.created"),))
+
+        return await self.documents.update(key, created, cause)
+
+    async def update(self, command: MergePatch, cause: Cause) -> Written:
+        """Merges the command's patch into the latest version; a patch that changes nothing makes no version."""
+        resource, key = self.resource, self._key(command)
+
+        def updated(present: Document | None) -> Change | None:
+            state = resource.updated(key, self._state(present, key), command, cause)
+            return self._change(present, state, "updated")
+
+        return await self.documents.update(key, updated, cause, expected=cause.expected_version)
+
+    async def delete(self, command: CommandBody, cause: Cause) -> Written:
+        """Makes a tombstone version: there is no latest version any more, the history stays."""
+        key = self._key(command)
+
+        def deleted(present: Document | None) -> Change:
+            self._state(present, key)
+            return Change(None, (OutgoingEvent(f"{self.resource.topic}.deleted"),))
+
+        return await self.documents.update(key, deleted, cause, expected=cause.expected_version)
+
+    async def act(self, action: Action[M], command: CommandBody, cause: Cause) -> Written:
+        """Applies an action of the declaration; one that changes nothing makes no version."""
+        resource, key = self.resource, self._key(command)
+
+        def acted(present: Document | None) -> Change | None:
+            state = resource.acted(action, key, self._state(present, key), command, cause)
+            return self._change(present, state, "updated", action.event)
+
+        written = await self.documents.update(key, acted, cause, expected=cause.expected_version)
+        if action.word in self._afterwards:
+            await self._afterwards[action.word](written, cause)
+        return written
+
+    async def expire(self, clock: Clock) -> None:
+        """Changes the documents that the clock makes expire."""
+        async for page in self.documents.scan():
+            for document in page:
+                if self.resource.expired(document.key, document.state, clock.now()) is not None:
+                    with suppress(NotFound):  # deleted meanwhile
+                        await self._expire(document.key, Cause(clock.now(), AUTOMATION, current_trace()))
+
+    async def latest(self, key: str) -> Document:
+        """The latest version. NotFound when there is none, or it was deleted."""
+        document = await self.documents.latest(key)
+        if document is None:
+            raise NotFound(self.resource.missing(key))
+        return document
+
+    async def version(self, key: str, version: int) -> Document:
+        """One version; 0 is the latest."""
+        if version == 0:
+            return await self.latest(key)
+        document = await self.documents.version(key, version)
+        if document is None:
+            raise NotFound(f"{self.resource.missing(key)} with VersionId {version}")
+        return document
+
+    async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
+        """Versions newest first, tombstones included. NotFound when there never was one."""
+        page = await self.documents.history(key, before=before, limit=limit)
+        if not page.items and before is None:
+            raise NotFound(self.resource.missing(key))
+        return page
+
+    async def list(self, where: Mapping[str, Any], *, after: str | None = None, limit: int = 100) -> ListPage:
+        """The latest versions of all that match, ordered by key."""
+        return await self.documents.list(where, after=after, limit=limit)
+
+    def _key(self, command: CommandBody) -> str:
+        key = self.resource.contract.key_of(command)
+        self.resource.check_joined_key(command, key)
+        return key
+
+    def _state(self, present: Document | None, key: str) -> State:
+        if present is None:
+            raise NotFound(self.resource.missing(key))
+        return present.state
+
+    def _change(self, present: Document | None, state: State, *events: str) -> Change | None:
+        if present is not None and state == present.state:
+            return None
+        return Change(state, tuple(OutgoingEvent(f"{self.resource.topic}.{event}") for event in events))
+
+    async def _expire(self, key: str, cause: Cause) -> None:
+        def expired(present: Document | None) -> Change | None:
+            state = None if present is None else self.resource.expired(key, present.state, cause.now)
+            return None if state is None else self._change(present, state, "updated")
+
+        await self.documents.update(key, expired, cause)
+
+    async def _missing_reference(self, state: State) -> NotFound | None:
+        for contract in self.resource.references:
+            key = contract.key_in(state)
+            if await self._referenced[contract.name].latest(key) is None:
+                return NotFound(f"there is no {contract.name} {key}; create it first")
+        return None
