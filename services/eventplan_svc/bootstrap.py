@@ -94,7 +94,7 @@ def wire(store: Store, clock: Clock) -> Wiring:
         ),
         build_view=partial(build_view, plans=plans, read_models=read_models, view=view),
         turn_colours=TurnColours(plans, view, clock),
-        reconcile=Reconcile(**on, view=view, turns=store.read_model("turns")),
+        reconcile=Reconcile(store.leases(), **on, view=view),
     )
 
 

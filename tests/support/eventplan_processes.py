@@ -11,7 +11,7 @@ import orjson
 from services.eventplan_svc.app.change_milestones import set_milestone, set_milestone_status
 from services.eventplan_svc.app.create_plan import create_plan
 from services.eventplan_svc.app.show_dashboard import Dashboard, show_dashboard
-from services.eventplan_svc.bootstrap import Wiring, wire
+from services.eventplan_svc.bootstrap import Wiring, build, wire
 from shared.cause import Cause, IfMatch
 from shared.clock import Clock
 from shared.documents.contract import Store, Written
@@ -27,6 +27,7 @@ from shared.schemas.eventplan_svc import (
     SetMilestoneStatus,
 )
 from shared.trace import Trace
+from tests.support.embedded_stack import Replica, Stack
 from tests.support.messaging import record_of
 from tests.support.snapshots import TopicBody, message
 
@@ -78,9 +79,9 @@ class Process:
         done: Done = await subscription.handle(subscription.read(one), self.clock)
         return dict(orjson.loads(done.answers[0].data))
 
-    async def create_plan(self, cause: Cause | None = None, **members: Any) -> Written:
+    async def create_plan(self, body: dict[str, Any], cause: Cause | None = None) -> Written:
         """A person makes a plan by hand."""
-        command = CreateEventPlan.model_validate(members)
+        command = CreateEventPlan.model_validate(body)
         return await create_plan(command, cause or self.person(), **self._stores())
 
     async def plan(self, fleet_id: str = "FORTRESSService-NA-X0", event_id: str = "PD2024") -> dict[str, Any]:
@@ -162,6 +163,19 @@ class Home:
         for one in messages:
             self.messages.setdefault(one.id, one)
         return [None] * len(messages)
+
+
+class EventPlans(Stack):
+    """The service running whole, on the embedded log."""
+
+    async def replica(self) -> Replica:
+        return await self.start(build)
+
+
+async def dashboard(replica: Replica, **body: Any) -> Any:
+    """A page of PD2024's dashboard; None while there is none."""
+    answer = await replica.http.put("/event/PD2024/dashboard", json=body)
+    return answer.json() if answer.status_code == 200 else None
 
 
 def milestones(plan: dict[str, Any]) -> dict[str, dict[str, Any]]:

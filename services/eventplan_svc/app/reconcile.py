@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import structlog
@@ -15,77 +16,85 @@ from services.eventplan_svc.app.read_models import ReadModels, chunks
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.app.refresh_plans import refresh_plans
 from shared.clock import Clock
-from shared.documents.contract import ReadModel
+from shared.durability.lease import Leases
 from shared.errors import Unavailable
-from shared.trace import Trace, new_id
+from shared.jobs import Chunk, Jobs, Progress
+from shared.trace import Trace
 
 __all__ = ["LOOK_EVERY", "Reconcile"]
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY: Final = 60.0
-_EVERY: Final = 570.0  # ten minutes, the looks being a minute apart
-_TURN: Final = 30
-_FEW: Final = 200
-_LONGEST_REST: Final = 2.0
+LOOK_EVERY: Final = 60.0  # seconds between two calls
+_EVERY: Final = 570.0  # ten minutes, a call being made each minute
+_APART: Final = 30.0  # replicas that start within half a minute need one reconciliation, not one each
+_LEASE: Final = 120.0  # the plans of all events are looked for in some seconds
+_FEW: Final = 200  # plans refreshed at once, so that other work is not delayed by more than some tenths of a second
+_LONGEST_REST: Final = 2.0  # an hour for 20,000 plans, even where the store is very slow
 _NAME: Final = "reconcile"
 
 
 class Reconcile:
-    """To be called every minute: due when nobody has begun it for ten, or since this process started.
-
-    The first replica to take the turn has it; the others do nothing. ``turns`` holds when it was last begun, in the
-    store that all replicas share; in real time, since it is a kind of lease.
-    """
+    """To be called every minute, by each replica: due when none has begun it for ten, or since this process started."""
 
     def __init__(
         self,
+        leases: Leases,
         *,
         plans: PlanStore,
         read_models: ReadModels,
         view: ReadinessView,
         clock: Clock,
-        turns: ReadModel,
         real_time: Callable[[], float] = time.time,
     ) -> None:
+        self._jobs = Jobs(leases, lease=_LEASE, now=real_time)
         self._plans = plans
         self._read_models = read_models
         self._view = view
         self._clock = clock
-        self._turns = turns
         self._real_time = real_time
         self._started = real_time()
 
     async def __call__(self) -> bool:
-        """Whether it was this replica's turn."""
+        """Whether this replica did it."""
         await self._view.complete.wait()
-        if not await self._taken():
-            return False
-        plans, read_models, clock = self._plans, self._read_models, self._clock
-        trace, made = Trace.begin(), 0
-        since = await read_models.generation()
-        for event in await read_models.all_events():
+        return await self._jobs.run(_NAME, self._work, due=self._is_due) is not None
+
+    def _is_due(self, last: Progress | None) -> bool:
+        now = self._real_time()
+        return last is None or last.begun_at < min(max(self._started, now - _EVERY), now - _APART)
+
+    async def _work(self, cursor: str | None) -> AsyncIterator[Chunk]:
+        """First the plans that are due, then from behind ``cursor``, an EventPlanId, those that are not refreshed."""
+        trace = Trace.begin()
+        if cursor is None:
+            made = await self._make_due_plans(trace)
+            yield Chunk(made, cursor="")
+        ids = self._view.plan_ids()
+        for few in chunks(ids[bisect_right(ids, cursor or "") :], _FEW):
+            began = self._real_time()
+            traces = dict.fromkeys(few, trace)
+            await refresh_plans(traces, plans=self._plans, read_models=self._read_models, clock=self._clock)
+            yield Chunk(len(few), cursor=few[-1], total=len(ids))
+            await asyncio.sleep(min(self._real_time() - began, _LONGEST_REST))  # leaves half of the time to others
+
+    async def _make_due_plans(self, trace: Trace) -> int:
+        made = 0
+        since = await self._read_models.generation()
+        for event in await self._read_models.all_events():
             try:
-                made += await plan_event(event, trace, since=since, plans=plans, read_models=read_models, clock=clock)
+                made += await plan_event(
+                    event,
+                    trace,
+                    since=since,
+                    plans=self._plans,
+                    read_models=self._read_models,
+                    clock=self._clock,
+                )
             except Unavailable:
                 raise
             except Exception:  # an event's fault costs its own plans alone
                 log.exception("the plans of an event could not be made", event_id=event.event_id)
-        for few in chunks(self._view.plan_ids(), _FEW):
-            began = self._real_time()
-            await refresh_plans(dict.fromkeys(few, trace), plans=plans, read_models=read_models, clock=clock)
-            await asyncio.sleep(min(self._real_time() - began, _LONGEST_REST))  # leaves half of the time to others
         if made:
             log.warning("plans were missing and have been made", plans=made)
-        return True
-
-    async def _taken(self) -> bool:
-        """Takes the turn where it is due; of those who try in the same half minute the first has it."""
-        now = self._real_time()
-        last = await self._turns.get(_NAME)
-        if last is not None and last["At"] >= max(self._started, now - _EVERY):
-            return False
-        mine = new_id()
-        await self._turns.put([(_NAME, int(now) // _TURN, {"At": now, "By": mine})])
-        held = await self._turns.get(_NAME)
-        return held is not None and held["By"] == mine
+        return made

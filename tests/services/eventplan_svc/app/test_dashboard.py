@@ -25,9 +25,9 @@ LEAVES = [name for name in ALL_UPSCALE_IDS if name not in SUB_IDS]
 
 def company() -> list[TopicBody]:
     """Three services, one fleet in each of two regions; Comet has another leader."""
-    said = [service(name, LeaderAlias="boss" if name == "Comet" else "jsmith") for name in SERVICES]
-    said += [fleet(f"{name}-{region}", of=name, region=region) for name in SERVICES for region in REGIONS]
-    return [*said, event()]
+    made = [service(name, LeaderAlias="boss" if name == "Comet" else "jsmith") for name in SERVICES]
+    made += [fleet(f"{name}-{region}", of=name, region=region) for name in SERVICES for region in REGIONS]
+    return [*made, event()]
 
 
 async def asked(process: Process, body: dict[str, Any] | None = None, after: str | None = None) -> dict[str, Any]:

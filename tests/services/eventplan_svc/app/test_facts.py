@@ -83,12 +83,12 @@ async def test_a_replay_from_the_beginning_changes_nothing(process: Process, pub
     everything = [*THE_THREE, *JOURNEY]
     for one in everything:
         await process.take(one)
-    before, told = await process.plan(), len(await published())
+    before, count = await process.plan(), len(await published())
     await process.take(*everything)
     for one in everything:
         await process.take(one)
     assert await process.plan() == before
-    assert len(await published()) == told
+    assert len(await published()) == count
 
 
 async def test_facts_no_milestone_goes_by_are_passed_by(process: Process) -> None:
@@ -117,7 +117,7 @@ async def test_moved_dates_move_the_etas_nobody_set(process: Process) -> None:
     assert etas == ["2024-06-08", "2024-06-23", "2024-07-01", "2024-07-09", "2024-07-16"]
 
 
-async def test_eventplan_ready_is_told_each_time_all_becomes_green(process: Process, published: Published) -> None:
+async def test_eventplan_ready_is_published_each_time_all_becomes_green(process: Process, published: Published) -> None:
     await process.take(*THE_THREE)
     await process.take(*JOURNEY[:2], hardware("fulfillment.updated", 4, *(order(n, "Fulfilled") for n in (1, 2))))
     for name in ("CommunicateTPMToDownstream", "UpdateThrottlingInSDC"):

@@ -18,7 +18,7 @@ DONE = {"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus"
 
 async def test_a_person_makes_a_plan_automation_does_not(process: Process, published: Published) -> None:
     await process.take(PAST, fleet(), service(), projection(event_id="Past"))
-    written = await process.create_plan(**BY_HAND, EventPlanId=f"Past#{FLEET_ID}")
+    written = await process.create_plan({**BY_HAND, "EventPlanId": f"Past#{FLEET_ID}"})
     assert written.document.key == f"Past#{FLEET_ID}"
     plan = await process.plan(event_id="Past")
     assert (plan["VersionId"], plan["AuditMetadata"]["User"]) == (1, "somebody")
@@ -43,14 +43,14 @@ async def test_a_plan_by_hand_is_refused(
 ) -> None:
     await process.take(*known)
     with pytest.raises(refusal) as refused:
-        await process.create_plan(**BY_HAND)
+        await process.create_plan(BY_HAND)
     assert refused.value.slug == slug
 
 
 async def test_a_plan_that_is_there_is_not_made_again(process: Process) -> None:
     await process.take(*THE_THREE)
     with pytest.raises(Conflict, match="there already"):
-        await process.create_plan(EventId="PD2024", FleetId=FLEET_ID)
+        await process.create_plan({"EventId": "PD2024", "FleetId": FLEET_ID})
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ async def test_a_plan_that_is_there_is_not_made_again(process: Process) -> None:
 async def test_a_bad_member_is_named(process: Process, more: dict[str, str], pointer: str) -> None:
     await process.take(PAST, fleet(), service())
     with pytest.raises(BadInput) as refused:
-        await process.create_plan(**BY_HAND, **more)
+        await process.create_plan({**BY_HAND, **more})
     assert [error.pointer for error in refused.value.errors] == [pointer]
 
 
 async def test_the_same_request_again_gets_its_first_answer_whatever_has_changed_since(process: Process) -> None:
     cause = process.person("somebody POST /eventplan k1", "d1")
     with pytest.raises(NotFound):
-        await process.create_plan(cause, **BY_HAND)
+        await process.create_plan(BY_HAND, cause)
     await process.take(PAST, fleet(), service())
     with pytest.raises(Refused) as refused:
-        await process.create_plan(cause, **BY_HAND)
+        await process.create_plan(BY_HAND, cause)
     assert refused.value.status == 404
-    assert (await process.create_plan(**BY_HAND)).changed
+    assert (await process.create_plan(BY_HAND)).changed
 
 
 async def test_a_change_names_who_made_it_and_why(process: Process, clock: FixedClock) -> None:
@@ -117,7 +117,7 @@ async def test_a_change_of_no_plan_is_not_found(process: Process) -> None:
         await process.status("UpdateThrottlingInSDC", "Completed")
 
 
-async def test_facts_do_not_undo_what_a_person_said_after_them(process: Process, clock: FixedClock) -> None:
+async def test_facts_do_not_undo_what_a_person_set_after_them(process: Process, clock: FixedClock) -> None:
     await process.take(*THE_THREE)
     clock.set("2024-05-25T09:00:00Z")
     await process.status("GatherProjectionFromUpstream", "Blocked")
@@ -155,7 +155,7 @@ async def test_every_write_can_be_asked_for_by_a_command_and_is_answered_once(pr
         ("DropEventPlan", {}, 400),
     ],
 )
-async def test_a_refused_command_is_told_what_http_would_tell(
+async def test_a_refused_command_gets_the_answer_of_http(
     process: Process, ce_type: str, more: dict[str, Any], status: int
 ) -> None:
     await process.take(*THE_THREE)

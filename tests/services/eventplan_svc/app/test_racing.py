@@ -13,7 +13,7 @@ from tests.support.eventplan_processes import Home, Process, state
 from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
-NEWS: list[TopicBody] = [
+CHANGES: list[TopicBody] = [
     event(), fleet(), service(), projection(), fleet(version=2, of="Heir"), service("Heir"),
     event(version=2, start="2024-07-20", end="2024-07-21"), projection(version=2, upstream=False),
     hardware("order.placed", 1, order(1), order(2)), hardware("order.reviewed", 2, order(1, "Approved"), order(2)),
@@ -37,16 +37,16 @@ async def test_each_plan_is_made_once_whoever_makes_it(shared_home: Home, proces
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_news_that_race_end_in_the_same_plan_as_news_in_order(processes: list[Process], seed: int) -> None:
+async def test_changes_that_race_end_in_the_same_plan_as_in_order(processes: list[Process], seed: int) -> None:
     chance = random.Random(seed)
-    news = [*NEWS, *chance.sample(NEWS, 4)]
-    chance.shuffle(news)
+    changes = [*CHANGES, *chance.sample(CHANGES, 4)]
+    chance.shuffle(changes)
 
-    async def tell(process: Process, share: list[TopicBody]) -> None:
+    async def publish(process: Process, share: list[TopicBody]) -> None:
         for one in share:
             await process.take(one)
 
-    await asyncio.gather(*(tell(process, news[number::3]) for number, process in enumerate(processes)))
+    await asyncio.gather(*(publish(process, changes[number::3]) for number, process in enumerate(processes)))
     plan = await processes[0].plan()
     assert plan["ServiceId"] == "Heir"
     assert "Closed" not in plan
@@ -77,8 +77,8 @@ async def test_people_and_facts_that_race_lose_nothing(
     await asyncio.gather(*(people(*pair) for pair in zip(processes, by_hand, strict=True)), automation(processes[1]))
     plan = await processes[2].plan()
     assert {state(plan, name)[0] for name in (*by_hand, "GatherProjectionFromUpstream")} == {"Completed"}
-    told: list[dict[str, Any]] = [message.body() for message in await shared_home.published()]
-    assert [one["VersionId"] for one in told] == list(range(1, plan["VersionId"] + 1))
+    bodies: list[dict[str, Any]] = [message.body() for message in await shared_home.published()]
+    assert [one["VersionId"] for one in bodies] == list(range(1, plan["VersionId"] + 1))
 
 
 async def test_the_same_command_at_two_processes_is_done_once(processes: list[Process]) -> None:

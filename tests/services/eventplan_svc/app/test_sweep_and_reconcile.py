@@ -97,9 +97,9 @@ async def test_what_is_not_refreshed_is_refreshed(planned: Process) -> None:
 
 async def test_the_reconciler_writes_nothing_where_all_is_well(planned: Process, published: Published) -> None:
     await planned.take(projection("F000"))
-    told = len(await published())
+    before = len(await published())
     assert await planned.wiring.reconcile()
-    assert len(await published()) == told
+    assert len(await published()) == before
     assert state(await planned.plan("F000"), "GatherProjectionFromUpstream")[0] == "Completed"
 
 
@@ -121,7 +121,7 @@ async def test_a_process_that_starts_again_reconciles_within_a_minute_or_so(home
     assert await job(await home.process(), lambda: real)()
     real += 5
     again = job(await home.process(), lambda: real)
-    assert not await again(), "somebody had this half minute's turn"
+    assert not await again(), "it was done half a minute ago"
     real += 60
     assert await again()
     real += 60
@@ -131,10 +131,10 @@ async def test_a_process_that_starts_again_reconciles_within_a_minute_or_so(home
 def job(process: Process, real_time: Callable[[], float]) -> Reconcile:
     one = process.wiring
     return Reconcile(
+        process.store.leases(),
         plans=one.plans,
         read_models=one.read_models,
         view=one.view,
         clock=process.clock,
-        turns=process.store.read_model("turns"),
         real_time=real_time,
     )

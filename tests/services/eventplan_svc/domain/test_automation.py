@@ -159,7 +159,7 @@ def test_a_newer_fact_that_says_something_else_prevails_over_a_person() -> None:
     assert state(plan, FULFILLMENT) == ("InProgress", "1 of 2 orders pending")
 
 
-def test_a_fact_older_than_a_persons_change_leaves_it_and_is_not_news_again_later() -> None:
+def test_a_fact_older_than_a_persons_change_leaves_it_and_changes_nothing_later() -> None:
     plan = by_hand(a_plan(), FULFILLMENT, "Completed", "06-11")
     plan = refresh(plan, facts(hardware(1, order(), when="06-10")))
     assert status(plan, FULFILLMENT) == "Completed"
@@ -220,7 +220,7 @@ def test_what_a_person_completed_stays_when_the_projection_changed_before() -> N
     assert status(refresh(plan, late), COMMUNICATE) == "Completed"
 
 
-def test_another_status_of_a_person_on_a_completed_milestone_ends_what_it_was_done_for() -> None:
+def test_another_status_of_a_person_ends_what_a_milestone_was_done_for() -> None:
     known = facts(projection(1))
     plan = by_hand(refresh(a_plan(), known), COMMUNICATE, "Completed", "06-01", known)
     plan = by_hand(plan, COMMUNICATE, "InProgress", "06-02", known)
@@ -230,7 +230,7 @@ def test_another_status_of_a_person_on_a_completed_milestone_ends_what_it_was_do
 
 
 @given(st.permutations(("first", "second", "person")), st.tuples(st.booleans(), st.booleans(), st.booleans()))
-def test_older_facts_that_come_in_late_leave_a_persons_change_as_if_they_had_come_in_time(
+def test_facts_that_come_late_leave_a_persons_change_as_if_in_time(
     arrivals: list[str], verified: tuple[bool, bool, bool]
 ) -> None:
     first, second = projection(1, owner=verified[0], when="05-10"), projection(2, owner=verified[1], when="05-20")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import orjson
 import pytest
@@ -22,7 +23,7 @@ FACTS = (
 
 
 def test_the_peak_tpm_is_the_override_then_cloudtune_then_the_total() -> None:
-    members: dict[str, int | None] = {"ManualOverride": None}
+    members: dict[str, Any] = {"ManualOverride": None}
     for member, tpm in (("TotalInputTPM", 40_000), ("CloudTuneProjection", 48_000), ("ManualOverride", 50_000)):
         members[member] = tpm
         assert facts(projection(**members)).peak_tpm == tpm

@@ -160,7 +160,7 @@ def test_nothing_is_needed_says_so_even_where_a_cap_made_it_so() -> None:
     assert own_message(fact(run=capped)) == "No hosts needed (220 needed, 150 is MaxHostCount)"
 
 
-def test_an_order_lost_after_an_execution_that_needed_nothing_is_still_to_be_ordered_anew() -> None:
+def test_an_order_lost_after_nothing_was_needed_is_still_to_be_ordered_anew() -> None:
     lost = fact(order("Rejected", 50, ExecutionId=700, Reason="no"), run=execution(needed=0))
     assert placed(lost) == ("PendingOnEPIC", "50 hosts to be ordered anew")
     assert fulfilled(lost) == ("NotStarted", None)

@@ -1,27 +1,15 @@
-"""Owns eventplan_svc running in a test's own process, one replica or several."""
+"""eventplan_svc running in a test's own process, one replica or several."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from services.eventplan_svc.bootstrap import build
 from shared.clock import FixedClock
 from shared.settings import Settings
-from tests.support.embedded_stack import Replica, Stack, standing
-from tests.support.eventplan_processes import NOW
-
-
-class EventPlans(Stack):
-    async def replica(self) -> Replica:
-        return await self.start(build)
-
-
-async def dashboard(replica: Replica, **body: Any) -> Any:
-    answer = await replica.http.put("/event/PD2024/dashboard", json=body)
-    return answer.json() if answer.status_code == 200 else None
+from tests.support.embedded_stack import standing
+from tests.support.eventplan_processes import NOW, EventPlans
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from shared.schemas.eventplan_svc import EventPlanSnapshot
-from tests.services.eventplan_svc.embedded.conftest import EventPlans, dashboard
+from tests.support.eventplan_processes import EventPlans, dashboard
 from tests.support.snapshots import event, fleet, projection, service
 from tests.support.waiting import eventually
 
@@ -29,30 +29,33 @@ async def test_one_event_makes_20000_plans_and_20000_projections_are_settled(sta
     began = time.monotonic()
     await stack.say(event())
     await eventually(
-        lambda: ended(stack, "eventplan.created"), lambda count: count >= 20_000, "20,000 plans told of", seconds=600
+        lambda: ended(stack, "eventplan.created"), lambda count: count >= 20_000, "20,000 plans published", seconds=600
     )
     planned = time.monotonic()
     page = await eventually(
         partial(dashboard, replica),
         lambda page: page and page["Totals"]["Fleets"] == 20_000,
-        "20,000 plans on the board",
+        "20,000 plans in the view",
     )
     assert page["Totals"]["ByColour"] == {"Green": 0, "Yellow": 0, "Red": 20_000}
 
     projecting = time.monotonic()
     await stack.say(*map(projection, FLEETS))
     await eventually(
-        lambda: ended(stack, "eventplan.updated"), lambda count: count >= 20_000, "20,000 changes told of", seconds=600
+        lambda: ended(stack, "eventplan.updated"),
+        lambda count: count >= 20_000,
+        "20,000 changes published",
+        seconds=600,
     )
     settled = time.monotonic()
     await stack.settled(seconds=600)
     page = await dashboard(replica, Limit=1)
     assert page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {"Completed": 20_000}
 
-    told = await stack.published("eventplan.created")
-    assert sorted(message.key for message in told) == sorted(f"PD2024#{name}" for name in FLEETS)
+    created = await stack.published("eventplan.created")
+    assert sorted(message.key for message in created) == sorted(f"PD2024#{name}" for name in FLEETS)
     assert len(await stack.published("eventplan.updated")) == 20_000
-    EventPlanSnapshot.model_validate(told[0].body())
+    EventPlanSnapshot.model_validate(created[0].body())
     asked = time.monotonic()
     await dashboard(replica)
     print(

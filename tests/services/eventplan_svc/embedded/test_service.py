@@ -8,9 +8,8 @@ import pytest
 from shared.envelope import Message
 from shared.schemas.results import Outcome
 from shared.trace import Trace
-from tests.services.eventplan_svc.embedded.conftest import EventPlans, dashboard
 from tests.support.embedded_stack import Replica
-from tests.support.eventplan_processes import state
+from tests.support.eventplan_processes import EventPlans, dashboard, state
 from tests.support.snapshots import event, fleet, hardware, order, projection, service
 from tests.support.waiting import eventually
 
@@ -28,7 +27,7 @@ async def planned(replica: Replica, path: str = PLAN) -> dict[str, Any]:
 async def completed(replica: Replica, *names: str, path: str = PLAN) -> dict[str, Any]:
     """The plan, once all of these milestones are Completed."""
 
-    def are_completed(plan: dict[str, Any] | None) -> bool:
+    def are_completed(plan: Any) -> bool:
         return plan is not None and all(state(plan, name)[0] == "Completed" for name in names)
 
     return dict(await eventually(lambda: replica.get(path), are_completed, f"{', '.join(names)} Completed in {path}"))
@@ -50,9 +49,9 @@ async def test_what_others_say_becomes_a_plan_that_turns_green(stack: EventPlans
     assert plan["PeakReadyStatus"] == "Green"
     [ready] = await stack.published("eventplan.ready")
     assert (ready.key, ready.body()["VersionId"]) == (f"PD2024#{FLEET_ID}", plan["VersionId"])
-    told = await stack.published("eventplan.updated")
-    assert [one.body()["VersionId"] for one in told] == list(range(2, plan["VersionId"] + 1))
-    assert told[0].trace.correlation_id == "a-first-call"
+    updates = await stack.published("eventplan.updated")
+    assert [one.body()["VersionId"] for one in updates] == list(range(2, plan["VersionId"] + 1))
+    assert updates[0].trace.correlation_id == "a-first-call"
     page = await dashboard(replica)
     assert page["Totals"]["ByColour"] == {"Green": 1, "Yellow": 0, "Red": 0}
     assert page["Services"][0]["Owner"] == "FORTRESSService-owner"
@@ -83,7 +82,7 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Ev
     await stack.say(*map(service, names), *fleets, event())
     for replica in (one, two):
         await eventually(
-            partial(dashboard, replica), lambda page: page and page["Totals"]["Fleets"] == 60, "60 plans on each board"
+            partial(dashboard, replica), lambda page: page and page["Totals"]["Fleets"] == 60, "60 plans in each view"
         )
     await stack.settled()
     keys = [message.key for message in await stack.published("eventplan.created")]
@@ -97,7 +96,7 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Ev
             partial(dashboard, replica),
             lambda page: page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {"Completed": 60}
             and page["Totals"]["ByMilestone"]["UpdateThrottlingInSDC"] == {"NotStarted": 59, "Blocked": 1},
-            "60 projections and one blocked milestone on each board",
+            "60 projections and one blocked milestone in each view",
         )  # fmt: skip
     pages = [
         await eventually(
@@ -105,7 +104,7 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Ev
             lambda page: [
                 row["FleetId"] for service in page["Services"] for row in service["Fleets"]
             ] == ["S3-F1", "S3-F3"],
-            "each board has heard of S3's owner and of its fleets' regions",
+            "each view has S3's owner and its fleets' regions",
         )
         for replica in (one, two)
     ]  # fmt: skip
@@ -117,7 +116,7 @@ async def test_a_replica_that_starts_later_knows_what_was_before(stack: EventPla
     first = await stack.replica()
     await stack.say(*THE_THREE, service("Other", LeaderAlias="boss"), fleet("Other-EU", of="Other", region="eu-west-1"))
     await eventually(
-        partial(dashboard, first), lambda page: page and page["Totals"]["Fleets"] == 2, "two plans on the board"
+        partial(dashboard, first), lambda page: page and page["Totals"]["Fleets"] == 2, "two plans in the view"
     )
     await first.stop()
     later = await stack.replica()
@@ -126,7 +125,7 @@ async def test_a_replica_that_starts_later_knows_what_was_before(stack: EventPla
     assert [(row["FleetId"], row["Region"]) for row in page["Services"][0]["Fleets"]] == [("Other-EU", "eu-west-1")]
 
 
-async def test_what_was_said_while_nobody_listened_is_made_up_for(stack: EventPlans) -> None:
+async def test_what_was_published_while_nobody_listened_is_made_up_for(stack: EventPlans) -> None:
     await stack.say(*THE_THREE, projection())
     replica = await stack.replica()
     assert "Closed" not in await completed(replica, "GatherProjectionFromUpstream")
