@@ -169,19 +169,6 @@ async def test_two_replicas_at_once_are_refused_alike(backend: Backend) -> None:
         assert told[0] == told[2] == await outcome(replicas[1], f"c{number}")
 
 
-async def test_answers_of_other_writes_are_kept(store: Store) -> None:
-    assert await store.record_of(cause("c1")) is None
-    assert await store.keep_record(cause("c1"), IdempotencyRecord({"a.b": 1})) == IdempotencyRecord({"a.b": 1})
-    assert await store.keep_record(cause("c1"), IdempotencyRecord({"Other": 1})) == IdempotencyRecord({"a.b": 1})
-    assert await store.record_of(cause("c1")) == IdempotencyRecord({"a.b": 1})
-    with pytest.raises(Conflict) as refused:
-        await store.record_of(cause("c1", digest="other"))
-    assert refused.value.slug == "id-reused"
-    await store.keep_record(cause("c2"), IdempotencyRecord(refusal=NotFound("gone")))
-    with pytest.raises(Refused, match="gone"):
-        (await store.record_of(cause("c2"))).result()
-
-
 async def test_other_answers_and_documents_answers_do_not_meet(store: Store, documents: Documents) -> None:
     await documents.update("F1", creating({"A": 1}), cause("c1"))
     await store.drain()

@@ -48,39 +48,6 @@ async def test_a_broker_away_for_long_loses_nothing_and_keeps_the_order(
     await nothing_waits(store)
 
 
-async def test_one_key_that_does_not_go_holds_up_no_other(store: Store, documents: Documents, broker: Broker) -> None:
-    broker.refused = {"F1"}
-    for _ in range(3):
-        for key in ("F1", "F2"):
-            await documents.update(key, adding(), cause())
-
-    async def others_went() -> bool:
-        return (await store.outbox()).open == 3 and len(broker.of("F2")) == 3
-
-    await until(others_went, "the other key's events")
-    assert broker.of("F1") == []
-    broker.refused = set()
-    await store.drain()
-    assert broker.versions("F1") == [1, 2, 3]
-
-
-async def test_too_much_waiting_for_one_document_refuses_the_next_write(
-    store: Store, documents: Documents, broker: Broker
-) -> None:
-    broker.away = True
-    for _ in range(200):
-        await documents.update("F1", adding(), cause())
-    with pytest.raises(Unavailable):
-        await documents.update("F1", adding(), cause("c1"))
-    await documents.update("F2", adding(), cause())
-    assert (await documents.latest("F1")).version == 200
-    broker.away = False
-    await store.drain()
-    assert (await documents.update("F1", adding(), cause("c1"))).document.version == 201
-    await store.drain()
-    assert broker.versions("F1") == list(range(1, 202))
-
-
 async def test_too_much_waiting_in_all_refuses_every_write(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.durability.outbox.MAX_OPEN_ENTRIES", 30)
     store, documents = await backend.open(sweep_after=3600)  # a sweeper that sees a write may count it once more

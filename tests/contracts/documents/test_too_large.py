@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import orjson
 import pytest
-from structlog.testing import capture_logs
 
 from shared.documents import Documents, Store
 from shared.documents.contract import MAX_STATE_BYTES
 from shared.errors import Refused, TooLarge
-from tests.contracts.documents.conftest import adding, cause, creating, nothing_waits, setting
+from tests.contracts.documents.conftest import cause, creating, setting
 from tests.support.broker import Broker
-from tests.support.waiting import eventually, until
 
 _FRAME = len(orjson.dumps({"Text": ""}))
 
@@ -68,23 +64,3 @@ async def test_the_refusal_is_kept_as_the_answer(store: Store, documents: Docume
 async def test_bytes_count_and_not_characters(documents: Documents) -> None:
     with pytest.raises(TooLarge):
         await documents.update("F1", creating({"Text": "é" * (MAX_STATE_BYTES // 2)}), cause())
-
-
-async def test_an_event_too_large_for_the_broker_holds_up_only_its_own_document_and_is_not_tried_all_the_time(
-    store: Store, documents: Documents, broker: Broker
-) -> None:
-    broker.too_large = {"F1"}
-    with capture_logs() as said:
-        await documents.update("F1", adding(), cause())
-        await documents.update("F1", adding(), cause())
-        await until(lambda: broker.tried, "a first try")
-        await asyncio.gather(*(documents.update(f"G{n}", adding(), cause()) for n in range(20)))
-
-        await eventually(store.outbox, lambda state: state.open == 2, "only what is too large waits")
-    assert len(broker.taken) == 20
-    assert not [line for line in said if "waits" in line["event"]]  # the publisher says it, once
-
-    broker.too_large = set()
-    await store.drain()
-    assert broker.versions("F1") == [1, 2]
-    await nothing_waits(store)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, select
-from structlog.testing import capture_logs
 
 from shared.envelope import Message
 from shared.relational import Database, UnitOfWork
@@ -45,55 +44,6 @@ async def test_the_order_of_a_key_is_kept_over_batches(opened: Callable[..., Dat
     for key in {taken.key for taken in broker.taken}:
         numbers = [int(taken.id.split(":")[1]) for taken in broker.taken if taken.key == key]
         assert numbers == sorted(numbers)
-
-
-async def test_a_key_that_cannot_go_holds_no_other_back(opened: Callable[..., Database], broker: Broker) -> None:
-    database = opened(publishing=True)
-    broker.refused = {"stuck"}
-    await database.write(lambda unit: unit.emit([message("stuck", n) for n in range(150)]))
-    await database.write(lambda unit: unit.emit([message(f"k{n}", n) for n in range(50)]))
-    await database.start()
-    await until(lambda: len(broker.taken) == 50, "all of the other keys")
-
-    async def the_stuck_alone_are_open() -> bool:
-        return (await database.outbox()).open == 150
-
-    await until(the_stuck_alone_are_open, "the others taken off the outbox")
-    broker.refused = set()
-    await database.drain()
-    assert [taken.id for taken in broker.taken[50:]] == [f"stuck:{n}" for n in range(150)]
-
-
-async def test_what_is_too_large_holds_up_only_its_key_and_is_no_broker_that_is_away(
-    opened: Callable[..., Database], broker: Broker
-) -> None:
-    database = opened(publishing=True)
-    broker.too_large = {"huge"}
-    with capture_logs() as said:
-        await database.write(lambda unit: unit.emit([message("huge", n) for n in range(3)]))
-        await database.start()
-        await until(lambda: broker.tried, "a first try")
-        await database.write(lambda unit: unit.emit([message(f"k{n}", n) for n in range(50)]))
-        await until(lambda: len(broker.taken) == 50, "all of the other keys")
-    assert not [line for line in said if "outbox" in line["event"]]  # the publisher says it, once
-
-    broker.too_large = set()
-    await database.drain()
-    assert [taken.id for taken in broker.of("huge")] == [f"huge:{n}" for n in range(3)]
-
-
-async def test_nothing_is_lost_while_the_broker_is_away(opened: Callable[..., Database], broker: Broker) -> None:
-    database = opened(publishing=True)
-    broker.away = True
-    await database.start()
-    for n in range(20):
-        await database.write(lambda unit, n=n: unit.emit([message("k", n)]))
-    state = await database.outbox()
-    assert state.open == 20
-    assert state.oldest == NOW
-    broker.away = False
-    await database.drain()
-    assert [taken.id for taken in broker.taken] == [f"k:{n}" for n in range(20)]
 
 
 async def test_only_one_of_two_relays_works_and_the_other_takes_over(

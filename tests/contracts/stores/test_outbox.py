@@ -1,0 +1,104 @@
+"""The outbox and its relay: what was written is published, each key in order, whatever the broker does."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState
+from shared.errors import Unavailable
+from tests.support.broker import Broker
+from tests.support.stores import NOW, AnyStore, MakeStore, numbers_of, write_event
+from tests.support.waiting import eventually, until
+
+
+async def write(store: AnyStore, key: str, last: int, *, first: int = 1) -> None:
+    for number in range(first, last + 1):
+        await write_event(store, key, number)
+
+
+async def nothing_is_open(store: AnyStore) -> None:
+    await eventually(store.outbox, lambda state: state == OutboxState(0, None), "an empty outbox")
+
+
+async def test_events_are_published_by_themselves_in_order(store: AnyStore, broker: Broker) -> None:
+    await asyncio.gather(*(write(store, f"F{n}", 10) for n in range(7)))
+    await nothing_is_open(store)
+    for n in range(7):
+        assert numbers_of(broker, f"F{n}") == list(range(1, 11))
+
+
+async def test_nothing_is_lost_while_the_broker_is_away(store: AnyStore, broker: Broker) -> None:
+    broker.away = True
+    await write(store, "F1", 20)
+    await eventually(store.outbox, lambda state: state == OutboxState(20, NOW), "twenty that are open")
+    broker.away = False
+    await store.drain()
+    assert numbers_of(broker, "F1") == list(range(1, 21))
+    await nothing_is_open(store)
+
+
+async def test_a_key_that_is_not_published_holds_up_no_other(store: AnyStore, broker: Broker) -> None:
+    broker.refused = {"F1"}
+    await write(store, "F1", 5)
+    await asyncio.gather(*(write(store, f"G{n}", 2) for n in range(10)))
+    await eventually(store.outbox, lambda state: state.open == 5, "the other keys' events are published")
+    assert broker.of("F1") == []
+    broker.refused = set()
+    await store.drain()
+    assert numbers_of(broker, "F1") == [1, 2, 3, 4, 5]
+
+
+async def test_a_message_that_is_too_large_is_no_broker_that_is_away(store: AnyStore, broker: Broker) -> None:
+    broker.too_large = {"F1"}
+    with capture_logs() as lines:
+        await write(store, "F1", 3)
+        await until(lambda: broker.tried, "a first try")
+        await asyncio.gather(*(write(store, f"G{n}", 1) for n in range(20)))
+        await eventually(store.outbox, lambda state: state.open == 3, "the other keys' events are published")
+    assert not [line for line in lines if "waits" in line["event"]]  # the publisher logs it, once
+    broker.too_large = set()
+    await store.drain()
+    assert numbers_of(broker, "F1") == [1, 2, 3]
+
+
+async def test_too_many_open_entries_of_a_key_refuse_its_next_write(store: AnyStore, broker: Broker) -> None:
+    broker.away = True
+    await write(store, "F1", MAX_OPEN_ENTRIES_PER_KEY)
+    with pytest.raises(Unavailable):
+        await write_event(store, "F1", MAX_OPEN_ENTRIES_PER_KEY + 1)
+    await write_event(store, "F2", 1)
+    broker.away = False
+    await store.drain()
+    await write_event(store, "F1", MAX_OPEN_ENTRIES_PER_KEY + 1)
+    await store.drain()
+    assert numbers_of(broker, "F1") == list(range(1, MAX_OPEN_ENTRIES_PER_KEY + 2))
+
+
+async def test_too_many_open_entries_in_all_refuse_every_write(
+    store: AnyStore, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.durability.outbox.MAX_OPEN_ENTRIES", 30)
+    broker.away = True
+    for n in range(30):
+        await write_event(store, f"F{n}", 1)
+    with pytest.raises(Unavailable):
+        await write_event(store, "new", 1)
+    broker.away = False
+    await store.drain()
+    await write_event(store, "new", 1)
+
+
+async def test_the_next_process_publishes_what_the_last_one_left(make_store: MakeStore, broker: Broker) -> None:
+    broker.away = True
+    first = make_store(broker.publish)
+    await first.start()
+    await write(first, "F1", 5)
+    await first.stop()
+    broker.away = False
+    second = make_store(broker.publish)
+    await second.start()
+    await until(lambda: numbers_of(broker, "F1") == [1, 2, 3, 4, 5], "what the first process left")
+    await nothing_is_open(second)
