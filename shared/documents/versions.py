@@ -5,7 +5,7 @@ Every store decides by these functions; the stores differ only in how they make 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +26,6 @@ from shared.trace import Trace
 __all__ = [
     "Decide",
     "Decision",
-    "EncodedEvent",
     "Outcome",
     "StoredOutcome",
     "amended",
@@ -51,22 +50,12 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedEvent:
-    """An outgoing event as the outbox stores it; without ``data`` the snapshot is made from the stored version."""
-
-    type: str
-    key: str | None = None
-    id: str | None = None
-    data: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """What one attempt at a write comes to; ``document`` is None where there has never been one."""
 
     outcome: Outcome
     document: Document | None
-    events: tuple[EncodedEvent, ...] = ()
+    events: tuple[OutgoingEvent, ...] = ()
     refusal: Refused | None = None
 
     def must_be_stored(self, cause: Cause) -> bool:
@@ -171,7 +160,7 @@ def updated(head: Document | None, key: str, fn: UpdateFn, cause: Cause, expecte
         deleted=change.state is None,
         side=present.side if present and change.state is not None else {},
     )
-    return Decision(Outcome.VERSION, document, _encoded(change.events))
+    return Decision(Outcome.VERSION, document, change.events)
 
 
 def amended(head: Document | None, key: str, fn: AmendFn, cause: Cause) -> Decision:
@@ -184,7 +173,7 @@ def amended(head: Document | None, key: str, fn: AmendFn, cause: Cause) -> Decis
         return Decision(Outcome.REFUSED, head, refusal=refusal)
     if change is None:
         return Decision(Outcome.SAME, head)
-    return Decision(Outcome.AMENDED, head._replace(side=change[0]), _encoded(change[1]))
+    return Decision(Outcome.AMENDED, head._replace(side=change[0]), change[1])
 
 
 def first_version(key: str, state: State, cause: Cause, schema: int) -> Document:
@@ -204,7 +193,7 @@ def snapshot_of(document: Document) -> bytes:
 
 
 def message_of(
-    event: EncodedEvent, key: str, version: int, data: bytes, *, source: str, at: datetime, trace: Trace
+    event: OutgoingEvent, key: str, version: int, data: bytes, *, source: str, at: datetime, trace: Trace
 ) -> Message:
     """The message of an event of one version, the same each time."""
     return Message(
@@ -234,10 +223,3 @@ def batches_of(states: Iterable[tuple[str, State]], size: int) -> Iterator[dict[
 def without_microseconds(moment: datetime) -> datetime:
     """An instant to the millisecond, as the stores and the wire have it."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
-def _encoded(events: Sequence[OutgoingEvent]) -> tuple[EncodedEvent, ...]:
-    return tuple(
-        EncodedEvent(event.type, event.key, event.id, None if event.data is None else orjson.dumps(event.data))
-        for event in events
-    )

@@ -23,13 +23,13 @@ from shared.documents.mongo.codec import Form, decode
 from shared.documents.mongo.items import Items
 from shared.documents.versions import (
     Decision,
-    EncodedEvent,
     Outcome,
     StoredOutcome,
     message_of,
     snapshot_of,
     without_microseconds,
 )
+from shared.durability.outbox import OutgoingEvent
 from shared.envelope import Message
 from shared.trace import Trace
 
@@ -46,12 +46,15 @@ class Collections:
 
 @dataclass(frozen=True, slots=True)
 class OpenWrite:
-    """What a write has still to publish and to store. ``number`` orders the writes of a head and identifies each."""
+    """What a write has still to publish and to store. ``number`` orders the writes of a head and identifies each.
+
+    ``events`` are with their data encoded; None: the snapshot of the version.
+    """
 
     number: int
     version: int
     outcome: Outcome
-    events: tuple[EncodedEvent, ...]
+    events: tuple[tuple[OutgoingEvent, bytes | None], ...]
     cause_id: str | None
     digest: str
     at: datetime
@@ -64,7 +67,7 @@ class OpenWrite:
             number=number,
             version=version,
             outcome=decision.outcome,
-            events=decision.events,
+            events=tuple((e, None if e.data is None else orjson.dumps(e.data)) for e in decision.events),
             cause_id=cause.id,
             digest=cause.digest,
             at=without_microseconds(cause.now),
@@ -75,16 +78,18 @@ class OpenWrite:
     @classmethod
     def of_creation(cls, number: int, event_type: str, at: datetime, trace: Trace) -> OpenWrite:
         """What a bulk creation left to its intent, for a version 1 that is not published yet."""
-        return cls(number, 1, Outcome.VERSION, (EncodedEvent(event_type),), None, "", without_microseconds(at), trace)
+        return cls(
+            number, 1, Outcome.VERSION, ((OutgoingEvent(event_type), None),), None, "", without_microseconds(at), trace
+        )
 
     @property
     def event_bytes(self) -> int:
-        return sum(len(event.data) for event in self.events if event.data is not None)
+        return sum(len(data) for _, data in self.events if data is not None)
 
     @property
     def needs_snapshot(self) -> bool:
         """Whether an event publishes the snapshot of the version."""
-        return any(event.data is None for event in self.events)
+        return any(data is None for _, data in self.events)
 
     def messages(self, key: str, document: Document | None, source: str) -> list[Message]:
         """Its messages, the same each time. ``document`` is its version; ValueError when a snapshot needs it."""
@@ -98,12 +103,12 @@ class OpenWrite:
                 event,
                 key,
                 self.version,
-                snapshot if event.data is None else event.data,
+                snapshot if data is None else data,
                 source=source,
                 at=self.at,
                 trace=self.trace,
             )
-            for event in self.events
+            for event, data in self.events
         ]
 
     def stored_outcome(self, resource: str, key: str) -> StoredOutcome:
@@ -143,7 +148,7 @@ def encode_open_write(write: OpenWrite, since: datetime) -> Form:
         "Trace": [write.trace.correlation_id, write.trace.causation_id, write.trace.traceparent],
     }
     if write.events:
-        form["Events"] = [[event.type, event.key, event.id, event.data] for event in write.events]
+        form["Events"] = [[event.type, event.key, event.id, data] for event, data in write.events]
     if write.cause_id is not None:
         form["Cause"] = write.cause_id
         form["Digest"] = write.digest
@@ -158,7 +163,7 @@ def _decode_open_write(form: Form) -> OpenWrite:
         number=form["Number"],
         version=form["VersionId"],
         outcome=Outcome(form["Outcome"]),
-        events=tuple(EncodedEvent(*event) for event in form.get("Events", ())),
+        events=tuple((OutgoingEvent(*event), data) for *event, data in form.get("Events", ())),
         cause_id=form.get("Cause"),
         digest=form.get("Digest", ""),
         at=form["At"],

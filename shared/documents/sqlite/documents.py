@@ -15,7 +15,7 @@ from shared.cause import Cause
 from shared.documents.contract import AmendFn, Document, HistoryPage, ListPage, UpdateFn, Written
 from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.tables import decode
+from shared.documents.sqlite.tables import decode, page_of
 from shared.documents.sqlite.writes import DocumentWrites
 from shared.documents.versions import Decide, amended, as_old, batches_of, updated
 from shared.durability.read_model import State
@@ -65,7 +65,7 @@ class SqliteDocuments:
     async def list(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
     ) -> ListPage:
-        rows = await self.reader.rows(*self.writes.sql.page(self.filters, where, after, limit + 1))
+        rows = await self.reader.rows(*page_of(self.writes.sql.page, self.filters, where, after, limit + 1))
         found = [decode(row) for row in rows[:limit]]
         return ListPage(found, found[-1].key if len(rows) > limit else None)
 
@@ -107,7 +107,7 @@ class SqliteDocuments:
         return created
 
     async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:
-        outcome = await self.writer.run(partial(self.writes.write, key=key, cause=cause, decide=decide))
+        outcome = await self.writer.begin(partial(self.writes.write, key=key, cause=cause, decide=decide))
         if isinstance(outcome, Written):
             return outcome
         if outcome.events:

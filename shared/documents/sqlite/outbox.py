@@ -20,12 +20,11 @@ from shared.documents.contract import Document
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.tables import decode, document_statements
-from shared.documents.versions import EncodedEvent, first_version, message_of, snapshot_of
-from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
+from shared.documents.versions import first_version, message_of, snapshot_of
+from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, OutgoingEvent, check_room, check_room_of_key
 from shared.durability.read_model import State
 from shared.durability.relay import OutboxEntry
 from shared.durability.sqlite_writer import Writer
-from shared.errors import Unavailable
 from shared.trace import Trace, new_id
 
 __all__ = ["CreatedTogether", "SqliteOutbox"]
@@ -69,7 +68,10 @@ class CreatedTogether:
 
 
 class SqliteOutbox:
-    """See ``OutboxTable``. ``open`` is how many entries there are, as far as the writer thread knows."""
+    """See ``OutboxTable``. ``open`` counts the entries that this process knows of.
+
+    The writer thread keeps the count; ``state`` corrects it by what other processes did.
+    """
 
     def __init__(self, writer: Writer, reader: Reader, source: str) -> None:
         self._writer = writer
@@ -84,16 +86,19 @@ class SqliteOutbox:
         resource: str,
         key: str,
         version: int,
-        events: Iterable[EncodedEvent],
+        events: Iterable[OutgoingEvent],
         cause: Cause,
     ) -> None:
         """Within a transaction: adds the events of a write. Unavailable when too many entries are open."""
-        self._check_room(connection)
+        check_room(self.open)
         if self.open >= MAX_OPEN_ENTRIES_PER_KEY:
             check_room_of_key(f"{resource} {key}", connection.execute(_OF_ONE, (resource, key)).fetchone()[0])
         trace = cause.trace
         tail = (iso(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, None)
-        rows = [(resource, key, version, e.type, e.key, e.id, e.data, *tail) for e in events]
+        rows = [
+            (resource, key, version, e.type, e.key, e.id, None if e.data is None else orjson.dumps(e.data), *tail)
+            for e in events
+        ]
         connection.executemany(_ADD, rows)
         self.open += len(rows)
 
@@ -101,7 +106,7 @@ class SqliteOutbox:
         self, connection: sqlite3.Connection, resource: str, created: CreatedTogether, event_type: str, cause: Cause
     ) -> None:
         """Within a transaction: adds one row for all of them. Unavailable when too many entries are open."""
-        self._check_room(connection)
+        check_room(self.open)
         name, trace, keys = new_id(), cause.trace, orjson.dumps(list(created.states)).decode()
         tail = (iso(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, keys)
         connection.execute(_ADD, (resource, name, 1, event_type, None, None, None, *tail))
@@ -119,22 +124,15 @@ class SqliteOutbox:
         return self._writer.begin(partial(self._remove, entries=entries))
 
     async def tidy(self) -> None:
-        await self._writer.run(idempotency.delete_expired)
+        await self._writer.begin(idempotency.delete_expired)
 
     async def state(self) -> OutboxState:
-        open_entries, oldest = (await self._reader.rows(_OPEN))[0]
-        return OutboxState(open_entries, None if oldest is None else parse_instant(oldest))
+        return await self._writer.begin(self.count)
 
-    def count(self, connection: sqlite3.Connection) -> None:
+    def count(self, connection: sqlite3.Connection) -> OutboxState:
         """Within a transaction: counts what is open, whichever process wrote or removed it."""
-        self.open = connection.execute(_OPEN).fetchone()[0]
-
-    def _check_room(self, connection: sqlite3.Connection) -> None:
-        try:
-            check_room(self.open)
-        except Unavailable:
-            self.count(connection)  # another process may have removed some
-            check_room(self.open)
+        self.open, oldest = connection.execute(_OPEN).fetchone()
+        return OutboxState(self.open, None if oldest is None else parse_instant(oldest))
 
     def _page(self, connection: sqlite3.Connection, after: int, limit: int) -> list[OutboxEntry]:
         """Rows until they hold ``limit`` events; the last one may hold more."""
@@ -155,7 +153,7 @@ class SqliteOutbox:
                     versions[resource, found[0], found[1]] = decode(found)
         entries: list[OutboxEntry] = []
         for (position, resource, name, version, kind, event_key, event_id, data, at, *trace, _), keys in rows:
-            event = EncodedEvent(kind, event_key, event_id, data)
+            event = OutgoingEvent(kind, event_key, event_id)
             made = partial(message_of, event, source=self._source, at=parse_instant(at), trace=Trace(*trace))
             if keys is None:
                 snapshot = data if data is not None else snapshot_of(versions[resource, name, version])

@@ -11,7 +11,7 @@ import orjson
 
 from shared.documents.filters import Filters
 from shared.documents.sqlite.reader import Reader
-from shared.documents.sqlite.tables import ReadModelStatements
+from shared.documents.sqlite.tables import ReadModelStatements, page_of
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.durability.sqlite_writer import Writer
 
@@ -39,7 +39,7 @@ class SqliteReadModel:
             connection.executemany(self.sql.put, rows)
             return {key: (version, state) for key, version, state in connection.execute(self.sql.stored, (keys,))}
 
-        stored = await self.writer.run(put)
+        stored = await self.writer.begin(put)
         return {
             key
             for key, version, _, text in rows
@@ -59,13 +59,13 @@ class SqliteReadModel:
     async def find(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
     ) -> list[State]:
-        rows = await self.reader.rows(*self.sql.page(self.filters, where, after, limit))
+        rows = await self.reader.rows(*page_of(self.sql.page, self.filters, where, after, limit))
         return [orjson.loads(state) for _, state in rows]
 
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
         after: str | None = None
         while True:
-            rows = await self.reader.rows(*self.sql.page(self.filters, where, after, page))
+            rows = await self.reader.rows(*page_of(self.sql.page, self.filters, where, after, page))
             if rows:
                 yield [orjson.loads(state) for _, state in rows]
             if len(rows) < page:

@@ -23,6 +23,7 @@ __all__ = [
     "decode",
     "document_statements",
     "encode",
+    "page_of",
 ]
 
 Row = tuple[Any, ...]
@@ -66,6 +67,7 @@ class DocumentStatements:
         self.existing = f"SELECT key, deleted FROM {heads} WHERE key IN {_KEYS}"
         self.version = f"SELECT {_ITEM} FROM {items} WHERE key = ? AND version = ?"
         self.versions = f"SELECT {_ITEM} FROM {items} WHERE key = ? AND version BETWEEN ? AND ? ORDER BY version DESC"
+        self.page = f"SELECT {_HEAD} FROM {heads} WHERE deleted = 0"
         self.keep_version = f"INSERT INTO {items} ({_ITEM}) SELECT {_ITEM} FROM {heads} WHERE key = ?"
         self.write = f"REPLACE INTO {heads} ({_HEAD}) VALUES ({', '.join('?' * len(_HEAD.split(', ')))})"
         self.amend = f"UPDATE {heads} SET side = ? WHERE key = ?"
@@ -92,12 +94,6 @@ class DocumentStatements:
             f"SELECT shared.*, own.column1, own.column2 FROM (SELECT {marks}) shared, (VALUES {pairs}) own"
         )
 
-    def page(
-        self, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
-    ) -> tuple[str, list[Any]]:
-        """Heads by declared fields."""
-        return _page(self._heads, _HEAD, filters, where, after, limit)
-
 
 document_statements: Final = lru_cache(maxsize=None)(DocumentStatements)
 
@@ -113,6 +109,7 @@ class ReadModelStatements:
             "state = excluded.state WHERE excluded.version > version"
         )
         self.stored = f"SELECT key, version, state FROM {table} WHERE key IN {_KEYS}"
+        self.page = f"SELECT key, state FROM {table} WHERE deleted = 0"
         self.one = f"SELECT state FROM {table} WHERE key = ? AND deleted = 0"
         self.many = f"SELECT key, state FROM {table} WHERE key IN {_KEYS} AND deleted = 0"
 
@@ -120,12 +117,6 @@ class ReadModelStatements:
         """Makes the table and its indexes; each statement is harmless when it is done again."""
         columns = "key TEXT PRIMARY KEY, version INTEGER NOT NULL, deleted INTEGER NOT NULL, state TEXT NOT NULL"
         return [f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})", *_indexes(self._table, filters)]
-
-    def page(
-        self, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
-    ) -> tuple[str, list[Any]]:
-        """Snapshots by declared fields."""
-        return _page(self._table, "key, state", filters, where, after, limit)
 
 
 def _indexes(table: str, filters: Filters) -> list[str]:
@@ -142,22 +133,19 @@ def _field(field: str) -> str:
     return f"json_extract(state, '${path}')"
 
 
-def _page(
-    table: str, columns: str, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
+def page_of(
+    statement: str, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
 ) -> tuple[str, list[Any]]:
-    """The statement, and its parameters, for the first rows by key that are not deleted."""
-    conditions, parameters = ["deleted = 0"], []
+    """The statement, which ends with a condition, and its parameters for the first rows by key that match."""
+    parameters: list[Any] = []
     for name, value in filters.wanted(where).items():
-        if value is None:
-            conditions.append(f"{_field(name)} IS NULL")
-        else:
-            conditions.append(f"{_field(name)} = ?")
+        statement += f" AND {_field(name)} IS NULL" if value is None else f" AND {_field(name)} = ?"
+        if value is not None:
             parameters.append(value)
     if after is not None:
-        conditions.append("key > ?")
+        statement += " AND key > ?"
         parameters.append(after)
-    sql = f"SELECT {columns} FROM {table} WHERE {' AND '.join(conditions)} ORDER BY key LIMIT ?"
-    return sql, [*parameters, limit]
+    return f"{statement} ORDER BY key LIMIT ?", [*parameters, limit]
 
 
 def encode(document: Document) -> Row:
