@@ -43,7 +43,11 @@ run: .venv/.runtime ## the main job on embedded stores: play Prime Day 2024, pri
 	@exec $(BIN)/epic up --play $(ARGS)
 
 test: .venv/.dev ## everything that can run on this machine, saying what it left out
-	@$(call say,Testing: rules and contracts and embedded flows and (with Docker) real Kafka and MongoDB and MySQL)
+	@$(call say,Testing; this takes about 20 minutes on two processors)
+	@printf '  %-62s %s\n' \
+	  'rules, golden messages, the kit and the epic command' '2 minutes' \
+	  'embedded: services and flows on SQLite in this process' '4 minutes' \
+	  'Docker: contracts and flows on real Kafka, MongoDB and MySQL' '14 minutes; left out without Docker'
 	@$(BIN)/pytest --durations=10 $(ARGS)
 
 test-long: .venv/.dev ## 2,000 services of ten fleets each on both set-ups; a quarter of an hour
