@@ -11,13 +11,12 @@ from collections.abc import Coroutine, Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TextIO, cast
+from typing import Any, Final
 
 import uvloop
 
 from epic.api import Api
 from epic.failure import CommandFailed
-from epic.logfile import LogFile
 from epic.play import story
 from epic.play.fleets import print_fleets
 from epic.play.record import Played, PlayRecord
@@ -79,9 +78,8 @@ def up(chosen: Settings, builds: Mapping[str, Build], *, play: bool) -> None:
     taken = listen(chosen.http_host, chosen.http_port)
     with closing(taken):
         _make(folder)
-        with closing(LogFile(folder / _LOG)) as log:
-            configure_logging(chosen.log_level, chosen.log_format, stream=cast("TextIO", log))
-            uvloop.run(_until_stopped(_live(EmbeddedEpic(chosen, taken, builds), chosen, play=play)))
+        configure_logging(chosen.log_level, chosen.log_format, file=folder / _LOG)
+        uvloop.run(_until_stopped(_live(EmbeddedEpic(chosen, taken, builds), chosen, play=play)))
 
 
 def _make(folder: Path) -> None:

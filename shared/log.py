@@ -1,4 +1,4 @@
-"""Owns how EPIC logs: one line an event on stdout, as JSON or as text, the standard library's loggers included."""
+"""Logging: one line per event, as JSON or as text, for EPIC's own loggers and those of the standard library."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import atexit
 import functools
 import io
 import logging
+import queue
 import sys
-import threading
 import time
-from collections import deque
+from collections.abc import Callable
+from logging.handlers import QueueListener, RotatingFileHandler
+from pathlib import Path
 from typing import Any, Final, Literal, TextIO, cast
 
 import orjson
@@ -19,125 +21,120 @@ from shared.trace import add_trace_ids
 
 __all__ = ["configure_logging"]
 
-_QUIET: Final = ("aiokafka", "faststream", "pymongo", "sqlalchemy.engine", "uvicorn.access", "aiosqlite")
-_GATHER: Final = 0.02
-_SPARED: Final = ("aiokafka", "pymongo")  # they say ten times a second that a server is still away
-_SPARED_SECONDS: Final = 10.0
+_WARNINGS_ONLY: Final = ("aiokafka", "faststream", "pymongo", "sqlalchemy.engine", "uvicorn.access", "aiosqlite")
+_REPETITIVE: Final = ("aiokafka", "pymongo")  # they repeat ten times a second that a server is still away
+_REPEAT_SECONDS: Final = 10.0
+_FILE_BYTES: Final = 50_000_000  # with the file before it, a data folder keeps at most twice as much of logs
 
 
 def configure_logging(
     level: str = "info",
     format: Literal["json", "text"] = "json",
     service: str | None = None,
+    *,
     stream: TextIO | None = None,
+    file: Path | None = None,
 ) -> None:
-    """Sends every logger's lines to ``stream`` (stdout unless given); the ids of ``shared.trace`` are in each line.
+    """Sends the lines of every logger to ``stream``, to ``file``, or else to stdout, with the trace ids in each line.
 
-    ``service`` names the process in every line; where one process runs several, each binds its own. EPIC's own lines
-    do not pass through the standard library, which would cost four times as much.
+    ``service`` names the process in every line; where one process runs several services, each binds its own name.
+    EPIC's own lines do not pass through the standard library's loggers, which would cost four times as much.
     """
-    out = stream or _gathered(sys.stdout)
+    out = _Lines(_handler_of(stream, file))
     threshold = logging.getLevelName(level.upper())
-    told: list[structlog.typing.Processor] = [
+    enriched: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         add_trace_ids,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    shown: list[structlog.typing.Processor] = (
+    rendered: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_as_json)]
         if format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=(stream or sys.stdout).isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=file is None and (stream or sys.stdout).isatty())]
     )
     structlog.configure(
-        processors=[*told, *shown],
+        processors=[*enriched, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", out)),
         cache_logger_on_first_use=False,
     )
-    _take_in_the_standard_library(out, threshold, told, shown)
+    _redirect_standard_library(cast("TextIO", out), threshold, enriched, rendered)
     structlog.contextvars.clear_contextvars()
     if service:
         structlog.contextvars.bind_contextvars(service=service)
 
 
-class _Gathered(io.TextIOBase):
-    """Takes lines without waiting for the disk or the pipe: a thread writes what has gathered, every few milliseconds.
+class _Lines(io.TextIOBase):
+    """A stream whose lines are handled as log records without any further formatting."""
 
-    A write of its own for each line would halve what a busy service does. The end of the process writes the rest.
-    """
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._lines: deque[str] = deque()
-        self._some = threading.Event()
-        self._writing = threading.Lock()
-        threading.Thread(target=self._go_on, name="log", daemon=True).start()
-        atexit.register(self.write_out)
+    def __init__(self, handle: Callable[[logging.LogRecord], object]) -> None:
+        self._handle = handle
 
     def write(self, text: str) -> int:
-        self._lines.append(text)
-        if not self._some.is_set():
-            self._some.set()
+        self._handle(logging.makeLogRecord({"msg": text}))
         return len(text)
 
-    def flush(self) -> None:
-        """Nothing: the thread does it."""
 
-    def write_out(self) -> None:
-        """Writes what has gathered, now."""
-        with self._writing:
-            self._some.clear()
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            if lines:
-                self._out.write("".join(lines))
-                self._out.flush()
-
-    def _go_on(self) -> None:
-        while True:
-            self._some.wait()
-            time.sleep(_GATHER)
-            try:
-                self.write_out()
-            except (OSError, ValueError):  # whoever read the output is gone: there is nobody to tell
-                return
+def _handler_of(stream: TextIO | None, file: Path | None) -> Callable[[logging.LogRecord], object]:
+    if stream is None and file is None:
+        return _queued_stdout(sys.stdout)
+    handler: logging.StreamHandler[Any] = (
+        RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=1, encoding="utf-8", delay=True)
+        if file is not None
+        else logging.StreamHandler(stream)
+    )
+    handler.terminator = ""
+    return handler.handle
 
 
-class _Sparing(logging.Filter):
-    """Lets a client's message through once in ten seconds, whatever it was about; the next says how many were not."""
+@functools.cache
+def _queued_stdout(out: TextIO) -> Callable[[logging.LogRecord], object]:
+    """A thread writes the lines, so that no request waits for a pipe; the rest is written when the process ends."""
+    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    handler = _Stdout(out)
+    handler.terminator = ""
+    listener = QueueListener(lines, handler)
+    listener.start()
+    atexit.register(listener.stop)
+    return lines.put
+
+
+class _Stdout(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Whoever read the output is gone; the service goes on."""
+
+
+class _RepetitionFilter(logging.Filter):
+    """Passes a client's message once in ten seconds, whatever its arguments; the next one counts those left out."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._last: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.partition(".")[0] not in _SPARED:
+        if record.name.partition(".")[0] not in _REPETITIVE:
             return True
         kind, now = (record.name, str(record.msg)), time.monotonic()
-        since, left_out = self._said.get(kind, (-_SPARED_SECONDS, 0))
-        if now - since < _SPARED_SECONDS:
-            self._said[kind] = (since, left_out + 1)
+        since, left_out = self._last.get(kind, (-_REPEAT_SECONDS, 0))
+        if now - since < _REPEAT_SECONDS:
+            self._last[kind] = (since, left_out + 1)
             return False
-        self._said[kind] = (now, 0)
+        self._last[kind] = (now, 0)
         if left_out:
             record.left_out = left_out
         return True
 
 
-@functools.cache
-def _gathered(out: TextIO) -> TextIO:
-    return cast("TextIO", _Gathered(out))
-
-
-def _take_in_the_standard_library(
-    out: TextIO, threshold: int, told: list[structlog.typing.Processor], shown: list[structlog.typing.Processor]
+def _redirect_standard_library(
+    out: TextIO, threshold: int, enriched: list[structlog.typing.Processor], rendered: list[structlog.typing.Processor]
 ) -> None:
     handler = logging.StreamHandler(out)
-    handler.addFilter(_Sparing())
+    handler.addFilter(_RepetitionFilter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*told, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shown],
+            foreign_pre_chain=[*enriched, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
         )
     )
     root = logging.getLogger()
@@ -146,7 +143,7 @@ def _take_in_the_standard_library(
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = True
-    for name in _QUIET:
+    for name in _WARNINGS_ONLY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
 
 

@@ -268,14 +268,3 @@ def test_a_folder_that_cannot_be_used_is_refused_with_the_remedy(tmp_path: Path)
     chosen = settings_of(play=False, data_dir=tmp_path / "file", http_port=0)
     with pytest.raises(CommandFailed, match="cannot be used: File exists; give another by --data"):
         upping.up(chosen, {}, play=False)
-
-
-def test_the_log_starts_anew_when_it_is_full(tmp_path: Path) -> None:
-    from epic.logfile import LogFile
-
-    log = LogFile(tmp_path / "epic.log", limit=10)
-    for number in range(4):
-        log.write(f"line {number}\n")
-    log.close()
-    assert (tmp_path / "epic.log").read_text() == "line 3\n"
-    assert (tmp_path / "epic.log.1").read_text() == "line 2\n"

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from decimal import Decimal
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_every_variable_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "remedy"),
     [
         ("EPIC_MAIL_DOMAINE", "x", "EPIC_MAIL_DOMAINE is not a variable of EPIC; did you mean EPIC_MAIL_DOMAIN?"),
         ("EPIC_QQQQQQ", "x", "EPIC_QQQQQQ is not a variable of EPIC; unset it"),
@@ -66,10 +67,10 @@ def test_every_variable_is_read() -> None:
         ("EPIC_TRANSPORT", "pigeon", "EPIC_TRANSPORT is 'pigeon'"),
     ],
 )
-def test_what_is_wrong_is_one_line_with_the_remedy(variable: str, value: str, said: str) -> None:
+def test_what_is_wrong_is_one_line_with_the_remedy(variable: str, value: str, remedy: str) -> None:
     with pytest.raises(BadSettings) as bad:
         load_settings({variable: value})
-    assert said in str(bad.value)
+    assert remedy in str(bad.value)
     assert "\n" not in str(bad.value)
 
 
@@ -126,16 +127,16 @@ def test_every_logger_writes_json_lines_with_the_ids(restored_logging: None) -> 
     out = io.StringIO()
     configure_logging("info", "json", "fleet_svc", stream=out)
     with bind_trace(Trace("corr-1", "cause-1")):
-        structlog.get_logger("a").info("said", number=5)
+        structlog.get_logger("a").info("event", number=5)
         logging.getLogger("b").warning("old %s", "style", extra={"more": 1})
-        structlog.get_logger("a").debug("not said")
+        structlog.get_logger("a").debug("not logged")
     try:
         raise ValueError("boom")
     except ValueError:
         structlog.get_logger("a").exception("failed")
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [(line["event"], line["level"], line["service"]) for line in lines] == [
-        ("said", "info", "fleet_svc"), ("old style", "warning", "fleet_svc"), ("failed", "error", "fleet_svc")
+        ("event", "info", "fleet_svc"), ("old style", "warning", "fleet_svc"), ("failed", "error", "fleet_svc")
     ]  # fmt: skip
     assert all((line["correlation_id"], line["causation_id"]) == ("corr-1", "cause-1") for line in lines[:2])
     assert (lines[0]["number"], lines[1]["more"]) == (5, 1)
@@ -146,12 +147,12 @@ def test_every_logger_writes_json_lines_with_the_ids(restored_logging: None) -> 
 def test_text_is_for_people(restored_logging: None) -> None:
     out = io.StringIO()
     configure_logging("info", "text", stream=out)
-    structlog.get_logger("a").info("said", number=5)
-    assert "said" in out.getvalue()
+    structlog.get_logger("a").info("event", number=5)
+    assert "event" in out.getvalue()
     assert "number" in out.getvalue()
 
 
-def test_a_client_that_repeats_itself_is_heard_every_ten_seconds(
+def test_a_client_that_repeats_itself_is_logged_every_ten_seconds(
     restored_logging: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -166,3 +167,17 @@ def test_a_client_that_repeats_itself_is_heard_every_ten_seconds(
     spared = [(line["event"], line.get("left_out")) for line in lines if line["logger"] == "aiokafka.conn"]
     assert spared == [("no connection to node 0", None), ("no connection to node 20", 19)]
     assert len(lines) == 27
+
+
+def test_a_full_log_file_is_kept_beside_the_new_one(
+    restored_logging: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.log._FILE_BYTES", 150)
+    configure_logging("info", "json", file=tmp_path / "epic.log")
+    for number in range(4):
+        structlog.get_logger("a").info("an event", number=number, padding="x" * 60)
+    for handler in [reference() for reference in logging._handlerList]:
+        if isinstance(handler, RotatingFileHandler):
+            handler.close()
+    numbers = [json.loads((tmp_path / name).read_text())["number"] for name in ("epic.log.1", "epic.log")]
+    assert numbers == [2, 3]
