@@ -1,4 +1,7 @@
-"""Writes docs/reference from the code: the HTTP API, the topics, the metrics and the settings. Run by ``make docs``."""
+"""Writes what follows from the code. Run by ``make docs``.
+
+These are docs/reference (HTTP, topics, metrics, settings), the routes of the nginx gateway, and the golden messages that are missing.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from pydantic_core import PydanticUndefined
 from starlette.types import ASGIApp
 
+from docs import golden_messages
+from epic.nginx import with_routes
+from epic.routes import routes_of
 from epic.runner import builds
 from shared.clock import FixedClock
 from shared.embedded import EmbeddedTransport
 from shared.messaging.transport import RECORD_BYTES
 from shared.metrics import Metrics
-from shared.schemas.base import MANAGED_FIELDS, MAX_COUNT
-from shared.schemas.topics import SERVICES, TOPICS, Topic
+from shared.schemas.base import MAX_COUNT
+from shared.schemas.topics import TOPICS, Topic
 from shared.settings import PREFIX, Settings, load_settings
 
 FOLDER = Path(__file__).parent / "reference"
+NGINX = Path(__file__).parents[1] / "deploy" / "nginx" / "epic.conf"
 _MADE = "<!-- Made by `make docs` from the code; change the code instead. -->"
 _DAY_MS = 86_400_000
 _KIT = re.compile(r"/(dlq|health|metrics|openapi\.json|asyncapi\.json)")
@@ -67,11 +75,6 @@ def _operations(openapi: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 _FEW = 4
-
-
-def _taken(model: str, member: str) -> bool:
-    """Whether a request may set a member; of those only EPIC sets elsewhere, an inventory's Source is the caller's."""
-    return member not in MANAGED_FIELDS or (model, member) == ("Inventory", "Source")
 
 
 def _body_of(operation: dict[str, Any]) -> str:
@@ -123,7 +126,7 @@ def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], to
                 "yes" if member in schemas[name].get("required", ()) else "",
             ]
             for member, schema in schemas[name]["properties"].items()
-            if _taken(name, member)
+            if not schema.get("readOnly")
         ]  # fmt: skip
         head = f"### {name}\n" + (f"{taken[name]}\n\n" if name in taken else "")
         yield head + _table(["member", "what it takes", "required"], iter(rows))
@@ -137,32 +140,38 @@ async def _openapi(app: ASGIApp) -> dict[str, Any]:
     return document
 
 
-async def api_page() -> str:
-    """Every route of every service and every body, as its OpenAPI says it."""
+async def _apps() -> dict[str, FastAPI]:
+    """The application of each service. Nothing is started."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings, transport = load_settings({}, data_dir=Path(folder)), EmbeddedTransport(Path(folder))
+        clock = FixedClock("2024-06-15T09:00:00Z")
+        return {service: (await build(settings, transport, clock)).app for service, build in builds().items()}
+
+
+async def api_page(apps: dict[str, FastAPI]) -> str:
+    """Every route of every service and every body, by the service's OpenAPI."""
     sections: list[str] = []
     bodies: list[str] = []
     told: set[str] = set()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = load_settings({}, data_dir=Path(folder))
-        transport = EmbeddedTransport(Path(folder))
-        for service in SERVICES:
-            running = await builds()[service](settings, transport, FixedClock("2024-06-15T09:00:00Z"))
-            document = await _openapi(running.app)
-            operations = [one for one in _operations(document) if not _KIT.match(one[1])]
-            rows = (
-                [
-                    f"`{method}`", f"`{path}`", operation.get("summary", ""),
-                    f"[{body}](#{body.lower()})" if (body := _body_of(operation)) else "",
-                    ", ".join(f"`{item['name']}`" for item in operation.get("parameters", ()) if item["in"] == "query"),
-                ]
-                for method, path, operation in operations
-            )  # fmt: skip
-            sections.append(f"## {service}\n{_table(['method', 'path', '', 'body', 'query'], rows)}\n")
-            taken: dict[str, str] = {}
-            for method, path, operation in operations:
-                if body := _body_of(operation):
-                    taken[body] = f"{taken[body]}, `{method} {path}`" if body in taken else f"`{method} {path}`"
-            bodies += _bodies(list(taken), document["components"]["schemas"], taken, told)
+    for service, app in apps.items():
+        document = await _openapi(app)
+        operations = [one for one in _operations(document) if not _KIT.match(one[1])]
+        rows = (
+            [
+                f"`{method}`",
+                f"`{path}`",
+                operation.get("summary", ""),
+                f"[{body}](#{body.lower()})" if (body := _body_of(operation)) else "",
+                ", ".join(f"`{item['name']}`" for item in operation.get("parameters", ()) if item["in"] == "query"),
+            ]
+            for method, path, operation in operations
+        )
+        sections.append(f"## {service}\n{_table(['method', 'path', '', 'body', 'query'], rows)}\n")
+        taken: dict[str, str] = {}
+        for method, path, operation in operations:
+            if body := _body_of(operation):
+                taken[body] = f"{taken[body]}, `{method} {path}`" if body in taken else f"`{method} {path}`"
+        bodies += _bodies(list(taken), document["components"]["schemas"], taken, told)
     kit = (
         [f"`{method}`", f"`{path}`", operation.get("summary", "")]
         for method, path, operation in _operations(document)
@@ -216,16 +225,21 @@ def settings_page() -> str:
     ) + "\n"  # fmt: skip
 
 
-def pages() -> dict[str, str]:
-    """Each page's name and text."""
+def files() -> dict[Path, str]:
+    """Each generated file and its text."""
+    apps = asyncio.run(_apps())
     return {
-        "api.md": asyncio.run(api_page()), "topics.md": topics_page(), "metrics.md": metrics_page(),
-        "settings.md": settings_page(),
-    }  # fmt: skip
+        FOLDER / "api.md": asyncio.run(api_page(apps)),
+        FOLDER / "topics.md": topics_page(),
+        FOLDER / "metrics.md": metrics_page(),
+        FOLDER / "settings.md": settings_page(),
+        NGINX: with_routes(NGINX.read_text(), routes_of(apps)),
+    }
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in pages().items():
-        (FOLDER / name).write_text(text)
-        sys.stdout.write(f"docs/reference/{name}\n")
+    for path in golden_messages.write():
+        sys.stdout.write(f"{path}: an example; make it realistic\n")
+    for path, text in files().items():
+        path.write_text(text)
+        sys.stdout.write(f"{path}\n")

@@ -1,59 +1,93 @@
-"""Owns the row form of NDJSON files: one resource a line, and the HTTP request that makes it."""
+"""The row form of NDJSON files: one resource a line, and the HTTP request that makes it."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
 
+from epic.declarations import declarations
+from shared.schemas.base import VERSION_MEMBERS, WireModel, wire_names
+from shared.schemas.fleet_svc.fleet import FLEET, Inventory
+from shared.schemas.resource_contract import ResourceContract
+
 __all__ = ["KINDS", "BadRow", "Kind", "Request", "read_row"]
 
+_KEY_BYTES: Final = 16
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Kind:
-    """One resource that a row may be: its members that tell it, its key, and where it goes.
+    """One kind of row. ``body`` is its contract; a row may also have the members in ``ignored``.
 
-    ``phase`` orders the loading: what others are checked against goes first.
+    ``phase`` orders the loading: a row is checked against rows of earlier phases. The path's members are not sent in
+    the body.
     """
 
     name: str
     phase: int
     key: tuple[str, ...]
-    told_by: frozenset[str]
+    body: type[WireModel]
+    ignored: frozenset[str]
+    path: str
     method: str = "POST"
-    path: str = ""
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The members that a row must have."""
+        fields = self.body.model_fields.items()
+        of_body = [field.alias or name for name, field in fields if field.is_required()]
+        return tuple(dict.fromkeys([*(name for name in self.key if f"{{{name}}}" in self.path), *of_body]))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The members that name a row: its key, or its first member where EPIC assigns the key."""
+        return tuple(name for name in self.key if name in self.required) or self.required[:1]
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The members that a row may have."""
+        return wire_names(self.body) | self.ignored | {*self.key, "AuditMetadata"}
+
+    def fits(self, members: Iterable[str]) -> bool:
+        """Whether these are the members of such a row."""
+        return set(self.required) <= set(members) <= self.known
 
 
-def _kind(name: str, phase: int, key: str, told_by: str, path: str, method: str = "POST") -> Kind:
-    return Kind(name, phase, tuple(key.split()), frozenset(told_by.split()), method, path)
+def _kinds() -> dict[str, Kind]:
+    """Every kind of row, in the order of loading: service by service, and in each what is referenced first."""
+    kinds: list[Kind] = []
+    for number, resources in enumerate(declarations().values()):
+        for resource in resources:
+            contract = resource.contract
+            if not resource.read_only:
+                phase = 10 * number + (2 if resource.references else 0)
+                kinds.append(Kind(contract.name, phase, contract.key, contract.body, _ignored(contract), resource.path))
+    # A fleet and its inventory have use cases of their own, and no declaration.
+    kinds.append(Kind("Fleet", 1, FLEET.key, FLEET.body, _ignored(FLEET), "/fleet"))
+    kinds.append(Kind("Inventory", 2, FLEET.key, Inventory, VERSION_MEMBERS, "/fleet/{FleetId}/inventory", "PUT"))
+    return {kind.name: kind for kind in sorted(kinds, key=lambda kind: kind.phase)}
 
 
-# Recognised in this order: an inventory and a projection also name a fleet, a fleet also names its service.
-_IN_ORDER: Final = (
-    _kind("Ticket", 4, "Title", "Title", "/ticket"),
-    _kind("Inventory", 3, "FleetId", "FleetId HostsPresent", "/fleet/{FleetId}/inventory", "PUT"),
-    _kind("Fleet", 1, "FleetId", "FleetId FleetConfiguration", "/fleet"),
-    _kind("Projection", 3, "FleetId EventId", "FleetId EventId TotalInputTPM", "/projection"),
-    _kind("Projection", 3, "FleetId EventId", "FleetId EventId CloudTuneProjection", "/projection"),
-    _kind("Projection", 3, "FleetId EventId", "FleetId EventId ManualOverride", "/projection"),
-    _kind("Event", 2, "EventId", "EventId PeakStartDate", "/event"),
-    _kind("Service", 0, "ServiceId", "ServiceId ServiceType", "/service"),
-)
-KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in reversed(_IN_ORDER)}
-_KEY_BYTES: Final = 16
+def _ignored(contract: ResourceContract[Any]) -> frozenset[str]:
+    return contract.ignored | ({contract.joined_key} if contract.joined_key else frozenset())
+
+
+KINDS: Final = _kinds()
 
 
 class BadRow(Exception):
-    """A line that is no resource; the text says why and what to do."""
+    """A line that is no resource; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a row asks for. ``idempotency_key`` comes from the row alone: the same row again is the same request."""
+    """The request of a row. ``idempotency_key`` comes from the row alone: the same row is the same request."""
 
     kind: str
     id: str
@@ -67,7 +101,8 @@ class Request:
 def read_row(line: bytes) -> Request:
     """The request of one line: a JSON object, the body as HTTP takes it, with or without ``Resource``. BadRow if none.
 
-    ``{"Resource": "Service", "ServiceId": …}`` says what it is; without ``Resource`` its members tell.
+    ``{"Resource": "Service", "ServiceId": …}`` names the kind. Without ``Resource`` the members decide, where they are
+    those of one kind alone.
     """
     try:
         row = orjson.loads(line)
@@ -75,8 +110,8 @@ def read_row(line: bytes) -> Request:
         raise BadRow(f"not JSON: {error}; put one JSON object on the line") from None
     if not isinstance(row, dict):
         raise BadRow('not a JSON object; put one object on the line, such as {"Resource": "Service", "ServiceId": …}')
-    kind = _named(row.pop("Resource")) if "Resource" in row else _told(row)
-    for member in kind.key:
+    kind = _named(row.pop("Resource")) if "Resource" in row else _recognised(row)
+    for member in kind.names:
         if not isinstance(row.get(member), str) or not row[member]:
             raise BadRow(f"a {kind.name} needs {member}, a string; add it")
     return _request(kind, row)
@@ -89,19 +124,21 @@ def _named(name: object) -> Kind:
     return kind
 
 
-def _told(row: Mapping[str, Any]) -> Kind:
-    for kind in _IN_ORDER:
-        if kind.told_by <= row.keys():
-            return kind
-    raise BadRow(f'its members do not tell what it is; add "Resource": one of {", ".join(KINDS)}')
+def _recognised(row: Mapping[str, Any]) -> Kind:
+    fitting = [kind for kind in KINDS.values() if kind.fits(row)]
+    if len(fitting) == 1:
+        return fitting[0]
+    several = " and of ".join(f"a {kind.name}" for kind in fitting)
+    found = f"its members are those of {several}" if fitting else "its members are not those of one resource"
+    raise BadRow(f'{found}; add "Resource": one of {", ".join(KINDS)}')
 
 
 def _request(kind: Kind, row: dict[str, Any]) -> Request:
-    names = [row[member] for member in kind.key]
+    names = [row[member] for member in kind.names]
     path = kind.path
-    if kind.method == "PUT":
-        for member in kind.key:
-            path = path.replace("{" + member + "}", quote(row.pop(member), safe=""))
+    for member in kind.key:
+        if f"{{{member}}}" in path:
+            path = path.replace(f"{{{member}}}", quote(row.pop(member), safe=""))
     body = orjson.dumps(row)
     digest = hashlib.blake2b(digest_size=_KEY_BYTES)
     digest.update(f"{kind.method} {path} {'#'.join(names)} ".encode())

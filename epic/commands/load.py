@@ -33,8 +33,8 @@ def load_files(
     {"Resource": "Service", "ServiceId": "OrderService", "ServiceType": "Registered", "Owner": "nadia@example.com"}
     {"Resource": "Inventory", "FleetId": "OrderService-NA-X0", "HostsPresent": 120}
 
-    Resource is one of Service, Fleet, Event, Projection, Inventory, Ticket; where it is missing, the members tell.
-    Services go first, then fleets, events, and what belongs to a fleet, in whatever order the lines stand.
+    Resource is the name of a resource, or Inventory; where it is missing, the members must be those of one resource.
+    Services go first, then fleets, what belongs to a fleet, events and tickets, in whatever order the lines are.
 
     The same line again is the same request: loading a file twice does no harm, and what is already there is left as
     it is. Exit code 0: every row is in; 1: some rows failed, each named with its line; 2: nothing was sent.

@@ -2,7 +2,7 @@
 
 from shared.resources.declaration import Action, Resource
 from shared.resources.declared import Declared, declarations_in
-from shared.resources.patches import checked_ids, given_fields, merge_patch, parse, patched, with_keys
+from shared.resources.patches import checked_ids, merge_patch, patched, with_keys
 from shared.resources.routes import document_response, page_response, resource_routes, version_number
 from shared.resources.use_cases import Afterwards, Resources
 from shared.schemas.validation import validated
@@ -16,10 +16,8 @@ __all__ = [
     "checked_ids",
     "declarations_in",
     "document_response",
-    "given_fields",
     "merge_patch",
     "page_response",
-    "parse",
     "patched",
     "resource_routes",
     "validated",

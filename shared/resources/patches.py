@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import VERSION_MEMBERS, WireModel, check_id, wire_names
+from shared.schemas.base import WireModel, check_id
 from shared.schemas.validation import unknown_nulls, validated
 
-__all__ = ["State", "checked_ids", "given_fields", "merge_patch", "parse", "patched", "with_keys"]
+__all__ = ["State", "checked_ids", "merge_patch", "patched", "with_keys"]
 
 State = dict[str, Any]
 """A document in wire form: what JSON can hold, by wire names, absent members left out."""
 
 M = TypeVar("M", bound=WireModel)
-
-_OTHERS = VERSION_MEMBERS | {"AuditMetadata"}
 
 
 def merge_patch(state: Mapping[str, Any], patch: Mapping[str, Any]) -> State:
@@ -62,14 +60,3 @@ def checked_ids(keys: Mapping[str, str]) -> dict[str, str]:
     if errors:
         raise BadInput("the path has a bad id", errors, slug="bad-id")
     return dict(keys)
-
-
-def given_fields(model: type[WireModel], body: Mapping[str, Any]) -> State:
-    """What a body gives of a contract that is no command: without versions and AuditMetadata."""
-    own = wire_names(model)
-    return {name: value for name, value in body.items() if name in own or name not in _OTHERS}
-
-
-def parse(model: type[WireModel], body: Mapping[str, Any]) -> State:
-    """The body by its contract, in wire form."""
-    return validated(model, given_fields(model, body)).wire()

@@ -21,7 +21,6 @@ from pydantic import (
 from shared.clock import iso, parse_instant
 
 __all__ = [
-    "MANAGED_FIELDS",
     "MAX_COUNT",
     "NAME_RULE",
     "VERSION_MEMBERS",
@@ -62,16 +61,6 @@ NAME_RULE = "1 to 255 printable characters, with no space at either end"
 _ACRONYMS = {
     "arn": "ARN", "asg": "ASG", "bau": "BAU", "ct": "CT", "eap": "EAP", "eta": "ETA", "spco": "SPCO", "tpm": "TPM",
 }  # fmt: skip
-
-
-# Fields that only EPIC sets: ignored in a request, so that a document may be posted back as it was read.
-MANAGED_FIELDS = frozenset(
-    {
-        "VersionId", "LatestVersionId", "SchemaVersion", "CreatedAt", "CreatedBy", "LastUpdatedTimestamp", "Source",
-        "Closed", "PeakReadyStatus", "HostOrderStatuses", "HostInventory", "BaseVersionId", "CapacityAsOf",
-        "ReviewedBy", "ReviewTimestamp",
-    }
-)  # fmt: skip
 
 
 def wire_name(attribute: str) -> str:

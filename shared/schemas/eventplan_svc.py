@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -71,16 +71,21 @@ class PeakReadyStatus(StrEnum):
     RED = "Red"
 
 
+def _only_epic_sets(default: Any = None) -> Any:
+    """A member of a part of a request that is ignored there, and that reads show."""
+    return Field(default=default, json_schema_extra={"readOnly": True})
+
+
 class SubMilestone(WireModel):
     event_milestone_id: MilestoneId
     milestone_completion_status: MilestoneStatus
     milestone_message: Text | None = None
-    source: Name | None = None
-    last_updated_timestamp: Instant | None = None
+    source: Name | None = _only_epic_sets()
+    last_updated_timestamp: Instant | None = _only_epic_sets()
 
 
 class Milestone(SubMilestone):
-    peak_ready_status: PeakReadyStatus | None = None
+    peak_ready_status: PeakReadyStatus | None = _only_epic_sets()
     eta: WireDate | None = None
     sub_milestones: list[SubMilestone] | None = None
 
@@ -162,7 +167,7 @@ class ReplaceMilestones(PlanCommand):
     event_descale_milestone: list[Milestone] | None = None
 
 
-class DashboardQuery(WireModel):
+class DashboardQuery(CommandBody):
     """Filters of ``PUT /event/{EventId}/dashboard``; pages by service."""
 
     service_ids: list[Id] | None = None

@@ -1,21 +1,17 @@
-"""The reference pages are what the code says."""
+"""The generated files are current: the reference pages and the gateway's routes."""
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
+from docs import build, golden_messages
 
 
-def test_the_reference_pages_are_current() -> None:
-    spec = importlib.util.spec_from_file_location("docs_build", DOCS / "build.py")
-    assert spec
-    assert spec.loader
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
-    for name, text in build.pages().items():
-        if (DOCS / "reference" / name).read_text() != text:
-            pytest.fail(f"docs/reference/{name} is not what the code says; run `make docs`")
+def test_the_generated_files_are_current() -> None:
+    for path, text in build.files().items():
+        if path.read_text() != text:
+            pytest.fail(f"{path} is not what follows from the code; run `make docs`")
+
+
+def test_no_golden_message_is_missing() -> None:
+    assert [path.name for path, _ in golden_messages.missing()] == [], "run `make docs`"

@@ -5,31 +5,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epic.rows import BadRow, read_row
+from epic.rows import KINDS, BadRow, read_row
 
 
 def line(**members: object) -> bytes:
     return orjson.dumps(members)
 
 
+FLEET = {"FleetId": "F", "ServiceId": "S", "FleetConfiguration": {}}
+EVENT = {"EventId": "E", "EventName": "n", "RegionList": [], "PeakStartDate": "2024-07-16", "PeakEndDate": "2024-07-16"}
+
+
 @pytest.mark.parametrize(
     ("row", "kind", "method", "path"),
     [
         ({"ServiceId": "S", "ServiceType": "Registered", "Owner": "o"}, "Service", "POST", "/service"),
-        ({"FleetId": "F", "ServiceId": "S", "FleetConfiguration": {}}, "Fleet", "POST", "/fleet"),
-        ({"FleetId": "F", "EventId": "E", "FleetConfiguration": {}}, "Fleet", "POST", "/fleet"),
-        ({"EventId": "E", "EventName": "n", "PeakStartDate": "2024-07-16"}, "Event", "POST", "/event"),
+        (FLEET, "Fleet", "POST", "/fleet"),
+        ({**FLEET, "EventId": "E"}, "Fleet", "POST", "/fleet"),
+        ({**EVENT, "VersionId": 3}, "Event", "POST", "/event"),
         ({"FleetId": "F", "EventId": "E", "ManualOverride": 1}, "Projection", "POST", "/projection"),
         ({"FleetId": "F", "EventId": "E", "CloudTuneProjection": 1}, "Projection", "POST", "/projection"),
         ({"FleetId": "F", "HostsPresent": 3}, "Inventory", "PUT", "/fleet/F/inventory"),
         ({"Title": "T", "EventId": "E", "FleetId": "F"}, "Ticket", "POST", "/ticket"),
     ],
 )
-def test_a_row_without_resource_is_told_by_its_members(
+def test_a_row_without_resource_is_known_by_its_members(
     row: dict[str, object], kind: str, method: str, path: str
 ) -> None:
     request = read_row(orjson.dumps(row))
     assert (request.kind, request.method, request.path) == (kind, method, path)
+
+
+@pytest.mark.parametrize("row", [{**FLEET, "Regoin": "x"}, {"FleetId": "F", "EventId": "E", "FleetConfiguration": {}}])
+def test_a_row_with_other_members_is_not_guessed(row: dict[str, object]) -> None:
+    with pytest.raises(BadRow, match="not those of one resource"):
+        read_row(orjson.dumps(row))
+    assert read_row(orjson.dumps({"Resource": "Fleet", **row})).kind == "Fleet"
+
+
+def test_what_belongs_to_a_fleet_is_loaded_after_it() -> None:
+    assert [kind.name for kind in KINDS.values()][:2] == ["Service", "Fleet"]
+    assert KINDS["Fleet"].phase < KINDS["Projection"].phase == KINDS["Inventory"].phase
 
 
 def test_the_members_go_out_as_they_stand_without_resource() -> None:
@@ -70,7 +86,7 @@ def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
         (b'{"Resource":"Fleet"}', "a Fleet needs FleetId"),
         (b'{"Resource":"Fleet","FleetId":7}', "a Fleet needs FleetId, a string"),
         (b'{"Resource":"Projection","FleetId":"F"}', "a Projection needs EventId"),
-        (b'{"Name":"x"}', 'add "Resource": one of Service, Event, Projection, Fleet, Inventory, Ticket'),
+        (b'{"Name":"x"}', 'add "Resource": one of Service, Fleet, Projection, Inventory, Event, Ticket'),
     ],
 )
 def test_a_line_that_is_no_resource_says_why_and_what_to_do(text: bytes, said: str) -> None:

@@ -16,7 +16,6 @@ from shared.documents.contract import Written
 from shared.resources import (
     checked_ids,
     document_response,
-    given_fields,
     page_response,
     validated,
     version_number,
@@ -80,7 +79,7 @@ def routes(
         query_of(request, ())
         event_id = checked_ids(request.path_params)["EventId"]
         asked = (await read_write(request, clock)).unconditional()
-        query = validated(DashboardQuery, given_fields(DashboardQuery, asked.body))
+        query = validated(DashboardQuery, asked.body)
         after = page_of({"Cursor": query.cursor} if query.cursor else {}).after
         shown = await show_dashboard(event_id, query, after)
         return json_response(
@@ -139,7 +138,7 @@ class _Plans:
             query_of(request, ())
             asked = await read_write(request, self._clock)
             body: dict[str, Any] = with_keys(asked.body, checked_ids(request.path_params))
-            written = await use_case(validated(model, given_fields(model, body)), asked.cause)
+            written = await use_case(validated(model, body), asked.cause)
             return document_response(self._read.present_form(written.document), written.document)
 
         return write

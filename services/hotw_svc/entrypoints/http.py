@@ -12,7 +12,7 @@ from services.hotw_svc.app.ports import Commands, Queries, View
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.resources import checked_ids, given_fields, page_response, validated, with_keys
+from shared.resources import checked_ids, page_response, validated, with_keys
 from shared.schemas.base import MAX_COUNT, WireModel
 from shared.schemas.hotw_svc import (
     CancelRun,
@@ -47,7 +47,7 @@ def _add_writes(made: Routes, commands: Commands, clock: Clock) -> None:
     ) -> Handler:
         async def handle(request: Request) -> Response:
             asked = (await read_write(request, clock)).unconditional()
-            command = validated(model, given_fields(model, body_of(request, asked.body)))
+            command = validated(model, body_of(request, asked.body))
             return json_response((await use_case(command, asked.cause)).body)
 
         return handle

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadInput
-from shared.resources import merge_patch, parse, patched, with_keys
-from shared.schemas.fleet_svc import Fleet, Inventory, Service
+from shared.resources import merge_patch, patched, with_keys
+from shared.schemas.fleet_svc import Fleet, ReportInventory, Service
+from shared.schemas.validation import validated
 
 scalars = st.none() | st.booleans() | st.integers(0, 9) | st.text("ab", max_size=2)
 objects = st.recursive(
@@ -47,15 +48,14 @@ def test_objects_merge_lists_and_scalars_are_replaced_null_clears() -> None:
 def test_numbers_take_their_one_form() -> None:
     body = {"FleetId": "F", "ServiceId": "S", "FleetConfiguration": {
         "Region": "r", "HostThroughPutTPM": "250", "BufferPercentage": 10.0, "CTFactor": "1.50"}}  # fmt: skip
-    assert parse(Fleet, body)["FleetConfiguration"] == {
+    assert validated(Fleet, body).wire()["FleetConfiguration"] == {
         "Region": "r", "HostThroughPutTPM": 250, "BufferPercentage": 10, "CTFactor": 1.5
     }  # fmt: skip
 
 
 def test_a_managed_name_that_is_a_field_of_its_own_stays() -> None:
-    assert parse(Inventory, {"HostsPresent": 1, "Source": "Apollo", "VersionId": 3}) == {
-        "HostsPresent": 1, "Source": "Apollo"
-    }  # fmt: skip
+    report = {"FleetId": "F", "HostsPresent": 1, "Source": "Apollo"}
+    assert validated(ReportInventory, {**report, "VersionId": 3}).wire() == report
 
 
 CONFIGURATION = {"Region": "us-east-1", "HostThroughPutTPM": 250}
@@ -82,19 +82,19 @@ CONFIGURATION = {"Region": "us-east-1", "HostThroughPutTPM": 250}
 def test_each_bad_member_is_pointed_to(change: dict[str, Any], pointer: str) -> None:
     body = {"FleetId": "F", "ServiceId": "S", "FleetConfiguration": CONFIGURATION | change}
     with pytest.raises(BadInput) as refused:
-        parse(Fleet, body)
+        validated(Fleet, body)
     assert [error.pointer for error in refused.value.errors] == [pointer]
 
 
 def test_a_rule_about_an_inner_object_points_into_it() -> None:
     philosophy = {"MinHosts": 10, "MaxHosts": 5}
     with pytest.raises(BadInput) as refused:
-        parse(Service, {"ServiceId": "S", "ServiceType": "Registered", "Owner": "o", "Philosophy": philosophy})
+        validated(Service, {"ServiceId": "S", "ServiceType": "Registered", "Owner": "o", "Philosophy": philosophy})
     assert [error.pointer for error in refused.value.errors] == ["/Philosophy/MinHosts"]
 
 
 def test_clearing_a_required_member_is_refused() -> None:
-    state = parse(Service, {"ServiceId": "S", "ServiceType": "Registered", "Owner": "o"})
+    state = validated(Service, {"ServiceId": "S", "ServiceType": "Registered", "Owner": "o"}).wire()
     with pytest.raises(BadInput) as refused:
         patched(Service, state, {"Owner": None})
     assert [error.wire() for error in refused.value.errors] == [{"pointer": "/Owner", "detail": "required; add it"}]

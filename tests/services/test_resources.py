@@ -1,0 +1,198 @@
+"""What every declared resource does, over all declarations: a new one is tested as soon as it is declared.
+
+The bodies are the golden messages of its commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from epic.declarations import declarations
+from shared.cause import Cause
+from shared.clock import FixedClock
+from shared.documents import Change
+from shared.documents.sqlite import SqliteStore
+from shared.messaging.commands import Command
+from shared.resources import Declared, Resource
+from shared.schemas.goldens import golden
+from shared.schemas.topics import TOPICS
+from shared.trace import Trace
+from tests.support.fixtures import Published
+from tests.support.http import app_of, calling, pointers
+
+ALL = [resource for resources in declarations().values() for resource in resources]
+WRITABLE = [resource for resource in ALL if not resource.read_only]
+EACH = pytest.mark.parametrize("resource", WRITABLE, ids=[resource.name for resource in WRITABLE])
+
+
+def body_of(resource: Resource[Any], verb: str) -> dict[str, Any]:
+    """The golden command's body."""
+    command = f"{verb}{resource.name}"
+    topic = next(topic.name for topic in TOPICS.values() if topic.message(command))
+    return golden(topic, command).body()
+
+
+@pytest.fixture
+def declared(resource: Resource[Any], store: SqliteStore, clock: FixedClock) -> Declared:
+    others = {contract.name: store.documents(contract.topic) for contract in resource.references}
+    return Declared([resource], store, clock, others=others)
+
+
+@pytest.fixture
+async def http(
+    resource: Resource[Any], declared: Declared, store: SqliteStore, clock: FixedClock
+) -> AsyncIterator[httpx.AsyncClient]:
+    await store.start()
+    for contract in resource.references:  # what the golden body refers to
+        key = contract.key_in(body_of(resource, "Create"))
+        cause = Cause(clock.now(), "ann", Trace.begin())
+        await store.documents(contract.topic).update(key, lambda _: Change({}, ()), cause)
+    async with calling(app_of(*declared.routes())) as client:
+        yield client
+
+
+@pytest.fixture
+async def made(resource: Resource[Any], http: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await http.post(resource.path, json=body_of(resource, "Create"))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["etag"] == '"1"'
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def path_of(resource: Resource[Any], document: dict[str, Any]) -> str:
+    path = resource.item_path
+    for member in resource.contract.key:
+        path = path.replace(f"{{{member}}}", str(document[member]))
+    return path
+
+
+def change_of(resource: Resource[Any]) -> dict[str, Any]:
+    """The golden command's patch, without the key and the reason."""
+    body = body_of(resource, "Update")
+    return {name: value for name, value in body.items() if name not in (*resource.contract.key, "AuditMetadata")}
+
+
+@EACH
+async def test_it_is_created_read_and_listed(
+    resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any]
+) -> None:
+    read = await http.get(path_of(resource, made))
+    assert (read.json(), read.headers["etag"]) == (made, '"1"')
+    assert (await http.get(resource.path)).json() == {"Items": [made], "NextCursor": None}
+    resource.contract.read.model_validate(made)
+    for name, member in resource.filter_members.items():
+        value = made.get(member.partition(".")[0])
+        if isinstance(value, str):
+            assert len((await http.get(resource.path, params={name: value})).json()["Items"]) == 1
+            assert (await http.get(resource.path, params={name: f"{value}-other"})).json()["Items"] == []
+
+
+@EACH
+async def test_it_can_be_sent_back_as_it_was_read(
+    resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any]
+) -> None:
+    answer = await http.put(path_of(resource, made), json=made, headers={"If-Match": '"1"'})
+    assert (answer.status_code, answer.json()) == (200, made)
+
+
+@EACH
+async def test_a_change_makes_a_version_and_a_stale_one_none(
+    resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any]
+) -> None:
+    path = path_of(resource, made)
+    changed = await http.put(path, json=change_of(resource), headers={"If-Match": '"1"'})
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"2"'), changed.text
+    assert (await http.put(path, json=change_of(resource), headers={"If-Match": '"1"'})).status_code == 412
+    assert [item["VersionId"] for item in (await http.get(f"{path}/versions")).json()["Items"]] == [2, 1]
+    assert (await http.get(f"{path}/versions/1")).json()["VersionId"] == 1
+    assert (await http.get(f"{path}/versions/0")).json() == changed.json()
+
+
+@EACH
+async def test_it_is_deleted_and_its_history_stays(
+    resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any], published: Published
+) -> None:
+    path = path_of(resource, made)
+    deleted = await http.delete(path)
+    assert (deleted.status_code, deleted.json()["Deleted"]) == (200, True)
+    assert [(await http.get(path)).status_code, (await http.put(path, json={})).status_code] == [404, 404]
+    assert [item["VersionId"] for item in (await http.get(f"{path}/versions")).json()["Items"]] == [2, 1]
+    again = await http.post(resource.path, json={**body_of(resource, "Create"), **_key(resource, made)})
+    assert again.headers["etag"] == '"3"', again.text
+    messages = await published(resource.contract.key_in(made))
+    assert [message.type for message in messages] == [
+        f"{resource.topic}.{verb}" for verb in ("created", "deleted", "created")
+    ]
+    for message in messages:
+        resource.contract.snapshot.model_validate(message.body())
+
+
+@EACH
+async def test_a_repeated_request_gets_the_first_answer(resource: Resource[Any], http: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "k", "X-Epic-User": "ann"}
+    first = await http.post(resource.path, json=body_of(resource, "Create"), headers=key)
+    again = await http.post(resource.path, json=body_of(resource, "Create"), headers=key)
+    assert (again.status_code, again.content) == (200, first.content)
+    body = {**body_of(resource, "Create"), **_key(resource, first.json())}
+    assert (await http.post(resource.path, json=body)).json()["type"] == "urn:epic:problem:exists"
+    reused = await http.post(resource.path, json={**body, "AuditMetadata": {"Message": "another"}}, headers=key)
+    assert reused.json()["type"] == "urn:epic:problem:id-reused"
+
+
+@EACH
+async def test_bad_input_is_named(resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any]) -> None:
+    path = path_of(resource, made)
+    for method, at in (("POST", resource.path), ("PUT", path), ("DELETE", path)):
+        body = body_of(resource, "Create") if method == "POST" else {}
+        answer = await http.request(method, at, json={**body, "Colour": "red"})
+        assert (answer.status_code, pointers(answer)) == (400, ["/Colour"])
+    assert pointers(await http.get(resource.path, params={"Colour": "red"})) == ["/Colour"]
+    bad = await http.put(path, json={"AuditMetadata": {"User": 5}})
+    assert (bad.status_code, pointers(bad)) == (400, ["/AuditMetadata/User"])
+    missing = await http.post(resource.path, json={})
+    required = {f"/{field.alias}" for field in resource.contract.create.model_fields.values() if field.is_required()}
+    assert (missing.status_code, set(pointers(missing))) == (400, required)
+
+
+@EACH
+async def test_a_command_does_what_http_does(
+    resource: Resource[Any], declared: Declared, http: httpx.AsyncClient, clock: FixedClock
+) -> None:
+    commands: dict[str, Command[Any]] = {command.name: command for command in declared.commands()}
+    assert set(commands) == {command.__name__ for command in resource.contract.commands}
+    cause = Cause(clock.now(), "ann", Trace.begin(), id="tests/1")
+    accepted = []
+    for verb in ("Create", "Update", "Delete"):
+        command = commands[f"{verb}{resource.name}"]
+        body = body_of(resource, verb)
+        key = {} if verb == "Create" else dict(zip(resource.contract.key, accepted[0].id.split("#"), strict=True))
+        own = cause if verb == "Create" else replace(cause, id=None)
+        written = await command.use_case(command.validated({**body, **key}), own)
+        accepted.append(written.accepted)
+        assert command.action == f"{resource.topic}.{verb.lower()}"
+    assert [one.version for one in accepted] == [1, 2, 3]
+    assert len({one.id for one in accepted}) == 1
+
+
+@pytest.mark.parametrize("resource", ALL, ids=[resource.name for resource in ALL])
+def test_a_document_as_read_has_only_members_that_a_request_may_repeat(resource: Resource[Any]) -> None:
+    contract = resource.contract
+    known = {field.alias for field in contract.create.model_fields.values()} | contract.create.ignored
+    assert {field.alias for field in contract.read.model_fields.values()} <= known
+
+
+@pytest.mark.parametrize("resource", ALL, ids=[resource.name for resource in ALL])
+def test_its_actions_are_those_of_the_contract(resource: Resource[Any]) -> None:
+    assert tuple(action.command for action in resource.actions) == resource.contract.actions
+    extra = {event.verb for event in resource.contract.extra_events}
+    assert {action.event for action in resource.actions} <= extra
+
+
+def _key(resource: Resource[Any], document: dict[str, Any]) -> dict[str, Any]:
+    return {member: document[member] for member in resource.contract.key}
