@@ -110,12 +110,12 @@ def _kind(schema: dict[str, Any], schemas: dict[str, Any], inner: list[str]) -> 
     return "`true` · `false`" if schema["type"] == "boolean" else str(schema["type"])
 
 
-def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], told: set[str]) -> Iterator[str]:
+def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], listed: set[str]) -> Iterator[str]:
     """Each body's members, and then those of the objects in it; each once."""
     for name in names:
-        if name in told:
+        if name in listed:
             continue
-        told.add(name)
+        listed.add(name)
         if "enum" in schemas[name]:
             yield f"### {name}\n{_values(schemas[name])}"
             continue
@@ -130,7 +130,7 @@ def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], to
         ]  # fmt: skip
         head = f"### {name}\n" + (f"{taken[name]}\n\n" if name in taken else "")
         yield head + _table(["member", "what it takes", "required"], iter(rows))
-        yield from _bodies(inner, schemas, taken, told)
+        yield from _bodies(inner, schemas, taken, listed)
 
 
 async def _openapi(app: ASGIApp) -> dict[str, Any]:
@@ -152,7 +152,7 @@ async def api_page(apps: dict[str, FastAPI]) -> str:
     """Every route of every service and every body, by the service's OpenAPI."""
     sections: list[str] = []
     bodies: list[str] = []
-    told: set[str] = set()
+    listed: set[str] = set()
     for service, app in apps.items():
         document = await _openapi(app)
         operations = [one for one in _operations(document) if not _KIT.match(one[1])]
@@ -171,7 +171,7 @@ async def api_page(apps: dict[str, FastAPI]) -> str:
         for method, path, operation in operations:
             if body := _body_of(operation):
                 taken[body] = f"{taken[body]}, `{method} {path}`" if body in taken else f"`{method} {path}`"
-        bodies += _bodies(list(taken), document["components"]["schemas"], taken, told)
+        bodies += _bodies(list(taken), document["components"]["schemas"], taken, listed)
     kit = (
         [f"`{method}`", f"`{path}`", operation.get("summary", "")]
         for method, path, operation in _operations(document)

@@ -1,4 +1,4 @@
-"""Owns the one address of all five services in one process: it hands each request to the service it belongs to."""
+"""The one address of all five services in one process: each request goes to the service that its path belongs to."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ class Gateway:
 
     async def readiness(self) -> tuple[int, dict[str, Any]]:
         """200 when every service is ready, else 503, with what each says of itself."""
-        said_by_each = await asyncio.gather(*(_get(app, "/health/ready") for app in self._apps.values()))
-        answers = dict(zip(self._apps, said_by_each, strict=True))
+        bodies = await asyncio.gather(*(_get(app, "/health/ready") for app in self._apps.values()))
+        answers = dict(zip(self._apps, bodies, strict=True))
         ready = all(status == 200 for status, _ in answers.values())
-        services = {name: said for name, (_, said) in answers.items()}
+        services = {name: body for name, (_, body) in answers.items()}
         return (200 if ready else 503), {"Status": "Ready" if ready else "Unready", "Services": services}
 
     def _index(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Owns loading NDJSON over HTTP: in phases, many rows at once, each row's failure named by file and line."""
+"""Loads NDJSON over HTTP: in phases, many rows at once; each failure is named by file and line."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class RowFailure:
     def text(self) -> str:
         """One line: ``fleets.ndjson:17: Fleet X-NA-X0: /FleetConfiguration/Region: required; add it``."""
         what = f" {self.resource} {self.id}:" if self.resource else ""
-        told = "; ".join(f"{pointer or 'the body'}: {detail}" for pointer, detail in self.fields) or self.reason
-        return f"{self.file}:{self.line}:{what} {told}"
+        problem = "; ".join(f"{pointer or 'the body'}: {detail}" for pointer, detail in self.fields) or self.reason
+        return f"{self.file}:{self.line}:{what} {problem}"
 
     def wire(self) -> dict[str, Any]:
         return {
@@ -131,7 +131,7 @@ async def load(
     concurrency: int = CONCURRENCY,
     user: str | None = None,
 ) -> Loaded:
-    """Sends every row, what others are checked against first, and tells of each failure as it happens.
+    """Sends every row, phase by phase, and calls ``failed`` for each failure as it happens.
 
     Idempotent: the same rows again answer as they did, or are counted as already there.
     """

@@ -1,4 +1,4 @@
-"""Owns which path belongs to which service, derived from the services' own routes."""
+"""Which path belongs to which service, by the services' own routes."""
 
 from __future__ import annotations
 

@@ -54,9 +54,13 @@ class Kind:
         """The members that a row may have."""
         return wire_names(self.body) | self.ignored | {*self.key, "AuditMetadata"}
 
-    def fits(self, members: Iterable[str]) -> bool:
-        """Whether these are the members of such a row."""
-        return set(self.required) <= set(members) <= self.known
+    def knows(self, members: Iterable[str]) -> bool:
+        """Whether such a row may have these members."""
+        return self.known.issuperset(members)
+
+    def is_complete_with(self, members: Iterable[str]) -> bool:
+        """Whether these members include all that such a row must have."""
+        return set(members).issuperset(self.required)
 
 
 def _kinds() -> dict[str, Kind]:
@@ -125,12 +129,14 @@ def _named(name: object) -> Kind:
 
 
 def _recognised(row: Mapping[str, Any]) -> Kind:
-    fitting = [kind for kind in KINDS.values() if kind.fits(row)]
-    if len(fitting) == 1:
-        return fitting[0]
-    several = " and of ".join(f"a {kind.name}" for kind in fitting)
-    found = f"its members are those of {several}" if fitting else "its members are not those of one resource"
-    raise BadRow(f'{found}; add "Resource": one of {", ".join(KINDS)}')
+    """The kind that knows all members of the row; of several the one that needs no more."""
+    fitting = [kind for kind in KINDS.values() if kind.knows(row)]
+    complete = [kind for kind in fitting if kind.is_complete_with(row)]
+    for found in (complete, fitting):
+        if len(found) == 1:
+            return found[0]
+    names = ", ".join(KINDS)
+    raise BadRow(f'its members are not those of one resource alone; add "Resource": one of {names}')
 
 
 def _request(kind: Kind, row: dict[str, Any]) -> Request:

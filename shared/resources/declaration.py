@@ -43,6 +43,8 @@ class Resource(Generic[M]):
     """One resource of a service. Its functions are pure and raise Refused to say no.
 
     ``filters``: the members by which a list can be filtered (``A.B`` is B inside A; the query parameter is ``B``).
+    ``sort``: the members by which a list can be sorted, ``?Sort=Name`` or ``?Sort=-Name``. A sorted list reads all that
+    match, so this is for resources of some thousands of documents.
     ``references``: resources of the same store that a new document names by their key; each must exist.
     ``on_create``, ``on_update``: check and complete a new document, or the document before and after a change.
     ``assign_key``: the key of a document that is created without one, by a text that is the same when the request is
@@ -56,6 +58,7 @@ class Resource(Generic[M]):
     contract: ResourceContract[M]
     path: str
     filters: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
     references: tuple[ResourceContract[Any], ...] = ()
     on_create: Callable[[M, Cause], M] | None = None
     on_update: Callable[[M, M, Cause], M] | None = None

@@ -92,11 +92,25 @@ class _Handlers:
 
     async def list(self, request: Request) -> Response:
         filters = self.resource.filter_members
-        query = query_of(request, (*filters, "Limit", "Cursor"))
-        page = page_of(query, str)
+        known = (*filters, *(("Sort",) if self.resource.sort else ()), "Limit", "Cursor")
+        query = query_of(request, known)
         where = {member: query[name] for name, member in filters.items() if name in query}
+        if "Sort" in query:
+            return await self._sorted(where, query)
+        page = page_of(query, str)
         found = await self.resources.list(where, after=page.after, limit=page.limit)
         return page_response([self.resource.view(item) for item in found.items], found.next_after)
+
+    async def _sorted(self, where: Mapping[str, Any], query: Mapping[str, str]) -> Response:
+        member, descending = query["Sort"].removeprefix("-"), query["Sort"].startswith("-")
+        if member not in self.resource.sort:
+            names = ", ".join(self.resource.sort)
+            raise BadInput("the list cannot be sorted so", [FieldError("/Sort", f"give one of {names}, or -Name")])
+        page = page_of(query, list)
+        items, after = await self.resources.sorted_list(
+            where, member, descending=descending, after=page.after, limit=page.limit
+        )
+        return page_response([self.resource.view(item) for item in items], after)
 
 
 def document_response(view: Mapping[str, Any], document: Document) -> Response:
@@ -116,6 +130,9 @@ def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
     one = f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
     key = [Parameter(member, f"{default} unless given.") for member, default in resource.contract.key_defaults.items()]
     filters = [Parameter(member, f"Only those with this {member}.") for member in resource.filter_members]
+    if resource.sort:
+        members = ", ".join(resource.sort)
+        filters.append(Parameter("Sort", f"Sorted by this member, or in reverse with - before it: {members}."))
     routes = Routes(name)
     add = partial(routes.add, response=resource.contract.read)
     read, body = partial(add, "GET", action=f"{topic}.read"), resource.contract.body

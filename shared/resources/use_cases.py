@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from heapq import nlargest, nsmallest
 from typing import Any, Generic, TypeVar
 
 from shared.cause import AUTOMATION, Cause
@@ -128,6 +129,25 @@ class Resources(Generic[M]):
     async def list(self, where: Mapping[str, Any], *, after: str | None = None, limit: int = 100) -> ListPage:
         """The latest versions of all that match, ordered by key."""
         return await self.documents.list(where, after=after, limit=limit)
+
+    async def sorted_list(
+        self, where: Mapping[str, Any], member: str, *, descending: bool, after: Sequence[Any] | None, limit: int
+    ) -> tuple[Sequence[Document], Sequence[Any] | None]:
+        """The latest versions of all that match, sorted by a member and then by key; and the place to continue after.
+
+        A document without the member comes before all others.
+        """
+
+        def place(document: Document) -> tuple[bool, Any, str]:
+            value = document.state.get(member)
+            return value is not None, 0 if value is None else value, document.key
+
+        found = [document async for page in self.documents.scan(where) for document in page]
+        if after is not None:
+            last = tuple(after)
+            found = [one for one in found if (place(one) < last if descending else place(one) > last)]
+        best = (nlargest if descending else nsmallest)(limit + 1, found, key=place)
+        return best[:limit], place(best[limit - 1]) if len(best) > limit else None
 
     def _key(self, command: CommandBody) -> str:
         key = self.resource.contract.key_of(command)

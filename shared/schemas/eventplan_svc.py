@@ -1,4 +1,4 @@
-"""Owns the contracts of eventplan_svc: EventPlan, what it publishes and what may be asked of it."""
+"""The contracts of eventplan_svc: the plan of one fleet for one event, and its commands."""
 
 from __future__ import annotations
 

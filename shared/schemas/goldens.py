@@ -1,4 +1,4 @@
-"""Owns the golden messages: one of each type in the registry, as its producer sends it and its consumers read it."""
+"""The golden messages: one of each type in the registry, as its producer sends it and its consumers read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the contracts of hotw_svc: runs, executions, orders, and the facts it publishes about a fleet's hardware."""
+"""The contracts of hotw_svc: runs, executions, orders, and the facts it publishes about a fleet's hardware."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns the contracts that no one service owns: the answer of a command, and a dead letter."""
+"""The contracts that belong to no single service: the answer of a command, and a dead letter."""
 
 from __future__ import annotations
 

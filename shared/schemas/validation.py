@@ -99,8 +99,8 @@ def _named(model: type[WireModel], error: FieldError) -> FieldError:
             word if word in here else next((n for n, kind in here.items() if word in _fields(_element(kind))), None)
         )
         if pointed is not None:
-            said = detail if detail.startswith(word) else error.detail
-            return FieldError(f"{error.pointer}/{pointed}", said)
+            shown = detail if detail.startswith(word) else error.detail
+            return FieldError(f"{error.pointer}/{pointed}", shown)
     return error
 
 

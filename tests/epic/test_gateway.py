@@ -29,14 +29,14 @@ PATHS = {
 def app_of(name: str, paths: list[str], ready: bool = True) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
-    async def said(request: Request) -> JSONResponse:
+    async def echo(request: Request) -> JSONResponse:
         return JSONResponse({"by": name, "path": request.url.path, "query": request.url.query})
 
     async def readiness() -> JSONResponse:
         return JSONResponse({"Status": "Ready" if ready else "Unready"}, 200 if ready else 503)
 
     for path in [*paths, "/metrics", "/dlq", "/dlq/{Id}"]:
-        app.add_api_route(path, said, methods=["GET", "PUT"])
+        app.add_api_route(path, echo, methods=["GET", "PUT"])
     app.add_api_route("/health/ready", readiness)
     return app
 

@@ -37,11 +37,11 @@ def fleet(name: str) -> dict[str, Any]:
 
 
 async def loaded(epic: FakeEpic, path: Path, **options: Any) -> tuple[Loaded, list[RowFailure], str]:
-    told: list[RowFailure] = []
+    failures: list[RowFailure] = []
     out = io.StringIO()
     async with Api(epic.url, patience=60) as api:
-        outcome = await load(read_rows(files_of(path)), api, Terminal(out), failed=told.append, **options)
-    return outcome, told, out.getvalue()
+        outcome = await load(read_rows(files_of(path)), api, Terminal(out), failed=failures.append, **options)
+    return outcome, failures, out.getvalue()
 
 
 async def test_what_others_are_checked_against_goes_first_whatever_the_order_of_the_lines(
@@ -56,8 +56,9 @@ async def test_what_others_are_checked_against_goes_first_whatever_the_order_of_
         service("S"),
     )
     outcome, _, _ = await loaded(epic, path)
-    assert [asked.path for asked in epic.asked[:3]] == ["/service", "/fleet", "/event"]
-    assert {asked.path for asked in epic.asked[3:]} == {"/projection", "/fleet/F/inventory"}
+    assert [asked.path for asked in epic.asked[:2]] == ["/service", "/fleet"]
+    assert {asked.path for asked in epic.asked[2:4]} == {"/projection", "/fleet/F/inventory"}
+    assert epic.asked[4].path == "/event"
     assert outcome.loaded == {"Service": 1, "Fleet": 1, "Event": 1, "Projection": 1, "Inventory": 1}
 
 
@@ -106,7 +107,7 @@ async def test_each_failed_row_is_named_by_file_line_resource_field_and_remedy(e
     assert [failure.text() for failure in sorted(failures, key=lambda failure: failure.line)] == [
         failures[0].text(),
         "a.ndjson:4: Fleet F: /FleetConfiguration/Region: required; add it",
-        "a.ndjson:5: Resource 'Flet' is not known; use one of Service, Event, Projection, Fleet, Inventory, Ticket",
+        "a.ndjson:5: Resource 'Flet' is not known; use one of Service, Fleet, Projection, Inventory, Event, Ticket",
     ]
     assert failures[0].text().startswith("a.ndjson:2: not JSON: ")
     assert outcome.loaded == {"Service": 1}

@@ -23,6 +23,8 @@ EVENT = {"EventId": "E", "EventName": "n", "RegionList": [], "PeakStartDate": "2
         (FLEET, "Fleet", "POST", "/fleet"),
         ({**FLEET, "EventId": "E"}, "Fleet", "POST", "/fleet"),
         ({**EVENT, "VersionId": 3}, "Event", "POST", "/event"),
+        ({"EventId": "E", "EventName": "n"}, "Event", "POST", "/event"),
+        ({"FleetId": "F", "EventId": "E", "FleetConfiguration": {}}, "Fleet", "POST", "/fleet"),
         ({"FleetId": "F", "EventId": "E", "ManualOverride": 1}, "Projection", "POST", "/projection"),
         ({"FleetId": "F", "EventId": "E", "CloudTuneProjection": 1}, "Projection", "POST", "/projection"),
         ({"FleetId": "F", "HostsPresent": 3}, "Inventory", "PUT", "/fleet/F/inventory"),
@@ -36,8 +38,8 @@ def test_a_row_without_resource_is_known_by_its_members(
     assert (request.kind, request.method, request.path) == (kind, method, path)
 
 
-@pytest.mark.parametrize("row", [{**FLEET, "Regoin": "x"}, {"FleetId": "F", "EventId": "E", "FleetConfiguration": {}}])
-def test_a_row_with_other_members_is_not_guessed(row: dict[str, object]) -> None:
+@pytest.mark.parametrize("row", [{**FLEET, "Regoin": "x"}, {"FleetId": "F"}, {"FleetId": "F", "ServiceId": "S"}])
+def test_a_row_that_may_be_several_things_is_not_guessed(row: dict[str, object]) -> None:
     with pytest.raises(BadRow, match="not those of one resource"):
         read_row(orjson.dumps(row))
     assert read_row(orjson.dumps({"Resource": "Fleet", **row})).kind == "Fleet"
@@ -76,7 +78,7 @@ def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         (b"{", "not JSON"),
         (b"[1]", "not a JSON object"),
@@ -89,10 +91,10 @@ def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
         (b'{"Name":"x"}', 'add "Resource": one of Service, Fleet, Projection, Inventory, Event, Ticket'),
     ],
 )
-def test_a_line_that_is_no_resource_says_why_and_what_to_do(text: bytes, said: str) -> None:
+def test_a_line_that_is_no_resource_says_why_and_what_to_do(text: bytes, reason: str) -> None:
     with pytest.raises(BadRow) as refused:
         read_row(text)
-    assert said in str(refused.value)
+    assert reason in str(refused.value)
 
 
 @given(st.binary(max_size=200))

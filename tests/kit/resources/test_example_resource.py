@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,12 +23,15 @@ from shared.schemas.topics import TOPICS
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings, load_settings
 from tests.support.embedded_stack import Stack, standing
+from tests.support.http import pointers
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"`((?:shared|services)/[a-z_/]+)\.py`[^`]*```python\n(.*?)```", re.DOTALL)
 FLEET = {"FleetId": "F1", "ServiceId": "S1", "FleetConfiguration": {"Region": "us-east-1", "HostThroughPutTPM": 250}}
-FREEZE = {"FleetId": "F1", "EventId": "PD2024", "Reason": "it is fragile", "ExpiresOn": "2024-06-20"}
+EVENT = f"E{uuid.uuid4().hex[:8]}"  # the servers are shared with other tests
+OTHER = f"{EVENT}-other"
+FREEZE = {"FleetId": "F1", "EventId": EVENT, "Reason": "it is fragile", "ExpiresOn": "2024-06-20"}
 
 
 @pytest.fixture
@@ -86,25 +90,25 @@ async def stack(settings: Settings, clock: FixedClock, freezes: Resource[Any]) -
 
 async def test_http_and_commands_do_all_that_the_declaration_gives(stack: Stack, clock: FixedClock) -> None:
     http = stack.replicas[0].http
-    unknown = await http.post("/freeze", json=FREEZE)
-    assert (unknown.status_code, unknown.json()["detail"]) == (404, "there is no Fleet F1; create it first")
-    assert (await http.post("/fleet", json=FLEET)).status_code == 200
+    unknown = await http.post("/freeze", json={**FREEZE, "FleetId": "F0"})
+    assert (unknown.status_code, unknown.json()["detail"]) == (404, "there is no Fleet F0; create it first")
+    assert (await http.post("/fleet", json=FLEET)).status_code in (200, 409)
     past = await http.post("/freeze", json={**FREEZE, "ExpiresOn": "2024-06-14"})
     assert past.status_code == 409
 
     made = await http.post("/freeze", json={**FREEZE, "Status": "Approved", "VersionId": 7})
     assert (made.status_code, made.headers["etag"]) == (200, '"1"')
     assert (made.json()["Status"], made.json()["Summary"]) == ("Pending", "F1 is left alone until 2024-06-20")
-    reviewed = await http.put("/freeze/F1/PD2024/review", json={}, headers={"X-Epic-User": "ann", "If-Match": '"1"'})
+    reviewed = await http.put(f"/freeze/F1/{EVENT}/review", json={}, headers={"X-Epic-User": "ann", "If-Match": '"1"'})
     assert (reviewed.json()["Status"], reviewed.json()["ReviewedBy"]) == ("Approved", "ann")
-    assert (await http.put("/freeze/F1/PD2024/review", json={})).json()["type"] == "urn:epic:problem:reviewed"
-    assert (await http.put("/freeze/F1/PD2024", json=reviewed.json())).headers["etag"] == '"2"'
-    listed = (await http.get("/freeze?Status=Approved&EventId=PD2024")).json()["Items"]
+    assert (await http.put(f"/freeze/F1/{EVENT}/review", json={})).json()["type"] == "urn:epic:problem:reviewed"
+    assert (await http.put(f"/freeze/F1/{EVENT}", json=reviewed.json())).headers["etag"] == '"2"'
+    listed = (await http.get(f"/freeze?Status=Approved&EventId={EVENT}")).json()["Items"]
     assert [item["FleetId"] for item in listed] == ["F1"]
 
     changed = await stack.ask("fleet.commands", "UpdateFreeze", {**_KEY, "Reason": "it is new"}, if_match='"2"')
-    assert (changed.outcome, changed.id, changed.version_id) == (Outcome.ACCEPTED, "F1#PD2024", 3)
-    assert (await http.get("/freeze/F1/PD2024")).json()["Status"] == "Pending"
+    assert (changed.outcome, changed.id, changed.version_id) == (Outcome.ACCEPTED, f"F1#{EVENT}", 3)
+    assert (await http.get(f"/freeze/F1/{EVENT}")).json()["Status"] == "Pending"
     again = await stack.ask("fleet.commands", "ReviewFreeze", _KEY, user="bob")
     assert again.version_id == 4
     refused = await stack.ask("fleet.commands", "CreateFreeze", FREEZE)
@@ -112,12 +116,12 @@ async def test_http_and_commands_do_all_that_the_declaration_gives(stack: Stack,
     assert refused.problem["type"] == "urn:epic:problem:exists"
     deleted = await stack.ask("fleet.commands", "DeleteFreeze", _KEY)
     assert deleted.version_id == 5
-    versions = (await http.get("/freeze/F1/PD2024/versions")).json()["Items"]
+    versions = (await http.get(f"/freeze/F1/{EVENT}/versions")).json()["Items"]
     assert [version["VersionId"] for version in versions] == [5, 4, 3, 2, 1]
     assert [version["Status"] for version in versions[1:]] == ["Approved", "Pending", "Approved", "Pending"]
 
     for topic, versions_of in (("created", [1]), ("updated", [2, 3, 4]), ("reviewed", [2, 4]), ("deleted", [5])):
-        messages = await stack.published(f"freeze.{topic}")
+        messages = [one for one in await stack.published(f"freeze.{topic}") if one.key == f"F1#{EVENT}"]
         assert [message.body()["VersionId"] for message in messages] == versions_of
         for message in messages:
             TOPICS[f"freeze.{topic}"].messages[0].model.model_validate(message.body())
@@ -128,8 +132,8 @@ async def test_the_clock_ends_what_has_expired_and_publishes_it_once(
 ) -> None:
     http = stack.replicas[0].http
     await http.post("/fleet", json=FLEET)
-    await http.post("/freeze", json=FREEZE)
-    await http.put("/freeze/F1/PD2024/review", json={})
+    await http.post("/freeze", json={**FREEZE, "EventId": OTHER})
+    await http.put(f"/freeze/F1/{OTHER}/review", json={})
     await stack.replicas[0].stop()
     clock.advance(timedelta(days=6))
 
@@ -140,10 +144,28 @@ async def test_the_clock_ends_what_has_expired_and_publishes_it_once(
 
     replica = await stack.start(build)
     read = await eventually(
-        lambda: replica.get("/freeze/F1/PD2024"), lambda found: found["Status"] == "Expired", "the freeze has expired"
+        lambda: replica.get(f"/freeze/F1/{OTHER}"), lambda found: found["Status"] == "Expired", "the freeze has expired"
     )
     assert (read["VersionId"], read["AuditMetadata"]["User"]) == (3, "EPICAutomation")
-    assert [message.body()["VersionId"] for message in await stack.published("freeze.updated")] == [2, 3]
+    messages = [one for one in await stack.published("freeze.updated") if one.key == f"F1#{OTHER}"]
+    assert [message.body()["VersionId"] for message in messages] == [2, 3]
 
 
-_KEY = {"FleetId": "F1", "EventId": "PD2024"}
+_KEY = {"FleetId": "F1", "EventId": EVENT}
+
+
+async def test_a_list_is_sorted_page_by_page(stack: Stack) -> None:
+    http, event_id = stack.replicas[0].http, f"{EVENT}-sorted"
+    days = {"F1": "2024-06-22", "F2": "2024-06-20", "F3": "2024-06-22", "F4": "2024-06-21"}
+    for fleet_id, day in days.items():
+        await http.post("/fleet", json={**FLEET, "FleetId": fleet_id})
+        body = {**FREEZE, "FleetId": fleet_id, "EventId": event_id, "ExpiresOn": day}
+        assert (await http.post("/freeze", json=body)).status_code == 200
+    for sort, wanted in (("ExpiresOn", ["F2", "F4", "F1", "F3"]), ("-ExpiresOn", ["F3", "F1", "F4", "F2"])):
+        query = {"EventId": event_id, "Sort": sort, "Limit": "3"}
+        first = (await http.get("/freeze", params=query)).json()
+        rest = (await http.get("/freeze", params={**query, "Cursor": first["NextCursor"]})).json()
+        assert [item["FleetId"] for item in (*first["Items"], *rest["Items"])] == wanted
+        assert rest["NextCursor"] is None
+    refused = await http.get("/freeze?Sort=Reason")
+    assert (refused.status_code, pointers(refused)) == (400, ["/Sort"])

@@ -44,7 +44,7 @@ def refused(model: type[WireModel], body: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("member", "value", "said"),
+    ("member", "value", "detail"),
     [
         ("Day", "0001-01-01", "give a day from 1971-01-01 to 9000-12-31"),
         ("Day", "9999-12-31", "give a day from 1971-01-01 to 9000-12-31"),
@@ -67,17 +67,17 @@ def refused(model: type[WireModel], body: dict[str, Any]) -> dict[str, str]:
         ("Key", "x" * 513, "give at most 512 characters"),
     ],
 )
-def test_what_is_refused_says_what_to_give(member: str, value: Any, said: str) -> None:
-    assert said in refused(Thing, {member: value})[f"/{member}"]
+def test_what_is_refused_says_what_to_give(member: str, value: Any, detail: str) -> None:
+    assert detail in refused(Thing, {member: value})[f"/{member}"]
 
 
 def test_lists_objects_and_words_are_asked_for_by_name() -> None:
     ticket = {"Title": "t", "Comments": {}, "AuditMetadata": "x", "Severity": 9, "Status": "Lost"}
-    said = refused(TICKET.create, ticket)
-    assert said["/Comments"] == "give a list"
-    assert said["/AuditMetadata"] == "give an object"
-    assert said["/Severity"] == "give 5 or less"
-    assert said["/Status"].startswith("give one of 'Open', ")
+    detail = refused(TICKET.create, ticket)
+    assert detail["/Comments"] == "give a list"
+    assert detail["/AuditMetadata"] == "give an object"
+    assert detail["/Severity"] == "give 5 or less"
+    assert detail["/Status"].startswith("give one of 'Open', ")
 
 
 @given(st.text(max_size=300))
@@ -92,9 +92,9 @@ def test_the_two_judges_of_a_name_agree(text: str) -> None:
 
 @given(st.dates(FIRST_DAY, LAST_DAY), st.decimals(-MAX_DECIMAL, MAX_DECIMAL, allow_nan=False))
 def test_what_is_taken_goes_out_as_json(day: Any, number: Any) -> None:
-    said = Thing.model_validate({"Day": day.isoformat(), "Number": str(number)}).wire()
-    assert said["Day"] == day.isoformat()
-    assert abs(said["Number"]) <= MAX_DECIMAL
+    detail = Thing.model_validate({"Day": day.isoformat(), "Number": str(number)}).wire()
+    assert detail["Day"] == day.isoformat()
+    assert abs(detail["Number"]) <= MAX_DECIMAL
 
 
 def test_the_longest_ids_joined_fit_all_that_carries_them() -> None:

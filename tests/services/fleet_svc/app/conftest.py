@@ -1,4 +1,4 @@
-"""Owns fleet_svc's HTTP side on a store of the test's own, and writes that fail in it."""
+"""fleet_svc's routes on a store of the test's own, and writes that fail in it."""
 
 from __future__ import annotations
 

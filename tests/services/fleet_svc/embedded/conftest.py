@@ -1,4 +1,4 @@
-"""Owns fleet_svc and event_svc running in a test's own process."""
+"""fleet_svc and event_svc running in a test's own process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fleet_svc and event_svc whole: HTTP and commands lead to the same, and what happened is told."""
+"""fleet_svc and event_svc whole: HTTP and commands lead to the same, and what happened is messages."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ async def test_the_references_documents_by_either_door_come_to_the_same(stack: B
         ("projection.created", ProjectionSnapshot, [f"{FLEET_ID}#PD2024#Peak"]),
         ("event.created", EventSnapshot, ["PD2024"]),
     ):
-        told = await stack.published(topic)
-        assert sorted(message.key for message in told) == keys
-        for message in told:
+        messages = await stack.published(topic)
+        assert sorted(message.key for message in messages) == keys
+        for message in messages:
             model.model_validate(message.body())
             assert message.type == topic
             assert message.source == ("event_svc" if topic == "event.created" else "fleet_svc")
@@ -142,9 +142,9 @@ async def test_a_command_that_no_contract_knows_is_refused_and_what_is_no_comman
 
 async def test_the_callers_ids_go_from_the_request_to_the_event(stack: Both) -> None:
     await ok(stack.event.post("/event", json=EVENT, headers={"X-Correlation-Id": "from-the-caller"}))
-    (told,) = await stack.published("event.created")
-    assert told.trace.correlation_id == "from-the-caller"
-    assert (told.id, told.subject) == ("PD2024:1:event.created", "PD2024")
+    (messages,) = await stack.published("event.created")
+    assert messages.trace.correlation_id == "from-the-caller"
+    assert (messages.id, messages.subject) == ("PD2024:1:event.created", "PD2024")
 
 
 async def test_orders_that_hotw_tells_of_are_shown(stack: Both) -> None:

@@ -1,4 +1,4 @@
-"""fleet_svc and documents that grow: told of whatever their size, up to a limit that both doors answer with 413."""
+"""fleet_svc and documents that grow: messages of whatever their size, up to a limit that both doors answer with 413."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ async def test_a_service_as_large_as_a_body_may_be_is_told_of(stack: Both) -> No
 
     await ok(await stack.fleet.post("/service", content=body, headers={"Content-Type": "application/json"}))
 
-    (told,) = await stack.published("service.created")
-    assert len(told.data) > len(body)
-    assert told.body()["Fleet"][0]["Fleets"] == names
+    (messages,) = await stack.published("service.created")
+    assert len(messages.data) > len(body)
+    assert messages.body()["Fleet"][0]["Fleets"] == names
     for replica in stack.replicas:
         await replica.ready()
 
@@ -74,8 +74,10 @@ async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_eith
     await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": asgs(3_500)}))
     await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": environments(3_500)}))
 
-    told = await stack.published("fleet.updated")
-    assert [len(message.data) > size for message, size in zip(told, (800_000, 1_650_000), strict=True)] == [True] * 2
+    messages = await stack.published("fleet.updated")
+    assert [len(message.data) > size for message, size in zip(messages, (800_000, 1_650_000), strict=True)] == [
+        True
+    ] * 2
 
     grown = {"FleetId": FLEET_ID, "FleetConfiguration": environments(4_700, 230)}  # more than a body may have
     assert (await stack.ask("fleet.commands", "UpdateFleet", grown)).outcome is Outcome.ACCEPTED
@@ -137,7 +139,7 @@ async def test_an_event_too_large_for_the_broker_is_what_readiness_and_log_speak
             "Fleet": [{"Region": "r", "Fleets": [f"F{n:050}" for n in range(1_000)]}],
         }
         began = time.monotonic()
-        with capture_logs() as said:
+        with capture_logs() as log_lines:
             await ok(await replica.http.post("/service", json=large))
             for number in range(20):
                 await ok(await replica.http.post("/service", json={**SERVICE, "ServiceId": f"S{number}"}))
@@ -154,5 +156,5 @@ async def test_an_event_too_large_for_the_broker_is_what_readiness_and_log_speak
         assert why.startswith("an event of Large is ")
         assert why.endswith("1 events are not published, the oldest for 61 s")
         assert "broker" not in why
-        lines = [line for line in said if line["event"] == "an event waits: it is too large to be sent"]
+        lines = [line for line in log_lines if line["event"] == "an event waits: it is too large to be sent"]
         assert 1 <= len(lines) <= 1 + (time.monotonic() - began) / TOO_LARGE_PAUSE

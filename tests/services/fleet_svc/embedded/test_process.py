@@ -101,9 +101,9 @@ def test_it_ends_in_order_at_sigterm_and_is_found_again_as_it_was_even_after_a_k
         assert changed["AuditMetadata"]["Timestamp"] >= changed["CreatedAt"] > "2024-06-15"
         with service(tmp_path) as (second, _):
             assert second.wait(PATIENCE) == 1
-        said = [line for line in log.read_text().splitlines() if not line.startswith("{")]
-        assert len(said) == 1
-        assert said[0].startswith("epic: ")
+        output = [line for line in log.read_text().splitlines() if not line.startswith("{")]
+        assert len(output) == 1
+        assert output[0].startswith("epic: ")
         process.kill()
         process.wait(PATIENCE)
 
@@ -116,8 +116,8 @@ def test_it_ends_in_order_at_sigterm_and_is_found_again_as_it_was_even_after_a_k
 def test_a_bad_variable_is_one_line_and_2(tmp_path: Path) -> None:
     with service(tmp_path, EPIC_TRANSPORTE="kafka") as (process, _):
         assert process.wait(PATIENCE) == 2
-    said = (tmp_path / "out.log").read_text()
-    assert said == "epic: EPIC_TRANSPORTE is not a variable of EPIC; did you mean EPIC_TRANSPORT?\n"
+    output = (tmp_path / "out.log").read_text()
+    assert output == "epic: EPIC_TRANSPORTE is not a variable of EPIC; did you mean EPIC_TRANSPORT?\n"
 
 
 @pytest.mark.slow
@@ -205,6 +205,6 @@ def test_it_answers_at_once_while_kafka_is_away(tmp_path: Path) -> None:
         assert http.get("/event/PD2024").status_code == 200
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
-    said = [json.loads(line)["event"] for line in (tmp_path / "out.log").read_text().splitlines()]
-    listening = next(place for place, event in enumerate(said) if event.startswith("Uvicorn running"))
-    assert "service started" not in said[:listening], "it waited for Kafka before it listened"
+    output = [json.loads(line)["event"] for line in (tmp_path / "out.log").read_text().splitlines()]
+    listening = next(place for place, event in enumerate(output) if event.startswith("Uvicorn running"))
+    assert "service started" not in output[:listening], "it waited for Kafka before it listened"
