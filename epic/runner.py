@@ -18,7 +18,8 @@ from epic.failure import CommandFailed
 from epic.gateway import Gateway
 from epic.over_transport import OverTransport
 from shared.clock import RunningClock
-from shared.messaging.transport import DataFolderInUse, Transport
+from shared.embedded import DataFolderInUse
+from shared.messaging.transport import Transport
 from shared.schemas.topics import SERVICES
 from shared.service import Build, RunningService, open_transport, quiet_collector, uvicorn_server
 from shared.settings import Settings

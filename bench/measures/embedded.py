@@ -26,8 +26,7 @@ from bench.planning import PLAN_CREATED
 from bench.process import Process
 from bench.rounds import alternate
 from bench.stage import NOW, Stage
-from shared.embedded import DurableLog, EmbeddedTransport
-from shared.embedded.storage import open_reader, topics
+from shared.embedded import DurableLog, EmbeddedTransport, stored_ends
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics, follow_records
 from shared.messaging.transport import TopicSpec
@@ -156,18 +155,15 @@ class Plans:
 
     async def epic(self) -> dict[str, float]:
         event = orjson.loads(self.company.event(next(self._ids)).data)
-        before, reader = self._plans(), open_reader(self._data / "messages.db")
-        try:
-            began = time.perf_counter()
-            body = {name: value for name, value in event.items() if name not in _MANAGED}
-            await call_json(self._epic.port, "POST", "/event", body)
-            while (seen := _ends(reader)) < before + self.company.fleets:
-                if time.perf_counter() - began > _PATIENCE:
-                    raise Disagreement(f"{seen - before} plans of {self.company.fleets} fleets")
-                await asyncio.sleep(0.01)
-            seconds = time.perf_counter() - began
-        finally:
-            reader.close()
+        before = self._plans()
+        began = time.perf_counter()
+        body = {name: value for name, value in event.items() if name not in _MANAGED}
+        await call_json(self._epic.port, "POST", "/event", body)
+        while (seen := self._plans()) < before + self.company.fleets:
+            if time.perf_counter() - began > _PATIENCE:
+                raise Disagreement(f"{seen - before} plans of {self.company.fleets} fleets")
+            await asyncio.sleep(0.01)
+        seconds = time.perf_counter() - began
         await self._at_rest()
         if self._plans() != before + self.company.fleets:
             raise Disagreement(f"{self._plans() - before} plans were published {self.company.fleets} fleets")
@@ -202,11 +198,8 @@ class Plans:
         self._statements = [("INSERT INTO documents VALUES (?, ?)", documents), (_INSERT, records)]
 
     def _plans(self) -> int:
-        reader = open_reader(self._data / "messages.db")
-        try:
-            return _ends(reader)
-        finally:
-            reader.close()
+        """How many events about created plans the log's file holds."""
+        return sum(stored_ends(self._data, PLAN_CREATED).values())
 
     async def _at_rest(self) -> None:
         while True:
@@ -215,11 +208,6 @@ class Plans:
                 break
             await asyncio.sleep(0.2)
         await self._epic.idle()
-
-
-def _ends(reader: sqlite3.Connection) -> int:
-    """How many plans the log's file tells of."""
-    return sum(sum(row.ends) for row in topics(reader) if row.spec.name == PLAN_CREATED)
 
 
 async def measure(stage: Stage) -> list[Figure]:

@@ -75,7 +75,8 @@ def _instant(since: str | None) -> datetime | None:
 async def _rewind(service: str, since: datetime | None, servers: str | None, data: Path | None) -> list[Row]:
     from aiokafka.errors import KafkaError
 
-    from shared.messaging.transport import DataFolderInUse, GroupInUse
+    from shared.embedded import DataFolderInUse
+    from shared.messaging.transport import GroupInUse
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would warn of is said below
     transport = _transport(servers, data)

@@ -1,8 +1,17 @@
-"""The log for one machine: topics, partitions and consumer groups on SQLite, behind aiokafka's client interface."""
+"""The log for one machine: topics, partitions and consumer groups in one SQLite file, behind the transport contract."""
 
 from shared.embedded.consumer import EmbeddedConsumer
+from shared.embedded.folder import DataFolderInUse
 from shared.embedded.log import DurableLog
 from shared.embedded.producer import EmbeddedProducer
+from shared.embedded.storage import stored_ends
 from shared.embedded.transport import EmbeddedTransport
 
-__all__ = ["DurableLog", "EmbeddedConsumer", "EmbeddedProducer", "EmbeddedTransport"]
+__all__ = [
+    "DataFolderInUse",
+    "DurableLog",
+    "EmbeddedConsumer",
+    "EmbeddedProducer",
+    "EmbeddedTransport",
+    "stored_ends",
+]

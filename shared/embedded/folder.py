@@ -1,4 +1,4 @@
-"""Owns the claim of one process on a data folder."""
+"""The claim of one process on a data folder."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import fcntl
 import os
 from pathlib import Path
 
-from shared.messaging.transport import DataFolderInUse
+from shared.errors import EpicError
 
-__all__ = ["FolderClaim"]
+
+class DataFolderInUse(EpicError):
+    """Another process, or another log of this process, has the data folder open."""
 
 
 class FolderClaim:
-    """Held from ``take`` to ``release`` or to the process's end, however it ends. The folder is made when missing."""
+    """Held from ``take`` to ``release`` or to the end of the process, however it ends. Creates a missing folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file: int | None = None
 
     def take(self) -> None:
-        """DataFolderInUse when anybody else holds it: another process, or this one by another claim."""
+        """DataFolderInUse when another claim holds it, in this process or in another."""
         self._folder.mkdir(parents=True, exist_ok=True)
         file = os.open(self._folder / "in-use.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:

@@ -1,4 +1,4 @@
-"""Owns the embedded log: topics, records and groups' offsets, durable in one SQLite file of a data folder."""
+"""The embedded log: topics, records and the offsets of consumer groups, durable in one SQLite file of a data folder."""
 
 from __future__ import annotations
 
@@ -7,43 +7,49 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from random import choice
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, NamedTuple, Self, TypeVar
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaConnectionError, UnknownError, UnknownTopicOrPartitionError
-from aiokafka.structs import OffsetAndMetadata, RecordMetadata
+from aiokafka.errors import KafkaConnectionError, KafkaStorageError, UnknownError, UnknownTopicOrPartitionError
+from aiokafka.structs import RecordMetadata
 
-from shared.embedded import storage, sweeping
-from shared.embedded.batches import BatchBuilder, StoredBatch
-from shared.embedded.fetching import fetch_from_file
+from shared.durability.sqlite_writer import Writer
+from shared.embedded import storage
 from shared.embedded.folder import FolderClaim
 from shared.embedded.groups import ConsumerGroup
-from shared.embedded.intake import Intake
-from shared.embedded.partitions import Fetched, Partition, RecentBatches, Topic
-from shared.embedded.writer import GroupCommitWriter
+from shared.embedded.storage import Fetched, Partition, Row
+from shared.embedded.sweeping import compact, expire
+from shared.errors import Unavailable
 from shared.messaging.partitioning import partition_of
 from shared.messaging.transport import Headers, TopicMismatch, TopicSpec
 from shared.tasks import end
 
-__all__ = ["DurableLog"]
-
 _logger: Final = logging.getLogger(__name__)
-_FILE: Final = "messages.db"
-_PLACES_KEPT: Final = 65_536
+_UNWRITTEN_BYTES: Final = 67_108_864
+"""How much may wait for the disk before producers wait: more than two publishers send at once, and little memory."""
+
+T = TypeVar("T")
+
+
+class _Append(NamedTuple):
+    """A record on its way to the disk, and the future of its producer."""
+
+    partition: Partition
+    offset: int
+    row: Row
+    durable: asyncio.Future[RecordMetadata]
 
 
 class DurableLog:
-    """A log in a data folder. One process at a time, one event loop; may be started by several owners.
+    """One process at a time may have a data folder open. Everything runs on one event loop.
 
-    It opens with the first ``start`` and closes with the last ``stop``. An append that was acknowledged survives the
-    process's end at any moment; appends that wait at the same time share one sync. Reading never waits for writing:
-    the newest records (``cache_bytes`` of them) are read from memory, older ones by a thread of their own. What has
-    expired, or was replaced in a compacted topic, goes every ``sweep_seconds``.
+    It opens with the first ``start`` and closes with the last ``stop``. An acknowledged append survives the end of the
+    process and of the power supply at any moment. Appends of one turn of the event loop are one transaction, and
+    transactions that wait at the same time share one sync. Reading never waits for writing. Expired records, and
+    records replaced in a compacted topic, are removed every ``sweep_seconds``.
     """
 
     def __init__(
@@ -51,40 +57,35 @@ class DurableLog:
         folder: Path | str,
         *,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        cache_bytes: int = 33_554_432,
         sweep_seconds: float = 600.0,
     ) -> None:
         self.folder = Path(folder)
         self._now_ms = now_ms
         self._sweep_seconds = sweep_seconds
-        self._sweeper: asyncio.Task[None] | None = None
         self._claim = FolderClaim(self.folder)
         self._owners = 0
         self._changing = asyncio.Lock()
         self._sweeping = asyncio.Lock()
-        self._cache_bytes = cache_bytes
-        self._recent = RecentBatches(cache_bytes)
-        self._writer: GroupCommitWriter | None = None
+        self._writer: Writer | None = None
         self._reader: sqlite3.Connection | None = None
-        self._threads: ThreadPoolExecutor | None = None
-        self._topics: dict[str, Topic] = {}
-        self._place_of: Callable[[str, bytes], Partition] = self._partition_of_key
-        self._by_id: dict[int, Topic] = {}
-        self._commits: dict[str, dict[tuple[int, int], tuple[int, str]]] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+        self._topics: dict[str, TopicSpec] = {}
+        self._partitions: dict[str, list[Partition]] = {}
+        self._commits: dict[str, dict[TopicPartition, int]] = {}
         self._groups: dict[str, ConsumerGroup] = {}
-        self._topic_watchers: set[Callable[[], None]] = set()
-        self._to_tell: set[Callable[[], None]] = set()
-        self._intake = Intake(now_ms, self._grown, self._tell)
+        self._appends: list[_Append] = []
+        self._unwritten = 0
+        self._written = asyncio.Event()
 
     async def start(self) -> None:
-        """DataFolderInUse when another process has the folder."""
+        """DataFolderInUse when another process has the folder, UnknownFormat for a file of another version."""
         async with self._changing:
             if self._owners == 0:
                 await self._open()
             self._owners += 1
 
     async def stop(self) -> None:
-        """The last owner's stop waits until all that was appended is on the disk."""
+        """The last owner's stop returns when every append is on the disk."""
         async with self._changing:
             self._owners = max(0, self._owners - 1)
             if self._owners == 0:
@@ -94,98 +95,79 @@ class DurableLog:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    @property
+    def running(self) -> bool:
+        return self._writer is not None
 
     async def _open(self) -> None:
         self._claim.take()
-        writer = GroupCommitWriter(self.folder / _FILE, self._intake.settle)
+        writer = Writer(self.folder / storage.FILE_NAME)
         try:
-            stored, self._commits = await writer.start(
-                lambda connection: (storage.topics(connection), storage.committed_offsets(connection))
-            )
+            await writer.start()
+            await writer.run(storage.prepare)
+            self._topics, self._partitions, self._commits = await writer.run(storage.load)
         except BaseException:
+            await writer.stop()
             self._claim.release()
             raise
-        self._topics = {row.spec.name: Topic.stored(row) for row in stored}
-        # Kafka's hash costs more in Python than all else on a record's way
-        self._place_of = lru_cache(_PLACES_KEPT)(self._partition_of_key)
-        self._by_id = {topic.id: topic for topic in self._topics.values()}
-        self._intake.attach(writer)
-        self._recent = RecentBatches(self._cache_bytes)
-        self._threads = ThreadPoolExecutor(1, "epic-log-reader")
-        self._reader = storage.open_reader(self.folder / _FILE)
+        self._unwritten = 0
+        self._reader = storage.open_reader(self.folder)
         self._writer = writer
-        self._sweeper = asyncio.create_task(self._sweep_regularly())
+        self._sweeper = asyncio.create_task(self._sweep_regularly(), name="sweeper of the embedded log")
 
     async def _close(self) -> None:
+        writer, reader = self._writer, self._reader
+        if writer is None or reader is None:
+            return
         if self._sweeper is not None:
             await end(self._sweeper)
         for group in self._groups.values():
             await group.close()
         self._groups.clear()
-        self._intake.hand_over()
-        writer, reader, threads = self._writer, self._reader, self._threads
-        self._writer = self._reader = self._threads = None
-        if writer is not None:
-            await writer.stop()
-        if threads is not None and reader is not None:
-            await asyncio.get_running_loop().run_in_executor(threads, reader.close)
-            threads.shutdown()
+        self._hand_over()
+        self._writer = self._reader = None
+        await writer.stop()
+        reader.close()
         self._claim.release()
 
     # --- topics
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> None:
-        """Make the topics that are missing, all or none. TopicMismatch when one has another partition count."""
+        """Create the topics that are missing, all or none. TopicMismatch when one has another partition count."""
         async with self._changing:
-            missing = []
+            specs = list(specs)
+            missing = {spec.name: spec for spec in specs if spec.name not in self._topics}
             for spec in specs:
-                found = self._topics.get(spec.name)
-                if found is None:
-                    missing.append(spec)
-                elif found.spec.partitions != spec.partitions:
-                    raise TopicMismatch(spec.name, wanted=spec.partitions, found=found.spec.partitions)
-            if not missing:
-                return
-            for row in await self.write(lambda writer: [storage.add_topic(writer, spec) for spec in missing]):
-                self._topics[row.spec.name] = self._by_id[row.id] = Topic.stored(row)
-        for tell in tuple(self._topic_watchers):
-            tell()
-
-    def topics(self) -> dict[str, TopicSpec]:
-        return {name: topic.spec for name, topic in self._topics.items()}
+                found = (self._topics | missing)[spec.name]
+                if found.partitions != spec.partitions:
+                    raise TopicMismatch(spec.name, wanted=spec.partitions, found=found.partitions)
+            if missing:
+                self._partitions |= await self._write(
+                    lambda file: {spec.name: storage.create_topic(file, spec) for spec in missing.values()}
+                )
+                self._topics |= missing
 
     def partitions(self, topic: str) -> Sequence[Partition]:
-        """In order of their numbers. UnknownTopicOrPartitionError when nobody made the topic."""
+        """In the order of their numbers. UnknownTopicOrPartitionError for a topic that does not exist."""
         try:
-            return self._topics[topic].partitions
+            return self._partitions[topic]
         except KeyError:
             raise UnknownTopicOrPartitionError(f"there is no topic {topic}") from None
 
     def partition(self, name: TopicPartition) -> Partition:
-        """UnknownTopicOrPartitionError when there is none of that number."""
-        found = self.partitions(name.topic)
-        number: int = name.partition
+        """UnknownTopicOrPartitionError when it does not exist."""
+        topic, number = str(name.topic), int(name.partition)
+        found = self.partitions(topic)
         if not 0 <= number < len(found):
-            raise UnknownTopicOrPartitionError(f"topic {name.topic} has no partition {number}")
+            raise UnknownTopicOrPartitionError(f"topic {topic} has no partition {number}")
         return found[number]
-
-    def partitions_for_topic(self, topic: str) -> set[int] | None:
-        """Their numbers; None for an unknown topic."""
-        found = self._topics.get(topic)
-        return set(range(found.spec.partitions)) if found else None
-
-    def watch_topics(self, tell: Callable[[], None]) -> Callable[[], None]:
-        """``tell`` is called whenever topics were made, until the function answered is called."""
-        self._topic_watchers.add(tell)
-        return lambda: self._topic_watchers.discard(tell)
 
     # --- records
 
-    async def append(
+    def append(
         self,
         topic: str,
         *,
@@ -194,133 +176,129 @@ class DurableLog:
         headers: Headers = (),
         timestamp_ms: int | None = None,
         partition: int | None = None,
-    ) -> tuple[int, int]:
-        """Store one record; answers (partition, offset) when it is on the disk. KafkaStorageError when it cannot be."""
-        if self._writer is None:
-            raise self._stopped()
-        intake = self._intake
-        if intake.crowded:
-            await intake.room()
-        stored = await intake.append(self.place(topic, key, partition), key, value, headers, timestamp_ms)
-        return stored.partition, stored.offset
-
-    def enqueue(
-        self, partition: Partition, key: bytes | None, value: bytes | None, headers: Headers, timestamp_ms: int | None
     ) -> asyncio.Future[RecordMetadata]:
-        """Have a record stored behind all that was enqueued before; its metadata comes when it is on the disk.
+        """Store a record behind all that was appended before; the future completes when it is on the disk.
 
-        TypeError, and nothing happened, for what is not bytes. Whoever enqueues waits for ``room`` first.
+        A key goes to the partition that Kafka's partitioner gives it; without a key, any partition is taken. At once:
+        TypeError for what is not bytes, UnknownError for a record without a key in a compacted topic. The future raises
+        KafkaStorageError when the disk refuses, and the record's offset stays unused. Wait for ``room`` first.
         """
         if self._writer is None:
             raise self._stopped()
-        return self._intake.append(partition, key, value, headers, timestamp_ms)
-
-    def enqueue_batch(self, topic: str, partition: int | None, batch: BatchBuilder) -> asyncio.Future[RecordMetadata]:
-        """Have a batch stored whole, in any partition unless said; answers its first record's metadata."""
-        if self._writer is None:
-            raise self._stopped()
-        anyone = None if batch.keyless else b""
-        chosen = choice(self.partitions(topic)).number if partition is None else partition
-        return self._intake.append_batch(self.place(topic, anyone, chosen), batch)
-
-    @property
-    def crowded(self) -> bool:
-        """Whether so much waits for the disk that whoever brings more waits for ``room`` first."""
-        return self._intake.crowded
+        place = self._place(topic, key, partition)
+        timestamp = self._now_ms() if timestamp_ms is None else timestamp_ms
+        row = storage.new_row(place.id, place.next, timestamp, key, value, headers)
+        if not self._appends:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        durable: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+        self._appends.append(_Append(place, place.next, row, durable))
+        place.next += 1
+        self._unwritten += len(value or b"")
+        return durable
 
     async def room(self) -> None:
         """Wait while too much waits for the disk."""
-        await self._intake.room()
+        while self._unwritten > _UNWRITTEN_BYTES:
+            self._written.clear()
+            await self._written.wait()
 
-    def place(self, topic: str, key: bytes | None, partition: int | None = None) -> Partition:
-        """The partition of a key: the one Kafka's own partitioner takes; without a key, any (UnknownError, as Kafka's
-        clients have it, in a compacted topic)."""
-        if key is not None and partition is None:
-            return self._place_of(topic, key)
-        found = self.partitions(topic)
-        if key is None and found[0].topic.compacted:
-            raise UnknownError(f"topic {topic} is compacted: a record of it needs a key")
-        return choice(found) if partition is None else self.partition(TopicPartition(topic, partition))
+    async def flush(self) -> None:
+        """Wait until everything that was appended before is durable or failed."""
+        await self._write(lambda _: None)
 
-    def _partition_of_key(self, topic: str, key: bytes) -> Partition:
-        return partition_of(key, self.partitions(topic), ())
-
-    @property
-    def running(self) -> bool:
-        return self._writer is not None
-
-    async def barrier(self) -> None:
-        """Wait until all that was enqueued before is settled: a round trip through the disk's thread."""
-        await self.write(lambda _: None)
-
-    async def ping(self, timeout: float | None) -> None:
-        """A round trip through the writing thread. KafkaConnectionError when it does not answer in time."""
+    async def ping(self, timeout: float) -> None:
+        """One round trip through the writing thread. KafkaConnectionError when it takes too long."""
         try:
             async with asyncio.timeout(timeout):
-                await self.barrier()
+                await self.flush()
         except TimeoutError:
             raise KafkaConnectionError(f"the embedded log in {self.folder} did not answer in {timeout:g} s") from None
 
-    def recent(self, partition: Partition, offset: int) -> Fetched | None:
-        """The records from ``offset`` on, where they are in memory."""
-        return self._recent.fetch(partition, offset)
+    def fetch(self, wanted: Iterable[tuple[Partition, int]], limit: int | None) -> list[Fetched]:
+        """For each partition its records from an offset on, all together at most ``limit``.
 
-    async def fetch(self, wanted: Sequence[tuple[Partition, int]]) -> dict[TopicPartition, Fetched]:
-        """Records of partitions of one topic, each from an offset on, read from the file; some may get none yet."""
-        bounded = {partition.number: (partition, offset, partition.end) for partition, offset in wanted}
-        fetched: dict[TopicPartition, Fetched] = await self.read(lambda reader: fetch_from_file(reader, bounded))
-        return fetched
+        A partition gives about 1 MiB, and at least one record. CorruptRecordException for what the disk has damaged.
+        It reads on the event loop: a record costs 2 µs there, and a thread would wait longer for the interpreter.
+        """
+        return storage.read_records(self._file(), [(found, offset, found.end) for found, offset in wanted], limit)
 
-    def _grown(self, partition: Partition, batch: StoredBatch) -> None:
-        partition.end = batch.last + 1
-        self._recent.keep(partition, batch)
-        self._to_tell |= partition.watchers
+    def first_since(self, partition: Partition, timestamp_ms: int) -> int:
+        """The offset of the first record of this time or later; the end when there is none."""
+        found = storage.first_newer_than(self._file(), partition.id, partition.start, timestamp_ms - 1)
+        return partition.end if found is None else found
 
-    def _tell(self) -> None:
-        tell, self._to_tell = self._to_tell, set()
-        for one in tell:
-            one()
+    def _place(self, topic: str, key: bytes | None, number: int | None) -> Partition:
+        found = self.partitions(topic)
+        if key is None and "compact" in self._topics[topic].policies:
+            raise UnknownError(f"topic {topic} is compacted: a record of it needs a key")
+        if number is not None:
+            return self.partition(TopicPartition(topic, number))
+        return choice(found) if key is None else partition_of(key, found, ())
 
-    # --- groups
+    def _hand_over(self) -> None:
+        """Give the writer what this turn of the event loop has appended, as one transaction."""
+        appends, self._appends = self._appends, []
+        if appends and self._writer is not None:
+            rows = [append.row for append in appends]
+            written = self._writer.begin(lambda file: storage.insert_records(file, rows))
+            written.add_done_callback(partial(self._acknowledge, appends))
 
-    async def commit(self, group: str, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Note where the group goes on; durable when this returns."""
-        noted = {
-            (self.partition(name).topic.id, name.partition): (said.offset, said.metadata)
-            for name, said in offsets.items()
-        }
-        await self.write(lambda writer: storage.commit_offsets(writer, group, noted))
-        self._commits.setdefault(group, {}).update(noted)
+    def _acknowledge(self, appends: Sequence[_Append], written: asyncio.Future[None]) -> None:
+        error = written.exception()
+        watchers: set[Callable[[], None]] = set()
+        for partition, offset, row, durable in appends:
+            self._unwritten -= len(row.value or b"")
+            if error is None:
+                partition.end = offset + 1
+                watchers |= partition.watchers
+            if durable.done():
+                continue
+            if error is None:
+                topic, number = partition.name
+                durable.set_result(
+                    RecordMetadata(topic, number, partition.name, offset, row.timestamp, 0, partition.start)
+                )
+            else:
+                durable.set_exception(self._failure(error))
+        self._written.set()
+        for wake in watchers:
+            wake()
 
-    def committed(self, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
-        """Where the group goes on, for each partition it ever committed."""
-        return {
-            self._by_id[topic].partitions[number].name: OffsetAndMetadata(*said)
-            for (topic, number), said in self._commits.get(group, {}).items()
-        }
+    # --- consumer groups
 
-    def committing(self) -> list[str]:
+    async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
+        """Store where the group continues; durable when this returns."""
+        by_id = {self.partition(name).id: offset for name, offset in offsets.items()}
+        await self._write(lambda file: storage.commit_offsets(file, group, by_id))
+        self._commits.setdefault(group, {}).update(offsets)
+
+    def committed(self, group: str) -> Mapping[TopicPartition, int]:
+        """Where the group continues in each partition that it ever committed."""
+        return self._commits.get(group, {})
+
+    def committed_groups(self) -> list[str]:
         """The groups that ever committed."""
         return sorted(self._commits)
 
     def group(self, name: str) -> ConsumerGroup:
-        """The consumers of this process that share this group."""
-        return self._groups.setdefault(name, ConsumerGroup(name, self.partitions_for_topic))
+        """The members that the group has in this process."""
+        return self._groups.setdefault(name, ConsumerGroup(name, self._numbers))
 
-    # --- what leaves
+    def _numbers(self, topic: str) -> set[int] | None:
+        return set(range(self._topics[topic].partitions)) if topic in self._topics else None
 
-    async def sweep(self, now: int | None = None) -> None:
-        """Drop expired records and compact, as of ``now`` (ms, the present unless said). Appending goes on."""
-        moment = self._now_ms() if now is None else now
+    # --- retention and compaction
+
+    async def sweep(self, now_ms: int | None = None) -> None:
+        """Remove expired and replaced records, as of ``now_ms`` (default: the present). Appending goes on."""
+        now = self._now_ms() if now_ms is None else now_ms
         async with self._sweeping:
-            for topic in list(self._topics.values()):
-                starts = await sweeping.expire(self, topic, moment)
-                changed = await sweeping.compact(self, topic, moment)
-                for partition in topic.partitions:
-                    if starts is not None:
-                        partition.start = starts[partition.number]
-                    before = changed[partition.number] if changed is not None else partition.start
-                    self._recent.forget(partition, max(partition.start, before))
+            for topic, spec in tuple(self._topics.items()):
+                for partition in self._partitions[topic]:
+                    if "delete" in spec.policies:
+                        await expire(self.folder, self._write, partition, spec, now)
+                    if "compact" in spec.policies:
+                        await compact(self.folder, self._write, partition, spec, now)
 
     async def _sweep_regularly(self) -> None:
         while True:
@@ -332,17 +310,23 @@ class DurableLog:
 
     # --- the file
 
-    async def write(self, run: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Run a function as one transaction, behind all that was enqueued before."""
-        if self._writer is None:
-            raise self._stopped()
-        return await self._intake.work(run)
-
-    async def read(self, run: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Run a function on the reading connection, in its own thread."""
+    def _file(self) -> sqlite3.Connection:
         if self._reader is None:
             raise self._stopped()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run, self._reader)
+        return self._reader
+
+    async def _write(self, transaction: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a transaction behind everything that was appended before."""
+        if self._writer is None:
+            raise self._stopped()
+        self._hand_over()
+        try:
+            return await self._writer.run(transaction)
+        except (sqlite3.Error, Unavailable) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: BaseException) -> KafkaStorageError:
+        return KafkaStorageError(f"the embedded log in {self.folder} cannot be written: {error}")
 
     def _stopped(self) -> KafkaConnectionError:
         return KafkaConnectionError(f"the embedded log in {self.folder} is not running")

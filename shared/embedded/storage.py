@@ -1,259 +1,303 @@
-"""Owns the embedded log's file: its SQLite schema and every statement run on it.
+"""The file of the embedded log: its SQLite schema and every statement that runs on it.
 
-A commit adds one segment row a topic, at the end of the topic's own stretch of the B-tree (row id = topic's number
-times 2^40 plus the segment's), so that a sync has little to write. Each segment carries where every partition of its
-topic stands behind it (``ends``): that finds an offset by bisection, with no index to keep.
+A record's id is the id of its partition, shifted left by 40 bits, plus its offset. The records of a partition therefore
+lie together and in order in one B-tree, and an append touches only the end of its partition's stretch.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import orjson
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import CorruptRecordException
+
 from shared.errors import EpicError
-from shared.messaging.transport import TopicSpec
+from shared.messaging.transport import Headers, TopicSpec
 
-__all__ = [
-    "ROWS_A_STATEMENT",
-    "Segment",
-    "TopicRow",
-    "UnknownFormat",
-    "add_topic",
-    "commit_offsets",
-    "committed_offsets",
-    "first_newer_than",
-    "first_reaching",
-    "insert_segments",
-    "mark_cleaned",
-    "open_reader",
-    "open_writer",
-    "replace_bodies",
-    "segments_from",
-    "topics",
-    "trim",
-    "worth_compacting",
-]
-
-ROWS_A_STATEMENT: Final = 100
-_FORMAT: Final = 1
-_STRETCH: Final = 40
-_SCHEMA: Final = """
-CREATE TABLE topics (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL, config TEXT NOT NULL,
-    starts BLOB NOT NULL, ends BLOB NOT NULL, next_segment INTEGER NOT NULL, cleaned_to INTEGER NOT NULL);
-CREATE TABLE segments (id INTEGER PRIMARY KEY, newest INTEGER NOT NULL, ends BLOB NOT NULL, body BLOB NOT NULL);
-CREATE TABLE commits (
-    group_id TEXT NOT NULL, topic_id INTEGER NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL,
-    metadata TEXT NOT NULL, PRIMARY KEY (group_id, topic_id, partition)) WITHOUT ROWID;
-"""
+FILE_NAME: Final = "messages.db"
+_FORMAT: Final = 2  # 1 stored Kafka's record batches
+_OFFSET_BITS: Final = 40  # 10^12 records in a partition, 8 million partitions
+_ROWS_A_STATEMENT: Final = 100  # more of them gain nothing, and SQLite takes 5,461 rows of six values
+_FETCH_BYTES: Final = 1_048_576  # of one partition in one fetch, as Kafka's max.partition.fetch.bytes
+_SCHEMA: Final = (
+    "CREATE TABLE topics (name TEXT PRIMARY KEY, partitions INTEGER NOT NULL, config TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE partitions (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, number INTEGER NOT NULL, "
+    "first_offset INTEGER NOT NULL DEFAULT 0, next_offset INTEGER NOT NULL DEFAULT 0, "
+    "compacted_to INTEGER NOT NULL DEFAULT 0, compacted_records INTEGER NOT NULL DEFAULT 0, UNIQUE (topic, number))",
+    "CREATE TABLE records (id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, checksum INTEGER NOT NULL, "
+    "key BLOB, headers BLOB NOT NULL, value BLOB)",
+    "CREATE TABLE commits (group_id TEXT NOT NULL, partition_id INTEGER NOT NULL, next_offset INTEGER NOT NULL, "
+    "PRIMARY KEY (group_id, partition_id)) WITHOUT ROWID",
+)
 
 
 class UnknownFormat(EpicError):
-    """The file was written by a newer version of EPIC."""
+    """The file was written by another version of EPIC."""
 
 
-class Segment(NamedTuple):
-    """One row: its number in the topic, its newest record's timestamp (ms), the offsets behind it, its batches."""
-
-    number: int
-    newest: int
-    ends: tuple[int, ...]
-    body: bytes
-
-
-class TopicRow(NamedTuple):
-    """One topic as stored: for each partition its first and its next offset, and the next segment's number."""
+class Row(NamedTuple):
+    """A record as it is stored. ``headers`` is JSON, each value's bytes as Latin-1 text."""
 
     id: int
-    spec: TopicSpec
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-    next_segment: int
+    timestamp: int
+    checksum: int
+    key: bytes | None
+    headers: bytes
+    value: bytes | None
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """The one connection that writes; each commit is on the disk when it returns. Makes the file when missing."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA page_size = 8192")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+@dataclass(slots=True, eq=False)
+class Partition:
+    """``start`` is the offset of the oldest record kept, ``end`` the one behind the newest durable record.
+
+    Compaction has looked at the records before ``compacted_to`` and left ``compacted_records`` of them. ``next`` is the
+    offset of the next append; it is ahead of ``end`` by what is not durable yet. ``watchers`` are called when ``end``
+    grows.
+    """
+
+    id: int
+    name: TopicPartition
+    start: int
+    end: int
+    compacted_to: int
+    compacted_records: int
+    next: int = field(init=False)
+    watchers: set[Callable[[], None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.next = self.end
+
+
+class Fetched(NamedTuple):
+    """Records in offset order, and the offset to continue at, which lies behind what compaction removed."""
+
+    records: list[ConsumerRecord]
+    next_offset: int
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Create the tables of a new file. UnknownFormat for a file of another version."""
     found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found > _FORMAT:
-        connection.close()
-        raise UnknownFormat(f"{path} has format {found}, this EPIC reads up to {_FORMAT}: run the newer EPIC on it")
-    if found < _FORMAT:
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
-    return connection
+    if found == _FORMAT:
+        return
+    if found != 0:
+        path = connection.execute("PRAGMA database_list").fetchone()[2]
+        raise UnknownFormat(
+            f"{path} has format {found} and this EPIC reads format {_FORMAT}: start EPIC on another folder "
+            "(--data DIR or EPIC_DATA_DIR), or with the version that wrote this one"
+        )
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that reads beside the writer, without either waiting for the other."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+def open_reader(folder: Path) -> sqlite3.Connection:
+    """A connection that reads beside the writer; neither waits for the other."""
+    connection = sqlite3.connect(folder / FILE_NAME, isolation_level=None)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def topics(connection: sqlite3.Connection) -> list[TopicRow]:
-    """Every topic, in the order they were made."""
-    rows = []
-    for topic, name, count, config, starts, ends, following in connection.execute(
-        "SELECT id, name, partitions, config, starts, ends, next_segment FROM topics ORDER BY id"
-    ).fetchall():
-        last = connection.execute(
-            "SELECT id, ends FROM segments WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1", _stretch(topic)
-        ).fetchone()
-        reached = _offsets(ends)
-        if last:
-            following = max(following, last[0] - (topic << _STRETCH) + 1)
-            reached = tuple(map(max, reached, _offsets(last[1])))
-        rows.append(TopicRow(topic, TopicSpec(name, count, json.loads(config)), _offsets(starts), reached, following))
-    return rows
+def stored_ends(folder: Path, topic: str) -> dict[int, int]:
+    """The next offset of each partition, as the file has it; other processes may ask while the log is running."""
+    with closing(open_reader(folder)) as connection:
+        return {found.name.partition: found.end for found in load_partitions(connection, topic)}
 
 
-def add_topic(connection: sqlite3.Connection, spec: TopicSpec) -> TopicRow:
-    """Make a topic that is not there yet."""
-    none = (0,) * spec.partitions
-    made = connection.execute(
-        "INSERT INTO topics (name, partitions, config, starts, ends, next_segment, cleaned_to) "
-        "VALUES (?, ?, ?, ?, ?, 0, 0)",
-        (spec.name, spec.partitions, json.dumps(dict(spec.config)), _blob(none), _blob(none)),
-    )
-    return TopicRow(made.lastrowid or 0, spec, none, none, 0)
+# --- topics and partitions
 
 
-def insert_segments(connection: sqlite3.Connection, segments: Sequence[tuple[int, Segment]]) -> None:
-    """Store (topic id, segment) pairs: many rows a statement, so that the interpreter is handed over seldom."""
-    for at in range(0, len(segments), ROWS_A_STATEMENT):
-        rows = segments[at : at + ROWS_A_STATEMENT]
-        values: list[int | bytes] = []
-        for topic, segment in rows:
-            values += (topic << _STRETCH | segment.number, segment.newest, _blob(segment.ends), segment.body)
-        marks = ", ".join(["(?, ?, ?, ?)"] * len(rows))
-        connection.execute(f"INSERT INTO segments (id, newest, ends, body) VALUES {marks}", values)  # noqa: S608 marks
+class Stored(NamedTuple):
+    """What the log keeps in memory. ``commits`` has by group and partition the offset that the group continues at."""
+
+    topics: dict[str, TopicSpec]
+    partitions: dict[str, list[Partition]]
+    commits: dict[str, dict[TopicPartition, int]]
 
 
-def first_reaching(connection: sqlite3.Connection, topic: int, partition: int, offset: int) -> int:
-    """The number of the first segment behind which the partition stands past ``offset``."""
-    low, high = _stretch(topic)
-    first, last = connection.execute(
-        "SELECT coalesce(min(id), 0), coalesce(max(id), 0) + 1 FROM segments WHERE id BETWEEN ? AND ?", (low, high)
-    ).fetchone()
-    while first < last:
-        middle = (first + last) // 2
-        found = connection.execute(
-            "SELECT id, ends FROM segments WHERE id >= ? AND id < ? ORDER BY id LIMIT 1", (middle, last)
-        ).fetchone()
-        if found is None or _offsets(found[1])[partition] > offset:
-            last = middle
-        else:
-            first = found[0] + 1
-    return int(first) - low
+def load(connection: sqlite3.Connection) -> Stored:
+    rows = connection.execute("SELECT name, partitions, config FROM topics").fetchall()
+    topics = {name: TopicSpec(name, partitions, json.loads(config)) for name, partitions, config in rows}
+    partitions = {topic: load_partitions(connection, topic) for topic in topics}
+    names = {partition.id: partition.name for found in partitions.values() for partition in found}
+    commits: dict[str, dict[TopicPartition, int]] = {}
+    for group, partition, offset in connection.execute("SELECT group_id, partition_id, next_offset FROM commits"):
+        commits.setdefault(group, {})[names[partition]] = offset
+    return Stored(topics, partitions, commits)
 
 
-def segments_from(connection: sqlite3.Connection, topic: int, number: int) -> Iterator[Segment]:
-    """The topic's segments from that number on, in order."""
-    low, high = _stretch(topic)
-    for row, newest, ends, body in connection.execute(
-        "SELECT id, newest, ends, body FROM segments WHERE id BETWEEN ? AND ? ORDER BY id", (low | number, high)
-    ):
-        yield Segment(row - low, newest, _offsets(ends), body)
+def load_partitions(connection: sqlite3.Connection, topic: str) -> list[Partition]:
+    """In the order of their numbers."""
+    rows = connection.execute(
+        "SELECT id, number, first_offset, compacted_to, compacted_records, max(next_offset, coalesce((SELECT max(id) "
+        "FROM records WHERE id >= partitions.id << ?1 AND id < (partitions.id + 1) << ?1) - (id << ?1) + 1, 0)) "
+        "FROM partitions WHERE topic = ?2 ORDER BY number",
+        (_OFFSET_BITS, topic),
+    ).fetchall()
+    return [
+        Partition(found, TopicPartition(topic, number), start, end, compacted_to, compacted_records)
+        for found, number, start, compacted_to, compacted_records, end in rows
+    ]
 
 
-def first_newer_than(connection: sqlite3.Connection, topic: int, cutoff: int) -> int:
-    """The number of the first segment with a record younger than ``cutoff`` (ms), else that behind the last one."""
-    low, high = _stretch(topic)
-    row = (
-        connection.execute(
-            "SELECT id FROM segments WHERE id BETWEEN ? AND ? AND newest > ? ORDER BY id LIMIT 1", (low, high, cutoff)
-        ).fetchone()
-        or connection.execute(
-            "SELECT coalesce(max(id) + 1, ?) FROM segments WHERE id BETWEEN ? AND ?", (low, low, high)
-        ).fetchone()
-    )
-    return int(row[0]) - low
-
-
-def trim(connection: sqlite3.Connection, topic: int, before: int) -> tuple[int, ...] | None:
-    """Drop the segments before that number; answers the partitions' new first offsets, None when there were none.
-
-    Offsets and numbers go on where they were, even when nothing is left.
-    """
-    low, _ = _stretch(topic)
-    last = connection.execute(
-        "SELECT ends FROM segments WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1", (low, low | before)
-    ).fetchone()
-    if last is None:
-        return None
-    starts = _offsets(last[0])
-    _keep_ends(connection, topic, starts, before)
-    connection.execute("DELETE FROM segments WHERE id >= ? AND id < ?", (low, low | before))
-    connection.execute("UPDATE topics SET starts = ? WHERE id = ?", (last[0], topic))
-    return starts
-
-
-def worth_compacting(connection: sqlite3.Connection, topic: int, before: int, dirty_ratio: float) -> int | None:
-    """Where compaction stopped last time; None when too few segments up to ``before`` are new since."""
-    low, _ = _stretch(topic)
-    cleaned = int(connection.execute("SELECT cleaned_to FROM topics WHERE id = ?", (topic,)).fetchone()[0])
-    if before <= cleaned:
-        return None
-    count = "SELECT count(*) FROM segments WHERE id >= ? AND id < ?"
-    old = int(connection.execute(count, (low, low | cleaned)).fetchone()[0])
-    new = int(connection.execute(count, (low | cleaned, low | before)).fetchone()[0])
-    return cleaned if new and new >= dirty_ratio * (old + new) else None
-
-
-def replace_bodies(connection: sqlite3.Connection, topic: int, bodies: Iterable[tuple[Segment, bytes]]) -> None:
-    """Put thinner bodies in the places of those of these segments; a segment of which nothing is left goes."""
-    low, _ = _stretch(topic)
-    for segment, body in bodies:
-        if body:
-            connection.execute("UPDATE segments SET body = ? WHERE id = ?", (body, low | segment.number))
-        else:
-            _keep_ends(connection, topic, segment.ends, segment.number + 1)
-            connection.execute("DELETE FROM segments WHERE id = ?", (low | segment.number,))
-
-
-def mark_cleaned(connection: sqlite3.Connection, topic: int, before: int) -> None:
-    """Note how far compaction has looked."""
-    connection.execute("UPDATE topics SET cleaned_to = ? WHERE id = ?", (before, topic))
-
-
-def committed_offsets(connection: sqlite3.Connection) -> dict[str, dict[tuple[int, int], tuple[int, str]]]:
-    """For each group, by (topic id, partition): the next offset to read, and what was noted with it."""
-    found: dict[str, dict[tuple[int, int], tuple[int, str]]] = {}
-    for group, topic, partition, offset, metadata in connection.execute("SELECT * FROM commits"):
-        found.setdefault(group, {})[topic, partition] = (offset, metadata)
-    return found
-
-
-def commit_offsets(
-    connection: sqlite3.Connection, group: str, offsets: Mapping[tuple[int, int], tuple[int, str]]
-) -> None:
-    """Note where a group goes on."""
-    rows = [(group, *where, *what) for where, what in offsets.items()]
-    connection.executemany("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?, ?)", rows)
-
-
-def _keep_ends(connection: sqlite3.Connection, topic: int, ends: tuple[int, ...], following: int) -> None:
-    stored, number = connection.execute("SELECT ends, next_segment FROM topics WHERE id = ?", (topic,)).fetchone()
+def create_topic(connection: sqlite3.Connection, spec: TopicSpec) -> list[Partition]:
     connection.execute(
-        "UPDATE topics SET ends = ?, next_segment = ? WHERE id = ?",
-        (_blob(tuple(map(max, _offsets(stored), ends))), max(number, following), topic),
+        "INSERT INTO topics VALUES (?, ?, ?)", (spec.name, spec.partitions, json.dumps(dict(spec.config)))
+    )
+    numbers = [(spec.name, number) for number in range(spec.partitions)]
+    connection.executemany("INSERT INTO partitions (topic, number) VALUES (?, ?)", numbers)
+    return load_partitions(connection, spec.name)
+
+
+# --- records
+
+
+def new_row(
+    partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None, headers: Headers
+) -> Row:
+    """TypeError for what is not bytes."""
+    for given in (key, value):
+        if given is not None and not isinstance(given, bytes):
+            raise TypeError(f"a record's key and value are bytes, not {type(given).__name__}")
+    try:
+        pairs = [(name, None if content is None else content.decode("latin-1")) for name, content in headers]
+    except AttributeError:
+        raise TypeError("the value of a header is bytes") from None
+    encoded = orjson.dumps(pairs)
+    return Row(partition << _OFFSET_BITS | offset, timestamp, _checksum(key, encoded, value), key, encoded, value)
+
+
+def insert_records(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Many rows in a statement, because Python may lose the interpreter to a busy event loop at each statement."""
+    for first in range(0, len(rows), _ROWS_A_STATEMENT):
+        portion = rows[first : first + _ROWS_A_STATEMENT]
+        marks = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(portion))
+        values = [value for row in portion for value in row]
+        connection.execute(f"INSERT INTO records VALUES {marks}", values)  # noqa: S608 only marks are put in
+
+
+def read_records(
+    connection: sqlite3.Connection, wanted: Iterable[tuple[Partition, int, int]], limit: int | None
+) -> list[Fetched]:
+    """For each (partition, from, before) its records, all together at most ``limit``; a partition may get none.
+
+    CorruptRecordException when a record is not what was written.
+    """
+    fetched = []
+    left = -1 if limit is None else limit
+    for partition, begin, end in wanted:
+        first, _ = _stretch(partition.id)
+        records: list[ConsumerRecord] = []
+        following, size = end if left else begin, 0
+        for record_id, timestamp, checksum, key, headers, value in connection.execute(
+            "SELECT id, timestamp, checksum, key, headers, value FROM records WHERE id >= ? AND id < ? ORDER BY id "
+            "LIMIT ?",
+            (first + begin, first + end, left),
+        ):
+            if checksum != _checksum(key, headers, value):
+                raise CorruptRecordException(
+                    f"{partition.name.topic}-{partition.name.partition}: the record at offset {record_id - first} "
+                    "is damaged on disk"
+                )
+            records.append(_consumer_record(partition.name, record_id - first, timestamp, key, headers, value))
+            size += len(value or b"")
+            if size >= _FETCH_BYTES:
+                break
+        if size >= _FETCH_BYTES or (left > 0 and len(records) == left):
+            following = records[-1].offset + 1
+        left -= len(records) if left > 0 else 0
+        fetched.append(Fetched(records, following))
+    return fetched
+
+
+def _consumer_record(
+    name: TopicPartition, offset: int, timestamp: int, key: bytes | None, headers: bytes, value: bytes | None
+) -> ConsumerRecord:
+    topic, number = name
+    sizes = -1 if key is None else len(key), -1 if value is None else len(value)
+    decoded = [(header, None if text is None else text.encode("latin-1")) for header, text in orjson.loads(headers)]
+    return ConsumerRecord(topic, number, offset, timestamp, 0, key, value, None, *sizes, tuple(decoded))
+
+
+# --- committed offsets
+
+
+def commit_offsets(connection: sqlite3.Connection, group: str, offsets: Mapping[int, int]) -> None:
+    """Store where the group continues, by partition id."""
+    rows = [(group, partition, offset) for partition, offset in offsets.items()]
+    connection.executemany("INSERT OR REPLACE INTO commits VALUES (?, ?, ?)", rows)
+
+
+# --- retention and compaction
+
+
+def first_newer_than(connection: sqlite3.Connection, partition: int, begin: int, cutoff: int) -> int | None:
+    """The offset of the first record from ``begin`` on that is younger than ``cutoff`` (ms); None without one."""
+    first, last = _stretch(partition)
+    found = connection.execute(
+        "SELECT id FROM records WHERE id BETWEEN ? AND ? AND timestamp > ? ORDER BY id LIMIT 1",
+        (first + begin, last, cutoff),
+    ).fetchone()
+    return None if found is None else _offset(found[0])
+
+
+def delete_before(connection: sqlite3.Connection, partition: int, before: int, next_offset: int, limit: int) -> int:
+    """Delete at most ``limit`` of the oldest records before an offset; returns the partition's new first offset."""
+    first, _ = _stretch(partition)
+    bound = connection.execute(
+        "SELECT id FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET ?", (first, first + before, limit)
+    ).fetchone()
+    reached = before if bound is None else _offset(bound[0])
+    connection.execute("DELETE FROM records WHERE id >= ? AND id < ?", (first, first + reached))
+    connection.execute(
+        "UPDATE partitions SET first_offset = ?, next_offset = max(next_offset, ?) WHERE id = ?",
+        (reached, next_offset, partition),
+    )
+    return reached
+
+
+def superseded(connection: sqlite3.Connection, partition: int, before: int) -> list[int]:
+    """The ids of the records before an offset that have a newer record with their key there."""
+    first, _ = _stretch(partition)
+    stretch = (first, first + before)
+    return [
+        record
+        for (record,) in connection.execute(
+            "SELECT id FROM records WHERE id >= ? AND id < ? AND key IS NOT NULL AND id NOT IN "
+            "(SELECT max(id) FROM records WHERE id >= ? AND id < ? GROUP BY key)",
+            (*stretch, *stretch),
+        )
+    ]
+
+
+def delete_records(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    connection.executemany("DELETE FROM records WHERE id = ?", [(record,) for record in ids])
+
+
+def mark_compacted(connection: sqlite3.Connection, partition: int, before: int, left: int, next_offset: int) -> None:
+    """Store how far compaction has looked, and how many records it left there."""
+    connection.execute(
+        "UPDATE partitions SET compacted_to = ?, compacted_records = ?, next_offset = max(next_offset, ?) WHERE id = ?",
+        (before, left, next_offset, partition),
     )
 
 
-def _stretch(topic: int) -> tuple[int, int]:
-    return topic << _STRETCH, (topic + 1 << _STRETCH) - 1
+def _stretch(partition: int) -> tuple[int, int]:
+    """The ids of a partition's first and last possible record."""
+    return partition << _OFFSET_BITS, (partition + 1 << _OFFSET_BITS) - 1
 
 
-def _blob(offsets: Sequence[int]) -> bytes:
-    return struct.pack(f">{len(offsets)}q", *offsets)
+def _offset(record: int) -> int:
+    return record & (1 << _OFFSET_BITS) - 1
 
 
-def _offsets(blob: bytes) -> tuple[int, ...]:
-    return struct.unpack(f">{len(blob) // 8}q", blob)
+def _checksum(key: bytes | None, headers: bytes, value: bytes | None) -> int:
+    return zlib.crc32(value or b"", zlib.crc32(headers, zlib.crc32(key or b"")))

@@ -1,97 +1,73 @@
-"""Owns what leaves the embedded log: records past their retention, and those a newer one of their key replaced."""
+"""Retention and compaction of one partition, by the rules and under the setting names of Kafka."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from functools import partial
-from itertools import islice
-from typing import Any, Final, Protocol
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from shared.embedded import storage
-from shared.embedded.batches import decode, pack, thin_out, unpack
-from shared.embedded.partitions import Topic
-from shared.embedded.storage import Segment
+from shared.embedded.storage import Partition
+from shared.messaging.transport import TopicSpec
 
-__all__ = ["LogFile", "compact", "expire"]
+_SEVEN_DAYS_MS: Final = 604_800_000  # Kafka's default of retention.ms
+_RECORDS_A_TRANSACTION: Final = 5_000  # some 10 ms of the writer, which appends wait for
 
-_SEVEN_DAYS_MS: Final = 604_800_000
-_SEGMENTS_A_STEP: Final = 100
-
-
-class LogFile(Protocol):
-    """Where the log's transactions run: each function gets a connection, reading ones beside the writer."""
-
-    def write(self, run: Callable[[sqlite3.Connection], Any]) -> Awaitable[Any]: ...
-    def read(self, run: Callable[[sqlite3.Connection], Any]) -> Awaitable[Any]: ...
+T = TypeVar("T")
+Write = Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
+"""Runs a transaction in the writing thread."""
 
 
-async def expire(file: LogFile, topic: Topic, now: int) -> tuple[int, ...] | None:
-    """Drop the segments at the beginning whose records are all older than ``retention.ms``; answers the new starts."""
-    retention = topic.spec.setting("retention.ms", _SEVEN_DAYS_MS)
-    if "delete" not in topic.spec.policies or retention < 0:
-        return None
-    before: int = await file.read(lambda reader: storage.first_newer_than(reader, topic.id, now - retention - 1))
-    starts: tuple[int, ...] | None = await file.write(lambda writer: storage.trim(writer, topic.id, before))
-    return starts
+async def expire(folder: Path, write: Write, partition: Partition, spec: TopicSpec, now: int) -> None:
+    """Delete the records at the beginning that are older than ``retention.ms`` (-1 keeps them for ever)."""
+    retention = spec.setting("retention.ms", _SEVEN_DAYS_MS)
+    if retention < 0:
+        return
+    end = partition.end
+    younger = await _read(
+        folder, lambda file: storage.first_newer_than(file, partition.id, partition.start, now - retention - 1)
+    )
+    before = end if younger is None else min(younger, end)
+    while partition.start < before:
+        partition.start = await write(
+            lambda file: storage.delete_before(file, partition.id, before, end, _RECORDS_A_TRANSACTION)
+        )
 
 
-async def compact(file: LogFile, topic: Topic, now: int) -> tuple[int, ...] | None:
+async def compact(folder: Path, write: Write, partition: Partition, spec: TopicSpec, now: int) -> None:
     """Keep of each key the newest of the records older than ``min.compaction.lag.ms``, tombstones too.
 
-    As Kafka does: offsets stay, younger records are left alone, and nothing is done before
-    ``min.cleanable.dirty.ratio`` of it is new. Answers the offsets up to which the file may have changed.
+    Offsets stay, and younger records are left alone. Nothing is done before ``min.cleanable.dirty.ratio`` of the
+    records is new since the last time.
     """
-    if "compact" not in topic.spec.policies:
-        return None
-    ratio = float(topic.spec.config.get("min.cleanable.dirty.ratio", 0.5))
-    cutoff = now - topic.spec.setting("min.compaction.lag.ms", 0)
-    before = await file.read(lambda reader: storage.first_newer_than(reader, topic.id, cutoff))
-    cleaned = await file.read(lambda reader: storage.worth_compacting(reader, topic.id, before, ratio))
-    if cleaned is None:
-        return None
-    newest: dict[tuple[int, bytes], int] = {}
-    at: int | None = cleaned
-    while at is not None:
-        at = await file.read(partial(_learn, topic, at, before, newest))
-    changed, at = None, 0
-    while at is not None:
-        thinner, at, ends = await file.read(partial(_thinner, topic, at, before, newest))
-        changed = ends or changed
-        if thinner:
-            await file.write(partial(storage.replace_bodies, topic=topic.id, bodies=thinner))
-    await file.write(lambda writer: storage.mark_cleaned(writer, topic.id, before))
-    return changed
+    end = partition.end
+    cutoff = now - spec.setting("min.compaction.lag.ms", 0)
+    younger = await _read(
+        folder, lambda file: storage.first_newer_than(file, partition.id, partition.compacted_to, cutoff)
+    )
+    before = end if younger is None else min(younger, end)
+    new = before - partition.compacted_to
+    ratio = float(spec.config.get("min.cleanable.dirty.ratio", 0.5))
+    if new <= 0 or new < ratio * (new + partition.compacted_records):
+        return
+    ids = await _read(folder, lambda file: storage.superseded(file, partition.id, before))
+    for first in range(0, len(ids), _RECORDS_A_TRANSACTION):
+        portion = ids[first : first + _RECORDS_A_TRANSACTION]
+        await write(partial(storage.delete_records, ids=portion))
+    left = max(0, new + partition.compacted_records - len(ids))
+    await write(lambda file: storage.mark_compacted(file, partition.id, before, left, end))
+    partition.compacted_to, partition.compacted_records = before, left
 
 
-def _step(reader: sqlite3.Connection, topic: Topic, at: int, before: int) -> tuple[list[Segment], int | None]:
-    segments = list(islice(storage.segments_from(reader, topic.id, at), _SEGMENTS_A_STEP))
-    segments = [segment for segment in segments if segment.number < before]
-    return segments, segments[-1].number + 1 if segments else None
+async def _read(folder: Path, look: Callable[[sqlite3.Connection], T]) -> T:
+    """Read on a connection and a thread of its own, because a long look must not hold up the consumers."""
 
+    def read() -> T:
+        with closing(storage.open_reader(folder)) as connection:
+            return look(connection)
 
-def _learn(
-    topic: Topic, at: int, before: int, newest: dict[tuple[int, bytes], int], reader: sqlite3.Connection
-) -> int | None:
-    """Note each key's last offset in one step of segments; answers where the next step begins."""
-    segments, following = _step(reader, topic, at, before)
-    for segment in segments:
-        for number, batch in unpack(segment.body):
-            for record in decode(topic.partitions[number].name, batch.body, at_least=0, check=True):
-                newest[number, record.key] = record.offset
-    return following
-
-
-def _thinner(
-    topic: Topic, at: int, before: int, newest: dict[tuple[int, bytes], int], reader: sqlite3.Connection
-) -> tuple[list[tuple[Segment, bytes]], int | None, tuple[int, ...] | None]:
-    """One step's segments that lose records, with what is left; where the next step begins; the offsets behind it."""
-    segments, following = _step(reader, topic, at, before)
-    thinner = []
-    for segment in segments:
-        held = list(unpack(segment.body))
-        left = [(number, thin_out(topic.partitions[number].name, batch, newest)) for number, batch in held]
-        body = pack((number, batch) for number, batch in left if batch is not None)
-        if body != segment.body:
-            thinner.append((segment, body))
-    return thinner, following, segments[-1].ends if segments else None
+    return await asyncio.to_thread(read)

@@ -18,7 +18,6 @@ from shared.errors import EpicError
 __all__ = [
     "RECORD_BYTES",
     "Consumer",
-    "DataFolderInUse",
     "GroupInUse",
     "Headers",
     "Producer",
@@ -36,10 +35,6 @@ Consumers need no setting for it: a fetch brings at least one record, however la
 Headers = Sequence[tuple[str, bytes | None]]
 
 _TOPIC_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
-
-
-class DataFolderInUse(EpicError):
-    """Another process, or another log of this process, has the data folder open."""
 
 
 class GroupInUse(EpicError):
@@ -204,5 +199,5 @@ class Transport(Protocol):
 
 def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
     """The size that Kafka's producer compares with the limit."""
-    size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, headers)
+    size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, list(headers))
     return size

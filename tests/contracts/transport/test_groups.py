@@ -42,7 +42,7 @@ async def test_a_group_goes_on_where_it_committed(transport: Transport, new_topi
         await consumer.commit({place: 9})
     async with consuming(transport, topic, group_id=f"{topic}.g") as consumer:
         assert values(await take(consumer, 1)) == [b"9"]
-        await consumer.commit({place: (5, "looked at by hand")})
+        await consumer.commit({place: 5})
     async with consuming(transport, topic, group_id=f"{topic}.g") as consumer:
         assert values(await take(consumer, 5)) == [b"5", b"6", b"7", b"8", b"9"]
 

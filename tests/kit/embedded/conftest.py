@@ -1,4 +1,4 @@
-"""Owns the logs these tests write to."""
+"""The log that these tests write to."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaConnectionError, KafkaStorageError
-from aiokafka.structs import OffsetAndMetadata
 
-from shared.embedded import DurableLog, EmbeddedTransport, storage
-from shared.messaging.transport import DataFolderInUse, TopicSpec
-from tests.kit.embedded.logs import fill, read_all, read_values
+from shared.embedded import DataFolderInUse, DurableLog, EmbeddedTransport, storage
+from shared.embedded.storage import UnknownFormat
+from shared.messaging.transport import TopicSpec
+from tests.support.logs import fill, read_all, read_values
 
 ROOT = Path(__file__).parents[3]
 
@@ -30,24 +30,14 @@ from shared.messaging.transport import TopicSpec
 async def produce(log, name):
     number = 0
     while True:
-        partition, offset = await log.append("t", key=b"%d" % name, value=b"%d:%d" % (name, number))
-        print(f"{partition} {offset} {name}:{number}", flush=True)
+        stored = await log.append("t", key=b"%d" % name, value=b"%d:%d" % (name, number))
+        print(f"{stored.partition} {stored.offset} {name}:{number}", flush=True)
         number += 1
-
-async def batches(log):
-    from shared.embedded import EmbeddedProducer
-    producer = EmbeddedProducer(log)
-    await producer.start()
-    while True:
-        batch = producer.create_batch()
-        for number in range(50):
-            batch.append(timestamp=None, key=b"b", value=b"batch")
-        await (await producer.send_batch(batch, "whole", partition=0))
 
 async def main():
     async with DurableLog(sys.argv[1]) as log:
-        await log.create_topics([TopicSpec("t", 3), TopicSpec("whole", 1)])
-        await asyncio.gather(batches(log), *(produce(log, name) for name in range(20)))
+        await log.create_topics([TopicSpec("t", 3)])
+        await asyncio.gather(*(produce(log, name) for name in range(20)))
 
 asyncio.run(main())
 """
@@ -76,29 +66,29 @@ async def test_a_log_goes_on_where_it_was(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
         await log.create_topics([TopicSpec("t", 2, {"retention.ms": 5})])
         await fill(log, "t", [b"1", b"2"])
-        where = log.place("t", b"k").name
-        await log.commit("g", {where: OffsetAndMetadata(1, "noted")})
+        where = (await log.append("t", key=b"k", value=b"3")).topic_partition
+        await log.commit("g", {where: 1})
 
     async with DurableLog(tmp_path) as log:
-        assert log.topics() == {"t": TopicSpec("t", 2, {"retention.ms": 5})}
-        assert log.committed("g") == {where: OffsetAndMetadata(1, "noted")}
-        assert await read_values(log, "t") == [b"1", b"2"]
-        assert await log.append("t", key=b"k", value=b"3") == (where.partition, 2)
+        assert len(log.partitions("t")) == 2
+        assert log.committed("g") == {where: 1}
         assert await read_values(log, "t") == [b"1", b"2", b"3"]
+        assert (await log.append("t", key=b"k", value=b"4"))[2:4] == (where, 3)
+        assert await read_values(log, "t") == [b"1", b"2", b"3", b"4"]
 
 
 @pytest.mark.parametrize("after", [10, 1_500])
 def test_kill_9_in_mid_append_leaves_every_acknowledged_record(tmp_path: Path, after: int) -> None:
     process = run(APPENDING, tmp_path)
     assert process.stdout is not None
-    told = []
+    printed = []
     for line in process.stdout:
-        told.append(line)
-        if len(told) == after:
+        printed.append(line)
+        if len(printed) == after:
             process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    acknowledged = dict(re.findall(r"^(\d+ \d+) (\d+:\d+)$", "".join(told), re.MULTILINE))
+    acknowledged = dict(re.findall(r"^(\d+ \d+) (\d+:\d+)$", "".join(printed), re.MULTILINE))
     assert len(acknowledged) >= after - 1
 
     async def found() -> None:
@@ -106,9 +96,10 @@ def test_kill_9_in_mid_append_leaves_every_acknowledged_record(tmp_path: Path, a
             records = {f"{one.partition} {one.offset}": one.value.decode() for one in await read_all(log, "t")}
             assert acknowledged.items() <= records.items()
             for partition in log.partitions("t"):
-                offsets = sorted(int(place.split()[1]) for place in records if place.startswith(f"{partition.number} "))
+                offsets = sorted(
+                    int(place.split()[1]) for place in records if place.startswith(f"{partition.name.partition} ")
+                )
                 assert offsets == list(range(partition.end))
-            assert len(await read_all(log, "whole")) % 50 == 0
             await log.append("t", key=b"0", value=b"after")
 
     asyncio.run(found())
@@ -161,7 +152,7 @@ async def test_a_stop_waits_for_what_was_appended(tmp_path: Path) -> None:
     log = DurableLog(tmp_path)
     await log.start()
     await log.create_topics([TopicSpec("t", 1)])
-    future = log.enqueue(log.place("t", b"k"), b"k", b"v", (), None)
+    future = log.append("t", key=b"k", value=b"v")
     await log.stop()
     assert (await future).offset == 0
     async with log:
@@ -171,37 +162,20 @@ async def test_a_stop_waits_for_what_was_appended(tmp_path: Path) -> None:
 async def test_a_disk_that_fails_refuses_and_is_tried_anew(log: DurableLog, monkeypatch: pytest.MonkeyPatch) -> None:
     await log.create_topics([TopicSpec("t", 1)])
     await fill(log, "t", [b"before"])
-    real = storage.insert_segments
+    real = storage.insert_records
 
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(storage, "insert_segments", full)
+    monkeypatch.setattr(storage, "insert_records", full)
     refused = [log.append("t", key=b"k", value=b"lost") for _ in range(5)]
     for outcome in await asyncio.gather(*refused, return_exceptions=True):
         assert isinstance(outcome, KafkaStorageError)
         assert "disk is full" in str(outcome)
-    monkeypatch.setattr(storage, "insert_segments", real)
+    monkeypatch.setattr(storage, "insert_records", real)
 
     await fill(log, "t", [b"after"])
     assert await read_values(log, "t") == [b"before", b"after"]
-
-
-async def test_one_failing_transaction_leaves_the_others_of_its_commit(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1)])
-
-    def fails(connection: sqlite3.Connection) -> None:
-        connection.execute("DELETE FROM segments")
-        raise LookupError("no")
-
-    append = asyncio.ensure_future(log.append("t", key=b"k", value=b"v"))
-    broken = asyncio.ensure_future(log.write(fails))
-    works = asyncio.ensure_future(log.write(lambda _: "done"))
-    assert await append == (0, 0)
-    with pytest.raises(LookupError):
-        await broken
-    assert await works == "done"
-    assert await log.read(lambda reader: reader.execute("SELECT count(*) FROM segments").fetchone()) == (1,)
 
 
 async def test_records_damaged_on_disk_are_not_handed_out(tmp_path: Path) -> None:
@@ -209,33 +183,33 @@ async def test_records_damaged_on_disk_are_not_handed_out(tmp_path: Path) -> Non
         await log.create_topics([TopicSpec("t", 1)])
         await fill(log, "t", [b"precious"])
     with sqlite3.connect(tmp_path / "messages.db") as connection:
-        (body,) = connection.execute("SELECT body FROM segments").fetchone()
-        connection.execute("UPDATE segments SET body = ?", (body.replace(b"precious", b"pr3cious"),))
+        connection.execute("UPDATE records SET value = ?", (b"pr3cious",))
     connection.close()
 
     async with DurableLog(tmp_path) as log:
-        with pytest.raises(CorruptRecordException, match="t-0: the records at offset 0 are damaged"):
+        with pytest.raises(CorruptRecordException, match="t-0: the record at offset 0 is damaged"):
             await read_all(log, "t")
 
 
-async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 99])
+async def test_a_file_of_another_version_is_refused_with_a_remedy(tmp_path: Path, version: int) -> None:
     async with DurableLog(tmp_path):
         pass
     with sqlite3.connect(tmp_path / "messages.db") as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
     for _ in range(2):  # the refusal leaves the folder free
-        with pytest.raises(storage.UnknownFormat, match="has format 99"):
+        with pytest.raises(UnknownFormat, match=rf"has format {version} and .* start EPIC on another folder"):
             await DurableLog(tmp_path).start()
 
 
 async def test_whoever_sends_too_much_waits_for_the_disk(log: DurableLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.embedded.intake._WAITING_BYTES", 100_000)
+    monkeypatch.setattr("shared.embedded.log._UNWRITTEN_BYTES", 100_000)
     await log.create_topics([TopicSpec("t", 1)])
     sent = []
     for _ in range(50):
         await log.room()
-        sent.append(log.enqueue(log.place("t", b"k"), b"k", b"x" * 100_000, (), None))
+        sent.append(log.append("t", key=b"k", value=b"x" * 100_000))
         assert sum(not future.done() for future in sent) < 5
     await asyncio.gather(*sent)
     assert log.partition(TopicPartition("t", 0)).end == 50

@@ -1,4 +1,4 @@
-"""Owns how these tests fill and read a log."""
+"""Fills an embedded log and reads it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from aiokafka import ConsumerRecord
 
 from shared.embedded import DurableLog, EmbeddedConsumer
 
+__all__ = ["fill", "read_all", "read_values"]
+
 
 async def fill(log: DurableLog, topic: str, values: Iterable[bytes], *, key: bytes = b"k", at: int = 1_000) -> None:
     """One after the other, each in a commit of its own."""
@@ -18,7 +20,7 @@ async def fill(log: DurableLog, topic: str, values: Iterable[bytes], *, key: byt
 
 async def read_all(log: DurableLog, topic: str) -> list[ConsumerRecord]:
     """What is readable now, by partition and offset."""
-    consumer = EmbeddedConsumer(topic, log=log, auto_offset_reset="earliest")
+    consumer = EmbeddedConsumer(topic, log=log)
     await consumer.start()
     ends = {partition.name: partition.end for partition in log.partitions(topic)}
     taken: list[ConsumerRecord] = []
