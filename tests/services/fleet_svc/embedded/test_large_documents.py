@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 from structlog.testing import capture_logs
 
 from services.fleet_svc.bootstrap import build as build_fleet
@@ -108,11 +109,18 @@ def failed(ready: httpx.Response) -> dict[str, str]:
     return {name: check["Detail"] for name, check in checks.items() if check["Status"] == "Failed"}
 
 
+class RefusingProducer(EmbeddedProducer):
+    async def send(self, topic: str, value: bytes | None = None, *args: Any, **options: Any) -> Any:
+        if len(value or b"") > 50_000:
+            raise MessageSizeTooLargeError(f"the record for {topic} is too large")
+        return await super().send(topic, value, *args, **options)
+
+
 class TakingLess(EmbeddedTransport):
-    """As a broker whose topics somebody made for small messages."""
+    """As a broker whose topics somebody created for small messages."""
 
     def producer(self, *, client_id: str | None = None) -> Producer:
-        return EmbeddedProducer(self._log, client_id=client_id, max_request_size=50_000)
+        return RefusingProducer(self._log)
 
 
 @asynccontextmanager
