@@ -217,7 +217,7 @@ class DurableLog:
     def fetch(self, wanted: Iterable[tuple[Partition, int]], limit: int | None) -> list[Fetched]:
         """For each partition its records from an offset on, all together at most ``limit``.
 
-        A partition gives about 1 MiB, and at least one record. CorruptRecordException for what the disk has damaged.
+        Not many more than 4 MiB, and at least one record. CorruptRecordException for what the disk has damaged.
         It reads on the event loop: a record costs 2 µs there, and a thread would wait longer for the interpreter.
         """
         return storage.read_records(self._file(), [(found, offset, found.end) for found, offset in wanted], limit)
@@ -245,12 +245,12 @@ class DurableLog:
 
     def _acknowledge(self, appends: Sequence[_Append], written: asyncio.Future[None]) -> None:
         error = written.exception()
-        watchers: set[Callable[[], None]] = set()
+        grown: set[Partition] = set()
         for partition, offset, row, durable in appends:
             self._unwritten -= len(row.value or b"")
             if error is None:
                 partition.end = offset + 1
-                watchers |= partition.watchers
+                grown.add(partition)
             if durable.done():
                 continue
             if error is None:
@@ -261,7 +261,7 @@ class DurableLog:
             else:
                 durable.set_exception(self._failure(error))
         self._written.set()
-        for wake in watchers:
+        for wake in {wake for partition in grown for wake in partition.watchers}:
             wake()
 
     # --- consumer groups

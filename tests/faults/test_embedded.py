@@ -20,10 +20,10 @@ DOCTORED = {
     "version_numbers_are_contiguous": ("fleet", 'DELETE FROM "service.items" WHERE version = 1'),
     "outboxes_are_empty": (
         "event",
-        "INSERT INTO outbox (resource, key, version, type, at, correlation) "
-        "VALUES ('event', 'x', 1, 'event.updated', 0, '')",
+        "INSERT INTO outbox (resource, key, version, type, at, correlation_id) "
+        "VALUES ('event', 'x', 1, 'event.updated', '2024-06-15T09:00:00Z', '')",
     ),
-    "replicas_hold_the_latest": ("notify", 'UPDATE "replica.event" SET version = 1'),
+    "replicas_hold_the_latest": ("notify", 'UPDATE "read_model.event" SET version = 1'),
     "hosts_add_up": ("hotw", "UPDATE fulfillment_details SET FulfillmentValue = FulfillmentValue + 1"),
     "one_execution_per_fleet_and_run": ("hotw", "DELETE FROM hotw_execution"),
     "no_acknowledged_write_is_missing": ("eventplan", "DELETE FROM \"eventplan.items\" WHERE message LIKE '%-w%'"),
