@@ -37,13 +37,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     open_database = partial(
         Database, settings.mysql_url or settings.data_dir / "hotw.db", metadata=METADATA, kit=KIT, migrate=migrate
     )
-    kit = ServiceKit(
-        _NAME,
-        settings,
-        transport,
-        clock,
-        open_store=lambda publish: open_database(publish=publish),
-    )
+    kit = ServiceKit(_NAME, settings, transport, clock, open_store=lambda publish: open_database(publish=publish))
     database = kit.store
     store = HotwStore(database, az_factors(settings.az_factor_map))
     worker = run_worker(store, clock)
@@ -63,7 +57,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         ),
         parts=[worker],
         periodic=[
-            kit.every(_SETTLE_EVERY, "settle order books", partial(settle_order_books, store=store, clock=clock)),
+            kit.every(_SETTLE_EVERY, "settle order books", partial(settle_order_books, store=store, clock=clock))
         ],
         description="Works out, orders and follows the hosts every fleet needs for a peak.",
     )

@@ -4,30 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    Date,
-    Index,
-    Integer,
-    MetaData,
-    Numeric,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, Numeric, Table, Text, UniqueConstraint
 from sqlalchemy.sql.schema import SchemaItem
 
-from shared.relational import (
-    TABLE_OPTIONS,
-    UtcTimestamp,
-    ascii_id,
-    big_integer,
-    kit_tables,
-    long_text,
-    name_text,
-)
+from shared.relational import TABLE_OPTIONS, UtcTimestamp, ascii_id, big_integer, kit_tables, long_text, name_text
 
 __all__ = [
     "KIT",

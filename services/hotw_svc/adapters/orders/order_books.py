@@ -19,12 +19,7 @@ from services.hotw_svc.adapters.rows import wire
 from services.hotw_svc.adapters.runs.execution_rows import counted_executions
 from services.hotw_svc.app.ports import View
 from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.orders.order_book import (
-    OrderBook,
-    OrderBookChange,
-    OrderBookKey,
-    SettledUnder,
-)
+from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey, SettledUnder
 from shared.schemas.hotw_svc import Purpose
 
 __all__ = ["OrderBooks"]

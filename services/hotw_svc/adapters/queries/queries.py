@@ -222,9 +222,7 @@ async def _fleets_by_service(
         .outerjoin(fleet, fleet.c.Key == t.fleet_index.c.FleetId)
         .outerjoin(execution, execution.c.ExecutionId == board.c.LatestExecutionId)
         .where(
-            t.event_index.c.EventId == event_id,
-            board.c.Purpose == purpose.value,
-            board.c.ServiceIndexId.in_(services),
+            t.event_index.c.EventId == event_id, board.c.Purpose == purpose.value, board.c.ServiceIndexId.in_(services)
         )
         .order_by(t.fleet_index.c.FleetId)
     )

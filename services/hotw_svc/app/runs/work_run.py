@@ -145,12 +145,7 @@ class _Chunk:
         return await unit.inputs.load(self.run, fleet_ids, event)
 
     async def _record(
-        self,
-        unit: Unit,
-        fleets: Sequence[ClaimedFleet],
-        executions: Mapping[str, Execution],
-        *,
-        anew: bool = True,
+        self, unit: Unit, fleets: Sequence[ClaimedFleet], executions: Mapping[str, Execution], *, anew: bool = True
     ) -> int:
         """Writes the executions of the fleets still held. ``anew``: a fleet whose book changed is worked out again."""
         held = await unit.claims.still_held(self.run, self.holder, fleets)

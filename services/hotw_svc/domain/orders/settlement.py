@@ -91,10 +91,7 @@ def _settled(
     base = override.base_capacity
     if asg is not None:
         base = base_capacity(
-            asg.name,
-            desired_capacity=asg.desired_capacity,
-            capacity_as_of=fleet.capacity_as_of,
-            overrides=overrides,
+            asg.name, desired_capacity=asg.desired_capacity, capacity_as_of=fleet.capacity_as_of, overrides=overrides
         )
     return settled(
         override,

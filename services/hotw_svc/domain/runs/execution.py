@@ -161,12 +161,7 @@ def _barred(inputs: Inputs, now: datetime) -> tuple[str, ...]:
 
 
 def _bare(inputs: Inputs, now: datetime) -> Execution:
-    return Execution(
-        inputs=inputs,
-        created_at=now,
-        status=ExecutionStatus.FAIL,
-        reasoning="",
-    )
+    return Execution(inputs=inputs, created_at=now, status=ExecutionStatus.FAIL, reasoning="")
 
 
 def _failed(inputs: Inputs, reasons: Sequence[str], now: datetime) -> Execution:
@@ -182,13 +177,7 @@ def _failed(inputs: Inputs, reasons: Sequence[str], now: datetime) -> Execution:
 
 
 def _concluded(
-    inputs: Inputs,
-    need_of: Requirement,
-    there: Presence,
-    pending: int,
-    need: int,
-    placement: Placement,
-    now: datetime,
+    inputs: Inputs, need_of: Requirement, there: Presence, pending: int, need: int, placement: Placement, now: datetime
 ) -> Execution:
     distribution = placement.distribution
     status = _status(need, placement)

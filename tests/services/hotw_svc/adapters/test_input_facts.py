@@ -157,10 +157,7 @@ def test_the_references_event_is_read_whole() -> None:
     facts = event_facts(EVENT)
     assert (facts.event_id, facts.version_id, facts.is_active) == ("PD2024", 2, True)
     assert facts.order_dates["us-east-1"] == OrderDates(date(2024, 5, 15), date(2024, 7, 20))
-    assert (facts.peak_start, facts.peak_end) == (
-        datetime(2024, 7, 16, tzinfo=UTC),
-        datetime(2024, 7, 18, tzinfo=UTC),
-    )
+    assert (facts.peak_start, facts.peak_end) == (datetime(2024, 7, 16, tzinfo=UTC), datetime(2024, 7, 18, tzinfo=UTC))
     assert (facts.start_offset, facts.end_offset) == (1, 1)
 
 

@@ -11,14 +11,7 @@ from services.hotw_svc.bootstrap import build
 from shared.clock import FixedClock
 from shared.settings import Settings, load_settings
 from tests.support.embedded_stack import Replica, Stack, standing
-from tests.support.hotw_store import (
-    AZ_FACTORS,
-    event_body,
-    fleet_body,
-    inventory_body,
-    projection_body,
-    service_body,
-)
+from tests.support.hotw_store import AZ_FACTORS, event_body, fleet_body, inventory_body, projection_body, service_body
 
 
 class Hotw(Stack):

@@ -138,9 +138,7 @@ async def test_two_replicas_share_runs_and_commands_and_nothing_is_done_twice(st
     for name in (f"F-{n}" for n in range(30)):
         await stack.say(("fleet.created", fleet_body(name)), ("fleet.inventory.reported", inventory_body(name)))
     await stack.settled()
-    runs = await asyncio.gather(
-        *(replicas[n % 2].http.post("/hotw/run", json={"EventId": EVENT}) for n in range(4)),
-    )
+    runs = await asyncio.gather(*(replicas[n % 2].http.post("/hotw/run", json={"EventId": EVENT}) for n in range(4)))
     for run in runs:
         done = await completed(replicas[1], run.json()["RunId"])
         assert done["Executions"] == done["Fleets"] == 31

@@ -32,12 +32,7 @@ async def test_the_facts_are_numbered_and_say_all(hotw: Replica) -> None:
     await hotw.settle_in()
     execution = await hotw.execute()
     broker = await hotw.published()
-    assert broker.topics == [
-        "hotw.run.started",
-        "hotw.execution.completed",
-        "hotw.order.placed",
-        "hotw.run.completed",
-    ]
+    assert broker.topics == ["hotw.run.started", "hotw.execution.completed", "hotw.order.placed", "hotw.run.completed"]
     completed, placed = broker.facts("hotw.execution.completed")[0], broker.facts("hotw.order.placed")[0]
     assert (completed["OrdersVersionId"], placed["OrdersVersionId"]) == (1, 2)
     assert placed["Execution"]["ExecutionId"] == execution["ExecutionId"]

@@ -6,16 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from services.hotw_svc.app.ports import InputKind
-from tests.support.hotw_store import (
-    EVENT,
-    FLEET,
-    SERVICE,
-    Replica,
-    event_body,
-    inventory_body,
-    service_body,
-    snapshot,
-)
+from tests.support.hotw_store import EVENT, FLEET, SERVICE, Replica, event_body, inventory_body, service_body, snapshot
 
 
 async def statuses(hotw: Replica) -> tuple[list[str], list[str], list[tuple[str, str]]]:

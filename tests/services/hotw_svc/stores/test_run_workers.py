@@ -15,16 +15,7 @@ from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
 from services.hotw_svc.app.runs.worker import run_worker
 from shared.relational import database_now
 from shared.schemas.hotw_svc import Purpose
-from tests.support.hotw_store import (
-    EVENT,
-    FLEET,
-    Replica,
-    counted,
-    fleet_body,
-    many,
-    service_body,
-    snapshot,
-)
+from tests.support.hotw_store import EVENT, FLEET, Replica, counted, fleet_body, many, service_body, snapshot
 
 
 async def test_every_fleet_is_executed_once_by_many_workers_of_two_replicas(
