@@ -50,11 +50,11 @@ class HotwUnit:
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
         return await self._writing.record_of(cause)
 
-    async def answer(self, cause: Cause, answer: IdempotencyRecord) -> None:
-        await self._writing.add_record(cause, answer)
+    async def add_record(self, cause: Cause, record: IdempotencyRecord) -> None:
+        await self._writing.add_record(cause, record)
 
-    async def finish_record(self, cause: Cause, answer: IdempotencyRecord) -> None:
-        await self._writing.records.finish(self._writing.connection, cause, answer)
+    async def finish_record(self, cause: Cause, record: IdempotencyRecord) -> None:
+        await self._writing.records.finish(self._writing.connection, cause, record)
 
 
 class HotwStore:

@@ -54,7 +54,7 @@ async def open_record(unit: Unit, command: ExecuteFleet, cause: Cause) -> tuple[
     before = await unit.record_of(cause)
     if before is None:
         run = await begin_run(unit, command.event_id, cause, asked=command.order_type, fleet_ids=[command.fleet_id])
-        await unit.answer(cause, IdempotencyRecord(under_way=True, reference=str(run.run_id)))
+        await unit.add_record(cause, IdempotencyRecord(under_way=True, reference=str(run.run_id)))
         return None, run.run_id
     if not before.under_way:
         return before, 0
