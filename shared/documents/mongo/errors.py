@@ -22,8 +22,12 @@ from shared.errors import Unavailable
 __all__ = ["away", "duplicates"]
 
 _AWAY: Final = (
-    ConnectionFailure, ServerSelectionTimeoutError, ExecutionTimeout, WaitQueueTimeoutError, WriteConcernError,
-)  # fmt: skip
+    ConnectionFailure,
+    ServerSelectionTimeoutError,
+    ExecutionTimeout,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
 _DUPLICATE_KEY: Final = 11000
 # Shutting down, stepping down, not primary, interrupted: codes that older servers send without the label to retry.
 _PASSING: Final = frozenset({6, 7, 89, 91, 112, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 50})

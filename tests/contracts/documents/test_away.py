@@ -1,4 +1,4 @@
-"""MongoDB away for a while, in the middle of writes: callers are told, and nothing that was answered is lost."""
+"""MongoDB away for a while, in the middle of writes: callers get Unavailable, and no acknowledged write is lost."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from shared.documents.mongo import MongoStore
 from shared.errors import Unavailable
-from tests.contracts.documents.conftest import adding, cause, nothing_waits
 from tests.support import servers
 from tests.support.broker import Broker
+from tests.support.document_stores import adding, cause, nothing_is_open
 from tests.support.waiting import until
 
 
@@ -33,16 +33,16 @@ async def test_a_killed_server_loses_nothing_that_was_answered(server: servers.S
     store = MongoStore(server.url, "thing", broker.publish, source="thing_svc", sweep_after=0.2)
     documents = store.documents("thing")
     await store.start()
-    answered, told_away, going = [0] * 8, 0, True
+    answered, unavailable, going = [0] * 8, 0, True
 
     async def write(number: int) -> None:
-        nonlocal told_away
-        unsure = False  # whether the last try may have been written, though nobody was told
+        nonlocal unavailable
+        unsure = False  # whether the last try may have been written, though the caller got Unavailable
         while going or unsure:
             try:
                 await documents.update(f"F{number}", adding(), cause(f"{number}/{answered[number]}"))
             except Unavailable:
-                told_away, unsure = told_away + 1, True
+                unavailable, unsure = unavailable + 1, True
                 await asyncio.sleep(0.05)
             else:
                 answered[number], unsure = answered[number] + 1, False
@@ -57,7 +57,7 @@ async def test_a_killed_server_loses_nothing_that_was_answered(server: servers.S
     await asyncio.to_thread(server.kill)
     with pytest.raises(Unavailable):
         await store.ping()
-    await until(lambda: told_away, "an Unavailable")
+    await until(lambda: unavailable, "an Unavailable")
     await asyncio.to_thread(server.start_again)
     await more_than(list(answered))
     going = False
@@ -68,5 +68,5 @@ async def test_a_killed_server_loses_nothing_that_was_answered(server: servers.S
         assert latest is not None
         assert latest.state == {"Count": count}
         assert broker.first_versions(f"F{number}") == list(range(1, count + 1))
-    await nothing_waits(store)
+    await nothing_is_open(store)
     await store.stop()

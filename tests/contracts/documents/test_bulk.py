@@ -1,12 +1,12 @@
-"""Bulk creation: each key once, each told of, whoever else creates or writes at the same time."""
+"""Bulk creation: each key once, each published, whoever else creates or writes at the same time."""
 
 from __future__ import annotations
 
 import asyncio
 
 from shared.documents import Change, Documents, OutgoingEvent, Store
-from tests.contracts.documents.conftest import Backend, adding, cause, creating, nothing_waits
 from tests.support.broker import Broker
+from tests.support.document_stores import Backend, adding, cause, creating, nothing_is_open
 
 
 async def test_what_is_there_is_left_alone(store: Store, documents: Documents, broker: Broker) -> None:
@@ -20,7 +20,7 @@ async def test_what_is_there_is_left_alone(store: Store, documents: Documents, b
     await store.drain()
     assert {message.key for message in broker.taken} == {f"F{n}" for n in (0, 1, 2, 3, 4, 5, 9)}
     assert {message.id for message in broker.of("F1")} == {"F1:1:thing.created"}
-    await nothing_waits(store)
+    await nothing_is_open(store)
 
 
 async def test_a_tombstone_is_no_document(store: Store, documents: Documents, broker: Broker) -> None:
@@ -38,7 +38,7 @@ async def test_a_key_given_twice_is_made_once(documents: Documents) -> None:
     assert await documents.create_many([], "thing.created", cause()) == []
 
 
-async def test_two_creators_make_each_key_once_and_tell_of_each(backend: Backend) -> None:
+async def test_two_creators_make_and_publish_each_key_once(backend: Backend) -> None:
     replicas = [(await backend.open())[1] for _ in range(2)]
     keys = [f"F{n:04}" for n in range(2500)]
     made = await asyncio.gather(
@@ -55,7 +55,7 @@ async def test_two_creators_make_each_key_once_and_tell_of_each(backend: Backend
     assert {message.key for message in backend.broker.taken} == set(keys)
 
 
-async def test_a_version_made_meanwhile_is_told_of_after_the_first(backend: Backend) -> None:
+async def test_a_version_made_meanwhile_is_published_after_the_first(backend: Backend) -> None:
     replicas = [(await backend.open())[1] for _ in range(2)]
     keys = [f"F{n:04}" for n in range(80)]
 
@@ -88,7 +88,7 @@ async def test_a_broker_that_is_away_fails_no_creation(backend: Backend) -> None
     await store.drain()
     assert {message.key for message in backend.broker.taken} == set(made)
     assert backend.broker.first_versions("F7") == [1, 2]
-    await nothing_waits(store)
+    await nothing_is_open(store)
 
 
 async def test_the_first_version_of_a_bulk_creation_is_in_the_history(documents: Documents) -> None:

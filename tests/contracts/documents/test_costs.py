@@ -11,8 +11,8 @@ import pytest
 
 from shared.documents import Documents, Store
 from shared.envelope import Message
-from tests.contracts.documents.conftest import Backend, adding, cause, on_mongo_only
 from tests.support.broker import Broker
+from tests.support.document_stores import Backend, adding, cause, on_mongo_only
 from tests.support.waiting import until
 
 _NOISE = {"hello", "isMaster", "ismaster", "endSessions", "ping"}
@@ -157,7 +157,7 @@ async def test_a_write_waits_for_two_commands_and_what_follows_goes_in_batches(
         assert [name for name, _ in sent][:2] == ["find", "update"]
     await backend.stores[0].drain()
     with counter.counted() as sent:
-        with gate.closed():  # however long the hundred take, they are told of together
+        with gate.closed():  # however long the hundred take, they are published together
             await asyncio.gather(*(documents.update(f"G{n}", adding(), cause(f"c{n}")) for n in range(100)))
         await backend.stores[0].drain()
     assert len(sent) < 100 + 40  # an insert each, and the rest of it together

@@ -15,8 +15,8 @@ import structlog
 
 from shared.documents import Change, Documents, OutgoingEvent
 from shared.errors import Refused
-from tests.contracts.documents.conftest import Backend, adding, cause, nothing_waits
-from tests.contracts.documents.faults import Died, Faults, install
+from tests.contracts.documents.crashing import Died, Faults, install
+from tests.support.document_stores import Backend, adding, cause, nothing_is_open
 
 Workload = Callable[[Documents, str], Awaitable[None]]
 
@@ -134,7 +134,7 @@ async def test_a_crash_at_any_step_is_finished(
         at += 1
     assert at > 10
     await survivor.drain()
-    await nothing_waits(survivor)
+    await nothing_is_open(survivor)
     for number in range(1, at + 1):
         await check(documents, backend, f"F{number}")
 
@@ -145,7 +145,7 @@ async def test_a_crash_at_any_step_is_finished(
 async def test_a_crash_at_any_step_is_finished_without_anybody_asking_again(
     backend: Backend, workload: Workload
 ) -> None:
-    """What was done is told of and kept, though nothing is redelivered: the sweeper alone does it."""
+    """What was done is published and stored, though nothing is redelivered: the sweeper alone does it."""
     survivor, documents = await backend.open(sweep_after=0.05)
     at, keys = 1, [""]
     while await run_until_it_dies(backend, workload, f"F{at}", at):
@@ -162,7 +162,7 @@ async def test_a_crash_at_any_step_is_finished_without_anybody_asking_again(
 
 @pytest.mark.slow
 async def test_cancelled_writers_leave_nothing_half_done(backend: Backend) -> None:
-    """A caller that gives up, at any moment: its write is wholly there or not at all, and told of if it is."""
+    """A caller that gives up, at any moment: its write is wholly there or not at all, and published if it is."""
     store, documents = await backend.open()
     for number in range(60):
         writing = asyncio.create_task(documents.update("F1", adding(), cause(f"c{number}")))

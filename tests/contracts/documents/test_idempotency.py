@@ -8,7 +8,7 @@ import pytest
 
 from shared.documents import Change, Documents, IdempotencyRecord, Store
 from shared.errors import Conflict, NotFound, Refused, Stale, Unavailable
-from tests.contracts.documents.conftest import Backend, adding, cause, creating, setting
+from tests.support.document_stores import Backend, adding, cause, creating, setting
 
 
 def refusing(_: object) -> Change:
@@ -160,13 +160,13 @@ async def test_two_replicas_at_once_are_refused_alike(backend: Backend) -> None:
             return refused.detail
 
     for number in range(20):
-        told = await asyncio.gather(
+        outcomes = await asyncio.gather(
             outcome(replicas[0], f"c{number}"),
             replicas[0].update("F1", adding(), cause()),
             outcome(replicas[1], f"c{number}"),
             replicas[1].update("F1", adding(2), cause()),
         )
-        assert told[0] == told[2] == await outcome(replicas[1], f"c{number}")
+        assert outcomes[0] == outcomes[2] == await outcome(replicas[1], f"c{number}")
 
 
 async def test_other_answers_and_documents_answers_do_not_meet(store: Store, documents: Documents) -> None:

@@ -1,4 +1,4 @@
-"""What is written is told of: in order, at least once, and slim while the broker is away."""
+"""What is written is published: in order, at least once, and slim while the broker is away."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from shared.documents import Change, Documents, OutboxState, OutgoingEvent, Store
 from shared.envelope import Message
 from shared.errors import Unavailable
-from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating, nothing_waits, on_mongo_only
 from tests.support.broker import Broker
+from tests.support.document_stores import NOW, Backend, adding, cause, creating, nothing_is_open, on_mongo_only
 from tests.support.waiting import eventually, until
 
 
@@ -25,7 +25,7 @@ async def test_events_go_by_themselves_and_the_outbox_empties(
 ) -> None:
     await asyncio.gather(*(documents.update(f"F{n % 7}", adding(), cause(f"c{n}")) for n in range(70)))
 
-    await nothing_waits(store)
+    await nothing_is_open(store)
     for n in range(7):
         assert broker.versions(f"F{n}") == list(range(1, 11))
     await store.drain()
@@ -45,7 +45,7 @@ async def test_a_broker_away_for_long_loses_nothing_and_keeps_the_order(
     for n in range(3):
         assert broker.versions(f"F{n}") == list(range(1, 35 if n == 0 else 34))
     assert [body["Count"] for body in broker.bodies("F1")] == list(range(1, 34))
-    await nothing_waits(store)
+    await nothing_is_open(store)
 
 
 async def test_too_much_waiting_in_all_refuses_every_write(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ async def test_data_of_its_own_is_bounded_too(backend: Backend, documents: Docum
     assert (await documents.latest("F1")).version == 4
 
 
-async def test_what_another_process_left_is_told_of_at_the_start(backend: Backend) -> None:
+async def test_what_another_process_left_is_published_at_the_start(backend: Backend) -> None:
     async def never(messages: Sequence[Message]) -> list[Exception | None]:
         return [ConnectionError("away")] * len(messages)
 
@@ -128,10 +128,10 @@ async def test_what_another_process_left_is_told_of_at_the_start(backend: Backen
     await first.stop()
     second, documents = await backend.open()
 
-    async def told() -> bool:
+    async def published() -> bool:
         return backend.broker.first_versions("F1") == [1, 2, 3, 4, 5] and backend.broker.versions("F2") != []
 
-    await until(told, "what was left by the first")
+    await until(published, "what was left by the first")
     await second.drain()
     assert (await documents.update("F1", adding(), cause("c3"))).document.version == 4
 
@@ -147,10 +147,10 @@ async def test_the_sweeper_finishes_what_another_replica_began(backend: Backend)
     await asyncio.gather(*(documents.update(f"F{n}", adding(), cause(f"c{n}")) for n in range(5)))
     await documents.create_many([("B1", {"Count": 0})], "thing.created", cause())
 
-    async def told() -> bool:
+    async def published() -> bool:
         return {message.key for message in backend.broker.taken} == {"B1", *(f"F{n}" for n in range(5))}
 
-    await until(told, "all that the first could not publish")
+    await until(published, "all that the first could not publish")
 
 
 async def test_a_slow_publisher_is_asked_once_for_each(backend: Backend) -> None:
@@ -179,7 +179,7 @@ async def test_history_costs_the_same_however_long(backend: Backend, store: Stor
 
 
 @on_mongo_only
-async def test_a_version_that_is_not_there_yet_is_waited_for_and_one_that_stays_away_is_an_alarm(
+async def test_a_missing_version_is_waited_for_and_becomes_an_alarm(
     backend: Backend,
 ) -> None:
     store, documents = await backend.open(sweep_after=60)
@@ -187,7 +187,7 @@ async def test_a_version_that_is_not_there_yet_is_waited_for_and_one_that_stays_
     for _ in range(2):
         await documents.update("F1", adding(), cause())
     await store.stop()
-    with pymongo.MongoClient(str(backend.place)) as client, capture_logs() as said:
+    with pymongo.MongoClient(str(backend.place)) as client, capture_logs() as lines:
         items = client[backend.database]["thing.items"]
         taken = items.find_one_and_delete({"_id": "F1@0000000001"})
         assert taken is not None
@@ -195,7 +195,7 @@ async def test_a_version_that_is_not_there_yet_is_waited_for_and_one_that_stays_
         replica, _ = await backend.open()
 
         def levels() -> list[str]:
-            return [line["log_level"] for line in said if line["event"] == "an event waits: its version is not there"]
+            return [line["log_level"] for line in lines if line["event"] == "an event waits: its version is not there"]
 
         await until(lambda: "critical" in levels(), "an alarm")
         assert levels()[:3] == ["warning", "warning", "critical"]

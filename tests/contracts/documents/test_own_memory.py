@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.documents import Change, Documents, OutgoingEvent, Store
-from tests.contracts.documents.conftest import cause, creating
 from tests.support.broker import Broker
+from tests.support.document_stores import cause, creating
 
 
 async def test_a_services_own_memory_is_stored_and_neither_read_nor_published(
@@ -14,7 +14,7 @@ async def test_a_services_own_memory_is_stored_and_neither_read_nor_published(
     await documents.create_many([("F2", {"A": 1, "_Memory": {"B": [3]}})], "thing.created", cause())
     await documents.update(
         "F1", lambda present: Change({**present.state, "A": 2}, (OutgoingEvent("thing.updated"),)), cause()
-    )  # fmt: skip
+    )
     found = await documents.latest_many(["F1", "F2"])
     assert {key: document.state["_Memory"] for key, document in found.items()} == {"F1": {"B": [2]}, "F2": {"B": [3]}}
     old = (await documents.history("F1")).items
@@ -23,5 +23,7 @@ async def test_a_services_own_memory_is_stored_and_neither_read_nor_published(
     await store.drain()
     assert [message.key for message in broker.taken if "_Memory" in message.body() or "A" not in message.body()] == []
     assert {message.id for message in broker.taken} == {
-        "F1:1:thing.created", "F2:1:thing.created", "F1:2:thing.updated",
-    }  # fmt: skip
+        "F1:1:thing.created",
+        "F2:1:thing.created",
+        "F1:2:thing.updated",
+    }

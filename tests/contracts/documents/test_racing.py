@@ -7,15 +7,15 @@ import random
 
 from shared.documents import Change, Document, Documents, OutgoingEvent
 from shared.errors import Conflict, Refused
-from tests.contracts.documents.conftest import Backend, adding, cause, creating, nothing_waits
+from tests.support.document_stores import Backend, adding, cause, creating, nothing_is_open
 
 
-async def all_told(backend: Backend, key: str, versions: int) -> None:
+async def all_published(backend: Backend, key: str, versions: int) -> None:
     for store in backend.stores:
         await store.drain()
     assert sorted(set(backend.broker.versions(key))) == list(range(1, versions + 1))
     assert backend.broker.first_versions(key) == list(range(1, versions + 1))
-    await nothing_waits(backend.stores[0])
+    await nothing_is_open(backend.stores[0])
 
 
 async def test_twenty_writers_on_two_replicas_lose_nothing(backend: Backend) -> None:
@@ -31,7 +31,7 @@ async def test_twenty_writers_on_two_replicas_lose_nothing(backend: Backend) -> 
     assert (latest.version, latest.state) == (100, {"Count": 100})
     history = (await replicas[1].history("F1", limit=200)).items
     assert [(item.version, item.state["Count"]) for item in history] == [(n, n) for n in range(100, 0, -1)]
-    await all_told(backend, "F1", 100)
+    await all_published(backend, "F1", 100)
 
 
 async def test_of_twenty_creators_one_wins(backend: Backend) -> None:
@@ -52,7 +52,7 @@ async def test_of_twenty_creators_one_wins(backend: Backend) -> None:
     assert len(won) == 1
     assert all(isinstance(outcome, Refused) for outcome in outcomes if outcome not in won)
     assert (await replicas[1].latest("F1")).state == won[0].document.state
-    await all_told(backend, "F1", 1)
+    await all_published(backend, "F1", 1)
 
 
 async def test_conditional_writers_take_turns(backend: Backend) -> None:
@@ -89,7 +89,7 @@ async def test_amendments_and_versions_do_not_undo_each_other(backend: Backend) 
     latest = await replicas[1].latest("F1")
     assert (latest.version, latest.state, latest.side) == (21, {"Count": 20}, {"Times": 20})
     assert [item.state["Count"] for item in (await replicas[0].history("F1")).items] == list(range(20, -1, -1))
-    await all_told(backend, "F1", 21)
+    await all_published(backend, "F1", 21)
 
 
 async def test_many_documents_at_once(backend: Backend) -> None:
@@ -101,4 +101,4 @@ async def test_many_documents_at_once(backend: Backend) -> None:
     )
     for key in set(keys):
         assert (await replicas[0].latest(key)).state == {"Count": keys.count(key)}
-        await all_told(backend, key, keys.count(key))
+        await all_published(backend, key, keys.count(key))

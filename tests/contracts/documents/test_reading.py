@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.documents import Change, Documents, OutgoingEvent, Store
-from tests.contracts.documents.conftest import NOW, Backend, adding, cause, creating, setting
+from tests.support.document_stores import NOW, Backend, adding, cause, creating, setting
 
 REFERENCE = {
     "FleetId": "FORTRESSService-NA-X0",

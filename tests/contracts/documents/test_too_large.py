@@ -8,8 +8,8 @@ import pytest
 from shared.documents import Documents, Store
 from shared.documents.contract import MAX_STATE_BYTES
 from shared.errors import Refused, TooLarge
-from tests.contracts.documents.conftest import cause, creating, setting
 from tests.support.broker import Broker
+from tests.support.document_stores import cause, creating, setting
 
 _FRAME = len(orjson.dumps({"Text": ""}))
 
@@ -19,7 +19,9 @@ def text(size: int) -> dict[str, str]:
     return {"Text": "x" * (size - _FRAME)}
 
 
-async def test_the_largest_document_is_written_and_told_of(store: Store, documents: Documents, broker: Broker) -> None:
+async def test_the_largest_document_is_written_and_published(
+    store: Store, documents: Documents, broker: Broker
+) -> None:
     await documents.update("F1", creating(text(MAX_STATE_BYTES)), cause())
     await documents.update("F1", lambda _: setting(text(MAX_STATE_BYTES)), cause())
 
@@ -36,10 +38,12 @@ async def test_a_larger_one_is_refused_before_anything_is_stored(
         with pytest.raises(TooLarge) as refused:
             await documents.update(key, lambda _: setting(text(MAX_STATE_BYTES + 1)), cause(cause_id))
         assert refused.value.problem() == {
-            "type": "urn:epic:problem:too-large", "title": "Document too large", "status": 413,
+            "type": "urn:epic:problem:too-large",
+            "title": "Document too large",
+            "status": 413,
             "detail": f"{key} would be 2097153 bytes of JSON, and 2097152 are the most: take out what is not needed, "
             "or divide it among several",
-        }  # fmt: skip
+        }
 
     assert (await documents.latest("F1")).state == {"Text": "y"}
     assert (await documents.history("F1")).items[0].version == 1

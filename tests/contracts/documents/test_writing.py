@@ -9,8 +9,8 @@ import pytest
 
 from shared.documents import Change, Documents, OutgoingEvent, Store
 from shared.errors import Conflict, NotFound, Stale
-from tests.contracts.documents.conftest import NOW, adding, cause, creating, setting
 from tests.support.broker import Broker
+from tests.support.document_stores import NOW, adding, cause, creating, setting
 
 
 async def test_each_write_makes_the_next_version(documents: Documents) -> None:
@@ -96,7 +96,7 @@ async def test_a_document_made_anew_goes_on_counting(documents: Documents) -> No
     assert [document.version for document in (await documents.history("F1")).items] == [3, 2, 1]
 
 
-async def test_a_tombstone_tells_what_it_buried(documents: Documents, store: Store, broker: Broker) -> None:
+async def test_a_tombstone_publishes_the_last_state(documents: Documents, store: Store, broker: Broker) -> None:
     await documents.update("F1", creating({"FleetId": "F1"}), cause())
     await documents.update("F1", lambda _: Change(None, (OutgoingEvent("thing.deleted"),)), cause())
     await store.drain()

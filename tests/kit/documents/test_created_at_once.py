@@ -1,4 +1,4 @@
-"""What is created at once, as a SQLite store writes it: one row in the outbox, told of from memory or from the file."""
+"""Documents created at once, as SQLite stores them: one outbox row, published from memory or from the file."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def outbox(path: Path) -> list[tuple]:
 
 @pytest.mark.parametrize("key", STATES)
 def test_a_snapshot_is_what_any_first_version_shows_to_the_byte(key: str) -> None:
-    told = CreatedTogether.by(CAUSE, STATES, 3).snapshot(key)
-    assert told == snapshot_of(first_version(key, STATES[key], CAUSE, 3))
+    snapshot = CreatedTogether.by(CAUSE, STATES, 3).snapshot(key)
+    assert snapshot == snapshot_of(first_version(key, STATES[key], CAUSE, 3))
 
 
-async def test_what_was_told_of_from_memory_is_told_alike_from_the_file(tmp_path: Path) -> None:
+async def test_memory_and_file_give_the_same_messages(tmp_path: Path) -> None:
     asked: list[Message] = []
 
     async def never(messages: Sequence[Message]) -> list[Exception | None]:

@@ -24,7 +24,7 @@ JSON = st.recursive(
     ),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXT, inner, max_size=4)),
     max_leaves=12,
-)  # fmt: skip
+)
 STATE = st.dictionaries(TEXT, JSON, max_size=5)
 
 

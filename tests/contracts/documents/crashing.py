@@ -1,4 +1,4 @@
-"""Owns crashes: a store whose process dies before, or half way through, a chosen step on its database or its broker.
+"""Crashes: a store whose process dies before, or half way through, a chosen step on its database or its broker.
 
 From then on nothing of that store reaches the database any more, as if the process were gone.
 """
