@@ -124,12 +124,9 @@ class RelationalOutbox:
 
 
 def _row(message: Message) -> dict[str, Any]:
-    trace = message.trace
     envelope = {
         "source": message.source,
-        "correlation": trace.correlation_id,
-        "causation": trace.causation_id,
-        "traceparent": trace.traceparent,
+        "trace": list(message.trace),
         "subject": message.subject,
         "user": message.user,
         "if_match": message.if_match,
@@ -154,7 +151,7 @@ def _message(row: Row[Any]) -> Message:
         data=row.Body.encode(),
         source=envelope["source"],
         time=row.OccurredAt,
-        trace=Trace(envelope["correlation"], envelope.get("causation"), envelope.get("traceparent")),
+        trace=Trace(*envelope["trace"]),
         id=row.MessageId,
         subject=envelope.get("subject"),
         if_match=envelope.get("if_match"),

@@ -5,7 +5,6 @@ They are plain ASGI: Starlette's ``BaseHTTPMiddleware`` costs 30 % of a request,
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import TooLarge
 from shared.metrics import Metrics
-from shared.trace import Trace, bind_trace
+from shared.trace import Trace, bind_trace, new_id, parse_traceparent
 from shared.web.responses import problem_of, problem_response, refusal_response
 
 __all__ = ["BODY_LIMIT", "AccessLog", "BodyLimit", "Correlation", "Gate", "Gated", "Unexpected"]
@@ -29,8 +28,6 @@ BODY_LIMIT: Final = 1_048_576
 """The bytes of a request's body: what the largest document and the largest message may have."""
 
 _CORRELATION: Final = re.compile(rb"[\x21-\x7e]{1,128}")
-_TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_bits: Final = random.Random().getrandbits  # asking the kernel for each request's ids is a tenth of its cost
 
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _READINESS: Final = "/health/ready"
@@ -57,11 +54,12 @@ class Correlation:
         for name, value in scope["headers"]:
             if name == b"x-correlation-id" and _CORRELATION.fullmatch(value):
                 correlation = value.decode()
-            elif name == b"traceparent" and _TRACEPARENT.fullmatch(value):
-                parent = value.decode()
-        if parent is None and scope["method"] != "GET":  # a GET has no effects that a trace would have to follow
-            parent = f"00-{_bits(128):032x}-{_bits(64):016x}-01"
-        trace = Trace(correlation or f"{_bits(128):032x}", None, parent)
+            elif name == b"traceparent":
+                parent = parse_traceparent(value.decode("latin-1"))
+        if parent is None and scope["method"] == "GET":
+            trace = Trace(correlation or new_id())  # a GET has no effects that a trace would have to follow
+        else:
+            trace = Trace.begin(correlation, parent)
         returned = (b"x-correlation-id", trace.correlation_id.encode())
 
         async def send_with_id(message: Message) -> None:

@@ -59,7 +59,7 @@ class Notification:
     def of(cls, state: Mapping[str, Any]) -> Notification:
         """The notification in a stored document."""
         internal = state[_INTERNAL]
-        trace, not_before, recipients = internal["Trace"], internal.get("NextAttempt"), state.get("Recipients")
+        not_before, recipients = internal.get("NextAttempt"), state.get("Recipients")
         return cls(
             id=state["NotificationId"],
             kind=state["Kind"],
@@ -67,7 +67,7 @@ class Notification:
             subject=state["Subject"],
             template=internal["Template"],
             context=internal["Context"],
-            trace=Trace(trace["CorrelationId"], trace["CausationId"], trace["TraceParent"]),
+            trace=Trace(*internal["Trace"]),
             status=NotificationStatus(state["Status"]),
             attempts=state["Attempts"],
             not_before=parse_instant(not_before) if not_before else None,
@@ -82,15 +82,10 @@ class Notification:
 
     def state(self) -> dict[str, Any]:
         """The document to store."""
-        trace = self.trace
         internal: dict[str, Any] = {
             "Template": self.template,
             "Context": dict(self.context),
-            "Trace": {
-                "CorrelationId": trace.correlation_id,
-                "CausationId": trace.causation_id,
-                "TraceParent": trace.traceparent,
-            },
+            "Trace": list(self.trace),
             "NextAttempt": iso(self.not_before) if self.not_before else None,
         }
         members: dict[str, Any] = {

@@ -244,7 +244,7 @@ def _encode(intent: Intent) -> Form:
         "Type": intent.event_type,
         "At": intent.at,
         "Since": datetime.now(UTC),
-        "Trace": [intent.trace.correlation_id, intent.trace.causation_id, intent.trace.traceparent],
+        "Trace": list(intent.trace),
     }
 
 

@@ -145,7 +145,7 @@ def encode_open_write(write: OpenWrite, since: datetime) -> Form:
         "Outcome": write.outcome.value,
         "At": write.at,
         "Since": since,
-        "Trace": [write.trace.correlation_id, write.trace.causation_id, write.trace.traceparent],
+        "Trace": list(write.trace),
     }
     if write.events:
         form["Events"] = [[event.type, event.key, event.id, data] for event, data in write.events]

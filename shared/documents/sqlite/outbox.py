@@ -94,7 +94,7 @@ class SqliteOutbox:
         if self.open >= MAX_OPEN_ENTRIES_PER_KEY:
             check_room_of_key(f"{resource} {key}", connection.execute(_OF_ONE, (resource, key)).fetchone()[0])
         trace = cause.trace
-        tail = (iso(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, None)
+        tail = (iso(cause.now), *trace, None)
         rows = [
             (resource, key, version, e.type, e.key, e.id, None if e.data is None else orjson.dumps(e.data), *tail)
             for e in events
@@ -108,7 +108,7 @@ class SqliteOutbox:
         """Within a transaction: adds one row for all of them. Unavailable when too many entries are open."""
         check_room(self.open)
         name, trace, keys = new_id(), cause.trace, orjson.dumps(list(created.states)).decode()
-        tail = (iso(cause.now), trace.correlation_id, trace.causation_id, trace.traceparent, keys)
+        tail = (iso(cause.now), *trace, keys)
         connection.execute(_ADD, (resource, name, 1, event_type, None, None, None, *tail))
         self.open += len(created.states)
         if len(self._created) < _MAX_IN_MEMORY:

@@ -65,7 +65,7 @@ class Runs:
                 Fleets=0,
                 DryRun=False,
                 Engine=_EPIC,
-                Trace=orjson.dumps([trace.correlation_id, trace.causation_id, trace.traceparent]).decode(),
+                Trace=orjson.dumps(list(trace)).decode(),
             )
         )
         key = inserted.inserted_primary_key
@@ -139,7 +139,6 @@ class Runs:
 
 
 def _run(row: SqlRow[Any], progress: Sequence[Any]) -> Run:
-    correlation, causation, traceparent = orjson.loads(row.Trace)
     return Run(
         run_id=row.RunId,
         event_id=row.EventId,
@@ -150,7 +149,7 @@ def _run(row: SqlRow[Any], progress: Sequence[Any]) -> Run:
         user=row.User,
         fleets=row.Fleets,
         created_at=row.CreatedAt,
-        trace=Trace(correlation, causation, traceparent),
+        trace=Trace(*orjson.loads(row.Trace)),
         ended_at=row.EndedAt,
         dry_run=row.DryRun,
         engine=row.Engine,
