@@ -40,7 +40,7 @@ class Metrics:
         )  # fmt: skip
         self.rewinds = self._make(
             Counter, "epic_consumer_rewinds", ("group", "reason"),
-            "Batches handed back before all of their records were settled, by reason; they are delivered again.",
+            "Batches released before all of their records were settled, by reason; they are delivered again.",
             "reason too-slow grows: a batch takes longer than its patience; give the service replicas or mend the use "
             "case that is slow.",
         )  # fmt: skip

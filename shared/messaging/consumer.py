@@ -19,10 +19,11 @@ from shared.durability.failures import StopLimit, is_transient
 from shared.envelope import Record
 from shared.errors import Unavailable
 from shared.messaging.batch_subscriber import Batch, BatchSubscriber
+from shared.messaging.consumer_context import ConsumerContext, Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.release import Release, ReleaseReason
-from shared.messaging.settlement import ConsumerContext, Settlement, Tuning
+from shared.messaging.settlement import Settlement
 from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics

@@ -6,28 +6,25 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
 from aiokafka import TopicPartition
 
-from shared.clock import Clock
-from shared.durability.backoff import Backoff
 from shared.durability.dead_letters import letter_of
-from shared.durability.failures import ATTEMPTS, StopLimit, is_transient, reason_of
+from shared.durability.failures import ATTEMPTS, is_transient, reason_of
 from shared.envelope import Record, decode
 from shared.errors import Poison
-from shared.messaging.dead_letter_queue import DeadLetterQueue
-from shared.messaging.publisher import Publisher, publish_all
+from shared.messaging.consumer_context import ConsumerContext
+from shared.messaging.publisher import publish_all
 from shared.messaging.release import Release, Released, ReleaseReason
-from shared.messaging.subscription import Done, Received, Subscribed
-from shared.metrics import Metrics
+from shared.messaging.subscription import Done, Received
 from shared.schemas.results import DeadLetter, Outcome
 from shared.trace import Trace, follow_trace
 
-__all__ = ["ConsumerContext", "Settlement", "Tuning"]
+__all__ = ["Settlement"]
 
 log = structlog.get_logger(__name__)
 
@@ -51,38 +48,6 @@ _SETTLED: Final = {_HANDLED: "handled", _REFUSED: "refused", _DEAD: "dead"}
 # Why a record became a dead letter, as the metric says it.
 _UNDECODABLE: Final = "undecodable"
 _FAILED: Final = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """The pace of a consumer; seconds.
-
-    ``patience``: a batch that takes longer is released; well under the broker's max.poll.interval of 300 s, after which
-    the group would lose the member. ``handover``: how long a rebalance waits for the batch in work; under the broker's
-    rebalance timeout of 30 s. ``stuck_after``: a record that takes longer makes the consumer unhealthy. ``max_records``
-    of a few kilobytes are a few megabytes. ``concurrency``: keys at a time; more only queue at the store's connections.
-    """
-
-    max_records: int = 2_000
-    concurrency: int = 32
-    patience: float = 100.0
-    handover: float = 20.0
-    stuck_after: float = 60.0
-    transient: Backoff = field(default_factory=lambda: Backoff(0.1, 5.0))
-    unexpected: Backoff = field(default_factory=lambda: Backoff(0.05, 1.0))
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerContext:
-    """What all batches of a consumer have in common."""
-
-    subscription: Subscribed
-    publisher: Publisher
-    dead_letters: DeadLetterQueue
-    clock: Clock
-    metrics: Metrics
-    tuning: Tuning
-    limit: StopLimit
 
 
 @dataclass(frozen=True, slots=True)

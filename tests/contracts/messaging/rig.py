@@ -15,9 +15,9 @@ from shared.durability.backoff import Backoff
 from shared.envelope import Message
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.consumer import Consumer
+from shared.messaging.consumer_context import Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.settlement import Tuning
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk, each
 from shared.messaging.topic_client import follow, topic_specs
 from shared.messaging.transport import Transport

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from shared.durability.backoff import Backoff
 from shared.envelope import encode_headers
 from shared.errors import Unavailable
-from shared.messaging.settlement import Tuning
+from shared.messaging.consumer_context import Tuning
 from shared.messaging.subscription import Received
 from tests.contracts.messaging.rig import Rig, Seen
 from tests.support.messaging import Thing

@@ -10,7 +10,7 @@ import pytest
 from shared.durability.backoff import Backoff
 from shared.errors import Conflict, Unavailable
 from shared.messaging.consumer import ConsumerState
-from shared.messaging.settlement import Tuning
+from shared.messaging.consumer_context import Tuning
 from shared.messaging.subscription import Received
 from tests.contracts.messaging.rig import Rig, Seen
 from tests.support.messaging import Thing

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from shared.cause import Cause
 from shared.messaging.consumer import ConsumerState
-from shared.messaging.settlement import Tuning
+from shared.messaging.consumer_context import Tuning
 from shared.messaging.subscription import Received
 from shared.schemas.results import Accepted, CommandResult, Outcome
 from tests.contracts.messaging.rig import Rig

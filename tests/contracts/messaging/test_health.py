@@ -8,8 +8,8 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer, ConsumerState
+from shared.messaging.consumer_context import Tuning
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.settlement import Tuning
 from shared.messaging.subscription import Received
 from tests.contracts.messaging.rig import QUICK, Rig
 from tests.support.messaging import Thing

@@ -1,4 +1,4 @@
-"""Publishing, alike on the embedded log and on a real Kafka: acknowledged, a key in order, a failure told."""
+"""Publishing, alike on the embedded log and on a real Kafka: acknowledged, a key in order, a failure reported."""
 
 from __future__ import annotations
 

@@ -75,15 +75,15 @@ async def test_a_group_goes_on_where_it_was(rig: Rig) -> None:
 
 async def test_a_record_that_is_no_cloud_event_is_raised_or_told(rig: Rig) -> None:
     await rig.send_raw(rig.created, b"{}")
-    told: list[str] = []
+    reasons: list[str] = []
 
     with pytest.raises(Poison):
         await rig.read(rig.created)
     following = follow(
-        rig.transport, rig.created, to_end=True, poison=lambda record, error: told.append(str(error))
+        rig.transport, rig.created, to_end=True, poison=lambda record, error: reasons.append(str(error))
     )  # fmt: skip
     assert [one async for one in following] == []
-    assert "ce_id" in told[0]
+    assert "ce_id" in reasons[0]
 
 
 async def test_one_record_is_read_by_its_place(rig: Rig) -> None:

@@ -11,10 +11,11 @@ from shared.durability.backoff import Backoff
 from shared.durability.failures import StopLimit
 from shared.envelope import Record
 from shared.messaging.commands import Command, CommandSubscription
+from shared.messaging.consumer_context import ConsumerContext, Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
 from shared.messaging.release import Release, ReleaseReason
-from shared.messaging.settlement import ConsumerContext, Settlement, Tuning
+from shared.messaging.settlement import Settlement
 from shared.messaging.subscription import Received, Subscribed, Subscription, bulk, each
 from shared.metrics import Metrics
 from shared.schemas.results import Accepted, CommandResult

@@ -16,10 +16,11 @@ from shared.durability.dead_letters import letter_of, record_of
 from shared.durability.failures import StopLimit
 from shared.envelope import Record
 from shared.errors import Conflict, NotFound, Unavailable
+from shared.messaging.consumer_context import ConsumerContext, Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
 from shared.messaging.release import Release
-from shared.messaging.settlement import ConsumerContext, Settlement, Tuning
+from shared.messaging.settlement import Settlement
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
 from shared.service.dead_letter_routes import dead_letter_routes

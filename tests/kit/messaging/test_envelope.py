@@ -57,7 +57,7 @@ def test_no_headers_at_all_are_no_cloud_event() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "said"),
+    ("headers", "reason"),
     [
         ([*BASE[:3], ("ce_specversion", b"0.3")], "ce_specversion is '0.3'"),
         ([*BASE, ("ce_time", b"yesterday")], "ce_time"),
@@ -65,8 +65,8 @@ def test_no_headers_at_all_are_no_cloud_event() -> None:
         ([("ce_id", b"\xff"), *BASE[1:]], "not UTF-8"),
     ],
 )
-def test_an_attribute_that_cannot_be_read_says_which(headers: list[tuple[str, bytes]], said: str) -> None:
-    with pytest.raises(Poison, match=said):
+def test_an_attribute_that_cannot_be_read_says_which(headers: list[tuple[str, bytes]], reason: str) -> None:
+    with pytest.raises(Poison, match=reason):
         decode(raw("thing.created", b"k", b"{}", headers))
 
 
@@ -103,7 +103,7 @@ def test_structured_mode_is_read(content_type: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "reason"),
     [
         (b"{", "not JSON"),
         (b"[]", "not a JSON object"),
@@ -111,8 +111,8 @@ def test_structured_mode_is_read(content_type: bytes) -> None:
         (b'{"specversion":"1.0","id":"1","source":"s","type":"t","data_base64":"%"}', "data_base64"),
     ],
 )
-def test_a_structured_event_that_is_none_says_why(value: bytes, said: str) -> None:
-    with pytest.raises(Poison, match=said):
+def test_a_structured_event_that_is_none_says_why(value: bytes, reason: str) -> None:
+    with pytest.raises(Poison, match=reason):
         decode(raw("thing.created", b"a", value, [("content-type", b"application/cloudevents+json")]))
 
 

@@ -8,9 +8,9 @@ from shared.metrics import Metrics
 def test_every_metric_has_a_meaning_and_a_remedy() -> None:
     for family in Metrics("test_svc").registry.collect():
         assert family.name.startswith("epic_")
-        meaning, said, remedy = family.documentation.partition(" If ")
+        meaning, found, remedy = family.documentation.partition(" If ")
         assert meaning, family.name
-        assert said, f"{family.name} has no remedy"
+        assert found, f"{family.name} has no remedy"
         assert ": " in remedy, family.name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,10 @@ from shared.clock import FixedClock
 from shared.envelope import Message
 from shared.errors import Poison, Stale
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.subscription import Received, Subscription, each
+from shared.messaging.subscription import Received, Subscription, bulk, each
 from shared.schemas.base import CommandBody
 from shared.schemas.fleet_svc.projection import PROJECTION
-from shared.schemas.results import Accepted
+from shared.schemas.results import Accepted, Outcome
 from tests.support.messaging import NOW, MakeThing, Thing, event, raw, record_of, registry
 
 CLOCK = FixedClock(NOW)
@@ -152,3 +153,58 @@ def test_structured_mode_is_validated_alike() -> None:
 
     with pytest.raises(Poison, match="/VersionId: required"):
         events().read(record)
+
+
+async def test_a_batch_of_two_handlers_goes_to_each_in_order() -> None:
+    created: list[str] = []
+    updated: list[str] = []
+
+    async def on_created(batch: Sequence[Received[Thing]]) -> None:
+        created.extend(received.message.id for received in batch)
+
+    async def on_updated(batch: Sequence[Received[Thing]]) -> None:
+        updated.extend(received.message.id for received in batch)
+
+    subscription = Subscription(
+        "test_svc.things",
+        bulk(Thing, ("thing.created",), on_created),
+        bulk(Thing, ("thing.updated",), on_updated),
+        registry=registry(),
+    )
+    messages = [event("a", 1), updated_event("a", 2), event("b", 1), updated_event("b", 2)]
+    assert subscription.handle_all is not None
+    await subscription.handle_all([subscription.read(record_of(message)) for message in messages])
+
+    assert (created, updated) == (["a:1", "b:1"], ["a:2", "b:2"])
+
+
+async def test_one_handler_of_single_events_has_the_group_handle_them_one_by_one() -> None:
+    subscription = Subscription(
+        "test_svc.things",
+        each(Thing, ("thing.created",), ignore),
+        bulk(Thing, ("thing.updated",), ignore),
+        registry=registry(),
+    )
+
+    assert subscription.handle_all is None
+    done = await subscription.handle(subscription.read(record_of(updated_event("a", 2))), CLOCK)
+    assert done.outcome is Outcome.ACCEPTED
+
+
+async def test_a_condition_on_a_command_without_a_version_is_refused() -> None:
+    unconditional = Command(MakeThing, accept, "thing.make", conditional=False)
+    subscription = CommandSubscription("thing.commands", [unconditional], registry=registry())
+
+    done = await subscription.handle(subscription.read(record_of(command(if_match='"3"'))), CLOCK)
+
+    assert done.outcome is Outcome.REFUSED
+    assert orjson.loads(done.answers[0].data)["Problem"]["type"] == "urn:epic:problem:bad-if-match"
+
+
+def test_an_action_without_a_verb_is_an_error_when_the_service_is_wired() -> None:
+    with pytest.raises(ValueError, match="the action of MakeThing must be"):
+        Command(MakeThing, accept, "Make it")
+
+
+def updated_event(key: str, version: int) -> Message:
+    return replace(event(key, version, topic="thing.updated"), type="thing.updated")
