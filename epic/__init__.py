@@ -1,1 +1,1 @@
-"""Owns what a person uses: the ``epic`` command, the all-in-one runner and the play of the sample company."""
+"""The ``epic`` command, the all-in-one runner and the play of the sample company."""

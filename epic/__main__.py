@@ -1,4 +1,4 @@
-"""Owns ``python -m epic``, the same as the ``epic`` command."""
+"""``python -m epic`` is the ``epic`` command."""
 
 from epic.cli import main
 

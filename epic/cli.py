@@ -1,4 +1,4 @@
-"""Owns the ``epic`` command: the list of what it can do, and how it ends."""
+"""The ``epic`` command: its subcommands, and how each ends."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 
 import typer
 
-from epic.commands.deadletters import dlq
+from epic.commands.dead_letters import dlq
 from epic.commands.load import load_files
 from epic.commands.messages import produce, tail
 from epic.commands.rewind import rewind
-from epic.commands.running import serve, up
+from epic.commands.run import serve, up
 from epic.commands.sample import sample
 from epic.commands.topics import topics
 from epic.failure import CommandFailed
@@ -31,16 +31,16 @@ app = typer.Typer(
 app.command("up", short_help="Run all of EPIC in this process, embedded")(up)
 app.command("serve", short_help="Run one service, configured by EPIC_* variables")(serve)
 app.command("load", short_help="Load NDJSON files of resources over HTTP")(load_files)
-app.command("sample", short_help="Make up a company of any size")(sample)
+app.command("sample", short_help="Generate a sample company of any size")(sample)
 app.command("produce", short_help="Send a command or an event, and show the answer")(produce)
 app.command("tail", short_help="Follow a topic")(tail)
 app.add_typer(dlq, name="dlq", short_help="List, show, replay and drop dead letters")
-app.command("rewind", short_help="Have a stopped service take in again what it consumed")(rewind)
+app.command("rewind", short_help="Set a stopped service back, so that it consumes again")(rewind)
 app.command("topics", short_help="List every topic, its messages and owner")(topics)
 
 
 def main() -> None:
-    """Runs one command. What goes wrong is one line on stderr, with the remedy, and an exit code."""
+    """Runs one command. A failure is one line on stderr, with the remedy, and an exit code."""
     try:
         app(prog_name="epic")
     except CommandFailed as failure:
@@ -49,5 +49,5 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # who read us has gone; there is nobody to tell
+        sys.stderr.close()  # whoever read the output has gone
         sys.exit(0)

@@ -1,15 +1,15 @@
-"""Owns how a command ends when it cannot do what was asked: one line, with the remedy, and an exit code."""
+"""The failures of a command: each is one line with its remedy, and an exit code."""
 
 from __future__ import annotations
 
 __all__ = ["NOTHING_DONE", "SOME_FAILED", "CommandFailed", "Declined", "Unreachable"]
 
-SOME_FAILED = 1  # some of what was asked could not be done
+SOME_FAILED = 1  # a part of the work failed
 NOTHING_DONE = 2  # the command could not begin: a wrong argument, or nothing to talk to
 
 
 class CommandFailed(Exception):
-    """What a person reads instead of a stack trace: what is wrong, and what to do about it."""
+    """Printed instead of a stack trace: what is wrong, and the remedy."""
 
     def __init__(self, text: str, exit_code: int = NOTHING_DONE) -> None:
         super().__init__(text)
@@ -18,7 +18,7 @@ class CommandFailed(Exception):
 
 
 class Declined(CommandFailed):
-    """EPIC answered and said no; ``slug`` is its problem's."""
+    """EPIC refused; ``slug`` is the slug of its problem."""
 
     def __init__(self, text: str, slug: str, exit_code: int = NOTHING_DONE) -> None:
         super().__init__(text, exit_code)
@@ -30,4 +30,4 @@ class Unreachable(CommandFailed):
 
     def __init__(self, url: str, why: str = "") -> None:
         reason = f" ({why})" if why else ""
-        super().__init__(f"nothing answers at {url}{reason}; start EPIC with `epic up`, or say where it is with --url")
+        super().__init__(f"nothing answers at {url}{reason}; start EPIC with `epic up`, or give its address by --url")

@@ -1,4 +1,4 @@
-"""Owns how a person reaches the messages: a topic followed, a message produced, a command asked and answered."""
+"""The messages of an EPIC: a topic followed, a message produced, a command sent and answered."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from shared.envelope import Message, Record, decode, encode_headers
 from shared.errors import Poison
 from shared.schemas.results import CommandResult
 
-__all__ = ["Messages", "OverHttp", "SeenRecord", "message_of", "wire_of"]
+__all__ = ["HttpMessages", "Messages", "SeenRecord", "message_of", "wire_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class SeenRecord:
-    """A record of a topic as it lies there, decodable or not."""
+    """A record of a topic, decodable or not."""
 
     topic: str
     partition: int
@@ -59,7 +59,7 @@ class SeenRecord:
         return cls(wire["Topic"], wire["Partition"], wire["Offset"], wire["Timestamp"], key, value, headers)
 
     def message(self) -> Message:
-        """The CloudEvent it is. Poison when it is none."""
+        """The record as a CloudEvent. Poison when it is none."""
         return decode(self)
 
     def time(self) -> str:
@@ -67,20 +67,20 @@ class SeenRecord:
 
 
 class Messages(Protocol):
-    """The messages of one EPIC, whichever way they are reached."""
+    """The messages of one EPIC, over HTTP or over its transport."""
 
     def follow(self, topic: str, *, from_beginning: bool, to_end: bool) -> AsyncIterator[SeenRecord]:
         """The records of a topic from its beginning or from now, up to the present end or for ever."""
 
     async def produce(self, message: Message) -> None:
-        """Returns when the broker has it."""
+        """Returns when the broker has acknowledged the message."""
 
     async def request(self, command: Message, *, patience: float) -> CommandResult:
-        """The answer of a command. CommandFailed when none came within ``patience`` seconds."""
+        """Sends a command and returns its answer. CommandFailed when none comes within ``patience`` seconds."""
 
 
-class OverHttp:
-    """By way of the ``epic up`` that owns the embedded log."""
+class HttpMessages:
+    """Over the HTTP of the ``epic up`` that has the embedded log."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
@@ -91,33 +91,33 @@ class OverHttp:
             "From": "beginning" if from_beginning else "now",
             "Follow": "false" if to_end else "true",
         }
-        with self._at_its_door():
+        with self._explaining_where_messages_are():
             async with self._api.stream("/embedded/tail", query) as lines:
                 async for line in lines:
                     yield SeenRecord.read(orjson.loads(line))
 
     async def produce(self, message: Message) -> None:
-        with self._at_its_door():
+        with self._explaining_where_messages_are():
             await self._api.ask("POST", "/embedded/produce", wire_of(message))
 
     async def request(self, command: Message, *, patience: float) -> CommandResult:
         body = {**wire_of(command), "AnswerWithin": patience}
-        with self._at_its_door():
+        with self._explaining_where_messages_are():
             answer = await self._api.ask("POST", "/embedded/produce", body)
         if answer["Answer"] is None:
             raise CommandFailed(answer["Detail"], SOME_FAILED)
         return CommandResult.model_validate(answer["Answer"])
 
     @contextmanager
-    def _at_its_door(self) -> Iterator[None]:
-        """Only an ``epic up`` has its messages there; CommandFailed says where those of a real stack are."""
+    def _explaining_where_messages_are(self) -> Iterator[None]:
+        """CommandFailed with the remedy when there is no ``epic up``: the messages of a real stack are on Kafka."""
         try:
             yield
         except Declined as declined:
             if declined.slug != "no-such-path":
                 raise
             raise CommandFailed(
-                f"{self._api.url} is no `epic up`, so its messages are on Kafka: "
+                f"{self._api.url} is not an `epic up`, so its messages are on Kafka: "
                 "give --bootstrap-servers (EPIC_KAFKA_BOOTSTRAP_SERVERS), such as 127.0.0.1:9094"
             ) from None
 
@@ -133,7 +133,7 @@ def wire_of(message: Message) -> dict[str, Any]:
 
 
 def message_of(wire: dict[str, Any], now: datetime) -> Message:
-    """The message that ``wire_of`` wrote. Poison when it is none."""
+    """The message in JSON made by ``wire_of``. Poison when it is none."""
     try:
         headers = tuple((name, base64.b64decode(value)) for name, value in wire["Headers"])
         stamp = int(now.timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""Owns EPIC in one process: five services on one embedded log behind one port, started and stopped in order."""
+"""EPIC in one process: five services on one embedded log behind one port, started and stopped in order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
-from epic.embedded import EmbeddedDoor
+from epic.embedded_routes import EmbeddedRoutes
 from epic.failure import CommandFailed
 from epic.gateway import Gateway
-from epic.over_transport import OverTransport
+from epic.transport_messages import TransportMessages
 from shared.clock import RunningClock
 from shared.embedded import DataFolderInUse
 from shared.messaging.transport import Transport
@@ -24,11 +24,11 @@ from shared.schemas.topics import SERVICES
 from shared.service import Build, RunningService, open_transport, quiet_collector, uvicorn_server
 from shared.settings import Settings
 
-__all__ = ["EmbeddedEpic", "Said", "builds", "listen"]
+__all__ = ["AddressOptions", "EmbeddedEpic", "builds", "listen"]
 
-_BACKLOG: Final = 2048
-_TURN: Final = 0.0005
-"""Seconds until a busy thread lets go of the interpreter: those that write the files ask for it between statements."""
+_BACKLOG: Final = 2048  # uvicorn's own default
+_SWITCH_INTERVAL: Final = 0.0005
+"""Seconds after which a busy thread gives up the interpreter: the threads that write to disk wait for it."""
 
 
 def builds() -> dict[str, Build]:
@@ -37,21 +37,21 @@ def builds() -> dict[str, Build]:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """How the address is given, for a refusal to name it."""
+class AddressOptions:
+    """The options that give the address, as error texts name them."""
 
     host: str = "--host "
     port: str = "--port "
 
 
-def listen(host: str, port: int, said: Said = Said()) -> socket.socket:
-    """The socket EPIC will answer on, taken before anything is started. CommandFailed when it cannot be had."""
+def listen(host: str, port: int, options: AddressOptions = AddressOptions()) -> socket.socket:
+    """A listening socket for EPIC's HTTP, bound before anything is started. CommandFailed when it cannot be bound."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         taken = socket.socket(family, kind, protocol)
     except OSError as error:
         raise CommandFailed(
-            f"{host} is no address of this machine ({error.strerror}); give {said.host}127.0.0.1"
+            f"{host} is no address of this machine ({error.strerror}); give {options.host}127.0.0.1"
         ) from None
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,25 +59,25 @@ def listen(host: str, port: int, said: Said = Said()) -> socket.socket:
         taken.listen(_BACKLOG)
     except OSError as error:
         taken.close()
-        raise CommandFailed(_why_not(host, port, error, said)) from None
+        raise CommandFailed(_why_not(host, port, error, options)) from None
     taken.setblocking(False)
     return taken
 
 
-def _why_not(host: str, port: int, error: OSError, said: Said) -> str:
+def _why_not(host: str, port: int, error: OSError, options: AddressOptions) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; stop what uses it, or take another: {said.port}{port + 1}"
+        return f"port {port} of {host} is in use; stop what uses it, or take another: {options.port}{port + 1}"
     if error.errno == errno.EACCES:
-        return f"port {port} is not yours to take; take one above 1023: {said.port}8000"
+        return f"port {port} needs more rights; take one above 1023: {options.port}8000"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine; give {said.host}127.0.0.1, or 0.0.0.0 for all that it has"
+        return f"{host} is no address of this machine; give {options.host}127.0.0.1, or 0.0.0.0 for all that it has"
     return f"cannot listen on {host}:{port}: {error.strerror}"
 
 
 class EmbeddedEpic:
-    """An async context: within it everything runs and answers on the socket; leaving it stops all, the last first.
+    """An async context in which everything runs and answers on the socket; its end stops all, the last first.
 
-    CommandFailed on the way in when the data folder is somebody else's or cannot be used.
+    Entering raises CommandFailed when another process has the data folder, or when the folder cannot be used.
     """
 
     def __init__(self, settings: Settings, taken: socket.socket, services: Mapping[str, Build]) -> None:
@@ -102,14 +102,14 @@ class EmbeddedEpic:
                 await service.open()
             for service in self.services:
                 await service.start()
-            door = EmbeddedDoor(OverTransport(transport, "this EPIC"), self.waiting, clock)
-            gateway = Gateway({service.name: service.app for service in self.services}, {"embedded": door.app})
+            embedded = EmbeddedRoutes(TransportMessages(transport, "this EPIC"), self.waiting, clock)
+            gateway = Gateway({service.name: service.app for service in self.services}, {"embedded": embedded.app})
             self._server = uvicorn_server(gateway, self._settings)
             self.serving = asyncio.create_task(self._server.serve([self._socket]), name="http")
-            stack.push_async_callback(self._stop_serving, door)
-            await self._answering()
+            stack.push_async_callback(self._stop_serving, embedded)
+            await self._until_serving()
             quiet_collector()
-            sys.setswitchinterval(_TURN)
+            sys.setswitchinterval(_SWITCH_INTERVAL)
             self._stack = stack.pop_all()
         return self
 
@@ -119,7 +119,7 @@ class EmbeddedEpic:
         await self._stack.aclose()
 
     async def waiting(self) -> dict[str, int]:
-        """How many events wait to be published, and how many records to be handled: both 0 when all is at rest."""
+        """The numbers of events to publish and of records to handle; both are 0 when all is at rest."""
         groups = [
             (consumer.subscription.group, consumer.subscription.topics)
             for service in self.services
@@ -147,14 +147,14 @@ class EmbeddedEpic:
             ) from None
         return transport
 
-    async def _answering(self) -> None:
+    async def _until_serving(self) -> None:
         while not self._server.started:
             if self.serving.done():
                 await self.serving
                 raise CommandFailed("the HTTP server ended at once; the log says why")
             await asyncio.sleep(0.005)
 
-    async def _stop_serving(self, door: EmbeddedDoor) -> None:
-        door.close()
+    async def _stop_serving(self, embedded: EmbeddedRoutes) -> None:
+        embedded.close()
         self._server.should_exit = True
         await asyncio.wait({self.serving})

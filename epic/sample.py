@@ -1,4 +1,4 @@
-"""Owns the sample company: services, fleets, their hosts, one event and its projections, the same for the same seed."""
+"""The sample company: services, fleets, their hosts, one event and its projections; the same for the same seed."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def _alias(chance: random.Random) -> str:
 
 
 def write(rows: Iterator[Row], file: IO[bytes]) -> int:
-    """Writes rows as NDJSON; how many there were."""
+    """Writes rows as NDJSON and returns their number."""
     count = 0
     for row in rows:
         file.write(orjson.dumps(row) + b"\n")

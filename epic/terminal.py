@@ -1,4 +1,4 @@
-"""Owns what a person sees: lines, tables and progress, as Rich on a terminal and as plain uncut lines off one."""
+"""Output for people: lines, tables and progress, with Rich on a terminal and as plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ __all__ = ["Advance", "Terminal", "json_text"]
 Advance = Callable[[int], None]
 
 _UNBOUNDED: Final = 100_000
-_LAST_COLUMN: Final = 20  # what the last column folds into before the others do
+_LAST_COLUMN: Final = 20  # characters; the last column folds to this width before the others fold
 _PLAIN_EVERY_SECONDS: Final = 2.0
 _COLOURS: Final = {"Green": "green", "Yellow": "yellow", "Red": "red", "Ready": "green", "Unready": "red"}
 
 
 def json_text(value: Any) -> str:
-    """JSON for a program to read: indented, in the order given."""
+    """JSON for programs: indented, in the given order."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 class Terminal:
-    """One place to write to. ``interactive``: a person looks on, so bars and colours may be drawn."""
+    """An output stream. ``interactive``: a person is looking, so bars and colours may be drawn."""
 
     def __init__(self, stream: IO[str] | None = None, *, interactive: bool | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -50,19 +50,19 @@ class Terminal:
             emoji=False,
         )
 
-    def say(self, text: str = "", *, style: str | None = None) -> None:
+    def print(self, text: str = "", *, style: str | None = None) -> None:
         """One line, never cut; a long one wraps as the terminal does."""
         self._console.print(Text(text, style=style or ""), soft_wrap=True)
 
     def raw(self, text: str) -> None:
-        """Text for a program, exactly as it is."""
+        """Text for programs, unchanged."""
         self._stream.write(text + "\n")
         self._stream.flush()
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
-        """A table that nothing is cut from: cells fold on a terminal, and off one a line is as long as it needs.
+        """A complete table: cells fold on a terminal, and elsewhere a line is as long as it needs.
 
-        The last column folds alone where that leaves it room enough; words stay whole where all the longest fit.
+        The last column folds alone if that leaves it enough room; words stay whole if the longest ones fit.
         """
         table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
         cells = list(zip(columns, *rows, strict=True))
@@ -92,7 +92,7 @@ class Terminal:
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Advance]:
-        """A bar on a terminal; off one a line at the start, at the end, and every two seconds between."""
+        """A bar on a terminal; elsewhere a line at the end and every two seconds before."""
         if self.interactive:
             with self._bar() as bar:
                 task = bar.add_task(what, total=total)
@@ -112,15 +112,15 @@ class Terminal:
 
     @contextmanager
     def _plain(self, what: str, total: int) -> Iterator[Advance]:
-        done, said = 0, time.monotonic()
-        began = said
+        done, printed = 0, time.monotonic()
+        began = printed
 
         def advance(count: int) -> None:
-            nonlocal done, said
+            nonlocal done, printed
             done += count
-            if done < total and time.monotonic() - said >= _PLAIN_EVERY_SECONDS:
-                said = time.monotonic()
-                self.say(f"{what}: {done} of {total}")
+            if done < total and time.monotonic() - printed >= _PLAIN_EVERY_SECONDS:
+                printed = time.monotonic()
+                self.print(f"{what}: {done} of {total}")
 
         yield advance
-        self.say(f"{what}: {done} of {total}, {time.monotonic() - began:.1f} s")
+        self.print(f"{what}: {done} of {total}, {time.monotonic() - began:.1f} s")

@@ -1,4 +1,4 @@
-"""Owns ``epic up`` from its first line to its last: what is said, what is played, and the orderly end."""
+"""``epic up``: starts everything, plays Prime Day 2024 if asked to, serves, and ends in order."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import Any, Final
 import uvloop
 
 from epic.api import Api
+from epic.configuration import settings
 from epic.failure import CommandFailed
-from epic.play import story
+from epic.play import scenario
 from epic.play.fleets import print_fleets
 from epic.play.record import Played, PlayRecord
 from epic.play.steps import STEPS
 from epic.runner import EmbeddedEpic, listen
 from epic.terminal import Terminal
-from epic.where import settings
 from shared.clock import RunningClock, iso, parse_instant
 from shared.log import configure_logging
 from shared.schemas.topics import SERVICES
@@ -33,22 +33,22 @@ from shared.settings import PREFIX, Settings
 __all__ = ["settings_of", "up"]
 
 _LOG: Final = "epic.log"
-_AT_ONCE: Final = 1
-_ONE_WISH_SECONDS: Final = 1.0
+_INTERRUPTED_TWICE: Final = 1
+_ONE_REQUEST_SECONDS: Final = 1.0
 _PLAYED_WITHIN: Final = timedelta(days=2)
 _KEPT: Final = (
-    *((f"{service.removesuffix('_svc')}.db", f"what {service} owns and knows") for service in SERVICES),
-    ("messages.db", "every message, and how far each consumer is"),
+    *((f"{service.removesuffix('_svc')}.db", f"the store of {service}") for service in SERVICES),
+    ("messages.db", "every message, and the position of each consumer"),
     ("mail", "mails, as files"),
-    (_LOG, "the log, one JSON object a line"),
+    (_LOG, "the log, one JSON object per line"),
 )
 
 
 def settings_of(*, play: bool, **given: Any) -> Settings:
-    """The settings of an ``epic up``: always embedded; the play brings its own where nothing else is said.
+    """The settings of an ``epic up``: always embedded; the play has defaults of its own.
 
-    The play never sends mail to anybody: its people are invented. CommandFailed for another transport, and for a play
-    at another time than its own.
+    The play never sends mail: its people are invented. CommandFailed for another transport, and for a play at another
+    time than its own.
     """
     asked = os.environ.get(f"{PREFIX}TRANSPORT", "")
     if asked.lower() not in ("", "embedded"):
@@ -58,22 +58,22 @@ def settings_of(*, play: bool, **given: Any) -> Settings:
     known = settings(transport="embedded", **given)
     own: dict[str, Any] = {"mongo_url": None, "mysql_url": None, "kafka_bootstrap_servers": None}
     if play:
-        if known.now is not None and ("@" in known.now or parse_instant(known.now) != parse_instant(story.NOW)):
+        if known.now is not None and ("@" in known.now or parse_instant(known.now) != parse_instant(scenario.NOW)):
             raise CommandFailed(
-                f"--play has its own time, {story.NOW}, and cannot be played at {known.now}: "
+                f"--play has its own time, {scenario.NOW}, and cannot be played at {known.now}: "
                 "leave --now out, and unset EPIC_NOW"
             )
         own |= {
             "smtp_url": None,
-            "now": story.NOW,
-            "mail_domain": known.mail_domain or story.MAIL_DOMAIN,
-            "az_factor_map": known.az_factor_map or story.AZ_FACTORS,
+            "now": scenario.NOW,
+            "mail_domain": known.mail_domain or scenario.MAIL_DOMAIN,
+            "az_factor_map": known.az_factor_map or scenario.AZ_FACTORS,
         }
     return known.model_copy(update=own)
 
 
 def up(chosen: Settings, builds: Mapping[str, Build], *, play: bool) -> None:
-    """Starts everything, plays if asked to, serves until Ctrl-C or SIGTERM, and stops all it started."""
+    """Runs until Ctrl-C or SIGTERM. CommandFailed when the address or the data folder cannot be used."""
     folder = chosen.data_dir
     taken = listen(chosen.http_host, chosen.http_port)
     with closing(taken):
@@ -92,9 +92,9 @@ def _make(folder: Path) -> None:
 
 
 async def _until_stopped(life: Coroutine[Any, Any, None]) -> None:
-    """Lives on until its end, or until a signal asks for it; asked again later, the process ends there and then.
+    """Runs until the end, or until a signal; a later second signal ends the process at once.
 
-    One wish may come as two signals at once: from the terminal, and from a parent that passes it on.
+    One Ctrl-C may arrive as two signals: from the terminal, and from a parent process that passes it on.
     """
     loop = asyncio.get_running_loop()
     living = asyncio.ensure_future(life)
@@ -105,8 +105,8 @@ async def _until_stopped(life: Coroutine[Any, Any, None]) -> None:
         if asked is None:
             asked = loop.time()
             living.cancel()
-        elif loop.time() - asked > _ONE_WISH_SECONDS:
-            os._exit(_AT_ONCE)
+        elif loop.time() - asked > _ONE_REQUEST_SECONDS:
+            os._exit(_INTERRUPTED_TWICE)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
@@ -121,29 +121,29 @@ async def _live(epic: EmbeddedEpic, chosen: Settings, *, play: bool) -> None:
     terminal = Terminal()
     began = time.monotonic()
     folder = chosen.data_dir.resolve()
-    terminal.say(f"Starting EPIC: five services in this process, their data in {folder}")
+    terminal.print(f"Starting EPIC: five services in this process, their data in {folder}")
     started = False
     try:
         async with epic:
             started = True
-            terminal.say(f"Started in {time.monotonic() - began:.1f} s")
-            terminal.say(_time(epic.clock, chosen, play=play))
+            terminal.print(f"Started in {time.monotonic() - began:.1f} s")
+            terminal.print(_time(epic.clock, chosen, play=play))
             if play:
                 await _play(epic.url, folder, terminal, epic.clock)
-            _say_where(epic.url, folder, terminal, story.EVENT_ID if play else "{EventId}")
+            _print_addresses(epic.url, folder, terminal, scenario.EVENT_ID if play else "{EventId}")
             await asyncio.shield(epic.serving)
     finally:
         if started:
-            terminal.say(f"Stopped. The data stays in {folder}")
+            terminal.print(f"Stopped. The data stays in {folder}")
 
 
 def _time(clock: RunningClock, chosen: Settings, *, play: bool) -> str:
-    """What time EPIC lives in, and why."""
+    """The time of EPIC's clock, and its origin."""
     by = "EPIC_NOW" if chosen.now == os.environ.get(f"{PREFIX}NOW") else "--now"
     if clock.pushed:
-        why = "moved on to what the data folder holds"
+        why = "continues from the last instant in the data folder"
         if chosen.now is not None and not play:
-            why += f"; {by} {chosen.now} is earlier and not used"
+            why += f"; {by} {chosen.now} is earlier and is ignored"
     elif play:
         why = "the play's own"
     else:
@@ -152,42 +152,42 @@ def _time(clock: RunningClock, chosen: Settings, *, play: bool) -> str:
 
 
 async def _play(url: str, folder: Path, terminal: Terminal, clock: RunningClock) -> None:
-    """Plays Prime Day 2024 if the event is not there yet, or a play was interrupted; prints the table either way.
+    """Plays Prime Day 2024 unless the folder has it; an interrupted play is continued. Prints the table of fleets.
 
-    CommandFailed on a folder that has outlived the play's time: no plan is made for a peak that is past.
+    CommandFailed when the clock of the folder is past the play: EPIC makes no plan for a past peak.
     """
     record = PlayRecord(folder)
     async with Api(url, started=True) as api:
-        there = (await api.call("GET", f"/event/{story.EVENT_ID}")).ok
+        there = (await api.call("GET", f"/event/{scenario.EVENT_ID}")).ok
         if there and record.read() is not Played.BEGUN:
-            terminal.say(f"{story.EVENT_ID} is there already: nothing is played again")
+            terminal.print(f"{scenario.EVENT_ID} exists already; it is not played again")
         else:
-            if clock.now() - parse_instant(story.NOW) > _PLAYED_WITHIN:
+            if clock.now() - parse_instant(scenario.NOW) > _PLAYED_WITHIN:
                 raise CommandFailed(
-                    f"{folder} holds what is later than the play, which is on {story.NOW}; give an empty one by --data"
+                    f"{folder} holds data from after the play, which is on {scenario.NOW}; give an empty one by --data"
                 )
             record.write(Played.BEGUN)
             began = time.monotonic()
             for number, (title, step) in enumerate(STEPS, 1):
-                terminal.say(f"{number}/{len(STEPS)} {title}", style="bold")
+                terminal.print(f"{number}/{len(STEPS)} {title}", style="bold")
                 await step(api, terminal)
             record.write(Played.FINISHED)
-            terminal.say(f"Played in {time.monotonic() - began:.1f} s")
-        await print_fleets(api, terminal, story.EVENT_ID)
+            terminal.print(f"Played in {time.monotonic() - began:.1f} s")
+        await print_fleets(api, terminal, scenario.EVENT_ID)
 
 
-def _say_where(url: str, folder: Path, terminal: Terminal, event_id: str) -> None:
+def _print_addresses(url: str, folder: Path, terminal: Terminal, event_id: str) -> None:
     addresses = [
-        (f"{url}/", "what there is, service by service"),
-        (f"{url}/health/ready", "whether all five can do their work"),
+        (f"{url}/", "the services and their paths"),
+        (f"{url}/health/ready", "whether all five services are ready"),
         (f"PUT {url}/event/{event_id}/dashboard", "readiness"),
         (f"{url}/hotw/dashboard/{event_id}/Upscaling", "hosts"),
-        (f"{url}/fleet_svc/openapi.json", "a service's API; the others' alike"),
+        (f"{url}/fleet_svc/openapi.json", "the API of a service; the same for the others"),
     ]
-    terminal.say()
+    terminal.print()
     terminal.table(("Address", ""), addresses)
-    terminal.say()
+    terminal.print()
     terminal.table((f"Kept in {folder}", ""), [(name, what) for name, what in _KEPT if (folder / name).exists()])
-    terminal.say()
-    terminal.say("EPIC is ready. Ctrl-C stops it.", style="bold")
+    terminal.print()
+    terminal.print("EPIC is ready. Ctrl-C stops it.", style="bold")
     sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""Owns the commands of ``epic``, one module a subject: their arguments, their help, their exit codes."""
+"""The subcommands of ``epic``, one module per subject: arguments, help, exit codes."""

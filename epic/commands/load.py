@@ -1,4 +1,4 @@
-"""Owns ``epic load``: NDJSON files into EPIC."""
+"""``epic load``: load NDJSON files into EPIC."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import typer
 
 from epic.api import Api
 from epic.commands.options import AsJson, Url, run
+from epic.configuration import url_of
 from epic.failure import SOME_FAILED
 from epic.loading import CONCURRENCY, Loaded, RowFailure, files_of, load, read_rows
 from epic.terminal import Terminal, json_text
-from epic.where import url_of
 
 __all__ = ["load_files"]
 
@@ -36,10 +36,10 @@ def load_files(
     Resource is the name of a resource, or Inventory; where it is missing, the members must be those of one resource.
     Services go first, then fleets, what belongs to a fleet, events and tickets, in whatever order the lines are.
 
-    The same line again is the same request: loading a file twice does no harm, and what is already there is left as
-    it is. Exit code 0: every row is in; 1: some rows failed, each named with its line; 2: nothing was sent.
+    The same line is the same request: a file may be loaded twice, and a resource that exists is not changed.
+    Exit code 0: every row was loaded; 1: some rows failed, each is named with its line; 2: nothing was sent.
     """
-    told = Terminal(sys.stderr) if as_json else Terminal()
+    output = Terminal(sys.stderr) if as_json else Terminal()
     errors = Terminal(sys.stderr)
     shown = 0
 
@@ -47,16 +47,16 @@ def load_files(
         nonlocal shown
         shown += 1
         if not as_json and shown <= _SHOWN:
-            errors.say(failure.text(), style="red")
+            errors.print(failure.text(), style="red")
 
     files = files_of(path)
-    outcome = run(_load(files, url_of(url), told, failed, concurrency))
+    outcome = run(_load(files, url_of(url), output, failed, concurrency))
     if as_json:
         Terminal().raw(json_text(outcome.wire()))
     else:
         if shown > _SHOWN:
-            errors.say(f"and {shown - _SHOWN} more rows failed; --json lists them all", style="red")
-        told.say(outcome.text())
+            errors.print(f"and {shown - _SHOWN} more rows failed; --json lists them all", style="red")
+        output.print(outcome.text())
     if outcome.failures:
         raise typer.Exit(SOME_FAILED)
 

@@ -1,4 +1,4 @@
-"""Owns ``epic produce`` and ``epic tail``: one message in, a topic followed, on Kafka and on an ``epic up``."""
+"""``epic produce`` and ``epic tail``: send a message, follow a topic."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from epic.api import Api, login_name
 from epic.commands.options import AsJson, Bootstrap, Url, run
+from epic.configuration import kafka_servers, url_of
 from epic.failure import SOME_FAILED, CommandFailed
-from epic.messages import Messages, OverHttp, SeenRecord
+from epic.messages import HttpMessages, Messages, SeenRecord
 from epic.terminal import Terminal, json_text
-from epic.where import kafka_servers, url_of
 from shared.clock import iso
 from shared.envelope import Message
 from shared.errors import Poison
@@ -62,9 +62,9 @@ def produce(
     \b
     echo '{"FleetId": "F-NA-X0", "HostsPresent": 150}' | epic produce fleet.commands -t ReportInventory -k F-NA-X0
 
-    A command is answered on command.results: that answer is waited for and shown. Exit code 0: produced, and the
-    command Accepted; 1: Refused, or no answer in time; 2: nothing was sent. What goes --unchecked may never be answered
-    (see `epic dlq list`), so that is not waited for.
+    A command is answered on command.results; epic waits for the answer and prints it. Exit code 0: produced, and the
+    command was Accepted; 1: Refused, or no answer in time; 2: nothing was sent. A message sent --unchecked may never be
+    answered (see `epic dlq list`), so epic does not wait.
     """
     data = _read(file)
     if not unchecked:
@@ -75,9 +75,9 @@ def produce(
     )  # fmt: skip
     answered = wait and not unchecked and topic.endswith(".commands")
     result = run(_produce(message, url, bootstrap, timeout if answered else None))
-    _tell(message, result, as_json=as_json)
+    _print_answer(message, result, as_json=as_json)
     if unchecked and not as_json:
-        Terminal().say("unchecked, so no answer was waited for; what cannot be handled is in `epic dlq list`")
+        Terminal().print("unchecked: epic does not wait for an answer; `epic dlq list` shows what could not be handled")
     if result is not None and result.outcome is Outcome.REFUSED:
         raise typer.Exit(SOME_FAILED)
 
@@ -92,21 +92,21 @@ async def _produce(
         return await messages.request(message, patience=timeout)
 
 
-def _tell(message: Message, result: CommandResult | None, *, as_json: bool) -> None:
+def _print_answer(message: Message, result: CommandResult | None, *, as_json: bool) -> None:
     terminal = Terminal()
     if as_json:
         answer = result.wire() if result is not None else None
         terminal.raw(json_text({"Topic": message.topic, "Id": message.id, "Answer": answer}))
     elif result is None:
-        terminal.say(f"produced {message.type} {message.id} to {message.topic}")
+        terminal.print(f"produced {message.type} {message.id} to {message.topic}")
     elif result.outcome is Outcome.ACCEPTED:
         version = f", VersionId {result.version_id}" if result.version_id is not None else ""
-        terminal.say(f"Accepted: {message.type} {result.id or message.key}{version}")
+        terminal.print(f"Accepted: {message.type} {result.id or message.key}{version}")
     else:
         problem = result.problem or {}
         fields = "".join(f"\n  {e.get('pointer') or 'the data'}: {e.get('detail')}" for e in problem.get("errors", ()))
         detail = problem.get("detail", "without a reason")
-        Terminal(sys.stderr).say(f"Refused ({problem.get('status', '')}): {detail}{fields}", style="red")
+        Terminal(sys.stderr).print(f"Refused ({problem.get('status', '')}): {detail}{fields}", style="red")
 
 
 def _read(file: Path) -> bytes:
@@ -137,25 +137,25 @@ def _check(topic: str, ce_type: str, data: bytes) -> None:
     try:
         kind.model.model_validate(body, extra="ignore")
     except ValidationError as error:
-        told = "; ".join(f"{item.pointer or 'the data'}: {item.detail}" for item in field_errors(error))
+        fields = "; ".join(f"{item.pointer or 'the data'}: {item.detail}" for item in field_errors(error))
         raise CommandFailed(
-            f"the data is no {kind.model.__name__} ({told}); correct it, or give --unchecked to send it anyway"
+            f"the data is no {kind.model.__name__} ({fields}); correct it, or give --unchecked to send it anyway"
         ) from None
 
 
 def tail(
     topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Such as eventplan.ready; `epic topics` lists them.")],
     from_beginning: Annotated[
-        bool, typer.Option("--from-beginning", help="Begin with the oldest message kept, not with the next.")
+        bool, typer.Option("--from-beginning", help="Begin with the oldest kept message, not with the next one.")
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Go on with what comes, or end with the newest there is now.")
+        bool, typer.Option("--follow/--no-follow", help="Wait for new messages, or end at the present end.")
     ] = True,
     url: Url = None,
     bootstrap: Bootstrap = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Follow a topic: each message in a line, until Ctrl-C."""
+    """Follow a topic: one line per message, until Ctrl-C."""
     terminal = Terminal()
 
     async def work() -> None:
@@ -167,7 +167,7 @@ def tail(
 
 
 def _line(record: SeenRecord) -> str:
-    """``time  key  type  data``; of a record that is no CloudEvent, why."""
+    """``time  key  type  data``; for a record that is no CloudEvent, the reason instead of the type."""
     key = (record.key or b"").decode(errors="backslashreplace")
     value = (record.value or b"").decode(errors="backslashreplace")
     try:
@@ -204,11 +204,11 @@ async def _messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Mes
     servers = kafka_servers(bootstrap)
     if servers is None:
         async with Api(url_of(url)) as api:
-            yield OverHttp(api)
+            yield HttpMessages(api)
         return
     from aiokafka.errors import KafkaError
 
-    from epic.over_transport import OverTransport
+    from epic.transport_messages import TransportMessages
     from shared.messaging.kafka import KafkaTransport
 
     transport = KafkaTransport(servers)
@@ -219,6 +219,6 @@ async def _messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Mes
             f"no Kafka answers at {servers} ({error}); give its address by --bootstrap-servers"
         ) from None
     try:
-        yield OverTransport(transport, f"Kafka at {servers}")
+        yield TransportMessages(transport, f"Kafka at {servers}")
     finally:
         await transport.stop()

@@ -1,4 +1,4 @@
-"""Owns the options that several commands share, so that they read alike everywhere."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Url = Annotated[
     typer.Option(
         "--url",
         help="Where EPIC answers HTTP: the gateway, or an `epic up`. "
-        "Unless given, EPIC_HTTP_HOST and EPIC_HTTP_PORT say it: http://127.0.0.1:8000.",
+        "Default: EPIC_HTTP_HOST and EPIC_HTTP_PORT, else http://127.0.0.1:8000.",
         show_default=False,
     ),
 ]
@@ -30,7 +30,7 @@ Bootstrap = Annotated[
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -1,4 +1,4 @@
-"""Owns ``epic rewind``: a stopped service's consumers set back, so that it takes in again what it once consumed."""
+"""``epic rewind``: set the consumer groups of a stopped service back, so that it consumes its messages again."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from epic.commands.options import AsJson, run
+from epic.configuration import kafka_servers, settings
 from epic.failure import CommandFailed
 from epic.terminal import Terminal, json_text
-from epic.where import kafka_servers, settings
 from shared.clock import parse_instant
 from shared.schemas.topics import SERVICES
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["rewind"]
 
 Row = tuple[str, str, int]
-"""A group, a topic, and how many messages it will take in again."""
+"""A group, a topic, and how many messages it will consume again."""
 
 
 def rewind(
@@ -30,8 +30,8 @@ def rewind(
     since: Annotated[
         str | None,
         typer.Option(
-            help="Only what was sent at this time or later, such as 2024-06-15T09:00:00Z (real time, not EPIC's "
-            "clock). Unless given, all that is kept.",
+            help="Only messages from this time on, such as 2024-06-15T09:00:00Z (real time, not EPIC's clock). "
+            "Default: all that are kept.",
             show_default=False,
         ),
     ] = None,
@@ -45,12 +45,12 @@ def rewind(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have a service take in again what it consumed, when its store was restored from a backup.
+    """Let a service consume its messages again, after its store was restored from a backup.
 
-    What it knows already changes nothing. Stop all its replicas before, and start them afterwards.
+    Messages that the store knows already change nothing. Stop all replicas before, and start them afterwards.
     """
     if service not in SERVICES:
-        raise CommandFailed(f"{service} is no service of EPIC's; give one of {', '.join(SERVICES)}")
+        raise CommandFailed(f"{service} is not a service of EPIC; give one of {', '.join(SERVICES)}")
     moment = _instant(since)
     servers = None if data is not None else kafka_servers(bootstrap_servers)
     if data is not None and bootstrap_servers is not None:
@@ -59,10 +59,10 @@ def rewind(
     if as_json:
         Terminal().raw(json_text([{"Group": group, "Topic": topic, "Messages": count} for group, topic, count in rows]))
     elif rows:
-        Terminal().table(("Group", "Topic", "Taken in again"), rows)
-        Terminal().say(f"Start {service} now.")
+        Terminal().table(("Group", "Topic", "Messages"), rows)
+        Terminal().print(f"Start {service} now.")
     else:
-        Terminal().say(f"Nothing that {service} consumed lies {f'at {since} or later' if since else 'there'}.")
+        Terminal().print(f"There are no messages for {service}{f' from {since} on' if since else ''}.")
 
 
 def _instant(since: str | None) -> datetime | None:
@@ -78,12 +78,12 @@ async def _rewind(service: str, since: datetime | None, servers: str | None, dat
     from shared.embedded import DataFolderInUse
     from shared.messaging.transport import GroupInUse
 
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would warn of is said below
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its warnings would repeat the errors below
     transport = _transport(servers, data)
     try:
         await transport.start()
         try:
-            return await _set_back(transport, service, since)
+            return await _rewind_groups(transport, service, since)
         finally:
             await transport.stop()
     except GroupInUse:
@@ -103,12 +103,12 @@ def _transport(servers: str | None, data: Path | None) -> Transport:
     folder = data or settings().data_dir
     if not (folder / "messages.db").exists():
         raise CommandFailed(
-            f"{folder} is no data folder of an `epic up`; name one by --data, or Kafka by --bootstrap-servers"
+            f"{folder} is not a data folder of an `epic up`; give one by --data, or Kafka by --bootstrap-servers"
         )
     return EmbeddedTransport(DurableLog(folder))
 
 
-async def _set_back(transport: Transport, service: str, since: datetime | None) -> list[Row]:
+async def _rewind_groups(transport: Transport, service: str, since: datetime | None) -> list[Row]:
     milliseconds = None if since is None else int(since.timestamp() * 1000)
     back: dict[tuple[str, str], int] = {}
     for group in await transport.groups():

@@ -1,4 +1,4 @@
-"""Owns ``epic sample``: a made-up company of any size as an NDJSON file."""
+"""``epic sample``: an invented company of any size as an NDJSON file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["sample"]
 def sample(
     out: Annotated[Path, typer.Option("--out", "-o", help="The NDJSON file to write.", show_default=False)],
     services: Annotated[int, typer.Option(min=1, help="How many services.")] = 12,
-    fleets_per_service: Annotated[int, typer.Option(min=1, help="How many fleets each has, over three regions.")] = 4,
-    seed: Annotated[int, typer.Option(help="Another number gives another company; the same, the same.")] = 1,
+    fleets_per_service: Annotated[int, typer.Option(min=1, help="How many fleets each has, in three regions.")] = 4,
+    seed: Annotated[int, typer.Option(help="The same number gives the same company.")] = 1,
     event: Annotated[str, typer.Option(help="The EventId its projections are for.")] = DEFAULT_EVENT,
     peak: Annotated[
         datetime,
@@ -32,11 +32,11 @@ def sample(
         bool, typer.Option("--with-event/--without-event", help="Whether the file creates the event too.")
     ] = True,
 ) -> None:
-    """Make up a company: services, fleets, inventories, one event, projections.
+    """Generate a company: services, fleets, inventories, one event, projections.
 
-    Writes one JSON object a line, ready for `epic load`; a line says what it is by its member Resource. The same
-    arguments write the same bytes. EPIC makes no plans for a peak that is past: for the default peak in July 2024
-    start `epic up --now 2024-06-15T09:00:00Z`, or give a --peak to come.
+    Writes one JSON object per line for `epic load`; the member Resource is the kind of a line. The same arguments
+    write the same bytes. EPIC makes no plans for a past peak: for the default peak in July 2024 start
+    `epic up --now 2024-06-15T09:00:00Z`, or give a future --peak.
     """
     try:
         check_id(event)
@@ -49,4 +49,4 @@ def sample(
     except OSError as error:
         raise CommandFailed(f"{out} cannot be written: {error.strerror}; give another --out") from None
     fleets = services * fleets_per_service
-    Terminal().say(f"{out}: {count} rows: {services} services with {fleets} fleets. Load it: epic load {out}")
+    Terminal().print(f"{out}: {count} rows: {services} services with {fleets} fleets. Load it: epic load {out}")

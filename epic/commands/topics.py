@@ -1,4 +1,4 @@
-"""Owns ``epic topics``: the registry of topics, for people and for programs."""
+"""``epic topics``: the registry of topics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def topics(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every topic: who owns it, what its key is, which messages it carries, how long it keeps them."""
+    """List every topic: its owner, its key, its messages, and how long they are kept."""
     owners = {topic.owner for topic in TOPICS.values()}
     if owner is not None and owner not in owners:
         raise CommandFailed(f"--owner {owner} owns no topic; give one of {', '.join(sorted(owners))}")
@@ -47,7 +47,7 @@ def _types(topic: Topic) -> str:
 
 
 def _kept(topic: Topic) -> str:
-    """``7 days``, or of a compacted topic ``the newest of each key (and 7 days)``."""
+    """``7 days``; for a compacted topic ``the newest of each key, and all of 7 days``."""
     if "compact" in topic.config.get("cleanup.policy", ""):
         lag = int(topic.config.get("min.compaction.lag.ms", 0)) // _DAY_MS
         return f"the newest of each key, and all of {lag} days"

@@ -1,1 +1,1 @@
-"""Owns the sample company: 12 services and 40 fleets in three regions, as NDJSON that ``epic load`` takes."""
+"""The sample company: 12 services and 40 fleets in three regions, as NDJSON for ``epic load``."""

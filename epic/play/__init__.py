@@ -1,1 +1,1 @@
-"""Owns the play: Prime Day 2024 on the sample company, done over HTTP as people would."""
+"""The play: Prime Day 2024 on the sample company, over HTTP as people would do it."""

@@ -1,4 +1,4 @@
-"""Owns the table of an event's fleets: what each needs, has and ordered, how ready it is, and what is awaited."""
+"""The table of an event's fleets: hosts needed, present and ordered, readiness, and what each fleet waits for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class FleetLine:
-    """One fleet of an event; the hosts are "" until HOTW has looked at it."""
+    """One fleet of an event; the numbers of hosts are "" before its first HOTW execution."""
 
     fleet_id: str
     region: str
@@ -59,7 +59,7 @@ async def fleet_lines(api: Api, event_id: str) -> list[FleetLine]:
 
 
 async def _hardware(api: Api, event_id: str) -> dict[str, dict[str, Any]]:
-    """HOTW's line of each fleet it has looked at."""
+    """HOTW's dashboard line of each fleet that has an execution."""
     found: dict[str, dict[str, Any]] = {}
     cursor: str | None = None
     while True:
@@ -91,7 +91,7 @@ def _hosts(hardware: dict[str, Any], name: str) -> int | str:
 
 
 def _awaited(readiness: dict[str, Any]) -> str:
-    """Whom the fleet waits for, and why: ``AWS: 0 of 3 approved``; nothing when it is ready."""
+    """Who has to act, and why: ``AWS: 0 of 3 approved``; empty when the fleet is ready."""
     if readiness["PeakReadyStatus"] == "Green":
         return ""
     parts = (readiness.get("ActionPendingOn"), readiness.get("StatusReasoning") or readiness.get("EventMilestone"))
@@ -101,7 +101,9 @@ def _awaited(readiness: dict[str, Any]) -> str:
 async def print_fleets(api: Api, terminal: Terminal, event_id: str) -> None:
     """Prints the table, and one line of totals."""
     lines = await fleet_lines(api, event_id)
-    terminal.say()
+    terminal.print()
     terminal.table(_COLUMNS, [line.cells() for line in lines], title=f"Fleets of {event_id}")
     colours = {colour: sum(line.colour == colour for line in lines) for colour in ("Green", "Yellow", "Red")}
-    terminal.say(f"{len(lines)} fleets: " + ", ".join(f"{count} {colour.lower()}" for colour, count in colours.items()))
+    terminal.print(
+        f"{len(lines)} fleets: " + ", ".join(f"{count} {colour.lower()}" for colour, count in colours.items())
+    )

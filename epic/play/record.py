@@ -1,4 +1,4 @@
-"""Owns the note of a play in its data folder: that it began, and that it came to its end."""
+"""The state of the play in a data folder: begun or finished."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Played(StrEnum):
 
 
 class PlayRecord:
-    """A small file beside the stores. A play that was interrupted is taken up again; each of its steps may repeat."""
+    """A small file beside the stores. An interrupted play starts again; each of its steps may repeat."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / _FILE
 
     def read(self) -> Played:
         try:
-            said: Any = orjson.loads(self._file.read_bytes())
-            return Played(said["Play"])
+            content: Any = orjson.loads(self._file.read_bytes())
+            return Played(content["Play"])
         except FileNotFoundError:
             return Played.NOT_YET
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Owns the play's steps in order, each done over HTTP; each may be done again without harm."""
+"""The steps of the play in order, over HTTP; each may be repeated without harm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from epic import company
 from epic.api import Api
 from epic.failure import SOME_FAILED, CommandFailed
 from epic.loading import RowFailure, load, read_rows
-from epic.play import story
+from epic.play import scenario
 from epic.play.fleets import dashboard
 from epic.play.waiting import until
 from epic.terminal import Terminal
@@ -26,35 +26,35 @@ Step = Callable[[Api, Terminal], Awaitable[None]]
 
 COMPANY: Final = Path(company.__file__).parent
 _AT_ONCE: Final = 16
-_MAIL_SECONDS: Final = 180  # a mail whose sender was killed is taken up again after two minutes
+_MAIL_SECONDS: Final = 180  # a killed sender's lease runs out after two minutes
 _GATHER: Final = "GatherProjectionFromUpstream"
 
 
 async def register_services(api: Api, terminal: Terminal) -> None:
-    """The owners register their services, their fleets, and the hosts Apollo counts."""
+    """The owners register their services, their fleets, and the hosts that Apollo counts."""
     await _load(api, terminal, "services", "fleets", "inventory")
 
 
 async def create_event(api: Api, terminal: Terminal) -> None:
-    """Prime Day 2024 is created; every fleet gets its plan by itself."""
+    """Prime Day 2024 is created; every fleet gets a plan automatically."""
     await _load(api, terminal, "event")
     fleets = sum(1 for _ in read_rows([COMPANY / "fleets.ndjson"]))
 
     async def plans() -> int:
-        answer = await api.call("PUT", f"/event/{story.EVENT_ID}/dashboard", {"Limit": 1})
+        answer = await api.call("PUT", f"/event/{scenario.EVENT_ID}/dashboard", {"Limit": 1})
         return int(answer.body["Totals"]["Fleets"]) if answer.ok else 0
 
-    with terminal.progress("plans that appeared", fleets) as advance:
+    with terminal.progress("plans created", fleets) as advance:
         await until("plans of PD2024", plans, fleets, advance=advance)
 
 
 async def give_projections(api: Api, terminal: Terminal) -> None:
-    """The owners give their projections; the plans take them in."""
+    """The owners enter their projections; the plans pick them up."""
     await _load(api, terminal, "projections")
     fleets = sum(1 for _ in read_rows([COMPANY / "projections.ndjson"]))
 
     async def gathered() -> int:
-        _, totals = await dashboard(api, story.EVENT_ID)
+        _, totals = await dashboard(api, scenario.EVENT_ID)
         by_status = totals["ByMilestone"][_GATHER]
         return sum(count for status, count in by_status.items() if status != "NotStarted")
 
@@ -64,8 +64,10 @@ async def give_projections(api: Api, terminal: Terminal) -> None:
 
 
 async def run_hotw(api: Api, terminal: Terminal) -> None:
-    """HOTW works out every fleet's hosts and orders them."""
-    started = await api.ask("POST", "/hotw/run", {"EventId": story.EVENT_ID}, key="play: the run", user=story.OPERATOR)
+    """HOTW calculates the hosts of every fleet and orders them."""
+    started = await api.ask(
+        "POST", "/hotw/run", {"EventId": scenario.EVENT_ID}, key="play: the run", user=scenario.OPERATOR
+    )
     path = f"/hotw/run/{started['RunId']}"
     fleets = int((await api.ask("GET", path))["Fleets"])
 
@@ -75,94 +77,94 @@ async def run_hotw(api: Api, terminal: Terminal) -> None:
     async def completed() -> int:
         return int((await api.ask("GET", path))["RunStatus"] == "Completed")
 
-    with terminal.progress("fleets worked out by HOTW", fleets) as advance:
+    with terminal.progress("fleets calculated by HOTW", fleets) as advance:
         await until("fleets of the run", worked_out, fleets, advance=advance)
     await until("the run to complete", completed, 1)
 
 
 async def decide_orders(api: Api, terminal: Terminal) -> None:
-    """The capacity desk decides: one order is rejected, one fleet's are still to be decided, the rest is approved."""
-    pending = [order for order in await _orders(api, Status="Pending") if order["FleetId"] not in story.UNDECIDED]
+    """The capacity team rejects one order, leaves one fleet's orders open, and approves the rest."""
+    pending = [order for order in await _orders(api, Status="Pending") if order["FleetId"] not in scenario.UNDECIDED]
     await _each(terminal, "orders decided", pending, lambda order: _decide(api, order))
 
 
 async def deliver_hosts(api: Api, terminal: Terminal) -> None:
-    """Most of what was approved arrives."""
+    """Most of the approved hosts arrive."""
     by_fleet: dict[str, list[Order]] = {}
     for order in await _orders(api):
         by_fleet.setdefault(order["FleetId"], []).append(order)
     arriving: list[Order] = []
     for fleet_id, orders in by_fleet.items():
         live = sorted((o for o in orders if o["FulfillmentStatus"] in ("Approved", "Fulfilled")), key=_order_number)
-        kept_open = story.LEFT_OPEN.get(fleet_id, 0)
+        kept_open = scenario.LEFT_OPEN.get(fleet_id, 0)
         arriving += [o for o in live[: len(live) - kept_open] if o["FulfillmentStatus"] == "Approved"]
 
     async def deliver(order: Order) -> None:
         path = f"/hotw/order/{order['FulfillmentId']}/delivery"
-        await api.ask("PUT", path, {"FulfilledHosts": order["FulfillmentValue"]}, user=story.CAPACITY_DESK)
+        await api.ask("PUT", path, {"FulfilledHosts": order["FulfillmentValue"]}, user=scenario.CAPACITY_TEAM)
 
     await _each(terminal, "orders delivered", arriving, deliver)
 
 
 async def set_statuses(api: Api, terminal: Terminal) -> None:
-    """Some owners have told their downstreams and set their throttling, and say so."""
-    services, _ = await dashboard(api, story.EVENT_ID)
-    said = [
+    """Some owners report that they informed their downstreams and set their throttling."""
+    services, _ = await dashboard(api, scenario.EVENT_ID)
+    statuses = [
         (service["Owner"], fleet["FleetId"], status)
         for service in services
-        for status in story.STATUSES.get(service["ServiceId"], ())
+        for status in scenario.STATUSES.get(service["ServiceId"], ())
         for fleet in service["Fleets"]
     ]
 
-    async def set_one(item: tuple[str, str, story.StatusSet]) -> None:
+    async def set_one(item: tuple[str, str, scenario.StatusSet]) -> None:
         owner, fleet_id, status = item
         body = {
             "EventMilestoneId": status.milestone,
             "MilestoneCompletionStatus": status.status,
             "MilestoneMessage": status.message,
         }
-        await api.ask("PUT", f"/eventplan/{story.EVENT_ID}/{fleet_id}/status", body, user=owner)
+        await api.ask("PUT", f"/eventplan/{scenario.EVENT_ID}/{fleet_id}/status", body, user=owner)
 
-    await _each(terminal, "milestones set by owners", said, set_one)
+    await _each(terminal, "milestones set by owners", statuses, set_one)
 
 
 async def rise_late(api: Api, terminal: Terminal) -> None:
-    """One projection rises late: its order is emergent, opens a Sev2 ticket and mails owner and leader."""
-    rise = story.LATE_RISE
+    """One projection rises late: its emergent order opens a Sev2 ticket and mails owner and leader."""
+    rise = scenario.LATE_RISE
     body = {"TotalInputTPM": rise.total_input_tpm, "AuditMetadata": {"Message": rise.reason}}
-    await api.ask("PUT", f"/projection/{rise.fleet_id}/{story.EVENT_ID}", body, user=story.OPERATOR)
+    await api.ask("PUT", f"/projection/{rise.fleet_id}/{scenario.EVENT_ID}", body, user=scenario.OPERATOR)
     await _settled(api)
     execution = await api.ask(
-        "POST", f"/hotw/atomic/{rise.fleet_id}/{story.EVENT_ID}", {"OrderType": "Emergent"},
-        key="play: the late rise", user=story.OPERATOR,
+        "POST", f"/hotw/atomic/{rise.fleet_id}/{scenario.EVENT_ID}", {"OrderType": "Emergent"},
+        key="play: the late rise", user=scenario.OPERATOR,
     )  # fmt: skip
-    terminal.say(f"emergent order for {rise.fleet_id}: {execution['Reasoning']}")
+    terminal.print(f"emergent order for {rise.fleet_id}: {execution['Reasoning']}")
     for order in await _orders(api, FleetId=rise.fleet_id, Status="Pending"):
         await _decide(api, order)
 
     async def tickets() -> int:
-        return len(await api.items("/ticket", {"EventId": story.EVENT_ID}))
+        return len(await api.items("/ticket", {"EventId": scenario.EVENT_ID}))
 
     with terminal.progress("Sev2 ticket of the emergent order", 1) as advance:
         await until("the ticket of the emergent order", tickets, 1, advance=advance)
 
 
 async def see_mails(api: Api, terminal: Terminal) -> None:
-    """Every service that ordered gets its order summary, the emergent order a mail of its own."""
+    """Every service with orders gets an order summary; the emergent order gets a mail of its own."""
     services = {order["FleetId"].split("-")[0] for order in await _orders(api)}
     wanted = len(services) + 1
 
     async def sent() -> int:
-        return len(await api.items("/notification", {"EventId": story.EVENT_ID, "Status": "Sent"}))
+        return len(await api.items("/notification", {"EventId": scenario.EVENT_ID, "Status": "Sent"}))
 
     with terminal.progress("mails written", wanted) as advance:
         await until("mails", sent, wanted, seconds=_MAIL_SECONDS, advance=advance)
 
 
 async def see_ready(api: Api, terminal: Terminal) -> None:
-    """Each plan whose milestones are all green is told of as eventplan.ready."""
+    """Each plan whose milestones are all green is published as eventplan.ready."""
     await _settled(api)
-    _, totals = await dashboard(api, story.EVENT_ID)
+    _, totals = await dashboard(api, scenario.EVENT_ID)
     green = int(totals["ByColour"].get("Green", 0))
     with terminal.progress("eventplan.ready", green) as advance:
         await until("eventplan.ready messages", lambda: _ready(api), green, advance=advance)
@@ -171,14 +173,14 @@ async def see_ready(api: Api, terminal: Terminal) -> None:
 STEPS: Final[tuple[tuple[str, Step], ...]] = (
     ("Owners register their services, fleets and hosts", register_services),
     ("Prime Day 2024 is created, and every fleet gets its plan", create_event),
-    ("Owners give their projections", give_projections),
-    ("HOTW works out the hosts and orders them", run_hotw),
-    ("The capacity desk decides on the orders", decide_orders),
+    ("Owners enter their projections", give_projections),
+    ("HOTW calculates the hosts and orders them", run_hotw),
+    ("The capacity team decides on the orders", decide_orders),
     ("Hosts arrive", deliver_hosts),
-    ("Owners tell their downstreams and set their throttling", set_statuses),
+    ("Owners inform their downstreams and set their throttling", set_statuses),
     ("A projection rises late: an emergent order", rise_late),
     ("Owners and leaders get their mail", see_mails),
-    ("Plans that are all green are told of", see_ready),
+    ("Plans that are all green are published as ready", see_ready),
 )
 
 
@@ -190,7 +192,7 @@ async def _load(api: Api, terminal: Terminal, *names: str) -> None:
         raise CommandFailed(f"the sample company was refused: {failure.text()}", SOME_FAILED)
 
     for name in names:
-        await load(read_rows([COMPANY / f"{name}.ndjson"]), api, terminal, failed=failed, user=story.OPERATOR)
+        await load(read_rows([COMPANY / f"{name}.ndjson"]), api, terminal, failed=failed, user=scenario.OPERATOR)
 
 
 async def _each(terminal: Terminal, what: str, items: Iterable[Any], do: Callable[[Any], Awaitable[None]]) -> None:
@@ -207,13 +209,13 @@ async def _each(terminal: Terminal, what: str, items: Iterable[Any], do: Callabl
 
 
 async def _orders(api: Api, **filters: str) -> list[Order]:
-    return await api.items("/hotw/order", {"EventId": story.EVENT_ID, **filters})
+    return await api.items("/hotw/order", {"EventId": scenario.EVENT_ID, **filters})
 
 
 async def _decide(api: Api, order: Order) -> None:
-    reason = story.REJECTED.get(order["FleetId"])
+    reason = scenario.REJECTED.get(order["FleetId"])
     body = {"Decision": "Reject", "Reason": reason} if reason else {"Decision": "Approve"}
-    await api.ask("PUT", f"/hotw/order/{order['FulfillmentId']}", body, user=story.CAPACITY_DESK)
+    await api.ask("PUT", f"/hotw/order/{order['FulfillmentId']}", body, user=scenario.CAPACITY_TEAM)
 
 
 def _order_number(order: Order) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Owns waiting: for a condition, with a deadline, and with a sentence about what was awaited when it passes."""
+"""Waits for a number to be reached, with a deadline and a clear error."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ async def until(
     seconds: float = 60,
     advance: Callable[[int], None] | None = None,
 ) -> None:
-    """Looks until there are at least ``wanted``; ``advance`` is told of each step on the way.
+    """Polls until there are at least ``wanted``; ``advance`` is called with each increase.
 
-    CommandFailed after ``seconds`` without any progress: ``waited 60 s for plans: 38 of 40 are there``.
+    CommandFailed after ``seconds`` without any progress: ``waited 60 s for plans: 38 of 40 so far``.
     """
     seen, pause = 0, _FIRST_PAUSE
     deadline = time.monotonic() + seconds

@@ -57,7 +57,7 @@ def test_every_command_has_its_help(run: Run, command: str) -> None:
     assert "…" not in out
 
 
-def test_load_tells_what_became_of_the_rows_by_its_exit_code(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
+def test_the_exit_code_of_load_shows_whether_rows_failed(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
     def answer(asked: Asked) -> tuple[Any, ...]:
         return problem(400, "Owner is missing") if "Owner" not in asked.body else (200, {})
 
@@ -73,8 +73,8 @@ def test_load_tells_what_became_of_the_rows_by_its_exit_code(run: Run, epic: Fak
     assert "loaded 1 Service; 1 failed, in " in out
     code, out, _ = run("load", str(file), "--url", epic.url, "--json")
     assert code == 1
-    told = orjson.loads(out)
-    assert (told["Rows"], told["Loaded"], told["Failed"]) == (2, {"Service": 1}, 1)
+    output = orjson.loads(out)
+    assert (output["Rows"], output["Loaded"], output["Failed"]) == (2, {"Service": 1}, 1)
 
 
 def test_load_prints_the_first_failures_and_counts_the_rest(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ def test_nobody_at_the_address_is_one_line_and_exit_code_2(run: Run) -> None:
     assert "nothing answers at http://127.0.0.1:1" in err
 
 
-def test_an_address_without_a_scheme_and_an_unknown_variable_say_what_to_give(
+def test_a_bad_address_and_an_unknown_variable_are_refused_with_the_remedy(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("dlq", "list", "--url", "localhost:1")[::2] == (
-        2, "epic: --url localhost:1 is no address; give one such as http://127.0.0.1:8000\n"
+        2, "epic: --url localhost:1 is not an address; give one such as http://127.0.0.1:8000\n"
     )  # fmt: skip
     monkeypatch.setenv("EPIC_HTP_PORT", "1")
     code, _, err = run("dlq", "list")
@@ -152,7 +152,7 @@ def test_dlq_show_prints_key_and_value_as_text(run: Run, epic: FakeEpic) -> None
     assert "PD2024" in out
 
 
-def test_dlq_replay_that_fails_again_says_why_and_ends_with_1(run: Run, epic: FakeEpic) -> None:
+def test_a_dlq_replay_that_fails_prints_the_reason_and_ends_with_1(run: Run, epic: FakeEpic) -> None:
     epic.answer = lambda _: problem(409, "it failed again: no such fleet", "replay-failed")
     code, _, err = run("dlq", "replay", str(LETTER["Id"]), "--url", epic.url)
     assert (code, err) == (1, "epic: it failed again: no such fleet\n")
@@ -169,16 +169,16 @@ def test_topics_lists_the_registry(run: Run) -> None:
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:]] == list(TOPICS)
     code, out, _ = run("topics", "--json")
-    told = {topic["Topic"]: topic for topic in orjson.loads(out)}
-    assert list(told) == list(TOPICS)
-    assert told["fleet.commands"]["Partitions"] == TOPICS["fleet.commands"].partitions
-    assert {message["Type"] for message in told["event.commands"]["Messages"]} == {
+    output = {topic["Topic"]: topic for topic in orjson.loads(out)}
+    assert list(output) == list(TOPICS)
+    assert output["fleet.commands"]["Partitions"] == TOPICS["fleet.commands"].partitions
+    assert {message["Type"] for message in output["event.commands"]["Messages"]} == {
         "CreateEvent", "UpdateEvent", "DeleteEvent"
     }  # fmt: skip
     assert run("topics", "--owner", "nobody")[0] == 2
 
 
-def test_produce_waits_for_the_answer_and_tells_it_by_its_exit_code(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
+def test_produce_waits_for_the_answer_and_its_exit_code_shows_it(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text('{"FleetId": "F", "HostsPresent": 150}')
     accepted = {"CommandId": "1", "Source": "s", "Outcome": "Accepted", "Id": "F", "VersionId": 3}
@@ -204,7 +204,7 @@ def test_produce_waits_for_the_answer_and_tells_it_by_its_exit_code(run: Run, ep
 
 
 @pytest.mark.parametrize(
-    ("topic", "ce_type", "data", "said"),
+    ("topic", "ce_type", "data", "printed"),
     [
         ("fleet.comands", "UpdateFleet", "{}", "there is no topic fleet.comands"),
         ("fleet.commands", "UpdateFlet", "{}", "carries no UpdateFlet; give --type one of CreateFleet,"),
@@ -214,13 +214,13 @@ def test_produce_waits_for_the_answer_and_tells_it_by_its_exit_code(run: Run, ep
     ],
 )
 def test_produce_refuses_what_would_become_a_dead_letter(
-    run: Run, epic: FakeEpic, tmp_path: Path, topic: str, ce_type: str, data: str, said: str
+    run: Run, epic: FakeEpic, tmp_path: Path, topic: str, ce_type: str, data: str, printed: str
 ) -> None:
     file = tmp_path / "a.json"
     file.write_text(data)
     code, _, err = run("produce", topic, "-t", ce_type, "-k", "F", str(file), "--url", epic.url)
     assert code == 2
-    assert said in err
+    assert printed in err
     assert epic.asked == []
 
 
@@ -232,7 +232,7 @@ def test_produce_sends_an_event_that_fits_its_contract(run: Run, epic: FakeEpic,
     assert base64.b64decode(epic.asked[0].body["Value"]) == file.read_bytes()
 
 
-def test_produce_unchecked_waits_for_no_answer_and_says_where_to_look(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
+def test_produce_unchecked_waits_for_no_answer(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text("{")
     code, out, _ = run("produce", "fleet.commands", "-t", "UpdateFleet", "-k", "F", str(file), "--unchecked",
@@ -242,9 +242,7 @@ def test_produce_unchecked_waits_for_no_answer_and_says_where_to_look(run: Run, 
     assert "`epic dlq list`" in out
 
 
-def test_the_messages_of_a_real_stack_are_asked_of_kafka_says_tail_and_produce(
-    run: Run, epic: FakeEpic, tmp_path: Path
-) -> None:
+def test_tail_and_produce_name_kafka_for_a_real_stack(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text('{"FleetId": "F", "HostsPresent": 150}')
     epic.answer = lambda _: problem(404, "No service answers this path", "no-such-path")
@@ -292,12 +290,12 @@ def test_sample_writes_a_file_that_load_takes(run: Run, epic: FakeEpic, tmp_path
 
 
 def test_serve_and_up_refuse_in_one_line_what_cannot_be_run(run: Run, tmp_path: Path) -> None:
-    for arguments, said in (
-        (("serve", "plan_svc"), "plan_svc is no service; give one of fleet_svc,"),
-        (("up", "--now", "tomorrow"), "--now tomorrow is no instant in UTC; give one such as 2024-06-15T09:00:00Z"),
-        (("up", "--now", "2024-06-15T09:00:00"), "--now 2024-06-15T09:00:00 is no instant in UTC"),
+    for arguments, printed in (
+        (("serve", "plan_svc"), "plan_svc is not a service; give one of fleet_svc,"),
+        (("up", "--now", "tomorrow"), "--now tomorrow is not an instant; give one such as 2024-06-15T09:00:00Z"),
+        (("up", "--now", "2024-06-15T09:00:00"), "--now 2024-06-15T09:00:00 is not an instant"),
     ):
         code, _, err = run(*arguments)
         assert code == 2
-        assert err.startswith(f"epic: {said}")
+        assert err.startswith(f"epic: {printed}")
         assert err.count("\n") == 1

@@ -98,7 +98,7 @@ async def test_each_services_own_pages_stand_behind_its_name(apps: dict[str, Fas
                 assert (answer["by"], answer["path"]) == (name, path)
 
 
-async def test_no_ones_path_is_a_problem_that_says_where_to_look(apps: dict[str, FastAPI]) -> None:
+async def test_an_unknown_path_is_a_problem_with_the_remedy(apps: dict[str, FastAPI]) -> None:
     async with client(apps) as http:
         for path in ("/nothing", "/dlq", "/metrics"):
             answer = await http.get(path)

@@ -177,11 +177,11 @@ async def test_nothing_at_the_address_is_one_line_with_the_remedy(tmp_path: Path
         with pytest.raises(Unreachable) as failure:
             await loaded(FakeEpic(url=url), lines(tmp_path / "a.ndjson", service("A"), service("B")))
     assert failure.value.text == (
-        f"nothing answers at {url} (connection refused); start EPIC with `epic up`, or say where it is with --url"
+        f"nothing answers at {url} (connection refused); start EPIC with `epic up`, or give its address by --url"
     )
 
 
-async def test_an_epic_that_goes_away_meanwhile_ends_the_command_saying_how_to_go_on() -> None:
+async def test_an_epic_that_goes_away_ends_the_command_with_the_remedy() -> None:
     async with FakeEpic().running() as epic, Api(epic.url, patience=0.2) as api:
         await api.call("GET", "/")
         api.url = "http://127.0.0.1:1"
@@ -191,7 +191,7 @@ async def test_an_epic_that_goes_away_meanwhile_ends_the_command_saying_how_to_g
     assert "give the same command again" in failure.value.text
 
 
-def test_no_file_no_folder_and_an_empty_folder_each_say_what_to_give(tmp_path: Path) -> None:
+def test_no_file_no_folder_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="is not there; give an NDJSON file"):
         files_of(tmp_path / "nothing")
     with pytest.raises(CommandFailed, match=r"holds no \.ndjson or \.jsonl file"):

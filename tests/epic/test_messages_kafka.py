@@ -49,7 +49,7 @@ def test_what_is_produced_is_seen_by_tail_by_option_and_by_variable(
     assert [record["Data"] for record in seen if record["Key"] == key] == [orjson.loads(data)]
 
 
-def test_a_command_nobody_answers_says_so_and_where_to_look(
+def test_a_command_without_an_answer_fails_with_the_remedy(
     kafka: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ("produce", "event.commands", "-t", "DeleteEvent", "-k", "X", "--bootstrap-servers", kafka)

@@ -109,8 +109,8 @@ def test_off_a_terminal_progress_is_plain_lines(first: Up) -> None:
     text = "\n".join(first.lines)
     assert "\x1b" not in text
     assert "1/10 Owners register their services, fleets and hosts" in text
-    assert any(line.startswith("plans that appeared: 40 of 40, ") for line in first.lines)
-    assert any(line.startswith("fleets worked out by HOTW: ") for line in first.lines)
+    assert any(line.startswith("plans created: 40 of 40, ") for line in first.lines)
+    assert any(line.startswith("fleets calculated by HOTW: ") for line in first.lines)
     assert any(line.startswith("eventplan.ready: ") for line in first.lines)
 
 
@@ -125,7 +125,7 @@ def test_the_emergent_order_opened_one_sev2_ticket_and_mails_lie_as_files(first:
     assert get(f"{first.url}/notification?Status=Failed").json()["Items"] == []
 
 
-def test_what_is_printed_says_where_everything_is(first: Up, folder: Path) -> None:
+def test_the_addresses_and_files_are_printed(first: Up, folder: Path) -> None:
     text = "\n".join(first.lines)
     assert f"{first.url}/health/ready" in text
     assert f"Kept in {folder}" in text
@@ -141,7 +141,7 @@ def test_a_second_start_plays_nothing_and_finds_everything_as_it_was(first: Up, 
     assert f"Stopped. The data stays in {folder}" in rest
     second = Up(folder, free_port())
     try:
-        assert "PD2024 is there already: nothing is played again" in second.lines
+        assert "PD2024 exists already; it is not played again" in second.lines
         assert second.table() == first.table()
         assert get(f"{second.url}/hotw/order?EventId=PD2024&Limit=1000").json() == orders
         assert get(f"{second.url}/service_svc").status_code == 404

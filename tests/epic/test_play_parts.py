@@ -15,7 +15,7 @@ from epic.terminal import Terminal
 from tests.epic.fake import Asked, FakeEpic
 
 
-async def test_waiting_ends_when_there_are_enough_and_tells_each_step() -> None:
+async def test_waiting_ends_when_there_are_enough_and_reports_each_step() -> None:
     counts, steps = iter((0, 2, 2, 5)), []
 
     async def look() -> int:
@@ -25,7 +25,7 @@ async def test_waiting_ends_when_there_are_enough_and_tells_each_step() -> None:
     assert steps == [2, 2]
 
 
-async def test_waiting_in_vain_says_what_was_awaited_and_how_much_of_it_there_is() -> None:
+async def test_waiting_in_vain_fails_with_the_number_reached() -> None:
     async def look() -> int:
         return 38
 
@@ -35,7 +35,7 @@ async def test_waiting_in_vain_says_what_was_awaited_and_how_much_of_it_there_is
     assert failure.value.exit_code == 1
 
 
-def test_a_play_is_noted_and_a_damaged_note_is_said_with_the_remedy(tmp_path: Path) -> None:
+def test_a_play_is_recorded_and_a_damaged_record_is_refused(tmp_path: Path) -> None:
     record = PlayRecord(tmp_path)
     assert record.read() is Played.NOT_YET
     record.write(Played.BEGUN)

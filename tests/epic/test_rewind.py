@@ -35,24 +35,24 @@ async def consumed(folder: Path) -> None:
 
 def test_one_services_groups_are_set_back(tmp_path: Path, run: Run) -> None:
     asyncio.run(consumed(tmp_path))
-    _, told, _ = run("rewind", "hotw_svc", "--data", str(tmp_path), "--json")
-    assert json.loads(told) == [{"Group": "hotw_svc.events", "Topic": "event.created", "Messages": 3}]
-    assert "Nothing that hotw_svc consumed" in run("rewind", "hotw_svc", "--data", str(tmp_path))[1], "done already"
-    told = run("rewind", "notify_svc", "--data", str(tmp_path), "--since", "2030-01-01T00:00:00Z")[1]
-    assert told == "Nothing that notify_svc consumed lies at 2030-01-01T00:00:00Z or later.\n"
+    _, output, _ = run("rewind", "hotw_svc", "--data", str(tmp_path), "--json")
+    assert json.loads(output) == [{"Group": "hotw_svc.events", "Topic": "event.created", "Messages": 3}]
+    assert "There are no messages for hotw_svc" in run("rewind", "hotw_svc", "--data", str(tmp_path))[1], "done already"
+    output = run("rewind", "notify_svc", "--data", str(tmp_path), "--since", "2030-01-01T00:00:00Z")[1]
+    assert output == "There are no messages for notify_svc from 2030-01-01T00:00:00Z on.\n"
     assert "Start notify_svc now." in run("rewind", "notify_svc", "--data", str(tmp_path))[1]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "remedy"),
     [
-        (("rewind", "hotw"), "hotw is no service of EPIC's; give one of fleet_svc, event_svc"),
+        (("rewind", "hotw"), "hotw is not a service of EPIC; give one of fleet_svc, event_svc"),
         (("rewind", "hotw_svc", "--since", "yesterday"), "give one such as 2024-06-15T09:00:00Z"),
-        (("rewind", "hotw_svc", "--data", "/nowhere"), "/nowhere is no data folder of an `epic up`"),
+        (("rewind", "hotw_svc", "--data", "/nowhere"), "/nowhere is not a data folder of an `epic up`"),
         (("rewind", "hotw_svc", "--data", "x", "--bootstrap-servers", "y:1"), "give one of them"),
     ],
 )
-def test_what_cannot_be_done_is_said_with_the_remedy(run: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_done_is_refused_with_the_remedy(run: Run, arguments: tuple[str, ...], remedy: str) -> None:
     code, _, complaint = run(*arguments)
     assert code == 2
-    assert said in complaint
+    assert remedy in complaint

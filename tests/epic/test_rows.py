@@ -91,7 +91,7 @@ def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
         (b'{"Name":"x"}', 'add "Resource": one of Service, Fleet, Projection, Inventory, Event, Ticket'),
     ],
 )
-def test_a_line_that_is_no_resource_says_why_and_what_to_do(text: bytes, reason: str) -> None:
+def test_a_line_that_is_no_resource_is_refused_with_the_remedy(text: bytes, reason: str) -> None:
     with pytest.raises(BadRow) as refused:
         read_row(text)
     assert reason in str(refused.value)

@@ -16,8 +16,8 @@ from starlette.responses import JSONResponse
 from epic import up as upping
 from epic.api import Api
 from epic.failure import CommandFailed
-from epic.messages import OverHttp, SeenRecord
-from epic.play import story
+from epic.messages import HttpMessages, SeenRecord
+from epic.play import scenario
 from epic.runner import EmbeddedEpic, listen
 from epic.up import settings_of
 from shared.clock import Clock, RunningClock, parse_instant
@@ -141,7 +141,7 @@ async def test_a_message_produced_over_http_is_seen_by_a_tail_over_http(tmp_path
         "event.created", "event.created", "PD2024", b'{"EventId":"PD2024"}', "me", parse_instant(NOW), Trace("c")
     )
     async with embedded(tmp_path, World(), "event_svc") as epic, Api(epic.url) as api, asyncio.timeout(60):
-        messages = OverHttp(api)
+        messages = HttpMessages(api)
         await messages.produce(sent)
         found = [record async for record in messages.follow("event.created", from_beginning=True, to_end=True)]
         assert [(record.message().id, record.key, record.value) for record in found] == [
@@ -157,7 +157,7 @@ async def test_an_open_tail_does_not_hold_up_the_end(tmp_path: Path) -> None:
             api.url = epic.url
 
             async def tail() -> None:
-                async for record in OverHttp(api).follow("event.created", from_beginning=False, to_end=False):
+                async for record in HttpMessages(api).follow("event.created", from_beginning=False, to_end=False):
                     seen.append(record)
 
             tailing = asyncio.create_task(tail())
@@ -192,7 +192,7 @@ def test_an_address_of_another_machine_is_refused_with_the_remedy(host: str) -> 
         listen(host, 0)
 
 
-def test_up_is_embedded_whatever_the_variables_of_a_real_stack_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_up_is_embedded_whatever_the_variables_of_a_real_stack_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPIC_TRANSPORT", "Embedded")
     monkeypatch.setenv("EPIC_MONGO_URL", "mongodb://mongo")
     chosen = settings_of(play=False)
@@ -203,38 +203,40 @@ def test_up_is_embedded_whatever_the_variables_of_a_real_stack_say(monkeypatch: 
 
 
 def test_the_play_is_refused_at_another_time_than_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings_of(play=True).now == settings_of(play=True, now="2024-06-15T09:00:00+00:00").now == story.NOW
-    for now in ("2026-01-01T00:00:00Z", f"{story.NOW}@2026-01-01T00:00:00Z"):
+    assert settings_of(play=True).now == settings_of(play=True, now="2024-06-15T09:00:00+00:00").now == scenario.NOW
+    for now in ("2026-01-01T00:00:00Z", f"{scenario.NOW}@2026-01-01T00:00:00Z"):
         with pytest.raises(CommandFailed, match="--play has its own time, 2024-06-15T09:00:00Z") as refused:
             settings_of(play=True, now=now)
         assert refused.value.exit_code == 2
 
 
-def test_what_time_it_is_and_why_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(play: bool = False, held: str | None = None, **given: str) -> str:
+def test_the_time_of_the_clock_and_its_origin_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def time_line(play: bool = False, held: str | None = None, **given: str) -> str:
         chosen = settings_of(play=play, **given)
         clock = RunningClock(chosen.now)
         if held is not None:
             clock.push(parse_instant(held))
         return upping._time(clock, chosen, play=play)
 
-    assert told().endswith("Z (this machine's)")
-    assert told(now=NOW).startswith("EPIC's clock: 2024-06-15T09:0")
-    assert told(now=NOW).endswith("Z (set by --now)")
-    assert told(play=True).endswith("Z (the play's own)")
-    later = told(now=NOW, held="2024-06-20T00:00:00Z")
+    assert time_line().endswith("Z (this machine's)")
+    assert time_line(now=NOW).startswith("EPIC's clock: 2024-06-15T09:0")
+    assert time_line(now=NOW).endswith("Z (set by --now)")
+    assert time_line(play=True).endswith("Z (the play's own)")
+    later = time_line(now=NOW, held="2024-06-20T00:00:00Z")
     assert later.startswith("EPIC's clock: 2024-06-20T00:0")
-    assert later.endswith(f"(moved on to what the data folder holds; --now {NOW} is earlier and not used)")
-    assert told(held="2999-01-01T00:00:00Z").endswith("(moved on to what the data folder holds)")
+    assert later.endswith(
+        f"(continues from the last instant in the data folder; --now {NOW} is earlier and is ignored)"
+    )
+    assert time_line(held="2999-01-01T00:00:00Z").endswith("(continues from the last instant in the data folder)")
     monkeypatch.setenv("EPIC_NOW", NOW)
-    assert told().endswith("Z (set by EPIC_NOW)")
+    assert time_line().endswith("Z (set by EPIC_NOW)")
 
 
 def test_the_play_brings_its_time_its_factors_and_its_domain_and_sends_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPIC_SMTP_URL", "smtp://mail:25")
     chosen = settings_of(play=True)
     assert (chosen.now, chosen.mail_domain, chosen.az_factor_map, chosen.smtp_url) == (
-        story.NOW, story.MAIL_DOMAIN, story.AZ_FACTORS, None
+        scenario.NOW, scenario.MAIL_DOMAIN, scenario.AZ_FACTORS, None
     )  # fmt: skip
     monkeypatch.setenv("EPIC_MAIL_DOMAIN", "mine.example")
     assert settings_of(play=True).mail_domain == "mine.example"
@@ -246,13 +248,13 @@ def test_up_serves_until_a_signal_and_stops_all_it_started(
     number: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World()
-    said = upping._say_where
+    text = upping._print_addresses
 
     def then_signal(*arguments: Any) -> None:
-        said(*arguments)
+        text(*arguments)
         os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(upping, "_say_where", then_signal)
+    monkeypatch.setattr(upping, "_print_addresses", then_signal)
     monkeypatch.setattr(upping, "configure_logging", lambda *_, **__: None)
     chosen = settings_of(play=False, data_dir=tmp_path / "data", http_port=0)
     upping.up(chosen, world.builds("fleet_svc", "event_svc"), play=False)

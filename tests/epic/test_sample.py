@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epic.loading import Row, read_rows
-from epic.play import steps, story
+from epic.play import scenario, steps
 from epic.rows import read_row
 from epic.sample import SampleCompany, write
 from shared.schemas.event_svc import Event
@@ -113,8 +113,8 @@ def test_services_list_exactly_the_fleets_of_the_company() -> None:
     assert listed == {name: fleet["ServiceId"] for name, fleet in bodies("Fleet").items()}
 
 
-def test_the_story_speaks_of_fleets_and_services_of_the_company() -> None:
-    named = {*story.REJECTED, *story.UNDECIDED, *story.LEFT_OPEN, story.LATE_RISE.fleet_id}
+def test_the_scenario_names_fleets_and_services_of_the_company() -> None:
+    named = {*scenario.REJECTED, *scenario.UNDECIDED, *scenario.LEFT_OPEN, scenario.LATE_RISE.fleet_id}
     assert named <= set(bodies("Fleet"))
-    assert set(story.STATUSES) <= set(bodies("Service"))
-    assert set(bodies("Event")) == {story.EVENT_ID}
+    assert set(scenario.STATUSES) <= set(bodies("Service"))
+    assert set(bodies("Event")) == {scenario.EVENT_ID}

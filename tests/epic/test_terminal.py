@@ -32,13 +32,13 @@ def test_on_a_narrow_terminal_cells_fold_and_nothing_is_lost(monkeypatch: object
 
 def test_off_a_terminal_there_are_no_colours_and_a_long_line_stays_one_line() -> None:
     out = io.StringIO()
-    Terminal(out).say("x" * 500, style="red")
+    Terminal(out).print("x" * 500, style="red")
     assert out.getvalue() == "x" * 500 + "\n"
 
 
 def test_square_brackets_and_colons_are_text_not_markup() -> None:
     out = io.StringIO()
-    Terminal(out).say("[Automated] Hardware order placed: SPCO-789 :smile:")
+    Terminal(out).print("[Automated] Hardware order placed: SPCO-789 :smile:")
     assert out.getvalue() == "[Automated] Hardware order placed: SPCO-789 :smile:\n"
 
 

@@ -34,7 +34,7 @@ _AWAY: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 @dataclass
-class EmbeddedDoor:
+class EmbeddedRoutes:
     """Messages by ``POST /embedded/produce``; asked again, a command that was lost with its process comes again."""
 
     system: Embedded
@@ -181,6 +181,6 @@ async def standing_embedded() -> AsyncIterator[EmbeddedStand]:
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60, sock_connect=5))
         )
         ledger = Ledger()
-        clients = Clients(HttpDoor(system, session, ledger), EmbeddedDoor(system, session, ledger), ledger)
+        clients = Clients(HttpDoor(system, session, ledger), EmbeddedRoutes(system, session, ledger), ledger)
         stand = EmbeddedStand(system, session, ledger, clients, await groups_of_epic(), kept)
         yield stand

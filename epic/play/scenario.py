@@ -1,4 +1,4 @@
-"""Owns the story of the play: who decides what about which fleet, so that every colour and every wait is seen."""
+"""The scenario of the play: the decision about each fleet, so that every colour and every wait occurs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 __all__ = [
     "AZ_FACTORS",
-    "CAPACITY_DESK",
+    "CAPACITY_TEAM",
     "EVENT_ID",
     "LATE_RISE",
     "LEFT_OPEN",
@@ -28,13 +28,13 @@ MAIL_DOMAIN: Final = "example.com"
 AZ_FACTORS: Final = {"us-east-1a": Decimal(2), "us-east-1b": Decimal(2), "us-east-1c": Decimal(1)}
 
 OPERATOR: Final = "jsmith"
-CAPACITY_DESK: Final = "capacity-desk"
+CAPACITY_TEAM: Final = "capacity-team"
 
-# The desk's decisions: it approves every order but these.
+# The capacity team approves every order but these.
 REJECTED: Final = {"RecommendationService-NA-X0": "No m5.4xlarge left in us-east-1 until August; choose another type"}
 UNDECIDED: Final = frozenset({"InventoryService-NA-X0"})
 
-# Deliveries: everything approved arrives but this many orders of each fleet, the last ones.
+# Deliveries: everything approved arrives, except this many orders of each fleet, the last ones.
 LEFT_OPEN: Final = {
     "FORTRESSService-NA-X0": 1,
     "SearchService-NA-X0": 1,
@@ -46,34 +46,34 @@ LEFT_OPEN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class StatusSet:
-    """A milestone an owner sets by hand, for all of a service's fleets."""
+    """A milestone that an owner sets by hand for all fleets of a service."""
 
     milestone: str
     status: str
     message: str
 
 
-_TOLD: Final = StatusSet("CommunicateTPMToDownstream", "Completed", "Peak TPM sent to every downstream service")
+_COMMUNICATED: Final = StatusSet("CommunicateTPMToDownstream", "Completed", "Peak TPM sent to every downstream service")
 _THROTTLED: Final = StatusSet("UpdateThrottlingInSDC", "Completed", "Limits for the peak are in Gizmo")
 _THROTTLING: Final = StatusSet("UpdateThrottlingInSDC", "InProgress", "Limits for the peak are being reviewed")
 
 STATUSES: Final[dict[str, tuple[StatusSet, ...]]] = {
-    "FORTRESSService": (_TOLD, _THROTTLED),
-    "OrderService": (_TOLD, _THROTTLED),
-    "CartService": (_TOLD, _THROTTLED),
-    "CheckoutService": (_TOLD, _THROTTLED),
-    "IdentityService": (_TOLD, _THROTTLED),
-    "SearchService": (_TOLD, _THROTTLED),
-    "InventoryService": (_TOLD, _THROTTLED),
-    "ShippingService": (_TOLD, _THROTTLED),
-    "PaymentService": (_TOLD, _THROTTLING),
-    "PricingService": (_TOLD,),
+    "FORTRESSService": (_COMMUNICATED, _THROTTLED),
+    "OrderService": (_COMMUNICATED, _THROTTLED),
+    "CartService": (_COMMUNICATED, _THROTTLED),
+    "CheckoutService": (_COMMUNICATED, _THROTTLED),
+    "IdentityService": (_COMMUNICATED, _THROTTLED),
+    "SearchService": (_COMMUNICATED, _THROTTLED),
+    "InventoryService": (_COMMUNICATED, _THROTTLED),
+    "ShippingService": (_COMMUNICATED, _THROTTLED),
+    "PaymentService": (_COMMUNICATED, _THROTTLING),
+    "PricingService": (_COMMUNICATED,),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LateRise:
-    """A projection that rises too late for the normal way: its order is emergent."""
+    """A projection that rises too late for a standard order: its order is emergent."""
 
     fleet_id: str
     total_input_tpm: int

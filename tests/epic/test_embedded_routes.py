@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from epic.embedded import EmbeddedDoor
+from epic.embedded_routes import EmbeddedRoutes
 from epic.failure import CommandFailed
 from epic.messages import SeenRecord, wire_of
 from shared.clock import FixedClock, parse_instant
@@ -60,19 +60,19 @@ def messages() -> FakeMessages:
 
 
 @pytest.fixture
-def door(messages: FakeMessages) -> EmbeddedDoor:
+def door(messages: FakeMessages) -> EmbeddedRoutes:
     async def waiting() -> dict[str, int]:
         return {"ToPublish": 1, "ToHandle": 2}
 
-    return EmbeddedDoor(messages, waiting, FixedClock(NOW))
+    return EmbeddedRoutes(messages, waiting, FixedClock(NOW))
 
 
-def client(door: EmbeddedDoor, host: str = "127.0.0.1") -> httpx.AsyncClient:
+def client(door: EmbeddedRoutes, host: str = "127.0.0.1") -> httpx.AsyncClient:
     transport = httpx.ASGITransport(door.app, client=(host, 5))
     return httpx.AsyncClient(transport=transport, base_url="http://epic")
 
 
-async def test_a_message_arrives_as_it_was_sent(door: EmbeddedDoor, messages: FakeMessages) -> None:
+async def test_a_message_arrives_as_it_was_sent(door: EmbeddedRoutes, messages: FakeMessages) -> None:
     async with client(door) as http:
         answer = await http.post("/embedded/produce", json=wire_of(message()))
     assert answer.json() == {"Id": "id-1"}
@@ -80,14 +80,14 @@ async def test_a_message_arrives_as_it_was_sent(door: EmbeddedDoor, messages: Fa
 
 
 async def test_bytes_that_are_no_json_arrive_too_for_a_poison_to_be_tried(
-    door: EmbeddedDoor, messages: FakeMessages
+    door: EmbeddedRoutes, messages: FakeMessages
 ) -> None:
     async with client(door) as http:
         await http.post("/embedded/produce", json=wire_of(message(b"\xff{")))
     assert messages.produced[0].data == b"\xff{"
 
 
-async def test_a_command_gets_its_answer_or_why_there_is_none(door: EmbeddedDoor) -> None:
+async def test_a_command_gets_its_answer_or_why_there_is_none(door: EmbeddedRoutes) -> None:
     async with client(door) as http:
         answered = await http.post("/embedded/produce", json={**wire_of(message()), "AnswerWithin": 5})
         silent = await http.post("/embedded/produce", json={**wire_of(message()), "AnswerWithin": 0.5})
@@ -97,7 +97,7 @@ async def test_a_command_gets_its_answer_or_why_there_is_none(door: EmbeddedDoor
     assert silent.json() == {"Id": "id-1", "Answer": None, "Detail": "was not answered"}
 
 
-async def test_tail_gives_a_line_a_record_and_ends_at_the_end(door: EmbeddedDoor, messages: FakeMessages) -> None:
+async def test_tail_gives_a_line_a_record_and_ends_at_the_end(door: EmbeddedRoutes, messages: FakeMessages) -> None:
     query = {"Topic": "eventplan.ready", "From": "beginning", "Follow": "false"}
     async with client(door) as http:
         answer = await http.get("/embedded/tail", params=query)
@@ -105,7 +105,7 @@ async def test_tail_gives_a_line_a_record_and_ends_at_the_end(door: EmbeddedDoor
     assert messages.asked == {"topic": "eventplan.ready", "from_beginning": True, "to_end": True}
 
 
-async def test_an_open_tail_ends_when_the_door_closes(door: EmbeddedDoor) -> None:
+async def test_an_open_tail_ends_when_the_door_closes(door: EmbeddedRoutes) -> None:
     async def soon() -> None:
         await asyncio.sleep(0)
         door.close()
@@ -116,7 +116,7 @@ async def test_an_open_tail_ends_when_the_door_closes(door: EmbeddedDoor) -> Non
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "remedy"),
     [
         (b"[]", "must be one JSON object"),
         (b"{", "not JSON"),
@@ -124,14 +124,14 @@ async def test_an_open_tail_ends_when_the_door_closes(door: EmbeddedDoor) -> Non
         (b'{"Topic":"fleet.commands","Key":"F","Value":"e30=","Headers":[]}', "ce_id, ce_source, ce_type"),
     ],
 )
-async def test_a_bad_request_is_a_problem_with_the_remedy(door: EmbeddedDoor, body: bytes, said: str) -> None:
+async def test_a_bad_request_is_a_problem_with_the_remedy(door: EmbeddedRoutes, body: bytes, remedy: str) -> None:
     async with client(door) as http:
         answer = await http.post("/embedded/produce", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
-    assert said in answer.json()["detail"]
+    assert remedy in answer.json()["detail"]
 
 
-async def test_an_unknown_topic_is_a_404(door: EmbeddedDoor) -> None:
+async def test_an_unknown_topic_is_a_404(door: EmbeddedRoutes) -> None:
     async with client(door) as http:
         for answer in (
             await http.get("/embedded/tail", params={"Topic": "no.such"}),
@@ -141,7 +141,7 @@ async def test_an_unknown_topic_is_a_404(door: EmbeddedDoor) -> None:
 
 
 @pytest.mark.parametrize("host", ["10.0.0.7", "2001:db8::1", "testclient", ""])
-async def test_only_this_machine_is_let_in(door: EmbeddedDoor, messages: FakeMessages, host: str) -> None:
+async def test_only_this_machine_is_let_in(door: EmbeddedRoutes, messages: FakeMessages, host: str) -> None:
     async with client(door, host) as http:
         for answer in (
             await http.post("/embedded/produce", json=wire_of(message())),
@@ -152,7 +152,7 @@ async def test_only_this_machine_is_let_in(door: EmbeddedDoor, messages: FakeMes
     assert messages.produced == []
 
 
-async def test_what_a_web_page_could_send_unasked_is_refused(door: EmbeddedDoor, messages: FakeMessages) -> None:
+async def test_what_a_web_page_could_send_unasked_is_refused(door: EmbeddedRoutes, messages: FakeMessages) -> None:
     async with client(door) as http:
         answer = await http.post(
             "/embedded/produce", content=orjson.dumps(wire_of(message())), headers={"content-type": "text/plain"}
@@ -160,7 +160,7 @@ async def test_what_a_web_page_could_send_unasked_is_refused(door: EmbeddedDoor,
     assert (answer.status_code, messages.produced) == (400, [])
 
 
-async def test_waiting_tells_what_is_under_way(door: EmbeddedDoor) -> None:
+async def test_waiting_counts_what_is_under_way(door: EmbeddedRoutes) -> None:
     async with client(door, "::1") as http:
         assert (await http.get("/embedded/waiting")).json() == {"ToPublish": 1, "ToHandle": 2}
 

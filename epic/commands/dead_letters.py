@@ -1,4 +1,4 @@
-"""Owns ``epic dlq``: dead letters listed, looked into, replayed and dropped, over HTTP."""
+"""``epic dlq``: list, show, replay and drop dead letters, over HTTP."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import typer
 
 from epic.api import Answer, Api
 from epic.commands.options import AsJson, Url, run
+from epic.configuration import url_of
 from epic.failure import SOME_FAILED, CommandFailed
 from epic.terminal import Terminal, json_text
-from epic.where import url_of
 from shared.schemas.topics import SERVICES
 
 __all__ = ["dlq"]
@@ -37,10 +37,10 @@ def list_letters(
 ) -> None:
     """List the dead letters of every service, with the reason of each."""
     if only is not None and service is not None and only != service:
-        raise CommandFailed(f"{only} and --service {service} are two; give one service, or none for all")
+        raise CommandFailed(f"{only} and --service {service} differ; give one service, or none for all")
     service = service or only
     if service is not None and service not in SERVICES:
-        raise CommandFailed(f"{service} is no service of EPIC's; give one of {', '.join(SERVICES)}")
+        raise CommandFailed(f"{service} is not a service of EPIC; give one of {', '.join(SERVICES)}")
 
     async def work() -> list[dict[str, Any]]:
         async with Api(url_of(url)) as api:
@@ -55,7 +55,7 @@ def list_letters(
     if as_json:
         terminal.raw(json_text(letters))
     elif not letters:
-        terminal.say("No dead letters.")
+        terminal.print("No dead letters.")
     else:
         rows = [
             (letter["Id"], letter["Topic"], letter["Attempts"], letter["DeadSince"], letter["Reason"])
@@ -66,7 +66,7 @@ def list_letters(
 
 @dlq.command()
 def show(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
-    """Show one dead letter whole: where it came from, why it failed, its headers and its value."""
+    """Show one dead letter: its origin, the reason, its headers and its value."""
     letter = _ask("GET", letter_id, "", url).body
     terminal = Terminal()
     if as_json:
@@ -77,20 +77,20 @@ def show(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
     letter["Key"] = _text(letter.get("Key"))
     terminal.table(("Member", ""), [(name, "" if item is None else item) for name, item in letter.items()])
     terminal.table(("Header", ""), [tuple(header) for header in headers])
-    terminal.say()
-    terminal.say(value)
+    terminal.print()
+    terminal.print(value)
 
 
 @dlq.command()
 def replay(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
-    """Handle a dead letter again. When that works it is gone; else it stays, and the reason is told (exit code 1)."""
+    """Handle a dead letter again. It is removed when that succeeds; otherwise the reason is printed (exit code 1)."""
     answer = _ask("POST", letter_id, "/replay", url)
     _done(letter_id, "replayed", answer, as_json=as_json)
 
 
 @dlq.command()
 def drop(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
-    """Remove a dead letter for good, unhandled."""
+    """Remove a dead letter without handling it."""
     answer = _ask("DELETE", letter_id, "", url)
     _done(letter_id, "dropped", answer, as_json=as_json)
 
@@ -99,13 +99,13 @@ def _done(letter_id: str, what: str, answer: Answer, *, as_json: bool) -> None:
     if as_json:
         Terminal().raw(json_text(answer.body))
     else:
-        Terminal().say(f"{letter_id}: {what}")
+        Terminal().print(f"{letter_id}: {what}")
 
 
 def _ask(method: str, letter_id: str, below: str, url: str | None) -> Answer:
     service = letter_id.partition(".")[0]
     if service not in SERVICES:
-        raise CommandFailed(f"{letter_id} is no dead letter's id; `epic dlq list` shows them")
+        raise CommandFailed(f"{letter_id} is not the id of a dead letter; `epic dlq list` shows them")
 
     async def work() -> Answer:
         async with Api(url_of(url)) as api:
@@ -118,5 +118,5 @@ def _ask(method: str, letter_id: str, below: str, url: str | None) -> Answer:
 
 
 def _text(encoded: str | None) -> str:
-    """What a dead letter's base64 says, as far as it is text."""
+    """The text in base64; other bytes are escaped."""
     return "" if encoded is None else base64.b64decode(encoded).decode(errors="backslashreplace")

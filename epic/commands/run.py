@@ -1,4 +1,4 @@
-"""Owns ``epic up`` and ``epic serve``: all five services in one process, or one of them."""
+"""``epic up`` and ``epic serve``: all five services in one process, or one of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from epic.configuration import settings
 from epic.failure import CommandFailed
-from epic.where import settings
 from shared.clock import parse_instant
 from shared.schemas.topics import SERVICES
 
@@ -19,36 +19,36 @@ __all__ = ["serve", "up"]
 def up(
     data: Annotated[
         Path | None,
-        typer.Option(help="The folder that everything is kept in; EPIC_DATA_DIR, or .epic.", show_default=False),
+        typer.Option(help="The data folder. Default: EPIC_DATA_DIR, else .epic.", show_default=False),
     ] = None,
     host: Annotated[
         str | None,
         typer.Option(
-            help="The address to answer on: 127.0.0.1 unless said; 0.0.0.0 lets others in.", show_default=False
+            help="The address to listen on. Default: 127.0.0.1; 0.0.0.0 lets other machines in.", show_default=False
         ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="The port: 8000 unless said; 0 takes a free one.", show_default=False),
+        typer.Option(min=0, max=65535, help="The port. Default: 8000; 0 takes a free one.", show_default=False),
     ] = None,
     now: Annotated[
         str | None,
         typer.Option(help="The instant EPIC's clock starts from, such as 2024-06-15T09:00:00Z.", show_default=False),
     ] = None,
     play: Annotated[
-        bool, typer.Option("--play", help="Play Prime Day 2024 on a sample company first, unless it was played here.")
+        bool, typer.Option("--play", help="Play Prime Day 2024 on a sample company first, unless this folder has it.")
     ] = False,
 ) -> None:
     """Run all of EPIC in this process, with nothing else installed.
 
     Five services on embedded stores and an embedded message log, in one folder, behind one port. Needs no Kafka, no
-    MongoDB, no MySQL. Ends at Ctrl-C or SIGTERM; started again on the same folder it goes on where it was.
+    MongoDB, no MySQL. Ends at Ctrl-C or SIGTERM. Started again on the same folder, it continues where it was.
     """
     if now is not None:
         try:
             parse_instant(now.partition("@")[0])
         except ValueError:
-            raise CommandFailed(f"--now {now} is no instant in UTC; give one such as 2024-06-15T09:00:00Z") from None
+            raise CommandFailed(f"--now {now} is not an instant; give one such as 2024-06-15T09:00:00Z") from None
     from epic.runner import builds
     from epic.up import settings_of, up
 
@@ -60,10 +60,10 @@ def serve(
 ) -> None:
     """Run one service, configured by EPIC_* variables: on Kafka, MongoDB and MySQL with EPIC_TRANSPORT=kafka."""
     if service not in SERVICES:
-        raise CommandFailed(f"{service} is no service; give one of {', '.join(SERVICES)}")
+        raise CommandFailed(f"{service} is not a service; give one of {', '.join(SERVICES)}")
     chosen = settings()
-    from epic.runner import Said, listen
+    from epic.runner import AddressOptions, listen
     from shared.service import run
 
-    listen(chosen.http_host, chosen.http_port, Said("EPIC_HTTP_HOST=", "EPIC_HTTP_PORT=")).close()
+    listen(chosen.http_host, chosen.http_port, AddressOptions("EPIC_HTTP_HOST=", "EPIC_HTTP_PORT=")).close()
     run(importlib.import_module(f"services.{service}.bootstrap").build)

@@ -1,4 +1,4 @@
-"""Owns the way into the embedded log from outside its process: ``/embedded/*``, for this machine only."""
+"""The HTTP routes ``/embedded/*`` of an ``epic up``: the embedded log for other processes of this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.schemas.topics import TOPICS
 from shared.schemas.validation import decode_object
 from shared.web.responses import json_response, problem_of, problem_response, refusal_response
 
-__all__ = ["EmbeddedDoor"]
+__all__ = ["EmbeddedRoutes"]
 
 Waiting = Callable[[], Awaitable[dict[str, int]]]
 
@@ -29,11 +29,11 @@ _LONGEST_ANSWER: Final = 100.0
 _NDJSON: Final = "application/x-ndjson"
 
 
-class EmbeddedDoor:
+class EmbeddedRoutes:
     """``POST /embedded/produce``, ``GET /embedded/tail``, ``GET /embedded/waiting``; ``close`` ends every open tail.
 
-    What Kafka's own port is to a real stack. Only clients on this machine are let in, and only with a JSON content
-    type, which no web page of another origin can send unasked.
+    They replace Kafka's port. Only clients on this machine are accepted, and only with a JSON content type, which a
+    web page of another origin cannot send without asking.
     """
 
     def __init__(self, messages: Messages, waiting: Waiting, clock: Clock) -> None:
@@ -45,7 +45,7 @@ class EmbeddedDoor:
             routes=[
                 Route("/embedded/produce", self._produce, methods=["POST"]),
                 Route("/embedded/tail", self._tail, methods=["GET"]),
-                Route("/embedded/waiting", self._rest, methods=["GET"]),
+                Route("/embedded/waiting", self._backlog, methods=["GET"]),
             ],
             exception_handlers={Refused: _refused, CommandFailed: _failed},
         )
@@ -54,7 +54,7 @@ class EmbeddedDoor:
         self._closed.set()
 
     async def _produce(self, request: Request) -> Response:
-        _let_in(request)
+        _check_is_local(request)
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             raise BadInput("send application/json: Topic, Key, and Value and Headers in base64")
         wire = decode_object(await request.body())
@@ -71,12 +71,12 @@ class EmbeddedDoor:
             raise BadInput(f"AnswerWithin is {within!r}; give seconds, at most {_LONGEST_ANSWER:g}")
         try:
             result = await self._messages.request(message, patience=within)
-        except CommandFailed as unanswered:
-            return json_response({"Id": message.id, "Answer": None, "Detail": unanswered.text})
+        except CommandFailed as failure:
+            return json_response({"Id": message.id, "Answer": None, "Detail": failure.text})
         return json_response({"Id": message.id, "Answer": result.wire()})
 
     async def _tail(self, request: Request) -> Response:
-        _let_in(request)
+        _check_is_local(request)
         query = request.query_params
         records = self._messages.follow(
             _known(query.get("Topic", "")),
@@ -85,21 +85,21 @@ class EmbeddedDoor:
         )
         return StreamingResponse(self._lines(records), media_type=_NDJSON)
 
-    async def _rest(self, request: Request) -> Response:
-        _let_in(request)
+    async def _backlog(self, request: Request) -> Response:
+        _check_is_local(request)
         return json_response(await self._waiting())
 
     async def _lines(self, records: AsyncIterator[SeenRecord]) -> AsyncIterator[bytes]:
-        """Each record as a line, until there are no more, or the door closes."""
+        """Each record as a line, until there are no more, or until ``close``."""
         closed = asyncio.ensure_future(self._closed.wait())
         try:
             while True:
-                coming = asyncio.ensure_future(_next(records))
-                await asyncio.wait({coming, closed}, return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
-                    coming.cancel()
+                next_record = asyncio.ensure_future(_next(records))
+                await asyncio.wait({next_record, closed}, return_when=asyncio.FIRST_COMPLETED)
+                if not next_record.done():
+                    next_record.cancel()
                     return
-                record = coming.result()
+                record = next_record.result()
                 if record is None:
                     return
                 yield orjson.dumps(record.wire()) + b"\n"
@@ -117,7 +117,7 @@ def _known(topic: str) -> str:
     return topic
 
 
-def _let_in(request: Request) -> None:
+def _check_is_local(request: Request) -> None:
     host = request.client.host if request.client else ""
     try:
         here = ipaddress.ip_address(host).is_loopback
@@ -126,8 +126,10 @@ def _let_in(request: Request) -> None:
     if not here:
         raise Refused(
             "the messages of an `epic up` are for its own machine; run the command there",
-            slug="not-here", status=403, title="Forbidden",
-        )  # fmt: skip
+            slug="not-here",
+            status=403,
+            title="Forbidden",
+        )
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Owns the messages of a transport this process has started: Kafka's, or the embedded log from within."""
+"""The messages of a transport that this process has started: Kafka, or the embedded log."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from shared.messaging.topic_client import Since, follow_records, request
 from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
 
-__all__ = ["OverTransport"]
+__all__ = ["TransportMessages"]
 
 
-class OverTransport:
-    """Straight to a transport that was started: Kafka's, or the embedded one from within its own process."""
+class TransportMessages:
+    """Reads and writes a started transport. ``where`` names it in error texts."""
 
     def __init__(self, transport: Transport, where: str) -> None:
         self._transport = transport
@@ -47,7 +47,7 @@ class OverTransport:
             return await request(self._transport, command, patience=patience)
         except Unavailable as error:
             raise CommandFailed(
-                f"{error.detail}; its service may be down or behind: see /health/ready. Once it was taken it is "
-                "handled, and `epic tail command.results --from-beginning` shows its answer",
+                f"{error.detail}; its service may be down or behind: see /health/ready. The command is kept and "
+                "will be handled, and `epic tail command.results --from-beginning` shows its answer",
                 SOME_FAILED,
             ) from None

@@ -1,4 +1,4 @@
-"""Owns where the command line finds EPIC: the address of HTTP and the servers of Kafka."""
+"""The configuration of the command line: the ``EPIC_*`` variables, EPIC's address and Kafka's servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["kafka_servers", "settings", "url_of"]
 
 
 def settings(**given: Any) -> Settings:
-    """The ``EPIC_*`` variables, what is ``given`` winning. CommandFailed, in one line, when one is wrong."""
+    """The settings; ``given`` overrides the ``EPIC_*`` variables. CommandFailed, in one line, when one is wrong."""
     from shared.settings import BadSettings, load_settings  # costs half a second, which --help need not wait for
 
     try:
@@ -23,10 +23,10 @@ def settings(**given: Any) -> Settings:
 
 
 def url_of(url: str | None) -> str:
-    """The address given, else that of an ``epic up`` with the same variables."""
+    """The given address, else the address of an ``epic up`` with the same variables."""
     if url is not None:
         if not url.startswith(("http://", "https://")):
-            raise CommandFailed(f"--url {url} is no address; give one such as http://127.0.0.1:8000")
+            raise CommandFailed(f"--url {url} is not an address; give one such as http://127.0.0.1:8000")
         return url.rstrip("/")
     known = settings()
     host = "127.0.0.1" if known.http_host in ("0.0.0.0", "::") else known.http_host  # noqa: S104
@@ -34,5 +34,5 @@ def url_of(url: str | None) -> str:
 
 
 def kafka_servers(given: str | None) -> str | None:
-    """The Kafka servers to talk to; None: the messages are those of an ``epic up``, reached over its HTTP."""
+    """The Kafka servers; None: the messages are those of an ``epic up`` and are reached over its HTTP."""
     return given or settings().kafka_bootstrap_servers
