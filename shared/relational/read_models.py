@@ -99,8 +99,10 @@ class ReadModelTable:
         unknown = set(where or {}) - set(self.filters)
         if unknown:
             raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
-        equal = [table.c[field].is_(None) if value is None else table.c[field] == value
-                 for field, value in (where or {}).items()]  # fmt: skip
+        equal = [
+            table.c[field].is_(None) if value is None else table.c[field] == value
+            for field, value in (where or {}).items()
+        ]
         behind = [] if after is None else [table.c.Key > after]
         return (
             select(table.c.Key, table.c.State)

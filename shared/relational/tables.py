@@ -8,9 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Column, Index, MetaData, Table
 from sqlalchemy.sql.schema import SchemaItem
 
+from shared.relational.lease import lease_columns
 from shared.relational.types import UtcTimestamp, ascii_id, big_integer, long_text, name_text
 
-__all__ = ["TABLE_OPTIONS", "KitTables", "kit_columns", "kit_tables"]
+__all__ = ["TABLE_OPTIONS", "KitTables", "kit_tables"]
 
 TABLE_OPTIONS: Final[dict[str, Any]] = {
     "mysql_engine": "InnoDB",
@@ -20,9 +21,21 @@ TABLE_OPTIONS: Final[dict[str, Any]] = {
 }
 
 
-def kit_columns() -> dict[str, list[SchemaItem]]:
-    """The columns and indexes of each table, new objects at each call."""
-    return {
+@dataclass(frozen=True, slots=True)
+class KitTables:
+    """The kit's tables within one service's metadata."""
+
+    outbox: Table
+    inbox: Table
+    idempotency_records: Table
+    leases: Table
+    dead_letters: Table
+    meta: Table
+
+
+def kit_tables(metadata: MetaData) -> KitTables:
+    """Adds the kit's tables to a service's metadata. A migration names their columns itself, since these may change."""
+    columns: dict[str, list[SchemaItem]] = {
         "outbox": [
             Column("Id", big_integer(), primary_key=True, autoincrement=True),
             Column("MessageId", name_text(512), nullable=False),
@@ -52,9 +65,7 @@ def kit_columns() -> dict[str, list[SchemaItem]]:
         ],
         "leases": [
             Column("Name", ascii_id(64), primary_key=True),
-            Column("Holder", ascii_id(64), nullable=True),
-            Column("LeaseUntil", UtcTimestamp(), nullable=True),
-            Column("Fence", big_integer(), nullable=False),
+            *lease_columns(),
             Column("Record", long_text(), nullable=True),
         ],
         "dead_letters": [
@@ -66,20 +77,4 @@ def kit_columns() -> dict[str, list[SchemaItem]]:
             Column("Instant", UtcTimestamp(), nullable=True),
         ],
     }
-
-
-@dataclass(frozen=True, slots=True)
-class KitTables:
-    """The kit's tables within one service's metadata."""
-
-    outbox: Table
-    inbox: Table
-    idempotency_records: Table
-    leases: Table
-    dead_letters: Table
-    meta: Table
-
-
-def kit_tables(metadata: MetaData) -> KitTables:
-    """Adds the kit's tables to a service's metadata."""
-    return KitTables(**{name: Table(name, metadata, *items, **TABLE_OPTIONS) for name, items in kit_columns().items()})
+    return KitTables(**{name: Table(name, metadata, *items, **TABLE_OPTIONS) for name, items in columns.items()})

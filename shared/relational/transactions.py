@@ -21,7 +21,7 @@ __all__ = ["Transactions"]
 T = TypeVar("T")
 
 _ATTEMPTS: Final = 8
-"""With the backoff below some three seconds in all; whoever still loses then is told that the database is busy."""
+"""With the backoff below, some two seconds in all. A write that still loses then is Unavailable."""
 _ATTEMPTS_AT_A_KEY: Final = 4
 """A race for a unique key is over after one attempt; a key that is still taken after four was not raced for."""
 _BACKOFF: Final = Backoff(0.012, 1.5)  # a transaction takes a few milliseconds; a lock wait that times out, seconds

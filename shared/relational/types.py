@@ -1,4 +1,4 @@
-"""Owns the column types both dialects keep alike (ids, names, long texts, UTC times), and the database's own clock."""
+"""The column types that both dialects treat alike (ids, names, long texts, UTC instants), and the database's clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["UtcTimestamp", "ascii_id", "big_integer", "database_now", "long_text
 
 
 class UtcTimestamp(TypeDecorator[datetime]):
-    """A UTC instant to the microsecond: ``TIMESTAMP(6)``, and its text on SQLite. Naive values are refused."""
+    """A UTC instant to the microsecond: ``TIMESTAMP(6)``, and a text on SQLite. A value without a zone is refused."""
 
     impl = DateTime
     cache_ok = True
@@ -36,7 +36,7 @@ class UtcTimestamp(TypeDecorator[datetime]):
 
 
 class AsciiId(TypeDecorator[str]):
-    """ASCII, compared byte by byte. What is asked for in other characters equals none; MySQL would not compare it."""
+    """ASCII, compared byte by byte. A value with other characters equals no stored one; MySQL would not compare it."""
 
     impl = String
     cache_ok = True
@@ -72,12 +72,12 @@ def long_text() -> TypeEngine[str]:
 
 
 def big_integer() -> TypeEngine[int]:
-    """64 bits; as a primary key of SQLite it counts by itself, which only INTEGER does there."""
+    """64 bits. On SQLite it is INTEGER, since only an INTEGER primary key is assigned there."""
     return BigInteger().with_variant(Integer(), "sqlite")
 
 
 class database_now(FunctionElement[datetime]):  # noqa: N801 - used as a SQL function
-    """The database's own clock, ``seconds`` from now: what leases are measured by, whatever the hosts' clocks say."""
+    """The database's own clock, ``seconds`` from now. Leases are measured by it, whatever the hosts' clocks say."""
 
     type = UtcTimestamp()
     inherit_cache = True

@@ -7,7 +7,16 @@ from typing import Final
 from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, Numeric, Table, Text, UniqueConstraint
 from sqlalchemy.sql.schema import SchemaItem
 
-from shared.relational import TABLE_OPTIONS, UtcTimestamp, ascii_id, big_integer, kit_tables, long_text, name_text
+from shared.relational import (
+    TABLE_OPTIONS,
+    UtcTimestamp,
+    ascii_id,
+    big_integer,
+    kit_tables,
+    lease_columns,
+    long_text,
+    name_text,
+)
 
 __all__ = [
     "KIT",
@@ -241,8 +250,6 @@ fleet_lock: Final = _table(
     Column("FleetId", ascii_id(), primary_key=True),
     Column("LockTimestamp", UtcTimestamp(), nullable=True),
     Column("LockedBy", name_text(64), nullable=True),
-    Column("Holder", ascii_id(64), nullable=True),
-    Column("LeaseUntil", UtcTimestamp(), nullable=True),
-    Column("Fence", big_integer(), nullable=False),
+    *lease_columns(),
     Column("Revision", big_integer(), nullable=False),
 )

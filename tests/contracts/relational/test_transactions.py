@@ -30,9 +30,16 @@ async def taken(unit: UnitOfWork, consumer: str, message_id: str) -> bool:
 
 def message(key: str, number: int, **more: object) -> Message:
     return Message(
-        "hotw.order.placed", "hotw.order.placed", key, f'{{"n":{number},"ö":"ü"}}'.encode(), "hotw_svc", NOW,
-        Trace("c1", "m0", "00-a-b-01"), id=f"{key}:{number}", **more,  # type: ignore[arg-type]
-    )  # fmt: skip
+        "hotw.order.placed",
+        "hotw.order.placed",
+        key,
+        f'{{"n":{number},"ö":"ü"}}'.encode(),
+        "hotw_svc",
+        NOW,
+        Trace("c1", "m0", "00-a-b-01"),
+        id=f"{key}:{number}",
+        **more,  # type: ignore[arg-type]
+    )
 
 
 async def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
@@ -92,7 +99,7 @@ async def test_transactions_that_lock_in_opposite_order_both_end(opened: Callabl
         assert set((await connection.execute(select(COUNTERS.c.Value))).scalars()) == {10}
 
 
-async def test_times_keep_their_microseconds_and_the_database_tells_utc(database: Database) -> None:
+async def test_times_keep_their_microseconds_and_the_database_has_utc(database: Database) -> None:
     began = datetime.now(UTC)
     assert await database.keep_record(cause(), IdempotencyRecord(body={"x": 1})) == IdempotencyRecord(body={"x": 1})
     async with database.read() as connection:
@@ -152,9 +159,9 @@ async def test_a_refusal_is_kept_and_raised_again_as_it_was(database: Database) 
         return {}
 
     for work in (refuse, accept):
-        with pytest.raises(NotFound if work is refuse else Exception) as told:
+        with pytest.raises(NotFound if work is refuse else Exception) as refused:
             await database.run_once(cause(), work)
-        assert told.value.problem() == NotFound("no event PD2024").problem()  # type: ignore[attr-defined]
+        assert refused.value.problem() == NotFound("no event PD2024").problem()  # type: ignore[attr-defined]
 
 
 async def test_a_refusal_to_wait_is_not_kept(database: Database) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.app.ports import Claim, ClaimedFleet
 from services.hotw_svc.app.runs.run import Run
-from shared.relational import database_now
+from shared.relational import RELEASED, database_now, is_free, is_held, taken
 from shared.schemas.hotw_svc import RunStatus
 
 __all__ = ["Claims"]
@@ -71,17 +71,8 @@ class Claims:
         lock = t.fleet_lock
         await self._connection.execute(
             update(lock)
-            .where(
-                lock.c.FleetId.in_(sorted(fleet_ids)),
-                or_(lock.c.LeaseUntil.is_(None), lock.c.LeaseUntil < database_now()),
-            )
-            .values(
-                LockTimestamp=database_now(),
-                LockedBy=locked_by,
-                Holder=holder,
-                LeaseUntil=database_now(lease),
-                Fence=lock.c.Fence + 1,
-            )
+            .where(lock.c.FleetId.in_(sorted(fleet_ids)), is_free(lock))
+            .values(taken(lock, holder, lease) | {"LockTimestamp": database_now(), "LockedBy": locked_by})
         )
         asked = select(lock.c.FleetId, lock.c.Holder, lock.c.LockedBy, lock.c.Fence, lock.c.Revision)
         rows = (await self._connection.execute(asked.where(lock.c.FleetId.in_(list(fleet_ids))))).all()
@@ -100,7 +91,7 @@ class Claims:
         fences = {fleet.fleet_id: fleet.fence for fleet in fleets}
         rows = await self._connection.execute(
             select(lock.c.FleetId, lock.c.Fence, lock.c.Revision)
-            .where(lock.c.FleetId.in_(sorted(fences)), lock.c.Holder == holder, lock.c.LeaseUntil > database_now())
+            .where(lock.c.FleetId.in_(sorted(fences)), is_held(lock, holder))
             .order_by(lock.c.FleetId)
             .with_for_update()
         )
@@ -119,5 +110,5 @@ def _unlocked(holder: str, fleet_ids: Sequence[str]) -> Update:
     return (
         update(lock)
         .where(lock.c.FleetId.in_(sorted(fleet_ids)), lock.c.Holder == holder)
-        .values(LockTimestamp=None, LockedBy=None, Holder=None, LeaseUntil=None, Revision=lock.c.Revision + 1)
+        .values({**RELEASED, "LockTimestamp": None, "LockedBy": None, "Revision": lock.c.Revision + 1})
     )

@@ -14,7 +14,6 @@ from shared.relational import (
     ascii_id,
     big_integer,
     create_missing,
-    kit_tables,
     long_text,
     name_text,
 )
@@ -23,7 +22,6 @@ revision: Final = "0001"
 down_revision: Final = None
 
 _METADATA: Final = MetaData()
-kit_tables(_METADATA)
 
 
 def upgrade() -> None:
@@ -248,4 +246,55 @@ _table(
     Column("LeaseUntil", UtcTimestamp(), nullable=True),
     Column("Fence", big_integer(), nullable=False),
     Column("Revision", big_integer(), nullable=False),
+)
+
+# -- the kit's tables, as they were when this revision was written -----------------------------------------------------
+
+_table(
+    "outbox",
+    Column("Id", big_integer(), primary_key=True, autoincrement=True),
+    Column("MessageId", name_text(512), nullable=False),
+    Column("Topic", ascii_id(249), nullable=False),
+    Column("Type", name_text(), nullable=False),
+    Column("MessageKey", name_text(512), nullable=False),
+    Column("OccurredAt", UtcTimestamp(), nullable=False),
+    Column("Envelope", long_text(), nullable=False),
+    Column("Body", long_text(), nullable=False),
+    Index("outbox_key", "MessageKey"),
+)
+_table(
+    "inbox",
+    Column("Consumer", name_text(128), primary_key=True),
+    Column("MessageId", ascii_id(64), primary_key=True),
+    Column("SeenAt", UtcTimestamp(), nullable=False),
+    Index("inbox_seen", "SeenAt"),
+)
+_table(
+    "idempotency_records",
+    Column("RecordId", ascii_id(64), primary_key=True),
+    Column("Cause", long_text(), nullable=False),
+    Column("Digest", ascii_id(64), nullable=False),
+    Column("State", ascii_id(16), nullable=False),
+    Column("Reference", name_text(), nullable=True),
+    Column("Body", long_text(), nullable=True),
+    Column("ExpiresAt", UtcTimestamp(), nullable=False),
+    Index("idempotency_records_expire", "ExpiresAt"),
+)
+_table(
+    "leases",
+    Column("Name", ascii_id(64), primary_key=True),
+    Column("Holder", ascii_id(64), nullable=True),
+    Column("LeaseUntil", UtcTimestamp(), nullable=True),
+    Column("Fence", big_integer(), nullable=False),
+    Column("Record", long_text(), nullable=True),
+)
+_table(
+    "dead_letters",
+    Column("Id", name_text(512), primary_key=True),
+    Column("Letter", long_text(), nullable=False),
+)
+_table(
+    "meta",
+    Column("Name", ascii_id(64), primary_key=True),
+    Column("Instant", UtcTimestamp(), nullable=True),
 )
