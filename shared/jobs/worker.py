@@ -25,20 +25,20 @@ class Worker:
     """Calls ``work`` until it is stopped. The result says whether there may be more to do at once.
 
     If not, the next call comes after ``poll`` seconds (less up to half, so that processes do not call in step), or when
-    ``wake`` is called. ``lanes`` calls run at a time, so that one waits for the store while another computes. A call
-    that fails is logged and repeated after a backoff; ``work`` must leave what it has not finished to the next call.
+    ``wake`` is called. ``concurrency`` calls run at a time, so that one waits for the store while another computes. A
+    call that fails is logged and repeated after a backoff; ``work`` must leave what it has not finished to the next.
     """
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[bool]], *, poll: float, lanes: int = 1) -> None:
+    def __init__(self, name: str, work: Callable[[], Awaitable[bool]], *, poll: float, concurrency: int = 1) -> None:
         self.name = name
         self._work = work
         self._poll = poll
-        self._lanes = lanes
+        self._concurrency = concurrency
         self._awake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._repeat(), name=f"{self.name} {n}") for n in range(self._lanes)]
+        self._tasks = [asyncio.create_task(self._repeat(), name=f"{self.name} {n}") for n in range(self._concurrency)]
 
     async def stop(self) -> None:
         """Ends at once: the work can be interrupted anywhere."""

@@ -48,7 +48,7 @@ async def test_a_fault_ends_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     await one.stop()
 
 
-async def test_lanes_work_at_the_same_time_and_end_together() -> None:
+async def test_calls_run_at_the_same_time_and_end_together() -> None:
     waiting, gate = 0, asyncio.Event()
 
     async def work() -> bool:
@@ -57,7 +57,7 @@ async def test_lanes_work_at_the_same_time_and_end_together() -> None:
         await gate.wait()
         return False
 
-    one = Worker("count", work, poll=600.0, lanes=3)
+    one = Worker("count", work, poll=600.0, concurrency=3)
     await one.start()
     await until(lambda: waiting == 3, "three calls at once")
     await one.stop()

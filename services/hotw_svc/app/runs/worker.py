@@ -13,14 +13,14 @@ from shared.jobs import Worker
 __all__ = ["run_worker"]
 
 _SMALLEST: Final = 5  # fleets; a chunk this small is done within any lease
-_LANES: Final = 2  # one chunk waits for the store while another is worked out
+_CONCURRENCY: Final = 2  # one chunk waits for the store while another is worked out
 
 
 def run_worker(
     store: Store, clock: Clock, *, poll: float = 1.0, chunk: int = CHUNK, lease: float = LEASE_SECONDS
 ) -> Worker:
     """``poll`` is how often it looks for runs that other processes started, in seconds."""
-    return Worker("runs", _Runs(store, clock, chunk, lease), poll=poll, lanes=_LANES)
+    return Worker("runs", _Runs(store, clock, chunk, lease), poll=poll, concurrency=_CONCURRENCY)
 
 
 @dataclass(slots=True)
