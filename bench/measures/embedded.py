@@ -226,7 +226,7 @@ async def measure(stage: Stage) -> list[Figure]:
             "records/s",
             log["rate"],
             plain["rate"],
-            at_least(0.7),
+            at_least(0.3),
             f"{_PRODUCERS} producers",
         ),
         Figure(

@@ -7,11 +7,4 @@ from shared.embedded.producer import EmbeddedProducer
 from shared.embedded.storage import stored_ends
 from shared.embedded.transport import EmbeddedTransport
 
-__all__ = [
-    "DataFolderInUse",
-    "DurableLog",
-    "EmbeddedConsumer",
-    "EmbeddedProducer",
-    "EmbeddedTransport",
-    "stored_ends",
-]
+__all__ = ["DataFolderInUse", "DurableLog", "EmbeddedConsumer", "EmbeddedProducer", "EmbeddedTransport", "stored_ends"]

@@ -5,22 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import isawaitable
-from typing import Final
 from uuid import uuid4
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import (
-    ConsumerStoppedError,
-    IllegalOperation,
-    IllegalStateError,
-    KafkaConnectionError,
-)
+from aiokafka.errors import ConsumerStoppedError, IllegalOperation, IllegalStateError, KafkaConnectionError
 
 from shared.embedded.log import DurableLog
 from shared.embedded.storage import Partition
-
-_RESETS: Final = ("earliest", "latest")
 
 
 class EmbeddedConsumer:
@@ -39,8 +31,8 @@ class EmbeddedConsumer:
         auto_offset_reset: str = "earliest",
         patience_ms: float = 0,
     ) -> None:
-        if auto_offset_reset not in _RESETS:
-            raise ValueError(f"auto_offset_reset is one of {', '.join(_RESETS)}, not {auto_offset_reset!r}")
+        if auto_offset_reset not in ("earliest", "latest"):
+            raise ValueError(f"auto_offset_reset is earliest or latest, not {auto_offset_reset!r}")
         self._log = log
         self._from_end = auto_offset_reset == "latest"
         self._patience = patience_ms / 1000
@@ -166,10 +158,7 @@ class EmbeddedConsumer:
         wanted = self._positions if offsets is None else offsets
         for name in wanted:
             self._position(name)
-        before = self._log.committed(self._group_id)
-        changed = {name: offset for name, offset in wanted.items() if before.get(name) != offset}
-        if changed:
-            await self._log.commit(self._group_id, changed)
+        await self._log.commit(self._group_id, wanted)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         if offset < 0:

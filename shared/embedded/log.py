@@ -220,11 +220,15 @@ class DurableLog:
         Not many more than 4 MiB, and at least one record. CorruptRecordException for what the disk has damaged.
         It reads on the event loop: a record costs 2 µs there, and a thread would wait longer for the interpreter.
         """
-        return storage.read_records(self._file(), [(found, offset, found.end) for found, offset in wanted], limit)
+        if self._reader is None:
+            raise self._stopped()
+        return storage.read_records(self._reader, [(found, offset, found.end) for found, offset in wanted], limit)
 
     def first_since(self, partition: Partition, timestamp_ms: int) -> int:
         """The offset of the first record of this time or later; the end when there is none."""
-        found = storage.first_newer_than(self._file(), partition.id, partition.start, timestamp_ms - 1)
+        if self._reader is None:
+            raise self._stopped()
+        found = storage.first_newer_than(self._reader, partition.id, partition.start, timestamp_ms - 1)
         return partition.end if found is None else found
 
     def _place(self, topic: str, key: bytes | None, number: int | None) -> Partition:
@@ -267,10 +271,13 @@ class DurableLog:
     # --- consumer groups
 
     async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
-        """Store where the group continues; durable when this returns."""
-        by_id = {self.partition(name).id: offset for name, offset in offsets.items()}
-        await self._write(lambda file: storage.commit_offsets(file, group, by_id))
-        self._commits.setdefault(group, {}).update(offsets)
+        """Store where the group continues; durable when this returns. What is stored already is not written again."""
+        before = self._commits.setdefault(group, {})
+        changed = {name: offset for name, offset in offsets.items() if before.get(name) != offset}
+        if changed:
+            by_id = {self.partition(name).id: offset for name, offset in changed.items()}
+            await self._write(lambda file: storage.commit_offsets(file, group, by_id))
+            before.update(changed)
 
     def committed(self, group: str) -> Mapping[TopicPartition, int]:
         """Where the group continues in each partition that it ever committed."""
@@ -278,7 +285,7 @@ class DurableLog:
 
     def committed_groups(self) -> list[str]:
         """The groups that ever committed."""
-        return sorted(self._commits)
+        return sorted(group for group, offsets in self._commits.items() if offsets)
 
     def group(self, name: str) -> ConsumerGroup:
         """The members that the group has in this process."""
@@ -309,11 +316,6 @@ class DurableLog:
                 _logger.exception("sweeping the embedded log in %s failed; it is tried again", self.folder)
 
     # --- the file
-
-    def _file(self) -> sqlite3.Connection:
-        if self._reader is None:
-            raise self._stopped()
-        return self._reader
 
     async def _write(self, transaction: Callable[[sqlite3.Connection], T]) -> T:
         """Run a transaction behind everything that was appended before."""

@@ -66,21 +66,19 @@ class Batch(KafkaAckableMessage):
 
     def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Have the records from these offsets on delivered again."""
-        assigned = self._client.assignment()
+        consumer = cast("Consumer", self.consumer)
+        assigned = consumer.assignment()
         for partition, offset in offsets.items():
             if partition in assigned:
-                self._client.seek(partition, offset)
+                consumer.seek(partition, offset)
         self.committed = AckStatus.NACKED
 
     async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        assigned = self._client.assignment()
+        consumer = cast("Consumer", self.consumer)
+        assigned = consumer.assignment()
         held = {partition: offset for partition, offset in offsets.items() if partition in assigned}
         if held:
-            await self._client.commit(held)
-
-    @property
-    def _client(self) -> Consumer:
-        return cast("Consumer", self.consumer)
+            await consumer.commit(held)
 
 
 class BatchSubscriber:
@@ -112,10 +110,7 @@ class BatchSubscriber:
             no_reply=True,
         )
 
-        async def handler(batch: Any) -> None:
-            await handle(batch)
-
-        self.faststream(handler)
+        self.faststream(handle)
 
     async def start(self) -> None:
         """Joins the group and begins to fetch. KafkaError or OSError when the broker is away."""

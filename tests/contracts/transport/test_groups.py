@@ -56,7 +56,7 @@ async def test_groups_know_nothing_of_each_other(transport: Transport, new_topic
             await consumer.commit()
 
 
-async def test_a_new_group_begins_where_it_is_told(transport: Transport, new_topic: NewTopic) -> None:
+async def test_a_new_group_begins_where_auto_offset_reset_says(transport: Transport, new_topic: NewTopic) -> None:
     topic = await new_topic(1)
     place = TopicPartition(topic, 0)
     await send(transport, topic, [b"old"])
@@ -152,8 +152,12 @@ async def test_two_of_a_group_share_the_partitions_and_one_takes_over(
     await asyncio.gather(*running, return_exceptions=True)
     assert recorded.calls[:1] in ([("assigned", 4)], [("revoked", 0)])
     assert [call for call in recorded.calls if call[1]] == [
-        ("assigned", 4), ("revoked", 4), ("assigned", 2), ("revoked", 2), ("assigned", 4),
-    ]  # fmt: skip
+        ("assigned", 4),
+        ("revoked", 4),
+        ("assigned", 2),
+        ("revoked", 2),
+        ("assigned", 4),
+    ]
 
 
 async def _collect(consumer: Consumer, into: list[bytes]) -> None:

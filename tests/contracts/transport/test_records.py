@@ -61,8 +61,10 @@ async def test_a_chosen_partition_is_kept(transport: Transport, new_topic: NewTo
     topic = await new_topic(3)
     async with producing(transport) as producer:
         assert [(await send_and_wait(producer, topic, b"v", partition=number)).partition for number in (2, 0, 1)] == [
-            2, 0, 1,
-        ]  # fmt: skip
+            2,
+            0,
+            1,
+        ]
 
 
 async def test_racing_producers_lose_nothing_and_keep_their_own_order(

@@ -1,4 +1,4 @@
-"""Topics, and what a transport says of itself."""
+"""Topics, lag, and whether a transport answers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_kafkas_own_settings_are_taken(transport: Transport, new_topic: Ne
     assert await transport.end_offsets(topic) == {TopicPartition(topic, 0): 0}
 
 
-async def test_a_topic_made_for_smaller_records_is_made_to_take_larger_ones_and_keeps_its_other_settings(
+async def test_the_largest_record_of_a_topic_is_raised_and_its_other_settings_stay(
     transport: Transport, new_topic: NewTopic
 ) -> None:
     topic = await new_topic(1, max_message_bytes=100_000, retention_ms=777_000_000)
@@ -77,7 +77,7 @@ async def test_a_topic_made_for_smaller_records_is_made_to_take_larger_ones_and_
         )
 
 
-async def test_an_unknown_topic_is_said_to_be_unknown(transport: Transport) -> None:
+async def test_an_unknown_topic_is_an_error(transport: Transport) -> None:
     with pytest.raises(UnknownTopicOrPartitionError):
         await transport.end_offsets("nobody.made.this")
 

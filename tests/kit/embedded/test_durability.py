@@ -57,9 +57,12 @@ asyncio.run(main())
 
 def run(script: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", script, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", script, str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
 
 
 async def test_a_log_goes_on_where_it_was(tmp_path: Path) -> None:
