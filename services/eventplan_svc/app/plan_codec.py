@@ -6,6 +6,8 @@ The stored form has one member more, ``_Automation``, which the store neither sh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from services.eventplan_svc.domain.milestones import Milestone, Source
@@ -90,16 +92,30 @@ def _encode_milestone(milestone: Milestone) -> State:
 
 def _decode_milestone(state: Mapping[str, Any]) -> Milestone:
     get = state.get
-    return Milestone(
-        _ID[state["EventMilestoneId"]],
-        _STATUS[state["MilestoneCompletionStatus"]],
+    milestone = _milestone(
+        state["EventMilestoneId"],
+        state["MilestoneCompletionStatus"],
         get("MilestoneMessage"),
         get("ETA"),
-        _SOURCE[state["Source"]],
-        _COLOUR[get("PeakReadyStatus")],
+        state["Source"],
+        get("PeakReadyStatus"),
         get("LastUpdatedTimestamp"),
-        tuple(map(_decode_milestone, get("SubMilestones", ()))),
     )
+    subs = get("SubMilestones")
+    return replace(milestone, subs=tuple(map(_decode_milestone, subs))) if subs else milestone
+
+
+@lru_cache(maxsize=4096)  # most milestones of most plans are untouched, and equal for all plans of an event
+def _milestone(
+    milestone_id: str,
+    status: str,
+    message: str | None,
+    eta: str | None,
+    source: str,
+    colour: str | None,
+    last_updated: str | None,
+) -> Milestone:
+    return Milestone(_ID[milestone_id], _STATUS[status], message, eta, _SOURCE[source], _COLOUR[colour], last_updated)
 
 
 def _encode_automation(automation: AutomationState) -> State:

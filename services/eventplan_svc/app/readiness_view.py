@@ -194,11 +194,11 @@ class ReadinessView:
                 continue
             colours = {fleet_id: standing.colour(today) for fleet_id, standing in plans.items()}
             rows = []
-            for fleet_id, standing in sorted(plans.items()):
+            for fleet_id in sorted(plans):
                 region, colour = self._region(fleet_id), colours[fleet_id]
                 if filters.region in (None, region) and filters.colour in (None, colour):
-                    awaited, owner = standing.awaited, service.owner
-                    rows.append(fleet_row(fleet_id, region=region, owner=owner, colour=colour, awaited=awaited))
+                    awaited = plans[fleet_id].awaited
+                    rows.append(fleet_row(fleet_id, region=region, owner=service.owner, colour=colour, awaited=awaited))
             if rows:
                 yield service_entry(service, colours.values(), rows)
 

@@ -7,34 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from services.eventplan_svc.domain.milestones import Milestone
 from services.eventplan_svc.domain.plan import Plan
 from shared.schemas.eventplan_svc import MilestoneStatus, PeakReadyStatus
 
+_GREEN: Final = PeakReadyStatus.GREEN
+_YELLOW: Final = PeakReadyStatus.YELLOW
+_RED: Final = PeakReadyStatus.RED
+
 
 def status_colour(status: MilestoneStatus) -> PeakReadyStatus:
     """The colour a status has until its ETA has passed."""
     if status is MilestoneStatus.COMPLETED:
-        return PeakReadyStatus.GREEN
+        return _GREEN
     if status in (MilestoneStatus.NOT_STARTED, MilestoneStatus.BLOCKED):
-        return PeakReadyStatus.RED
-    return PeakReadyStatus.YELLOW
+        return _RED
+    return _YELLOW
 
 
 def milestone_colour(milestone: Milestone, today: str) -> PeakReadyStatus:
     """The colour of the status; Red where the ETA passed (at its 24:00 UTC) and the milestone is not Completed."""
     if not milestone.is_completed() and milestone.eta is not None and milestone.eta < today:
-        return PeakReadyStatus.RED
+        return _RED
     return status_colour(milestone.status)
 
 
 def worst(colours: Iterable[PeakReadyStatus]) -> PeakReadyStatus:
     """The worst of the colours; Green where there is none."""
     found = set(colours)
-    if PeakReadyStatus.RED in found:
-        return PeakReadyStatus.RED
-    return PeakReadyStatus.YELLOW if PeakReadyStatus.YELLOW in found else PeakReadyStatus.GREEN
+    if _RED in found:
+        return _RED
+    return _YELLOW if _YELLOW in found else _GREEN
 
 
 def coloured(plan: Plan, today: str) -> Plan:
@@ -58,7 +63,7 @@ def next_turn(plan: Plan) -> str | None:
         (
             milestone.eta
             for milestone in plan.milestones
-            if milestone.eta and not milestone.is_completed() and milestone.colour is not PeakReadyStatus.RED
+            if milestone.eta and not milestone.is_completed() and milestone.colour is not _RED
         ),
         default=None,
     )
