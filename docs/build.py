@@ -52,12 +52,18 @@ def topics_page() -> str:
     """Every topic: who owns, produces and consumes it, its key, its messages and for how long it is kept."""
     rows = (
         [
-            f"`{topic.name}`", topic.owner, f"`{topic.key}`" if "{" in topic.key else topic.key,
-            "<br>".join(f"`{message.ce_type}` ({message.model.__name__}) {message.summary}" for message in topic.messages),
-            ", ".join(topic.consumers) or "–", str(topic.partitions), _kept(topic),
+            f"`{topic.name}`",
+            topic.owner,
+            f"`{topic.key}`" if "{" in topic.key else topic.key,
+            "<br>".join(
+                f"`{message.ce_type}` ({message.model.__name__}) {message.summary}" for message in topic.messages
+            ),
+            ", ".join(topic.consumers) or "–",
+            str(topic.partitions),
+            _kept(topic),
         ]
         for topic in TOPICS.values()
-    )  # fmt: skip
+    )
     return f"""# Topics
 {_MADE}
 
@@ -122,12 +128,13 @@ def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], li
         inner: list[str] = []
         rows = [
             [
-                f"`{member}`", _kind(schema, schemas, inner),
+                f"`{member}`",
+                _kind(schema, schemas, inner),
                 "yes" if member in schemas[name].get("required", ()) else "",
             ]
             for member, schema in schemas[name]["properties"].items()
             if not schema.get("readOnly")
-        ]  # fmt: skip
+        ]
         head = f"### {name}\n" + (f"{taken[name]}\n\n" if name in taken else "")
         yield head + _table(["member", "what it takes", "required"], iter(rows))
         yield from _bodies(inner, schemas, taken, listed)
@@ -215,14 +222,17 @@ def settings_page() -> str:
     """Every EPIC_ variable and its default."""
     rows = (
         [
-            f"`{PREFIX}{name.upper()}`", field.description or "",
+            f"`{PREFIX}{name.upper()}`",
+            field.description or "",
             "" if field.default in (PydanticUndefined, None, ()) else f"`{field.default}`",
         ]
         for name, field in Settings.model_fields.items()
-    )  # fmt: skip
-    return f"# Settings\n{_MADE}\n\nA variable that is unknown or wrong stops the start, with one line that says why.\n\n" + _table(
-        ["variable", "meaning", "default"], rows
-    ) + "\n"  # fmt: skip
+    )
+    return (
+        f"# Settings\n{_MADE}\n\nA variable that is unknown or wrong stops the start, with one line that says why.\n\n"
+        + _table(["variable", "meaning", "default"], rows)
+        + "\n"
+    )
 
 
 def files() -> dict[Path, str]:

@@ -90,10 +90,20 @@ def _below(scope: Scope, word: str, rest: str) -> Scope:
 async def _get(app: ASGIApp, path: str) -> tuple[int, Any]:
     """What an application answers to a GET, in this process."""
     scope: Scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": [],
-        "client": ("127.0.0.1", 0), "server": ("127.0.0.1", 0), "state": {},
-    }  # fmt: skip
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [],
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", 0),
+        "state": {},
+    }
     status, chunks = 500, [b""]
 
     async def receive() -> Message:

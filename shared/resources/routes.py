@@ -138,14 +138,41 @@ def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
     read, body = partial(add, "GET", action=f"{topic}.read"), resource.contract.body
     if not resource.read_only:
         for action in resource.actions:
-            add("PUT", f"{item}/{action.word}", partial(do.act, action), action=f"{topic}.{action.word}",
-                summary=action.summary, body=action.command, parameters=key)  # fmt: skip
-        add("POST", resource.path, do.create, action=f"{topic}.create", summary=f"Create {one}", body=body,
-            parameters=key)  # fmt: skip
-        add("PUT", item, do.update, action=f"{topic}.update", summary=f"Change {one} by a merge patch (RFC 7396)",
-            body=body, parameters=key)  # fmt: skip
-        add("DELETE", item, do.delete, action=f"{topic}.delete", summary=f"Delete {one}; its history stays",
-            parameters=key)  # fmt: skip
+            add(
+                "PUT",
+                f"{item}/{action.word}",
+                partial(do.act, action),
+                action=f"{topic}.{action.word}",
+                summary=action.summary,
+                body=action.command,
+                parameters=key,
+            )
+        add(
+            "POST",
+            resource.path,
+            do.create,
+            action=f"{topic}.create",
+            summary=f"Create {one}",
+            body=body,
+            parameters=key,
+        )
+        add(
+            "PUT",
+            item,
+            do.update,
+            action=f"{topic}.update",
+            summary=f"Change {one} by a merge patch (RFC 7396)",
+            body=body,
+            parameters=key,
+        )
+        add(
+            "DELETE",
+            item,
+            do.delete,
+            action=f"{topic}.delete",
+            summary=f"Delete {one}; its history stays",
+            parameters=key,
+        )
     read(resource.path, do.list, summary=f"List {name}s", many=True, parameters=[*filters, *PAGING])
     for path in (*resource.also_latest, item):
         read(path, do.latest, summary=f"The latest version of {one}", parameters=key)

@@ -59,8 +59,15 @@ _NAME = r"^[^\x00-\x1f\x7f\s]([^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s])?$"
 NAME_RULE = "1 to 255 printable characters, with no space at either end"
 # Words that the wire writes in capitals; a member that differs (``AsgTag``) names its alias itself.
 _ACRONYMS = {
-    "arn": "ARN", "asg": "ASG", "bau": "BAU", "ct": "CT", "eap": "EAP", "eta": "ETA", "spco": "SPCO", "tpm": "TPM",
-}  # fmt: skip
+    "arn": "ARN",
+    "asg": "ASG",
+    "bau": "BAU",
+    "ct": "CT",
+    "eap": "EAP",
+    "eta": "ETA",
+    "spco": "SPCO",
+    "tpm": "TPM",
+}
 
 
 def wire_name(attribute: str) -> str:

@@ -159,9 +159,15 @@ class ResourceContract(Generic[M]):
     def _topic(self, verb: str, summary: str, consumers: tuple[str, ...], config: dict[str, str]) -> Topic:
         key = self.key_text or (self.key[0] if len(self.key) == 1 else "#".join(f"{{{name}}}" for name in self.key))
         return event_topic(
-            f"{self.topic}.{verb}", self.snapshot, summary, owner=self.owner, key=key, consumers=consumers,
-            partitions=self.partitions, config=config,
-        )  # fmt: skip
+            f"{self.topic}.{verb}",
+            self.snapshot,
+            summary,
+            owner=self.owner,
+            key=key,
+            consumers=consumers,
+            partitions=self.partitions,
+            config=config,
+        )
 
     def _made(self, kind: type[B], name: str, bases: Bases, doc: str | None, fields: dict[str, Any]) -> type[B]:
         module = self.model.__module__

@@ -59,51 +59,106 @@ def _commands_of(service: str, key: str, *others: type[WireModel], partitions: i
 
 def _hardware(name: str, consumers: str, summary: str, config: dict[str, str] = COMPACTED) -> Topic:
     return event_topic(
-        f"hotw.{name}", hotw_svc.HardwareFact, summary, owner="hotw_svc", key="{EventId}#{FleetId}#{Purpose}",
-        consumers=tuple(consumers.split()), partitions=12, config=config,
-    )  # fmt: skip
+        f"hotw.{name}",
+        hotw_svc.HardwareFact,
+        summary,
+        owner="hotw_svc",
+        key="{EventId}#{FleetId}#{Purpose}",
+        consumers=tuple(consumers.split()),
+        partitions=12,
+        config=config,
+    )
 
 
 def _run(name: str, consumers: str, summary: str) -> Topic:
     return event_topic(
-        f"hotw.run.{name}", hotw_svc.RunFact, summary, owner="hotw_svc", key="RunId",
-        consumers=tuple(consumers.split()), partitions=12, config=THIRTY_DAYS,
-    )  # fmt: skip
+        f"hotw.run.{name}",
+        hotw_svc.RunFact,
+        summary,
+        owner="hotw_svc",
+        key="RunId",
+        consumers=tuple(consumers.split()),
+        partitions=12,
+        config=THIRTY_DAYS,
+    )
 
 
 TOPICS: Final[dict[str, Topic]] = {
     topic.name: topic
     for topic in [
         *(topic for contracts in RESOURCES.values() for contract in contracts for topic in contract.topics()),
-        event_topic("fleet.inventory.reported", fleet_svc.InventoryReported, "Somebody counted the hosts of a fleet.",
-                    owner="fleet_svc", key="FleetId", consumers=("hotw_svc",), partitions=12),
+        event_topic(
+            "fleet.inventory.reported",
+            fleet_svc.InventoryReported,
+            "Somebody counted the hosts of a fleet.",
+            owner="fleet_svc",
+            key="FleetId",
+            consumers=("hotw_svc",),
+            partitions=12,
+        ),
         _run("started", "", "A run began."),
         _run("completed", "notify_svc", "Every fleet of a run has its execution."),
         _run("cancelled", "", "A run was stopped by hand."),
         _hardware("execution.completed", "eventplan_svc", "The need of one fleet was computed."),
         _hardware("order.placed", "eventplan_svc fleet_svc notify_svc", "An execution ordered hosts."),
-        _hardware("order.reviewed", "eventplan_svc fleet_svc notify_svc",
-                  "An order was decided on, or is left open by an event made inactive or deleted."),
-        _hardware("order.expired", "eventplan_svc fleet_svc",
-                  "An order's window ended before all of it was delivered."),
+        _hardware(
+            "order.reviewed",
+            "eventplan_svc fleet_svc notify_svc",
+            "An order was decided on, or is left open by an event made inactive or deleted.",
+        ),
+        _hardware(
+            "order.expired", "eventplan_svc fleet_svc", "An order's window ended before all of it was delivered."
+        ),
         _hardware("fulfillment.updated", "eventplan_svc fleet_svc", "Hosts of an order were delivered."),
         _hardware("override.started", "", "An approved override's window began."),
         _hardware("override.expired", "", "An override's window ended."),
         _commands_of("fleet_svc", "FleetId or ServiceId", partitions=12),
         _commands_of("event_svc", "EventId"),
-        _commands_of("eventplan_svc", "FleetId", eventplan_svc.CreateEventPlan, eventplan_svc.SetMilestoneStatus,
-                     eventplan_svc.SetMilestone, eventplan_svc.ReplaceMilestones, partitions=12),
-        _commands_of("hotw_svc", "FleetId or EventId", hotw_svc.StartRun, hotw_svc.CancelRun, hotw_svc.ExecuteFleet,
-                     hotw_svc.ReviewOrder, hotw_svc.ReportDelivery, partitions=12),
+        _commands_of(
+            "eventplan_svc",
+            "FleetId",
+            eventplan_svc.CreateEventPlan,
+            eventplan_svc.SetMilestoneStatus,
+            eventplan_svc.SetMilestone,
+            eventplan_svc.ReplaceMilestones,
+            partitions=12,
+        ),
+        _commands_of(
+            "hotw_svc",
+            "FleetId or EventId",
+            hotw_svc.StartRun,
+            hotw_svc.CancelRun,
+            hotw_svc.ExecuteFleet,
+            hotw_svc.ReviewOrder,
+            hotw_svc.ReportDelivery,
+            partitions=12,
+        ),
         _commands_of("notify_svc", "TicketId or ServiceId"),
-        Topic(COMMAND_RESULTS, "kit", "the command's key",
-              (MessageType("*", CommandResult, "The answer of a command; its ce_type is the command's."),),
-              SERVICES, ("anyone",), 12, SEVEN_DAYS),
-        *(Topic(f"{service}.dlq", service, "the dead record's own",
+        Topic(
+            COMMAND_RESULTS,
+            "kit",
+            "the command's key",
+            (MessageType("*", CommandResult, "The answer of a command; its ce_type is the command's."),),
+            SERVICES,
+            ("anyone",),
+            12,
+            SEVEN_DAYS,
+        ),
+        *(
+            Topic(
+                f"{service}.dlq",
+                service,
+                "the dead record's own",
                 (MessageType("DeadLetter", DeadLetter, f"A record {service} can never handle."),),
-                (service,), (service,), 3, THIRTY_DAYS) for service in SERVICES),
+                (service,),
+                (service,),
+                3,
+                THIRTY_DAYS,
+            )
+            for service in SERVICES
+        ),
     ]
-}  # fmt: skip
+}
 
 
 def consumed_by(service: str) -> list[Topic]:

@@ -21,9 +21,11 @@ PATHS = {
     "fleet_svc": ["/service", "/service/{ServiceId}", "/fleet", "/fleet/event/{EventId}", "/fleet/{FleetId}/{EventId}"],
     "event_svc": ["/event", "/event/{EventId}", "/event/{EventId}/versions", "/event/latest/{EventId}"],
     "eventplan_svc": [
-        "/eventplan/{EventId}/{FleetId}", "/event/{EventId}/dashboard", "/event/{EventId}/dashboard/descaling"
+        "/eventplan/{EventId}/{FleetId}",
+        "/event/{EventId}/dashboard",
+        "/event/{EventId}/dashboard/descaling",
     ],
-}  # fmt: skip
+}
 
 
 def app_of(name: str, paths: list[str], ready: bool = True) -> FastAPI:
@@ -118,8 +120,10 @@ async def test_ready_is_the_sum_of_all(apps: dict[str, FastAPI]) -> None:
         answer = await http.get("/health/ready")
     assert (answer.status_code, answer.json()["Status"]) == (503, "Unready")
     assert answer.json()["Services"] == {
-        "fleet_svc": {"Status": "Ready"}, "event_svc": {"Status": "Unready"}, "eventplan_svc": {"Status": "Ready"}
-    }  # fmt: skip
+        "fleet_svc": {"Status": "Ready"},
+        "event_svc": {"Status": "Unready"},
+        "eventplan_svc": {"Status": "Ready"},
+    }
 
 
 def test_two_services_with_the_same_path_are_refused(apps: dict[str, FastAPI]) -> None:
@@ -165,8 +169,9 @@ def test_nginx_sends_each_path_where_the_gateway_does(apps: dict[str, FastAPI]) 
 def test_the_comparison_with_nginx_sees_a_wrong_line(apps: dict[str, FastAPI]) -> None:
     wrong = NGINX.read_text().replace("^/event/[^/]+/dashboard", "^/event/[^/]+/other")
     assert {found[0] for found in differences(routes_of(apps), wrong)} == {
-        "/event/PD2024/dashboard", "/event/PD2024/dashboard/descaling"
-    }  # fmt: skip
+        "/event/PD2024/dashboard",
+        "/event/PD2024/dashboard/descaling",
+    }
 
 
 async def test_nginx_and_the_gateway_agree_on_every_route_of_the_five_services(tmp_path: Path) -> None:

@@ -114,10 +114,14 @@ async def test_each_failed_row_is_named_by_file_line_resource_field_and_remedy(e
     wire = outcome.wire()
     assert (wire["Rows"], wire["Failed"], len(wire["Errors"])) == (4, 3, 3)
     assert wire["Errors"][-1] == {
-        "File": "a.ndjson", "Line": 4, "Resource": "Fleet", "Id": "F", "Status": 400,
+        "File": "a.ndjson",
+        "Line": 4,
+        "Resource": "Fleet",
+        "Id": "F",
+        "Status": 400,
         "Detail": "the body has bad fields; see errors",
         "Errors": [{"Pointer": "/FleetConfiguration/Region", "Detail": "required; add it"}],
-    }  # fmt: skip
+    }
 
 
 async def test_a_store_that_is_away_for_a_moment_is_waited_for(epic: FakeEpic, tmp_path: Path) -> None:

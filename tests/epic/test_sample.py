@@ -19,8 +19,12 @@ from shared.schemas.event_svc import Event
 from shared.schemas.fleet_svc import Fleet, Inventory, Projection, Service
 
 MODELS: dict[str, Any] = {
-    "Service": Service, "Fleet": Fleet, "Inventory": Inventory, "Event": Event, "Projection": Projection
-}  # fmt: skip
+    "Service": Service,
+    "Fleet": Fleet,
+    "Inventory": Inventory,
+    "Event": Event,
+    "Projection": Projection,
+}
 
 
 def written(company: SampleCompany) -> bytes:
@@ -39,9 +43,12 @@ def test_every_row_is_a_valid_resource_and_there_are_as_many_as_asked_for(
         MODELS[row.kind].model_validate_json(row.body, by_alias=True, by_name=False)
     counts = Counter(row.kind for row in rows)
     assert counts == {
-        "Service": services, "Fleet": services * fleets, "Inventory": services * fleets, "Event": 1,
+        "Service": services,
+        "Fleet": services * fleets,
+        "Inventory": services * fleets,
+        "Event": 1,
         "Projection": services * fleets,
-    }  # fmt: skip
+    }
     for kind in ("Service", "Fleet", "Projection"):
         assert len({row.id for row in rows if row.kind == kind}) == counts[kind]
 
@@ -96,8 +103,10 @@ def test_the_company_of_the_play_has_12_services_and_40_fleets_in_three_regions(
     fleets = bodies("Fleet")
     assert (len(bodies("Service")), len(fleets)) == (12, 40)
     assert {fleet["FleetConfiguration"]["Region"] for fleet in fleets.values()} == {
-        "us-east-1", "eu-west-1", "us-west-2"
-    }  # fmt: skip
+        "us-east-1",
+        "eu-west-1",
+        "us-west-2",
+    }
     assert set(bodies("Inventory")) == set(fleets)
     assert {key.partition("#")[0] for key in bodies("Projection")} == set(fleets)
     assert not [row for row in read_rows(sorted(steps.COMPANY.glob("*.ndjson"))) if not isinstance(row, Row)]

@@ -47,8 +47,15 @@ def fleet_routes(use_cases: FleetUseCases, fleets: Fleets, clock: Clock) -> Rout
     made = "Create a Fleet, with EventId its line for the event as well"
     add("POST", "/fleet", write.create, action="fleet.create", summary=made, body=Fleet)
     counted = "Report how many hosts a Fleet has"
-    add("PUT", f"{_BASE}/inventory", write.report_inventory, action="inventory.report", summary=counted,
-        body=Inventory, conditional=False)  # fmt: skip
+    add(
+        "PUT",
+        f"{_BASE}/inventory",
+        write.report_inventory,
+        action="inventory.report",
+        summary=counted,
+        body=Inventory,
+        conditional=False,
+    )
     merged = "Change a Fleet's own line by a merge patch"
     add("PUT", _BASE, write.update_base, action="fleet.update", summary=merged, body=Fleet)
     add("DELETE", _BASE, write.delete, action="fleet.delete", summary="Delete a Fleet with all of its lines")

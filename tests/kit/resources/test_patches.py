@@ -46,11 +46,17 @@ def test_objects_merge_lists_and_scalars_are_replaced_null_clears() -> None:
 
 
 def test_numbers_take_their_one_form() -> None:
-    body = {"FleetId": "F", "ServiceId": "S", "FleetConfiguration": {
-        "Region": "r", "HostThroughPutTPM": "250", "BufferPercentage": 10.0, "CTFactor": "1.50"}}  # fmt: skip
+    body = {
+        "FleetId": "F",
+        "ServiceId": "S",
+        "FleetConfiguration": {"Region": "r", "HostThroughPutTPM": "250", "BufferPercentage": 10.0, "CTFactor": "1.50"},
+    }
     assert validated(Fleet, body).wire()["FleetConfiguration"] == {
-        "Region": "r", "HostThroughPutTPM": 250, "BufferPercentage": 10, "CTFactor": 1.5
-    }  # fmt: skip
+        "Region": "r",
+        "HostThroughPutTPM": 250,
+        "BufferPercentage": 10,
+        "CTFactor": 1.5,
+    }
 
 
 def test_a_managed_name_that_is_a_field_of_its_own_stays() -> None:

@@ -129,8 +129,10 @@ async def test_the_reason_and_the_person_are_kept_with_the_version(http: httpx.A
     audit = {"Message": "CloudTune says so", "User": "jsmith", "Timestamp": "not even a time"}
     made = await http.post("/projection", json={**BODY, "AuditMetadata": audit})
     assert made.json()["AuditMetadata"] == {
-        "Message": "CloudTune says so", "User": "jsmith", "Timestamp": "2024-06-15T09:00:00.000Z"
-    }  # fmt: skip
+        "Message": "CloudTune says so",
+        "User": "jsmith",
+        "Timestamp": "2024-06-15T09:00:00.000Z",
+    }
     changed = await http.put("/projection/F1/PD2024", json={"TotalInputTPM": 1}, headers={"X-Epic-User": "ann"})
     assert changed.json()["AuditMetadata"]["User"] == "ann"
 

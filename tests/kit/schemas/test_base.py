@@ -101,17 +101,38 @@ def test_the_longest_ids_joined_fit_all_that_carries_them() -> None:
     fleet, event, service = "f" * 128, "e" * 128, "s" * 128
     audit = {"User": "u", "Timestamp": "2024-06-15T09:00:00.000Z"}
     ProjectionSnapshot.model_validate(
-        {"ProjectionId": f"{fleet}#{event}#Peak", "FleetId": fleet, "EventId": event, "TotalInputTPM": 5,
-         "VersionId": 1, "AuditMetadata": audit}
-    )  # fmt: skip
+        {
+            "ProjectionId": f"{fleet}#{event}#Peak",
+            "FleetId": fleet,
+            "EventId": event,
+            "TotalInputTPM": 5,
+            "VersionId": 1,
+            "AuditMetadata": audit,
+        }
+    )
     EventPlanSnapshot.model_validate(
-        {"EventPlanId": f"{event}#{fleet}", "FleetId": fleet, "EventId": event, "ServiceId": service,
-         "EventMilestone": [], "EventDescaleMilestone": [], "VersionId": 1, "AuditMetadata": audit}
-    )  # fmt: skip
+        {
+            "EventPlanId": f"{event}#{fleet}",
+            "FleetId": fleet,
+            "EventId": event,
+            "ServiceId": service,
+            "EventMilestone": [],
+            "EventDescaleMilestone": [],
+            "VersionId": 1,
+            "AuditMetadata": audit,
+        }
+    )
     NotificationSnapshot.model_validate(
-        {"NotificationId": f"OrdersOfInactiveEvent.{event}.{service}.1", "Kind": "k", "Cause": "c", "Status": "Sent",
-         "Subject": "s", "VersionId": 1, "AuditMetadata": audit}
-    )  # fmt: skip
+        {
+            "NotificationId": f"OrdersOfInactiveEvent.{event}.{service}.1",
+            "Kind": "k",
+            "Cause": "c",
+            "Status": "Sent",
+            "Subject": "s",
+            "VersionId": 1,
+            "AuditMetadata": audit,
+        }
+    )
     answered = Accepted(f"{fleet}#{event}#Peak", 1)
     CommandResult.model_validate(
         {"CommandId": "i" * 255, "Source": "s" * 255, "Outcome": "Accepted", "Id": answered.id, "VersionId": 1}

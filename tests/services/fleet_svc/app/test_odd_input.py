@@ -38,11 +38,15 @@ WRITES: list[tuple[str, str, dict[str, Any]]] = [
     ("PUT", "/event/PD2024", reference.EVENT),
 ]
 ODD = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6)
     | st.sampled_from(["", "a#b", "a/b", "2024-02-30", "2024-07-16", "-1", "0", "9" * 30, "NaN", 2**31, -1, 0, 1e308])
     | st.lists(st.integers() | st.none() | st.text(max_size=3), max_size=3)
     | st.dictionaries(st.text(max_size=4), st.none() | st.integers() | st.text(max_size=3), max_size=3)
-)  # fmt: skip
+)
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

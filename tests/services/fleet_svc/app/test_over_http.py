@@ -41,9 +41,11 @@ async def test_every_fleet_is_listed_as_it_is_for_an_event(http: httpx.AsyncClie
     listed = (await ok(http.get("/fleet/event/PD")))["Items"]
     assert [(item["FleetId"], item.get("EventId")) for item in listed] == [("F1", None), ("F2", "PD"), ("F3", None)]
     for query, found in (
-        ("", ["F1", "F2", "F3"]), ("?ServiceId=S1", ["F1", "F2"]), ("?ServiceId=S1&Region=eu-west-1", ["F2"]),
+        ("", ["F1", "F2", "F3"]),
+        ("?ServiceId=S1", ["F1", "F2"]),
+        ("?ServiceId=S1&Region=eu-west-1", ["F2"]),
         ("?Region=nowhere", []),
-    ):  # fmt: skip
+    ):
         assert [item["FleetId"] for item in (await ok(http.get(f"/fleet{query}")))["Items"]] == found
     page = await ok(http.get("/fleet/event/PD?Limit=2"))
     rest = await ok(http.get(f"/fleet/event/PD?Limit=2&Cursor={page['NextCursor']}"))

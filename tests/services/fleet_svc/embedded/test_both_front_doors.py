@@ -95,9 +95,11 @@ async def test_a_command_is_refused_as_http_refuses(stack: Both) -> None:
         assert by_message.outcome is Outcome.REFUSED, kind
         verb = {"C": "POST", "U": "PUT", "D": "DELETE", "R": "PUT"}[kind[0]]
         path = {
-            "CreateFleet": "/fleet", "CreateProjection": "/projection", "DeleteService": "/service/none",
+            "CreateFleet": "/fleet",
+            "CreateProjection": "/projection",
+            "DeleteService": "/service/none",
             "ReportInventory": f"/fleet/{FLEET_ID}/inventory",
-        }.get(kind) or f"/fleet/{body['FleetId']}" + (f"/{body['EventId']}" if "EventId" in body else "")  # fmt: skip
+        }.get(kind) or f"/fleet/{body['FleetId']}" + (f"/{body['EventId']}" if "EventId" in body else "")
         headers = {"If-Match": more["if_match"]} if more else {}
         over_http = await stack.fleet.request(verb, path, json=body if verb != "DELETE" else None, headers=headers)
         problem = over_http.json()
@@ -150,14 +152,23 @@ async def test_the_callers_ids_go_from_the_request_to_the_event(stack: Both) -> 
 async def test_orders_that_hotw_tells_of_are_shown(stack: Both) -> None:
     await by_http(stack)
     order = {
-        "FulfillmentId": "F5-42-1", "ExecutionId": 1, "RunId": 5, "AutoScalingGroupName": "a",
-        "AvailabilityZone": "us-east-1a", "FulfillmentType": "Standard", "FulfillmentStatus": "Pending",
-        "FulfillmentValue": 20, "FulfillmentDate": "2024-06-29",
-    }  # fmt: skip
+        "FulfillmentId": "F5-42-1",
+        "ExecutionId": 1,
+        "RunId": 5,
+        "AutoScalingGroupName": "a",
+        "AvailabilityZone": "us-east-1a",
+        "FulfillmentType": "Standard",
+        "FulfillmentStatus": "Pending",
+        "FulfillmentValue": 20,
+        "FulfillmentDate": "2024-06-29",
+    }
     fact = {
-        "EventId": "PD2024", "FleetId": FLEET_ID, "ServiceId": "FORTRESSService", "Purpose": "Upscaling",
+        "EventId": "PD2024",
+        "FleetId": FLEET_ID,
+        "ServiceId": "FORTRESSService",
+        "Purpose": "Upscaling",
         "OccurredAt": "2024-06-15T09:00:00Z",
-    }  # fmt: skip
+    }
     newer = {**fact, "OrdersVersionId": 2, "Orders": [{**order, "FulfillmentStatus": "Approved", "EverApproved": True}]}
     older = {**fact, "OrdersVersionId": 1, "Orders": [order]}
     await stack.say(("hotw.order.reviewed", newer), ("hotw.order.placed", older))

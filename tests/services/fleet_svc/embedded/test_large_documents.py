@@ -83,9 +83,9 @@ async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_eith
     grown = {"FleetId": FLEET_ID, "FleetConfiguration": environments(4_700, 230)}  # more than a body may have
     assert (await stack.ask("fleet.commands", "UpdateFleet", grown)).outcome is Outcome.ACCEPTED
     larger = {"FleetConfiguration": asgs(4_200)}
-    answers = [
-        await stack.fleet.put(PATH, json=larger, headers={"Idempotency-Key": "grow"}) for _ in range(2)
-    ] + [await stack.fleet.put(PATH, json=larger)]  # fmt: skip
+    answers = [await stack.fleet.put(PATH, json=larger, headers={"Idempotency-Key": "grow"}) for _ in range(2)] + [
+        await stack.fleet.put(PATH, json=larger)
+    ]
     for answer in answers:
         assert answer.status_code == 413, answer.text
         problem = answer.json()
