@@ -1,4 +1,4 @@
-"""Owns every error a caller can be told of: one root, a slug and an HTTP status each."""
+"""Every error that a caller can get: one root, and a slug and an HTTP status for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns every Prometheus metric of EPIC: its name, what it means, and what to do when it looks wrong."""
+"""Every Prometheus metric of EPIC: its name, what it means, and what to do when it looks wrong."""
 
 from __future__ import annotations
 

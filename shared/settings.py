@@ -1,4 +1,4 @@
-"""Owns the configuration: every ``EPIC_*`` variable, its type, its default, and the one line said when it is wrong."""
+"""The configuration: every ``EPIC_*`` variable, its type, its default, and the one line printed when it is wrong."""
 
 from __future__ import annotations
 

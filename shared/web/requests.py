@@ -1,4 +1,4 @@
-"""Owns what a request says beside its path: the body, who asks and why, its conditions, its page."""
+"""What a request carries beside its path: the body, who asks and why, its conditions, its page."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Reason:
 
 def reason_of(body: Mapping[str, Any]) -> Reason:
     """The reason and the person in a body's AuditMetadata; its Timestamp is EPIC's own and ignored."""
-    said = body.get("AuditMetadata")
-    if said is None:
+    audit_metadata = body.get("AuditMetadata")
+    if audit_metadata is None:
         return Reason()
-    if isinstance(said, dict):
-        said = {name: value for name, value in said.items() if name != "Timestamp"}
+    if isinstance(audit_metadata, dict):
+        audit_metadata = {name: value for name, value in audit_metadata.items() if name != "Timestamp"}
     try:
-        audit = AuditMetadata.model_validate(said, by_alias=True, by_name=False)
+        audit = AuditMetadata.model_validate(audit_metadata, by_alias=True, by_name=False)
     except ValidationError as error:
         errors = [FieldError(f"/AuditMetadata{item.pointer}", item.detail) for item in field_errors(error)]
         raise BadInput("AuditMetadata has bad fields; see errors", errors) from None

@@ -70,7 +70,7 @@ def terminal(folder: Path, path: str) -> Iterator[subprocess.Popen[str]]:
         shell.communicate()
 
 
-def said(shell: subprocess.Popen[str], block: str) -> str:
+def output_of(shell: subprocess.Popen[str], block: str) -> str:
     """What a block prints."""
     assert shell.stdin
     assert shell.stdout
@@ -80,7 +80,7 @@ def said(shell: subprocess.Popen[str], block: str) -> str:
         if line.strip() == END:
             return "".join(lines)
         lines.append(line)
-    pytest.fail(f"this ended with an error:\n{block}\nand said:\n{''.join(lines)}")
+    pytest.fail(f"this ended with an error:\n{block}\nand printed:\n{''.join(lines)}")
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def test_the_guide_can_be_followed_from_its_first_line_to_its_last(tmp_path: Pat
         for kind, block in blocks:
             if kind == "sh":
                 at_rest(address)
-                output = said(shell, block)
+                output = output_of(shell, block)
             else:
                 assert block.strip() in output
     assert list((tmp_path / "guide-data" / "mail").glob("*.eml"))

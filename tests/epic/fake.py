@@ -1,4 +1,4 @@
-"""Owns a stand-in for EPIC's HTTP: it answers what a test tells it to, and remembers what it was asked."""
+"""A stand-in for EPIC's HTTP: it answers what a test gives it, and remembers what it was asked."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ import pytest
 from epic.messages import SeenRecord
 from shared.schemas.goldens import golden
 from shared.schemas.topics import SERVICES, TOPICS
-from tests.epic.conftest import Run
 from tests.epic.fake import Asked, FakeEpic, problem
+from tests.support.epic_command import Run
 
 LETTER = {
     "Id": "hotw_svc.commands:hotw.commands:3:17", "Group": "hotw_svc.commands", "Topic": "hotw.commands",

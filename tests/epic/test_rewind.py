@@ -10,7 +10,7 @@ import pytest
 
 from shared.embedded import DurableLog, EmbeddedTransport
 from shared.messaging.transport import TopicSpec
-from tests.epic.conftest import Run
+from tests.support.epic_command import Run
 
 
 async def consumed(folder: Path) -> None:

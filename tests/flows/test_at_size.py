@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.flows.conftest import AZ_FACTORS, SETTINGS
 from tests.support import reference
+from tests.support.fresh_stacks import AZ_FACTORS, SETTINGS
 from tests.support.scenario import Caller
 from tests.support.systems import Embedded, System, composing, running
 from tests.support.waiting import eventually

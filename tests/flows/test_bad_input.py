@@ -10,8 +10,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.flows.conftest import SETTINGS
 from tests.support import reference
+from tests.support.fresh_stacks import SETTINGS
 from tests.support.scenario import PLAN, Caller, milestone
 from tests.support.systems import Embedded, System, running
 from tests.support.waiting import eventually

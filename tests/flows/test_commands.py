@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 
-from tests.flows.conftest import SETTINGS, fresh_stacks
 from tests.support import reference, servers
+from tests.support.fresh_stacks import SETTINGS, fresh_stacks
 from tests.support.scenario import PLAN, Caller, milestone
 from tests.support.systems import RealStack, kcat_produce, running
 from tests.support.waiting import eventually
@@ -145,7 +145,7 @@ async def test_a_refused_command_is_answered_with_the_problem_http_would_give(co
     assert "PeakStartDate" in str(answer["Problem"]["errors"])
 
 
-async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_good_ones_go_through(
+async def test_a_poison_record_between_good_ones_is_a_dead_letter_and_the_others_go_on(
     commands: CommandClient, stack: RealStack, caller: Caller
 ) -> None:
     good = [{**reference.SERVICE, "ServiceId": f"Good{number}"} for number in range(2)]

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from shared.schemas.topics import SERVICES
-from tests.flows.conftest import AZ_FACTORS
 from tests.support.documents import EXPECTED, worked_example
+from tests.support.fresh_stacks import AZ_FACTORS
 from tests.support.scenario import Caller
 from tests.support.systems import Composed, composing
 

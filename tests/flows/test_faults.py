@@ -15,8 +15,8 @@ import pytest
 
 from services.notify_svc.app.send_mails import LEASE_SECONDS
 from shared.schemas.topics import SERVICES
-from tests.flows.conftest import SETTINGS
 from tests.support import reference
+from tests.support.fresh_stacks import SETTINGS
 from tests.support.scenario import Caller
 from tests.support.systems import RealStack, running
 from tests.support.waiting import eventually
@@ -186,7 +186,7 @@ async def away_under_load(server: str, unready: str, wanted: Wanted, pair: RealS
     return load.acknowledged
 
 
-async def test_kill_9_of_each_service_in_mid_run_completes_the_run_and_orders_nothing_twice(
+async def test_kill_9_of_each_service_in_mid_run_completes_it_and_orders_nothing_twice(
     fresh_stack: Callable[..., RealStack], tmp_path: Path, http: httpx.AsyncClient
 ) -> None:
     stack = fresh_stack(tmp_path, environment=dict(SETTINGS))

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.flows.conftest import SETTINGS
 from tests.support import reference
+from tests.support.fresh_stacks import SETTINGS
 from tests.support.scenario import PLAN, Caller, milestone, orders_of
 from tests.support.systems import Embedded, System, running
 from tests.support.waiting import eventually
@@ -214,7 +214,7 @@ async def test_a_run_asked_to_be_emergent_opens_one_sev2_ticket_and_mails(caller
     assert ticket["Assignee"] == "fortress-owner@amazon.com"
 
 
-async def test_the_first_calls_correlation_id_reaches_the_mail_and_every_log_line_on_the_way(
+async def test_the_first_calls_correlation_id_reaches_the_mail_and_every_log_line(
     tmp_path: Path, http: httpx.AsyncClient
 ) -> None:
     system = Embedded(tmp_path, environment=dict(SETTINGS))

@@ -19,8 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from shared.schemas.topics import SERVICES
 from tests.faults.quiet import Quiet
 from tests.faults.topics import Topics, groups_of_epic
-from tests.flows.conftest import SETTINGS
 from tests.support.documents import read_all, worked_example
+from tests.support.fresh_stacks import SETTINGS
 from tests.support.scenario import Caller
 from tests.support.systems import ROOT, RealStack, running
 

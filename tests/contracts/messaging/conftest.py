@@ -1,4 +1,4 @@
-"""Owns the messaging contract's two brokers: the embedded log, and a real Kafka where Docker is there."""
+"""The two brokers of the messaging contract: the embedded log, and a real Kafka where Docker is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owns a service in miniature for the messaging contract: its topics, publisher, consumers and dead letters."""
+"""A service in miniature for the messaging contract: its topics, publisher, consumers and dead letters."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Ri
     assert most > 1
 
 
-async def test_a_batch_that_spans_partitions_is_handed_to_a_bulk_handler_at_once_and_rewound_on_each(rig: Rig) -> None:
+async def test_a_bulk_handler_gets_a_batch_of_several_partitions_which_is_rewound_on_each(rig: Rig) -> None:
     batches: list[list[tuple[int, str]]] = []
 
     async def handle(received: Sequence[Received[Thing]]) -> None:

@@ -73,7 +73,7 @@ async def test_a_group_goes_on_where_it_was(rig: Rig) -> None:
     assert second == ["c:1"]
 
 
-async def test_a_record_that_is_no_cloud_event_is_raised_or_told(rig: Rig) -> None:
+async def test_a_record_that_is_no_cloud_event_is_raised_or_reported(rig: Rig) -> None:
     await rig.send_raw(rig.created, b"{}")
     reasons: list[str] = []
 

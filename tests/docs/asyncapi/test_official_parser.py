@@ -37,8 +37,8 @@ def parser(request: pytest.FixtureRequest) -> Path:
         try:
             subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=INSTALL_SECONDS)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
-            pytest.skip(f"npm cannot install the parser: {said[-1] if said else error}")
+            printed = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+            pytest.skip(f"npm cannot install the parser: {printed[-1] if printed else error}")
         done.touch()
     return folder
 

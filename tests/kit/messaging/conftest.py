@@ -1,4 +1,4 @@
-"""Owns the bench that batches are settled at."""
+"""The bench that batches are settled at."""
 
 from __future__ import annotations
 

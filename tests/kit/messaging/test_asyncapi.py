@@ -11,7 +11,7 @@ from shared.messaging.asyncapi import asyncapi
 from shared.schemas.topics import SERVICES, TOPICS
 
 
-def test_every_topic_is_a_channel_and_every_type_a_message_with_one_object_as_payload() -> None:
+def test_every_topic_is_a_channel_and_every_type_a_message_with_an_object_as_payload() -> None:
     document = asyncapi()
 
     assert set(document["channels"]) == set(TOPICS)

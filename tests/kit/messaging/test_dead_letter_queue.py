@@ -127,7 +127,7 @@ async def test_a_dead_letter_that_cannot_be_read_is_stored_and_begets_no_other(o
     assert [letter.topic for letter in office.store.letters.values()] == ["test_svc.dlq"]
 
 
-async def test_a_letter_that_cannot_be_stored_is_waited_for_not_buried(office: Office) -> None:
+async def test_a_letter_that_cannot_be_stored_is_waited_for_not_given_up(office: Office) -> None:
     office.store.error = ValueError("disk full")
     await office.dead_letters.publish([dead(doubles.record_of(event("a")))], [Trace("corr")])
     subscription = office.dead_letters.subscription()

@@ -70,7 +70,7 @@ async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(be
     assert bench.resume_at() == {("thing.created", 0): 1}
 
 
-async def test_a_poison_in_a_batch_handed_back_is_buried_before_it_is_passed(bench: Bench) -> None:
+async def test_a_poison_in_a_released_batch_is_a_dead_letter_before_it_is_passed(bench: Bench) -> None:
     release, given_up = Release(30), False
 
     async def handle(received: Received[Thing]) -> None:

@@ -19,7 +19,7 @@ from tests.support.messaging import Thing, event, raw, record_of
 from tests.support.waiting import until
 
 
-async def test_poison_between_good_ones_becomes_a_dead_letter_at_once_and_the_good_ones_go_on(bench: Bench) -> None:
+async def test_poison_between_good_ones_is_a_dead_letter_at_once_and_the_good_ones_go_on(bench: Bench) -> None:
     seen: list[str] = []
 
     async def handle(received: Received[Thing]) -> None:
@@ -115,7 +115,7 @@ async def test_an_event_a_rule_refuses_is_done_with(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("the store is away"), UnderWay("wait"), ConnectionResetError()])
-async def test_while_a_store_is_away_nothing_is_lost_nothing_dead_and_a_key_keeps_its_order(
+async def test_while_a_store_is_away_nothing_is_lost_or_given_up_and_a_key_keeps_its_order(
     bench: Bench, error: Exception
 ) -> None:
     tries, seen = 0, []
@@ -160,7 +160,7 @@ async def test_a_dead_letter_waits_for_the_broker_too(bench: Bench) -> None:
     assert len(bench.dead_letters()) == 1
 
 
-async def test_when_most_fail_whatever_their_key_it_stops_and_buries_none_of_the_batch(bench: Bench) -> None:
+async def test_when_most_fail_whatever_their_key_it_stops_and_gives_none_of_the_batch_up(bench: Bench) -> None:
     async def handle(received: Received[Thing]) -> None:
         raise ValueError("the code is broken")
 

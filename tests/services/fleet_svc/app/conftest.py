@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from services.fleet_svc.app import Fleets, fleets_in
-from services.fleet_svc.bootstrap import use_cases_of
-from services.fleet_svc.entrypoints.http import fleet_routes
-from services.fleet_svc.resources import RESOURCES
-from shared.clock import Clock, FixedClock
-from shared.documents import Store
+from shared.clock import FixedClock
 from shared.documents.sqlite import SqliteStore
-from shared.resources import Declared
-from shared.web import Routes
+from tests.support.fleet import FailingAt, routes_on
 from tests.support.http import app_of, calling
-
-BARE = {"FleetId": "F1", "ServiceId": "S1", "FleetConfiguration": {"Region": "us-east-1", "HostThroughPutTPM": 250}}
-FailingAt = Callable[[str], AbstractContextManager[None]]
-
-
-async def ok(answer_: Any) -> dict[str, Any]:
-    answer: httpx.Response = await answer_
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-def routes_on(store: Store, fleets: Fleets, clock: Clock) -> list[Routes]:
-    """The routes of fleet_svc on a store that is not started yet."""
-    declared = Declared(RESOURCES, store, clock, others={"Fleet": fleets.bases})
-    return [*declared.routes(), fleet_routes(use_cases_of(fleets), fleets, clock)]
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from services.fleet_svc.app import Fleets, mend_lines
 from shared.clock import FixedClock
 from shared.documents.sqlite.documents import SqliteDocuments
-from tests.services.fleet_svc.app.conftest import BARE, FailingAt, ok
 from tests.support.fixtures import Published
+from tests.support.fleet import BARE, FailingAt, ok
 
 
 @pytest.mark.parametrize("finished_by", ["the same key", "the same body", "the next start"])
@@ -54,7 +54,7 @@ async def test_a_deleted_fleet_takes_its_lines_with_it_and_comes_back_without_th
     assert [message.topic for message in await published("F1#PD")] == ["fleet.created", "fleet.deleted"]
 
 
-async def test_lines_that_a_broken_off_deletion_left_are_gone_after_the_next_start_or_creation(
+async def test_lines_left_by_a_broken_off_deletion_go_with_the_next_start_or_creation(
     http: httpx.AsyncClient, fleets: Fleets, clock: FixedClock, failing_at: FailingAt
 ) -> None:
     for fleet_id in ("F1", "F2"):

@@ -13,8 +13,8 @@ from shared.clock import FixedClock
 from shared.schemas.fleet_svc import InventoryReported
 from shared.schemas.hotw_svc import HardwareFact
 from shared.trace import Trace
-from tests.services.fleet_svc.app.conftest import BARE, ok
 from tests.support.fixtures import Published
+from tests.support.fleet import BARE, ok
 from tests.support.http import pointers
 
 

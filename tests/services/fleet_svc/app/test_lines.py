@@ -9,8 +9,8 @@ import httpx
 from services.fleet_svc.app import Fleets
 from shared.clock import FixedClock
 from shared.schemas.fleet_svc import FleetSnapshot
-from tests.services.fleet_svc.app.conftest import BARE, ok
 from tests.support.fixtures import Published
+from tests.support.fleet import BARE, ok
 from tests.support.http import pointers
 
 ASG = {"AutoScalingGroupName": "a", "AvailabilityZone": "us-east-1a", "DesiredCapacity": 5}

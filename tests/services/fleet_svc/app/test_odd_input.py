@@ -19,9 +19,9 @@ from services.fleet_svc.app import fleets_in
 from shared.clock import FixedClock
 from shared.documents.sqlite import SqliteStore
 from shared.resources import Declared
-from tests.services.fleet_svc.app.conftest import routes_on
 from tests.support import reference
 from tests.support.broker import Broker
+from tests.support.fleet import routes_on
 from tests.support.http import app_of, calling
 
 FLEET_ID = reference.FLEET["FleetId"]

@@ -7,7 +7,7 @@ import re
 
 import httpx
 
-from tests.services.fleet_svc.app.conftest import ok
+from tests.support.fleet import ok
 from tests.support.reference import FLEET, PROJECTION, SERVICE
 
 F = "/fleet/FORTRESSService-NA-X0"

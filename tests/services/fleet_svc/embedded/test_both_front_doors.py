@@ -13,7 +13,7 @@ from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import FleetSnapshot, InventoryReported, ProjectionSnapshot, ServiceSnapshot
 from shared.schemas.results import Outcome
 from shared.settings import Settings
-from tests.services.fleet_svc.embedded.conftest import Both, running
+from tests.support.fleet import Both, running
 from tests.support.reference import EVENT, FLEET, INVENTORY, PROJECTION, SERVICE
 
 pytestmark = pytest.mark.embedded
@@ -124,7 +124,7 @@ async def test_a_redelivered_command_changes_nothing_and_gets_its_first_answer(s
     assert (await ok(stack.fleet.get(f"/fleet/{FLEET_ID}/PD2024")))["FleetConfiguration"]["MaxHostCount"] == 300
 
 
-async def test_a_command_that_no_contract_knows_is_refused_and_what_is_no_command_is_a_dead_letter(
+async def test_an_unknown_command_is_refused_and_what_is_no_command_is_a_dead_letter(
     stack: Both,
 ) -> None:
     refused = await stack.ask("fleet.commands", "PaintFleet", {"FleetId": "F"})
@@ -149,7 +149,7 @@ async def test_the_callers_ids_go_from_the_request_to_the_event(stack: Both) -> 
     assert (messages.id, messages.subject) == ("PD2024:1:event.created", "PD2024")
 
 
-async def test_orders_that_hotw_tells_of_are_shown(stack: Both) -> None:
+async def test_orders_that_hotw_publishes_are_shown(stack: Both) -> None:
     await by_http(stack)
     order = {
         "FulfillmentId": "F5-42-1",

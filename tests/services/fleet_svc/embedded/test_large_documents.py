@@ -22,8 +22,8 @@ from shared.embedded import EmbeddedProducer, EmbeddedTransport
 from shared.messaging.transport import Producer
 from shared.schemas.results import Outcome
 from shared.settings import Settings
-from tests.services.fleet_svc.embedded.conftest import Both
 from tests.support.embedded_stack import Stack, standing
+from tests.support.fleet import Both
 from tests.support.reference import FLEET, SERVICE
 from tests.support.waiting import eventually
 
@@ -53,7 +53,7 @@ async def ok(answer: httpx.Response) -> dict[str, Any]:
     return body
 
 
-async def test_a_service_as_large_as_a_body_may_be_is_told_of(stack: Both) -> None:
+async def test_a_service_as_large_as_a_body_may_be_is_published(stack: Both) -> None:
     service = {**SERVICE, "Fleet": [{"Region": "us-east-1", "Fleets": []}]}
     room = 1_048_576 - len(orjson.dumps(service))
     names = [f"{number:05}{'f' * 95}" for number in range(room // 103)]
@@ -69,7 +69,7 @@ async def test_a_service_as_large_as_a_body_may_be_is_told_of(stack: Both) -> No
         await replica.ready()
 
 
-async def test_a_fleet_that_grows_is_told_of_until_it_would_be_too_large_by_either_door(stack: Both) -> None:
+async def test_a_fleet_that_grows_is_published_until_it_would_be_too_large_by_either_door(stack: Both) -> None:
     await ok(await stack.fleet.post("/service", json=SERVICE))
     await ok(await stack.fleet.post("/fleet", json=FLEET))
     await ok(await stack.fleet.put(PATH, json={"FleetConfiguration": asgs(3_500)}))

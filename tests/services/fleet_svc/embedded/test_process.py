@@ -128,7 +128,7 @@ def test_a_bad_variable_is_one_line_and_2(tmp_path: Path) -> None:
         ("event_svc", "EPIC_MONGO_URL", "mongodb://127.0.0.1:{}/?directConnection=true"),
     ],
 )
-def test_a_store_that_is_away_at_the_start_is_waited_for_and_told(
+def test_a_store_that_is_away_at_the_start_is_waited_for_and_reported(
     tmp_path: Path, name: str, variable: str, url_of: str
 ) -> None:
     with (
@@ -176,7 +176,7 @@ def test_a_database_that_comes_late_is_migrated_and_used(tmp_path: Path, mysql_s
 
 @pytest.mark.docker
 @pytest.mark.slow
-def test_a_wrong_password_is_told_and_waited_out(tmp_path: Path, mysql_url: str) -> None:
+def test_a_wrong_password_is_reported_and_waited_out(tmp_path: Path, mysql_url: str) -> None:
     user, _, place = mysql_url.partition("://")[2].partition("@")
     wrong = f"mysql+aiomysql://{user.partition(':')[0]}:wrong@{place}"
     with service(tmp_path, name="hotw_svc", EPIC_MYSQL_URL=wrong) as (process, http):

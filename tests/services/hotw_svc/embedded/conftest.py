@@ -1,4 +1,4 @@
-"""hotw_svc in the test's own process, one replica or several, and the events of the other services."""
+"""hotw_svc on a log of the test's own."""
 
 from __future__ import annotations
 
@@ -7,26 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from services.hotw_svc.bootstrap import build
 from shared.clock import FixedClock
 from shared.settings import Settings, load_settings
-from tests.support.embedded_stack import Replica, Stack, standing
-from tests.support.hotw_store import AZ_FACTORS, event_body, fleet_body, inventory_body, projection_body, service_body
-
-
-class Hotw(Stack):
-    async def replica(self) -> Replica:
-        return await self.start(build)
-
-    async def company(self) -> None:
-        """The reference's event, service, fleet, projection and inventory, as their owners publish them."""
-        await self.say(
-            ("event.created", event_body()),
-            ("service.created", service_body()),
-            ("fleet.created", fleet_body()),
-            ("projection.created", projection_body()),
-            ("fleet.inventory.reported", inventory_body()),
-        )
+from tests.support.embedded_stack import standing
+from tests.support.hotw_stack import Hotw
+from tests.support.hotw_store import AZ_FACTORS
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.hotw_svc.app.orders import facts
-from tests.services.hotw_svc.embedded.conftest import Hotw
 from tests.support.embedded_stack import Replica
+from tests.support.hotw_stack import Hotw
 from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, projection_body, service_body
 from tests.support.waiting import eventually
 

@@ -9,8 +9,8 @@ import pytest
 
 from shared.envelope import Message
 from shared.trace import Trace
-from tests.services.hotw_svc.embedded.conftest import Hotw
 from tests.support.embedded_stack import Replica
+from tests.support.hotw_stack import Hotw
 from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, inventory_body
 from tests.support.waiting import eventually
 

@@ -103,7 +103,7 @@ def test_a_mail_that_was_tried_takes_nothing_in_ever_after() -> None:
         assert missing_in(after, [line("A"), line("B")]) == [line("B")]
 
 
-def test_a_newer_line_of_a_fleet_takes_the_place_of_the_older_and_not_the_other_way_round() -> None:
+def test_a_newer_line_of_a_fleet_takes_the_place_of_the_older_and_never_the_reverse() -> None:
     grown = with_lines(mail(line("A", 4)), [line("A", 7)])
     assert grown is not None
     assert [fleet["OrdersVersionId"] for fleet in grown.context["Fleets"]] == [7]
@@ -149,7 +149,7 @@ def test_ids_with_dots_never_make_two_services_share_a_mail() -> None:
     assert len(mail_id("E" * 128, "S" * 128, 1)) <= 128
 
 
-def test_the_mail_says_which_orders_what_was_delivered_when_they_are_due_and_what_to_do() -> None:
+def test_the_mail_names_the_orders_the_deliveries_the_due_dates_and_what_to_do() -> None:
     odd = line("Odd")
     odd["Orders"][0]["AutoScalingGroupName"] = "a<b"
     made = mail(line("FORTRESSService-NA-X0"), odd)

@@ -1,0 +1,58 @@
+"""fleet_svc for tests: its routes on a store of the test's own, and running with event_svc in the test's process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Any
+
+import httpx
+
+from services.event_svc.bootstrap import build as build_event
+from services.fleet_svc.app import Fleets
+from services.fleet_svc.bootstrap import build as build_fleet
+from services.fleet_svc.bootstrap import use_cases_of
+from services.fleet_svc.entrypoints.http import fleet_routes
+from services.fleet_svc.resources import RESOURCES
+from shared.clock import Clock, FixedClock
+from shared.documents import Store
+from shared.resources import Declared
+from shared.settings import Settings
+from shared.web import Routes
+from tests.support.embedded_stack import Stack, standing
+
+BARE = {"FleetId": "F1", "ServiceId": "S1", "FleetConfiguration": {"Region": "us-east-1", "HostThroughPutTPM": 250}}
+FailingAt = Callable[[str], AbstractContextManager[None]]
+
+
+async def ok(answer_: Any) -> dict[str, Any]:
+    answer: httpx.Response = await answer_
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def routes_on(store: Store, fleets: Fleets, clock: Clock) -> list[Routes]:
+    """The routes of fleet_svc on a store that is not started yet."""
+    declared = Declared(RESOURCES, store, clock, others={"Fleet": fleets.bases})
+    return [*declared.routes(), fleet_routes(use_cases_of(fleets), fleets, clock)]
+
+
+class Both(Stack):
+    """``fleet`` and ``event`` call them over HTTP."""
+
+    @property
+    def event(self) -> httpx.AsyncClient:
+        return self.replicas[0].http
+
+    @property
+    def fleet(self) -> httpx.AsyncClient:
+        return self.replicas[1].http
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: FixedClock) -> AsyncIterator[Both]:
+    async with standing(Both, settings, clock) as stack:
+        await stack.start(build_event)
+        await stack.start(build_fleet)
+        yield stack
