@@ -19,7 +19,6 @@ from tests.support.progress import LongTests
 hypothesis.settings.register_profile("epic", parent=hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("epic")
 
-_REQUIRED = os.environ.get("CI") == "true" or os.environ.get("EPIC_REQUIRE_DOCKER") == "1"
 _PROGRESS: Final = pytest.StashKey[LongTests]()
 _LEFT_OUT: Final = "left out: "
 
@@ -28,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("EPIC_LONG") != "1":
         _leave_out(items, "long", "they take minutes each; `make test-long` runs them")
     missing = servers.docker_missing() if any(item.get_closest_marker("docker") for item in items) else None
-    if missing is not None and not _REQUIRED:
+    if missing is not None and not servers.REQUIRED:
         remedy = "start Docker to run them, or set EPIC_REQUIRE_DOCKER=1 to make this a failure"
         _leave_out(items, "docker", f"{missing}; {remedy}")
 

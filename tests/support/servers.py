@@ -19,10 +19,13 @@ from contextlib import suppress
 from docker.models.containers import Container
 from testcontainers.core.container import DockerContainer
 
-__all__ = ["HOST", "Server", "docker_missing", "free_port", "kafka", "mongo", "mysql"]
+__all__ = ["HOST", "REQUIRED", "Server", "docker_missing", "free_port", "kafka", "mongo", "mysql"]
 
 HOST = "127.0.0.1"
-_NEVER_OUTGOING = range(20_000, 32_768)  # below what Linux and macOS take for outgoing connections
+REQUIRED = os.environ.get("CI") == "true" or os.environ.get("EPIC_REQUIRE_DOCKER") == "1"
+# Below what Linux and macOS take for outgoing connections. Each process of a parallel run has ports of its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_NEVER_OUTGOING = range(20_000 + _WORKER, 32_768, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 _given: set[int] = set()
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # a compiler that pays off after minutes costs a test a third
 

@@ -6,12 +6,14 @@ import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 import pytest
 
 from shared.messaging.asyncapi import asyncapi
 from shared.schemas.topics import SERVICES, TOPICS
+from tests.support.servers import REQUIRED
 
 pytestmark = pytest.mark.slow
 
@@ -20,11 +22,16 @@ INSTALL_SECONDS = 50
 NODE, NPM = shutil.which("node"), shutil.which("npm")
 
 
+def _leave_out(reason: str) -> NoReturn:
+    """Skips the test on a machine that need not have everything, and fails it in CI."""
+    (pytest.fail if REQUIRED else pytest.skip)(reason)
+
+
 @pytest.fixture(scope="module")
 def parser(request: pytest.FixtureRequest) -> Path:
     """A folder with the parser installed, kept between runs for as long as its lock file stays the same."""
     if NODE is None or NPM is None:
-        pytest.skip("node and npm are not here")
+        _leave_out("node and npm are not here")
     assert request.config.cache is not None
     lock = (HERE / "package-lock.json").read_bytes()
     folder = Path(request.config.cache.mkdir("asyncapi-parser")) / hashlib.sha256(lock).hexdigest()[:16]
@@ -38,7 +45,7 @@ def parser(request: pytest.FixtureRequest) -> Path:
             subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=INSTALL_SECONDS)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             printed = (error.stderr or b"").decode(errors="replace").strip().splitlines()
-            pytest.skip(f"npm cannot install the parser: {printed[-1] if printed else error}")
+            _leave_out(f"npm cannot install the parser: {printed[-1] if printed else error}")
         done.touch()
     return folder
 
