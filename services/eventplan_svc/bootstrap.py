@@ -34,8 +34,6 @@ from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 from shared.web import Routes
 
-__all__ = ["Wiring", "build", "wire"]
-
 _NAME: Final = "eventplan_svc"
 _SWEEP_EVERY: Final = 30.0  # seconds; how late colours may turn after midnight
 

@@ -26,8 +26,6 @@ from shared.relational import Database
 from shared.service import RunningService, ServiceKit
 from shared.settings import Settings
 
-__all__ = ["build"]
-
 _NAME: Final = "hotw_svc"
 _SETTLE_EVERY: Final = 5.0  # seconds; so late may an override start or an order expire
 

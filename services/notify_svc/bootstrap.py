@@ -24,8 +24,6 @@ from shared.resources import Declared
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
-__all__ = ["build"]
-
 _POLL_SECONDS: Final = 5.0  # a deferred mail is tried at most so much later than its backoff says
 
 

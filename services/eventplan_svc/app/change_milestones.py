@@ -22,8 +22,6 @@ from shared.documents.contract import Written
 from shared.errors import NotFound
 from shared.schemas.eventplan_svc import PlanCommand, ReplaceMilestones, SetMilestone, SetMilestoneStatus
 
-__all__ = ["replace_milestones", "set_milestone", "set_milestone_status"]
-
 C = TypeVar("C", bound=PlanCommand)
 
 

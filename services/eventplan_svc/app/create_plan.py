@@ -14,8 +14,6 @@ from shared.documents.contract import Written
 from shared.errors import Conflict, NotFound, Refused
 from shared.schemas.eventplan_svc import CreateEventPlan
 
-__all__ = ["create_plan"]
-
 
 async def create_plan(
     command: CreateEventPlan, cause: Cause, *, plans: PlanStore, read_models: ReadModels, clock: Clock

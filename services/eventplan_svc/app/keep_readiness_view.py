@@ -11,8 +11,6 @@ from services.eventplan_svc.domain.plan import plan_id
 from shared.schemas.eventplan_svc import EventPlanSnapshot
 from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
 
-__all__ = ["build_view", "view_fleet", "view_plan", "view_service"]
-
 
 async def build_view(*, plans: PlanStore, read_models: ReadModels, view: ReadinessView) -> None:
     """Puts in everything that is stored. May be repeated after a failure."""

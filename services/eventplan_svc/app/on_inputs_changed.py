@@ -24,8 +24,6 @@ from shared.schemas.fleet_svc import FleetSnapshot, ProjectionSnapshot, ServiceS
 from shared.schemas.hotw_svc import HardwareFact, Purpose
 from shared.trace import Trace
 
-__all__ = ["on_event_changed", "on_facts_changed", "on_fleets_changed", "on_services_changed"]
-
 
 async def on_event_changed(
     snapshot: EventSnapshot, trace: Trace, *, plans: PlanStore, read_models: ReadModels, clock: Clock

@@ -15,8 +15,6 @@ from services.eventplan_svc.domain.plan import AutomationState, Closed, Derivati
 from shared.documents.contract import State
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
-__all__ = ["decode_plan", "encode_plan", "encode_plans"]
-
 _AUTOMATION: Final = "_Automation"
 # By value: a plan has some thirty of them, and a lookup costs a quarter of what calling the enum does.
 _ID: Final = {one.value: one for one in MilestoneId}

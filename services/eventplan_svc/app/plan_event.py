@@ -16,8 +16,6 @@ from services.eventplan_svc.domain.milestones import utc_day
 from shared.clock import Clock
 from shared.trace import Trace
 
-__all__ = ["plan_event", "plan_fleets"]
-
 
 async def plan_event(
     event: Event, trace: Trace, *, since: int, plans: PlanStore, read_models: ReadModels, clock: Clock

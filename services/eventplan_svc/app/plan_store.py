@@ -19,8 +19,6 @@ from shared.documents.contract import Change, Document, Documents, OutgoingEvent
 from shared.errors import Stale
 from shared.trace import Trace
 
-__all__ = ["PlanStore", "StoredPlan", "automatic"]
-
 _CREATED: Final = OutgoingEvent("eventplan.created")
 _UPDATED: Final = OutgoingEvent("eventplan.updated")
 _READY: Final = OutgoingEvent("eventplan.ready")

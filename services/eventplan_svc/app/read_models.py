@@ -19,8 +19,6 @@ from services.eventplan_svc.domain.plan import Plan, plan_id
 from shared.documents.contract import ReadModel, Store
 from shared.trace import new_id
 
-__all__ = ["ReadModels", "TypedReadModel", "chunks"]
-
 _AT_ONCE: Final = 1000  # keys in one query; more make no query faster
 _FEW: Final = 50  # above it, one look at all fleets costs less than a query for each service
 _GENERATION: Final = "inputs"

@@ -14,8 +14,6 @@ from shared.clock import Clock
 from shared.documents.contract import Document, Documents, HistoryPage, ListPage
 from shared.errors import NotFound
 
-__all__ = ["ReadPlans"]
-
 _PAGE: Final = 1000  # plans looked through at once: some megabytes
 
 

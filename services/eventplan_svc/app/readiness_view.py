@@ -16,19 +16,11 @@ from itertools import islice
 from sys import intern
 from typing import Any
 
-from services.eventplan_svc.domain.dashboard import (
-    ReadinessTotals,
-    Standing,
-    fleet_row,
-    service_entry,
-    standing_of,
-)
+from services.eventplan_svc.domain.dashboard import ReadinessTotals, Standing, fleet_row, service_entry, standing_of
 from services.eventplan_svc.domain.inputs import Fleet, Service
 from services.eventplan_svc.domain.milestones import Milestone
 from services.eventplan_svc.domain.plan import Plan
 from shared.schemas.eventplan_svc import PeakReadyStatus
-
-__all__ = ["Filters", "ReadinessView"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,6 @@ from shared.errors import Unavailable
 from shared.jobs import Chunk, Jobs, Progress
 from shared.trace import Trace
 
-__all__ = ["LOOK_EVERY", "Reconcile"]
-
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY: Final = 60.0  # seconds between two calls
@@ -84,12 +82,7 @@ class Reconcile:
         for event in await self._read_models.all_events():
             try:
                 made += await plan_event(
-                    event,
-                    trace,
-                    since=since,
-                    plans=self._plans,
-                    read_models=self._read_models,
-                    clock=self._clock,
+                    event, trace, since=since, plans=self._plans, read_models=self._read_models, clock=self._clock
                 )
             except Unavailable:
                 raise

@@ -18,8 +18,6 @@ from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.trace import Trace
 
-__all__ = ["refresh_plans"]
-
 _CHUNK: Final = 500  # plans in memory at once: some megabytes
 _AT_ONCE: Final = 64  # writes under way at once; more make no store faster
 _TRIES: Final = 20  # as many as two replicas and a person that write one plan at the same time ever need

@@ -13,8 +13,6 @@ from shared.clock import Clock
 from shared.errors import NotFound, Unavailable
 from shared.schemas.eventplan_svc import DashboardQuery
 
-__all__ = ["Dashboard", "show_dashboard"]
-
 _PAGE: Final = 100  # services a page, as every list has unless its Limit says otherwise
 
 

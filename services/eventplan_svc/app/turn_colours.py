@@ -14,8 +14,6 @@ from services.eventplan_svc.domain.milestones import utc_day
 from shared.clock import Clock
 from shared.trace import Trace
 
-__all__ = ["TurnColours"]
-
 _CHUNK: Final = 200  # plans written at once; other replicas are seen between two chunks
 
 

@@ -13,14 +13,7 @@ from services.eventplan_svc.app.show_dashboard import Dashboard
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.documents.contract import Written
-from shared.resources import (
-    checked_ids,
-    document_response,
-    page_response,
-    validated,
-    version_number,
-    with_keys,
-)
+from shared.resources import checked_ids, document_response, page_response, validated, version_number, with_keys
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
     DashboardQuery,
@@ -31,8 +24,6 @@ from shared.schemas.eventplan_svc import (
     SetMilestoneStatus,
 )
 from shared.web import PAGING, Handler, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
-
-__all__ = ["routes"]
 
 C = TypeVar("C", bound=PlanCommand)
 UseCase = Callable[[C, Cause], Awaitable[Written]]

@@ -21,8 +21,6 @@ from shared.schemas.eventplan_svc import (
 from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
 from shared.trace import Trace
 
-__all__ = ["VIEW_STORED_BY", "subscriptions", "view_handlers"]
-
 M = TypeVar("M", bound=WireModel)
 C_contra = TypeVar("C_contra", contravariant=True)
 Changes = Sequence[tuple[M, Trace]]
@@ -44,10 +42,7 @@ _PLANS: Final = ("eventplan.created", "eventplan.updated")
 _SERVICES_GROUP: Final = "eventplan_svc.services"
 _FLEETS_GROUP: Final = "eventplan_svc.fleets"
 
-VIEW_STORED_BY: Final = {
-    **dict.fromkeys(_SERVICES, _SERVICES_GROUP),
-    **dict.fromkeys(_FLEETS, _FLEETS_GROUP),
-}
+VIEW_STORED_BY: Final = {**dict.fromkeys(_SERVICES, _SERVICES_GROUP), **dict.fromkeys(_FLEETS, _FLEETS_GROUP)}
 """The consumer group that takes each topic of the readiness view into the store. Plans are stored by whoever writes."""
 
 

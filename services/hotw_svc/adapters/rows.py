@@ -13,8 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.clock import iso
 from shared.relational import insert_rows
 
-__all__ = ["Row", "index_ids", "insert_rows", "replace_rows", "update_rows", "wire"]
-
 Row = dict[str, Any]
 
 

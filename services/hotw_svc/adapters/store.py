@@ -21,8 +21,6 @@ from shared.envelope import Message
 from shared.errors import Refused
 from shared.relational import Database, IdempotencyRecord, UnitOfWork, migrations_in
 
-__all__ = ["HotwStore", "HotwUnit", "migrate"]
-
 T = TypeVar("T")
 migrate: Final = migrations_in(Path(__file__).parent / "migrations", name="hotw_svc")
 

@@ -18,24 +18,6 @@ from shared.relational import (
     name_text,
 )
 
-__all__ = [
-    "KIT",
-    "METADATA",
-    "asg_details",
-    "asg_details_run",
-    "capacity_override_details",
-    "event_index",
-    "fleet_index",
-    "fleet_lock",
-    "fulfillment_details",
-    "hotw_dashboard",
-    "hotw_execution",
-    "hotw_run",
-    "preferred_asg",
-    "run_fleet",
-    "service_index",
-]
-
 METADATA: Final = MetaData()
 KIT: Final = kit_tables(METADATA)
 

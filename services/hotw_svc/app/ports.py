@@ -30,26 +30,6 @@ from shared.schemas.hotw_svc import (
 )
 from shared.schemas.results import Accepted
 
-__all__ = [
-    "Claim",
-    "ClaimRows",
-    "ClaimedFleet",
-    "Commands",
-    "ExecutionRows",
-    "InputKind",
-    "InputRows",
-    "LoadedInputs",
-    "OrderBookRows",
-    "Page",
-    "PlacedExecution",
-    "Queries",
-    "RunRows",
-    "Store",
-    "Unit",
-    "UseCase",
-    "View",
-]
-
 C = TypeVar("C")
 T = TypeVar("T")
 

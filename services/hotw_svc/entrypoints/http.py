@@ -25,8 +25,6 @@ from shared.schemas.hotw_svc import (
 )
 from shared.web import PAGING, Handler, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
 
-__all__ = ["routes"]
-
 C = TypeVar("C", bound=WireModel)
 K = TypeVar("K", Purpose, FulfillmentStatus)
 

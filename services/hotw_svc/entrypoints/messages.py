@@ -14,8 +14,6 @@ from shared.schemas.fleet_svc import FleetSnapshot, InventoryReported, Projectio
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.trace import Trace
 
-__all__ = ["subscriptions"]
-
 OnInputsChanged = Callable[[InputKind, Sequence[Snapshot]], Awaitable[None]]
 OnEventChanged = Callable[[Snapshot, Trace], Awaitable[None]]
 _Resource = EventSnapshot | ServiceSnapshot | FleetSnapshot | ProjectionSnapshot

@@ -17,8 +17,6 @@ import structlog
 from services.notify_svc.app.send_mails import Deferred, Mail, Mailbox, Rejected
 from shared.settings import Settings
 
-__all__ = ["FolderMailbox", "SmtpMailbox", "mailbox_of"]
-
 log = structlog.get_logger(__name__)
 
 

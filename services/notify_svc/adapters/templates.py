@@ -8,8 +8,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-__all__ = ["Templates"]
-
 
 class Templates:
     """A mail is ``<name>.txt.j2`` and ``<name>.html.j2``, a ticket's description ``<name>.md.j2``.

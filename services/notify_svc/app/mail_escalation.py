@@ -11,8 +11,6 @@ from shared.cause import Cause
 from shared.documents import Written
 from shared.trace import Trace
 
-__all__ = ["mail_escalation"]
-
 
 async def mail_escalation(written: Written, cause: Cause, *, request_mails: RequestMails) -> None:
     """Requests the mail of an escalation; nothing where the ticket has no assignee. Idempotent."""

@@ -27,8 +27,6 @@ from shared.errors import NotFound
 from shared.schemas.hotw_svc import HardwareFact, OrderType
 from shared.trace import Trace
 
-__all__ = ["assign_tickets", "open_emergent_tickets"]
-
 
 async def open_emergent_tickets(
     facts: Sequence[tuple[HardwareFact, Cause]],

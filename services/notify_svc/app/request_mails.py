@@ -11,8 +11,6 @@ from services.notify_svc.domain.notification import Notification
 from shared.cause import Cause
 from shared.documents.contract import Change, Document, Documents
 
-__all__ = ["RequestMails", "request_mails"]
-
 RequestMails = Callable[[Sequence[tuple[Notification, Cause]]], Awaitable[None]]
 """``request_mails`` with its stores."""
 

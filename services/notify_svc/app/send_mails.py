@@ -20,8 +20,6 @@ from shared.durability.lease import LeaseLost, Leases
 from shared.errors import Stale
 from shared.trace import bind_trace, new_id
 
-__all__ = ["LEASE_SECONDS", "Deferred", "Mail", "MailSender", "Mailbox", "Rejected", "Render"]
-
 log = structlog.get_logger(__name__)
 
 LEASE_SECONDS: Final = 120.0

@@ -23,8 +23,6 @@ from shared.cause import Cause
 from shared.documents.contract import ReadModel
 from shared.schemas.hotw_svc import HardwareFact, RunFact, ServiceOrders
 
-__all__ = ["gather_orders", "summarize_runs"]
-
 _AT_ONCE: Final = 500  # services; a run of thousands is mailed in parts, so that no digest query grows without bound
 
 

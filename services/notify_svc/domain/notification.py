@@ -12,8 +12,6 @@ from shared.clock import iso, parse_instant
 from shared.schemas.notify_svc import NotificationStatus
 from shared.trace import Trace
 
-__all__ = ["ATTEMPTS", "Notification", "notification_id"]
-
 ATTEMPTS: Final = 12
 """Attempts before a mail is given up. With a backoff of at most ten minutes that is one to two hours."""
 

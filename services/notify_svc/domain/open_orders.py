@@ -12,8 +12,6 @@ from services.notify_svc.domain.notification import Notification, notification_i
 from shared.schemas.hotw_svc import HardwareFact
 from shared.trace import Trace
 
-__all__ = ["GATHERING", "Line", "first_mail", "line_of", "mail_id", "missing_in", "with_lines"]
-
 _KIND: Final = "OrdersOfInactiveEvent"
 
 GATHERING: Final = timedelta(seconds=30)

@@ -9,8 +9,6 @@ from services.notify_svc.domain.notification import Notification, notification_i
 from shared.schemas.hotw_svc import ExecutionStatus, HardwareFact, OrderType, RunFact, ServiceOrders
 from shared.trace import Trace
 
-__all__ = ["Digest", "Line", "digest_key", "is_complete", "line_of", "merged", "summary_mail"]
-
 
 class Line(TypedDict):
     """One fleet of a summary, as the template shows it."""

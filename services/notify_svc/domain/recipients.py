@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Recipients", "owner_and_leader", "recipients_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Recipients:

@@ -9,19 +9,6 @@ from typing import Any, Final
 from shared.clock import iso
 from shared.schemas.hotw_svc import HardwareFact
 
-__all__ = [
-    "DEFAULT_SEVERITY",
-    "EMERGENT_SEVERITY",
-    "HIGHEST_SEVERITY",
-    "assigned",
-    "commented",
-    "emergent_comment",
-    "emergent_ticket",
-    "emergent_ticket_id",
-    "is_emergent",
-    "ticket_id_of",
-]
-
 EMERGENT_SEVERITY: Final = 2
 DEFAULT_SEVERITY: Final = 3
 HIGHEST_SEVERITY: Final = 1

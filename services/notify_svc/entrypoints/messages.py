@@ -15,8 +15,6 @@ from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import ServiceSnapshot
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 
-__all__ = ["subscriptions"]
-
 F = TypeVar("F", bound=WireModel)
 Orders = Callable[[Sequence[tuple[HardwareFact, Cause]]], Awaitable[None]]
 Runs = Callable[[Sequence[tuple[RunFact, Cause]]], Awaitable[None]]

@@ -7,11 +7,6 @@ from typing import Final
 from shared.resources import Resource
 from shared.schemas.notify_svc.notification import NOTIFICATION
 
-__all__ = ["NOTIFICATIONS"]
-
 NOTIFICATIONS: Final = Resource(
-    contract=NOTIFICATION,
-    path="/notification",
-    filters=("Kind", "EventId", "ServiceId", "Status"),
-    read_only=True,
+    contract=NOTIFICATION, path="/notification", filters=("Kind", "EventId", "ServiceId", "Status"), read_only=True
 )

@@ -12,8 +12,6 @@ from shared.errors import Conflict
 from shared.resources import Action, Resource
 from shared.schemas.notify_svc.ticket import TICKET, EscalateTicket, Ticket, TicketComment, TicketStatus
 
-__all__ = ["TICKETS"]
-
 
 def _created(ticket: Ticket, cause: Cause) -> Ticket:
     """The new ticket with its defaults."""
@@ -54,11 +52,7 @@ def escalated(ticket: Ticket, command: EscalateTicket, cause: Cause) -> Ticket:
 
 
 _ESCALATE: Final = Action[Ticket](
-    word="escalate",
-    command=EscalateTicket,
-    apply=escalated,
-    event="escalated",
-    summary="Raise a Ticket's severity",
+    word="escalate", command=EscalateTicket, apply=escalated, event="escalated", summary="Raise a Ticket's severity"
 )
 
 TICKETS: Final = Resource(

@@ -23,8 +23,6 @@ from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.durability.read_model import Snapshot
 
-__all__ = ["InputReadModels"]
-
 _Rows = Mapping[str, Row[Any]]
 
 

@@ -19,23 +19,6 @@ from shared.durability.read_model import Snapshot
 from shared.relational import ReadModelTable, ascii_id, name_text, slices
 from shared.schemas.fleet_svc import ServiceType
 
-__all__ = [
-    "EVENTS",
-    "FLEETS",
-    "INVENTORIES",
-    "PROJECTIONS",
-    "READ_MODELS",
-    "REGION",
-    "SERVICES",
-    "event",
-    "event_fleets",
-    "fleet_lines",
-    "known_fleets",
-    "projection_key",
-    "put",
-    "state_of",
-]
-
 REGION: Final = "FleetConfiguration.Region"
 
 EVENTS: Final = ReadModelTable("event")

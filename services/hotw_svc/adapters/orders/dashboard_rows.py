@@ -14,8 +14,6 @@ from services.hotw_svc.adapters.orders.order_rows import storable
 from services.hotw_svc.adapters.rows import Row, replace_rows
 from services.hotw_svc.domain.orders.order_book import OrderBook, due_at, order_totals
 
-__all__ = ["BookNumbers", "dashboard_row", "put_dashboards"]
-
 
 class BookNumbers(NamedTuple):
     """The numbers that stand for a book's string ids."""

@@ -22,8 +22,6 @@ from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey, SettledUnder
 from shared.schemas.hotw_svc import Purpose
 
-__all__ = ["OrderBooks"]
-
 
 class OrderBooks:
     """The order books of one transaction."""

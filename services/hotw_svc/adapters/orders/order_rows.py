@@ -10,27 +10,13 @@ from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
-from services.hotw_svc.adapters.rows import Row, insert_rows, update_rows
+from services.hotw_svc.adapters.rows import Row, update_rows
 from services.hotw_svc.domain.instants import LAST_PLANNABLE
 from services.hotw_svc.domain.orders.order import Delivery, Order
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
 from shared.clock import iso, parse_instant
+from shared.relational import insert_rows
 from shared.schemas.hotw_svc import FulfillmentStatus, OrderType, Purpose
-
-__all__ = [
-    "add_orders",
-    "add_overrides",
-    "change_orders",
-    "change_overrides",
-    "enable_asgs",
-    "order_columns",
-    "order_of",
-    "orders_of",
-    "override_columns",
-    "override_of",
-    "overrides_of",
-    "storable",
-]
 
 _FIXED = frozenset({"PlacedAt", "RunId", "FleetIndexId", "EventIndexId", "ExecutionId"})
 

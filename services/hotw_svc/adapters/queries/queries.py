@@ -30,8 +30,6 @@ from shared.errors import NotFound
 from shared.relational import Database, ReadModelTable
 from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
 
-__all__ = ["SqlQueries"]
-
 _LATEST: Final = (  # the members of a dashboard line's LatestExecution
     "ExecutionId",
     "RunId",

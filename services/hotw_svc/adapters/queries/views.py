@@ -11,8 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.rows import Row, wire
 
-__all__ = ["execution_views", "view", "with_ids"]
-
 _LEFT_OUT: Final = frozenset(
     {"FleetIndexId", "ServiceIndexId", "EventIndexId", "Superseded", "DueAt", "EventVersionId", "EventIsActive"}
 )

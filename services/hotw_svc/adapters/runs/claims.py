@@ -14,8 +14,6 @@ from services.hotw_svc.app.runs.run import Run
 from shared.relational import RELEASED, database_now, is_free, is_held, taken
 from shared.schemas.hotw_svc import RunStatus
 
-__all__ = ["Claims"]
-
 _BLOCKED_PAUSE: Final = 0.5  # seconds until a fleet that another run has locked is looked at again
 
 

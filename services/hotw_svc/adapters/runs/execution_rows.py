@@ -15,7 +15,7 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
 from services.hotw_svc.adapters.queries.views import execution_views, with_ids
-from services.hotw_svc.adapters.rows import Row, index_ids, insert_rows, replace_rows
+from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows
 from services.hotw_svc.app.ports import PlacedExecution, View
 from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.domain.arithmetic import countable
@@ -24,9 +24,8 @@ from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, 
 from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs.execution import AsgOutcome, CountedExecution, Execution
 from shared.clock import iso
+from shared.relational import insert_rows
 from shared.schemas.hotw_svc import ExecutionStatus, OrderType
-
-__all__ = ["Executions", "asg_columns", "counted_executions", "execution_columns", "half_up"]
 
 _MAX_FACTOR: Final = Fraction(99_999, 100)  # what DECIMAL(5,2) holds
 

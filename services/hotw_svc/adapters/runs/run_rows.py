@@ -21,8 +21,6 @@ from shared.relational import slices
 from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
 from shared.trace import Trace
 
-__all__ = ["Runs"]
-
 _EPIC: Final = "EPIC"  # the engine of this service; runs of others are only recorded
 
 

@@ -11,8 +11,6 @@ from shared.clock import Clock
 from shared.durability.read_model import Snapshot
 from shared.trace import Trace
 
-__all__ = ["on_event_changed", "on_inputs_changed"]
-
 _CHUNK: Final = 500  # snapshots in one transaction; each may be some kilobytes
 
 

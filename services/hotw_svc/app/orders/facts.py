@@ -21,8 +21,6 @@ from shared.errors import TooLarge
 from shared.messaging.transport import RECORD_BYTES
 from shared.trace import Trace
 
-__all__ = ["book_messages", "change_messages", "fact_key", "hardware_fact", "refuse_too_large"]
-
 _MOST_WITH_NEW_ORDERS: Final = RECORD_BYTES * 3 // 4  # bytes of a fact; later decisions on its orders add to it
 _MOST_WITH_REASONS: Final = RECORD_BYTES * 15 // 16  # deliveries and windows that end add little
 

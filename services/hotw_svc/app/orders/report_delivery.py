@@ -11,8 +11,6 @@ from shared.cause import Cause
 from shared.errors import NotFound
 from shared.schemas.hotw_svc import ReportDelivery
 
-__all__ = ["report_delivery"]
-
 
 async def report_delivery(command: ReportDelivery, cause: Cause, *, store: Store) -> View:
     """The order after the delivery. NotFound; BadInput for the future; Conflict for a total that cannot be."""

@@ -11,8 +11,6 @@ from shared.cause import Cause
 from shared.errors import NotFound
 from shared.schemas.hotw_svc import ReviewOrder
 
-__all__ = ["review_order"]
-
 
 async def review_order(command: ReviewOrder, cause: Cause, *, store: Store) -> View:
     """The order after the decision. NotFound; Conflict for a transition the rule does not know.

@@ -12,8 +12,6 @@ from services.hotw_svc.domain.orders.order_book import OrderBookKey, update_orde
 from shared.clock import Clock
 from shared.trace import Trace
 
-__all__ = ["settle_order_books"]
-
 _CHUNK: Final = 50  # books whose fleets' rows one transaction locks, so that a decision waits only for moments
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from services.hotw_svc.domain.orders.order_book import OrderTotals
 from shared.schemas.hotw_svc import ExecutionStatus
 
-__all__ = ["fleet_status"]
-
 _EPIC, _AWS, _FMC = "EPIC", "AWS", "FMC"
 
 

@@ -9,8 +9,6 @@ from shared.cause import Cause
 from shared.errors import NotFound
 from shared.schemas.hotw_svc import CancelRun, RunStatus
 
-__all__ = ["cancel_run"]
-
 
 async def cancel_run(command: CancelRun, cause: Cause, *, store: Store) -> View:
     """The cancelled run; a second cancel changes nothing. NotFound; Conflict for a run that is Completed."""

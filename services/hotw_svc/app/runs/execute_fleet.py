@@ -15,8 +15,6 @@ from shared.errors import Conflict, Refused, UnderWay
 from shared.relational import IdempotencyRecord
 from shared.schemas.hotw_svc import ExecuteFleet, RunStatus
 
-__all__ = ["close_record", "execute_fleet", "open_record"]
-
 _PATIENCE: Final = LEASE_SECONDS + 15  # the lock of a dead run is over by then, and this fleet worked out
 _POLL: Final = 0.1  # seconds between looks at a fleet that another run has locked
 

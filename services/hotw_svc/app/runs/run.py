@@ -15,8 +15,6 @@ from shared.envelope import Message
 from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
 from shared.trace import Trace
 
-__all__ = ["AUTO", "SOURCE", "NewRun", "Run", "ServiceShare", "run_message", "run_view", "user_of"]
-
 SOURCE: Final = "hotw_svc"
 AUTO: Final = "auto"
 _AUTOMATION: Final = frozenset({"EPICAutomation", "HOTWAutomation", AUTO})

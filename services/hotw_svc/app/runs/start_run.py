@@ -12,8 +12,6 @@ from shared.cause import Cause
 from shared.errors import NotFound
 from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, StartRun
 
-__all__ = ["begin_run", "start_run"]
-
 _MOST_NAMED: Final = 20  # unknown fleets in one sentence that a person reads
 
 

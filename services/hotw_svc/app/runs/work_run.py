@@ -20,8 +20,6 @@ from shared.errors import TooLarge, Unavailable
 from shared.schemas.hotw_svc import RunStatus
 from shared.trace import bind_trace, new_id
 
-__all__ = ["CHUNK", "LEASE_SECONDS", "ChunkResult", "complete_run", "work_chunk"]
-
 LEASE_SECONDS: Final = 30.0  # many times what a chunk takes, and as long as a dead worker's fleets wait
 CHUNK: Final = 500  # fleets; a larger chunk gains nothing more and holds its locks longer
 _FLEETS_PER_TURN: Final = 20  # fleets worked out before other tasks of the event loop get their turn, some 5 ms

@@ -10,8 +10,6 @@ from services.hotw_svc.app.runs.work_run import CHUNK, LEASE_SECONDS, complete_r
 from shared.clock import Clock
 from shared.jobs import Worker
 
-__all__ = ["run_worker"]
-
 _SMALLEST: Final = 5  # fleets; a chunk this small is done within any lease
 _CONCURRENCY: Final = 2  # one chunk waits for the store while another is worked out
 

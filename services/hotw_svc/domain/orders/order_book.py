@@ -13,18 +13,6 @@ from services.hotw_svc.domain.orders.settlement import settle
 from services.hotw_svc.domain.runs.execution import CountedExecution
 from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
 
-__all__ = [
-    "BookFact",
-    "OrderBook",
-    "OrderBookChange",
-    "OrderBookKey",
-    "OrderTotals",
-    "SettledUnder",
-    "due_at",
-    "order_totals",
-    "update_order_book",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class OrderBookKey:

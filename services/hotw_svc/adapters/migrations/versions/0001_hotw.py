@@ -8,15 +8,7 @@ from alembic import op
 from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, Numeric, Table, Text, UniqueConstraint
 from sqlalchemy.sql.schema import SchemaItem
 
-from shared.relational import (
-    TABLE_OPTIONS,
-    UtcTimestamp,
-    ascii_id,
-    big_integer,
-    create_missing,
-    long_text,
-    name_text,
-)
+from shared.relational import TABLE_OPTIONS, UtcTimestamp, ascii_id, big_integer, create_missing, long_text, name_text
 
 revision: Final = "0001"
 down_revision: Final = None
@@ -288,13 +280,5 @@ _table(
     Column("Fence", big_integer(), nullable=False),
     Column("Record", long_text(), nullable=True),
 )
-_table(
-    "dead_letters",
-    Column("Id", name_text(512), primary_key=True),
-    Column("Letter", long_text(), nullable=False),
-)
-_table(
-    "meta",
-    Column("Name", ascii_id(64), primary_key=True),
-    Column("Instant", UtcTimestamp(), nullable=True),
-)
+_table("dead_letters", Column("Id", name_text(512), primary_key=True), Column("Letter", long_text(), nullable=False))
+_table("meta", Column("Name", ascii_id(64), primary_key=True), Column("Instant", UtcTimestamp(), nullable=True))
