@@ -7,6 +7,7 @@ themselves, so that store has a relay of its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Collection, Hashable, Sequence
 from typing import Final, NamedTuple, Protocol
@@ -30,6 +31,7 @@ _POLL: Final = 0.25  # seconds between two looks for what another process wrote;
 _TIDY_EVERY: Final = 3600.0
 _LEASE: Final = "relay"
 _BACKOFF: Final = Backoff(first=0.1, longest=5.0)
+"""Between two tries of the lanes that are held back, and of a store that is away: what is back is used within 5 s."""
 
 
 class OutboxEntry(NamedTuple):
@@ -73,7 +75,10 @@ class Relay:
         self._process = new_id()
         self._lease: Lease | None = None
         self._renew_at = 0.0
-        self._too_large: set[Hashable] = set()  # lanes whose next message the broker will not take, by the last pass
+        self._held_back: set[Hashable] = set()  # lanes whose next message was not acknowledged
+        self._after = 0  # all entries up to this position are removed, or in a lane that is held back
+        self._tries = 0  # of the lanes that are held back, in a row
+        self._retry_at = 0.0
         self._committed = asyncio.Event()
         self._passed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -115,28 +120,30 @@ class Relay:
     async def _run(self) -> None:
         failures, tidied = 0, 0.0
         while True:
+            is_taking = True
             try:
-                complete = await self._outbox.is_empty() or await self._publish_open()
+                is_taking = await self._outbox.is_empty() or await self._publish_open()
                 if time.monotonic() - tidied > _TIDY_EVERY and await self._hold_lease():
                     await self._outbox.tidy()
                     tidied = time.monotonic()
-            except Unavailable as error:
-                log.warning("outbox entries wait: the store is away", error=str(error))
-                complete = False
-            except Exception:
-                log.exception("outbox entries wait: the relay failed and tries again")
-                complete = False
-            failures = 0 if complete else failures + 1
+                failures = 0
+            except Exception as error:
+                if isinstance(error, Unavailable):
+                    log.warning("outbox entries wait: the store is away", error=str(error))
+                else:
+                    log.exception("outbox entries wait: the relay failed and tries again")
+                failures += 1
+                self._retry_at = 0.0  # what was acknowledged may not be removed: the next pass begins at the oldest
             self._passed.set()
             if failures:
                 await asyncio.sleep(_BACKOFF.before(failures))
-                continue
-            try:
-                async with asyncio.timeout(_BACKOFF.longest if self._too_large else _POLL):
-                    await self._committed.wait()
-            except TimeoutError:
-                continue
-            self._committed.clear()
+            elif not is_taking:
+                await asyncio.sleep(_POLL)  # not at once after the next commit: the broker may be away
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL):
+                        await self._committed.wait()
+                    self._committed.clear()
 
     async def _hold_lease(self) -> bool:
         """Takes the lease, or renews it when half of its time is over; False while another process holds it."""
@@ -154,31 +161,41 @@ class Relay:
         return self._lease is not None
 
     async def _publish_open(self) -> bool:
-        """Publishes from the oldest entry on; whether all were acknowledged that the broker can take.
+        """Publishes from the oldest entry on; False when the broker took nothing of a page.
 
-        A lane whose message was not acknowledged is held back for the rest of the pass.
+        A lane whose message was not acknowledged is held back until the next try of all such lanes. Until then each
+        pass publishes what the other lanes have, behind the entries that the passes before it have read.
         """
-        held_back: set[Hashable] = set()
-        self._too_large.clear()
-        after = 0
+        now, before = time.monotonic(), set(self._held_back)
+        is_try = now >= self._retry_at
+        if is_try:
+            self._held_back.clear()
+            self._after = 0
+        some_acknowledged, is_taking = False, True
         removal: Awaitable[None] | None = None
-        while await self._hold_lease():
-            page = await self._outbox.page(after, _PAGE, without=held_back)
+        while is_taking and await self._hold_lease():
+            page = await self._outbox.page(self._after, _PAGE, without=self._held_back)
             if not page:
                 break
-            after = page[-1].position
-            entries = [entry for entry in page if entry.lane not in held_back]
-            acknowledged = await self._publish_entries(entries, held_back) if entries else []
+            self._after = page[-1].position
+            entries = [entry for entry in page if entry.lane not in self._held_back]
+            acknowledged = await self._publish_entries(entries) if entries else []
             if removal is not None:
                 await removal
             removal = self._outbox.remove(acknowledged) if acknowledged else None
-            if entries and not acknowledged and not held_back <= self._too_large:
-                break  # the broker is away
+            some_acknowledged = some_acknowledged or bool(acknowledged)
+            is_taking = bool(acknowledged) or not entries
         if removal is not None:
             await removal
-        return held_back <= self._too_large
+        is_new = some_acknowledged and not self._held_back <= before  # by itself, while the broker takes the others
+        if not self._held_back:
+            self._tries, self._retry_at = 0, 0.0
+        elif is_try or is_new:
+            self._tries = 1 if is_new else self._tries + 1
+            self._retry_at = now + _BACKOFF.before(self._tries)
+        return is_taking
 
-    async def _publish_entries(self, entries: list[OutboxEntry], held_back: set[Hashable]) -> list[OutboxEntry]:
+    async def _publish_entries(self, entries: list[OutboxEntry]) -> list[OutboxEntry]:
         """Those acknowledged. The lease is kept meanwhile, however long the broker takes."""
         publishing = asyncio.ensure_future(self._publish([entry.message for entry in entries]))
         try:
@@ -190,10 +207,8 @@ class Relay:
         for entry, error in zip(entries, publishing.result(), strict=True):
             if error is None:
                 acknowledged.append(entry)
-            elif entry.lane not in held_back:
-                held_back.add(entry.lane)
-                if isinstance(error, MessageTooLarge):  # the publisher logs it
-                    self._too_large.add(entry.lane)
-                else:
+            elif entry.lane not in self._held_back:
+                self._held_back.add(entry.lane)
+                if not isinstance(error, MessageTooLarge):  # the publisher logs that one
                     log.warning("an outbox entry waits: it could not be published", of=entry.lane, error=str(error))
         return acknowledged

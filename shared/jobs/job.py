@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from shared.durability.lease import Lease, LeaseLost, Leases
+from shared.errors import Unavailable
+from shared.tasks import end
 from shared.trace import new_id
 
 __all__ = ["Chunk", "JobStatus", "Jobs", "Progress"]
@@ -38,7 +41,10 @@ class Chunk:
 
 Work = Callable[[str | None], AsyncIterator[Chunk]]
 """Does the work from behind a cursor (None: from the beginning) and yields after each chunk. A chunk that was under way
-when its worker died is done again, so each must be idempotent and should take less time than the lease."""
+when its worker died is done again, so each must be idempotent."""
+
+_SHORTEST_PAUSE: Final = 0.25
+"""Seconds between two renewals of a lease, however short it is: a store is not asked more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +132,27 @@ class Jobs:
         if last is None or last.status is not JobStatus.RUNNING:
             last = Progress(JobStatus.RUNNING, begun_at=now, updated_at=now)
         progress = await self._write(lease, last)
-        async for chunk in work(progress.cursor):
-            done, total = progress.done + chunk.items, progress.total if chunk.total is None else chunk.total
-            progress = await self._write(lease, replace(progress, done=done, total=total, cursor=chunk.cursor))
+        renewing = asyncio.create_task(self._renew(lease), name=f"lease of {lease.name}")
+        try:
+            async for chunk in work(progress.cursor):
+                done, total = progress.done + chunk.items, progress.total if chunk.total is None else chunk.total
+                progress = await self._write(lease, replace(progress, done=done, total=total, cursor=chunk.cursor))
+        finally:
+            await end(renewing)
         progress = await self._write(lease, replace(progress, status=JobStatus.DONE))
         log.info("job done", job=lease.name, items=progress.done, per_second=round(progress.rate, 1))
         return progress
+
+    async def _renew(self, lease: Lease) -> None:
+        """Holds the lease while a chunk runs, however long it takes. A worker that lost it stops at the chunk's end."""
+        while True:
+            await asyncio.sleep(max(self._lease / 2, _SHORTEST_PAUSE))
+            try:
+                await self._leases.renew(lease, self._lease)
+            except LeaseLost:
+                return
+            except Unavailable as error:
+                log.warning("a job's lease is not renewed: the store is away", job=lease.name, error=str(error))
 
     async def _write(self, lease: Lease, progress: Progress) -> Progress:
         written = replace(progress, updated_at=self._now())

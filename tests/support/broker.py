@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,14 +17,14 @@ class Broker:
         self.taken: list[Message] = []
         self.refused: set[str] = set()
         self.too_large: set[str] = set()
-        self.tried = 0
+        self.tried: Counter[str] = Counter()  # how many messages of each key were given
         self.away = False
 
     async def publish(self, messages: Sequence[Message]) -> list[Exception | None]:
         failed: set[str] = set()
         outcomes: list[Exception | None] = []
-        self.tried += 1
         for message in messages:
+            self.tried[message.key] += 1
             if message.key in self.too_large:
                 outcomes.append(MessageTooLarge(f"an event of {message.key} is too large"))
             elif self.away or message.key in self.refused or message.key in failed:

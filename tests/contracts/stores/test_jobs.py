@@ -55,6 +55,18 @@ class Dying:
         return record
 
 
+class Renewing(Dying):
+    """Leases that count how often one is renewed."""
+
+    def __init__(self, leases: Leases) -> None:
+        super().__init__(leases, at=1_000_000)
+        self.renewals = 0
+
+    async def renew(self, lease: Lease, seconds: float, record: Mapping[str, Any] | None = None) -> None:
+        await super().renew(lease, seconds, record)
+        self.renewals += 1
+
+
 class Counting:
     """Work in four chunks of ten; it notes what it did, and can wait before a chunk."""
 
@@ -161,6 +173,19 @@ async def test_a_paused_worker_that_lost_its_lease_writes_nothing_more(
     progress = await other.progress("count")
     assert progress is not None
     assert (progress.status, progress.done) == (JobStatus.DONE, 40)
+
+
+async def test_a_lease_is_kept_while_a_chunk_takes_its_time(open_leases: Callable[[], Awaitable[Leases]]) -> None:
+    renewing, other = Renewing(await open_leases()), Jobs(await open_leases(), lease=LONG)
+    slow, work = Counting(), Counting()
+    slow.gate.clear()
+    running = asyncio.create_task(Jobs(renewing, lease=1.0).run("count", slow))
+    await until(lambda: renewing.renewals >= 5, "renewals over more than the lease's time")
+    assert await other.run("count", work) is None
+    slow.gate.set()
+    done = await running
+    assert done is not None
+    assert (done.status, work.done) == (JobStatus.DONE, [])
 
 
 async def _is_running(jobs: Jobs) -> bool:

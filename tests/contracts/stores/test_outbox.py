@@ -51,6 +51,24 @@ async def test_a_key_that_is_not_published_holds_up_no_other(store: AnyStore, br
     assert numbers_of(broker, "F1") == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("failing", ["refused", "too_large"])
+async def test_a_key_that_keeps_failing_delays_no_event_of_another(
+    store: AnyStore, broker: Broker, failing: str
+) -> None:
+    setattr(broker, failing, {"F1", "F2"})
+    await write_event(store, "F1", 1)
+    await write_event(store, "F2", 1)
+    await until(lambda: broker.tried["F1"] >= 5, "the fifth try, after which a retry is some way off")
+    tries = broker.tried["F1"]
+    for number in range(1, 4):
+        await write_event(store, "G1", number)
+    await until(lambda: numbers_of(broker, "G1") == [1, 2, 3], "the other key's events")
+    assert broker.tried["F1"] == tries, "they were not published with the next retry only"
+    setattr(broker, failing, set())
+    await store.drain()
+    assert numbers_of(broker, "F1") == [1]
+
+
 async def test_a_message_that_is_too_large_is_no_broker_that_is_away(store: AnyStore, broker: Broker) -> None:
     broker.too_large = {"F1"}
     with capture_logs() as lines:
