@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
-from services.hotw_svc.adapters.queries.queries import SqlQueries
+from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
 from services.hotw_svc.app.inputs.on_inputs_changed import on_event_changed, on_inputs_changed
@@ -47,7 +47,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         report_delivery=partial(report_delivery, store=store),
     )
     return kit.service(
-        routes=[routes(commands, SqlQueries(database), clock)],
+        routes=[routes(commands, Queries(database), clock)],
         subscriptions=subscriptions(
             commands,
             on_inputs_changed=partial(on_inputs_changed, store=store),

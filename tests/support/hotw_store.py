@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
-from services.hotw_svc.adapters.queries.queries import SqlQueries
+from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
 from services.hotw_svc.app.inputs.on_inputs_changed import on_event_changed, on_inputs_changed
@@ -166,12 +166,12 @@ class Replica:
     clock: FixedClock
     broker: Broker
     user: str = "jsmith"
-    queries: SqlQueries = field(init=False)
+    queries: Queries = field(init=False)
     commands: Commands = field(init=False)
 
     def __post_init__(self) -> None:
         store = self.store
-        self.queries = SqlQueries(self.database)
+        self.queries = Queries(self.database)
         self.commands = Commands(
             start_run=partial(start_run, store=store, wake_workers=lambda: None),
             cancel_run=partial(cancel_run, store=store),

@@ -1,4 +1,4 @@
-"""What the use cases need of a store: one transaction, its reads and writes by area, and what people may read."""
+"""What the use cases need of a store: one transaction, and its reads and writes by area."""
 
 from __future__ import annotations
 
@@ -18,16 +18,7 @@ from shared.durability.read_model import Snapshot
 from shared.envelope import Message
 from shared.errors import Refused
 from shared.relational import IdempotencyRecord
-from shared.schemas.hotw_svc import (
-    CancelRun,
-    ExecuteFleet,
-    FulfillmentStatus,
-    Purpose,
-    ReportDelivery,
-    ReviewOrder,
-    RunStatus,
-    StartRun,
-)
+from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, RunStatus, StartRun
 from shared.schemas.results import Accepted
 
 C = TypeVar("C")
@@ -49,14 +40,6 @@ class View:
     def accepted(self) -> Accepted:
         """What a command is answered with."""
         return Accepted(self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Resources as they are read, and where the next page begins (None after the last)."""
-
-    items: list[dict[str, Any]]
-    next_after: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,43 +213,3 @@ class Commands:
     execute_fleet: UseCase[ExecuteFleet]
     review_order: UseCase[ReviewOrder]
     report_delivery: UseCase[ReportDelivery]
-
-
-class Queries(Protocol):
-    """What people read. NotFound for an unknown run, event or fleet."""
-
-    async def run(self, run_id: int) -> View: ...
-    async def executions(self, event_id: str, fleet_id: str, *, before: int | None, limit: int) -> Page:
-        """A fleet's executions for an event, newest first; those older than ExecutionId ``before``."""
-
-    async def asgs(self, fleet_id: str, run_id: int | None = None) -> Page:
-        """A fleet's ASGs as the latest execution saw them, or as a run did."""
-
-    async def dashboard(
-        self,
-        event_id: str,
-        purpose: Purpose,
-        *,
-        leader_alias: str | None = None,
-        owner: str | None = None,
-        after: str | None = None,
-        limit: int = 1000,
-    ) -> Page:
-        """The event's services with their fleets, by ServiceId."""
-
-    async def orders(
-        self,
-        *,
-        event_id: str | None,
-        fleet_id: str | None,
-        status: FulfillmentStatus | None,
-        after: str | None,
-        limit: int,
-    ) -> Page:
-        """Orders by FulfillmentId."""
-
-    async def known_inputs(self, event_id: str, fleet_id: str) -> dict[str, Any]:
-        """Each input of a fleet for an event with its version, null where HOTW has none."""
-
-    async def known_fleets(self, event_id: str) -> dict[str, Any]:
-        """How many fleets of the event HOTW knows, and of how many the projection and the inventory."""

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.hotw_svc.app.ports import Commands, Queries, View
+from services.hotw_svc.adapters.queries.queries import Queries
+from services.hotw_svc.app.ports import Commands, View
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
@@ -31,67 +32,60 @@ K = TypeVar("K", Purpose, FulfillmentStatus)
 
 def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     """Every route of HOTW but the kit's."""
-    made = Routes("HOTW")
-    _add_writes(made, commands, clock)
-    _add_reads(made, _Reads(queries))
-    return made
+    made, reads = Routes("HOTW"), _Reads(queries)
 
-
-def _add_writes(made: Routes, commands: Commands, clock: Clock) -> None:
     def write(
+        method: str,
+        path: str,
+        action: str,
         model: type[C],
         use_case: Callable[[C, Cause], Awaitable[View]],
         body_of: Callable[[Request, Mapping[str, Any]], dict[str, Any]],
-    ) -> Handler:
+        summary: str,
+        *,
+        described: bool = True,
+    ) -> None:
         async def handle(request: Request) -> Response:
             asked = (await read_write(request, clock)).unconditional()
             command = validated(model, body_of(request, asked.body))
             return json_response((await use_case(command, asked.cause)).body)
 
-        return handle
+        body = model if described else None
+        made.add(method, path, handle, action=action, summary=summary, body=body, conditional=False)
 
-    made.add(
-        "POST",
-        "/hotw/run",
-        write(StartRun, commands.start_run, lambda _, body: dict(body)),
-        action="hotw.run.start",
-        summary="Start a run of an event's fleets, or of some",
-        body=StartRun,
-    )
-    made.add(
-        "PUT",
-        "/hotw/run/{RunId}/cancel",
-        write(CancelRun, commands.cancel_run, _with_run_id),
-        action="hotw.run.cancel",
-        summary="Stop a run; what it ordered stays",
-        conditional=False,
-    )
-    made.add(
-        "POST",
-        "/hotw/atomic/{FleetId}/{EventId}",
-        write(ExecuteFleet, commands.execute_fleet, _with_ids),
-        action="hotw.fleet.execute",
-        summary="Run one fleet and answer its execution",
-        body=ExecuteFleet,
-    )
-    made.add(
-        "PUT",
-        "/hotw/order/{FulfillmentId}",
-        write(ReviewOrder, commands.review_order, _with_path),
-        action="hotw.order.review",
-        summary="Decide on an order",
-        body=ReviewOrder,
-        conditional=False,
-    )
-    made.add(
-        "PUT",
-        "/hotw/order/{FulfillmentId}/delivery",
-        write(ReportDelivery, commands.report_delivery, _with_path),
-        action="hotw.delivery.report",
-        summary="Report how many hosts of an order are delivered in total",
-        body=ReportDelivery,
-        conditional=False,
-    )
+    def read(path: str, handler: Handler, action: str, summary: str, **page: Any) -> None:
+        made.add("GET", path, handler, action=action, summary=summary, **page)
+
+    def only(**filters: str) -> list[Parameter]:
+        return [*(Parameter(name, f"Only {what}.") for name, what in filters.items()), *PAGING]
+
+    path, what = "/hotw/run", "Start a run of an event's fleets, or of some"
+    write("POST", path, "hotw.run.start", StartRun, commands.start_run, _body, what)
+    path, what = "/hotw/run/{RunId}/cancel", "Stop a run; what it ordered stays"
+    write("PUT", path, "hotw.run.cancel", CancelRun, commands.cancel_run, _with_run_id, what, described=False)
+    path, what = "/hotw/atomic/{FleetId}/{EventId}", "Run one fleet and answer its execution"
+    write("POST", path, "hotw.fleet.execute", ExecuteFleet, commands.execute_fleet, _with_ids, what)
+    path, what = "/hotw/order/{FulfillmentId}", "Decide on an order"
+    write("PUT", path, "hotw.order.review", ReviewOrder, commands.review_order, _with_path, what)
+    path, what = f"{path}/delivery", "Report how many hosts of an order are delivered in total"
+    write("PUT", path, "hotw.delivery.report", ReportDelivery, commands.report_delivery, _with_path, what)
+
+    run, order, known = "hotw.run.read", "hotw.order.read", "hotw.input.read"
+    read("/hotw/run/{RunId}", reads.run, run, "Read a run and its progress")
+    filters = only(LeaderAlias="services of this leader", Owner="services of this owner")
+    path, what = "/hotw/dashboard/{EventId}/{Purpose}", "The HOTW dashboard, service by service"
+    read(path, reads.dashboard, run, what, parameters=filters)
+    read("/hotw/asgDetail/{FleetId}", reads.asgs, run, "A fleet's ASGs as last seen", many=True)
+    read("/hotw/asgDetail/{FleetId}/{RunId}", reads.asgs, run, "As a run saw them", many=True)
+    path, what = "/hotw/executionDetail/{EventId}/{FleetId}", "A fleet's executions for an event, newest first"
+    read(path, reads.executions, run, what, many=True, parameters=PAGING)
+    filters = only(EventId="of this event", FleetId="of this fleet", Status="those in this status")
+    read("/hotw/order", reads.orders, order, "List orders", many=True, parameters=filters)
+    what = "How many fleets, projections, inventories HOTW knows"
+    read("/hotw/inputs/{EventId}", reads.known_fleets, known, what)
+    what = "Which version of each input HOTW knows"
+    read("/hotw/inputs/{EventId}/{FleetId}", reads.known_inputs, known, what)
+    return made
 
 
 class _Reads:
@@ -152,73 +146,8 @@ class _Reads:
         return json_response(await self._queries.known_inputs(keys["EventId"], keys["FleetId"]))
 
 
-def _add_reads(made: Routes, reads: _Reads) -> None:
-    made.add("GET", "/hotw/run/{RunId}", reads.run, action="hotw.run.read", summary="Read a run and its progress")
-    made.add(
-        "GET",
-        "/hotw/dashboard/{EventId}/{Purpose}",
-        reads.dashboard,
-        action="hotw.run.read",
-        summary="The HOTW dashboard, service by service",
-        parameters=[
-            Parameter("LeaderAlias", "Only services of this leader."),
-            Parameter("Owner", "Only services of this owner."),
-            *PAGING,
-        ],
-    )
-    made.add(
-        "GET",
-        "/hotw/asgDetail/{FleetId}",
-        reads.asgs,
-        action="hotw.run.read",
-        summary="A fleet's ASGs as last seen",
-        many=True,
-    )
-    made.add(
-        "GET",
-        "/hotw/asgDetail/{FleetId}/{RunId}",
-        reads.asgs,
-        action="hotw.run.read",
-        summary="As a run saw them",
-        many=True,
-    )
-    made.add(
-        "GET",
-        "/hotw/executionDetail/{EventId}/{FleetId}",
-        reads.executions,
-        action="hotw.run.read",
-        summary="A fleet's executions for an event, newest first",
-        many=True,
-        parameters=PAGING,
-    )
-    made.add(
-        "GET",
-        "/hotw/order",
-        reads.orders,
-        action="hotw.order.read",
-        summary="List orders",
-        many=True,
-        parameters=[
-            Parameter("EventId", "Only of this event."),
-            Parameter("FleetId", "Only of this fleet."),
-            Parameter("Status", "Only those in this status."),
-            *PAGING,
-        ],
-    )
-    made.add(
-        "GET",
-        "/hotw/inputs/{EventId}",
-        reads.known_fleets,
-        action="hotw.input.read",
-        summary="How many fleets, projections, inventories HOTW knows",
-    )
-    made.add(
-        "GET",
-        "/hotw/inputs/{EventId}/{FleetId}",
-        reads.known_inputs,
-        action="hotw.input.read",
-        summary="Which version of each input HOTW knows",
-    )
+def _body(_: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(body)
 
 
 def _with_path(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:

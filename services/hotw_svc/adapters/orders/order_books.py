@@ -16,7 +16,7 @@ from services.hotw_svc.adapters.inputs.read_models import EVENTS, state_of
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
 from services.hotw_svc.adapters.rows import wire
-from services.hotw_svc.adapters.runs.execution_rows import counted_executions
+from services.hotw_svc.adapters.runs.execution_rows import latest_executions
 from services.hotw_svc.app.ports import View
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey, SettledUnder
@@ -59,7 +59,7 @@ class OrderBooks:
         orders = await order_rows.orders_of(self._connection, names, purpose)
         overrides = await order_rows.overrides_of(self._connection, names, purpose)
         lines = await read_models.fleet_lines(self._connection, names.values(), event_id)
-        latest = await counted_executions(
+        latest = await latest_executions(
             self._connection, [row["LatestExecutionId"] for row in dashboards if row["LatestExecutionId"] is not None]
         )
         books = []

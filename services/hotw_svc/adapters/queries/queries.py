@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Table, func, select
@@ -21,8 +22,9 @@ from services.hotw_svc.adapters.inputs.read_models import (
 )
 from services.hotw_svc.adapters.queries.views import execution_views, view, with_ids
 from services.hotw_svc.adapters.rows import Row, wire
+from services.hotw_svc.adapters.runs.execution_rows import FACT_COLUMNS
 from services.hotw_svc.adapters.runs.run_rows import Runs
-from services.hotw_svc.app.ports import Page, View
+from services.hotw_svc.app.ports import View
 from services.hotw_svc.app.queries.fleet_status import fleet_status
 from services.hotw_svc.app.runs.run import run_view
 from services.hotw_svc.domain.orders.order_book import OrderTotals
@@ -30,25 +32,19 @@ from shared.errors import NotFound
 from shared.relational import Database, ReadModelTable
 from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
 
-_LATEST: Final = (  # the members of a dashboard line's LatestExecution
-    "ExecutionId",
-    "RunId",
-    "OrderType",
-    "Status",
-    "Reasoning",
-    "Needed",
-    "RequiredHosts",
-    "HostsPresentInApollo",
-    "PendingEPICFMCHostOrder",
-    "CapacityOverrideSum",
-    "OrderedHosts",
-    "Shortfall",
-    "CreatedAt",
-)
+_LATEST: Final = tuple(name for name in FACT_COLUMNS.values() if name != "CapReason")  # of LatestExecution
 
 
-class SqlQueries:
-    """The queries (app/ports.py) on one database. A deleted resource of another service counts as unknown."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Resources as they are read, and where the next page begins (None after the last)."""
+
+    items: list[Row]
+    next_after: Any = None
+
+
+class Queries:
+    """The queries on one database. NotFound for an unknown run, event or fleet; one that was deleted is unknown."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -61,6 +57,7 @@ class SqlQueries:
         return View.of("RunId", run_view(found))
 
     async def executions(self, event_id: str, fleet_id: str, *, before: int | None, limit: int) -> Page:
+        """A fleet's executions for an event, newest first; those older than ExecutionId ``before``."""
         table = t.hotw_execution
         query = (
             with_ids(table, service=True)
@@ -78,6 +75,7 @@ class SqlQueries:
         return _page(items, limit, "ExecutionId")
 
     async def asgs(self, fleet_id: str, run_id: int | None = None) -> Page:
+        """A fleet's ASGs as the latest execution saw them, or as a run did."""
         table = t.asg_details if run_id is None else t.asg_details_run
         query = with_ids(table).where(t.fleet_index.c.FleetId == fleet_id).order_by(table.c.AutoScalingGroupName)
         async with self._database.read() as connection:
@@ -97,6 +95,7 @@ class SqlQueries:
         after: str | None,
         limit: int,
     ) -> Page:
+        """Orders by FulfillmentId."""
         table = t.fulfillment_details
         query = with_ids(table).order_by(table.c.FulfillmentId).limit(limit + 1)
         for given, column in (
@@ -122,6 +121,7 @@ class SqlQueries:
         after: str | None = None,
         limit: int = 1000,
     ) -> Page:
+        """The event's services with their fleets, by ServiceId."""
         board, index, service = t.hotw_dashboard, t.service_index, SERVICES.table
         with_lines = (
             select(board.c.ServiceIndexId)
@@ -159,6 +159,7 @@ class SqlQueries:
         return _page(services, limit, "ServiceId")
 
     async def known_inputs(self, event_id: str, fleet_id: str) -> dict[str, Any]:
+        """Each input of a fleet for an event with its version, null where HOTW has none."""
         async with self._database.read() as connection:
             event = await _one(connection, EVENTS, event_id)
             line = await _one(connection, FLEETS, f"{fleet_id}#{event_id}")
@@ -180,6 +181,7 @@ class SqlQueries:
         }
 
     async def known_fleets(self, event_id: str) -> dict[str, Any]:
+        """How many fleets of the event HOTW knows, and of how many the projection and the inventory."""
         projection, inventory = PROJECTIONS.table, INVENTORIES.table
         async with self._database.read() as connection:
             event = await _one(connection, EVENTS, event_id)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,11 +22,12 @@ from services.hotw_svc.domain.arithmetic import countable
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
 from services.hotw_svc.domain.orders.override import Override
-from services.hotw_svc.domain.runs.execution import AsgOutcome, CountedExecution, Execution
+from services.hotw_svc.domain.runs.execution import AsgOutcome, Execution
 from shared.clock import iso
 from shared.relational import insert_rows
-from shared.schemas.hotw_svc import ExecutionStatus, OrderType
+from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, OrderType
 
+FACT_COLUMNS: Final = {name: str(field.alias) for name, field in ExecutionFact.model_fields.items()}
 _MAX_FACTOR: Final = Fraction(99_999, 100)  # what DECIMAL(5,2) holds
 
 
@@ -49,7 +50,8 @@ class Executions:
             return []
         connection = self._connection
         services = await index_ids(connection, t.service_index, {e.inputs.fleet.service_id for e in executions})
-        await insert_rows(connection, t.hotw_execution, [_execution_row(run, e, services) for e in executions])
+        stored = [(execution, _execution_row(run, execution, services)) for execution in executions]
+        await insert_rows(connection, t.hotw_execution, [row for _, row in stored])
         counting = [execution for execution in executions if execution.counts]
         if not counting:
             return []
@@ -61,11 +63,14 @@ class Executions:
         dashboards: list[Row] = []
         new_orders: list[tuple[Order, int, int]] = []
         new_overrides: list[tuple[Override, int, int]] = []
-        for execution in counting:
+        for execution, row in stored:
+            if not execution.counts:
+                continue
             fleet = execution.inputs.fleet_index_id
+            latest = execution_fact(row | {"ExecutionId": ids[fleet]})
             own = tuple(replace(order, execution_id=ids[fleet]) for order in execution.orders)
             version, under = settled.get(fleet, (0, SettledUnder.of(execution.inputs.event)))
-            book = _book(run, execution, own, ids[fleet], version + (2 if own else 1), under)
+            book = _book(run, execution, own, latest, version + (2 if own else 1), under)
             numbers = BookNumbers(run.event_index_id, fleet, services[execution.inputs.fleet.service_id])
             dashboards.append(dashboard_row(book, numbers))
             placed.append(PlacedExecution(execution, book))
@@ -120,31 +125,20 @@ class Executions:
         await replace_rows(self._connection, t.asg_details, t.asg_details.c.FleetIndexId.in_(fleets), latest)
 
 
-async def counted_executions(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, CountedExecution]:
+async def latest_executions(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, ExecutionFact]:
     """Executions by their ExecutionId."""
     if not ids:
         return {}
-    table = t.hotw_execution
-    rows = await connection.execute(select(table).where(table.c.ExecutionId.in_(ids)))
-    return {
-        row.ExecutionId: CountedExecution(
-            execution_id=row.ExecutionId,
-            run_id=row.RunId,
-            order_type=OrderType(row.OrderType),
-            status=ExecutionStatus(row.Status),
-            reasoning=row.Reasoning,
-            needed=row.Needed,
-            required_hosts=row.RequiredHosts,
-            hosts_present=row.HostsPresentInApollo,
-            pending=row.PendingEPICFMCHostOrder,
-            need=row.CapacityOverrideSum,
-            ordered_hosts=row.OrderedHosts,
-            shortfall=row.Shortfall,
-            cap=row.CapReason,
-            created_at=row.CreatedAt,
-        )
-        for row in rows
-    }
+    columns = (t.hotw_execution.c[column] for column in FACT_COLUMNS.values())
+    rows = await connection.execute(select(*columns).where(t.hotw_execution.c.ExecutionId.in_(ids)))
+    return {row["ExecutionId"]: execution_fact(row) for row in rows.mappings()}
+
+
+def execution_fact(row: Mapping[Any, Any]) -> ExecutionFact:
+    """What facts say of an execution, by its row. HOTW wrote the row, so it is not validated again."""
+    members = {name: row[column] for name, column in FACT_COLUMNS.items()}
+    types = {"order_type": OrderType(row["OrderType"]), "status": ExecutionStatus(row["Status"])}
+    return ExecutionFact.model_construct(**members | types)
 
 
 def _execution_row(run: Run, execution: Execution, services: Mapping[str, int]) -> Row:
@@ -157,7 +151,7 @@ def _execution_row(run: Run, execution: Execution, services: Mapping[str, int]) 
 
 
 def _book(
-    run: Run, execution: Execution, own: tuple[Order, ...], execution_id: int, version_id: int, under: SettledUnder
+    run: Run, execution: Execution, own: tuple[Order, ...], latest: ExecutionFact, version_id: int, under: SettledUnder
 ) -> OrderBook:
     """The fleet's order book after the execution."""
     inputs = execution.inputs
@@ -172,7 +166,7 @@ def _book(
         overrides=(*(ended.get((o.run_id, o.asg_name), o) for o in inputs.overrides), *execution.overrides),
         version_id=version_id,
         settled_under=under,
-        latest=CountedExecution.of(execution, execution_id),
+        latest=latest,
     )
 
 

@@ -14,7 +14,6 @@ import orjson
 from services.hotw_svc.app.runs.run import SOURCE
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import BookFact, OrderBook, OrderBookChange, OrderBookKey
-from services.hotw_svc.domain.runs.execution import CountedExecution
 from shared.clock import iso
 from shared.envelope import Message
 from shared.errors import TooLarge
@@ -73,7 +72,7 @@ def hardware_fact(book: OrderBook, *, now: datetime, user: str, run_id: int | No
     if run_id is not None:
         fact["RunId"] = run_id
     if book.latest is not None:
-        fact["Execution"] = _execution(book.latest)
+        fact["Execution"] = book.latest.wire()
     return fact
 
 
@@ -90,26 +89,6 @@ def refuse_too_large(facts: Iterable[Message], *, ordering: bool) -> None:
             f"The fact about the fleet's orders would have {size} bytes, and {most} are the most: {remedy}.",
             title="Too many orders for one fact",
         )
-
-
-def _execution(latest: CountedExecution) -> dict[str, Any]:
-    members = {
-        "ExecutionId": latest.execution_id,
-        "RunId": latest.run_id,
-        "OrderType": latest.order_type,
-        "Status": latest.status,
-        "Reasoning": latest.reasoning,
-        "Needed": latest.needed,
-        "RequiredHosts": latest.required_hosts,
-        "HostsPresentInApollo": latest.hosts_present,
-        "PendingEPICFMCHostOrder": latest.pending,
-        "CapacityOverrideSum": latest.need,
-        "OrderedHosts": latest.ordered_hosts,
-        "Shortfall": latest.shortfall,
-        "CapReason": latest.cap,
-        "CreatedAt": iso(latest.created_at),
-    }
-    return {name: value for name, value in members.items() if value is not None}
 
 
 def _order(order: Order) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
 from services.hotw_svc.domain.orders.order import Order, live_hosts
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
 from services.hotw_svc.domain.orders.settlement import settle
-from services.hotw_svc.domain.runs.execution import CountedExecution
-from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
+from shared.schemas.hotw_svc import ExecutionFact, FulfillmentStatus, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class OrderBook:
     overrides: tuple[Override, ...]
     version_id: int
     settled_under: SettledUnder
-    latest: CountedExecution | None = None
+    latest: ExecutionFact | None = None
 
     def order(self, fulfillment_id: str) -> Order:
         """The order with this id; KeyError when the book has none."""

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Self
 
-from services.hotw_svc.domain.arithmetic import countable
 from services.hotw_svc.domain.inputs import AsgFacts, Inputs
 from services.hotw_svc.domain.instants import LAST_PLANNABLE
 from services.hotw_svc.domain.orders.order import Order, expected_delivery, pending_hosts
@@ -24,7 +22,7 @@ from services.hotw_svc.domain.runs.requirement import (
     too_large,
 )
 from services.hotw_svc.domain.runs.scope import why_no_upscaling, why_outside
-from shared.schemas.hotw_svc import ExecutionStatus, OrderType
+from shared.schemas.hotw_svc import ExecutionStatus
 
 LOCK_HELD = "LockHeld"
 
@@ -74,46 +72,6 @@ class Execution:
     def counts(self) -> bool:
         """Whether it is a fleet's latest execution for others: one that never got the lock is not."""
         return self.code != LOCK_HELD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountedExecution:
-    """A stored execution that counts, as facts carry it: the members of the contract's ExecutionFact."""
-
-    execution_id: int
-    run_id: int
-    order_type: OrderType
-    status: ExecutionStatus
-    reasoning: str
-    needed: int | None
-    required_hosts: int | None
-    hosts_present: int | None
-    pending: int | None
-    need: int | None
-    ordered_hosts: int
-    shortfall: int
-    cap: str | None
-    created_at: datetime
-
-    @classmethod
-    def of(cls, execution: Execution, execution_id: int) -> Self:
-        run, there = execution.inputs.run, execution.presence
-        return cls(
-            execution_id=execution_id,
-            run_id=run.run_id,
-            order_type=run.order_type,
-            status=execution.status,
-            reasoning=execution.reasoning,
-            needed=execution.needed,
-            required_hosts=execution.required_hosts,
-            hosts_present=None if there is None else countable(there.hosts),
-            pending=countable(execution.pending),
-            need=execution.need,
-            ordered_hosts=execution.ordered_hosts,
-            shortfall=execution.shortfall,
-            cap=execution.cap,
-            created_at=execution.created_at,
-        )
 
 
 def execute(inputs: Inputs, *, now: datetime) -> Execution:

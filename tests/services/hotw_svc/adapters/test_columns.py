@@ -13,14 +13,14 @@ import orjson
 
 from services.hotw_svc.adapters.orders.order_rows import order_columns, order_of, override_columns, override_of
 from services.hotw_svc.adapters.rows import wire
-from services.hotw_svc.adapters.runs.execution_rows import asg_columns, execution_columns
+from services.hotw_svc.adapters.runs.execution_rows import asg_columns, execution_columns, execution_fact
 from services.hotw_svc.app.orders.facts import fact_key, hardware_fact
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
 from services.hotw_svc.domain.orders.override import OverrideStatus
-from services.hotw_svc.domain.runs.execution import CountedExecution, execute, lock_held
+from services.hotw_svc.domain.runs.execution import Execution, execute, lock_held
 from shared.schemas.base import MAX_COUNT
-from shared.schemas.hotw_svc import Decision, HardwareFact, Purpose
+from shared.schemas.hotw_svc import Decision, ExecutionFact, HardwareFact, Purpose
 from tests.support.hotw_inputs import NOW, asg_name, asgs, fortress, order, override
 
 EXECUTION = execute(fortress(), now=NOW)
@@ -200,7 +200,11 @@ def test_on_the_wire_decimals_are_numbers_and_times_carry_their_zone() -> None:
 KEY = OrderBookKey("PD2024", "FORTRESSService-NA-X0", Purpose.UPSCALING)
 
 
-def fact(orders: list[Order], latest: CountedExecution | None = None, run_id: int | None = None) -> dict[str, Any]:
+def fact_of(execution: Execution, execution_id: int) -> ExecutionFact:
+    return execution_fact(execution_columns(execution) | {"ExecutionId": execution_id})
+
+
+def fact(orders: list[Order], latest: ExecutionFact | None = None, run_id: int | None = None) -> dict[str, Any]:
     inputs = fortress()
     book = OrderBook(
         key=KEY,
@@ -218,7 +222,7 @@ def fact(orders: list[Order], latest: CountedExecution | None = None, run_id: in
 
 def test_a_fact_carries_the_execution_and_every_order_and_keeps_to_the_contract() -> None:
     orders = [replace(o, execution_id=789) for o in EXECUTION.orders]
-    content = fact(orders, CountedExecution.of(EXECUTION, 789), run_id=5)
+    content = fact(orders, fact_of(EXECUTION, 789), run_id=5)
     assert HardwareFact.model_validate(content).wire() == content
     assert content["Execution"]["ExecutionId"] == 789
     assert (content["Execution"]["Needed"], content["Execution"]["CapReason"]) == (220, "MaxHostCount")
@@ -231,7 +235,7 @@ def test_a_fact_carries_the_execution_and_every_order_and_keeps_to_the_contract(
 
 def test_every_kind_of_order_and_a_fail_keep_to_the_contract() -> None:
     failed = execute(fortress(event={"region_list": ("eu-west-1",)}), now=NOW)
-    content = fact(every_kind_of_order(), CountedExecution.of(failed, 1))
+    content = fact(every_kind_of_order(), fact_of(failed, 1))
     assert HardwareFact.model_validate(content).wire() == content
     assert "RequiredHosts" not in content["Execution"]
     assert [o["EverApproved"] for o in content["Orders"]] == [False, True, True, True, False]
@@ -252,4 +256,4 @@ def test_facts_of_a_fleet_event_and_purpose_share_one_key() -> None:
 
 def test_a_fact_leaves_out_a_number_of_hosts_that_no_contract_can_carry() -> None:
     crowded = execute(fortress(fleet={"asgs": asgs(None, None, desired=MAX_COUNT)}, inventory=None), now=NOW)
-    assert CountedExecution.of(crowded, 1).hosts_present is None
+    assert fact_of(crowded, 1).hosts_present_in_apollo is None

@@ -20,8 +20,7 @@ from services.hotw_svc.domain.orders.order_book import (
     update_order_book,
 )
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
-from services.hotw_svc.domain.runs.execution import CountedExecution
-from shared.schemas.hotw_svc import Decision, ExecutionStatus, HardwareFact, OrderType, Purpose
+from shared.schemas.hotw_svc import Decision, ExecutionFact, ExecutionStatus, HardwareFact, OrderType, Purpose
 from shared.trace import Trace
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)
@@ -40,7 +39,7 @@ FLEET = FleetFacts(
     version_id=5,
     asgs=(AsgFacts(name="F/1a", zone="us-east-1a", desired_capacity=50),),
 )
-EXECUTION = CountedExecution(
+EXECUTION = ExecutionFact(
     execution_id=9,
     run_id=5,
     order_type=OrderType.STANDARD,
@@ -48,12 +47,12 @@ EXECUTION = CountedExecution(
     reasoning="20 hosts ordered.",
     needed=70,
     required_hosts=70,
-    hosts_present=50,
-    pending=0,
-    need=20,
+    hosts_present_in_apollo=50,
+    pending_epicfmc_host_order=0,
+    capacity_override_sum=20,
     ordered_hosts=20,
     shortfall=0,
-    cap=None,
+    cap_reason=None,
     created_at=NOW,
 )
 KEY = OrderBookKey("PD2024", "F", Purpose.UPSCALING)
