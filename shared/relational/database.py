@@ -57,6 +57,10 @@ class UnitOfWork:
         """Stores the outcome together with what it is the outcome of."""
         await self.records.add(self.connection, cause, record)
 
+    async def finish_record(self, cause: Cause, record: IdempotencyRecord) -> None:
+        """Stores the outcome of what was under way, unless it has one already."""
+        await self.records.finish(self.connection, cause, record)
+
     async def emit(self, messages: Sequence[Message]) -> None:
         """Publishes messages once this transaction is committed. The row lock of their key must be held."""
         await self._outbox.add(self.connection, messages)

@@ -16,8 +16,7 @@ from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
 from services.hotw_svc.app.inputs.on_inputs_changed import on_event_changed, on_inputs_changed
-from services.hotw_svc.app.orders.report_delivery import report_delivery
-from services.hotw_svc.app.orders.review_order import review_order
+from services.hotw_svc.app.orders.change_order import report_delivery, review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
 from services.hotw_svc.app.ports import Commands, InputKind
 from services.hotw_svc.app.runs.cancel_run import cancel_run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -17,9 +17,8 @@ from services.hotw_svc.adapters.runs.run_rows import Runs
 from services.hotw_svc.app.ports import View
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.cause import Cause
-from shared.envelope import Message
 from shared.errors import Refused
-from shared.relational import Database, IdempotencyRecord, UnitOfWork, migrations_in
+from shared.relational import Database, UnitOfWork, migrations_in
 
 T = TypeVar("T")
 migrate: Final = migrations_in(Path(__file__).parent / "migrations", name="hotw_svc")
@@ -37,22 +36,10 @@ class HotwUnit:
         self._work = work
 
     @property
-    def _writing(self) -> UnitOfWork:
+    def work(self) -> UnitOfWork:
         if self._work is None:
             raise RuntimeError("this transaction only reads")
         return self._work
-
-    async def emit(self, messages: Sequence[Message]) -> None:
-        await self._writing.emit(messages)
-
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        return await self._writing.record_of(cause)
-
-    async def add_record(self, cause: Cause, record: IdempotencyRecord) -> None:
-        await self._writing.add_record(cause, record)
-
-    async def finish_record(self, cause: Cause, record: IdempotencyRecord) -> None:
-        await self._writing.records.finish(self._writing.connection, cause, record)
 
 
 class HotwStore:

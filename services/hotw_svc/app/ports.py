@@ -15,9 +15,8 @@ from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChang
 from services.hotw_svc.domain.runs.execution import Execution
 from shared.cause import Cause
 from shared.durability.read_model import Snapshot
-from shared.envelope import Message
 from shared.errors import Refused
-from shared.relational import IdempotencyRecord
+from shared.relational import UnitOfWork
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, RunStatus, StartRun
 from shared.schemas.results import Accepted
 
@@ -183,11 +182,9 @@ class Unit(Protocol):
     def order_books(self) -> OrderBookRows: ...
     @property
     def inputs(self) -> InputRows: ...
-
-    async def emit(self, messages: Sequence[Message]) -> None: ...
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None: ...
-    async def add_record(self, cause: Cause, record: IdempotencyRecord) -> None: ...
-    async def finish_record(self, cause: Cause, record: IdempotencyRecord) -> None: ...
+    @property
+    def work(self) -> UnitOfWork:
+        """Its messages and idempotency records. RuntimeError in a transaction that only reads."""
 
 
 class Store(Protocol):

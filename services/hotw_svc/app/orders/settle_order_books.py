@@ -39,4 +39,4 @@ async def _settle(unit: Unit, keys: Sequence[OrderBookKey], clock: Clock, cause:
     await unit.order_books.write(changes)
     trace = cause or Trace.begin()
     for change in changes:
-        await unit.emit(change_messages(change, now=now, trace=trace, user=AUTO))
+        await unit.work.emit(change_messages(change, now=now, trace=trace, user=AUTO))

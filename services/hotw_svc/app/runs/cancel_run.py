@@ -21,7 +21,7 @@ async def cancel_run(command: CancelRun, cause: Cause, *, store: Store) -> View:
         if run.status is not RunStatus.CANCELLED:
             run = await unit.runs.end(run, status, cause.now)
             services = await unit.runs.shares(run.run_id)
-            await unit.emit([run_message("hotw.run.cancelled", run, now=cause.now, services=services)])
+            await unit.work.emit([run_message("hotw.run.cancelled", run, now=cause.now, services=services)])
         return View.of("RunId", run_view(run))
 
     return await store.run_once(cause, "RunId", cancel)

@@ -49,10 +49,10 @@ async def _work_off(store: Store, clock: Clock, run_id: int, fleet_id: str, caus
 
 async def open_record(unit: Unit, command: ExecuteFleet, cause: Cause) -> tuple[IdempotencyRecord | None, int]:
     """The outcome of an earlier attempt, or (None) the run that was started now. UnderWay while one is at work."""
-    before = await unit.record_of(cause)
+    before = await unit.work.record_of(cause)
     if before is None:
         run = await begin_run(unit, command.event_id, cause, asked=command.order_type, fleet_ids=[command.fleet_id])
-        await unit.add_record(cause, IdempotencyRecord(under_way=True, reference=str(run.run_id)))
+        await unit.work.add_record(cause, IdempotencyRecord(under_way=True, reference=str(run.run_id)))
         return None, run.run_id
     if not before.under_way:
         return before, 0
@@ -77,5 +77,5 @@ async def close_record(unit: Unit, run_id: int, fleet_id: str, cause: Cause) -> 
     else:
         refusal = Conflict(f"run {run_id} was cancelled before its execution", slug="run-cancelled")
         record = IdempotencyRecord(refusal=refusal)
-    await unit.finish_record(cause, record)
-    return await unit.record_of(cause) or record
+    await unit.work.finish_record(cause, record)
+    return await unit.work.record_of(cause) or record

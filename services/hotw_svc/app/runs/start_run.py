@@ -25,7 +25,7 @@ async def start_run(command: StartRun, cause: Cause, *, store: Store, wake_worke
         run = await begin_run(unit, command.event_id, cause, asked=command.order_type, fleet_ids=command.fleet_ids)
         if run.progress.is_complete:
             run = await unit.runs.end(run, RunStatus.COMPLETED, cause.now)
-            await unit.emit([run_message("hotw.run.completed", run, now=cause.now)])
+            await unit.work.emit([run_message("hotw.run.completed", run, now=cause.now)])
         return View.of("RunId", run_view(run))
 
     run = await store.run_once(cause, "RunId", start)
@@ -55,5 +55,5 @@ async def begin_run(
         trace=cause.trace,
     )
     run = await unit.runs.start(new, event, None if fleet_ids is None else set(fleet_ids))
-    await unit.emit([run_message("hotw.run.started", run, now=cause.now)])
+    await unit.work.emit([run_message("hotw.run.started", run, now=cause.now)])
     return run

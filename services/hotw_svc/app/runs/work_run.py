@@ -67,7 +67,7 @@ async def complete_run(store: Store, clock: Clock, run_id: int) -> bool:
         now = clock.now()
         ended = await unit.runs.end(run, run.progress.status_after(run.status), now)
         services = await unit.runs.shares(run_id)
-        await unit.emit([run_message("hotw.run.completed", ended, now=now, services=services)])
+        await unit.work.emit([run_message("hotw.run.completed", ended, now=now, services=services)])
         return ended
 
     if await store.read(lambda unit: unit.runs.has_open_fleets(run_id)):
@@ -155,7 +155,7 @@ class _Chunk:
         if stale and anew:
             current |= {item.fleet_id: _execution(item, self.clock) for item in await self._load(unit, stale)}
         placed = await unit.executions.write(self.run, list(current.values()))
-        await unit.emit([message for item in placed for message in _facts(self.run, item)])
+        await unit.work.emit([message for item in placed for message in _facts(self.run, item)])
         await unit.claims.release(self.run, self.holder, list(current))
         return len(current)
 
