@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from services.eventplan_svc.app.change_milestones import replace_milestones, set_milestone, set_milestone_status
+from services.eventplan_svc.app.change_milestones import change_milestones
+from services.eventplan_svc.app.commands import Commands
 from services.eventplan_svc.app.create_plan import create_plan
 from services.eventplan_svc.app.keep_readiness_view import build_view, view_fleet, view_plan, view_service
 from services.eventplan_svc.app.on_inputs_changed import (
@@ -17,12 +18,14 @@ from services.eventplan_svc.app.on_inputs_changed import (
     on_services_changed,
 )
 from services.eventplan_svc.app.plan_store import PlanStore
+from services.eventplan_svc.app.planner import Planner
 from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.app.read_plans import ReadPlans
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.app.reconcile import LOOK_EVERY, Reconcile
 from services.eventplan_svc.app.show_dashboard import show_dashboard
 from services.eventplan_svc.app.turn_colours import TurnColours
+from services.eventplan_svc.domain import changes
 from services.eventplan_svc.entrypoints.http import routes
 from services.eventplan_svc.entrypoints.messages import VIEW_STORED_BY, subscriptions, view_handlers
 from shared.clock import Clock
@@ -42,10 +45,10 @@ _SWEEP_EVERY: Final = 30.0  # seconds; how late colours may turn after midnight
 class Wiring:
     """The service on one store, without broker and web server."""
 
-    plans: PlanStore
-    read_models: ReadModels
+    planner: Planner
     view: ReadinessView
     read_plans: ReadPlans
+    commands: Commands
     routes: Routes
     subscriptions: list[Subscribed]
     view_handlers: list[Handler[Any]]
@@ -58,32 +61,26 @@ def wire(store: Store, clock: Clock) -> Wiring:
     """Use cases, their stores, and what calls them."""
     documents, view = store.documents("eventplan"), ReadinessView()
     plans, read_models, read_plans = PlanStore(documents, view), ReadModels(store), ReadPlans(documents, view, clock)
-    on: dict[str, Any] = {"plans": plans, "read_models": read_models, "clock": clock}
-    create, set_status = partial(create_plan, **on), partial(set_milestone_status, **on)
-    set_details, replace_all = partial(set_milestone, **on), partial(replace_milestones, **on)
+    planner = Planner(plans, read_models, clock)
+    commands = Commands(
+        create_plan=partial(create_plan, planner=planner),
+        set_milestone_status=partial(change_milestones, rule=changes.set_milestone_status, planner=planner),
+        set_milestone=partial(change_milestones, rule=changes.set_milestone, planner=planner),
+        replace_milestones=partial(change_milestones, rule=changes.replace_milestones, planner=planner),
+    )
+    dashboard = partial(show_dashboard, read_models=read_models, view=view, clock=clock)
     return Wiring(
-        plans=plans,
-        read_models=read_models,
+        planner=planner,
         view=view,
         read_plans=read_plans,
-        routes=routes(
-            read_plans=read_plans,
-            create_plan=create,
-            set_milestone_status=set_status,
-            set_milestone=set_details,
-            replace_milestones=replace_all,
-            show_dashboard=partial(show_dashboard, read_models=read_models, view=view, clock=clock),
-            clock=clock,
-        ),
+        commands=commands,
+        routes=routes(commands, read_plans, dashboard, clock),
         subscriptions=subscriptions(
-            on_event_changed=partial(on_event_changed, **on),
-            on_services_changed=partial(on_services_changed, **on, view=view),
-            on_fleets_changed=partial(on_fleets_changed, **on, view=view),
-            on_facts_changed=partial(on_facts_changed, **on),
-            create_plan=create,
-            set_milestone_status=set_status,
-            set_milestone=set_details,
-            replace_milestones=replace_all,
+            commands,
+            on_event_changed=partial(on_event_changed, planner=planner),
+            on_services_changed=partial(on_services_changed, planner=planner, view=view),
+            on_fleets_changed=partial(on_fleets_changed, planner=planner, view=view),
+            on_facts_changed=partial(on_facts_changed, planner=planner),
         ),
         view_handlers=view_handlers(
             view_plan=partial(view_plan, view=view),
@@ -92,7 +89,7 @@ def wire(store: Store, clock: Clock) -> Wiring:
         ),
         build_view=partial(build_view, plans=plans, read_models=read_models, view=view),
         turn_colours=TurnColours(plans, view, clock),
-        reconcile=Reconcile(store.leases(), **on, view=view),
+        reconcile=Reconcile(store.leases(), planner=planner, view=view),
     )
 
 

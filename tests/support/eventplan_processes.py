@@ -8,8 +8,6 @@ from typing import Any
 
 import orjson
 
-from services.eventplan_svc.app.change_milestones import set_milestone, set_milestone_status
-from services.eventplan_svc.app.create_plan import create_plan
 from services.eventplan_svc.app.show_dashboard import Dashboard, show_dashboard
 from services.eventplan_svc.bootstrap import Wiring, build, wire
 from shared.cause import Cause, IfMatch
@@ -82,7 +80,7 @@ class Process:
     async def create_plan(self, body: dict[str, Any], cause: Cause | None = None) -> Written:
         """A person makes a plan by hand."""
         command = CreateEventPlan.model_validate(body)
-        return await create_plan(command, cause or self.person(), **self._stores())
+        return await self.wiring.commands.create_plan(command, cause or self.person())
 
     async def plan(self, fleet_id: str = "FORTRESSService-NA-X0", event_id: str = "PD2024") -> dict[str, Any]:
         """The plan as it is read."""
@@ -105,14 +103,14 @@ class Process:
             milestone_completion_status=MilestoneStatus(status),
         )
         cause = replace(self.person(), if_match=None if expected is None else IfMatch(expected))
-        return await set_milestone_status(command, cause, **self._stores())
+        return await self.wiring.commands.set_milestone_status(command, cause)
 
     async def eta(self, milestone_id: str, eta: str, fleet_id: str = "FORTRESSService-NA-X0") -> Written:
         """A person sets a milestone's ETA for PD2024."""
         command = SetMilestone.model_validate(
             {"EventId": "PD2024", "FleetId": fleet_id, "EventMilestoneId": milestone_id, "ETA": eta}
         )
-        return await set_milestone(command, self.person(), **self._stores())
+        return await self.wiring.commands.set_milestone(command, self.person())
 
     async def dashboard(self, event_id: str = "PD2024", after: str | None = None, **query: Any) -> Dashboard:
         wiring = self.wiring
@@ -120,16 +118,13 @@ class Process:
             event_id,
             DashboardQuery.model_validate(query),
             after,
-            read_models=wiring.read_models,
+            read_models=wiring.planner.read_models,
             view=wiring.view,
             clock=self.clock,
         )
 
     def person(self, cause_id: str | None = None, digest: str = "") -> Cause:
         return Cause(self.clock.now(), "somebody", Trace.begin(), cause_id, digest)
-
-    def _stores(self) -> dict[str, Any]:
-        return {"plans": self.wiring.plans, "read_models": self.wiring.read_models, "clock": self.clock}
 
 
 @dataclass

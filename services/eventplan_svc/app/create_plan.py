@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from services.eventplan_svc.app.plan_store import PlanStore
+from services.eventplan_svc.app.planner import Planner
 from services.eventplan_svc.app.read_models import ReadModels
-from services.eventplan_svc.app.refresh_plans import refresh_plans
 from services.eventplan_svc.domain.changes import check_keys
 from services.eventplan_svc.domain.lifecycle import check_creation_by_hand, new_plan, plan_template
 from services.eventplan_svc.domain.plan import Plan, plan_id
 from shared.cause import Cause
-from shared.clock import Clock
 from shared.documents.contract import Written
 from shared.errors import Conflict, NotFound, Refused
 from shared.schemas.eventplan_svc import CreateEventPlan
 
 
-async def create_plan(
-    command: CreateEventPlan, cause: Cause, *, plans: PlanStore, read_models: ReadModels, clock: Clock
-) -> Written:
+async def create_plan(command: CreateEventPlan, cause: Cause, *, planner: Planner) -> Written:
     """Makes the plan, whatever the event's dates. Idempotent by the cause's id.
 
     NotFound: event or fleet unknown or deleted. Conflict: the plan is there already, or its service is deleted or not
     Registered. BadInput: EventPlanId or ServiceId is not the plan's.
     """
     key = plan_id(command.event_id, command.fleet_id)
-    since = await read_models.generation()
-    outcome = await _planned(command, cause, read_models)
+    since = await planner.read_models.generation()
+    outcome = await _planned(command, cause, planner.read_models)
 
     def decide(present: Plan | None) -> Plan:
         if present is not None:
@@ -34,9 +30,9 @@ async def create_plan(
             raise outcome
         return outcome
 
-    written = await plans.write(key, decide, cause)
-    if written.changed and await read_models.generation() != since:
-        await refresh_plans({key: cause.trace}, plans=plans, read_models=read_models, clock=clock)
+    written = await planner.plans.write(key, decide, cause)
+    if written.changed and await planner.read_models.generation() != since:
+        await planner.refresh({key: cause.trace})
     return written
 
 

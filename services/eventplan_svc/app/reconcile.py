@@ -10,12 +10,9 @@ from typing import Final
 
 import structlog
 
-from services.eventplan_svc.app.plan_event import plan_event
-from services.eventplan_svc.app.plan_store import PlanStore
-from services.eventplan_svc.app.read_models import ReadModels, chunks
+from services.eventplan_svc.app.planner import Planner
+from services.eventplan_svc.app.read_models import chunks
 from services.eventplan_svc.app.readiness_view import ReadinessView
-from services.eventplan_svc.app.refresh_plans import refresh_plans
-from shared.clock import Clock
 from shared.durability.lease import Leases
 from shared.errors import Unavailable
 from shared.jobs import Chunk, Jobs, Progress
@@ -36,20 +33,11 @@ class Reconcile:
     """To be called every minute, by each replica: due when none has begun it for ten, or since this process started."""
 
     def __init__(
-        self,
-        leases: Leases,
-        *,
-        plans: PlanStore,
-        read_models: ReadModels,
-        view: ReadinessView,
-        clock: Clock,
-        real_time: Callable[[], float] = time.time,
+        self, leases: Leases, *, planner: Planner, view: ReadinessView, real_time: Callable[[], float] = time.time
     ) -> None:
         self._jobs = Jobs(leases, lease=_LEASE, now=real_time)
-        self._plans = plans
-        self._read_models = read_models
+        self._planner = planner
         self._view = view
-        self._clock = clock
         self._real_time = real_time
         self._started = real_time()
 
@@ -71,19 +59,16 @@ class Reconcile:
         ids = self._view.plan_ids()
         for few in chunks(ids[bisect_right(ids, cursor or "") :], _FEW):
             began = self._real_time()
-            traces = dict.fromkeys(few, trace)
-            await refresh_plans(traces, plans=self._plans, read_models=self._read_models, clock=self._clock)
+            await self._planner.refresh(dict.fromkeys(few, trace))
             yield Chunk(len(few), cursor=few[-1], total=len(ids))
             await asyncio.sleep(min(self._real_time() - began, _LONGEST_REST))  # leaves half of the time to others
 
     async def _make_due_plans(self, trace: Trace) -> int:
         made = 0
-        since = await self._read_models.generation()
-        for event in await self._read_models.all_events():
+        since = await self._planner.read_models.generation()
+        for event in await self._planner.read_models.all_events():
             try:
-                made += await plan_event(
-                    event, trace, since=since, plans=self._plans, read_models=self._read_models, clock=self._clock
-                )
+                made += await self._planner.plan_event(event, trace, since=since)
             except Unavailable:
                 raise
             except Exception:  # an event's fault costs its own plans alone

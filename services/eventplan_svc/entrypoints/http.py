@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.eventplan_svc.app.commands import C, Commands, UseCase
 from services.eventplan_svc.app.read_plans import ReadPlans
 from services.eventplan_svc.app.show_dashboard import Dashboard
-from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents.contract import Written
 from shared.resources import checked_ids, document_response, page_response, validated, version_number, with_keys
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
     DashboardQuery,
     EventPlanSnapshot,
-    PlanCommand,
     ReplaceMilestones,
     SetMilestone,
     SetMilestoneStatus,
 )
 from shared.web import PAGING, Handler, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
 
-C = TypeVar("C", bound=PlanCommand)
-UseCase = Callable[[C, Cause], Awaitable[Written]]
-
 _PLAN: Final = "/eventplan/{EventId}/{FleetId}"
 _FILTERS: Final[tuple[str, ...]] = ("EventId", "ServiceId", "FleetId")
 
 
 def routes(
-    *,
+    commands: Commands,
     read_plans: ReadPlans,
-    create_plan: UseCase[CreateEventPlan],
-    set_milestone_status: UseCase[SetMilestoneStatus],
-    set_milestone: UseCase[SetMilestone],
-    replace_milestones: UseCase[ReplaceMilestones],
     show_dashboard: Callable[[str, DashboardQuery, str | None], Awaitable[Dashboard]],
     clock: Clock,
 ) -> Routes:
@@ -54,17 +45,18 @@ def routes(
         handler = plans.write(model, use_case)
         made.add(method, path, handler, action=action, summary=summary, body=model, response=response)
 
-    write("POST", "/eventplan", "eventplan.create", CreateEventPlan, create_plan, "Make a plan by hand")
+    write("POST", "/eventplan", "eventplan.create", CreateEventPlan, commands.create_plan, "Make a plan by hand")
     read("/eventplan", plans.matching, "List plans", many=True, parameters=[*filters, *PAGING])
     read(_PLAN, plans.latest, "A plan, in the colours of the moment")
     newest_first = "Every version of a plan, newest first"
     read(f"{_PLAN}/versions", plans.history, newest_first, many=True, parameters=PAGING)
     read(f"{_PLAN}/versions/{{VersionId}}", plans.version, "One version of a plan")
     read(f"{_PLAN}/{{VersionId}}", plans.version, "One version of a plan")
-    update, details = "milestone.update", "Change a milestone's status, message or ETA"
-    write("PUT", f"{_PLAN}/milestones", update, ReplaceMilestones, replace_milestones, "Replace all milestones")
-    write("PUT", f"{_PLAN}/milestone", update, SetMilestone, set_milestone, details)
-    write("PUT", f"{_PLAN}/status", update, SetMilestoneStatus, set_milestone_status, "Set a milestone's status")
+    update, whole = "milestone.update", "Replace all milestones"
+    details, status = "Change a milestone's status, message or ETA", "Set a milestone's status"
+    write("PUT", f"{_PLAN}/milestones", update, ReplaceMilestones, commands.replace_milestones, whole)
+    write("PUT", f"{_PLAN}/milestone", update, SetMilestone, commands.set_milestone, details)
+    write("PUT", f"{_PLAN}/status", update, SetMilestoneStatus, commands.set_milestone_status, status)
 
     async def dashboard(request: Request) -> Response:
         query_of(request, ())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
-from shared.cause import Cause
-from shared.documents.contract import Written
+from services.eventplan_svc.app.commands import Commands
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk, each
 from shared.schemas.base import WireModel
@@ -22,7 +21,6 @@ from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
 from shared.trace import Trace
 
 M = TypeVar("M", bound=WireModel)
-C_contra = TypeVar("C_contra", contravariant=True)
 Changes = Sequence[tuple[M, Trace]]
 
 _EVENTS: Final = ("event.created", "event.updated", "event.deleted")
@@ -46,40 +44,31 @@ VIEW_STORED_BY: Final = {**dict.fromkeys(_SERVICES, _SERVICES_GROUP), **dict.fro
 """The consumer group that takes each topic of the readiness view into the store. Plans are stored by whoever writes."""
 
 
-class UseCase(Protocol[C_contra]):
-    """What a command calls, and HTTP as well."""
-
-    def __call__(self, command: C_contra, cause: Cause, /) -> Awaitable[Written]: ...
-
-
 def subscriptions(
+    commands: Commands,
     *,
     on_event_changed: Callable[[EventSnapshot, Trace], Awaitable[None]],
     on_services_changed: Callable[[Changes[ServiceSnapshot]], Awaitable[None]],
     on_fleets_changed: Callable[[Changes[FleetSnapshot]], Awaitable[None]],
     on_facts_changed: Callable[[Changes[WireModel]], Awaitable[None]],
-    create_plan: UseCase[CreateEventPlan],
-    set_milestone_status: UseCase[SetMilestoneStatus],
-    set_milestone: UseCase[SetMilestone],
-    replace_milestones: UseCase[ReplaceMilestones],
 ) -> list[Subscribed]:
     """All of them. Each has a group of its own, so that an event with many plans delays no fact."""
 
     async def event_changed(received: Received[EventSnapshot]) -> None:
         await on_event_changed(received.data, received.effect)
 
-    commands: list[Command[Any]] = [
-        Command(CreateEventPlan, create_plan, "eventplan.create"),
-        Command(SetMilestoneStatus, set_milestone_status, "milestone.update"),
-        Command(SetMilestone, set_milestone, "milestone.update"),
-        Command(ReplaceMilestones, replace_milestones, "milestone.update"),
+    taken: list[Command[Any]] = [
+        Command(CreateEventPlan, commands.create_plan, "eventplan.create"),
+        Command(SetMilestoneStatus, commands.set_milestone_status, "milestone.update"),
+        Command(SetMilestone, commands.set_milestone, "milestone.update"),
+        Command(ReplaceMilestones, commands.replace_milestones, "milestone.update"),
     ]
     return [
         Subscription("eventplan_svc.events", each(EventSnapshot, _EVENTS, event_changed)),
         Subscription(_SERVICES_GROUP, bulk(ServiceSnapshot, _SERVICES, _changes(on_services_changed))),
         Subscription(_FLEETS_GROUP, bulk(FleetSnapshot, _FLEETS, _changes(on_fleets_changed))),
         Subscription("eventplan_svc.facts", bulk(WireModel, _FACTS, _changes(on_facts_changed))),
-        CommandSubscription("eventplan.commands", commands),
+        CommandSubscription("eventplan.commands", taken),
     ]
 
 

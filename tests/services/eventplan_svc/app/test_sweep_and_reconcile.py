@@ -63,7 +63,7 @@ async def test_two_processes_that_sweep_write_each_plan_once(planned: Process, h
 
 async def keep(process: Process, *published: TopicBody) -> None:
     """Puts events and services into the read models, as if the process had stopped before it did what follows."""
-    models = process.wiring.read_models
+    models = process.wiring.planner.read_models
     for topic, body in published:
         resource = topic.partition(".")[0]
         if resource == "event":
@@ -84,7 +84,7 @@ async def test_what_is_missing_is_made(process: Process) -> None:
 async def test_an_events_fault_costs_its_own_plans_alone(process: Process) -> None:
     await keep(process, service(), *map(fleet, FLEETS), event())
     broken = Event("Broken", 1, "2024-07-16", "9999-12-31", ("us-east-1",), active=True, deleted=False)
-    await process.wiring.read_models.events.put([("Broken", broken)])
+    await process.wiring.planner.read_models.events.put([("Broken", broken)])
     assert await process.wiring.reconcile()
     assert {plan["EventId"] for plan in await process.plans()} == {"PD2024"}
 
@@ -132,9 +132,7 @@ def job(process: Process, real_time: Callable[[], float]) -> Reconcile:
     one = process.wiring
     return Reconcile(
         process.store.leases(),
-        plans=one.plans,
-        read_models=one.read_models,
+        planner=one.planner,
         view=one.view,
-        clock=process.clock,
         real_time=real_time,
     )
