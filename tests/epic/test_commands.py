@@ -16,13 +16,20 @@ from shared.schemas.topics import SERVICES, TOPICS
 from tests.epic.fake import Asked, FakeEpic, problem
 from tests.support.epic_command import Run
 
-LETTER = {
-    "Id": "hotw_svc.commands:hotw.commands:3:17", "Group": "hotw_svc.commands", "Topic": "hotw.commands",
-    "Partition": 3, "Offset": 17, "Timestamp": "2024-06-15T09:00:00.000Z",
-    "Key": base64.b64encode(b"PD2024").decode(), "Value": base64.b64encode(b'{"EventId": 7}').decode(),
-    "Headers": [["ce_id", "x"], ["ce_type", "StartRun"]], "Reason": "no CloudEvent: ce_source missing", "Attempts": 1,
+LETTER: dict[str, Any] = {
+    "Id": "hotw_svc.commands:hotw.commands:3:17",
+    "Group": "hotw_svc.commands",
+    "Topic": "hotw.commands",
+    "Partition": 3,
+    "Offset": 17,
+    "Timestamp": "2024-06-15T09:00:00.000Z",
+    "Key": base64.b64encode(b"PD2024").decode(),
+    "Value": base64.b64encode(b'{"EventId": 7}').decode(),
+    "Headers": [["ce_id", "x"], ["ce_type", "StartRun"]],
+    "Reason": "no CloudEvent: ce_source missing",
+    "Attempts": 1,
     "DeadSince": "2024-06-15T09:00:01.000Z",
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class World:
 
             async def hold_clock() -> None:
                 if (last := self.last_instants.get(name)) is not None:
-                    clock.push(last)
+                    clock.push(last)  # type: ignore[attr-defined]
 
             async def start_with_clock() -> None:
                 self.started_at[name] = clock.now()

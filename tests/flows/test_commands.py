@@ -97,10 +97,9 @@ async def test_the_main_job_by_commands_alone(commands: CommandClient, caller: C
     assert [order["FulfillmentValue"] for order in orders] == [20, 20, 10]
     for order in orders:
         name = order["FulfillmentId"]
-        body: dict[str, Any] = {"FulfillmentId": name, "Decision": "Approve"}
-        assert (await commands.ask("hotw.commands", "ReviewOrder", f"r-{name}", FLEET_ID, body))[
-            "Outcome"
-        ] == "Accepted"
+        body = {"FulfillmentId": name, "Decision": "Approve"}
+        answer = await commands.ask("hotw.commands", "ReviewOrder", f"r-{name}", FLEET_ID, body)
+        assert answer["Outcome"] == "Accepted"
         body = {"FulfillmentId": name, "FulfilledHosts": order["FulfillmentValue"]}
         assert (await commands.ask("hotw.commands", "ReportDelivery", f"d-{name}", FLEET_ID, body))[
             "Outcome"

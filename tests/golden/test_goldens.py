@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from shared.cause import Cause
 from shared.envelope import Message, decode, encode_headers, plain_type
 from shared.messaging.commands import Command, CommandSubscription, ReceivedCommand
-from shared.messaging.subscription import Subscription, bulk
+from shared.messaging.subscription import Received, Subscription, bulk
 from shared.schemas.goldens import golden, golden_path, goldens
 from shared.schemas.results import Accepted
 from shared.schemas.topics import TOPICS, MessageType, Topic
@@ -59,7 +59,7 @@ def test_the_file_itself_is_the_same_message_in_structured_mode(topic: Topic, ki
 def test_a_consumer_reads_it_also_when_a_newer_producer_says_more(topic: Topic, kind: MessageType) -> None:
     message = golden(topic.name, kind.ce_type)
     if topic.name.endswith(".commands"):
-        received = commands(topic).read(record(message))
+        received: Received[Any] = commands(topic).read(record(message))
         assert isinstance(received, ReceivedCommand)
         assert received.refusal is None
     else:

@@ -157,7 +157,7 @@ class Replicas:
             lease_seconds=lease_seconds,
         )
         request = partial(request_mails, notifications=notifications, wake=lambda: None)
-        summary = {"runs": read_models["run"], "digests": read_models["run_service"], "events": events}
+        summary: dict[str, Any] = {"runs": read_models["run"], "digests": read_models["run_service"], "events": events}
         made = Replica(
             store,
             notifications,

@@ -45,7 +45,7 @@ class Statements:
     """The statements SQLite was given by readers."""
 
     def __init__(self, store: Store) -> None:
-        self._reader = store._reader
+        self._reader = store._reader  # type: ignore[attr-defined]
 
     @contextmanager
     def counted(self) -> Iterator[list[str]]:
@@ -96,7 +96,7 @@ async def counter(backend: Backend, gate: Gate) -> Commands | Statements:
 
     async def both_threads_read() -> bool:
         await asyncio.gather(*(documents.list() for _ in range(4)))
-        return len(store._reader._opened) == 2
+        return len(store._reader._opened) == 2  # type: ignore[attr-defined]
 
     await until(both_threads_read, "both reading threads have begun")
     return Statements(store)
@@ -154,7 +154,7 @@ async def test_a_write_waits_for_two_commands_and_what_follows_goes_in_batches(
     documents = await with_history(backend, "F1", 3)
     with counter.counted() as sent:
         await documents.update("F1", adding(), cause())
-        assert [name for name, _ in sent][:2] == ["find", "update"]
+        assert [name for name, _ in sent][:2] == ["find", "update"]  # type: ignore[str-unpack]
     await backend.stores[0].drain()
     with counter.counted() as sent:
         with gate.closed():  # however long the hundred take, they are published together

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,7 @@ async def test_two_replicas_at_once_are_refused_alike(backend: Backend) -> None:
     """Whether the rule says no depends on what others write: the first answer holds for both all the same."""
     replicas = [(await backend.open())[1] for _ in range(2)]
 
-    def full(present: object) -> Change:
+    def full(present: Any) -> Change:
         if present is None:
             return setting({"Count": 1})
         if present.state["Count"] % 2:

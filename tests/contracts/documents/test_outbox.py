@@ -95,10 +95,13 @@ async def test_what_waits_is_slim(backend: Backend, store: Store, documents: Doc
     big = {"Text": "x" * 100_000}
     for n in range(150):
         await documents.update(
-            "F1", lambda _, n=n: Change(big | {"N": n}, (OutgoingEvent("thing.updated"),)), cause(f"c{n}")
+            "F1",
+            lambda _, n=n: Change(big | {"N": n}, (OutgoingEvent("thing.updated"),)),  # type: ignore[misc]
+            cause(f"c{n}"),
         )
     with pymongo.MongoClient(str(backend.place)) as client:
         head = client[backend.database]["thing.heads"].find_one({"_id": "F1"})
+    assert head is not None
     assert len(bson.encode(head)) < 200_000
     broker.away = False
     await store.drain()

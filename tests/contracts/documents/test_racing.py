@@ -65,7 +65,7 @@ async def test_conditional_writers_take_turns(backend: Backend) -> None:
             read = await documents.latest("F1")
             more = Change({"Count": read.state["Count"] + 1}, ())
             try:
-                await documents.update("F1", lambda _, more=more: more, cause(), expected=read.version)
+                await documents.update("F1", lambda _, more=more: more, cause(), expected=read.version)  # type: ignore[misc]
             except Refused:
                 continue
             return

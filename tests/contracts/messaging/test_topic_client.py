@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from aiokafka.errors import UnknownTopicOrPartitionError
@@ -41,7 +42,7 @@ async def test_an_unknown_topic_is_an_error(rig: Rig) -> None:
 
 async def test_from_latest_only_what_comes_is_read(rig: Rig) -> None:
     await rig.send(rig.event("old"))
-    following = follow(rig.transport, rig.created, since="latest")
+    following: Any = follow(rig.transport, rig.created, since="latest")
     first = asyncio.ensure_future(anext(following))
     while not first.done():
         await rig.send(rig.event("new"))

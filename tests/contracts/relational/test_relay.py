@@ -37,7 +37,7 @@ async def test_the_order_of_a_key_is_kept_over_batches(opened: Callable[..., Dat
     database = opened(publishing=True)
     for chunk in range(5):
         await database.write(
-            lambda unit, chunk=chunk: unit.emit([message(f"k{n % 25}", chunk * 500 + n) for n in range(500)])
+            lambda unit, chunk=chunk: unit.emit([message(f"k{n % 25}", chunk * 500 + n) for n in range(500)])  # type: ignore[misc]
         )
     await publish_all(database)
     assert len(broker.taken) == 2500
@@ -90,7 +90,7 @@ async def test_many_writers_and_two_replicas_publish_everything_in_order(
 
     async def writer(key: str) -> None:
         for n in range(25):
-            await replicas[n % 2].write(lambda unit, n=n: count(unit, key, n))
+            await replicas[n % 2].write(lambda unit, n=n: count(unit, key, n))  # type: ignore[misc]
 
     await asyncio.gather(*(writer(f"k{i}") for i in range(6)))
     await until(lambda: len({taken.id for taken in broker.taken}) == 150, "every message")

@@ -189,7 +189,7 @@ async def test_an_answer_under_way_is_finished_once(database: Database) -> None:
     assert await database.record_of(cause()) == IdempotencyRecord(under_way=True, reference="5")
     for body in ({"n": 1}, {"n": 2}):
         await database.write(
-            lambda unit, body=body: unit.records.finish(unit.connection, cause(), IdempotencyRecord(body=body))
+            lambda unit, body=body: unit.records.finish(unit.connection, cause(), IdempotencyRecord(body=body))  # type: ignore[misc]
         )
     assert await database.record_of(cause()) == IdempotencyRecord(body={"n": 1}, reference="5")
 

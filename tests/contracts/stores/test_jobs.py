@@ -117,7 +117,7 @@ async def test_a_job_is_resumed_whichever_step_its_worker_was_killed_at(leases: 
         except Killed:
             pass
         jobs = Jobs(leases, lease=LONG)
-        await until(lambda name=name, jobs=jobs, work=work: _finished(jobs, name, work), "the job's end")
+        await until(lambda name=name, jobs=jobs, work=work: _finished(jobs, name, work), "the job's end")  # type: ignore[misc]
         assert sorted(set(work.done)) == [0, 1, 2, 3]
         assert len(work.done) <= CHUNKS + 1, "only the chunk under way is done again"
         progress = await jobs.progress(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,8 +21,10 @@ def make_transport(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[
     if request.param == "kafka":
         bootstrap = request.getfixturevalue("kafka_bootstrap")
         return lambda: KafkaTransport(bootstrap)
-    log: list[DurableLog] = []  # a log belongs to the test's event loop, which runs by the time one is made
-    return lambda: EmbeddedTransport(log[0] if log else log.append(DurableLog(tmp_path)) or log[0])
+    log = cache(
+        lambda: DurableLog(tmp_path)
+    )  # a log belongs to the test's event loop, which runs by the time one is made
+    return lambda: EmbeddedTransport(log())
 
 
 @pytest.fixture

@@ -125,9 +125,9 @@ async def test_what_is_not_bytes_is_refused_and_harms_no_other_record(
     async with producing(transport) as producer:
         first = await producer.send(topic, b"1", key=b"k")
         with pytest.raises(TypeError):
-            await producer.send(topic, {"not": "bytes"}, key=b"k")
+            await producer.send(topic, {"not": "bytes"}, key=b"k")  # type: ignore[arg-type]
         with pytest.raises(TypeError):
-            await producer.send(topic, b"2", key="text")
+            await producer.send(topic, b"2", key="text")  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             await producer.send(topic, b"2", key=b"k", headers=[("a", "text")])  # type: ignore[list-item]
         second = await producer.send(topic, b"2", key=b"k")

@@ -100,7 +100,7 @@ def test_versions_count_up_by_one_whatever_happens(steps: list[str]) -> None:
             return {"set": change({"N": number}), "delete": change(None)}.get(step)
 
         if step == "amend":
-            decision = amended(head, "F1", lambda _, number=number: ({"N": number}, ()), CAUSE)
+            decision = amended(head, "F1", lambda _, number=number: ({"N": number}, ()), CAUSE)  # type: ignore[misc]
         else:
             decision = updated(head, "F1", act, CAUSE, None, 1)
         made = decision.outcome is Outcome.VERSION

@@ -176,7 +176,7 @@ def test_a_full_log_file_is_kept_beside_the_new_one(
     configure_logging("info", "json", file=tmp_path / "epic.log")
     for number in range(4):
         structlog.get_logger("a").info("an event", number=number, padding="x" * 60)
-    for handler in [reference() for reference in logging._handlerList]:
+    for handler in [reference() for reference in logging._handlerList]:  # type: ignore[attr-defined]
         if isinstance(handler, RotatingFileHandler):
             handler.close()
     numbers = [json.loads((tmp_path / name).read_text())["number"] for name in ("epic.log.1", "epic.log")]

@@ -55,7 +55,7 @@ def test_an_effect_keeps_the_correlation_and_names_its_cause() -> None:
 def test_a_stored_trace_is_the_list_of_its_members() -> None:
     trace = Trace("corr", None, TRACEPARENT)
 
-    assert Trace(*list(trace)) == trace
+    assert Trace(*list(trace)) == trace  # type: ignore[arg-type]
 
 
 def test_the_bound_trace_is_the_current_one_within() -> None:

@@ -156,7 +156,7 @@ async def test_ids_are_in_the_log_lines_of_their_own_request_only() -> None:
         async with calling(app_of(routes)) as client:
             ids = [f"id-{n}" for n in range(5)]
             await asyncio.gather(*(client.get("/slow", headers={"X-Correlation-Id": one}) for one in ids))
-    lines = [line for line in captured if line["event"] == "handled"]
+    lines = [line for line in captured if line["event"] == "handled"]  # type: ignore[misc]
     assert sorted(line["correlation_id"] for line in lines) == ids
     assert all(line["correlation_id"] == line["trace"] for line in lines)
 
@@ -169,7 +169,7 @@ async def test_who_asks_is_the_header_then_the_body_then_nobody(http: httpx.Asyn
     keyed = await http.put("/echo?a=1", json=body, headers={"Idempotency-Key": "k"})
     assert keyed.json()["Id"] == "jsmith PUT /echo?a=1 k"
     for unusable in ("x" * 256, "", "\xa0ann"):  # what no event could carry as its User
-        bad = await http.put("/echo", headers={"X-Epic-User": unusable.encode("latin-1")})
+        bad = await http.put("/echo", headers={"X-Epic-User": unusable.encode("latin-1")})  # type: ignore[arg-type]
         assert (bad.status_code, pointers(bad)) == (400, ["/X-Epic-User"])
 
 

@@ -70,8 +70,9 @@ def test_orders_of_an_earlier_run_are_not_in_this_runs_summary() -> None:
 
 @given(st.permutations(range(6)), st.lists(st.integers(0, 5), max_size=4))
 def test_facts_in_any_order_and_twice_make_one_digest(order: list[int], again: list[int]) -> None:
-    base = line_of(fact()) or {}
-    lines = [{**base, "FleetId": f"F{number}"} for number in range(6)]
+    base = line_of(fact())
+    assert base is not None
+    lines: list[Any] = [{**base, "FleetId": f"F{number}"} for number in range(6)]
     digest = None
     for number in [*order, *again]:
         digest = merged(digest, [lines[number]])
