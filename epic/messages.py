@@ -36,9 +36,7 @@ class SeenRecord:
     @classmethod
     def of(cls, record: Record) -> Self:
         headers = tuple((name, value or b"") for name, value in record.headers)
-        return cls(
-            record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, headers
-        )  # fmt: skip
+        return cls(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, headers)
 
     def wire(self) -> dict[str, Any]:
         """The record as JSON; key and value are base64, so that nothing is lost on the way."""

@@ -141,13 +141,17 @@ class SampleCompany:
         self, fleet_id: str, service: str, peak_tpm: int, chance: random.Random, services: list[str]
     ) -> Row:
         upstream = chance.choice(services)
-        known = [] if upstream == service else [
-            {
-                "UpstreamServiceId": upstream,
-                "UpstreamTPM": peak_tpm * chance.randint(20, 80) // 100,
-                "IsVerified": chance.random() < _VERIFIED,
-            }
-        ]  # fmt: skip
+        known = (
+            []
+            if upstream == service
+            else [
+                {
+                    "UpstreamServiceId": upstream,
+                    "UpstreamTPM": peak_tpm * chance.randint(20, 80) // 100,
+                    "IsVerified": chance.random() < _VERIFIED,
+                }
+            ]
+        )
         return {
             "Resource": "Projection",
             "FleetId": fleet_id,

@@ -45,10 +45,8 @@ def list_letters(
     async def work() -> list[dict[str, Any]]:
         async with Api(url_of(url)) as api:
             return [
-                letter
-                for name in ((service,) if service else SERVICES)
-                for letter in await api.items(f"/{name}/dlq")
-            ]  # fmt: skip
+                letter for name in ((service,) if service else SERVICES) for letter in await api.items(f"/{name}/dlq")
+            ]
 
     letters = run(work())
     terminal = Terminal()

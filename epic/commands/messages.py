@@ -70,9 +70,17 @@ def produce(
     if not unchecked:
         _check(topic, ce_type, data)
     message = Message(
-        topic, ce_type, key, data, _SOURCE, datetime.now(UTC), Trace.begin(), message_id or new_id(),
-        if_match=if_match, user=user or login_name(),
-    )  # fmt: skip
+        topic,
+        ce_type,
+        key,
+        data,
+        _SOURCE,
+        datetime.now(UTC),
+        Trace.begin(),
+        message_id or new_id(),
+        if_match=if_match,
+        user=user or login_name(),
+    )
     answered = wait and not unchecked and topic.endswith(".commands")
     result = run(_produce(message, url, bootstrap, timeout if answered else None))
     _print_answer(message, result, as_json=as_json)
@@ -179,8 +187,11 @@ def _line(record: SeenRecord) -> str:
 
 def _shown(record: SeenRecord) -> dict[str, Any]:
     place: dict[str, Any] = {
-        "Topic": record.topic, "Partition": record.partition, "Offset": record.offset, "Timestamp": record.time()
-    }  # fmt: skip
+        "Topic": record.topic,
+        "Partition": record.partition,
+        "Offset": record.offset,
+        "Timestamp": record.time(),
+    }
     try:
         message = record.message()
         data: Any = message.body()

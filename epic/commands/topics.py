@@ -34,12 +34,17 @@ def topics(
         ("Topic", "Owner", "Key", "Messages", "Consumers", "Partitions", "Kept"),
         [
             (
-                topic.name, topic.owner, topic.key, _types(topic), ", ".join(topic.consumers) or "nobody yet",
-                topic.partitions, _kept(topic),
+                topic.name,
+                topic.owner,
+                topic.key,
+                _types(topic),
+                ", ".join(topic.consumers) or "nobody yet",
+                topic.partitions,
+                _kept(topic),
             )
             for topic in chosen
         ],
-    )  # fmt: skip
+    )
 
 
 def _types(topic: Topic) -> str:

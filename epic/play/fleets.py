@@ -29,9 +29,15 @@ class FleetLine:
 
     def cells(self) -> tuple[object, ...]:
         return (
-            self.fleet_id, self.region, self.needed, self.present, self.ordered, self.delivered, self.colour,
+            self.fleet_id,
+            self.region,
+            self.needed,
+            self.present,
+            self.ordered,
+            self.delivered,
+            self.colour,
             self.awaited,
-        )  # fmt: skip
+        )
 
 
 async def dashboard(api: Api, event_id: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -135,9 +135,12 @@ async def rise_late(api: Api, terminal: Terminal) -> None:
     await api.ask("PUT", f"/projection/{rise.fleet_id}/{scenario.EVENT_ID}", body, user=scenario.OPERATOR)
     await _settled(api)
     execution = await api.ask(
-        "POST", f"/hotw/atomic/{rise.fleet_id}/{scenario.EVENT_ID}", {"OrderType": "Emergent"},
-        key="play: the late rise", user=scenario.OPERATOR,
-    )  # fmt: skip
+        "POST",
+        f"/hotw/atomic/{rise.fleet_id}/{scenario.EVENT_ID}",
+        {"OrderType": "Emergent"},
+        key="play: the late rise",
+        user=scenario.OPERATOR,
+    )
     terminal.print(f"emergent order for {rise.fleet_id}: {execution['Reasoning']}")
     for order in await _orders(api, FleetId=rise.fleet_id, Status="Pending"):
         await _decide(api, order)

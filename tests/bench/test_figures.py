@@ -54,9 +54,17 @@ def test_the_table_stands_between_its_markers_and_the_rest_stays(tmp_path: Path)
     page.write_text(f"# By hand\n{BEGIN}\nold\n{END}\nby hand too\n")
     figure = Figure("reads", "raw reads", "reads/s", (90.0, 80.0), (100.0, 100.0), at_least(0.85), "16 connections")
     machine = {
-        "date": "today", "command": "python -m bench", "processor": "x", "cores": 2, "memory_gb": 8, "system": "Linux",
-        "python": "3.11", "drivers": {"motor": "3"}, "images": {"Kafka": "apache/kafka"}, "servers": {},
-    }  # fmt: skip
+        "date": "today",
+        "command": "python -m bench",
+        "processor": "x",
+        "cores": 2,
+        "memory_gb": 8,
+        "system": "Linux",
+        "python": "3.11",
+        "drivers": {"motor": "3"},
+        "images": {"Kafka": "apache/kafka"},
+        "servers": {},
+    }
     other = {**machine, "command": "python -m bench put", "date": "yesterday", "servers": {"Kafka": "3.9"}}
     figures = [figure.wire()]
     write_table(

@@ -60,9 +60,15 @@ def terminal(folder: Path, path: str) -> Iterator[subprocess.Popen[str]]:
     """The second terminal: one shell for all blocks, which ends at the first command that fails."""
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}", "USER": "nadia"}
     shell = subprocess.Popen(
-        ["bash", "-e"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
-        cwd=folder, env=environment,
-    )  # fmt: skip
+        ["bash", "-e"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        bufsize=1,
+        cwd=folder,
+        env=environment,
+    )
     try:
         yield shell
     finally:

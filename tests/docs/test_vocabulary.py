@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("shared", "services", "epic", "bench", "tests", "docs")
 LONGEST_TEST_NAME = 80
+FORMATTED_BY_HAND = 20  # the table of metrics
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 FORBIDDEN = re.compile(
@@ -92,3 +93,7 @@ def test_no_test_name_is_too_long() -> None:
 
 def test_nothing_imports_from_a_conftest() -> None:
     assert not matches(r"^\s*(from|import) \S*\bconftest\b.*")
+
+
+def test_ruff_formats_all_but_a_few_statements() -> None:
+    assert len(matches("# fmt: (skip|off)$")) <= FORMATTED_BY_HAND

@@ -39,9 +39,11 @@ class FakeEpic:
         self.asked.append(asked)
         status, body, *headers = self.answer(asked)
         return web.Response(
-            status=status, body=orjson.dumps(body), content_type="application/json",
+            status=status,
+            body=orjson.dumps(body),
+            content_type="application/json",
             headers=headers[0] if headers else None,
-        )  # fmt: skip
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[FakeEpic]:

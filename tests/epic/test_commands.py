@@ -54,9 +54,22 @@ def epic() -> Iterator[FakeEpic]:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "up", "serve", "load", "sample", "produce", "tail", "topics", "dlq", "dlq list", "dlq show", "dlq replay",
-     "dlq drop"],
-)  # fmt: skip
+    [
+        "",
+        "up",
+        "serve",
+        "load",
+        "sample",
+        "produce",
+        "tail",
+        "topics",
+        "dlq",
+        "dlq list",
+        "dlq show",
+        "dlq replay",
+        "dlq drop",
+    ],
+)
 def test_every_command_has_its_help(run: Run, command: str) -> None:
     code, out, _ = run(*command.split(), "--help")
     assert code == 0
@@ -104,8 +117,9 @@ def test_a_bad_address_and_an_unknown_variable_are_refused_with_the_remedy(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run("dlq", "list", "--url", "localhost:1")[::2] == (
-        2, "epic: --url localhost:1 is not an address; give one such as http://127.0.0.1:8000\n"
-    )  # fmt: skip
+        2,
+        "epic: --url localhost:1 is not an address; give one such as http://127.0.0.1:8000\n",
+    )
     monkeypatch.setenv("EPIC_HTP_PORT", "1")
     code, _, err = run("dlq", "list")
     assert code == 2
@@ -167,8 +181,10 @@ def test_a_dlq_replay_that_fails_prints_the_reason_and_ends_with_1(run: Run, epi
     assert run("dlq", "replay", str(LETTER["Id"]), "--url", epic.url)[:2] == (0, f"{LETTER['Id']}: replayed\n")
     assert run("dlq", "drop", str(LETTER["Id"]), "--url", epic.url)[:2] == (0, f"{LETTER['Id']}: dropped\n")
     assert [(asked.method, asked.path.rpartition("/")[2]) for asked in epic.asked] == [
-        ("POST", "replay"), ("POST", "replay"), ("DELETE", "hotw_svc.commands:hotw.commands:3:17")
-    ]  # fmt: skip
+        ("POST", "replay"),
+        ("POST", "replay"),
+        ("DELETE", "hotw_svc.commands:hotw.commands:3:17"),
+    ]
 
 
 def test_topics_lists_the_registry(run: Run) -> None:
@@ -180,8 +196,10 @@ def test_topics_lists_the_registry(run: Run) -> None:
     assert list(output) == list(TOPICS)
     assert output["fleet.commands"]["Partitions"] == TOPICS["fleet.commands"].partitions
     assert {message["Type"] for message in output["event.commands"]["Messages"]} == {
-        "CreateEvent", "UpdateEvent", "DeleteEvent"
-    }  # fmt: skip
+        "CreateEvent",
+        "UpdateEvent",
+        "DeleteEvent",
+    }
     assert run("topics", "--owner", "nobody")[0] == 2
 
 
@@ -198,9 +216,10 @@ def test_produce_waits_for_the_answer_and_its_exit_code_shows_it(run: Run, epic:
     assert headers["ce_type"] == "ReportInventory"
     assert sent["AnswerWithin"] == 30
     refused = {
-        **accepted, "Outcome": "Refused",
+        **accepted,
+        "Outcome": "Refused",
         "Problem": {"status": 404, "detail": "there is no fleet F", "errors": [{"pointer": "/FleetId", "detail": "x"}]},
-    }  # fmt: skip
+    }
     epic.answer = lambda _: (200, {"Id": "1", "Answer": refused})
     assert run(*arguments)[::2] == (1, "Refused (404): there is no fleet F\n  /FleetId: x\n")
     epic.answer = lambda _: (200, {"Id": "1", "Answer": None, "Detail": "was not answered within 30 s"})
@@ -242,8 +261,9 @@ def test_produce_sends_an_event_that_fits_its_contract(run: Run, epic: FakeEpic,
 def test_produce_unchecked_waits_for_no_answer(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text("{")
-    code, out, _ = run("produce", "fleet.commands", "-t", "UpdateFleet", "-k", "F", str(file), "--unchecked",
-                       "--url", epic.url)  # fmt: skip
+    code, out, _ = run(
+        "produce", "fleet.commands", "-t", "UpdateFleet", "-k", "F", str(file), "--unchecked", "--url", epic.url
+    )
     assert code == 0
     assert "AnswerWithin" not in epic.asked[0].body
     assert "`epic dlq list`" in out
@@ -265,18 +285,26 @@ def test_tail_and_produce_name_kafka_for_a_real_stack(run: Run, epic: FakeEpic, 
 
 def test_tail_prints_a_line_a_record_cloudevent_or_not(run: Run, epic: FakeEpic) -> None:
     good = SeenRecord(
-        "event.created", 0, 4, 1_718_442_000_000, b"PD2024", b'{"EventId":"PD2024"}',
-        (("ce_id", b"1"), ("ce_source", b"event_svc"), ("ce_type", b"event.created"), ("ce_specversion", b"1.0"),
-         ("ce_time", b"2024-06-15T09:00:00Z")),
-    )  # fmt: skip
+        "event.created",
+        0,
+        4,
+        1_718_442_000_000,
+        b"PD2024",
+        b'{"EventId":"PD2024"}',
+        (
+            ("ce_id", b"1"),
+            ("ce_source", b"event_svc"),
+            ("ce_type", b"event.created"),
+            ("ce_specversion", b"1.0"),
+            ("ce_time", b"2024-06-15T09:00:00Z"),
+        ),
+    )
     bad = SeenRecord("event.created", 0, 5, 1_718_442_000_000, None, b"\xff", ())
     records = [good, bad]
 
     epic.answer = lambda _: (200, records[0].wire())
     arguments = ("tail", "event.created", "--no-follow", "--from-beginning", "--url", epic.url)
-    assert run(*arguments)[:2] == (
-        0, '2024-06-15T09:00:00.000Z  PD2024  event.created  {"EventId":"PD2024"}\n'
-    )  # fmt: skip
+    assert run(*arguments)[:2] == (0, '2024-06-15T09:00:00.000Z  PD2024  event.created  {"EventId":"PD2024"}\n')
     shown = orjson.loads(run(*arguments, "--json")[1])
     assert (shown["Offset"], shown["Key"], shown["Data"]) == (4, "PD2024", {"EventId": "PD2024"})
     records[:] = [bad]

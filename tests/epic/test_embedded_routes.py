@@ -92,8 +92,12 @@ async def test_a_command_gets_its_answer_or_why_there_is_none(door: EmbeddedRout
         answered = await http.post("/embedded/produce", json={**wire_of(message()), "AnswerWithin": 5})
         silent = await http.post("/embedded/produce", json={**wire_of(message()), "AnswerWithin": 0.5})
     assert answered.json()["Answer"] == {
-        "CommandId": "id-1", "Source": "/epic/produce", "Outcome": "Accepted", "Id": "F", "VersionId": 2
-    }  # fmt: skip
+        "CommandId": "id-1",
+        "Source": "/epic/produce",
+        "Outcome": "Accepted",
+        "Id": "F",
+        "VersionId": 2,
+    }
     assert silent.json() == {"Id": "id-1", "Answer": None, "Detail": "was not answered"}
 
 

@@ -40,8 +40,12 @@ class Up:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("EPIC_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "epic", "up", "--play", "--data", str(folder), "--port", str(port)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        )
         self.lines: list[str] = []
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -91,15 +95,17 @@ def test_the_play_shows_every_fleet_every_colour_and_every_wait(first: Up) -> No
     assert len(shown) == 40
     assert {columns[5] for columns, _ in shown.values()} == {"Green", "Yellow", "Red"}
     assert shown["FORTRESSService-NA-X0"] == (
-        ["us-east-1", "200", "150", "50", "40", "Yellow"], "FMC: 1 of 3 orders pending"
-    )  # fmt: skip
+        ["us-east-1", "200", "150", "50", "40", "Yellow"],
+        "FMC: 1 of 3 orders pending",
+    )
     assert shown["SearchService-NA-X0"][1] == "FMC: 1 of 4 orders pending"
     assert shown["FORTRESSService-EU-X0"] == (["eu-west-1", "132", "120", "12", "12", "Green"], "")
     assert shown["OrderService-EU-X0"] == (["eu-west-1", "88", "90", "0", "0", "Green"], "")
     assert shown["InventoryService-NA-X0"][1] == "AWS: 0 of 3 approved"
     assert shown["PricingService-NA-X0"] == (
-        ["us-east-1", "110", "60", "30", "30", "Red"], "EPIC: 30 of 50 hosts ordered, 20 found no room"
-    )  # fmt: skip
+        ["us-east-1", "110", "60", "30", "30", "Red"],
+        "EPIC: 30 of 50 hosts ordered, 20 found no room",
+    )
     assert shown["RecommendationService-NA-X0"][1] == "EPIC: 26 hosts to be ordered anew"
     assert "CatalogService" in shown["RecommendationService-EU-X0"][1]
     assert shown["ShippingService-NA-X0"][0] == ["us-east-1", "99", "90", "9", "0", "Yellow"]
@@ -154,8 +160,10 @@ def test_a_play_that_was_killed_is_taken_up_again(tmp_path: Path) -> None:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "epic", "up", "--play", "--data", str(tmp_path), "--port", str(port)],
-        stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("6/10"):

@@ -49,9 +49,14 @@ def test_a_play_is_recorded_and_a_damaged_record_is_refused(tmp_path: Path) -> N
 
 def fleet(name: str, colour: str, reasoning: str | None, on: str | None) -> dict[str, Any]:
     return {
-        "FleetId": name, "Region": "us-east-1", "PeakReadyStatus": colour, "EventMilestone": "HardwareOrder",
-        "ETA": "2024-06-16", "StatusReasoning": reasoning, "ActionPendingOn": on,
-    }  # fmt: skip
+        "FleetId": name,
+        "Region": "us-east-1",
+        "PeakReadyStatus": colour,
+        "EventMilestone": "HardwareOrder",
+        "ETA": "2024-06-16",
+        "StatusReasoning": reasoning,
+        "ActionPendingOn": on,
+    }
 
 
 async def test_the_table_shows_each_fleet_whole_with_what_it_waits_for() -> None:

@@ -146,7 +146,7 @@ async def test_a_message_produced_over_http_is_seen_by_a_tail_over_http(tmp_path
         found = [record async for record in messages.follow("event.created", from_beginning=True, to_end=True)]
         assert [(record.message().id, record.key, record.value) for record in found] == [
             (sent.id, b"PD2024", sent.data)
-        ]  # fmt: skip
+        ]
         assert [r async for r in messages.follow("event.deleted", from_beginning=True, to_end=True)] == []
 
 
@@ -236,8 +236,11 @@ def test_the_play_brings_its_time_its_factors_and_its_domain_and_sends_no_mail(m
     monkeypatch.setenv("EPIC_SMTP_URL", "smtp://mail:25")
     chosen = settings_of(play=True)
     assert (chosen.now, chosen.mail_domain, chosen.az_factor_map, chosen.smtp_url) == (
-        scenario.NOW, scenario.MAIL_DOMAIN, scenario.AZ_FACTORS, None
-    )  # fmt: skip
+        scenario.NOW,
+        scenario.MAIL_DOMAIN,
+        scenario.AZ_FACTORS,
+        None,
+    )
     monkeypatch.setenv("EPIC_MAIL_DOMAIN", "mine.example")
     assert settings_of(play=True).mail_domain == "mine.example"
     assert settings_of(play=False).smtp_url == "smtp://mail:25"

@@ -92,9 +92,13 @@ class Process:
         return [item.wire() for item in page.items]
 
     async def status(
-        self, milestone_id: str, status: str, fleet_id: str = "FORTRESSService-NA-X0", event_id: str = "PD2024",
+        self,
+        milestone_id: str,
+        status: str,
+        fleet_id: str = "FORTRESSService-NA-X0",
+        event_id: str = "PD2024",
         expected: int | None = None,
-    ) -> Written:  # fmt: skip
+    ) -> Written:
         """A person sets a milestone's status."""
         command = SetMilestoneStatus(
             event_id=event_id,

@@ -85,9 +85,15 @@ def put_list(plan: Plan, body: dict[str, Any], *, now: datetime = MAY_1) -> Plan
 
 
 def projection(
-    version: int = 1, *, tpm: int = 50_000, owner: bool = True, upstream: bool | None = True, when: str = "05-20",
-    deleted: bool = False, **members: Any,
-) -> Projection:  # fmt: skip
+    version: int = 1,
+    *,
+    tpm: int = 50_000,
+    owner: bool = True,
+    upstream: bool | None = True,
+    when: str = "05-20",
+    deleted: bool = False,
+    **members: Any,
+) -> Projection:
     """A projection's fact; `upstream` None: it has none."""
     upstreams = [] if upstream is None else [{"UpstreamServiceId": "OrderService", "IsVerified": upstream}]
     snapshot = {

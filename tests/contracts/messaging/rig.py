@@ -57,9 +57,14 @@ class Rig:
         self.letters = MemoryLetters()
         self.publisher = Publisher(transport, self.service, metrics=self.metrics)
         self.dead_letters = DeadLetterQueue(
-            self.service, transport=transport, publisher=self.publisher, store=self.letters, clock=self.clock,
-            metrics=self.metrics, registry=self.registry,
-        )  # fmt: skip
+            self.service,
+            transport=transport,
+            publisher=self.publisher,
+            store=self.letters,
+            clock=self.clock,
+            metrics=self.metrics,
+            registry=self.registry,
+        )
         self._consumers: list[Consumer] = []
 
     async def start(self) -> None:
@@ -118,9 +123,13 @@ class Rig:
         await publish_all(self.publisher, messages)
 
     async def send_raw(
-        self, topic: str, value: bytes | None, headers: Sequence[tuple[str, bytes]] = (), key: bytes | None = b"k",
+        self,
+        topic: str,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        key: bytes | None = b"k",
         partition: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         producer = self.transport.producer()
         await producer.start()
         try:

@@ -72,9 +72,12 @@ async def test_a_bulk_handler_gets_a_batch_of_several_partitions_which_is_rewoun
 async def test_structured_mode_is_taken(rig: Rig) -> None:
     seen = Seen()
     envelope = {
-        "specversion": "1.0", "id": "structured", "source": "kcat", "type": "thing.created",
+        "specversion": "1.0",
+        "id": "structured",
+        "source": "kcat",
+        "type": "thing.created",
         "data": {"ThingId": "a", "VersionId": 1},
-    }  # fmt: skip
+    }
     await rig.consuming(rig.each(seen.take))
     await rig.send_raw(rig.created, orjson.dumps(envelope), [("content-type", b"application/cloudevents+json")])
 

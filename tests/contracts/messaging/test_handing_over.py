@@ -63,8 +63,9 @@ async def test_answers_are_published_before_the_commit(rig: Rig) -> None:
     answers = await eventually(lambda: rig.read(rig.results), lambda answers: len(answers) == 2, "two answers")
     results = [CommandResult.model_validate(answer.body()) for answer in answers]
     assert {(result.command_id, result.outcome) for result in results} == {
-        ("c1", Outcome.ACCEPTED), ("c2", Outcome.ACCEPTED),
-    }  # fmt: skip
+        ("c1", Outcome.ACCEPTED),
+        ("c2", Outcome.ACCEPTED),
+    }
     assert {answer.trace.causation_id for answer in answers} == {"c1", "c2"}
     assert set(committed_when_answered) == {0}
     await eventually(

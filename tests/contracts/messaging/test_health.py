@@ -23,7 +23,7 @@ async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind
     nowhere = KafkaTransport("127.0.0.1:1")
     consumer = Consumer(
         nowhere, rig.clock, rig.subscription(rig.each(handle)), rig.publisher, rig.dead_letters, rig.metrics
-    )  # fmt: skip
+    )
 
     with pytest.raises(Unavailable, match="cannot join its group"):
         await consumer.start()

@@ -80,9 +80,7 @@ async def test_a_record_that_is_no_cloud_event_is_raised_or_reported(rig: Rig) -
 
     with pytest.raises(Poison):
         await rig.read(rig.created)
-    following = follow(
-        rig.transport, rig.created, to_end=True, poison=lambda record, error: reasons.append(str(error))
-    )  # fmt: skip
+    following = follow(rig.transport, rig.created, to_end=True, poison=lambda record, error: reasons.append(str(error)))
     assert [one async for one in following] == []
     assert "ce_id" in reasons[0]
 
@@ -124,9 +122,7 @@ async def test_asking_twice_by_one_id_is_answered_twice_alike(rig: Rig) -> None:
     await rig.consumer(rig.commanded(make)).start()
     command = rig.command("a", "c1")
 
-    first, again = [
-        await request(rig.transport, command, results=rig.results, patience=PATIENCE) for _ in range(2)
-    ]  # fmt: skip
+    first, again = [await request(rig.transport, command, results=rig.results, patience=PATIENCE) for _ in range(2)]
 
     assert first == again
 

@@ -41,9 +41,14 @@ class Office:
         self.metrics = Metrics("test_svc")
         self.publisher = Publisher(self.broker.transport, "test_svc")
         self.dead_letters = DeadLetterQueue(
-            "test_svc", transport=self.broker.transport, publisher=self.publisher, store=self.store,
-            clock=FixedClock(NOW), metrics=self.metrics, registry=registry(),
-        )  # fmt: skip
+            "test_svc",
+            transport=self.broker.transport,
+            publisher=self.publisher,
+            store=self.store,
+            clock=FixedClock(NOW),
+            metrics=self.metrics,
+            registry=registry(),
+        )
         self.replayed: list[Record] = []
         self.error: Exception | None = None
         self.dead_letters.attach(GROUP, self.replay)
@@ -69,9 +74,10 @@ def office() -> Office:
 
 
 @given(
-    st.none() | st.binary(max_size=50), st.none() | st.binary(max_size=200),
+    st.none() | st.binary(max_size=50),
+    st.none() | st.binary(max_size=200),
     st.lists(st.tuples(st.text(max_size=10), st.text(max_size=10).map(str.encode)), max_size=4),
-)  # fmt: skip
+)
 def test_the_record_comes_out_of_its_letter_as_it_went_in(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
 ) -> None:

@@ -22,11 +22,19 @@ times = st.integers(0, 4_102_444_800_000).map(lambda milliseconds: datetime.from
 @given(
     st.builds(
         Message,
-        topic=st.just("thing.created"), type=words, key=words, data=st.binary(min_size=1), source=words, time=times,
-        trace=st.builds(Trace, words, st.none() | words, st.none() | words), id=words, subject=words,
-        if_match=st.none() | words, user=st.none() | words,
+        topic=st.just("thing.created"),
+        type=words,
+        key=words,
+        data=st.binary(min_size=1),
+        source=words,
+        time=times,
+        trace=st.builds(Trace, words, st.none() | words, st.none() | words),
+        id=words,
+        subject=words,
+        if_match=st.none() | words,
+        user=st.none() | words,
     )
-)  # fmt: skip
+)
 def test_what_is_written_is_read_again(message: Message) -> None:
     record = record_of(message)
 
@@ -92,9 +100,16 @@ def test_header_names_are_read_in_any_letter_case() -> None:
 @pytest.mark.parametrize("content_type", [b"application/cloudevents+json", b"Application/CloudEvents+JSON; charset=x"])
 def test_structured_mode_is_read(content_type: bytes) -> None:
     envelope = {
-        "specversion": "1.0", "id": "7", "source": "test", "type": "thing.created", "time": "2024-06-15T09:00:00Z",
-        "correlationid": "c", "causationid": "b", "traceparent": "00-a-b-01", "data": {"ThingId": "a"},
-    }  # fmt: skip
+        "specversion": "1.0",
+        "id": "7",
+        "source": "test",
+        "type": "thing.created",
+        "time": "2024-06-15T09:00:00Z",
+        "correlationid": "c",
+        "causationid": "b",
+        "traceparent": "00-a-b-01",
+        "data": {"ThingId": "a"},
+    }
 
     message = decode(raw("thing.created", b"a", orjson.dumps(envelope), [("Content-Type", content_type)]))
 

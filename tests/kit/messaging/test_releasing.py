@@ -24,9 +24,12 @@ async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_th
         handled.add(received.message.key)
 
     records = [
-        record_of(event("a"), 10, 0), record_of(event("b"), 11, 0), record_of(event("c"), 12, 0),
-        record_of(event("d"), 20, 1), record_of(event("e"), 30, 2),
-    ]  # fmt: skip
+        record_of(event("a"), 10, 0),
+        record_of(event("b"), 11, 0),
+        record_of(event("c"), 12, 0),
+        record_of(event("d"), 20, 1),
+        record_of(event("e"), 30, 2),
+    ]
     assert await bench.settle(bench.each(handle), records, release=release) == ReleaseReason.TOO_SLOW
     assert bench.resume_at() == {("thing.created", 0): 11, ("thing.created", 1): 20, ("thing.created", 2): 31}
 

@@ -32,8 +32,12 @@ async def test_a_command_is_answered_with_what_it_made(bench: Bench) -> None:
     assert (answer.topic, answer.type, answer.key, answer.source) == ("results", "MakeThing", "a", "test_svc")
     assert (answer.trace.correlation_id, answer.trace.causation_id) == ("corr", "c1")
     assert answer.body() == {
-        "CommandId": "c1", "Source": "test_svc", "Outcome": "Accepted", "Id": "a", "VersionId": 3,
-    }  # fmt: skip
+        "CommandId": "c1",
+        "Source": "test_svc",
+        "Outcome": "Accepted",
+        "Id": "a",
+        "VersionId": 3,
+    }
 
 
 async def test_a_refused_command_is_answered_as_http_would(bench: Bench) -> None:

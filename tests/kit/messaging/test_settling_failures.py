@@ -52,8 +52,12 @@ async def test_a_type_the_topic_does_not_carry_is_a_dead_letter(bench: Bench) ->
         raise AssertionError("must not be called")
 
     message = event("a")
-    wrong = raw("thing.created", b"a", message.data, [*record_of(message).headers[:2], ("ce_type", b"other"),
-                *record_of(message).headers[3:]])  # fmt: skip
+    wrong = raw(
+        "thing.created",
+        b"a",
+        message.data,
+        [*record_of(message).headers[:2], ("ce_type", b"other"), *record_of(message).headers[3:]],
+    )
 
     assert await bench.settle(bench.each(handle), [wrong]) is None
     assert bench.dead_letters()[0]["Reason"] == "thing.created does not carry the ce_type other"

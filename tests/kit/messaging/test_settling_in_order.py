@@ -51,9 +51,15 @@ async def test_a_key_s_records_of_several_topics_wait_for_each_other(bench: Benc
     updated = [event("a", 2, topic="thing.updated"), event("a", 3, topic="thing.updated")]
     records = [record_of(event("a", 1))]
     records += [
-        raw("thing.updated", b"a", one.data, [*record_of(one).headers[:2], ("ce_type", b"thing.updated"),
-            *record_of(one).headers[3:]], offset=offset) for offset, one in enumerate(updated)
-    ]  # fmt: skip
+        raw(
+            "thing.updated",
+            b"a",
+            one.data,
+            [*record_of(one).headers[:2], ("ce_type", b"thing.updated"), *record_of(one).headers[3:]],
+            offset=offset,
+        )
+        for offset, one in enumerate(updated)
+    ]
 
     assert await bench.settle(bench.each(handle), records) is None
     assert (seen, overlapping) == (["a:1", "a:2", "a:3"], [])

@@ -136,8 +136,10 @@ def test_every_logger_writes_json_lines_with_the_ids(restored_logging: None) -> 
         structlog.get_logger("a").exception("failed")
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [(line["event"], line["level"], line["service"]) for line in lines] == [
-        ("event", "info", "fleet_svc"), ("old style", "warning", "fleet_svc"), ("failed", "error", "fleet_svc")
-    ]  # fmt: skip
+        ("event", "info", "fleet_svc"),
+        ("old style", "warning", "fleet_svc"),
+        ("failed", "error", "fleet_svc"),
+    ]
     assert all((line["correlation_id"], line["causation_id"]) == ("corr-1", "cause-1") for line in lines[:2])
     assert (lines[0]["number"], lines[1]["more"]) == (5, 1)
     assert "correlation_id" not in lines[2]

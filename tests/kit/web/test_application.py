@@ -122,8 +122,14 @@ async def test_half_a_body_of_a_client_that_went_is_never_handled() -> None:
     one = Routes("test")
     one.add("PUT", "/never", never, action="test.read", summary="Never")
     messages = [{"type": "http.request", "body": b"{}", "more_body": True}, {"type": "http.disconnect"}]
-    scope = {"type": "http", "method": "PUT", "path": "/never", "query_string": b"", "root_path": "",
-             "headers": [(b"transfer-encoding", b"chunked")]}  # fmt: skip
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": "/never",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"transfer-encoding", b"chunked")],
+    }
 
     async def receive() -> Any:
         return messages.pop(0)

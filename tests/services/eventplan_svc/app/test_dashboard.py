@@ -55,8 +55,10 @@ async def test_a_service_shows_its_fleets_with_what_they_wait_for(dashboard: Pro
     assert [entry["ServiceId"] for entry in page["Services"]] == list(SERVICES)
     atlas = page["Services"][0]
     assert {name: atlas[name] for name in ("Owner", "LeaderAlias", "PeakReadyStatus")} == {
-        "Owner": "Atlas-owner", "LeaderAlias": "jsmith", "PeakReadyStatus": "Red"
-    }  # fmt: skip
+        "Owner": "Atlas-owner",
+        "LeaderAlias": "jsmith",
+        "PeakReadyStatus": "Red",
+    }
     assert atlas["Fleets"][1] == {
         "FleetId": "Atlas-us-east-1",
         "Region": "us-east-1",
@@ -68,8 +70,9 @@ async def test_a_service_shows_its_fleets_with_what_they_wait_for(dashboard: Pro
     }
     assert page["Totals"]["Fleets"] == 6
     assert page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {
-        "NotStarted": 5, "PendingOnServiceOwner": 1
-    }  # fmt: skip
+        "NotStarted": 5,
+        "PendingOnServiceOwner": 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ async def test_totals_equal_a_recount_whatever_happens(process: Process, clock: 
         assert sorted(fleets(page)) == sorted(plan["FleetId"] for plan in plans if "Closed" not in plan)
         assert {row["FleetId"]: row["PeakReadyStatus"] for entry in page["Services"] for row in entry["Fleets"]} == {
             plan["FleetId"]: plan["PeakReadyStatus"] for plan in plans if "Closed" not in plan
-        }  # fmt: skip
+        }
 
 
 async def test_a_view_given_versions_in_any_order_shows_the_newest(process: Process) -> None:

@@ -39,14 +39,19 @@ async def test_the_references_plan_comes_out(process: Process, clock: FixedClock
     assert plan["EventPlanId"] == "PD2024#FORTRESSService-NA-X0"
     assert state(plan, "GatherProjectionFromUpstream") == ("Completed", "All upstream projections verified")
     assert state(plan, "HardwareOrder") == (
-        "Completed", "[Automated] Hardware order placed: SPCO-789 (220 needed, 200 is MaxHostCount)"
-    )  # fmt: skip
+        "Completed",
+        "[Automated] Hardware order placed: SPCO-789 (220 needed, 200 is MaxHostCount)",
+    )
     assert state(plan, "PlaceHardwareOrder") == ("Completed", "50 hosts ordered via HOTW")
     assert state(plan, "HardwareOrderApproval") == ("Completed", "Order approved by AWS")
     assert state(plan, "HardwareFulfillment") == ("InProgress", "1 of 4 orders pending")
     assert [milestone["PeakReadyStatus"] for milestone in plan["EventMilestone"]] == [
-        "Green", "Green", "Yellow", "Red", "Red"
-    ]  # fmt: skip
+        "Green",
+        "Green",
+        "Yellow",
+        "Red",
+        "Red",
+    ]
     assert plan["VersionId"] == 6
     assert plan["AuditMetadata"]["User"] == "HOTWAutomation"
 
@@ -135,8 +140,9 @@ async def test_a_new_peak_tpm_undoes_what_was_done_for_another(process: Process)
     await process.status("CommunicateTPMToDownstream", "Completed")
     await process.take(projection(version=2, tpm=60_000, at="2024-06-01T09:00:00.000Z"))
     assert state(await process.plan(), "CommunicateTPMToDownstream") == (
-        "PendingOnServiceOwner", "PeakTPM is 60000 now, this was done for 50000"
-    )  # fmt: skip
+        "PendingOnServiceOwner",
+        "PeakTPM is 60000 now, this was done for 50000",
+    )
 
 
 def _about(fleet_id: str, one: TopicBody) -> TopicBody:

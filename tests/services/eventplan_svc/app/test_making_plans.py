@@ -32,7 +32,7 @@ async def test_a_plan_is_published_once_whatever_is_redelivered(process: Process
         await process.take(*THE_THREE)
     assert [(message.type, message.key) for message in await published()] == [
         ("eventplan.created", f"PD2024#{FLEET_ID}")
-    ]  # fmt: skip
+    ]
 
 
 async def test_what_is_published_is_the_plan_as_it_is_read_without_the_automations_memory(
@@ -44,8 +44,10 @@ async def test_what_is_published_is_the_plan_as_it_is_read_without_the_automatio
     of_item_0 = ("LatestVersionId", "CreatedAt", "CreatedBy")
     assert {**(await published())[0].body(), **{name: plan[name] for name in of_item_0}} == plan
     assert plan["AuditMetadata"] == {
-        "User": "EPICAutomation", "Message": "Planned for PD2024", "Timestamp": "2024-05-01T09:00:00.000Z"
-    }  # fmt: skip
+        "User": "EPICAutomation",
+        "Message": "Planned for PD2024",
+        "Timestamp": "2024-05-01T09:00:00.000Z",
+    }
 
 
 async def test_every_fleet_of_every_registered_service_gets_its_plan(process: Process) -> None:
@@ -95,8 +97,9 @@ async def test_a_fleet_outside_the_events_regions_gets_its_plan_closed_with_the_
     await process.take(event(), service(), fleet(region="ap-south-1"))
     plan = await process.plan()
     assert plan["Closed"] == {
-        "Reason": "region ap-south-1 is not in the RegionList of PD2024", "Since": "2024-05-01T09:00:00.000Z"
-    }  # fmt: skip
+        "Reason": "region ap-south-1 is not in the RegionList of PD2024",
+        "Since": "2024-05-01T09:00:00.000Z",
+    }
     clock.set("2024-05-02T09:00:00Z")
     await process.take(event(version=2, regions=["ap-south-1"]))
     assert "Closed" not in await process.plan()

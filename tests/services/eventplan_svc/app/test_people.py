@@ -82,9 +82,10 @@ async def test_a_change_names_who_made_it_and_why(process: Process, clock: Fixed
     await process.take(*THE_THREE)
     clock.set("2024-05-03T09:00:00Z")
     answer = await process.command(
-        "SetMilestoneStatus", "c1",
+        "SetMilestoneStatus",
+        "c1",
         {"EventId": "PD2024", "FleetId": FLEET_ID, **DONE, "AuditMetadata": {"User": "ann", "Message": "by hand"}},
-    )  # fmt: skip
+    )
     assert (answer["Outcome"], answer["Id"], answer["VersionId"]) == ("Accepted", f"PD2024#{FLEET_ID}", 2)
     plan = await process.plan()
     assert plan["AuditMetadata"] == {"User": "ann", "Message": "by hand", "Timestamp": "2024-05-03T09:00:00.000Z"}

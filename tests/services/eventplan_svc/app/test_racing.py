@@ -14,11 +14,18 @@ from tests.support.snapshots import TopicBody, event, fleet, hardware, order, pr
 
 FLEET_ID = "FORTRESSService-NA-X0"
 CHANGES: list[TopicBody] = [
-    event(), fleet(), service(), projection(), fleet(version=2, of="Heir"), service("Heir"),
-    event(version=2, start="2024-07-20", end="2024-07-21"), projection(version=2, upstream=False),
-    hardware("order.placed", 1, order(1), order(2)), hardware("order.reviewed", 2, order(1, "Approved"), order(2)),
+    event(),
+    fleet(),
+    service(),
+    projection(),
+    fleet(version=2, of="Heir"),
+    service("Heir"),
+    event(version=2, start="2024-07-20", end="2024-07-21"),
+    projection(version=2, upstream=False),
+    hardware("order.placed", 1, order(1), order(2)),
+    hardware("order.reviewed", 2, order(1, "Approved"), order(2)),
     service(version=2, deleted=True),
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -51,8 +58,12 @@ async def test_changes_that_race_end_in_the_same_plan_as_in_order(processes: lis
     assert plan["ServiceId"] == "Heir"
     assert "Closed" not in plan
     assert [milestone["ETA"] for milestone in plan["EventMilestone"]] == [
-        "2024-06-05", "2024-06-20", "2024-07-10", "2024-07-06", "2024-07-13"
-    ]  # fmt: skip
+        "2024-06-05",
+        "2024-06-20",
+        "2024-07-10",
+        "2024-07-06",
+        "2024-07-13",
+    ]
     assert state(plan, "GatherProjectionFromUpstream") == ("PendingOnServiceOwner", "Not verified yet by OrderService")
     assert state(plan, "HardwareOrderApproval") == ("PendingOnEPIC", "1 of 2 approved")
     assert state(plan, "HardwareFulfillment") == ("InProgress", "2 of 2 orders pending")
@@ -84,9 +95,11 @@ async def test_people_and_facts_that_race_lose_nothing(
 async def test_the_same_command_at_two_processes_is_done_once(processes: list[Process]) -> None:
     await processes[0].take(event(), fleet(), service())
     body = {
-        "EventId": "PD2024", "FleetId": FLEET_ID, "EventMilestoneId": "UpdateThrottlingInSDC",
+        "EventId": "PD2024",
+        "FleetId": FLEET_ID,
+        "EventMilestoneId": "UpdateThrottlingInSDC",
         "MilestoneCompletionStatus": "Blocked",
-    }  # fmt: skip
+    }
     answers = await asyncio.gather(*(one.command("SetMilestoneStatus", "c1", body) for one in processes))
     assert {(answer["Outcome"], answer["VersionId"]) for answer in answers} == {("Accepted", 2)}
     assert (await processes[0].plan())["VersionId"] == 2

@@ -140,9 +140,7 @@ def test_a_closed_plan_is_ready_only_when_it_reopens() -> None:
 
 def test_a_plan_made_from_facts_is_coloured_at_once() -> None:
     plan = a_plan(facts(projection(), hardware(1, order("Fulfilled"))))
-    assert [milestone.colour for milestone in plan.milestones] == [
-        "Green", "Green", "Green", "Red", "Red"
-    ]  # fmt: skip
+    assert [milestone.colour for milestone in plan.milestones] == ["Green", "Green", "Green", "Red", "Red"]
 
 
 def test_a_later_eta_of_a_persons_choice_turns_the_milestone_back() -> None:

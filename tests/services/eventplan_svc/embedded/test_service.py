@@ -62,9 +62,11 @@ async def test_a_command_is_answered_and_a_second_time_alike(stack: EventPlans) 
     await stack.say(*THE_THREE)
     await planned(replica)
     body = {
-        "EventId": "PD2024", "FleetId": FLEET_ID, "EventMilestoneId": "UpdateThrottlingInSDC",
+        "EventId": "PD2024",
+        "FleetId": FLEET_ID,
+        "EventMilestoneId": "UpdateThrottlingInSDC",
         "MilestoneCompletionStatus": "Blocked",
-    }  # fmt: skip
+    }
     for _ in range(2):
         answer = await stack.ask("eventplan.commands", "SetMilestoneStatus", body, id="c1")
         assert (answer.outcome, answer.version_id) == (Outcome.ACCEPTED, 2)
@@ -94,20 +96,22 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Ev
     for replica in (one, two):
         await eventually(
             partial(dashboard, replica),
-            lambda page: page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {"Completed": 60}
-            and page["Totals"]["ByMilestone"]["UpdateThrottlingInSDC"] == {"NotStarted": 59, "Blocked": 1},
+            lambda page: (
+                page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {"Completed": 60}
+                and page["Totals"]["ByMilestone"]["UpdateThrottlingInSDC"] == {"NotStarted": 59, "Blocked": 1}
+            ),
             "60 projections and one blocked milestone in each view",
-        )  # fmt: skip
+        )
     pages = [
         await eventually(
             partial(dashboard, replica, Region="eu-west-1", Owner="S3-owner"),
-            lambda page: [
-                row["FleetId"] for service in page["Services"] for row in service["Fleets"]
-            ] == ["S3-F1", "S3-F3"],
+            lambda page: (
+                [row["FleetId"] for service in page["Services"] for row in service["Fleets"]] == ["S3-F1", "S3-F3"]
+            ),
             "each view has S3's owner and its fleets' regions",
         )
         for replica in (one, two)
-    ]  # fmt: skip
+    ]
     assert pages[0] == pages[1]
     assert len(pages[0]["Services"]) == 1
 
