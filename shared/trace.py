@@ -55,7 +55,10 @@ class Trace(NamedTuple):
     @staticmethod
     def begin(correlation_id: str | None = None, traceparent: str | None = None) -> Trace:
         """The trace of something without a cause: a first call, or a periodic job."""
-        return Trace(correlation_id or new_id(), None, traceparent or _new_traceparent())
+        if traceparent is None:
+            span = get_current_span().get_span_context()
+            traceparent = _traceparent(span) if span.is_valid else f"00-{new_id()}-{_random.getrandbits(64):016x}-01"
+        return Trace(correlation_id or new_id(), None, traceparent)
 
     def caused_by(self, message_id: str) -> Trace:
         """The trace of what a message causes."""
@@ -67,11 +70,6 @@ def parse_traceparent(text: str) -> str | None:
     context = _PROPAGATOR.extract({_TRACEPARENT: text})
     span = get_current_span(context).get_span_context()
     return _traceparent(span) if span.is_valid else None
-
-
-def _new_traceparent() -> str:
-    span = get_current_span().get_span_context()
-    return _traceparent(span) if span.is_valid else f"00-{new_id()}-{_random.getrandbits(64):016x}-01"
 
 
 def _traceparent(span: SpanContext) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, Generic, TypeVar
 
 from shared.cause import Cause
@@ -70,11 +71,11 @@ class Resource(Generic[M]):
     also_history: tuple[str, ...] = ()
     read_only: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.contract.name
 
-    @property
+    @cached_property
     def topic(self) -> str:
         return self.contract.topic
 
@@ -103,8 +104,10 @@ class Resource(Generic[M]):
         if self.assign_key is not None:
             state.setdefault(self.contract.key[0], self.assign_key(cause.id or new_id()))
         key = self.contract.key_in(state)
-        self.check_joined_key(command, key)
-        return key, self._with_joined_key(state, key)
+        if self.contract.joined_key is not None:
+            self.check_joined_key(command, key)
+            state[self.contract.joined_key] = key
+        return key, state
 
     def updated(self, key: str, state: State, command: MergePatch, cause: Cause) -> State:
         """The state after a merge patch. A computed member that the patch only repeats is not taken from it."""

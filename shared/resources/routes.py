@@ -52,29 +52,29 @@ class _Handlers:
         return self.contract.key_in(self._keys(request)[0])
 
     def _response(self, document: Document) -> Response:
-        return document_response(self.resource.view(document), document)
+        return json_response(self.resource.view(document), tag=etag(document.version))
 
     async def create(self, request: Request) -> Response:
         query = query_of(request, self.contract.key_defaults)
-        write = await read_write(request, self.clock)
+        write = read_write(request, self.clock)
         command = validated(self.contract.create, with_keys(write.body, query))
         return self._response((await self.resources.create(command, write.cause)).document)
 
     async def update(self, request: Request) -> Response:
         keys, _ = self._keys(request)
-        write = await read_write(request, self.clock)
+        write = read_write(request, self.clock)
         command = validated(self.contract.update, with_keys(write.body, keys))
         return self._response((await self.resources.update(command, write.cause)).document)
 
     async def delete(self, request: Request) -> Response:
         keys, _ = self._keys(request)
-        write = await read_write(request, self.clock)
+        write = read_write(request, self.clock)
         command = validated(self.contract.delete, with_keys(write.body, keys))
         return self._response((await self.resources.delete(command, write.cause)).document)
 
     async def act(self, action: Action[Any], request: Request) -> Response:
         keys, _ = self._keys(request)
-        write = await read_write(request, self.clock)
+        write = read_write(request, self.clock)
         command = validated(action.command, with_keys(write.body, keys))
         return self._response((await self.resources.act(action, command, write.cause)).document)
 

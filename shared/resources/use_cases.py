@@ -51,7 +51,11 @@ class Resources(Generic[M]):
         """Makes the document; Conflict when there is one. Made again after a deletion, it counts its versions on."""
         resource = self.resource
         key, state = resource.created(command, cause)
-        missing = await self._missing_reference(state)
+        missing: NotFound | None = None
+        for contract in resource.references:
+            other = contract.key_in(state)
+            if missing is None and await self._referenced[contract.name].latest(other) is None:
+                missing = NotFound(f"there is no {contract.name} {other}; create it first")
 
         def created(present: Document | None) -> Change:
             if present is not None:
@@ -170,10 +174,3 @@ class Resources(Generic[M]):
             return None if state is None else self._change(present, state, "updated")
 
         await self.documents.update(key, expired, cause)
-
-    async def _missing_reference(self, state: State) -> NotFound | None:
-        for contract in self.resource.references:
-            key = contract.key_in(state)
-            if await self._referenced[contract.name].latest(key) is None:
-                return NotFound(f"there is no {contract.name} {key}; create it first")
-        return None

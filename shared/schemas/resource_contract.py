@@ -69,11 +69,11 @@ class ResourceContract(Generic[M]):
         for command in (*(self.given_commands or ()), *self.actions):
             command.ignored = self.ignored - wire_names(command)
 
-    @property
+    @cached_property
     def name(self) -> str:
         return self.model.__name__
 
-    @property
+    @cached_property
     def topic(self) -> str:
         return self.name.lower()
 

@@ -5,13 +5,11 @@ from shared.web.health import Check, Unready
 from shared.web.middleware import Gate
 from shared.web.requests import (
     Page,
-    Reason,
     WriteRequest,
     cursor_of,
     page_of,
     query_of,
     read_write,
-    reason_of,
 )
 from shared.web.responses import KeepRefusal, etag, json_response, problem_response, refusal_response
 from shared.web.routes import PAGING, Handler, Parameter, Routes
@@ -24,7 +22,6 @@ __all__ = [
     "KeepRefusal",
     "Page",
     "Parameter",
-    "Reason",
     "Routes",
     "Unready",
     "WriteRequest",
@@ -36,6 +33,5 @@ __all__ = [
     "problem_response",
     "query_of",
     "read_write",
-    "reason_of",
     "refusal_response",
 ]

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from shared.metrics import METRICS_CONTENT_TYPE, Metrics
 from shared.web.health import Check, Readiness
-from shared.web.middleware import BODY_LIMIT, AccessLog, BodyLimit, Correlation, Gate, Gated, Unexpected
+from shared.web.middleware import BODY_LIMIT, Gate, RequestMiddleware
 from shared.web.responses import KeepRefusal, handle_errors, json_response
 from shared.web.routes import Routes, openapi
 
@@ -46,12 +46,8 @@ def create_app(
     _add_documents(pages, lambda: openapi(app, documented), asyncapi)
     for part in documented:
         app.router.routes.extend(part.routes)  # a router that is included doubles the cost of a read
-    if gate is not None:
-        app.add_middleware(Gated, gate=gate)  # the middleware that is added last is the outermost
-    app.add_middleware(Unexpected)
-    app.add_middleware(BodyLimit, limit=body_limit)
-    app.add_middleware(AccessLog, metrics=metrics)
-    if cors_origins:
+    app.add_middleware(RequestMiddleware, service=service, metrics=metrics, gate=gate or Gate(), body_limit=body_limit)
+    if cors_origins:  # the middleware that is added last is the outermost
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(cors_origins),
@@ -59,7 +55,6 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["ETag", "Retry-After", "X-Correlation-Id"],
         )
-    app.add_middleware(Correlation, service=service)
     return app
 
 

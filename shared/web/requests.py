@@ -1,4 +1,4 @@
-"""What a request carries beside its path: the body, who asks and why, its conditions, its page."""
+"""Reads a request: its body, who asks and why, its condition, its query and its page."""
 
 from __future__ import annotations
 
@@ -20,45 +20,21 @@ from shared.schemas.base import NAME_RULE, AuditMetadata, is_name
 from shared.schemas.validation import decode_object, field_errors
 from shared.security import author_of
 from shared.trace import current_trace
+from shared.web.middleware import BODY
 from shared.web.responses import CAUSE
 from shared.web.routes import CALLER
 
 __all__ = [
     "Page",
-    "Reason",
     "WriteRequest",
     "cursor_of",
     "page_of",
     "query_of",
     "read_write",
-    "reason_of",
 ]
 
 PAGE: Final = 100
 MAX_PAGE: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """What a body says of the change itself: its ``AuditMetadata``."""
-
-    message: str | None = None
-    user: str | None = None
-
-
-def reason_of(body: Mapping[str, Any]) -> Reason:
-    """The reason and the person in a body's AuditMetadata; its Timestamp is EPIC's own and ignored."""
-    audit_metadata = body.get("AuditMetadata")
-    if audit_metadata is None:
-        return Reason()
-    if isinstance(audit_metadata, dict):
-        audit_metadata = {name: value for name, value in audit_metadata.items() if name != "Timestamp"}
-    try:
-        audit = AuditMetadata.model_validate(audit_metadata, by_alias=True, by_name=False)
-    except ValidationError as error:
-        errors = [FieldError(f"/AuditMetadata{item.pointer}", item.detail) for item in field_errors(error)]
-        raise BadInput("AuditMetadata has bad fields; see errors", errors) from None
-    return Reason(audit.message, audit.user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +50,44 @@ class WriteRequest:
         return self
 
 
-async def read_write(request: Request, clock: Clock) -> WriteRequest:
+def read_write(request: Request, clock: Clock) -> WriteRequest:
     """The write in a request; an empty body is an empty object.
 
     The user is ``X-Epic-User``, else ``AuditMetadata.User``, else anonymous. With an ``Idempotency-Key`` the cause has
     an id: ``{user} {METHOD} {path} {key}``, the query being part of the path.
     """
-    raw = await request.body()
+    scope, headers = request.scope, request.headers
+    raw = scope.get(BODY, b"")
     body = decode_object(raw) if raw else {}
-    reason = reason_of(body)
-    user = author_of(request.scope[CALLER], AuditMetadata(user=reason.user))
-    key = _header(request, "Idempotency-Key")
-    query = request.scope["query_string"].decode("latin-1")
-    path = f"{request.scope['path']}?{query}" if query else request.scope["path"]
+    audit = _audit_of(body["AuditMetadata"]) if body.get("AuditMetadata") is not None else None
+    user = author_of(scope[CALLER], audit)
+    key = headers.get("idempotency-key")
+    if key is not None and not is_name(key):
+        raise BadInput("Idempotency-Key is not usable", [FieldError("/Idempotency-Key", f"give {NAME_RULE}")])
+    query = scope["query_string"].decode("latin-1")
+    path = f"{scope['path']}?{query}" if query else scope["path"]
     cause = Cause(
         now=clock.now(),
         user=user,
         trace=current_trace(),
         id=id_of_http(user, request.method, path, key) if key else None,
         digest=digest_of(raw) if key else "",
-        message=reason.message,
+        message=audit.message if audit else None,
     )
-    request.scope[CAUSE] = cause  # before the condition is read: a bad one is refused under this cause's id
-    condition = request.headers.get("if-match")
+    scope[CAUSE] = cause  # before the condition is read: a bad one is refused under this cause's id
+    condition = headers.get("if-match")
     return WriteRequest(body, replace(cause, if_match=parse_if_match(condition)) if condition else cause)
 
 
-def _header(request: Request, name: str) -> str | None:
-    value = request.headers.get(name)
-    if value is not None and not is_name(value):
-        raise BadInput(f"{name} is not usable", [FieldError(f"/{name}", f"give {NAME_RULE}")])
-    return value
+def _audit_of(given: Any) -> AuditMetadata:
+    """The reason and the person that a body gives; the time is EPIC's own, whatever the body says."""
+    if isinstance(given, dict):
+        given = {name: value for name, value in given.items() if name != "Timestamp"}
+    try:
+        return AuditMetadata.model_validate(given, by_alias=True, by_name=False)
+    except ValidationError as error:
+        errors = [FieldError(f"/AuditMetadata{item.pointer}", item.detail) for item in field_errors(error)]
+        raise BadInput("AuditMetadata has bad fields; see errors", errors) from None
 
 
 def query_of(request: Request, known: Collection[str]) -> dict[str, str]:

@@ -72,7 +72,7 @@ def refusal_response(refused: Refused, path: str) -> Response:
 
 
 def handle_errors(app: FastAPI, keep_refusal: KeepRefusal | None = None) -> None:
-    """Gives ``app`` a response for every expected kind of error; ``middleware.Unexpected`` handles the others.
+    """Gives ``app`` a response for every expected kind of error; ``RequestMiddleware`` handles the others.
 
     The refusal of a write with an Idempotency-Key is kept before it is sent.
     """

@@ -61,7 +61,7 @@ def routes(
     async def dashboard(request: Request) -> Response:
         query_of(request, ())
         event_id = checked_ids(request.path_params)["EventId"]
-        asked = (await read_write(request, clock)).unconditional()
+        asked = read_write(request, clock).unconditional()
         query = validated(DashboardQuery, asked.body)
         after = page_of({"Cursor": query.cursor} if query.cursor else {}).after
         shown = await show_dashboard(event_id, query, after)
@@ -119,7 +119,7 @@ class _Plans:
     def write(self, model: type[C], use_case: UseCase[C]) -> Handler:
         async def write(request: Request) -> Response:
             query_of(request, ())
-            asked = await read_write(request, self._clock)
+            asked = read_write(request, self._clock)
             body: dict[str, Any] = with_keys(asked.body, checked_ids(request.path_params))
             written = await use_case(validated(model, body), asked.cause)
             return document_response(self._read.present_form(written.document), written.document)

@@ -94,7 +94,7 @@ class _Writes:
 
     async def _read(self, request: Request, model: type[C], *, conditional: bool = True) -> tuple[C, Cause]:
         ids = _ids(request)
-        write = await read_write(request, self._clock)
+        write = read_write(request, self._clock)
         if not conditional:
             write.unconditional()
         return validated(model, with_keys(write.body, ids)), write.cause

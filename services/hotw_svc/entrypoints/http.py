@@ -46,7 +46,7 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
         described: bool = True,
     ) -> None:
         async def handle(request: Request) -> Response:
-            asked = (await read_write(request, clock)).unconditional()
+            asked = read_write(request, clock).unconditional()
             command = validated(model, body_of(request, asked.body))
             return json_response((await use_case(command, asked.cause)).body)
 

@@ -27,7 +27,7 @@ def routes() -> Routes:
     routes = Routes("test")
 
     async def echo(request: Request) -> Response:
-        asked = await read_write(request, CLOCK)
+        asked = read_write(request, CLOCK)
         cause = asked.cause
         return json_response(
             {"Body": asked.body, "User": cause.user, "Id": cause.id, "Correlation": cause.trace.correlation_id}
@@ -191,7 +191,7 @@ async def test_the_refusal_of_a_keyed_write_is_kept_before_it_is_answered() -> N
     routes = Routes("test")
 
     async def refuse(request: Request) -> Response:
-        asked = await read_write(request, CLOCK)
+        asked = read_write(request, CLOCK)
         raise NotFound(f"no {len(kept)} {asked.body}")
 
     routes.add("PUT", "/refuse", refuse, action="test.read", summary="Refuse")
