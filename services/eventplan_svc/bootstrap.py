@@ -10,7 +10,7 @@ from typing import Any, Final
 from services.eventplan_svc.app.change_milestones import change_milestones
 from services.eventplan_svc.app.commands import Commands
 from services.eventplan_svc.app.create_plan import create_plan
-from services.eventplan_svc.app.keep_readiness_view import build_view, view_fleet, view_plan, view_service
+from services.eventplan_svc.app.keep_readiness_view import build_view, show
 from services.eventplan_svc.app.on_inputs_changed import (
     on_event_changed,
     on_facts_changed,
@@ -82,11 +82,7 @@ def wire(store: Store, clock: Clock) -> Wiring:
             on_fleets_changed=partial(on_fleets_changed, planner=planner, view=view),
             on_facts_changed=partial(on_facts_changed, planner=planner),
         ),
-        view_handlers=view_handlers(
-            view_plan=partial(view_plan, view=view),
-            view_service=partial(view_service, view=view),
-            view_fleet=partial(view_fleet, view=view),
-        ),
+        view_handlers=view_handlers(partial(show, view=view)),
         build_view=partial(build_view, plans=plans, read_models=read_models, view=view),
         turn_colours=TurnColours(plans, view, clock),
         reconcile=Reconcile(store.leases(), planner=planner, view=view),

@@ -13,7 +13,7 @@ from services.notify_svc.app.mail_escalation import mail_escalation
 from services.notify_svc.app.open_emergent_tickets import assign_tickets, open_emergent_tickets
 from services.notify_svc.app.request_mails import request_mails
 from services.notify_svc.app.send_mails import MailSender
-from services.notify_svc.app.summarize_orders import gather_orders, summarize_runs
+from services.notify_svc.app.summarize_orders import OrderSummaries
 from services.notify_svc.app.warn_of_open_orders import warn_of_open_orders
 from services.notify_svc.entrypoints.messages import subscriptions
 from services.notify_svc.resources import RESOURCES
@@ -38,7 +38,6 @@ async def build(
     kit = DocumentKit("notify_svc", settings, transport, clock)
     store, templates = kit.store, Templates()
     services, events = store.read_model("service"), store.read_model("event")
-    runs, digests = store.read_model("run"), store.read_model("run_service")
     declared = Declared(RESOURCES, store, clock)
     notifications, tickets = declared["Notification"].documents, declared["Ticket"].documents
     sender = MailSender(
@@ -53,14 +52,15 @@ async def build(
     )
     worker = Worker("send mails", sender.send_due, poll=_POLL_SECONDS)
     request = partial(request_mails, notifications=notifications, wake=worker.wake)
+    summaries = OrderSummaries(store.read_model("run"), store.read_model("run_service"), events, request)
     declared["Ticket"].after("escalate", partial(mail_escalation, request_mails=request))
     return kit.service(
         routes=declared.routes(),
         subscriptions=subscriptions(
             services=services,
             events=events,
-            gather_orders=partial(gather_orders, runs=runs, digests=digests, events=events, request_mails=request),
-            summarize_runs=partial(summarize_runs, runs=runs, digests=digests, events=events, request_mails=request),
+            gather_orders=summaries.gather_orders,
+            summarize_runs=summaries.summarize_runs,
             open_emergent_tickets=partial(
                 open_emergent_tickets,
                 tickets=tickets,

@@ -19,7 +19,7 @@ from services.notify_svc.adapters.templates import Templates
 from services.notify_svc.app.open_emergent_tickets import assign_tickets, open_emergent_tickets
 from services.notify_svc.app.request_mails import request_mails
 from services.notify_svc.app.send_mails import LEASE_SECONDS, Mailbox, MailSender
-from services.notify_svc.app.summarize_orders import gather_orders, summarize_runs
+from services.notify_svc.app.summarize_orders import OrderSummaries
 from services.notify_svc.app.warn_of_open_orders import warn_of_open_orders
 from services.notify_svc.resources.notification import NOTIFICATIONS
 from services.notify_svc.resources.ticket import TICKETS
@@ -157,14 +157,14 @@ class Replicas:
             lease_seconds=lease_seconds,
         )
         request = partial(request_mails, notifications=notifications, wake=lambda: None)
-        summary: dict[str, Any] = {"runs": read_models["run"], "digests": read_models["run_service"], "events": events}
+        summaries = OrderSummaries(read_models["run"], read_models["run_service"], events, request)
         made = Replica(
             store,
             notifications,
             tickets,
             services,
-            partial(gather_orders, **summary, request_mails=request),
-            partial(summarize_runs, **summary, request_mails=request),
+            summaries.gather_orders,
+            summaries.summarize_runs,
             partial(
                 open_emergent_tickets,
                 tickets=tickets,

@@ -27,16 +27,15 @@ async def build_view(*, plans: PlanStore, read_models: ReadModels, view: Readine
     view.complete.set()
 
 
-def view_plan(snapshot: EventPlanSnapshot, *, view: ReadinessView) -> None:
-    """Puts in a plan as another process wrote it."""
-    view.put(snapshot.version_id, decode_plan(snapshot.wire()))
+def show(snapshot: EventPlanSnapshot | ServiceSnapshot | FleetSnapshot, *, view: ReadinessView) -> None:
+    """Puts in a plan as another process wrote it, a service or a fleet.
 
-
-def view_service(snapshot: ServiceSnapshot, *, view: ReadinessView) -> None:
-    view.put_service(Service.of(snapshot))
-
-
-def view_fleet(snapshot: FleetSnapshot, *, view: ReadinessView) -> None:
-    """A fleet's line for an event changes nothing that the view shows."""
-    if snapshot.event_id is None:
-        view.put_fleet(Fleet.of(snapshot))
+    A fleet's line for an event changes nothing that the view shows.
+    """
+    match snapshot:
+        case EventPlanSnapshot():
+            view.put(snapshot.version_id, decode_plan(snapshot.wire()))
+        case ServiceSnapshot():
+            view.put_service(Service.of(snapshot))
+        case FleetSnapshot(event_id=None):
+            view.put_fleet(Fleet.of(snapshot))

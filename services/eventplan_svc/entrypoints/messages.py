@@ -72,17 +72,16 @@ def subscriptions(
     ]
 
 
-def view_handlers(
-    *,
-    view_plan: Callable[[EventPlanSnapshot], None],
-    view_service: Callable[[ServiceSnapshot], None],
-    view_fleet: Callable[[FleetSnapshot], None],
-) -> list[Handler[Any]]:
+def view_handlers(show: Callable[[EventPlanSnapshot | ServiceSnapshot | FleetSnapshot], None]) -> list[Handler[Any]]:
     """What every process reads in full, to keep its readiness view current."""
+
+    async def handle(received: Received[Any]) -> None:
+        show(received.data)
+
     return [
-        each(EventPlanSnapshot, _PLANS, _data(view_plan)),
-        each(ServiceSnapshot, _SERVICES, _data(view_service)),
-        each(FleetSnapshot, _FLEETS, _data(view_fleet)),
+        each(EventPlanSnapshot, _PLANS, handle),
+        each(ServiceSnapshot, _SERVICES, handle),
+        each(FleetSnapshot, _FLEETS, handle),
     ]
 
 
@@ -91,10 +90,3 @@ def _changes(use_case: Callable[[Changes[M]], Awaitable[None]]) -> Callable[[Seq
         await use_case([(received.data, received.effect) for received in batch])
 
     return changed
-
-
-def _data(put: Callable[[M], None]) -> Callable[[Received[M]], Awaitable[None]]:
-    async def handle(received: Received[M]) -> None:
-        put(received.data)
-
-    return handle

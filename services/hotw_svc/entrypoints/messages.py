@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from services.hotw_svc.app.ports import Commands, InputKind
 from shared.durability.read_model import Snapshot
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.subscription import Received, Subscribed, Subscription, bulk
+from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk
 from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import FleetSnapshot, InventoryReported, ProjectionSnapshot, ServiceSnapshot
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
@@ -16,7 +16,7 @@ from shared.trace import Trace
 
 OnInputsChanged = Callable[[InputKind, Sequence[Snapshot]], Awaitable[None]]
 OnEventChanged = Callable[[Snapshot, Trace], Awaitable[None]]
-_Resource = EventSnapshot | ServiceSnapshot | FleetSnapshot | ProjectionSnapshot
+R = TypeVar("R", EventSnapshot, ServiceSnapshot, FleetSnapshot, ProjectionSnapshot, InventoryReported)
 
 
 def subscriptions(
@@ -28,26 +28,20 @@ def subscriptions(
         for received in batch:
             await on_event_changed(_snapshot(received), received.effect)
 
-    async def services(batch: Sequence[Received[ServiceSnapshot]]) -> None:
-        await on_inputs_changed(InputKind.SERVICE, [_snapshot(received) for received in batch])
+    def inputs(model: type[R], topics: Sequence[str], kind: InputKind) -> Handler[R]:
+        async def handle(batch: Sequence[Received[R]]) -> None:
+            await on_inputs_changed(kind, [_snapshot(received) for received in batch])
 
-    async def fleets(batch: Sequence[Received[FleetSnapshot]]) -> None:
-        await on_inputs_changed(InputKind.FLEET, [_snapshot(received) for received in batch])
-
-    async def projections(batch: Sequence[Received[ProjectionSnapshot]]) -> None:
-        await on_inputs_changed(InputKind.PROJECTION, [_snapshot(received) for received in batch])
-
-    async def inventories(batch: Sequence[Received[InventoryReported]]) -> None:
-        await on_inputs_changed(InputKind.INVENTORY, [_inventory(received) for received in batch])
+        return bulk(model, topics, handle)
 
     return [
         Subscription("hotw_svc.events", bulk(EventSnapshot, _changes("event"), events)),
         Subscription(
             "hotw_svc.inputs",
-            bulk(ServiceSnapshot, _changes("service"), services),
-            bulk(FleetSnapshot, _changes("fleet"), fleets),
-            bulk(ProjectionSnapshot, _changes("projection"), projections),
-            bulk(InventoryReported, ["fleet.inventory.reported"], inventories),
+            inputs(ServiceSnapshot, _changes("service"), InputKind.SERVICE),
+            inputs(FleetSnapshot, _changes("fleet"), InputKind.FLEET),
+            inputs(ProjectionSnapshot, _changes("projection"), InputKind.PROJECTION),
+            inputs(InventoryReported, ["fleet.inventory.reported"], InputKind.INVENTORY),
         ),
         CommandSubscription("hotw.commands", _commands(commands)),
     ]
@@ -57,13 +51,11 @@ def _changes(resource: str) -> list[str]:
     return [f"{resource}.{verb}" for verb in ("created", "updated", "deleted")]
 
 
-def _snapshot(received: Received[_Resource]) -> Snapshot:
-    return received.message.key, received.data.version_id, received.message.body()
-
-
-def _inventory(received: Received[InventoryReported]) -> Snapshot:
-    """An inventory has no VersionId; a later AsOf is the newer one."""
-    return received.message.key, int(received.data.as_of.timestamp() * 1000), received.message.body()
+def _snapshot(received: Received[R]) -> Snapshot:
+    """An inventory has no VersionId; a later AsOf, in milliseconds, is the newer one."""
+    data = received.data
+    version = int(data.as_of.timestamp() * 1000) if isinstance(data, InventoryReported) else data.version_id
+    return received.message.key, version, received.message.body()
 
 
 def _commands(commands: Commands) -> list[Command[Any]]:

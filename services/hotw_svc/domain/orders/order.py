@@ -7,39 +7,22 @@ from datetime import date, datetime, timedelta
 from services.hotw_svc.domain.wording import hosts, whole
 from shared.clock import iso
 from shared.errors import BadInput, Conflict, FieldError
-from shared.schemas.hotw_svc import Decision, FulfillmentStatus, OrderType, Purpose
+from shared.schemas.hotw_svc import Decision, OrderType, Purpose
+from shared.schemas.hotw_svc import FulfillmentStatus as Status
 
 _OUTCOME = {
-    Decision.APPROVE: FulfillmentStatus.APPROVED,
-    Decision.REJECT: FulfillmentStatus.REJECTED,
-    Decision.CANCEL: FulfillmentStatus.CANCELLED,
-    Decision.DELAY: FulfillmentStatus.DELAYED,
+    Decision.APPROVE: Status.APPROVED,
+    Decision.REJECT: Status.REJECTED,
+    Decision.CANCEL: Status.CANCELLED,
+    Decision.DELAY: Status.DELAYED,
 }
-_TRANSITIONS: dict[FulfillmentStatus, frozenset[FulfillmentStatus]] = {
-    FulfillmentStatus.PENDING: frozenset(
-        {
-            FulfillmentStatus.APPROVED,
-            FulfillmentStatus.REJECTED,
-            FulfillmentStatus.CANCELLED,
-            FulfillmentStatus.DELAYED,
-            FulfillmentStatus.EXPIRED,
-        }
-    ),
-    FulfillmentStatus.APPROVED: frozenset(
-        {FulfillmentStatus.DELAYED, FulfillmentStatus.CANCELLED, FulfillmentStatus.FULFILLED, FulfillmentStatus.EXPIRED}
-    ),
-    FulfillmentStatus.DELAYED: frozenset(
-        {
-            FulfillmentStatus.APPROVED,
-            FulfillmentStatus.REJECTED,
-            FulfillmentStatus.CANCELLED,
-            FulfillmentStatus.FULFILLED,
-            FulfillmentStatus.EXPIRED,
-        }
-    ),
+_TRANSITIONS = {
+    Status.PENDING: {Status.APPROVED, Status.REJECTED, Status.CANCELLED, Status.DELAYED, Status.EXPIRED},
+    Status.APPROVED: {Status.DELAYED, Status.CANCELLED, Status.FULFILLED, Status.EXPIRED},
+    Status.DELAYED: {Status.APPROVED, Status.REJECTED, Status.CANCELLED, Status.FULFILLED, Status.EXPIRED},
 }
-_DEAD = (FulfillmentStatus.REJECTED, FulfillmentStatus.CANCELLED, FulfillmentStatus.EXPIRED)
-_DELIVERABLE = (FulfillmentStatus.APPROVED, FulfillmentStatus.DELAYED)
+_DEAD = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
+_DELIVERABLE = (Status.APPROVED, Status.DELAYED)
 _DAYS_TO_DELIVER = {OrderType.STANDARD: 14, OrderType.EMERGENT: 2}
 
 
@@ -70,7 +53,7 @@ class Order:
     placed_at: datetime
     fulfillment_date: date
     purpose: Purpose = Purpose.UPSCALING
-    status: FulfillmentStatus = FulfillmentStatus.PENDING
+    status: Status = Status.PENDING
     status_since: datetime | None = None
     approved_at: datetime | None = None
     decided_by: str | None = None
@@ -97,7 +80,7 @@ class Order:
     @property
     def is_open(self) -> bool:
         """Live, with hosts still to come."""
-        return self.status not in _DEAD and self.status is not FulfillmentStatus.FULFILLED
+        return self.status not in _DEAD and self.status is not Status.FULFILLED
 
     @property
     def is_lost(self) -> bool:
@@ -107,9 +90,9 @@ class Order:
     @property
     def is_granted(self) -> bool:
         """Approved and still live: its whole value may be on its ASG."""
-        if self.status is FulfillmentStatus.DELAYED:
+        if self.status is Status.DELAYED:
             return self.approved_at is not None
-        return self.status in (FulfillmentStatus.APPROVED, FulfillmentStatus.FULFILLED)
+        return self.status in (Status.APPROVED, Status.FULFILLED)
 
     @property
     def overriding_hosts(self) -> int:
@@ -132,11 +115,11 @@ def expected_delivery(order_type: OrderType, now: datetime) -> date:
     return (now + timedelta(days=_DAYS_TO_DELIVER[order_type])).date()
 
 
-def may_become(order: Order, status: FulfillmentStatus) -> bool:
+def may_become(order: Order, status: Status) -> bool:
     """Whether the order may pass from its present state to another."""
-    if status is FulfillmentStatus.REJECTED and order.approved_at is not None:
+    if status is Status.REJECTED and order.approved_at is not None:
         return False
-    return status in _TRANSITIONS.get(order.status, frozenset())
+    return status in _TRANSITIONS.get(order.status, ())
 
 
 def decide(
@@ -205,7 +188,7 @@ def deliver(order: Order, *, fulfilled_hosts: int, now: datetime, delivered_at: 
     return replace(
         order,
         deliveries=(*order.deliveries, Delivery(fulfilled_hosts - before, since)),
-        status=FulfillmentStatus.FULFILLED if complete else order.status,
+        status=Status.FULFILLED if complete else order.status,
         status_since=now if complete else order.status_since,
     )
 
@@ -216,7 +199,7 @@ def expire(order: Order, *, window_end: datetime, now: datetime) -> Order:
         return order
     return replace(
         order,
-        status=FulfillmentStatus.EXPIRED,
+        status=Status.EXPIRED,
         status_since=now,
         reason=f"{order.outstanding_hosts:,} of {hosts(order.value)} not delivered when the override ended",
     )
@@ -232,7 +215,7 @@ def pending_hosts(orders: Iterable[Order]) -> int:
     return sum(order.outstanding_hosts for order in orders if order.is_open)
 
 
-def _refusal(order: Order, status: FulfillmentStatus) -> str:
-    if status is FulfillmentStatus.REJECTED and order.approved_at is not None and order.is_open:
+def _refusal(order: Order, status: Status) -> str:
+    if status is Status.REJECTED and order.approved_at is not None and order.is_open:
         return f"Order {order.fulfillment_id} was approved and can no longer be Rejected; it may be Cancelled."
     return f"Order {order.fulfillment_id} is {order.status} and cannot become {status}."

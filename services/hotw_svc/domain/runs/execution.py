@@ -184,7 +184,7 @@ def _status(need: int, placement: Placement) -> ExecutionStatus:
 
 def _outcome(need: int, placement: Placement, expected: date) -> str:
     if not need:
-        return reasoning.nothing_to_order()
+        return reasoning.NOTHING_TO_ORDER
     if placement.obstacles:
         return reasoning.none_ordered(need, placement.obstacles)
     if placement.distribution.shortfall:

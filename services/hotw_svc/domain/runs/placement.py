@@ -112,7 +112,7 @@ def host_distribution(inputs: Inputs, distribution: Distribution) -> dict[str, i
 def _obstacles(inputs: Inputs, eligible: Sequence[AsgFacts], now: datetime) -> tuple[str, ...]:
     found = []
     if not inputs.fleet.eap_enrolled:
-        found.append(reasoning.not_enrolled())
+        found.append(reasoning.NOT_ENROLLED)
     dates = inputs.event.order_dates.get(inputs.fleet.region)
     if dates is not None and not dates.hold(now):
         found.append(reasoning.not_order_time(inputs, dates))

@@ -11,10 +11,8 @@ from services.hotw_svc.domain.runs.requirement import Requirement
 from services.hotw_svc.domain.wording import hosts, listed, plain, whole
 from shared.clock import iso
 
-
-def nothing_to_order() -> str:
-    """The outcome when the fleet has what it needs."""
-    return "No hosts to order."
+NOTHING_TO_ORDER = "No hosts to order."
+NOT_ENROLLED = "the fleet is not enrolled in EAP (EAPEnrolledStatus is false)"
 
 
 def ordered(distribution: Distribution, *, expected: date) -> str:
@@ -40,11 +38,6 @@ def full(distribution: Distribution) -> str:
     """Why hosts found no room."""
     verb = "is" if len(distribution.full_zones) == 1 else "are"
     return f"{listed(distribution.full_zones)} {verb} full (MaxOverrideCapacity)"
-
-
-def not_enrolled() -> str:
-    """Why a fleet outside EAP gets nothing."""
-    return "the fleet is not enrolled in EAP (EAPEnrolledStatus is false)"
 
 
 def not_order_time(inputs: Inputs, dates: OrderDates) -> str:
