@@ -20,21 +20,7 @@ from services.eventplan_svc.domain.dashboard import ReadinessTotals, Standing, f
 from services.eventplan_svc.domain.inputs import Fleet, Service
 from services.eventplan_svc.domain.milestones import Milestone
 from services.eventplan_svc.domain.plan import Plan
-from shared.schemas.eventplan_svc import PeakReadyStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which rows of an event's dashboard are asked for; None: all."""
-
-    service_ids: frozenset[str] | None = None
-    owner: str | None = None
-    leader_alias: str | None = None
-    region: str | None = None
-    colour: PeakReadyStatus | None = None
-
-    def admit(self, service: Service) -> bool:
-        return self.owner in (None, service.owner) and self.leader_alias in (None, service.leader_alias)
+from shared.schemas.eventplan_svc import DashboardQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +162,23 @@ class ReadinessView:
             return self._totals.of_event(event_id, today)
         return self._totals.of_services(event_id, service_ids, today)
 
-    def services(self, event_id: str, filters: Filters, *, after: str | None, today: str) -> Iterator[dict[str, Any]]:
+    def services(
+        self, event_id: str, query: DashboardQuery, *, after: str | None, today: str
+    ) -> Iterator[dict[str, Any]]:
         """The services that have rows of the kind asked for, by id, from ``after`` on, each with these rows."""
         services = self._open.get(event_id, {})
-        wanted: Iterable[str] = services if filters.service_ids is None else filters.service_ids & services.keys()
+        wanted: Iterable[str] = services if query.service_ids is None else services.keys() & query.service_ids
         for service_id in sorted(name for name in wanted if after is None or name > after):
             plans, service = services[service_id], self._service(service_id)
-            if not plans or not filters.admit(service):
+            if not plans or query.owner not in (None, service.owner):
+                continue
+            if query.leader_alias not in (None, service.leader_alias):
                 continue
             colours = {fleet_id: standing.colour(today) for fleet_id, standing in plans.items()}
             rows = []
             for fleet_id in sorted(plans):
                 region, colour = self._region(fleet_id), colours[fleet_id]
-                if filters.region in (None, region) and filters.colour in (None, colour):
+                if query.region in (None, region) and query.colour in (None, colour):
                     awaited = plans[fleet_id].awaited
                     rows.append(fleet_row(fleet_id, region=region, owner=service.owner, colour=colour, awaited=awaited))
             if rows:

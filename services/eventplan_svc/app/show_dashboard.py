@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from services.eventplan_svc.app.read_models import ReadModels
-from services.eventplan_svc.app.readiness_view import Filters, ReadinessView
+from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.milestones import utc_day
 from shared.clock import Clock
 from shared.errors import NotFound, Unavailable
@@ -46,15 +46,7 @@ async def show_dashboard(
         raise NotFound(f"there is no Event {event_id}")
     if not view.complete.is_set():
         raise Unavailable("the dashboard is being built; ask again in a moment")
-    wanted = query.service_ids
-    filters = Filters(
-        service_ids=None if wanted is None else frozenset(wanted),
-        owner=query.owner,
-        leader_alias=query.leader_alias,
-        region=query.region,
-        colour=query.colour,
-    )
     today, limit = utc_day(clock.now()), query.limit or _PAGE
-    services = list(islice(view.services(event_id, filters, after=after, today=today), limit + 1))
+    services = list(islice(view.services(event_id, query, after=after, today=today), limit + 1))
     next_after = services[limit - 1]["ServiceId"] if len(services) > limit else None
-    return Dashboard(services[:limit], view.totals(event_id, wanted, today), next_after)
+    return Dashboard(services[:limit], view.totals(event_id, query.service_ids, today), next_after)
