@@ -39,7 +39,7 @@ class Outbox:
 
 
 @dataclass
-class World:
+class Harness:
     """Fake services on the real embedded log: each notes when it starts and stops."""
 
     events: list[str] = field(default_factory=list)
@@ -96,43 +96,43 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def embedded(folder: Path, world: World, *names: str) -> EmbeddedEpic:
+def embedded(folder: Path, harness: Harness, *names: str) -> EmbeddedEpic:
     chosen = settings_of(play=False, data_dir=folder, http_port=0, now=NOW)
-    return EmbeddedEpic(chosen, listen(chosen.http_host, 0), world.builds(*names))
+    return EmbeddedEpic(chosen, listen(chosen.http_host, 0), harness.builds(*names))
 
 
 async def test_all_run_behind_one_port_and_stop_the_last_first(tmp_path: Path) -> None:
-    world = World()
-    async with embedded(tmp_path, world, "fleet_svc", "event_svc") as epic, Api(epic.url) as api:
+    harness = Harness()
+    async with embedded(tmp_path, harness, "fleet_svc", "event_svc") as epic, Api(epic.url) as api:
         assert (await api.ask("GET", "/fleet"))["by"] == "fleet_svc"
         assert (await api.ask("GET", "/event"))["now"].startswith("2024-06-15T09:0")
         assert (await api.ask("GET", "/event_svc/health/ready"))["by"] == "event_svc"
         assert (await api.ask("GET", "/health/ready"))["Status"] == "Ready"
-    assert world.events == ["start fleet_svc", "start event_svc", "stop event_svc", "stop fleet_svc"]
+    assert harness.events == ["start fleet_svc", "start event_svc", "stop event_svc", "stop fleet_svc"]
     await until(lambda: asyncio.all_tasks() == {asyncio.current_task()}, "no task is left")
 
 
 async def test_no_service_starts_before_the_clock_has_passed_what_every_store_holds(tmp_path: Path) -> None:
     held = parse_instant("2024-07-01T00:00:00Z")
-    world = World(last_instants={"event_svc": held})
-    async with embedded(tmp_path, world, "fleet_svc", "event_svc"):
-        assert min(world.started_at.values()) >= held
+    harness = Harness(last_instants={"event_svc": held})
+    async with embedded(tmp_path, harness, "fleet_svc", "event_svc"):
+        assert min(harness.started_at.values()) >= held
 
 
 async def test_a_service_that_will_not_start_stops_what_was_started(tmp_path: Path) -> None:
-    world = World(fail="event_svc")
+    harness = Harness(fail="event_svc")
     with pytest.raises(RuntimeError, match="event_svc will not start"):
-        async with embedded(tmp_path, world, "fleet_svc", "event_svc"):
+        async with embedded(tmp_path, harness, "fleet_svc", "event_svc"):
             pass
-    assert world.events == ["start fleet_svc", "start event_svc", "stop fleet_svc"]
-    async with embedded(tmp_path, World(), "fleet_svc"):  # the folder is free again
+    assert harness.events == ["start fleet_svc", "start event_svc", "stop fleet_svc"]
+    async with embedded(tmp_path, Harness(), "fleet_svc"):  # the folder is free again
         pass
 
 
 async def test_a_folder_in_use_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    async with embedded(tmp_path, World(), "fleet_svc"):
+    async with embedded(tmp_path, Harness(), "fleet_svc"):
         with pytest.raises(CommandFailed, match=r"is in use by process \d+: stop that one first"):
-            async with embedded(tmp_path, World(), "fleet_svc"):
+            async with embedded(tmp_path, Harness(), "fleet_svc"):
                 pass
 
 
@@ -140,7 +140,7 @@ async def test_a_message_produced_over_http_is_seen_by_a_tail_over_http(tmp_path
     sent = Message(
         "event.created", "event.created", "PD2024", b'{"EventId":"PD2024"}', "me", parse_instant(NOW), Trace("c")
     )
-    async with embedded(tmp_path, World(), "event_svc") as epic, Api(epic.url) as api, asyncio.timeout(60):
+    async with embedded(tmp_path, Harness(), "event_svc") as epic, Api(epic.url) as api, asyncio.timeout(60):
         messages = HttpMessages(api)
         await messages.produce(sent)
         found = [record async for record in messages.follow("event.created", from_beginning=True, to_end=True)]
@@ -153,7 +153,7 @@ async def test_a_message_produced_over_http_is_seen_by_a_tail_over_http(tmp_path
 async def test_an_open_tail_does_not_hold_up_the_end(tmp_path: Path) -> None:
     seen: list[SeenRecord] = []
     async with asyncio.timeout(60), Api("http://127.0.0.1:1") as api:
-        async with embedded(tmp_path, World(), "event_svc") as epic:
+        async with embedded(tmp_path, Harness(), "event_svc") as epic:
             api.url = epic.url
 
             async def tail() -> None:
@@ -168,8 +168,8 @@ async def test_an_open_tail_does_not_hold_up_the_end(tmp_path: Path) -> None:
 
 
 async def test_waiting_counts_outboxes(tmp_path: Path) -> None:
-    world = World(outbox=Outbox(open=3))
-    async with embedded(tmp_path, world, "fleet_svc", "event_svc") as epic, Api(epic.url) as api:
+    harness = Harness(outbox=Outbox(open=3))
+    async with embedded(tmp_path, harness, "fleet_svc", "event_svc") as epic, Api(epic.url) as api:
         assert await api.ask("GET", "/embedded/waiting") == {"ToPublish": 6, "ToHandle": 0}
 
 
@@ -250,7 +250,7 @@ def test_the_play_brings_its_time_its_factors_and_its_domain_and_sends_no_mail(m
 def test_up_serves_until_a_signal_and_stops_all_it_started(
     number: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World()
+    harness = Harness()
     text = upping._print_addresses
 
     def then_signal(*arguments: Any) -> None:
@@ -260,8 +260,8 @@ def test_up_serves_until_a_signal_and_stops_all_it_started(
     monkeypatch.setattr(upping, "_print_addresses", then_signal)
     monkeypatch.setattr(upping, "configure_logging", lambda *_, **__: None)
     chosen = settings_of(play=False, data_dir=tmp_path / "data", http_port=0)
-    upping.up(chosen, world.builds("fleet_svc", "event_svc"), play=False)
-    assert world.events == ["start fleet_svc", "start event_svc", "stop event_svc", "stop fleet_svc"]
+    upping.up(chosen, harness.builds("fleet_svc", "event_svc"), play=False)
+    assert harness.events == ["start fleet_svc", "start event_svc", "stop event_svc", "stop fleet_svc"]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"Starting EPIC: five services in this process, their data in {tmp_path / 'data'}"
     assert "EPIC is ready. Ctrl-C stops it." in lines

@@ -18,11 +18,11 @@ from dataclasses import replace
 from typing import Final
 
 from tests.faults import availability, fuzz
-from tests.faults.embedded import standing_embedded
+from tests.faults.embedded import embedded_harness
+from tests.faults.harness import real_harness
 from tests.faults.mending import mend_and_replay
 from tests.faults.plan import Sizes
-from tests.faults.rounds import Report, Stand, play_round, settle
-from tests.faults.stand import standing
+from tests.faults.rounds import Harness, Report, play_round, settle
 from tests.support.servers import docker_missing
 
 PARTS: Final = ("rounds", "embedded", "availability", "fuzz")
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fleets", type=int, default=Sizes().fleets, help="fleets a round (%(default)s)")
     parser.add_argument("--events", type=int, default=Sizes().events, help="events a round (%(default)s)")
     parser.add_argument("--disturbances", type=int, default=Sizes().disturbances, help="faults a round (%(default)s)")
-    parser.add_argument("--per-stand", type=int, default=25, help="rounds on one set of servers (%(default)s)")
+    parser.add_argument("--per-harness", type=int, default=25, help="rounds on one set of servers (%(default)s)")
     parser.add_argument("--kills", type=int, default=50, help="kills of epic up (%(default)s)")
     parser.add_argument("--seconds", type=float, default=180, help="of the availability figure (%(default)s)")
     parser.add_argument("--records", type=int, default=1000, help="fuzzed records for each topic (%(default)s)")
@@ -78,7 +78,7 @@ class Tally:
 async def rounds(options: argparse.Namespace, tally: Tally) -> None:
     sizes = Sizes(options.fleets, options.events, disturbances=options.disturbances)
     say(f"rounds: {options.rounds} of {sizes.fleets} fleets, {sizes.events} events, {sizes.disturbances} faults")
-    await _rounds(standing, "rounds", sizes, range(options.first, options.first + options.rounds), options, tally)
+    await _rounds(real_harness, "rounds", sizes, range(options.first, options.first + options.rounds), options, tally)
 
 
 async def embedded(options: argparse.Namespace, tally: Tally) -> None:
@@ -86,33 +86,33 @@ async def embedded(options: argparse.Namespace, tally: Tally) -> None:
     sizes = replace(Sizes(options.fleets, options.events), window=3.0 * each, disturbances=each)
     count = -(-options.kills // (each + _READING_KILLS))
     say(f"embedded: epic up killed {count * (each + _READING_KILLS)} times, in {count} rounds on one folder")
-    await _rounds(standing_embedded, "embedded", sizes, range(1, count + 1), options, tally)
+    await _rounds(embedded_harness, "embedded", sizes, range(1, count + 1), options, tally)
 
 
 async def _rounds(
-    make: Callable[[], AbstractAsyncContextManager[Stand]],
+    make: Callable[[], AbstractAsyncContextManager[Harness]],
     part: str,
     sizes: Sizes,
     numbers: range,
     options: argparse.Namespace,
     tally: Tally,
 ) -> None:
-    for first in range(0, len(numbers), options.per_stand):
+    for first in range(0, len(numbers), options.per_harness):
         bad = False
-        async with make() as stand:
-            for number in numbers[first : first + options.per_stand]:
-                report = await play_round(stand, tally.seed, number, sizes)
+        async with make() as harness:
+            for number in numbers[first : first + options.per_harness]:
+                report = await play_round(harness, tally.seed, number, sizes)
                 print_summary(part, report, tally)
                 if report.violations:
-                    bad = stand.evidence.keep = True
+                    bad = harness.evidence.keep = True
                     break
             if not bad:
-                left, records = await settle(stand)
+                left, records = await settle(harness)
                 tally.note(part, left)
                 tally.counts["records in the topics"] += records
-                bad = stand.evidence.keep = bool(left)
-            tally.counts += stand.counts
-            tally.counts["commands delivered"] += stand.clients.commands.produced
+                bad = harness.evidence.keep = bool(left)
+            tally.counts += harness.counts
+            tally.counts["commands delivered"] += harness.clients.commands.produced
         if bad:
             return
 
@@ -133,24 +133,24 @@ def print_summary(part: str, report: Report, tally: Tally) -> None:
 
 async def available(options: argparse.Namespace, tally: Tally) -> None:
     say(f"availability: one of two replicas is killed again and again for {options.seconds:.0f} s")
-    async with standing() as stand:
-        figure = await availability.measure(stand, tally.seed, options.seconds)
+    async with real_harness() as harness:
+        figure = await availability.measure(harness, tally.seed, options.seconds)
         say(f"availability: {figure}")
         for failure in figure.failures[:20]:
             say(f"  {failure}")
         tally.counts += Counter({f"kill {service}": count for service, count in figure.kills.items()})
         tally.note("availability", [*figure.missed(), *figure.violations])
-        stand.evidence.keep = bool(figure.violations or figure.failures)
+        harness.evidence.keep = bool(figure.violations or figure.failures)
 
 
 async def fuzzed(options: argparse.Namespace, tally: Tally) -> None:
     say(f"fuzz: {options.records} records into every topic")
-    async with standing() as stand:
-        found = await fuzz.fuzz_every_topic(stand, tally.seed, options.records)
+    async with real_harness() as harness:
+        found = await fuzz.fuzz_every_topic(harness, tally.seed, options.records)
         say(f"fuzz: {found}")
         tally.counts["records fuzzed"] += found.records
-        tally.note("fuzz", [*found.violations, *await mend_and_replay(stand)])
-        stand.evidence.keep = bool(found.violations)
+        tally.note("fuzz", [*found.violations, *await mend_and_replay(harness)])
+        harness.evidence.keep = bool(found.violations)
 
 
 async def play(options: argparse.Namespace) -> int:

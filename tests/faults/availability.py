@@ -19,12 +19,12 @@ import aiohttp
 
 from shared.schemas.topics import SERVICES
 from tests.faults.disturbing import to_its_end
+from tests.faults.harness import RealHarness
 from tests.faults.invariants import violations
 from tests.faults.load import Load
 from tests.faults.plan import ELSEWHERE, Company, Sizes, company
 from tests.faults.rounds import retire
-from tests.faults.stand import RealStand
-from tests.support.systems import Replica
+from tests.support.stacks import Replica
 
 __all__ = ["Figure", "measure"]
 
@@ -72,7 +72,7 @@ class Figure:
 class _Client:
     """One caller; ``_ask`` is the whole of its retrying."""
 
-    stand: RealStand
+    harness: RealHarness
     session: aiohttp.ClientSession
     figure: Figure
 
@@ -98,13 +98,13 @@ class _Client:
 
     def _addresses(self, path: str) -> tuple[str, str]:
         """The replica whose turn it is, and the other."""
-        first = other = self.stand.stack.url(path)
+        first = other = self.harness.stack.url(path)
         while other == first:  # other callers take turns meanwhile
-            other = self.stand.stack.url(path)
+            other = self.harness.stack.url(path)
         return first, other
 
 
-async def measure(stand: RealStand, seed: int, seconds: float, *, patience: float = _WAIT_SECONDS) -> Figure:
+async def measure(harness: RealHarness, seed: int, seconds: float, *, patience: float = _WAIT_SECONDS) -> Figure:
     """Reads and writes for so many seconds; in the end every acknowledged write must be in the stores.
 
     ``patience``: for how long a caller waits for one answer.
@@ -113,24 +113,24 @@ async def measure(stand: RealStand, seed: int, seconds: float, *, patience: floa
     timeout = aiohttp.ClientTimeout(total=patience, sock_connect=patience / 5)
     began = time.monotonic()
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        client = _Client(stand, session, figure)
-        await _prepare(stand, here)
+        client = _Client(harness, session, figure)
+        await _prepare(harness, here)
         until = time.monotonic() + seconds
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_kill_one_by_one(stand, seed, figure, until))
+            tasks.create_task(_kill_one_by_one(harness, seed, figure, until))
             for number in range(_CLIENTS):
                 tasks.create_task(_call(client, here, f"{seed} {number}", until))
     figure.seconds = time.monotonic() - began
-    await stand.all_back()
-    picture = await stand.picture_at_rest()
-    figure.violations += violations(picture, stand.ledger) + stand.ended() + stand.ledger.take_strange()
-    await retire(stand, Load(f"{seed}", here, Sizes(), stand.clients))
+    await harness.all_back()
+    picture = await harness.picture_at_rest()
+    figure.violations += violations(picture, harness.ledger) + harness.ended() + harness.ledger.take_strange()
+    await retire(harness, Load(f"{seed}", here, Sizes(), harness.clients))
     return figure
 
 
-async def _prepare(stand: RealStand, here: Company) -> None:
+async def _prepare(harness: RealHarness, here: Company) -> None:
     """Registers the company; all that will be read is there when this returns, in every service."""
-    http, ledger = stand.clients.http, stand.ledger
+    http, ledger = harness.clients.http, harness.ledger
     for event in here.events:
         await http.write("POST", "/event", {**event.body(), "IsActive": True}, event.id)
     for service in here.services:
@@ -178,15 +178,15 @@ async def _write(
     marker = f"{owner[1]}-{mark}"
     answer = await client.ask("write", method, path, {**body, "AuditMetadata": {"Message": marker}}, marker)
     if answer is not None:
-        client.stand.ledger.acknowledged(marker, *owner, key, answer["VersionId"])
+        client.harness.ledger.acknowledged(marker, *owner, key, answer["VersionId"])
 
 
-async def _kill_one_by_one(stand: RealStand, seed: int, figure: Figure, until: float) -> None:
+async def _kill_one_by_one(harness: RealHarness, seed: int, figure: Figure, until: float) -> None:
     """Kills one replica after the other, each when the last one is back; whoever it killed is up again when it ends."""
     rng = random.Random(f"{seed} kills")
     while time.monotonic() < until:
         service = rng.choice(SERVICES)
-        replica = rng.choice(stand.stack.replicas[service])
+        replica = rng.choice(harness.stack.replicas[service])
         await to_its_end(_kill(replica, rng.uniform(*_REST)))
         figure.kills[service] += 1
         await replica.ready()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tests.faults.plan import Disturbance
 from tests.support.servers import Server
-from tests.support.systems import RealStack, Replica
+from tests.support.stacks import RealStack, Replica
 
 __all__ = ["Disturber", "to_its_end"]
 

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS
 from tests.faults.ledger import Command, Ledger
 from tests.faults.topics import published_record
-from tests.support.systems import System
+from tests.support.stacks import WholeStack
 
 __all__ = ["PATIENCE", "SOURCE", "CommandDoor", "Commands", "Headers", "HttpDoor", "Stuck", "headers_of", "patience"]
 
@@ -37,7 +37,7 @@ class Stuck(AssertionError):
 class HttpDoor:
     """Writes with an Idempotency-Key, to any replica, until an answer that is final comes."""
 
-    system: System
+    stack: WholeStack
     session: aiohttp.ClientSession
     ledger: Ledger
 
@@ -70,7 +70,7 @@ class HttpDoor:
     ) -> tuple[int, Any, bool]:
         """Status (0: nobody answered), body and whether it says to come again."""
         try:
-            async with self.session.request(method, self.system.url(path), json=body, headers=headers) as answer:
+            async with self.session.request(method, self.stack.url(path), json=body, headers=headers) as answer:
                 return answer.status, await answer.json(content_type=None), "Retry-After" in answer.headers
         except _AWAY:
             return 0, None, True

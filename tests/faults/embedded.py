@@ -1,4 +1,4 @@
-"""``epic up`` as a stand: one process on a data folder, killed again and again, its files read while dead."""
+"""``epic up`` as a harness: one process on a data folder, killed again and again, its files read while dead."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from tests.faults.picture import Picture
 from tests.faults.plan import Disturbance, Sizes
 from tests.faults.quiet import unfinished
 from tests.faults.topics import groups_of_epic
-from tests.support.systems import Embedded
+from tests.support.stacks import Embedded
 
-__all__ = ["EmbeddedStand", "standing_embedded"]
+__all__ = ["EmbeddedHarness", "embedded_harness"]
 
 _AWAY: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -37,7 +37,7 @@ _AWAY: Final = (aiohttp.ClientError, TimeoutError, OSError)
 class EmbeddedRoutes:
     """Messages by ``POST /embedded/produce``; asked again, a command that was lost with its process comes again."""
 
-    system: Embedded
+    stack: Embedded
     session: aiohttp.ClientSession
     ledger: Ledger
     produced: int = 0
@@ -78,7 +78,7 @@ class EmbeddedRoutes:
         }
         while True:
             try:
-                async with self.session.post(self.system.url("/embedded/produce"), json=wire) as answer:
+                async with self.session.post(self.stack.url("/embedded/produce"), json=wire) as answer:
                     if answer.status == 200:
                         self.produced += 1
                         return dict(await answer.json())
@@ -90,10 +90,10 @@ class EmbeddedRoutes:
 
 
 @dataclass
-class EmbeddedStand:
-    """See ``rounds.Stand``. Every picture is taken of the files of a process that was killed a moment before."""
+class EmbeddedHarness:
+    """See ``rounds.Harness``. Every picture is taken of the files of a process that was killed a moment before."""
 
-    system: Embedded
+    stack: Embedded
     session: aiohttp.ClientSession
     ledger: Ledger
     clients: Clients
@@ -117,23 +117,23 @@ class EmbeddedStand:
 
     async def _kill_and_start(self) -> None:
         await self._kill()
-        self.system.replica.start()
+        self.stack.replica.start()
 
     async def _kill(self) -> None:
-        process = self.system.replica.process
+        process = self.stack.replica.process
         assert process is not None
         self.ledger.strange += self.ended()
-        await asyncio.to_thread(self.system.replica.kill)
+        await asyncio.to_thread(self.stack.replica.kill)
         self.counts["kill epic up"] += 1
 
     async def all_back(self) -> None:
-        await self.system.replica.ready()
+        await self.stack.replica.ready()
 
     def ended(self) -> list[str]:
-        process = self.system.replica.process
+        process = self.stack.replica.process
         if process is None or process.poll() is None:
             return []
-        return [f"epic up ended by itself with {process.returncode}:\n{self.system.replica.tail(15)}"]
+        return [f"epic up ended by itself with {process.returncode}:\n{self.stack.replica.tail(15)}"]
 
     async def at_rest(self, *, seconds: float = 400, mails_too: bool = False) -> None:
         deadline = time.monotonic() + seconds
@@ -153,34 +153,34 @@ class EmbeddedStand:
         if any(waiting.values()):
             return [f"{name}: {count}" for name, count in waiting.items() if count], {}
         picture = await asyncio.to_thread(picture_of_files, self.folder)
-        return unfinished(picture, mails_too=mails_too), picture.stand()
+        return unfinished(picture, mails_too=mails_too), picture.state()
 
     @property
     def folder(self) -> Path:
-        return self.system.folder / "data"
+        return self.stack.folder / "data"
 
     async def picture_at_rest(self, *, mails_too: bool = False) -> Picture:
         await self.at_rest(mails_too=mails_too)
         await self._kill()
         picture = await asyncio.to_thread(picture_of_files, self.folder)
         picture.published, picture.groups = await published_in_folder(self.folder), self.groups
-        self.system.replica.start()
+        self.stack.replica.start()
         await self.all_back()
         return picture
 
 
 @asynccontextmanager
-async def standing_embedded() -> AsyncIterator[EmbeddedStand]:
+async def embedded_harness() -> AsyncIterator[EmbeddedHarness]:
     """Starts ``epic up`` on an empty folder; the folder stays when there is something to keep it for."""
-    async with AsyncExitStack() as stack:
-        kept = stack.enter_context(evidence("epic-faults-up-", "The data folder and the log"))
-        system = Embedded(kept.folder, environment={"EPIC_MAIL_DOMAIN": "example.com"})
-        stack.push_async_callback(system.stop)
-        await system.start()
-        session = await stack.enter_async_context(
+    async with AsyncExitStack() as life:
+        kept = life.enter_context(evidence("epic-faults-up-", "The data folder and the log"))
+        stack = Embedded(kept.folder, environment={"EPIC_MAIL_DOMAIN": "example.com"})
+        life.push_async_callback(stack.stop)
+        await stack.start()
+        session = await life.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60, sock_connect=5))
         )
         ledger = Ledger()
-        clients = Clients(HttpDoor(system, session, ledger), EmbeddedRoutes(system, session, ledger), ledger)
-        stand = EmbeddedStand(system, session, ledger, clients, await groups_of_epic(), kept)
-        yield stand
+        clients = Clients(HttpDoor(stack, session, ledger), EmbeddedRoutes(stack, session, ledger), ledger)
+        harness = EmbeddedHarness(stack, session, ledger, clients, await groups_of_epic(), kept)
+        yield harness

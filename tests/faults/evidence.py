@@ -1,4 +1,4 @@
-"""The folder with a stand's logs and data: gone with the stand, or kept as evidence of what was violated."""
+"""The folder with a harness's logs and data: gone with the harness, or kept as evidence of what was violated."""
 
 from __future__ import annotations
 

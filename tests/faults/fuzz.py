@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
 from tests.faults.fuzzed import fuzzed
+from tests.faults.harness import RealHarness
 from tests.faults.invariants import violations
 from tests.faults.ledger import Command
 from tests.faults.load import Load
@@ -19,7 +20,6 @@ from tests.faults.ordering import run_of
 from tests.faults.picture import Picture
 from tests.faults.plan import Sizes, company
 from tests.faults.rounds import expect, retire
-from tests.faults.stand import RealStand
 
 __all__ = ["Fuzz", "fuzz_every_topic"]
 
@@ -47,48 +47,48 @@ class Fuzz:
         )
 
 
-async def fuzz_every_topic(stand: RealStand, seed: int, records: int) -> Fuzz:
+async def fuzz_every_topic(harness: RealHarness, seed: int, records: int) -> Fuzz:
     """So many records into each topic while a small company is written; then nothing of it may be missing."""
     found, here = Fuzz(), company(f"{seed} fuzz", "z", _SIZES)
-    load = Load(f"{seed} fuzz", here, _SIZES, stand.clients)
+    load = Load(f"{seed} fuzz", here, _SIZES, harness.clients)
     patience = 400 + records * len(TOPICS) * _SECONDS_A_RECORD
-    await asyncio.gather(load.run(), _write(stand, seed, records, found))
-    await stand.at_rest(seconds=patience)
+    await asyncio.gather(load.run(), _write(harness, seed, records, found))
+    await harness.at_rest(seconds=patience)
     await asyncio.gather(*(run_of(load, event.id) for event in here.events))
-    await stand.at_rest(seconds=patience)
-    await stand.all_back()
-    expect(stand.ledger, here)
-    picture = await stand.picture_at_rest()
-    found.letters, found.writes = len(picture.letters), len(stand.ledger.writes)
+    await harness.at_rest(seconds=patience)
+    await harness.all_back()
+    expect(harness.ledger, here)
+    picture = await harness.picture_at_rest()
+    found.letters, found.writes = len(picture.letters), len(harness.ledger.writes)
     found.violations += (
-        violations(picture, stand.ledger)
-        + stand.ended()
-        + stand.ledger.take_strange()
+        violations(picture, harness.ledger)
+        + harness.ended()
+        + harness.ledger.take_strange()
         + _not_refused(picture, found.refused)
     )
-    await retire(stand, load)
+    await retire(harness, load)
     return found
 
 
-async def _write(stand: RealStand, seed: int, records: int, found: Fuzz) -> None:
+async def _write(harness: RealHarness, seed: int, records: int, found: Fuzz) -> None:
     producer = AIOKafkaProducer(
-        bootstrap_servers=stand.stack.kafka, acks="all", enable_idempotence=True, max_request_size=1_048_576
+        bootstrap_servers=harness.stack.kafka, acks="all", enable_idempotence=True, max_request_size=1_048_576
     )
     await producer.start()
     try:
         for start in range(0, records, _AT_ONCE):
             count = min(_AT_ONCE, records - start)
             for topic in TOPICS.values():
-                await _write_some(stand, producer, topic, f"{seed}-{topic.name}-{start}", count, found)
+                await _write_some(harness, producer, topic, f"{seed}-{topic.name}-{start}", count, found)
     finally:
         await producer.stop()
     found.topics = len(TOPICS)
 
 
 async def _write_some(
-    stand: RealStand, producer: AIOKafkaProducer, topic: Topic, name: str, count: int, found: Fuzz
+    harness: RealHarness, producer: AIOKafkaProducer, topic: Topic, name: str, count: int, found: Fuzz
 ) -> None:
-    rng, ledger, futures = random.Random(name), stand.ledger, []
+    rng, ledger, futures = random.Random(name), harness.ledger, []
     for number in range(count):
         record = fuzzed(topic, rng, f"fz-{name}-{number}")
         sent = await producer.send(topic.name, record.value, record.key, headers=record.headers)

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pymongo
 
-from tests.faults.stand import RealStand
-from tests.support.systems import Replica
+from tests.faults.harness import RealHarness
+from tests.support.stacks import Replica
 from tests.support.waiting import eventually
 
 __all__ = ["BROKEN", "mend_and_replay"]
@@ -31,31 +31,31 @@ class _Unmended(Replica):
     module = "tests.faults.mending"
 
 
-async def mend_and_replay(stand: RealStand) -> list[str]:
+async def mend_and_replay(harness: RealHarness) -> list[str]:
     """What is wrong: nothing, when the bad records become letters, the good ones go through, and replay mends all."""
-    before = {letter["Id"] for letter in await asyncio.to_thread(_stored, stand.stack.servers["mongo"].url)}
-    mended = stand.stack.replicas[_SERVICE]
+    before = {letter["Id"] for letter in await asyncio.to_thread(_stored, harness.stack.servers["mongo"].url)}
+    mended = harness.stack.replicas[_SERVICE]
     unmended = [_Unmended(one.arguments, one.environment, one.port, one.log) for one in mended]
-    await _swap(stand, mended, unmended)
+    await _swap(harness, mended, unmended)
     names = [f"{BROKEN}-{n}" for n in range(3)] + [f"whole-{n}" for n in range(3)]
     for name in names:
         body = {"ServiceId": name, "ServiceType": "Onboarding", "Owner": "o@example.com"}
-        await stand.clients.http.write("POST", "/service", body, name)
+        await harness.clients.http.write("POST", "/service", body, name)
     wrong = []
-    letters = await _letters(stand, 3, before)
-    await stand.at_rest()  # a letter whose record is not committed comes again after a kill
+    letters = await _letters(harness, 3, before)
+    await harness.at_rest()  # a letter whose record is not committed comes again after a kill
     for letter in letters:
         if letter["Attempts"] != _ATTEMPTS or "not mended" not in letter["Reason"]:
             wrong.append(f"{letter['Id']} after {letter['Attempts']} attempts: {letter['Reason']}")
-    status, answer = await _replay(stand, letters[0]["Id"])
+    status, answer = await _replay(harness, letters[0]["Id"])
     if status != 409 or "not mended" not in str(answer):
         wrong.append(f"a letter was replayed by the broken handler: {status} {answer}")
-    await _swap(stand, unmended, mended)
+    await _swap(harness, unmended, mended)
     for letter in letters:
-        status, answer = await _replay(stand, letter["Id"])
+        status, answer = await _replay(harness, letter["Id"])
         if status != 200:
             wrong.append(f"{letter['Id']} was not replayed by the mended handler: {status} {answer}")
-    picture = await stand.picture_at_rest()
+    picture = await harness.picture_at_rest()
     wrong += [
         f"{one.id} is a dead letter still" for one in picture.letters if one.group == _GROUP and one.id not in before
     ]
@@ -63,18 +63,18 @@ async def mend_and_replay(stand: RealStand) -> list[str]:
     return wrong + [f"notify_svc does not hold {name}" for name in names if name not in held]
 
 
-async def _swap(stand: RealStand, old: Sequence[Replica], new: Sequence[Replica]) -> None:
+async def _swap(harness: RealHarness, old: Sequence[Replica], new: Sequence[Replica]) -> None:
     for one in old:
         await asyncio.to_thread(one.kill)
     for one in new:
         one.start()
-    stand.stack.replicas[_SERVICE] = list(new)
+    harness.stack.replicas[_SERVICE] = list(new)
     await asyncio.gather(*(one.ready() for one in new))
 
 
-async def _letters(stand: RealStand, count: int, before: set[str]) -> list[dict[str, Any]]:
+async def _letters(harness: RealHarness, count: int, before: set[str]) -> list[dict[str, Any]]:
     async def new() -> list[dict[str, Any]]:
-        stored = await asyncio.to_thread(_stored, stand.stack.servers["mongo"].url)
+        stored = await asyncio.to_thread(_stored, harness.stack.servers["mongo"].url)
         return [letter for letter in stored if letter["Id"] not in before]
 
     return await eventually(new, lambda found: len(found) >= count, f"{count} dead letters of {_GROUP}", seconds=300)
@@ -87,9 +87,9 @@ def _stored(mongo_url: str) -> list[dict[str, Any]]:
     return [letter for letter in wrong if letter["Group"] == _GROUP]
 
 
-async def _replay(stand: RealStand, letter: str) -> tuple[int, Any]:
-    port = stand.stack.replicas[_SERVICE][0].port
-    async with stand.clients.http.session.post(f"http://127.0.0.1:{port}/dlq/{letter}/replay") as answer:
+async def _replay(harness: RealHarness, letter: str) -> tuple[int, Any]:
+    port = harness.stack.replicas[_SERVICE][0].port
+    async with harness.clients.http.session.post(f"http://127.0.0.1:{port}/dlq/{letter}/replay") as answer:
         return answer.status, await answer.json()
 
 

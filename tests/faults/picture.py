@@ -105,13 +105,13 @@ class Picture:
     def table(self, name: str) -> list[Row]:
         return self.rows.get(name, [])
 
-    def stand(self) -> dict[str, str]:
+    def state(self) -> dict[str, str]:
         """What a redelivery must leave as it is, name by name; a mail that waits may go at any time."""
-        stand = {
+        state = {
             f"{service} {resource} {key}": canonical([stored.latest, stored.head.body, sorted(stored.items)])
             for service, resource, key, stored in self.every()
             if stored.head.state.get("Status") != "Pending"
         }
-        return stand | {
+        return state | {
             f"rows of {table}": canonical(sorted(map(canonical, rows))) for table, rows in self.rows.items()
         }

@@ -20,10 +20,10 @@ from tests.faults.picture import Picture
 from tests.faults.plan import ELSEWHERE, Company, Disturbance, Sizes, company
 from tests.faults.poison import poison_some
 
-__all__ = ["Report", "Stand", "expect", "play_round", "retire", "seed_of", "settle"]
+__all__ = ["Harness", "Report", "expect", "play_round", "retire", "seed_of", "settle"]
 
 
-class Stand(Protocol):
+class Harness(Protocol):
     """An EPIC that is loaded, disturbed and looked into; rounds come one after the other on it."""
 
     ledger: Ledger
@@ -79,54 +79,54 @@ class Report:
             self.seconds[phase] = self.seconds.get(phase, 0.0) + time.monotonic() - began
 
 
-async def play_round(stand: Stand, seed: int, number: int, sizes: Sizes) -> Report:
-    """Plays one round to its end; its ids begin with its number, so that many fit on one stand."""
+async def play_round(harness: Harness, seed: int, number: int, sizes: Sizes) -> Report:
+    """Plays one round to its end; its ids begin with its number, so that many fit on one harness."""
     name = seed_of(seed, number)
     here = company(name, f"r{number}", sizes)
-    planned = stand.plan(name, sizes)
+    planned = harness.plan(name, sizes)
     report = Report(number, planned)
-    before = (len(stand.ledger.writes), len(stand.ledger.commands))
-    load = Load(name, here, sizes, stand.clients)
+    before = (len(harness.ledger.writes), len(harness.ledger.commands))
+    load = Load(name, here, sizes, harness.clients)
     try:
         async with report.timed("load"):
-            await _load_disturbed(stand, load, planned)
+            await _load_disturbed(harness, load, planned)
         async with report.timed("back"):
-            await stand.all_back()
+            await harness.all_back()
         async with report.timed("quiet"):
-            await stand.at_rest()
+            await harness.at_rest()
         async with report.timed("closing"):
             await asyncio.gather(*(run_of(load, event.id) for event in here.events))
-            await stand.at_rest()
-        expect(stand.ledger, here)
+            await harness.at_rest()
+        expect(harness.ledger, here)
         async with report.timed("again"):
-            report.violations += await _deliver_again(stand, before[1])
+            report.violations += await _deliver_again(harness, before[1])
         async with report.timed("retire"):
-            await retire(stand, load)
+            await retire(harness, load)
     except* (Stuck, AssertionError) as group:
         report.violations += [f"stuck: {error}" for error in _leaves(group)]
-    report.violations += stand.ended() + stand.ledger.take_strange()
-    after = (len(stand.ledger.writes), len(stand.ledger.commands))
+    report.violations += harness.ended() + harness.ledger.take_strange()
+    after = (len(harness.ledger.writes), len(harness.ledger.commands))
     report.writes, report.commands = (new - old for new, old in zip(after, before, strict=True))
     return report
 
 
-async def settle(stand: Stand) -> tuple[list[str], int]:
-    """The last look at a stand: once the mails that were put off have gone too, everything must hold.
+async def settle(harness: Harness) -> tuple[list[str], int]:
+    """The last look at a harness: once the mails that were put off have gone too, everything must hold.
 
     What does not, and how many records lie in the topics.
     """
     try:
-        picture = await stand.picture_at_rest(mails_too=True)
+        picture = await harness.picture_at_rest(mails_too=True)
     except Stuck as stuck:
         return [f"stuck: {stuck}"], 0
-    return violations(picture, stand.ledger), len(picture.published)
+    return violations(picture, harness.ledger), len(picture.published)
 
 
-async def _load_disturbed(stand: Stand, load: Load, planned: list[Disturbance]) -> None:
+async def _load_disturbed(harness: Harness, load: Load, planned: list[Disturbance]) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(load.run())
-        tasks.create_task(poison_some(load, stand.groups))
-        tasks.create_task(stand.disturb(planned))
+        tasks.create_task(poison_some(load, harness.groups))
+        tasks.create_task(harness.disturb(planned))
 
 
 def expect(ledger: Ledger, here: Company) -> None:
@@ -144,24 +144,24 @@ def expect(ledger: Ledger, here: Company) -> None:
                     ledger.hosts[pair] = fleet.hosts(event.id)
 
 
-async def _deliver_again(stand: Stand, since: int) -> list[str]:
+async def _deliver_again(harness: Harness, since: int) -> list[str]:
     """Looks, delivers every command of the round once more, and looks again: nothing may have changed by it."""
-    found = await stand.picture_at_rest()
-    wrong = violations(found, stand.ledger)
-    commands = list(stand.ledger.commands.values())[since:]
+    found = await harness.picture_at_rest()
+    wrong = violations(found, harness.ledger)
+    commands = list(harness.ledger.commands.values())[since:]
     for command in commands:
-        await stand.clients.commands.deliver(command, elsewhere=True)
-    now = await stand.picture_at_rest()
+        await harness.clients.commands.deliver(command, elsewhere=True)
+    now = await harness.picture_at_rest()
     if not wrong:
-        wrong = violations(now, stand.ledger)
-    after = now.stand()
-    changed = [name for name, stood in found.stand().items() if after.get(name) != stood]
+        wrong = violations(now, harness.ledger)
+    after = now.state()
+    changed = [name for name, stood in found.state().items() if after.get(name) != stood]
     return wrong + [f"redelivery: {name} is not as it was before every command came again" for name in changed]
 
 
-async def retire(stand: Stand, load: Load) -> None:
+async def retire(harness: Harness, load: Load) -> None:
     """Ends a company's events and services, so that the next one's plans are its own alone."""
-    clients, rng = stand.clients, load.rng("retire")
+    clients, rng = harness.clients, load.rng("retire")
     for event in load.company.events:
         owner, ids, route = ("event_svc", "event"), {"EventId": event.id}, f"/event/{event.id}"
         if rng.random() < 0.5:
@@ -173,9 +173,9 @@ async def retire(stand: Stand, load: Load) -> None:
         owner, ids, route = ("fleet_svc", "service"), {"ServiceId": service.id}, f"/service/{service.id}"
         command = ("fleet.commands", "UpdateService")
         await clients.write(rng, owner, service.id, ("PUT", route), command, {"ServiceType": "Onboarding"}, ids)
-    stand.ledger.closed |= {pair for pair in stand.ledger.plans if pair[0].startswith(f"{load.company.name}-")}
-    stand.ledger.new_round()
-    await stand.at_rest()
+    harness.ledger.closed |= {pair for pair in harness.ledger.plans if pair[0].startswith(f"{load.company.name}-")}
+    harness.ledger.new_round()
+    await harness.at_rest()
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.embedded import EmbeddedStand, standing_embedded
+from tests.faults.embedded import EmbeddedHarness, embedded_harness
 from tests.faults.from_files import picture_of_files, published_in_folder
 from tests.faults.invariants import violations
 from tests.faults.plan import Sizes
@@ -31,18 +31,18 @@ DOCTORED = {
 
 
 async def test_epic_up_killed_under_load_keeps_what_it_acknowledged(tmp_path: Path) -> None:
-    async with standing_embedded() as stand:
-        report = await play_round(stand, SEED, 1, Sizes(fleets=4, events=2, window=10, disturbances=4))
+    async with embedded_harness() as harness:
+        report = await play_round(harness, SEED, 1, Sizes(fleets=4, events=2, window=10, disturbances=4))
         assert report.violations == []
-        assert stand.counts["kill epic up"] == 4 + 2
-        await stand.at_rest(mails_too=True)
-        await stand.system.stop()
-        assert await found_in(stand, stand.folder) == set()
+        assert harness.counts["kill epic up"] == 4 + 2
+        await harness.at_rest(mails_too=True)
+        await harness.stack.stop()
+        assert await found_in(harness, harness.folder) == set()
         for invariant, (name, statement) in DOCTORED.items():
             copy = tmp_path / invariant
-            shutil.copytree(stand.folder, copy)
+            shutil.copytree(harness.folder, copy)
             doctor(copy / f"{name}.db", statement)
-            assert invariant in await found_in(stand, copy)
+            assert invariant in await found_in(harness, copy)
 
 
 def doctor(file: Path, statement: str) -> None:
@@ -51,8 +51,8 @@ def doctor(file: Path, statement: str) -> None:
     connection.close()
 
 
-async def found_in(stand: EmbeddedStand, folder: Path) -> set[str]:
+async def found_in(harness: EmbeddedHarness, folder: Path) -> set[str]:
     """The names of the invariants that do not hold of a folder's files."""
     picture = picture_of_files(folder)
-    picture.published, picture.groups = await published_in_folder(folder), stand.groups
-    return {wrong.partition(":")[0] for wrong in violations(picture, stand.ledger)}
+    picture.published, picture.groups = await published_in_folder(folder), harness.groups
+    return {wrong.partition(":")[0] for wrong in violations(picture, harness.ledger)}

@@ -15,11 +15,11 @@ from sqlalchemy import make_url
 
 from tests.faults import availability
 from tests.faults.fuzz import fuzz_every_topic
+from tests.faults.harness import RealHarness, real_harness
 from tests.faults.invariants import violations
 from tests.faults.mending import mend_and_replay
 from tests.faults.plan import Sizes
 from tests.faults.rounds import play_round
-from tests.faults.stand import RealStand, standing
 
 pytestmark = [
     pytest.mark.docker,
@@ -32,45 +32,45 @@ SIZES = Sizes(fleets=4, events=2, window=5, disturbances=3)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def stand() -> AsyncIterator[RealStand]:
-    async with standing() as one:
+async def harness() -> AsyncIterator[RealHarness]:
+    async with real_harness() as one:
         yield one
 
 
 @pytest.mark.parametrize("number", [1, 2])
-async def test_a_round_under_faults_violates_nothing(stand: RealStand, number: int) -> None:
-    report = await play_round(stand, SEED, number, SIZES)
+async def test_a_round_under_faults_violates_nothing(harness: RealHarness, number: int) -> None:
+    report = await play_round(harness, SEED, number, SIZES)
     assert report.violations == [], [str(one) for one in report.disturbances]
 
 
-async def test_one_of_two_replicas_may_be_killed_at_any_time(stand: RealStand) -> None:
-    figure = await availability.measure(stand, SEED, 10, patience=60)
+async def test_one_of_two_replicas_may_be_killed_at_any_time(harness: RealHarness) -> None:
+    figure = await availability.measure(harness, SEED, 10, patience=60)
     assert figure.violations == []
     assert all(figure.available(kind) > 99 for kind in figure.asked), figure.failures  # too few for the target itself
     assert figure.kills.total() > 0
 
 
-async def test_fuzzed_records_in_every_topic_are_dead_letters_and_hurt_nobody(stand: RealStand) -> None:
-    found = await fuzz_every_topic(stand, SEED, 10)
+async def test_fuzzed_records_in_every_topic_are_dead_letters_and_hurt_nobody(harness: RealHarness) -> None:
+    found = await fuzz_every_topic(harness, SEED, 10)
     assert found.violations == []
 
 
-async def test_a_letter_is_replayed_once_its_handler_is_mended(stand: RealStand) -> None:
-    assert await mend_and_replay(stand) == []
+async def test_a_letter_is_replayed_once_its_handler_is_mended(harness: RealHarness) -> None:
+    assert await mend_and_replay(harness) == []
 
 
-def in_mongo(database: str, collection: str, change: Callable[..., object]) -> Callable[[RealStand], object]:
-    def doctored(stand: RealStand) -> object:
-        client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(stand.stack.servers["mongo"].url)
+def in_mongo(database: str, collection: str, change: Callable[..., object]) -> Callable[[RealHarness], object]:
+    def doctored(harness: RealHarness) -> object:
+        client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(harness.stack.servers["mongo"].url)
         with client:
             return change(client[database][collection])
 
     return doctored
 
 
-def in_mysql(statement: str) -> Callable[[RealStand], object]:
-    def doctored(stand: RealStand) -> object:
-        url = make_url(stand.stack.mysql)
+def in_mysql(statement: str) -> Callable[[RealHarness], object]:
+    def doctored(harness: RealHarness) -> object:
+        url = make_url(harness.stack.mysql)
         connection = pymysql.connect(
             host=url.host,
             port=url.port or 3306,
@@ -100,19 +100,19 @@ DOCTORED = {
 }
 
 
-async def test_real_stores_that_are_doctored_are_found_out(stand: RealStand) -> None:
+async def test_real_stores_that_are_doctored_are_found_out(harness: RealHarness) -> None:
     """The last of them all: nothing is whole afterwards."""
-    await stand.at_rest(mails_too=True)
-    await stand.stack.stop()
-    assert violations(await stand.picture(), stand.ledger) == []
+    await harness.at_rest(mails_too=True)
+    await harness.stack.stop()
+    assert violations(await harness.picture(), harness.ledger) == []
     for invariant, doctor in DOCTORED.items():
-        await asyncio.to_thread(doctor, stand)
-        assert invariant in {wrong.partition(":")[0] for wrong in violations(await stand.picture(), stand.ledger)}
-    record = next(record for record in stand.topics.published if record.topic == "event.created" and record.id)
-    producer = AIOKafkaProducer(bootstrap_servers=stand.stack.kafka)
+        await asyncio.to_thread(doctor, harness)
+        assert invariant in {wrong.partition(":")[0] for wrong in violations(await harness.picture(), harness.ledger)}
+    record = next(record for record in harness.topics.published if record.topic == "event.created" and record.id)
+    producer = AIOKafkaProducer(bootstrap_servers=harness.stack.kafka)
     await producer.start()
     headers = [("ce_id", record.id.encode()), ("ce_source", record.source.encode()), ("ce_type", b"event.created")]
     await producer.send_and_wait(record.topic, b"{}", record.key.encode(), headers=headers)
     await producer.stop()
-    found = {wrong.partition(":")[0] for wrong in violations(await stand.picture(), stand.ledger)}
+    found = {wrong.partition(":")[0] for wrong in violations(await harness.picture(), harness.ledger)}
     assert "no_id_has_two_contents" in found

@@ -1,4 +1,4 @@
-"""The systems the flows run on: embedded always, the real stack where Docker is."""
+"""The stacks the flows run on: embedded always, the real stack where Docker is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import servers
 from tests.support.fresh_stacks import SETTINGS, fresh_stacks
-from tests.support.systems import Embedded, RealStack, System, running
+from tests.support.stacks import Embedded, RealStack, WholeStack, running
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 async def embedded(tmp_path: Path) -> AsyncIterator[Embedded]:
-    system = Embedded(tmp_path, environment=dict(SETTINGS))
-    async with running(system):
-        yield system
+    stack = Embedded(tmp_path, environment=dict(SETTINGS))
+    async with running(stack):
+        yield stack
 
 
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.docker)])
@@ -33,7 +33,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[System]:
+async def stack(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[WholeStack]:
     """The same test on both set-ups."""
     if kind == "embedded":
         chosen: Embedded | RealStack = Embedded(tmp_path, environment=dict(SETTINGS))

@@ -14,7 +14,7 @@ import pytest
 from tests.support import reference
 from tests.support.fresh_stacks import AZ_FACTORS, SETTINGS
 from tests.support.scenario import Caller
-from tests.support.systems import Embedded, System, composing, running
+from tests.support.stacks import Embedded, WholeStack, composing, running
 from tests.support.waiting import eventually
 
 SERVICES, FLEETS_EACH = 2_000, 10
@@ -22,7 +22,7 @@ FLEETS = SERVICES * FLEETS_EACH
 pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
-async def load(system: System, file: Path) -> None:
+async def load(stack: WholeStack, file: Path) -> None:
     """`epic load`, as a person runs it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -31,7 +31,7 @@ async def load(system: System, file: Path) -> None:
         "load",
         str(file),
         "--url",
-        system.url(""),
+        stack.url(""),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=Path(__file__).parents[2],
@@ -41,7 +41,7 @@ async def load(system: System, file: Path) -> None:
 
 
 @pytest.fixture
-async def whole(kind: str, http: httpx.AsyncClient, tmp_path: Path) -> AsyncIterator[System]:
+async def whole(kind: str, http: httpx.AsyncClient, tmp_path: Path) -> AsyncIterator[WholeStack]:
     """EPIC behind one address: embedded, or composed on the real servers."""
     if kind == "embedded":
         embedded = Embedded(tmp_path, environment=dict(SETTINGS))
@@ -53,7 +53,7 @@ async def whole(kind: str, http: httpx.AsyncClient, tmp_path: Path) -> AsyncIter
             yield composed
 
 
-async def test_2000_services_of_ten_fleets(whole: System, http: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_2000_services_of_ten_fleets(whole: WholeStack, http: httpx.AsyncClient, tmp_path: Path) -> None:
     caller = Caller(whole, http)
     sample = tmp_path / "sample.ndjson"
     subprocess.run(

@@ -13,7 +13,7 @@ import pytest_asyncio
 from tests.support import reference
 from tests.support.fresh_stacks import SETTINGS
 from tests.support.scenario import PLAN, Caller, milestone
-from tests.support.systems import Embedded, System, running
+from tests.support.stacks import Embedded, WholeStack, running
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.slow]
@@ -21,14 +21,14 @@ FLEET_ID = "FORTRESSService-NA-X0"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def one_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    system = Embedded(tmp_path_factory.mktemp("bad-input"), environment=dict(SETTINGS))
-    async with running(system):
-        yield system
+async def one_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WholeStack]:
+    stack = Embedded(tmp_path_factory.mktemp("bad-input"), environment=dict(SETTINGS))
+    async with running(stack):
+        yield stack
 
 
 @pytest.fixture
-def caller(one_system: System, http: httpx.AsyncClient) -> Caller:
+def caller(one_system: WholeStack, http: httpx.AsyncClient) -> Caller:
     return Caller(one_system, http)
 
 
@@ -42,7 +42,7 @@ def problem_of(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 
 async def post(caller: Caller, path: str, body: Any = None, **options: Any) -> httpx.Response:
-    return await caller.http.post(caller.system.url(path), json=body, **options)
+    return await caller.http.post(caller.stack.url(path), json=body, **options)
 
 
 def changed(document: dict[str, Any], **members: Any) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def changed(document: dict[str, Any], **members: Any) -> dict[str, Any]:
 )
 async def test_malformed_json_is_400(caller: Caller, content: bytes, detail: str) -> None:
     answer = await caller.http.post(
-        caller.system.url("/event"), content=content, headers={"content-type": "application/json"}
+        caller.stack.url("/event"), content=content, headers={"content-type": "application/json"}
     )
     assert detail in problem_of(answer, 400)["detail"]
 
@@ -92,7 +92,7 @@ async def test_a_throughput_that_is_no_positive_whole_number_is_400(caller: Call
     fleet["FleetConfiguration"]["HostThroughPutTPM"] = throughput
     problem = problem_of(await post(caller, "/fleet", fleet), 400)
     assert [error["pointer"] for error in problem["errors"]] == ["/FleetConfiguration/HostThroughPutTPM"]
-    problem_of(await caller.http.get(caller.system.url("/fleet/Bad-NA")), 404)
+    problem_of(await caller.http.get(caller.stack.url("/fleet/Bad-NA")), 404)
 
 
 async def test_dates_reversed_are_400_and_say_which(caller: Caller) -> None:
@@ -111,13 +111,13 @@ async def test_a_body_of_10_mb_without_a_length_is_413(caller: Caller) -> None:
         for _ in range(160):
             yield b" " * 65_536
 
-    answer = await caller.http.post(caller.system.url("/event"), content=chunks())
+    answer = await caller.http.post(caller.stack.url("/event"), content=chunks())
     problem_of(answer, 413)
 
 
 async def test_unknown_things_are_404(caller: Caller) -> None:
     for path in ("/fleet/Nobody", "/event/Never", "/service/None", "/eventplan/Never/Nobody", "/hotw/run/99999"):
-        problem_of(await caller.http.get(caller.system.url(path)), 404)
+        problem_of(await caller.http.get(caller.stack.url(path)), 404)
     problem_of(await post(caller, "/projection", {"FleetId": "Nobody", "EventId": "PD2024", "TotalInputTPM": 1}), 404)
     problem_of(await post(caller, "/hotw/atomic/Nobody/Never"), 404)
     problem_of(await post(caller, "/eventplan", {"EventId": "Never", "FleetId": "Nobody"}), 404)
@@ -137,7 +137,7 @@ async def test_a_region_of_no_event_closes_the_plan_and_fails_the_run(caller: Ca
     )
     assert "us-east-1" in plan["Closed"]["Reason"]
     answer = await caller.http.put(
-        caller.system.url("/eventplan/EU2024/Elsewhere-NA/status"),
+        caller.stack.url("/eventplan/EU2024/Elsewhere-NA/status"),
         json={"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus": "Completed"},
     )
     problem_of(answer, 409)
@@ -157,7 +157,7 @@ async def test_a_plan_for_a_deleted_service_is_409(caller: Caller) -> None:
     ):
         assert (await post(caller, path, body)).status_code == 200
     await eventually(lambda: caller.peek("/eventplan/Sooner/Gone-NA"), bool, "the plan of an event before the deletion")
-    assert (await caller.http.delete(caller.system.url("/service/Gone"))).status_code == 200
+    assert (await caller.http.delete(caller.stack.url("/service/Gone"))).status_code == 200
     await eventually(
         lambda: caller.peek("/eventplan/Sooner/Gone-NA"),
         lambda plan: plan.get("Closed", {}).get("Reason") == "service Gone is deleted",
@@ -176,7 +176,7 @@ async def test_a_plan_for_a_deleted_service_is_409(caller: Caller) -> None:
 
 async def test_a_stale_if_match_is_412_and_loses_nothing(caller: Caller) -> None:
     await post(caller, "/service", changed(reference.SERVICE, ServiceId="Raced"))
-    url = caller.system.url("/service/Raced")
+    url = caller.stack.url("/service/Raced")
     first = await caller.http.get(url)
     assert first.headers["etag"] == '"1"'
     taken = await caller.http.put(url, json={"ServiceTier": "Tier2"}, headers={"If-Match": '"1"'})
@@ -194,12 +194,12 @@ async def test_the_same_post_twice_with_one_key_is_one_write_with_one_answer(cal
     assert first.json() == again.json()
     problem_of(await post(caller, "/service", changed(body, ServiceTier="Tier9"), headers=key), 409)
     problem_of(await post(caller, "/service", body), 409)
-    assert (await caller.http.get(caller.system.url("/service/Once"))).json()["VersionId"] == 1
+    assert (await caller.http.get(caller.stack.url("/service/Once"))).json()["VersionId"] == 1
 
 
 async def test_a_put_that_changes_nothing_makes_no_version(caller: Caller) -> None:
     await post(caller, "/service", changed(reference.SERVICE, ServiceId="Same"))
-    url = caller.system.url("/service/Same")
+    url = caller.stack.url("/service/Same")
     read = (await caller.http.get(url)).json()
     assert (await caller.http.put(url, json=read)).json()["VersionId"] == 1
 

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from tests.support import reference, servers
 from tests.support.fresh_stacks import SETTINGS, fresh_stacks
 from tests.support.scenario import PLAN, Caller, milestone
-from tests.support.systems import RealStack, kcat_produce, running
+from tests.support.stacks import RealStack, kcat_produce, running
 from tests.support.waiting import eventually
 
 pytestmark = [
@@ -57,9 +57,9 @@ async def stack(
 ) -> AsyncIterator[RealStack]:
     """One for all of these tests: each has ids of its own."""
     with fresh_stacks(kafka_server, mysql_server) as make:
-        system = make(tmp_path_factory.mktemp("commands"), environment=dict(SETTINGS))
-        async with running(system):
-            yield system
+        stack = make(tmp_path_factory.mktemp("commands"), environment=dict(SETTINGS))
+        async with running(stack):
+            yield stack
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

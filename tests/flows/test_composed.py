@@ -14,7 +14,7 @@ from shared.schemas.topics import SERVICES
 from tests.support.documents import EXPECTED, worked_example
 from tests.support.fresh_stacks import AZ_FACTORS
 from tests.support.scenario import Caller
-from tests.support.systems import Composed, composing
+from tests.support.stacks import Composed, composing
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1800)]
 

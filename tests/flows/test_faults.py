@@ -18,7 +18,7 @@ from shared.schemas.topics import SERVICES
 from tests.support import reference
 from tests.support.fresh_stacks import SETTINGS
 from tests.support.scenario import Caller
-from tests.support.systems import RealStack, running
+from tests.support.stacks import RealStack, running
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -93,7 +93,7 @@ class Load:
         path, body = self.wanted(name)
         try:
             answer = await self.caller.http.post(
-                self.caller.system.url(path), json=body, headers={"Idempotency-Key": name}, timeout=30
+                self.caller.stack.url(path), json=body, headers={"Idempotency-Key": name}, timeout=30
             )
         except httpx.HTTPError:
             return False
@@ -202,7 +202,7 @@ async def test_kill_9_of_each_service_in_mid_run_completes_it_and_orders_nothing
 
 
 async def plans_ordered(caller: Caller) -> int:
-    answer = await caller.http.put(caller.system.url("/event/PD2024/dashboard"), json={"Limit": 1})
+    answer = await caller.http.put(caller.stack.url("/event/PD2024/dashboard"), json={"Limit": 1})
     if answer.status_code == 404:  # the event is not known yet
         return 0
     return int(answer.json()["Totals"]["ByMilestone"]["PlaceHardwareOrder"].get("Completed", 0))

@@ -17,7 +17,7 @@ from services.event_svc.bootstrap import build as build_event
 from services.eventplan_svc.bootstrap import build as build_eventplan
 from shared.clock import FixedClock
 from shared.settings import Settings
-from tests.support.embedded_stack import Replica, Stack, standing
+from tests.support.embedded_stack import Replica, Stack, open_stack
 from tests.support.snapshots import fleet, service
 from tests.support.waiting import eventually, until
 
@@ -97,7 +97,7 @@ def profiler() -> Iterator[Profiler]:
 
 @pytest.fixture
 async def stack(settings: Settings, profiler: Profiler) -> AsyncIterator[Stack]:
-    async with standing(Stack, settings, FixedClock("2024-05-01T09:00:00Z")) as stack:
+    async with open_stack(Stack, settings, FixedClock("2024-05-01T09:00:00Z")) as stack:
         yield stack
 
 

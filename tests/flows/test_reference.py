@@ -13,7 +13,7 @@ import pytest
 from tests.support import reference
 from tests.support.fresh_stacks import SETTINGS
 from tests.support.scenario import PLAN, Caller, milestone, orders_of
-from tests.support.systems import Embedded, System, running
+from tests.support.stacks import Embedded, WholeStack, running
 from tests.support.waiting import eventually
 
 FLEET_ID = "FORTRESSService-NA-X0"
@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture
-def caller(system: System, http: httpx.AsyncClient) -> Caller:
-    return Caller(system, http)
+def caller(stack: WholeStack, http: httpx.AsyncClient) -> Caller:
+    return Caller(stack, http)
 
 
 def with_four_asgs() -> dict[str, Any]:
@@ -161,9 +161,9 @@ async def test_the_last_milestones_set_by_hand_make_the_plan_ready(caller: Calle
 async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
     tmp_path: Path, http: httpx.AsyncClient
 ) -> None:
-    system = Embedded(tmp_path, now="2024-07-10T09:00:00Z", environment=dict(SETTINGS))
-    async with running(system):
-        caller = Caller(system, http)
+    stack = Embedded(tmp_path, now="2024-07-10T09:00:00Z", environment=dict(SETTINGS))
+    async with running(stack):
+        caller = Caller(stack, http)
         await caller.post_reference()
         await caller.known_to_hotw("PD2024", FLEET_ID)
         run = await caller.run("PD2024")
@@ -186,7 +186,7 @@ async def test_an_order_after_the_emergent_date_opens_one_sev2_ticket_and_mails(
         ]
         recipients = {address for item in notifications for address in item["Recipients"]}
         assert recipients == {"fortress-owner@amazon.com", "jsmith@example.com"}
-        mails = list((system.folder / "data" / "mail").glob("*.eml"))
+        mails = list((stack.folder / "data" / "mail").glob("*.eml"))
         assert len(mails) == len(notifications)
 
 
@@ -217,9 +217,9 @@ async def test_a_run_asked_to_be_emergent_opens_one_sev2_ticket_and_mails(caller
 async def test_the_first_calls_correlation_id_reaches_the_mail_and_every_log_line(
     tmp_path: Path, http: httpx.AsyncClient
 ) -> None:
-    system = Embedded(tmp_path, environment=dict(SETTINGS))
-    async with running(system):
-        caller = Caller(system, http)
+    stack = Embedded(tmp_path, environment=dict(SETTINGS))
+    async with running(stack):
+        caller = Caller(stack, http)
         await caller.post_reference()
         await caller.known_to_hotw("PD2024", FLEET_ID)
         await caller.call("POST", "/hotw/run", {"EventId": "PD2024"}, X_Correlation_Id="the-first-call")
@@ -228,6 +228,6 @@ async def test_the_first_calls_correlation_id_reaches_the_mail_and_every_log_lin
             lambda page: page["Items"],
             "the order summary is sent",
         )
-    lines = [json.loads(line) for line in (system.folder / "data" / "epic.log").read_text().splitlines()]
+    lines = [json.loads(line) for line in (stack.folder / "data" / "epic.log").read_text().splitlines()]
     of_the_call = {line["event"] for line in lines if line.get("correlation_id") == "the-first-call"}
     assert {"request", "run completed", "mail sent"} <= of_the_call, sorted(of_the_call)

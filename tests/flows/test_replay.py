@@ -22,7 +22,7 @@ from tests.faults.topics import Topics, groups_of_epic
 from tests.support.documents import read_all, worked_example
 from tests.support.fresh_stacks import SETTINGS
 from tests.support.scenario import Caller
-from tests.support.systems import ROOT, RealStack, running
+from tests.support.stacks import ROOT, RealStack, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker, pytest.mark.timeout(1500)]
 Offsets = dict[str, dict[TopicPartition, int]]

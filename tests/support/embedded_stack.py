@@ -132,7 +132,7 @@ S = TypeVar("S", bound=Stack)
 
 
 @asynccontextmanager
-async def standing(kind: type[S], settings: Settings, clock: FixedClock) -> AsyncIterator[S]:
+async def open_stack(kind: type[S], settings: Settings, clock: FixedClock) -> AsyncIterator[S]:
     """A log with every topic on it; no service runs yet, those that do at the end are stopped."""
     async with AsyncExitStack() as life:
         transport = open_transport(settings)

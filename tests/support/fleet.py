@@ -19,7 +19,7 @@ from shared.documents import Store
 from shared.resources import Declared
 from shared.settings import Settings
 from shared.web import Routes
-from tests.support.embedded_stack import Stack, standing
+from tests.support.embedded_stack import Stack, open_stack
 
 BARE = {"FleetId": "F1", "ServiceId": "S1", "FleetConfiguration": {"Region": "us-east-1", "HostThroughPutTPM": 250}}
 FailingAt = Callable[[str], AbstractContextManager[None]]
@@ -52,7 +52,7 @@ class Both(Stack):
 
 @asynccontextmanager
 async def running(settings: Settings, clock: FixedClock) -> AsyncIterator[Both]:
-    async with standing(Both, settings, clock) as stack:
+    async with open_stack(Both, settings, clock) as stack:
         await stack.start(build_event)
         await stack.start(build_fleet)
         yield stack

@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 
 from tests.support import servers
-from tests.support.systems import RealStack
+from tests.support.stacks import RealStack
 from tests.support.waiting import eventually
 
 AZ_FACTORS = {"EPIC_AZ_FACTOR_MAP": json.dumps({"us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 1})}
@@ -22,7 +22,7 @@ SETTINGS = {**AZ_FACTORS, "EPIC_MAIL_DOMAIN": "example.com"}
 
 
 def new_database(mysql_url: str) -> str:
-    """A database of its own for one system, on the running server."""
+    """A database of its own for one stack, on the running server."""
     import pymysql
     from sqlalchemy import make_url
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from tests.support import reference
-from tests.support.systems import System
+from tests.support.stacks import WholeStack
 from tests.support.waiting import eventually
 
 __all__ = ["Caller", "milestone", "orders_of"]
@@ -37,12 +37,12 @@ def orders_of(fleet: dict[str, Any]) -> dict[str, Any]:
 class Caller:
     """Calls EPIC over HTTP; anything but 200 fails the test with the answer's text."""
 
-    system: System
+    stack: WholeStack
     http: httpx.AsyncClient
 
     async def call(self, method: str, path: str, body: Any = None, expect: int = 200, **headers: str) -> Any:
         answer = await self.http.request(
-            method, self.system.url(path), json=body, headers={k.replace("_", "-"): v for k, v in headers.items()}
+            method, self.stack.url(path), json=body, headers={k.replace("_", "-"): v for k, v in headers.items()}
         )
         assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
@@ -60,7 +60,7 @@ class Caller:
 
     async def peek(self, path: str) -> Any:
         """The answer's JSON, or None while it is 404."""
-        answer = await self.http.get(self.system.url(path))
+        answer = await self.http.get(self.stack.url(path))
         return None if answer.status_code == 404 else answer.json()
 
     async def post_reference(self, fleet: dict[str, Any] = reference.FLEET) -> None:

@@ -11,7 +11,7 @@ from shared.embedded import EmbeddedTransport
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import Transport
 from shared.trace import new_id
-from tests.contracts.messaging.rig import Rig
+from tests.contracts.messaging.harness import Harness
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.docker)])
@@ -31,9 +31,9 @@ async def transport(made: Transport) -> AsyncIterator[Transport]:
 
 
 @pytest.fixture
-async def rig(transport: Transport) -> AsyncIterator[Rig]:
+async def harness(transport: Transport) -> AsyncIterator[Harness]:
     """A service of its own on the broker: topics nobody else has, a publisher, dead letters."""
-    made = Rig(transport, new_id()[:8])
+    made = Harness(transport, new_id()[:8])
     await made.start()
     yield made
     await made.stop()

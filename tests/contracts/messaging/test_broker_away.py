@@ -11,7 +11,7 @@ from shared.errors import Unavailable
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher
 from shared.trace import new_id
-from tests.contracts.messaging.rig import Rig, Seen
+from tests.contracts.messaging.harness import Harness, Seen
 from tests.support import servers
 from tests.support.waiting import until
 
@@ -27,10 +27,10 @@ def server() -> Iterator[servers.Server]:
 
 
 @pytest.fixture
-async def rig(server: servers.Server) -> AsyncIterator[Rig]:
+async def harness(server: servers.Server) -> AsyncIterator[Harness]:
     transport = KafkaTransport(server.url)
     await transport.start()
-    made = Rig(transport, new_id()[:8])
+    made = Harness(transport, new_id()[:8])
     made.publisher = Publisher(transport, made.service, patience=2.0)
     await made.start()
     yield made
@@ -38,21 +38,23 @@ async def rig(server: servers.Server) -> AsyncIterator[Rig]:
     await transport.stop()
 
 
-async def test_what_was_not_acknowledged_is_sent_again_and_nothing_is_lost(server: servers.Server, rig: Rig) -> None:
+async def test_what_was_not_acknowledged_is_sent_again_and_nothing_is_lost(
+    server: servers.Server, harness: Harness
+) -> None:
     seen = Seen()
-    consumer = await rig.consuming(rig.each(seen.take))
-    await rig.send(*(rig.event(f"key-{key}") for key in range(10)))
+    consumer = await harness.consuming(harness.each(seen.take))
+    await harness.send(*(harness.event(f"key-{key}") for key in range(10)))
     await until(lambda: len(seen) == 10, "the first ten handled")
 
     await asyncio.to_thread(server.kill)
-    open_ = [rig.event(f"key-{key}", version) for version in range(2, 12) for key in range(10)]
-    refused = await asyncio.wait_for(rig.publisher.publish(open_), 60)
+    open_ = [harness.event(f"key-{key}", version) for version in range(2, 12) for key in range(10)]
+    refused = await asyncio.wait_for(harness.publisher.publish(open_), 60)
     assert all(isinstance(error, Unavailable) for error in refused)
 
     await asyncio.to_thread(server.start_again)
     deadline = asyncio.get_running_loop().time() + 180
     while open_ and asyncio.get_running_loop().time() < deadline:  # as an outbox relay does
-        outcome = await rig.publisher.publish(open_)
+        outcome = await harness.publisher.publish(open_)
         open_ = [message for message, error in zip(open_, outcome, strict=True) if error is not None]
 
     await until(lambda: len(set(seen)) == 110, "all handled")

@@ -14,22 +14,22 @@ from shared.envelope import encode_headers
 from shared.errors import Unavailable
 from shared.messaging.consumer_context import Tuning
 from shared.messaging.subscription import Received
-from tests.contracts.messaging.rig import Rig, Seen
+from tests.contracts.messaging.harness import Harness, Seen
 from tests.support.messaging import Thing
 from tests.support.waiting import until
 
 
-async def test_every_record_is_handled_and_committed(rig: Rig) -> None:
+async def test_every_record_is_handled_and_committed(harness: Harness) -> None:
     seen = Seen()
-    await rig.consuming(rig.each(seen.take))
-    await rig.send(*(rig.event(f"key-{number}") for number in range(300)))
+    await harness.consuming(harness.each(seen.take))
+    await harness.send(*(harness.event(f"key-{number}") for number in range(300)))
 
     await until(lambda: len(seen) >= 300, "300 handled")
     assert sorted(seen) == sorted(f"key-{number}:1" for number in range(300))
-    await rig.all_committed(300)
+    await harness.all_committed(300)
 
 
-async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Rig) -> None:
+async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(harness: Harness) -> None:
     seen: list[str] = []
     most = running = 0
 
@@ -41,8 +41,8 @@ async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Ri
         running -= 1
         seen.append(received.message.id)
 
-    await rig.send(*(rig.event(f"key-{key}", version) for version in range(1, 11) for key in range(20)))
-    await rig.consuming(rig.each(handle))
+    await harness.send(*(harness.event(f"key-{key}", version) for version in range(1, 11) for key in range(20)))
+    await harness.consuming(harness.each(handle))
 
     await until(lambda: len(seen) >= 200, "200 handled")
     for key in range(20):
@@ -50,7 +50,7 @@ async def test_a_key_s_records_stay_in_order_while_keys_run_concurrently(rig: Ri
     assert most > 1
 
 
-async def test_a_bulk_handler_gets_a_batch_of_several_partitions_which_is_rewound_on_each(rig: Rig) -> None:
+async def test_a_bulk_handler_gets_a_batch_of_several_partitions_which_is_rewound_on_each(harness: Harness) -> None:
     batches: list[list[tuple[int, str]]] = []
 
     async def handle(received: Sequence[Received[Thing]]) -> None:
@@ -60,16 +60,16 @@ async def test_a_bulk_handler_gets_a_batch_of_several_partitions_which_is_rewoun
 
     for partition in range(3):
         for number in range(5):
-            event = rig.event(f"p{partition}-{number}")
-            await rig.send_raw(rig.created, event.data, encode_headers(event), event.key.encode(), partition)
-    await rig.consuming(rig.bulk(handle), Tuning(patience=0.01, transient=Backoff(5.0, 5.0)))
+            event = harness.event(f"p{partition}-{number}")
+            await harness.send_raw(harness.created, event.data, encode_headers(event), event.key.encode(), partition)
+    await harness.consuming(harness.bulk(handle), Tuning(patience=0.01, transient=Backoff(5.0, 5.0)))
 
     await until(lambda: len({one for batch in batches[1:] for one in batch}) == 15, "all of them again")
-    await rig.all_committed(15)
+    await harness.all_committed(15)
     assert max(len({partition for partition, _ in batch}) for batch in batches) > 1
 
 
-async def test_structured_mode_is_taken(rig: Rig) -> None:
+async def test_structured_mode_is_taken(harness: Harness) -> None:
     seen = Seen()
     envelope = {
         "specversion": "1.0",
@@ -78,16 +78,16 @@ async def test_structured_mode_is_taken(rig: Rig) -> None:
         "type": "thing.created",
         "data": {"ThingId": "a", "VersionId": 1},
     }
-    await rig.consuming(rig.each(seen.take))
-    await rig.send_raw(rig.created, orjson.dumps(envelope), [("content-type", b"application/cloudevents+json")])
+    await harness.consuming(harness.each(seen.take))
+    await harness.send_raw(harness.created, orjson.dumps(envelope), [("content-type", b"application/cloudevents+json")])
 
     await until(lambda: seen == ["structured"], "handled")
 
 
-async def test_sparse_messages_do_not_wait_for_a_poll(rig: Rig) -> None:
+async def test_sparse_messages_do_not_wait_for_a_poll(harness: Harness) -> None:
     """No fetch comes back empty, however short FastStream asks it to be: after one that did, FastStream sleeps."""
     seen, fetched = Seen(), []
-    consumer = await rig.consuming(rig.each(seen.take))
+    consumer = await harness.consuming(harness.each(seen.take))
     subscriber = consumer._subscriber.faststream
     fetch, subscriber.batch_timeout_ms = subscriber.consumer.getmany, 1
 
@@ -97,21 +97,21 @@ async def test_sparse_messages_do_not_wait_for_a_poll(rig: Rig) -> None:
 
     subscriber.consumer.getmany = noted
     for number in range(15):
-        await rig.send(rig.event(f"key-{number}"))
+        await harness.send(harness.event(f"key-{number}"))
         await until(lambda number=number: len(seen) > number, "arrived")  # type: ignore[misc]
 
     assert len(fetched) >= 14, "all but the first, which was asked for before"
     assert all(fetched)
 
 
-async def test_a_new_group_may_begin_with_what_comes(rig: Rig) -> None:
+async def test_a_new_group_may_begin_with_what_comes(harness: Harness) -> None:
     seen = Seen()
-    await rig.send(rig.event("old"))
-    consumer = await rig.consuming(rig.each(seen.take), from_="latest")
+    await harness.send(harness.event("old"))
+    consumer = await harness.consuming(harness.each(seen.take), from_="latest")
     await until(lambda: consumer._subscriber.faststream.consumer.assignment(), "assigned")
     for place in consumer._subscriber.faststream.consumer.assignment():
         await consumer._subscriber.faststream.consumer.position(place)
-    await rig.send(rig.event("new"))
+    await harness.send(harness.event("new"))
 
     await until(lambda: seen, "handled")
     assert seen == ["new:1"]

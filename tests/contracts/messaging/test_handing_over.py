@@ -10,12 +10,12 @@ from shared.messaging.consumer import ConsumerState
 from shared.messaging.consumer_context import Tuning
 from shared.messaging.subscription import Received
 from shared.schemas.results import Accepted, CommandResult, Outcome
-from tests.contracts.messaging.rig import Rig
+from tests.contracts.messaging.harness import Harness
 from tests.support.messaging import MakeThing, Thing
 from tests.support.waiting import eventually, until
 
 
-async def test_a_crash_before_the_commit_has_the_batch_delivered_again(rig: Rig) -> None:
+async def test_a_crash_before_the_commit_has_the_batch_delivered_again(harness: Harness) -> None:
     seen: list[str] = []
     hang = asyncio.Event()
 
@@ -24,14 +24,14 @@ async def test_a_crash_before_the_commit_has_the_batch_delivered_again(rig: Rig)
         if len(seen) > 5:
             await hang.wait()
 
-    await rig.send(*(rig.event(f"key-{number}") for number in range(20)))
-    crashed = await rig.consuming(rig.each(handle))
+    await harness.send(*(harness.event(f"key-{number}") for number in range(20)))
+    crashed = await harness.consuming(harness.each(handle))
     await until(lambda: len(seen) > 5, "under way")
     assert crashed._subscriber is not None
     for task in crashed._subscriber.faststream.tasks:  # as a crash: no commit, no goodbye to the batch
         task.cancel()
     await until(lambda: crashed.health().state is ConsumerState.STOPPED, "its loop is gone")
-    assert await rig.committed() == {}
+    assert await harness.committed() == {}
     await crashed.stop()
 
     hang.set()
@@ -40,27 +40,27 @@ async def test_a_crash_before_the_commit_has_the_batch_delivered_again(rig: Rig)
     async def handle_again(received: Received[Thing]) -> None:
         again.append(received.message.id)
 
-    await rig.consuming(rig.each(handle_again))
+    await harness.consuming(harness.each(handle_again))
     await until(lambda: len(again) == 20, "all of them again")
 
 
-async def test_answers_are_published_before_the_commit(rig: Rig) -> None:
+async def test_answers_are_published_before_the_commit(harness: Harness) -> None:
     committed_when_answered: list[int] = []
-    original = rig.publisher.publish
+    original = harness.publisher.publish
 
     async def publish(messages: Sequence[object]) -> list[Exception | None]:
-        committed_when_answered.append(sum((await rig.committed("commands", rig.commands)).values()))
+        committed_when_answered.append(sum((await harness.committed("commands", harness.commands)).values()))
         return await original(messages)  # type: ignore[arg-type]
 
     async def make(command: MakeThing, cause: Cause) -> Accepted:
         return Accepted(command.thing_id, 1)
 
-    await rig.send(rig.command("a", "c1"), rig.command("b", "c2"))
-    rig.publisher.publish = publish  # type: ignore[method-assign]
-    consumer = rig.consumer(rig.commanded(make))
+    await harness.send(harness.command("a", "c1"), harness.command("b", "c2"))
+    harness.publisher.publish = publish  # type: ignore[method-assign]
+    consumer = harness.consumer(harness.commanded(make))
     await consumer.start()
 
-    answers = await eventually(lambda: rig.read(rig.results), lambda answers: len(answers) == 2, "two answers")
+    answers = await eventually(lambda: harness.read(harness.results), lambda answers: len(answers) == 2, "two answers")
     results = [CommandResult.model_validate(answer.body()) for answer in answers]
     assert {(result.command_id, result.outcome) for result in results} == {
         ("c1", Outcome.ACCEPTED),
@@ -69,11 +69,13 @@ async def test_answers_are_published_before_the_commit(rig: Rig) -> None:
     assert {answer.trace.causation_id for answer in answers} == {"c1", "c2"}
     assert set(committed_when_answered) == {0}
     await eventually(
-        lambda: rig.committed("commands", rig.commands), lambda offsets: sum(offsets.values()) == 2, "both committed"
+        lambda: harness.committed("commands", harness.commands),
+        lambda offsets: sum(offsets.values()) == 2,
+        "both committed",
     )
 
 
-async def test_two_replicas_share_the_partitions_and_hand_over_without_a_loss(rig: Rig) -> None:
+async def test_two_replicas_share_the_partitions_and_hand_over_without_a_loss(harness: Harness) -> None:
     seen: list[tuple[str, str]] = []
     running: set[str] = set()
     overlapped: list[str] = []
@@ -88,20 +90,20 @@ async def test_two_replicas_share_the_partitions_and_hand_over_without_a_loss(ri
             running.discard(key)
             seen.append((name, received.message.id))
 
-        return rig.each(handle)
+        return harness.each(handle)
 
     enough = asyncio.Event()
-    first = await rig.consuming(replica("one"))
-    sending = asyncio.create_task(_send_until(rig, enough))
+    first = await harness.consuming(replica("one"))
+    sending = asyncio.create_task(_send_until(harness, enough))
     await until(lambda: len(seen) > 600, "the first is at work")  # a twentieth of it is more than all keys in hand
-    await rig.consuming(replica("two"))
+    await harness.consuming(replica("two"))
     await until(lambda: any(name == "two" for name, _ in seen), "the second is at work")
     await first.stop()
     enough.set()
     sent = await sending
 
     await until(lambda: {one for _, one in seen} == set(sent), "all handled")
-    await rig.all_committed(len(sent))
+    await harness.all_committed(len(sent))
     for key in {one.partition(":")[0] for one in sent}:
         versions = [int(one.partition(":")[2]) for _, one in seen if one.startswith(f"{key}:")]
         assert list(dict.fromkeys(versions)) == sorted(set(versions))
@@ -109,27 +111,27 @@ async def test_two_replicas_share_the_partitions_and_hand_over_without_a_loss(ri
     assert len(seen) - len(sent) < len(sent) / 20, "a handover repeats next to nothing"
 
 
-async def _send_until(rig: Rig, enough: asyncio.Event) -> list[str]:
+async def _send_until(harness: Harness, enough: asyncio.Event) -> list[str]:
     sent: list[str] = []
     version = 0
     while not enough.is_set():
         version += 1
-        events = [rig.event(f"key-{key}", version) for key in range(15)]
-        await rig.send(*events)
+        events = [harness.event(f"key-{key}", version) for key in range(15)]
+        await harness.send(*events)
         sent += [event.id for event in events]
         await asyncio.sleep(0.02)
     return sent
 
 
-async def test_a_stop_leaves_nothing_half_done_and_a_start_goes_on_there(rig: Rig) -> None:
+async def test_a_stop_leaves_nothing_half_done_and_a_start_goes_on_there(harness: Harness) -> None:
     seen: list[str] = []
 
     async def handle(received: Received[Thing]) -> None:
         await asyncio.sleep(0.002)
         seen.append(received.message.id)
 
-    await rig.send(*(rig.event(f"key-{number}") for number in range(200)))
-    consumer = await rig.consuming(rig.each(handle), Tuning(concurrency=2))
+    await harness.send(*(harness.event(f"key-{number}") for number in range(200)))
+    consumer = await harness.consuming(harness.each(handle), Tuning(concurrency=2))
     await until(lambda: len(seen) > 20, "under way")
     await consumer.stop()
     handled = len(seen)
@@ -137,4 +139,4 @@ async def test_a_stop_leaves_nothing_half_done_and_a_start_goes_on_there(rig: Ri
 
     await consumer.start()
     await until(lambda: len(set(seen)) == 200, "the rest handled")
-    await rig.all_committed(200)
+    await harness.all_committed(200)

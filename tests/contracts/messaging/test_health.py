@@ -11,18 +11,23 @@ from shared.messaging.consumer import Consumer, ConsumerState
 from shared.messaging.consumer_context import Tuning
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.subscription import Received
-from tests.contracts.messaging.rig import QUICK, Rig
+from tests.contracts.messaging.harness import QUICK, Harness
 from tests.support.messaging import Thing
 from tests.support.waiting import until
 
 
-async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind(rig: Rig) -> None:
+async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind(harness: Harness) -> None:
     async def handle(received: Received[Thing]) -> None:
         """Never called."""
 
     nowhere = KafkaTransport("127.0.0.1:1")
     consumer = Consumer(
-        nowhere, rig.clock, rig.subscription(rig.each(handle)), rig.publisher, rig.dead_letters, rig.metrics
+        nowhere,
+        harness.clock,
+        harness.subscription(harness.each(handle)),
+        harness.publisher,
+        harness.dead_letters,
+        harness.metrics,
     )
 
     with pytest.raises(Unavailable, match="cannot join its group"):
@@ -31,14 +36,14 @@ async def test_a_start_without_a_broker_is_unavailable_and_leaves_nothing_behind
     await consumer.stop()
 
 
-async def test_health_sees_a_record_that_hangs(rig: Rig) -> None:
+async def test_health_sees_a_record_that_hangs(harness: Harness) -> None:
     hang = asyncio.Event()
 
     async def handle(received: Received[Thing]) -> None:
         await hang.wait()
 
-    await rig.send(rig.event("a"))
-    consumer = await rig.consuming(rig.each(handle), Tuning(stuck_after=0.2))
+    await harness.send(harness.event("a"))
+    consumer = await harness.consuming(harness.each(handle), Tuning(stuck_after=0.2))
     await until(lambda: consumer.health().state is ConsumerState.STUCK, "stuck")
     assert "a record has been in work for" in consumer.health().reason
 
@@ -46,7 +51,7 @@ async def test_health_sees_a_record_that_hangs(rig: Rig) -> None:
     await until(lambda: consumer.health().moving, "moving again")
 
 
-async def test_lag_is_what_the_group_has_not_committed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lag_is_what_the_group_has_not_committed(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.messaging.consumer._LAG_EVERY", 0.05)
     away = False
 
@@ -54,11 +59,11 @@ async def test_lag_is_what_the_group_has_not_committed(rig: Rig, monkeypatch: py
         if away:
             raise Unavailable("away")
 
-    consumer = await rig.consuming(rig.each(handle), QUICK)
-    await rig.send(*(rig.event(f"key-{number}") for number in range(30)))
-    await rig.all_committed(30)
+    consumer = await harness.consuming(harness.each(handle), QUICK)
+    await harness.send(*(harness.event(f"key-{number}") for number in range(30)))
+    await harness.all_committed(30)
     away = True
-    await rig.send(*(rig.event(f"key-{number}", 2) for number in range(10)))
+    await harness.send(*(harness.event(f"key-{number}", 2) for number in range(10)))
 
     await until(lambda: consumer.health().lag == 10, "ten behind")
     away = False

@@ -15,7 +15,7 @@ from shared.messaging.partitioning import partition_of
 from shared.messaging.subscription import Received
 from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
 from shared.trace import new_id
-from tests.contracts.messaging.rig import Rig
+from tests.contracts.messaging.harness import Harness
 from tests.support.messaging import Thing
 from tests.support.waiting import until
 
@@ -30,7 +30,7 @@ def data(key: str, size: int) -> bytes:
 
 
 @pytest.mark.parametrize("together", [False, True])
-async def test_messages_of_any_size_are_consumed_in_their_order(rig: Rig, together: bool) -> None:
+async def test_messages_of_any_size_are_consumed_in_their_order(harness: Harness, together: bool) -> None:
     seen: list[tuple[str, int]] = []
 
     async def take(received: Received[Thing]) -> None:
@@ -41,25 +41,28 @@ async def test_messages_of_any_size_are_consumed_in_their_order(rig: Rig, togeth
             await take(received)
 
     sizes = [100, 1_700_000, 100, 1_900_000, _ALMOST, 100]
-    sent = [rig.event("big", version, data("big", size)) for version, size in enumerate(sizes, 1)]
-    await rig.consuming(rig.bulk(take_all) if together else rig.each(take))
+    sent = [harness.event("big", version, data("big", size)) for version, size in enumerate(sizes, 1)]
+    await harness.consuming(harness.bulk(take_all) if together else harness.each(take))
 
-    await rig.send(*sent)
+    await harness.send(*sent)
 
     await until(lambda: len(seen) == 6, "all of them")
     assert seen == [(f"big:{version}", size) for version, size in enumerate(sizes, 1)]
 
 
 async def test_more_than_kafka_takes_in_one_request_goes_in_several(transport: Transport) -> None:
-    rig = Rig(transport, new_id()[:8], partitions=24)
-    rig.publisher._patience = 300
+    harness = Harness(transport, new_id()[:8], partitions=24)
+    harness.publisher._patience = 300
     keys = {partition_of(b"%d" % number, range(24), ()): str(number) for number in range(1_000)}.values()
-    await rig.start()
+    await harness.start()
     try:
-        assert await rig.publisher.publish([rig.event(key, 1, data(key, 4_600_000)) for key in keys]) == [None] * 24
-        assert sum((await transport.end_offsets(rig.created)).values()) == 24
+        assert (
+            await harness.publisher.publish([harness.event(key, 1, data(key, 4_600_000)) for key in keys])
+            == [None] * 24
+        )
+        assert sum((await transport.end_offsets(harness.created)).values()) == 24
     finally:
-        await rig.stop()
+        await harness.stop()
 
 
 @pytest.mark.parametrize(
@@ -72,17 +75,17 @@ async def test_more_than_kafka_takes_in_one_request_goes_in_several(transport: T
     ],
 )
 async def test_the_largest_record_is_a_dead_letter_that_says_what_it_left_behind(
-    rig: Rig, key: bytes, value: bytes, header: bytes
+    harness: Harness, key: bytes, value: bytes, header: bytes
 ) -> None:
-    await rig.send_raw(rig.created, value, [*_HEADERS, ("ce_correlationid", header)], key=key, partition=0)
-    await rig.consuming(rig.each(_nothing))
-    await rig.storing_dead_letters()
+    await harness.send_raw(harness.created, value, [*_HEADERS, ("ce_correlationid", header)], key=key, partition=0)
+    await harness.consuming(harness.each(_nothing))
+    await harness.storing_dead_letters()
 
-    await until(lambda: rig.letters.letters, "a dead letter")
-    (letter,) = rig.letters.letters.values()
-    assert f"are left in {rig.created}, not copied here" in letter.reason
+    await until(lambda: harness.letters.letters, "a dead letter")
+    (letter,) = harness.letters.letters.values()
+    assert f"are left in {harness.created}, not copied here" in letter.reason
     assert letter.value is None
-    await rig.all_committed(1)
+    await harness.all_committed(1)
 
 
 async def _nothing(_: Received[Thing]) -> None:
@@ -96,29 +99,29 @@ async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(
     monkeypatch.setattr(oversized, "TOO_LARGE_PAUSE", 600.0)
     transport: Transport = KafkaTransport(kafka_bootstrap)
     await transport.start()
-    rig = Rig(transport, new_id()[:8], partitions=1)
-    await transport.create_topics([TopicSpec(rig.created, 1, {"max.message.bytes": 100_000})])
+    harness = Harness(transport, new_id()[:8], partitions=1)
+    await transport.create_topics([TopicSpec(harness.created, 1, {"max.message.bytes": 100_000})])
     try:
-        large = rig.event("big", 1, data("big", 400_000))
-        (error,) = await rig.publisher.publish([large])
+        large = harness.event("big", 1, data("big", 400_000))
+        (error,) = await harness.publisher.publish([large])
         assert isinstance(error, MessageTooLarge)
-        assert f"larger than a message to {rig.created} may be: set the topic's max.message.bytes to" in str(error)
+        assert f"larger than a message to {harness.created} may be: set the topic's max.message.bytes to" in str(error)
 
-        await until_sent(rig, "small")
-        assert (await rig.publisher.publish([large]))[0] is error
-        await rig.start()  # which raises what the topic takes
+        await until_sent(harness, "small")
+        assert (await harness.publisher.publish([large]))[0] is error
+        await harness.start()  # which raises what the topic takes
         monkeypatch.setattr(oversized, "TOO_LARGE_PAUSE", 0.0)
-        await until_sent(rig, "big", large.data)
+        await until_sent(harness, "big", large.data)
     finally:
-        await rig.stop()
+        await harness.stop()
         await transport.stop()
 
 
-async def until_sent(rig: Rig, key: str, content: bytes | None = None) -> None:
+async def until_sent(harness: Harness, key: str, content: bytes | None = None) -> None:
     """The producer may be a new one after a refusal: as a relay does, this tries until it goes."""
-    message = rig.event(key, 1, content)
+    message = harness.event(key, 1, content)
 
     async def sent() -> bool:
-        return await rig.publisher.publish([message]) == [None]
+        return await harness.publisher.publish([message]) == [None]
 
     await until(sent, f"{key} is sent")

@@ -18,7 +18,7 @@ from services.notify_svc.bootstrap import build as build_notify
 from services.notify_svc.domain.open_orders import GATHERING
 from shared.clock import FixedClock
 from shared.settings import load_settings
-from tests.support.embedded_stack import Stack, standing
+from tests.support.embedded_stack import Stack, open_stack
 from tests.support.hotw_store import (
     AZ_FACTORS,
     EVENT,
@@ -80,7 +80,7 @@ class Company:
 async def company(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Company]:
     settings = load_settings({}, data_dir=tmp_path, az_factor_map=AZ_FACTORS, mail_domain="example.com")
     real_time = RealTime()
-    async with standing(Stack, settings, clock) as stack:
+    async with open_stack(Stack, settings, clock) as stack:
         event, hotw = await stack.start(build_event), await stack.start(build_hotw)
         notify = await stack.start(partial(build_notify, real_now=real_time))
         yield Company(event.http, hotw.http, notify.http, stack, real_time, tmp_path / "mail")

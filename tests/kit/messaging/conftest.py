@@ -1,12 +1,12 @@
-"""The bench that batches are settled at."""
+"""The harness that batches are settled at."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.kit.messaging.bench import Bench
+from tests.kit.messaging.harness import Harness
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def harness() -> Harness:
+    return Harness()

@@ -32,7 +32,7 @@ from tests.support.messaging import NOW, MemoryBroker, MemoryLetters, event, raw
 GROUP = "test_svc.things"
 
 
-class Office:
+class Harness:
     """A service's dead letters, on a broker in memory."""
 
     def __init__(self) -> None:
@@ -69,8 +69,8 @@ def dead(record: Record, group: str = GROUP) -> DeadLetter:
 
 
 @pytest.fixture
-def office() -> Office:
-    return Office()
+def harness() -> Harness:
+    return Harness()
 
 
 @given(
@@ -103,84 +103,84 @@ def test_a_reason_too_long_is_cut() -> None:
     assert len(letter.reason) == 4_000
 
 
-async def test_a_letter_goes_to_the_service_s_topic_under_its_own_id(office: Office) -> None:
+async def test_a_letter_goes_to_the_service_s_topic_under_its_own_id(harness: Harness) -> None:
     letter = dead(doubles.record_of(event("a"), 7))
-    await office.dead_letters.publish([letter], [Trace("corr", "a:1")])
+    await harness.dead_letters.publish([letter], [Trace("corr", "a:1")])
 
-    message = office.broker.sent[0]
+    message = harness.broker.sent[0]
     assert (message.topic, message.type, message.key, message.id) == ("test_svc.dlq", "DeadLetter", "a", letter.id)
     assert message.trace.correlation_id == "corr"
     assert DeadLetter.model_validate(message.body()) == letter
 
 
-async def test_letters_are_stored_by_the_service_s_own_consumer(office: Office) -> None:
+async def test_letters_are_stored_by_the_service_s_own_consumer(harness: Harness) -> None:
     letter = dead(doubles.record_of(event("a"), 7))
-    await office.dead_letters.publish([letter], [Trace("corr")])
-    subscription = office.dead_letters.subscription()
-    received = subscription.read(doubles.record_of(office.broker.sent[0]))
+    await harness.dead_letters.publish([letter], [Trace("corr")])
+    subscription = harness.dead_letters.subscription()
+    received = subscription.read(doubles.record_of(harness.broker.sent[0]))
 
     assert subscription.handle_all is not None
     await subscription.handle_all([received])
     await subscription.handle_all([received])
 
-    assert office.store.letters == {letter.id: letter}
+    assert harness.store.letters == {letter.id: letter}
 
 
-async def test_a_dead_letter_that_cannot_be_read_is_stored_and_begets_no_other(office: Office) -> None:
-    await settle(office, raw("test_svc.dlq", b"k", b"{not json", doubles.record_of(event("a")).headers))
+async def test_a_dead_letter_that_cannot_be_read_is_stored_and_begets_no_other(harness: Harness) -> None:
+    await settle(harness, raw("test_svc.dlq", b"k", b"{not json", doubles.record_of(event("a")).headers))
 
-    assert office.broker.sent == []
-    assert [letter.topic for letter in office.store.letters.values()] == ["test_svc.dlq"]
+    assert harness.broker.sent == []
+    assert [letter.topic for letter in harness.store.letters.values()] == ["test_svc.dlq"]
 
 
-async def test_a_letter_that_cannot_be_stored_is_waited_for_not_given_up(office: Office) -> None:
-    office.store.error = ValueError("disk full")
-    await office.dead_letters.publish([dead(doubles.record_of(event("a")))], [Trace("corr")])
-    subscription = office.dead_letters.subscription()
-    received = subscription.read(doubles.record_of(office.broker.sent[0]))
+async def test_a_letter_that_cannot_be_stored_is_waited_for_not_given_up(harness: Harness) -> None:
+    harness.store.error = ValueError("disk full")
+    await harness.dead_letters.publish([dead(doubles.record_of(event("a")))], [Trace("corr")])
+    subscription = harness.dead_letters.subscription()
+    received = subscription.read(doubles.record_of(harness.broker.sent[0]))
     assert subscription.handle_all is not None
 
     with pytest.raises(Unavailable, match="disk full"):
         await subscription.handle_all([received])
 
 
-async def test_a_replay_hands_the_record_to_its_consumer_and_removes_the_letter(office: Office) -> None:
-    letter = office.keep()
+async def test_a_replay_hands_the_record_to_its_consumer_and_removes_the_letter(harness: Harness) -> None:
+    letter = harness.keep()
 
-    await office.dead_letters.replay(letter.id)
+    await harness.dead_letters.replay(letter.id)
 
-    assert [record.offset for record in office.replayed] == [7]
-    assert office.store.letters == {}
-    assert 'epic_dead_letter_replays_total{outcome="replayed"} 1.0' in office.metrics.render().decode()
+    assert [record.offset for record in harness.replayed] == [7]
+    assert harness.store.letters == {}
+    assert 'epic_dead_letter_replays_total{outcome="replayed"} 1.0' in harness.metrics.render().decode()
 
 
-async def test_a_replay_that_fails_says_why_and_keeps_the_letter(office: Office) -> None:
-    letter = office.keep()
-    office.error = ValueError("still broken")
+async def test_a_replay_that_fails_says_why_and_keeps_the_letter(harness: Harness) -> None:
+    letter = harness.keep()
+    harness.error = ValueError("still broken")
 
     with pytest.raises(Conflict, match="it failed again: ValueError: still broken"):
-        await office.dead_letters.replay(letter.id)
-    assert letter.id in office.store.letters
+        await harness.dead_letters.replay(letter.id)
+    assert letter.id in harness.store.letters
 
 
-async def test_a_replay_while_the_store_is_away_is_unavailable(office: Office) -> None:
-    letter = office.keep()
-    office.error = Unavailable("the store is away")
+async def test_a_replay_while_the_store_is_away_is_unavailable(harness: Harness) -> None:
+    letter = harness.keep()
+    harness.error = Unavailable("the store is away")
 
     with pytest.raises(Unavailable):
-        await office.dead_letters.replay(letter.id)
-    assert letter.id in office.store.letters
+        await harness.dead_letters.replay(letter.id)
+    assert letter.id in harness.store.letters
 
 
-async def test_a_letter_of_a_consumer_that_is_gone_cannot_be_replayed(office: Office) -> None:
-    letter = office.keep(group="test_svc.gone")
+async def test_a_letter_of_a_consumer_that_is_gone_cannot_be_replayed(harness: Harness) -> None:
+    letter = harness.keep(group="test_svc.gone")
 
     with pytest.raises(Conflict, match=r"no consumer test_svc\.gone any more \(it has test_svc\.things\)"):
-        await office.dead_letters.replay(letter.id)
+        await harness.dead_letters.replay(letter.id)
 
 
-async def test_an_unknown_letter_is_not_found(office: Office) -> None:
-    for act in (office.dead_letters.get, office.dead_letters.replay, office.dead_letters.drop):
+async def test_an_unknown_letter_is_not_found(harness: Harness) -> None:
+    for act in (harness.dead_letters.get, harness.dead_letters.replay, harness.dead_letters.drop):
         with pytest.raises(NotFound):
             await act("nothing:a:0:1")
 
@@ -189,15 +189,15 @@ async def test_an_unknown_letter_is_not_found(office: Office) -> None:
 
 
 @pytest.fixture
-async def http(office: Office) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app("test_svc", routes=[dead_letter_routes(office.dead_letters)], metrics=office.metrics)
+async def http(harness: Harness) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app("test_svc", routes=[dead_letter_routes(harness.dead_letters)], metrics=harness.metrics)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
 
-async def test_letters_are_listed_by_page(office: Office, http: httpx.AsyncClient) -> None:
-    kept = sorted(office.keep(offset).id for offset in range(5))
+async def test_letters_are_listed_by_page(harness: Harness, http: httpx.AsyncClient) -> None:
+    kept = sorted(harness.keep(offset).id for offset in range(5))
 
     listed: list[str] = []
     cursor: dict[str, Any] = {}
@@ -210,8 +210,8 @@ async def test_letters_are_listed_by_page(office: Office, http: httpx.AsyncClien
     assert listed == kept
 
 
-async def test_a_letter_is_looked_into_replayed_and_dropped(office: Office, http: httpx.AsyncClient) -> None:
-    one, two = office.keep(1).id, office.keep(2).id
+async def test_a_letter_is_looked_into_replayed_and_dropped(harness: Harness, http: httpx.AsyncClient) -> None:
+    one, two = harness.keep(1).id, harness.keep(2).id
 
     assert (await http.get(f"/dlq/{one}")).json()["Reason"] == "ValueError: x"
     assert (await http.post(f"/dlq/{one}/replay")).json() == {"Id": one, "Outcome": "Replayed"}
@@ -219,9 +219,9 @@ async def test_a_letter_is_looked_into_replayed_and_dropped(office: Office, http
     assert (await http.get("/dlq")).json() == {"Items": [], "NextCursor": None}
 
 
-async def test_what_cannot_be_done_is_a_problem(office: Office, http: httpx.AsyncClient) -> None:
-    kept = office.keep().id
-    office.error = ValueError("still broken")
+async def test_what_cannot_be_done_is_a_problem(harness: Harness, http: httpx.AsyncClient) -> None:
+    kept = harness.keep().id
+    harness.error = ValueError("still broken")
 
     failed = await http.post(f"/dlq/{kept}/replay")
     unknown = await http.get("/dlq/test_svc.x:y:0:1")
@@ -232,14 +232,14 @@ async def test_what_cannot_be_done_is_a_problem(office: Office, http: httpx.Asyn
     assert failed.headers["content-type"] == "application/problem+json"
 
 
-async def settle(office: Office, record: Record) -> None:
+async def settle(harness: Harness, record: Record) -> None:
     quick = Tuning(transient=Backoff(0.001, 0.001))
     context = ConsumerContext(
-        office.dead_letters.subscription(),
-        office.publisher,
-        office.dead_letters,
+        harness.dead_letters.subscription(),
+        harness.publisher,
+        harness.dead_letters,
         FixedClock(NOW),
-        office.metrics,
+        harness.metrics,
         quick,
         StopLimit(),
     )

@@ -9,11 +9,11 @@ from aiokafka import TopicPartition
 from shared.errors import Poison, Unavailable
 from shared.messaging.release import Release, ReleaseReason
 from shared.messaging.subscription import Received
-from tests.kit.messaging.bench import Bench, batch
+from tests.kit.messaging.harness import Harness, batch
 from tests.support.messaging import Thing, event, record_of
 
 
-async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_the_rest(bench: Bench) -> None:
+async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_the_rest(harness: Harness) -> None:
     release, handled = Release(30), set()
 
     async def handle(received: Received[Thing]) -> None:
@@ -30,11 +30,11 @@ async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_th
         record_of(event("d"), 20, 1),
         record_of(event("e"), 30, 2),
     ]
-    assert await bench.settle(bench.each(handle), records, release=release) == ReleaseReason.TOO_SLOW
-    assert bench.resume_at() == {("thing.created", 0): 11, ("thing.created", 1): 20, ("thing.created", 2): 31}
+    assert await harness.settle(harness.each(handle), records, release=release) == ReleaseReason.TOO_SLOW
+    assert harness.resume_at() == {("thing.created", 0): 11, ("thing.created", 1): 20, ("thing.created", 2): 31}
 
 
-async def test_a_rebalance_cuts_short_who_waits_and_lets_work_be_finished(bench: Bench) -> None:
+async def test_a_rebalance_cuts_short_who_waits_and_lets_work_be_finished(harness: Harness) -> None:
     release, begun, going_on = Release(30), asyncio.Event(), asyncio.Event()
 
     async def handle(received: Received[Thing]) -> None:
@@ -44,16 +44,16 @@ async def test_a_rebalance_cuts_short_who_waits_and_lets_work_be_finished(bench:
         await going_on.wait()
 
     messages = [event("waits"), event("works", 1), event("works", 2)]
-    under_way = asyncio.create_task(bench.settle(bench.each(handle), batch(*messages), release=release))
+    under_way = asyncio.create_task(harness.settle(harness.each(handle), batch(*messages), release=release))
     await begun.wait()
     release.request(ReleaseReason.REBALANCE, waiting_only=True)
     going_on.set()
 
     assert await under_way == ReleaseReason.REBALANCE
-    assert bench.metrics.render().decode().count('outcome="handled",topic="thing.created"} 2.0') == 1
+    assert harness.metrics.render().decode().count('outcome="handled",topic="thing.created"} 2.0') == 1
 
 
-async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(bench: Bench) -> None:
+async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(harness: Harness) -> None:
     release, begun, going_on = Release(30), asyncio.Event(), asyncio.Event()
     seen: list[str] = []
 
@@ -63,17 +63,17 @@ async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(be
         seen.append(received.message.id)
 
     records = batch(event("a", 1), event("a", 2))
-    under_way = asyncio.create_task(bench.settle(bench.each(handle), records, release=release))
+    under_way = asyncio.create_task(harness.settle(harness.each(handle), records, release=release))
     await begun.wait()
     release.request(ReleaseReason.STOPPING)
     going_on.set()
 
     assert await under_way == ReleaseReason.STOPPING
     assert seen == ["a:1"]
-    assert bench.resume_at() == {("thing.created", 0): 1}
+    assert harness.resume_at() == {("thing.created", 0): 1}
 
 
-async def test_a_poison_in_a_released_batch_is_a_dead_letter_before_it_is_passed(bench: Bench) -> None:
+async def test_a_poison_in_a_released_batch_is_a_dead_letter_before_it_is_passed(harness: Harness) -> None:
     release, given_up = Release(30), False
 
     async def handle(received: Received[Thing]) -> None:
@@ -86,14 +86,14 @@ async def test_a_poison_in_a_released_batch_is_a_dead_letter_before_it_is_passed
         raise Unavailable("away")
 
     assert (
-        await bench.settle(bench.each(handle), batch(event("bad"), event("a")), release=release)
+        await harness.settle(harness.each(handle), batch(event("bad"), event("a")), release=release)
         == ReleaseReason.TOO_SLOW
     )
-    assert [letter["Offset"] for letter in bench.dead_letters()] == [0]
-    assert bench.resume_at() == {("thing.created", 0): 1}
+    assert [letter["Offset"] for letter in harness.dead_letters()] == [0]
+    assert harness.resume_at() == {("thing.created", 0): 1}
 
 
-async def test_offsets_with_gaps_resume_behind_the_last_record_settled(bench: Bench) -> None:
+async def test_offsets_with_gaps_resume_behind_the_last_record_settled(harness: Harness) -> None:
     release, handled = Release(30), set()
 
     async def handle(received: Received[Thing]) -> None:
@@ -104,6 +104,6 @@ async def test_offsets_with_gaps_resume_behind_the_last_record_settled(bench: Be
         handled.add(received.message.key)
 
     records = [record_of(event(key), offset) for key, offset in (("a", 3), ("b", 9), ("c", 17))]
-    assert await bench.settle(bench.each(handle), records, release=release) == ReleaseReason.TOO_SLOW
-    assert bench.settlement is not None
-    assert bench.settlement.resume_at() == {TopicPartition("thing.created", 0): 4}
+    assert await harness.settle(harness.each(handle), records, release=release) == ReleaseReason.TOO_SLOW
+    assert harness.settlement is not None
+    assert harness.settlement.resume_at() == {TopicPartition("thing.created", 0): 4}

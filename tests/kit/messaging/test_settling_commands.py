@@ -12,7 +12,7 @@ from shared.cause import Cause
 from shared.errors import NotFound, UnderWay
 from shared.messaging.release import Release, ReleaseReason
 from shared.schemas.results import Accepted, Outcome
-from tests.kit.messaging.bench import Bench, batch
+from tests.kit.messaging.harness import Harness, batch
 from tests.support.messaging import MakeThing, event, raw, record_of
 from tests.support.waiting import until
 
@@ -22,13 +22,13 @@ def command(key: str = "a", data: Any = None, *, ce_type: str = "MakeThing", **m
     return replace(event(key, topic="thing.commands", data=body, **more), type=ce_type)
 
 
-async def test_a_command_is_answered_with_what_it_made(bench: Bench) -> None:
+async def test_a_command_is_answered_with_what_it_made(harness: Harness) -> None:
     async def make(command: MakeThing, cause: Cause) -> Accepted:
         return Accepted(command.thing_id, 3)
 
-    assert await bench.settle(bench.commands(make), batch(command("a", id="c1"))) is None
+    assert await harness.settle(harness.commands(make), batch(command("a", id="c1"))) is None
 
-    answer = bench.broker.sent[0]
+    answer = harness.broker.sent[0]
     assert (answer.topic, answer.type, answer.key, answer.source) == ("results", "MakeThing", "a", "test_svc")
     assert (answer.trace.correlation_id, answer.trace.causation_id) == ("corr", "c1")
     assert answer.body() == {
@@ -40,16 +40,16 @@ async def test_a_command_is_answered_with_what_it_made(bench: Bench) -> None:
     }
 
 
-async def test_a_refused_command_is_answered_as_http_would(bench: Bench) -> None:
+async def test_a_refused_command_is_answered_as_http_would(harness: Harness) -> None:
     async def make(command: MakeThing, cause: Cause) -> Accepted:
         raise NotFound("fleet X is not known")
 
-    assert await bench.settle(bench.commands(make), batch(command())) is None
+    assert await harness.settle(harness.commands(make), batch(command())) is None
 
-    result = bench.answers()[0]
+    result = harness.answers()[0]
     assert result.outcome is Outcome.REFUSED
     assert result.problem == NotFound("fleet X is not known").problem()
-    assert bench.dead_letters() == []
+    assert harness.dead_letters() == []
 
 
 @pytest.mark.parametrize(
@@ -62,30 +62,30 @@ async def test_a_refused_command_is_answered_as_http_would(bench: Bench) -> None
     ],
 )
 async def test_a_command_that_does_not_fit_is_refused_and_named(
-    bench: Bench, data: Any, ce_type: str, status: int, pointer: str | None
+    harness: Harness, data: Any, ce_type: str, status: int, pointer: str | None
 ) -> None:
     async def make(command: MakeThing, cause: Cause) -> Accepted:
         raise AssertionError("must not be called")
 
-    assert await bench.settle(bench.commands(make), batch(command(data=data, ce_type=ce_type))) is None
+    assert await harness.settle(harness.commands(make), batch(command(data=data, ce_type=ce_type))) is None
 
-    problem = bench.answers()[0].problem
+    problem = harness.answers()[0].problem
     assert problem is not None
     assert problem["status"] == status
     assert [error["pointer"] for error in problem.get("errors", [])] == ([pointer] if pointer else [])
 
 
-async def test_a_command_with_managed_fields_is_taken_as_http_takes_a_document_posted_back(bench: Bench) -> None:
+async def test_a_command_with_managed_fields_is_taken_as_http_takes_a_document_posted_back(harness: Harness) -> None:
     async def make(command: MakeThing, cause: Cause) -> Accepted:
         return Accepted(command.thing_id, 5)
 
     data = {"ThingId": "a", "VersionId": 5, "LatestVersionId": 5, "CreatedBy": "jsmith"}
-    await bench.settle(bench.commands(make), batch(command(data=data)))
+    await harness.settle(harness.commands(make), batch(command(data=data)))
 
-    assert bench.answers()[0].outcome is Outcome.ACCEPTED
+    assert harness.answers()[0].outcome is Outcome.ACCEPTED
 
 
-async def test_a_command_under_way_elsewhere_waits_and_is_answered_once(bench: Bench) -> None:
+async def test_a_command_under_way_elsewhere_waits_and_is_answered_once(harness: Harness) -> None:
     tries = 0
 
     async def make(command: MakeThing, cause: Cause) -> Accepted:
@@ -95,11 +95,11 @@ async def test_a_command_under_way_elsewhere_waits_and_is_answered_once(bench: B
             raise UnderWay("being worked on")
         return Accepted("a", 1)
 
-    assert await bench.settle(bench.commands(make), batch(command())) is None
-    assert [answer.outcome for answer in bench.answers()] == [Outcome.ACCEPTED]
+    assert await harness.settle(harness.commands(make), batch(command())) is None
+    assert [answer.outcome for answer in harness.answers()] == [Outcome.ACCEPTED]
 
 
-async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(bench: Bench) -> None:
+async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(harness: Harness) -> None:
     done = 0
 
     async def make(command: MakeThing, cause: Cause) -> Accepted:
@@ -107,17 +107,17 @@ async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(bench: 
         done += 1
         return Accepted("a", 1)
 
-    bench.broker.away = True
+    harness.broker.away = True
     release = Release(30)
-    under_way = asyncio.create_task(bench.settle(bench.commands(make), batch(command()), release=release))
+    under_way = asyncio.create_task(harness.settle(harness.commands(make), batch(command()), release=release))
     await until(lambda: done, "the command is done")
     release.request(ReleaseReason.STOPPING)
 
     assert await under_way == ReleaseReason.STOPPING
-    assert bench.resume_at() == {("thing.commands", 0): 0}
+    assert harness.resume_at() == {("thing.commands", 0): 0}
 
 
-async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(bench: Bench) -> None:
+async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(harness: Harness) -> None:
     async def make(command: MakeThing, cause: Cause) -> Accepted:
         raise AssertionError("must not be called")
 
@@ -126,20 +126,20 @@ async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(benc
         raw("thing.commands", b"a", b"[1]", headers, offset=0),
         raw("thing.commands", b"a", b'{"ThingId":"a"}', (), offset=1),
     ]
-    assert await bench.settle(bench.commands(make), records) is None
-    assert bench.answers() == []
-    assert sorted(letter["Offset"] for letter in bench.dead_letters()) == [0, 1]
+    assert await harness.settle(harness.commands(make), records) is None
+    assert harness.answers() == []
+    assert sorted(letter["Offset"] for letter in harness.dead_letters()) == [0, 1]
 
 
 @pytest.mark.parametrize(
     "more", [{"id": "i" * 256}, {"id": "a\nb"}, {"source": "s" * 256}, {"user": "u" * 256}, {"user": " u"}]
 )
-async def test_a_command_that_could_not_be_answered_is_not_obeyed(bench: Bench, more: dict[str, str]) -> None:
+async def test_a_command_that_could_not_be_answered_is_not_obeyed(harness: Harness, more: dict[str, str]) -> None:
     async def make(command: MakeThing, cause: Cause) -> Accepted:
         raise AssertionError("must not be called")
 
-    assert await bench.settle(bench.commands(make), batch(replace(command(), **more))) is None
+    assert await harness.settle(harness.commands(make), batch(replace(command(), **more))) is None
 
-    (letters,) = bench.dead_letters()
+    (letters,) = harness.dead_letters()
     assert letters["Attempts"] == 1
     assert letters["Reason"].startswith(f"ce_{next(iter(more))} of a command must be 1 to 255 printable characters")

@@ -22,7 +22,7 @@ from shared.schemas.topic_types import commands_topic
 from shared.schemas.topics import TOPICS
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings, load_settings
-from tests.support.embedded_stack import Stack, standing
+from tests.support.embedded_stack import Stack, open_stack
 from tests.support.http import pointers
 from tests.support.waiting import eventually
 
@@ -83,7 +83,7 @@ async def stack(settings: Settings, clock: FixedClock, freezes: Resource[Any]) -
             periodic=declared.periodic(kit.every),
         )
 
-    async with standing(Stack, settings, clock) as stack:
+    async with open_stack(Stack, settings, clock) as stack:
         await stack.start(build)
         yield stack
 

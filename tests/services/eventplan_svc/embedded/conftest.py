@@ -8,7 +8,7 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.settings import Settings
-from tests.support.embedded_stack import standing
+from tests.support.embedded_stack import open_stack
 from tests.support.eventplan_processes import NOW, EventPlans
 
 
@@ -19,5 +19,5 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 async def stack(settings: Settings, clock: FixedClock) -> AsyncIterator[EventPlans]:
-    async with standing(EventPlans, settings, clock) as stack:
+    async with open_stack(EventPlans, settings, clock) as stack:
         yield stack

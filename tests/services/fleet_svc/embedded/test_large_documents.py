@@ -22,7 +22,7 @@ from shared.embedded import EmbeddedProducer, EmbeddedTransport
 from shared.messaging.transport import Producer
 from shared.schemas.results import Outcome
 from shared.settings import Settings
-from tests.support.embedded_stack import Stack, standing
+from tests.support.embedded_stack import Stack, open_stack
 from tests.support.fleet import Both
 from tests.support.reference import FLEET, SERVICE
 from tests.support.waiting import eventually
@@ -125,7 +125,7 @@ class TakingLess(EmbeddedTransport):
 
 @asynccontextmanager
 async def taking_less(settings: Settings, clock: FixedClock) -> AsyncIterator[Stack]:
-    async with standing(Stack, settings, clock) as stack:
+    async with open_stack(Stack, settings, clock) as stack:
         assert isinstance(stack.transport, EmbeddedTransport)
         stack.transport = less = TakingLess(stack.transport._log)
         await less.start()

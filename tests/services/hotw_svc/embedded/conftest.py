@@ -9,7 +9,7 @@ import pytest
 
 from shared.clock import FixedClock
 from shared.settings import Settings, load_settings
-from tests.support.embedded_stack import standing
+from tests.support.embedded_stack import open_stack
 from tests.support.hotw_stack import Hotw
 from tests.support.hotw_store import AZ_FACTORS
 
@@ -21,5 +21,5 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def stack(settings: Settings, clock: FixedClock) -> AsyncIterator[Hotw]:
-    async with standing(Hotw, settings, clock) as stack:
+    async with open_stack(Hotw, settings, clock) as stack:
         yield stack

@@ -28,7 +28,7 @@ from tests.support.messaging import MakeThing, MemoryLetters, Thing, registry
 from tests.support.transport import send_and_wait
 from tests.support.waiting import eventually
 
-__all__ = ["QUICK", "Rig", "Seen"]
+__all__ = ["QUICK", "Harness", "Seen"]
 
 QUICK = Tuning(transient=Backoff(0.02, 0.2), unexpected=Backoff(0.005, 0.02))
 
@@ -40,7 +40,7 @@ class Seen(list[str]):
         self.append(received.message.id)
 
 
-class Rig:
+class Harness:
     """Topics of a suffix of its own; what it makes it stops."""
 
     def __init__(self, transport: Transport, suffix: str, partitions: int = 3) -> None:

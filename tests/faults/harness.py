@@ -1,4 +1,4 @@
-"""A stand: servers of its own, five services in two replicas each, and what watches and disturbs them."""
+"""A harness: servers of its own, five services in two replicas each, and what watches and disturbs them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.faults.plan import Disturbance, Sizes, disturbances
 from tests.faults.quiet import Quiet
 from tests.faults.topics import Topics, groups_of_epic
 from tests.support import servers
-from tests.support.systems import RealStack, running
+from tests.support.stacks import RealStack, running
 
-__all__ = ["RealStand", "standing"]
+__all__ = ["RealHarness", "real_harness"]
 
 ENVIRONMENT = {"EPIC_MAIL_DOMAIN": "example.com", "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass
-class RealStand:
-    """Five services in two replicas each on real servers; see ``rounds.Stand``."""
+class RealHarness:
+    """Five services in two replicas each on real servers; see ``rounds.Harness``."""
 
     stack: RealStack
     ledger: Ledger
@@ -78,8 +78,8 @@ class RealStand:
 
 
 @asynccontextmanager
-async def standing(*, replicas_each: int = 2) -> AsyncIterator[RealStand]:
-    """Starts a stand, and stops all of it; the services' logs stay when there is something to keep them for."""
+async def real_harness(*, replicas_each: int = 2) -> AsyncIterator[RealHarness]:
+    """Starts a harness, and stops all of it; the services' logs stay when there is something to keep them for."""
     async with AsyncExitStack() as stack:
         kept = stack.enter_context(evidence("epic-faults-", "The services' logs"))
         started = {}
@@ -102,5 +102,5 @@ async def standing(*, replicas_each: int = 2) -> AsyncIterator[RealStand]:
         quiet = Quiet(topics, groups, started["mongo"].url, real.mysql)
         stack.callback(quiet.close)
         clients = Clients(HttpDoor(real, session, ledger), commands, ledger)
-        stand = RealStand(real, ledger, clients, Disturber(real), topics, quiet, groups, kept)
-        yield stand
+        harness = RealHarness(real, ledger, clients, Disturber(real), topics, quiet, groups, kept)
+        yield harness

@@ -25,7 +25,7 @@ AT_ONCE = Backoff(0.001, 0.001)
 Handle = Callable[[Received[Thing]], Awaitable[None]]
 
 
-class Bench:
+class Harness:
     """Settles one batch after another; the broker in memory holds what was published."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ __all__ = [
     "Embedded",
     "RealStack",
     "Replica",
-    "System",
+    "WholeStack",
     "composing",
     "kcat_produce",
     "running",
@@ -50,7 +50,7 @@ ROOT = Path(__file__).parents[2]
 _DASHBOARD = re.compile(r"^/event/[^/]+/dashboard")
 
 
-class System(Protocol):
+class WholeStack(Protocol):
     """A whole EPIC that answers HTTP; ``url`` gives the address of a path, whoever owns it."""
 
     def url(self, path: str) -> str: ...
@@ -313,13 +313,13 @@ def composing(settings: Mapping[str, str]) -> Iterator[Composed]:
 
 
 @asynccontextmanager
-async def running(system: Embedded | RealStack) -> AsyncIterator[None]:
-    """Starts a system and stops all of it, also when it did not come up."""
+async def running(stack: Embedded | RealStack) -> AsyncIterator[None]:
+    """Starts a stack and stops all of it, also when it did not come up."""
     try:
-        await system.start()
+        await stack.start()
         yield
     finally:
-        await system.stop()
+        await stack.stop()
 
 
 def kcat_produce(bootstrap: str, topic: str, ce_type: str, ce_id: str, key: str, body: Any) -> None:
