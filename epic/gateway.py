@@ -30,8 +30,6 @@ class Gateway:
         self._table = RouteTable(routes_of(apps))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            return
         path: str = scope["path"]
         word, _, rest = path.removeprefix("/").partition("/")
         if word in self._apps:
@@ -40,7 +38,7 @@ class Gateway:
             await self._extra[word](scope, receive, send)
         elif service := self._table.service_of(path):
             await self._apps[service](scope, receive, send)
-        elif scope["type"] == "http":
+        else:
             await self._own(scope, send)
 
     async def _own(self, scope: Scope, send: Send) -> None:

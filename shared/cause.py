@@ -11,17 +11,6 @@ from typing import Final, Protocol, TypeVar
 from shared.errors import BadInput, Conflict, FieldError, Stale
 from shared.trace import Trace
 
-__all__ = [
-    "AUTOMATION",
-    "Cause",
-    "IfMatch",
-    "UseCase",
-    "digest_of",
-    "id_of_http",
-    "parse_if_match",
-    "refuse_condition",
-]
-
 AUTOMATION: Final = "EPICAutomation"
 _TAG: Final = re.compile(r'(?:W/)?"(base-)?([1-9][0-9]{0,9})"|(base-)?([1-9][0-9]{0,9})')
 

@@ -7,8 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
-__all__ = ["Clock", "FixedClock", "RunningClock", "day_start", "iso", "parse_instant"]
-
 
 class Clock(Protocol):
     """The time that documents and messages carry. Leases and backoff use the machine's time instead."""

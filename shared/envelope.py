@@ -14,8 +14,6 @@ from shared.clock import iso, parse_instant
 from shared.errors import Poison
 from shared.trace import Trace, new_id
 
-__all__ = ["CONTENT_TYPE", "Message", "Record", "decode", "encode_headers", "plain_type", "snapshot_version"]
-
 CONTENT_TYPE: Final = "application/json"
 _STRUCTURED: Final = b"application/cloudevents+json"
 _VERSION: Final = ("ce_specversion", b"1.0")
@@ -43,6 +41,19 @@ class Record(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PlainRecord:
+    """A record that was put together here: in EPIC's own binary mode, or from a dead letter."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One CloudEvent. ``data``: a JSON object's bytes; ``key``: the Kafka key; ``if_match``: a command's condition."""
 
@@ -62,6 +73,11 @@ class Message:
     def cause_id(self) -> str:
         """Identifies this message across redeliveries."""
         return f"{self.source}/{self.id}"
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Names this message among those of all topics; a message that is published again has the same one."""
+        return self.topic, self.source, self.id
 
     def body(self) -> dict[str, Any]:
         """The data as a JSON object. Poison when it is not one."""
@@ -187,7 +203,7 @@ def _decode_otherwise(record: Record, key: str) -> Message:
     if "ce_id" not in headers:
         raise _incomplete(headers)
     place = (record.topic, record.partition, record.offset, record.timestamp)
-    return decode(_Rewritten(*place, key.encode(), data, tuple(headers.items())))
+    return decode(PlainRecord(*place, key.encode(), data, tuple(headers.items())))
 
 
 def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
@@ -208,16 +224,3 @@ def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
         return headers, base64.b64decode(envelope["data_base64"], validate=True)
     except (ValueError, TypeError):
         raise Poison("data_base64 of the structured CloudEvent is not base64") from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rewritten:
-    """A record as it would be in EPIC's own binary mode."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]

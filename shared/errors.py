@@ -6,22 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = [
-    "BadInput",
-    "Conflict",
-    "EpicError",
-    "FieldError",
-    "MessageTooLarge",
-    "NotFound",
-    "Poison",
-    "Refused",
-    "Stale",
-    "TooLarge",
-    "Unavailable",
-    "UnderWay",
-    "refusal_of",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class FieldError:

@@ -19,8 +19,6 @@ import structlog
 
 from shared.trace import add_trace_ids
 
-__all__ = ["configure_logging"]
-
 _WARNINGS_ONLY: Final = ("aiokafka", "faststream", "pymongo", "sqlalchemy.engine", "uvicorn.access", "aiosqlite")
 _REPETITIVE: Final = ("aiokafka", "pymongo")  # they repeat ten times a second that a server is still away
 _REPEAT_SECONDS: Final = 10.0

@@ -19,8 +19,6 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.clock import parse_instant
 from shared.errors import EpicError
 
-__all__ = ["PREFIX", "BadSettings", "Settings", "load_settings", "settings_or_exit"]
-
 PREFIX: Final = "EPIC_"
 _OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER", "EPIC_LONG"})
 _OF_COMPOSE: Final = frozenset({"EPIC_PORT", "EPIC_IMAGE"})  # docker-compose.yml's own, often exported beside EPIC's

@@ -7,8 +7,6 @@ from typing import Any, Final
 
 import structlog
 
-__all__ = ["end"]
-
 log = structlog.get_logger(__name__)
 
 _AGAIN: Final = 16.0  # a transaction that is being committed gets 15 s to finish (relational.Database.write)

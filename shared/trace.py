@@ -19,17 +19,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from shared.errors import Poison
 
-__all__ = [
-    "Trace",
-    "Traced",
-    "add_trace_ids",
-    "bind_trace",
-    "current_trace",
-    "follow_trace",
-    "new_id",
-    "parse_traceparent",
-]
-
 _TRACEPARENT: Final = "traceparent"
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 _random: Final = random.Random()  # the kernel's generator would cost a tenth of a request, and ids are no secrets

@@ -27,7 +27,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.kafka.transport import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.subscription import Handler, Received, Subscription, bulk, each
+from shared.messaging.subscription import Handler, Received, Subscription
 from shared.messaging.topic_client import topic_specs
 from shared.metrics import Metrics
 from shared.schemas.fleet_svc import ProjectionSnapshot
@@ -117,13 +117,13 @@ class Rig:
         async def nothing(received: Received[ProjectionSnapshot]) -> None:
             self._saw(1)
 
-        return await self._kit(each(ProjectionSnapshot, (_TOPIC,), nothing))
+        return await self._kit(Handler(ProjectionSnapshot, (_TOPIC,), each=nothing))
 
     async def kit_bulk(self) -> dict[str, float]:
         async def nothing(received: Sequence[Received[ProjectionSnapshot]]) -> None:
             self._saw(len(received))
 
-        return await self._kit(bulk(ProjectionSnapshot, (_TOPIC,), nothing))
+        return await self._kit(Handler(ProjectionSnapshot, (_TOPIC,), bulk=nothing))
 
     async def _kit(self, handler: Handler[ProjectionSnapshot]) -> dict[str, float]:
         self._begin(self.events)

@@ -6,8 +6,6 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["TOO_LARGE_PAUSE", "Backoff", "jittered"]
-
 TOO_LARGE_PAUSE: Final = 10.0
 """Seconds for which a message that was too large is not sent again: somebody has to raise a limit first."""
 

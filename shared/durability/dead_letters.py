@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from shared.envelope import Record
+from shared.envelope import PlainRecord, Record
 from shared.schemas.results import DeadLetter
-
-__all__ = ["DeadLetterStore", "StoredRecord", "key_of", "letter_id", "letter_of", "record_of"]
 
 _REASON_LENGTH: Final = 4_000  # a person reads it, and a Text takes 16,384
 _VALUE_BYTES: Final = 500_000  # a page shows a hundred letters, and a store's row or document has its own limit
@@ -30,19 +27,6 @@ class DeadLetterStore(Protocol):
 
     async def delete(self, letter_id: str) -> bool:
         """Whether it was there."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """A record as a dead letter holds it; a Record like any other."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
 
 
 def letter_id(group: str, record: Record) -> str:
@@ -76,9 +60,9 @@ def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: da
     )
 
 
-def record_of(letter: DeadLetter) -> StoredRecord:
+def record_of(letter: DeadLetter) -> PlainRecord:
     """The record that a dead letter holds."""
-    return StoredRecord(
+    return PlainRecord(
         letter.topic,
         letter.partition,
         letter.offset,

@@ -7,8 +7,6 @@ from typing import Final
 
 from shared.errors import EpicError, Refused, Unavailable, UnderWay
 
-__all__ = ["ATTEMPTS", "StopLimit", "is_transient", "reason_of"]
-
 ATTEMPTS: Final = 5
 """How often a record may fail unexpectedly before it becomes a dead letter. With the consumer's backoff these are two
 seconds: enough for a race that passes, too short to hold up the records behind it."""

@@ -9,8 +9,6 @@ from typing import Any, Final
 
 from shared.errors import Refused
 
-__all__ = ["RETENTION_OF_MESSAGES", "IdempotencyRecord", "is_final", "retention_of"]
-
 RETENTION_OF_MESSAGES: Final = timedelta(days=30)
 """Longer than any topic keeps its records, so no message can come again after its record is gone."""
 

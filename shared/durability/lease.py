@@ -8,8 +8,6 @@ from typing import Any, Protocol
 
 from shared.errors import EpicError
 
-__all__ = ["Lease", "LeaseLost", "Leases"]
-
 
 class LeaseLost(EpicError):
     """Somebody else has taken the lease since, or it was released: its former holder must not write any more."""

@@ -10,16 +10,6 @@ from typing import Any, Final
 from shared.envelope import Message
 from shared.errors import Unavailable
 
-__all__ = [
-    "MAX_OPEN_ENTRIES",
-    "MAX_OPEN_ENTRIES_PER_KEY",
-    "OutboxState",
-    "OutgoingEvent",
-    "Publish",
-    "check_room",
-    "check_room_of_key",
-]
-
 MAX_OPEN_ENTRIES: Final = 100_000
 """How many entries of one service may be open. A broker that is away for long must not fill the store; this many are
 published within a minute once it is back."""

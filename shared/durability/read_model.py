@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 import orjson
 
-__all__ = ["ReadModel", "Snapshot", "State", "is_same_state", "newest_of_each_key"]
-
 State = dict[str, Any]
 """A resource's members in wire form (what JSON can hold)."""
 

@@ -22,8 +22,6 @@ from shared.errors import MessageTooLarge, Unavailable
 from shared.tasks import end
 from shared.trace import new_id
 
-__all__ = ["OutboxEntry", "OutboxTable", "Relay"]
-
 log = structlog.get_logger(__name__)
 
 _PAGE: Final = 2000  # entries published together: enough to keep a broker busy, and few enough to hold in memory

@@ -13,8 +13,6 @@ from typing import Any, Final, TypeVar
 
 from shared.errors import Unavailable
 
-__all__ = ["Writer", "away", "connect"]
-
 T = TypeVar("T")
 _TOGETHER: Final = 256  # transactions in one commit: enough to share a sync, few enough for an answer in milliseconds
 _AWAY: Final = frozenset(

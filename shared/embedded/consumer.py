@@ -1,18 +1,25 @@
-"""The consumer of the embedded log, with the part of aiokafka's interface that the transport contract names."""
+"""The consumer of the embedded log, with the part of aiokafka's interface that EPIC uses, and its consumer group."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, IllegalOperation, IllegalStateError, KafkaConnectionError
 
-from shared.embedded.log import DurableLog
 from shared.embedded.storage import Partition
+
+if TYPE_CHECKING:
+    from shared.embedded.log import DurableLog
+
+_logger: Final = logging.getLogger(__name__)
 
 
 class EmbeddedConsumer:
@@ -53,10 +60,7 @@ class EmbeddedConsumer:
     # --- what is read
 
     def subscribe(
-        self,
-        topics: Sequence[str] = (),
-        pattern: str | None = None,
-        listener: ConsumerRebalanceListener | None = None,
+        self, topics: Sequence[str] = (), pattern: str | None = None, listener: ConsumerRebalanceListener | None = None
     ) -> None:
         if not topics or pattern is not None:
             raise TypeError("the embedded log is subscribed to by topic names, not by a pattern")
@@ -67,7 +71,7 @@ class EmbeddedConsumer:
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
         if self.topics:
             raise IllegalStateError("topics are subscribed to: assigning by hand beside that is not possible")
-        self._read(partitions)
+        self.read(partitions)
 
     def assignment(self) -> set[TopicPartition]:
         return set(self._positions)
@@ -81,7 +85,7 @@ class EmbeddedConsumer:
         self._started = True
         partitions = [found.name for topic in self.topics for found in self._log.partitions(topic)]
         if self._group_id is None:
-            self._read([*self._positions, *partitions])
+            self.read([*self._positions, *partitions])
         elif self.topics:
             await self._log.group(self._group_id).join(self)
 
@@ -90,7 +94,7 @@ class EmbeddedConsumer:
         self.stopped = True
         if self._started and self._group_id is not None:
             self._log.group(self._group_id).leave(self)
-        self._read(())
+        self.read(())
 
     # --- as its group sees it
 
@@ -100,9 +104,6 @@ class EmbeddedConsumer:
             called = self._listener.on_partitions_revoked(self.assignment())
             if isawaitable(called):
                 await called
-
-    def assign_share(self, partitions: set[TopicPartition]) -> None:
-        self._read(partitions)
 
     async def resume(self) -> None:
         try:
@@ -178,7 +179,7 @@ class EmbeddedConsumer:
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         return {name: self._log.partition(name).start for name in partitions}
 
-    def _read(self, names: Iterable[TopicPartition]) -> None:
+    def read(self, names: Iterable[TopicPartition]) -> None:
         """Read these partitions and no others."""
         for partition in self._partitions.values():
             partition.watchers.discard(self._wake.set)
@@ -201,3 +202,69 @@ class EmbeddedConsumer:
     def _reset(self, name: TopicPartition) -> int:
         partition = self._partitions[name]
         return partition.end if self._from_end else partition.start
+
+
+class ConsumerGroup:
+    """Kafka's eager protocol: at each change all members let go, then each gets a share, round robin.
+
+    No two members ever have a partition at once. A listener that fails is logged, and the rebalance continues.
+    """
+
+    def __init__(self, name: str, partitions_for_topic: Callable[[str], set[int] | None]) -> None:
+        self.name = name
+        self.partitions_for_topic = partitions_for_topic  # aiokafka's assignor asks the group as it asks a cluster
+        self._members: dict[str, EmbeddedConsumer] = {}
+        self._rebalancing = asyncio.Lock()
+        self._rebalances: set[asyncio.Task[None]] = set()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether it has members."""
+        return bool(self._members)
+
+    async def join(self, member: EmbeddedConsumer) -> None:
+        """Returns when the member has its share."""
+        # The shield keeps a caller who is cancelled from leaving the group half assigned.
+        await asyncio.shield(self._start(self._rebalance(joining=member)))
+
+    def leave(self, member: EmbeddedConsumer) -> None:
+        """The others get its share soon; its listener is not called any more."""
+        if self._members.pop(member.member_id, None) is not None:
+            self._start(self._rebalance())
+
+    async def close(self) -> None:
+        """Abandon the rebalances under way."""
+        for task in tuple(self._rebalances):
+            task.cancel()
+        await asyncio.gather(*self._rebalances, return_exceptions=True)
+
+    def _start(self, rebalance: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(rebalance)
+        self._rebalances.add(task)
+        task.add_done_callback(self._rebalances.discard)
+        return task
+
+    async def _rebalance(self, joining: EmbeddedConsumer | None = None) -> None:
+        async with self._rebalancing:
+            await asyncio.gather(*(self._notify(member.revoke) for member in self._members.values()))
+            if joining is not None:
+                self._members[joining.member_id] = joining
+            self._members = {name: member for name, member in self._members.items() if not member.stopped}
+            for name, share in self._shares().items():
+                self._members[name].read(share)
+            await asyncio.gather(*(self._notify(member.resume) for member in self._members.values()))
+
+    def _shares(self) -> Mapping[str, set[TopicPartition]]:
+        subscribed = {
+            name: RoundRobinPartitionAssignor.metadata(sorted(member.topics)) for name, member in self._members.items()
+        }
+        return {
+            name: {TopicPartition(topic, number) for topic, numbers in given.assignment for number in numbers}
+            for name, given in RoundRobinPartitionAssignor.assign(self, subscribed).items()
+        }
+
+    async def _notify(self, member: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await member()
+        except Exception:
+            _logger.exception("a rebalance listener of group %s failed", self.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,8 +19,8 @@ from aiokafka.structs import RecordMetadata
 
 from shared.durability.sqlite_writer import Writer
 from shared.embedded import storage
-from shared.embedded.folder import FolderClaim
-from shared.embedded.groups import ConsumerGroup
+from shared.embedded.consumer import ConsumerGroup
+from shared.embedded.folder import claim_folder
 from shared.embedded.storage import Fetched, Partition, Row
 from shared.embedded.sweeping import compact, expire
 from shared.errors import Unavailable
@@ -62,7 +63,7 @@ class DurableLog:
         self.folder = Path(folder)
         self._now_ms = now_ms
         self._sweep_seconds = sweep_seconds
-        self._claim = FolderClaim(self.folder)
+        self._claim = -1  # the descriptor of the claimed folder
         self._owners = 0
         self._changing = asyncio.Lock()
         self._sweeping = asyncio.Lock()
@@ -103,7 +104,7 @@ class DurableLog:
         return self._writer is not None
 
     async def _open(self) -> None:
-        self._claim.take()
+        self._claim = claim_folder(self.folder)
         writer = Writer(self.folder / storage.FILE_NAME)
         try:
             await writer.start()
@@ -111,7 +112,7 @@ class DurableLog:
             self._topics, self._partitions, self._commits = await writer.run(storage.load)
         except BaseException:
             await writer.stop()
-            self._claim.release()
+            os.close(self._claim)
             raise
         self._unwritten = 0
         self._reader = storage.open_reader(self.folder)
@@ -131,7 +132,7 @@ class DurableLog:
         self._writer = self._reader = None
         await writer.stop()
         reader.close()
-        self._claim.release()
+        os.close(self._claim)
 
     # --- topics
 

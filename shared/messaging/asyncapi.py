@@ -9,11 +9,8 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from shared.messaging.transport import RECORD_BYTES
-from shared.schemas.base import WireModel
 from shared.schemas.goldens import golden
 from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic
-
-__all__ = ["asyncapi"]
 
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _HEADERS: Final[dict[str, Any]] = {
@@ -44,7 +41,7 @@ def asyncapi(service: str | None = None) -> dict[str, Any]:
     topics = [
         topic
         for topic in TOPICS.values()
-        if topic.name == COMMAND_RESULTS or any(_sends(topic, one) or _receives(topic, one) for one in services)
+        if topic.name == COMMAND_RESULTS or not {*topic.producers, *topic.consumers}.isdisjoint(services)
     ]
     return {
         "asyncapi": "3.0.0",
@@ -64,45 +61,38 @@ def asyncapi(service: str | None = None) -> dict[str, Any]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
+    configuration: dict[str, Any] = {"cleanup.policy": topic.config.get("cleanup.policy", "delete").split(",")}
+    if "retention.ms" in topic.config:
+        configuration["retention.ms"] = int(topic.config["retention.ms"])
+    kafka = {
+        "topic": topic.name,
+        "partitions": topic.partitions,
+        "topicConfiguration": configuration | {"max.message.bytes": RECORD_BYTES},
+        "bindingVersion": "0.5.0",
+    }
     return {
         "address": topic.name,
         "description": f"Owned by {topic.owner}; keyed by {topic.key}.",
-        "messages": {kind.ce_type: {"$ref": f"#/components/messages/{_name(topic, kind)}"} for kind in _kinds(topic)},
-        "bindings": {
-            "kafka": {
-                "topic": topic.name,
-                "partitions": topic.partitions,
-                "topicConfiguration": _configuration(topic.config),
-                "bindingVersion": "0.5.0",
-            }
-        },
+        "messages": {_shown(kind): {"$ref": f"#/components/messages/{_name(topic, kind)}"} for kind in topic.messages},
+        "bindings": {"kafka": kafka},
     }
-
-
-def _configuration(config: dict[str, str]) -> dict[str, Any]:
-    known: dict[str, Any] = {"cleanup.policy": config.get("cleanup.policy", "delete").split(",")}
-    if "retention.ms" in config:
-        known["retention.ms"] = int(config["retention.ms"])
-    return known | {"max.message.bytes": RECORD_BYTES}
 
 
 def _operations(service: str, topics: Iterable[Topic]) -> Iterable[tuple[str, dict[str, Any]]]:
     for topic in topics:
-        if _sends(topic, service):
+        if service in topic.producers:
             yield f"{service}.sends.{topic.name}", _operation("send", topic)
-        if _receives(topic, service):
+        if service in topic.consumers:
             operation = _operation("receive", topic)
             if topic.name.endswith(".commands"):
-                operation["reply"] = {"channel": {"$ref": _pointer(COMMAND_RESULTS)}}
+                operation["reply"] = {"channel": {"$ref": f"#/channels/{COMMAND_RESULTS}"}}
             yield f"{service}.receives.{topic.name}", operation
 
 
 def _operation(action: str, topic: Topic) -> dict[str, Any]:
-    return {
-        "action": action,
-        "channel": {"$ref": _pointer(topic.name)},
-        "messages": [{"$ref": f"{_pointer(topic.name)}/messages/{kind.ce_type}"} for kind in _kinds(topic)],
-    }
+    channel = f"#/channels/{topic.name}"
+    messages = [{"$ref": f"{channel}/messages/{_shown(kind)}"} for kind in topic.messages]
+    return {"action": action, "channel": {"$ref": channel}, "messages": messages}
 
 
 def _message(topic: Topic, kind: MessageType) -> dict[str, Any]:
@@ -120,34 +110,16 @@ def _message(topic: Topic, kind: MessageType) -> dict[str, Any]:
 
 
 def _schemas(topics: Iterable[Topic]) -> dict[str, Any]:
-    models: list[type[WireModel]] = sorted(
-        {kind.model for topic in topics for kind in topic.messages}, key=lambda model: model.__name__
-    )
+    models = sorted({kind.model for topic in topics for kind in topic.messages}, key=lambda model: model.__name__)
     _, schema = models_json_schema([(model, "validation") for model in models], ref_template=_SCHEMAS)
     found: dict[str, Any] = schema["$defs"]
     return found
 
 
-def _kinds(topic: Topic) -> list[MessageType]:
-    """The topic's messages; one whose type is any other's stands under its contract's name."""
-    return [
-        MessageType(kind.model.__name__, kind.model, kind.summary) if kind.ce_type == "*" else kind
-        for kind in topic.messages
-    ]
+def _shown(kind: MessageType) -> str:
+    """The message's type; the name of its contract for one whose type is any other's."""
+    return kind.model.__name__ if kind.ce_type == "*" else kind.ce_type
 
 
 def _name(topic: Topic, kind: MessageType) -> str:
-    kind_name = kind.model.__name__ if kind.ce_type == "*" else kind.ce_type
-    return kind_name if kind_name == topic.name else f"{topic.name}.{kind_name}"
-
-
-def _pointer(topic: str) -> str:
-    return f"#/channels/{topic}"
-
-
-def _sends(topic: Topic, service: str) -> bool:
-    return service in topic.producers
-
-
-def _receives(topic: Topic, service: str) -> bool:
-    return service in topic.consumers
+    return topic.name if _shown(kind) == topic.name else f"{topic.name}.{_shown(kind)}"

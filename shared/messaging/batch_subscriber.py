@@ -26,8 +26,6 @@ from faststream.message import AckStatus, StreamMessage
 
 from shared.messaging.transport import Consumer, Transport
 
-__all__ = ["Batch", "BatchSubscriber"]
-
 _LOGGER: Final = logging.getLogger("epic.faststream.consumer")
 _LOGGER.setLevel(logging.ERROR)  # its warnings say at each start that it creates no topics
 
@@ -35,6 +33,8 @@ _WAIT_MS: Final = 60_000
 """How long a fetch waits for a first record. Long, because FastStream sleeps after an empty one."""
 _REBALANCE_MS: Final = 30_000
 """How long the broker waits for a member that still works on its batch; longer than a handover takes."""
+_USED_OPTIONS: Final = ("group_id", "client_id", "auto_offset_reset", "rebalance_timeout_ms")
+"""Of the options that FastStream gives a client of its own."""
 
 
 class Batch(KafkaAckableMessage):
@@ -109,7 +109,6 @@ class BatchSubscriber:
             listener=listener,
             no_reply=True,
         )
-
         self.faststream(handle)
 
     async def start(self) -> None:
@@ -162,22 +161,8 @@ class _ConsumingBroker(KafkaBroker):
         self.config.broker_config.builder = self._consumer
         return self._consumer
 
-    def _consumer(
-        self,
-        *,
-        group_id: str | None,
-        client_id: str | None,
-        auto_offset_reset: str,
-        rebalance_timeout_ms: int,
-        **_defaults: Any,
-    ) -> Consumer:
-        return self._transport.consumer(
-            group_id=group_id,
-            client_id=client_id,
-            auto_offset_reset=auto_offset_reset,
-            rebalance_timeout_ms=rebalance_timeout_ms,
-            patience_ms=_WAIT_MS,
-        )
+    def _consumer(self, **given: Any) -> Consumer:
+        return self._transport.consumer(patience_ms=_WAIT_MS, **{name: given[name] for name in _USED_OPTIONS})
 
 
 async def _undecoded(message: StreamMessage[Any]) -> StreamMessage[Any]:

@@ -20,8 +20,6 @@ from shared.messaging.transport import Transport
 from shared.schemas.topics import TOPICS, Topic
 from shared.tasks import end
 
-__all__ = ["Broadcast"]
-
 log = structlog.get_logger(__name__)
 
 _AWAY: Final = (Unavailable, KafkaError, OSError)
@@ -79,11 +77,12 @@ class Broadcast:
         if task is not None:
             await end(task)
 
-    def problem(self) -> str | None:
-        """Why it is not complete, or not kept current any more; None while all is well."""
+    async def check(self) -> None:
+        """Unavailable, with the reason, while it is not complete or not kept current any more."""
         if self._task is not None and self._task.done():
-            return f"the {self.name} is not kept current any more; see the log, and start the service anew"
-        return None if self._built else self._reason
+            raise Unavailable(f"the {self.name} is not kept current any more; see the log, and start the service anew")
+        if not self._built:
+            raise Unavailable(self._reason)
 
     async def _run(self) -> None:
         attempt = 0

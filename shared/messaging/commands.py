@@ -19,8 +19,6 @@ from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
 from shared.schemas.validation import validated
 from shared.security import ACTION_RULE, author_of, authorize, caller_of_message, is_action
 
-__all__ = ["Acceptable", "Command", "CommandSubscription", "ReceivedCommand"]
-
 C = TypeVar("C", bound=CommandBody)
 
 _EMPTY: Final = CommandBody()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -29,8 +29,6 @@ from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.tasks import end
 from shared.trace import bind_trace
-
-__all__ = ["Consumer", "ConsumerHealth", "ConsumerState"]
 
 log = structlog.get_logger(__name__)
 
@@ -81,12 +79,9 @@ class Consumer:
         self.subscription = subscription
         self._group = subscription.group
         self._transport = transport
-        self._publisher = publisher
-        self._dead_letters = dead_letters
-        self._clock = clock
         self._metrics = metrics
         self._tuning = tuning or Tuning()
-        self._context = self._new_context()
+        self._context = ConsumerContext(subscription, publisher, dead_letters, clock, metrics, self._tuning)
         self._subscriber: BatchSubscriber | None = None
         self._settlement: Settlement | None = None
         self._release: Release | None = None
@@ -102,7 +97,7 @@ class Consumer:
 
     async def start(self) -> None:
         """Joins the group and begins to consume. Unavailable when the broker is away."""
-        self._context, self._leaving = self._new_context(), None
+        self._context, self._leaving = replace(self._context, limit=StopLimit()), None
         self._subscriber = BatchSubscriber(
             self._transport,
             self._group,
@@ -139,9 +134,9 @@ class Consumer:
     def health(self) -> ConsumerHealth:
         """The present health; no request to the broker."""
         in_work = self._in_work()
-        state, reason = ConsumerState.RUNNING, ""
         if self._stopped_because is None and self._subscriber is not None and not self._subscriber.fetching:
             self._stopped_because = "its loop ended"
+        state, reason = ConsumerState.RUNNING, ""
         if self._stopped_because is not None:
             state, reason = ConsumerState.STOPPED, self._stopped_because
         elif in_work > self._tuning.stuck_after:
@@ -157,8 +152,8 @@ class Consumer:
         received = self.subscription.read(record)
         with bind_trace(received.effect):
             try:
-                done = await self.subscription.handle(received, self._clock)
-                await publish_all(self._publisher, done.answers)
+                done = await self.subscription.handle(received, self._context.clock)
+                await publish_all(self._context.publisher, done.answers)
             except Exception as error:
                 if is_transient(error):
                     raise Unavailable(str(error)) from error
@@ -226,17 +221,6 @@ class Consumer:
             release.request(ReleaseReason.REBALANCE)
 
     # -- around it -----------------------------------------------------------------------------------------------------
-
-    def _new_context(self) -> ConsumerContext:
-        return ConsumerContext(
-            subscription=self.subscription,
-            publisher=self._publisher,
-            dead_letters=self._dead_letters,
-            clock=self._clock,
-            metrics=self._metrics,
-            tuning=self._tuning,
-            limit=StopLimit(),
-        )
 
     async def _leave(self) -> None:
         subscriber, self._subscriber = self._subscriber, None

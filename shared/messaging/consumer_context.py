@@ -12,8 +12,6 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.subscription import Subscribed
 from shared.metrics import Metrics
 
-__all__ = ["ConsumerContext", "Tuning"]
-
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
@@ -44,4 +42,4 @@ class ConsumerContext:
     clock: Clock
     metrics: Metrics
     tuning: Tuning
-    limit: StopLimit
+    limit: StopLimit = field(default_factory=StopLimit)

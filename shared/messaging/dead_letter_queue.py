@@ -14,15 +14,13 @@ from shared.durability.failures import reason_of
 from shared.envelope import Message, Record
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.subscription import Received, Subscription, bulk
+from shared.messaging.subscription import Handler, Received, Subscription
 from shared.messaging.topic_client import read_record
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
 from shared.schemas.topics import TOPICS, Topic, dead_letters_of
 from shared.trace import Trace
-
-__all__ = ["DeadLetterQueue", "Replay"]
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +82,7 @@ class DeadLetterQueue:
 
     def subscription(self) -> Subscription:
         """Stores the service's own dead letters."""
-        handler = bulk(DeadLetter, (self.topic,), self._store_all)
+        handler = Handler(DeadLetter, (self.topic,), bulk=self._store_all)
         return Subscription(f"{self._service}.dead-letters", handler, registry=self._registry)
 
     async def list(self, after: str | None = None, limit: int = 100) -> list[DeadLetter]:

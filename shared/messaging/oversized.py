@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -13,45 +12,31 @@ from shared.envelope import Message, encode_headers
 from shared.errors import MessageTooLarge
 from shared.messaging.transport import RECORD_BYTES, record_size
 
-__all__ = ["Oversized"]
-
 log = structlog.get_logger(__name__)
 
-_FORGOTTEN: Final = (
-    60.0  # seconds after which a relay no longer asks for it: another replica sent it, or it was deleted
-)
-
-_Name = tuple[str, str, str]
-
-
-@dataclass(slots=True)
-class _Known:
-    error: MessageTooLarge
-    sent: float
-    asked: float
+_FORGOTTEN: Final = 60.0  # seconds after which nobody asks for it any more: another replica sent it, or it was deleted
 
 
 class Oversized:
     """The messages of one publisher that were too large, as long as somebody asks to publish them."""
 
     def __init__(self) -> None:
-        self._known: dict[_Name, _Known] = {}
+        self._sent: dict[tuple[str, str, str], tuple[MessageTooLarge, float]] = {}  # its error, and when (monotonic)
         self._logged: float | None = None
 
     def error_of(self, message: Message) -> MessageTooLarge | None:
         """Why it need not be sent now; None: send it, because the limit may have been raised meanwhile."""
-        known = self._known.get(_name(message)) if self._known else None
-        if known is None:
+        if not self._sent or message.identity not in self._sent:
             return None
-        known.asked = time.monotonic()
-        return known.error if known.asked - known.sent < TOO_LARGE_PAUSE else None
+        error, sent = self._sent[message.identity]
+        return error if time.monotonic() - sent < TOO_LARGE_PAUSE else None
 
     def add(self, message: Message) -> MessageTooLarge:
         """Remembers a message that was just found too large. Returns the error of its publishing."""
         now = time.monotonic()
-        self._known = {name: known for name, known in self._known.items() if now - known.asked < _FORGOTTEN}
+        self._sent = {name: known for name, known in self._sent.items() if now - known[1] < _FORGOTTEN}
         error = MessageTooLarge(_described(message))
-        self._known[_name(message)] = _Known(error, now, now)
+        self._sent[message.identity] = (error, now)
         if self._logged is None or now - self._logged >= TOO_LARGE_PAUSE:
             self._logged = now
             log.error(
@@ -60,19 +45,19 @@ class Oversized:
                 topic=message.topic,
                 key=message.key,
                 id=message.id,
-                waiting=len(self._known),
+                waiting=len(self._sent),
             )
         return error
 
     def remove(self, message: Message) -> None:
         """It was acknowledged."""
-        if self._known:
-            self._known.pop(_name(message), None)
+        if self._sent:
+            self._sent.pop(message.identity, None)
 
     def summary(self) -> str | None:
         """What a person should know about the messages that wait; None when there are none."""
         now = time.monotonic()
-        errors = [known.error for known in self._known.values() if now - known.asked < _FORGOTTEN]
+        errors = [error for error, sent in self._sent.values() if now - sent < _FORGOTTEN]
         if not errors:
             return None
         return str(errors[0]) if len(errors) == 1 else f"{errors[0]} (and {len(errors) - 1} more like it)"
@@ -84,7 +69,3 @@ def _described(message: Message) -> str:
     if size > RECORD_BYTES:
         return f"{about} may be ({RECORD_BYTES})"
     return f"{about} to {message.topic} may be: set the topic's max.message.bytes to {RECORD_BYTES}"
-
-
-def _name(message: Message) -> _Name:
-    return message.topic, message.source, message.id

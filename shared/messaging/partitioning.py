@@ -8,8 +8,6 @@ from functools import lru_cache
 from random import choice
 from typing import Final, TypeVar
 
-__all__ = ["murmur2", "partition_of"]
-
 _SEED: Final = 0x9747B28C
 _FACTOR: Final = 0x5BD1E995
 _32_BITS: Final = 0xFFFFFFFF

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -24,8 +25,6 @@ from shared.messaging.oversized import Oversized
 from shared.messaging.transport import Producer, Transport
 from shared.metrics import Metrics
 
-__all__ = ["Publisher", "publish_all"]
-
 log = structlog.get_logger(__name__)
 
 PATIENCE: Final = 30.0
@@ -37,9 +36,6 @@ _PORTION: Final = 25_165_824  # bytes; what is sent together is one request, and
 # The fault of the message itself: the same message fails again, others are accepted.
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 _OWN_FAULT: Final = (InvalidTopicError, TopicAuthorizationFailedError)
-
-
-_Name = tuple[str, str, str]
 
 
 class Publisher:
@@ -59,7 +55,7 @@ class Publisher:
         self._patience = patience
         self._producer: Producer | None = None
         self._starting = asyncio.Lock()
-        self._timed_out: dict[_Name, asyncio.Future[object]] = {}
+        self._timed_out: dict[tuple[str, str, str], asyncio.Future[object]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopped = False
 
@@ -91,15 +87,14 @@ class Publisher:
         outcome: list[Exception | None] = [None] * len(messages)
         stopped: dict[str, Exception] = {}
         deadline = asyncio.get_running_loop().time() + self._patience
-        for wave in _portions(messages, _waves(messages)):
+        for wave in _waves(messages):
             going: list[int] = []
             for index in wave:
-                earlier = stopped.get(messages[index].key)
-                if earlier is None:
-                    going.append(index)
+                key = messages[index].key
+                if key in stopped:
+                    outcome[index] = Unavailable(f"an earlier message of key {key} was not sent: {stopped[key]}")
                 else:
-                    key = messages[index].key
-                    outcome[index] = Unavailable(f"an earlier message of key {key} was not sent: {earlier}")
+                    going.append(index)
             errors = await self._send([messages[index] for index in going], deadline)
             for index, error in zip(going, errors, strict=True):
                 if error is not None:
@@ -147,15 +142,15 @@ class Publisher:
 
     def _earlier(self, message: Message) -> asyncio.Future[object] | None:
         """The same message, when it timed out and may still be sent."""
-        earlier = self._timed_out.get(_name(message)) if self._timed_out else None
+        earlier = self._timed_out.get(message.identity) if self._timed_out else None
         return None if earlier is None or earlier.done() else earlier
 
     def _keep_watching(self, message: Message, future: asyncio.Future[object]) -> None:
-        name = _name(message)
+        name = message.identity
         self._timed_out[name] = future
         future.add_done_callback(lambda done: self._forget(name, done))
 
-    def _forget(self, name: _Name, future: asyncio.Future[object]) -> None:
+    def _forget(self, name: tuple[str, str, str], future: asyncio.Future[object]) -> None:
         if self._timed_out.get(name) is future:
             del self._timed_out[name]
         if not future.cancelled():
@@ -196,10 +191,8 @@ class Publisher:
         task.add_done_callback(self._retiring.discard)
 
     def _count(self, messages: Sequence[Message], outcome: Sequence[Exception | None], seconds: float) -> None:
-        counts: dict[tuple[str, str], int] = {}
-        for message, error in zip(messages, outcome, strict=True):
-            name = (message.topic, "acknowledged" if error is None else "failed")
-            counts[name] = counts.get(name, 0) + 1
+        results = ["acknowledged" if error is None else "failed" for error in outcome]
+        counts = Counter(zip([message.topic for message in messages], results, strict=True))
         for (topic, result), count in counts.items():
             self._metrics.published.labels(topic, result).inc(count)
         if messages:
@@ -213,38 +206,27 @@ async def publish_all(publisher: Publisher, messages: Sequence[Message]) -> None
             raise error
 
 
-def _name(message: Message) -> _Name:
-    return message.topic, message.source, message.id
-
-
 def _waves(messages: Sequence[Message]) -> list[list[int]]:
-    """Indexes of messages: the first of every key, then the second of those that have one, and so on."""
-    waves: list[list[int]] = []
+    """Indexes of messages: the first of every key, then the second of those that have one, and so on.
+
+    A wave that is more than one request can hold comes in portions.
+    """
+    waves: list[list[list[int]]] = []
+    sizes: list[int] = []  # of the last portion of each wave
     had: dict[str, int] = {}
     for index, message in enumerate(messages):
         number = had.get(message.key, 0)
         had[message.key] = number + 1
         if number == len(waves):
-            waves.append([])
-        waves[number].append(index)
-    return waves
-
-
-def _portions(messages: Sequence[Message], waves: Sequence[list[int]]) -> Iterator[list[int]]:
-    """The waves, each in parts that one request can hold."""
-    for wave in waves:
-        if sum([len(messages[index].data) for index in wave]) <= _PORTION:
-            yield wave
-            continue
-        portion: list[int] = []
-        size = 0
-        for index in wave:
-            size += len(messages[index].data)
-            if portion and size > _PORTION:
-                yield portion
-                portion, size = [], len(messages[index].data)
-            portion.append(index)
-        yield portion
+            waves.append([[]])
+            sizes.append(0)
+        size = len(message.data)
+        sizes[number] += size
+        if sizes[number] > _PORTION and waves[number][-1]:
+            waves[number].append([])
+            sizes[number] = size
+        waves[number][-1].append(index)
+    return [portion for wave in waves for portion in wave]
 
 
 async def _close(producer: Producer) -> None:

@@ -6,8 +6,6 @@ import asyncio
 import time
 from enum import StrEnum
 
-__all__ = ["Release", "ReleaseReason", "Released"]
-
 
 class ReleaseReason(StrEnum):
     """Why a batch is released."""

@@ -24,8 +24,6 @@ from shared.messaging.subscription import Done, Received
 from shared.schemas.results import DeadLetter, Outcome
 from shared.trace import Trace, follow_trace
 
-__all__ = ["Settlement"]
-
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
@@ -115,8 +113,17 @@ class Settlement:
             if self._release.ends_work(time.monotonic()):
                 return
             received, indexes = await self._read_some(range(first, min(first + _BULK, len(self._records))))
-            if received and not await self._call(partial(handle_all, received)):
-                return  # the later ones must not overtake these
+            if received:
+                self._begun[-1] = time.monotonic()
+                try:
+                    await self._retried(partial(handle_all, received))
+                except Released:
+                    raise
+                except Exception as error:
+                    log.warning("a batch failed; its records are handled one by one", error=reason_of(error))
+                    return  # the later ones must not overtake these
+                finally:
+                    del self._begun[-1]
             for index in indexes:
                 self._state[index] = _HANDLED
             self._context.limit.passed(len(indexes))
@@ -137,37 +144,17 @@ class Settlement:
                 await self._yield()
         return received, readable
 
-    async def _call(self, handle: Callable[[], Awaitable[None]]) -> bool:
-        """Whether the bulk handler succeeded."""
-        self._begun[-1] = time.monotonic()
-        try:
-            await self._retried(handle)
-        except Released:
-            raise
-        except Exception as error:
-            log.warning("a batch failed; its records are handled one by one", error=reason_of(error))
-            return False
-        finally:
-            del self._begun[-1]
-        return True
-
     # -- one record after another of a key, keys concurrently ----------------------------------------------------------
 
     async def _handle_by_key(self) -> None:
         keys: dict[bytes | None, list[int]] = {}
         for index, (record, state) in enumerate(zip(self._records, self._state, strict=True)):
             if state == _OPEN:
-                key = keys.get(record.key)
-                if key is None:
-                    keys[record.key] = [index]
-                else:
-                    key.append(index)
+                keys.setdefault(record.key, []).append(index)
         waiting = deque(keys.values())
-        workers = min(self._context.tuning.concurrency, len(waiting))
-        if workers:
-            async with asyncio.TaskGroup() as tasks:
-                for number in range(workers):
-                    tasks.create_task(self._work(number, waiting))
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(min(self._context.tuning.concurrency, len(waiting))):
+                tasks.create_task(self._work(number, waiting))
 
     async def _work(self, number: int, waiting: deque[list[int]]) -> None:
         read, handle, clock = self._subscription.read, self._subscription.handle, self._context.clock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
@@ -18,8 +18,6 @@ from shared.schemas.results import Outcome
 from shared.schemas.topics import TOPICS, Topic
 from shared.schemas.validation import field_errors
 from shared.trace import Trace
-
-__all__ = ["Done", "Handler", "Received", "Subscribed", "Subscription", "bulk", "each", "registered"]
 
 log = structlog.get_logger(__name__)
 
@@ -79,10 +77,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Handler(Generic[M]):
-    """What handles the events of some topics, all of one contract: one by one, or (``bulk``) many in one call."""
+    """What handles the events of some topics, all of one contract. Must be idempotent.
+
+    Give either ``each``, which gets one event at a time: keys concurrently, the events of a key in their order; or
+    ``bulk``, which gets the events of a batch in one call, in their order. When a call fails, even half-way, its events
+    are handled one by one, in calls of one.
+    """
 
     model: type[M]
-    topics: tuple[str, ...]
+    topics: Sequence[str]
     each: Callable[[Received[M]], Awaitable[None]] | None = None
     bulk: Callable[[Sequence[Received[M]]], Awaitable[None]] | None = None
 
@@ -91,21 +94,6 @@ class Handler(Generic[M]):
             await self.bulk([received])
         elif self.each is not None:
             await self.each(received)
-
-
-def each(model: type[M], topics: Iterable[str], handle: Callable[[Received[M]], Awaitable[None]]) -> Handler[M]:
-    """Handle one event at a time: keys concurrently, the events of a key in their order. Must be idempotent."""
-    return Handler(model, tuple(topics), each=handle)
-
-
-def bulk(
-    model: type[M], topics: Iterable[str], handle: Callable[[Sequence[Received[M]]], Awaitable[None]]
-) -> Handler[M]:
-    """Handle the events of a batch in one call, in their order. Must be idempotent, also when it fails half-way.
-
-    When a call fails, its events are handled one by one, in calls of one.
-    """
-    return Handler(model, tuple(topics), bulk=handle)
 
 
 class Subscribed(Protocol):

@@ -19,8 +19,6 @@ from shared.messaging.transport import RECORD_BYTES, Consumer, TopicSpec, Transp
 from shared.schemas.results import CommandResult
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
 
-__all__ = ["Since", "ensure_topics", "follow", "follow_records", "read_record", "request", "topic_specs"]
-
 Since = Literal["earliest", "latest"] | datetime
 
 _POLL_MS: Final = 1_000  # a waiting consumer returns earlier, when a record is there

@@ -15,18 +15,6 @@ from aiokafka.structs import RecordMetadata
 
 from shared.errors import EpicError
 
-__all__ = [
-    "RECORD_BYTES",
-    "Consumer",
-    "GroupInUse",
-    "Headers",
-    "Producer",
-    "TopicMismatch",
-    "TopicSpec",
-    "Transport",
-    "record_size",
-]
-
 RECORD_BYTES: Final = 8_388_608
 """The largest record EPIC sends and takes, headers and framing included; producers, topics and the log enforce it.
 
@@ -58,13 +46,12 @@ class TopicMismatch(EpicError):
 class TopicSpec:
     """A topic that must exist. ``config`` uses Kafka's names (``cleanup.policy``, ``retention.ms``, …).
 
-    ``replication_factor`` -1 means the broker's default. ValueError for a name or a count that Kafka would refuse.
+    ValueError for a name or a count that Kafka would refuse.
     """
 
     name: str
     partitions: int
     config: Mapping[str, str | int] = field(default_factory=dict)
-    replication_factor: int = -1
 
     def __post_init__(self) -> None:
         if not _TOPIC_NAME.fullmatch(self.name) or self.name in (".", ".."):
@@ -110,10 +97,7 @@ class Consumer(Protocol):
     """aiokafka's consumer, as far as EPIC and FastStream use it. It never commits by itself."""
 
     def subscribe(
-        self,
-        topics: Sequence[str] = (),
-        pattern: str | None = None,
-        listener: ConsumerRebalanceListener | None = None,
+        self, topics: Sequence[str] = (), pattern: str | None = None, listener: ConsumerRebalanceListener | None = None
     ) -> None:
         """Consume these topics; with a group, share their partitions with the other members."""
 

@@ -16,8 +16,6 @@ from shared.messaging.transport import Transport
 from shared.tasks import end
 from shared.web import Unready
 
-__all__ = ["Consumers"]
-
 log = structlog.get_logger(__name__)
 
 _RETRY: Final = 2.0  # seconds; a broker that is back is noticed this soon

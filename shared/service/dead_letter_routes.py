@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.errors import BadInput
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.schemas.results import DeadLetter
-from shared.web.requests import cursor_of, page_of, query_of
-from shared.web.responses import json_response
-from shared.web.routes import PAGING, Routes
-
-__all__ = ["dead_letter_routes"]
+from shared.web import PAGING, Routes, cursor_of, json_response, page_of, query_of
 
 
 def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
@@ -21,8 +18,6 @@ def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
 
     async def listed(request: Request) -> Response:
         page = page_of(query_of(request, ("Limit", "Cursor")))
-        if page.after is not None and not isinstance(page.after, str):
-            raise BadInput("Cursor leads nowhere; give NextCursor as it was answered")
         letters = await dead_letters.list(page.after, page.limit + 1)
         shown, more = letters[: page.limit], len(letters) > page.limit
         after = shown[-1].id if more else None
@@ -41,30 +36,10 @@ def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
         await dead_letters.drop(letter_id)
         return json_response({"Id": letter_id, "Outcome": "Dropped"})
 
-    routes.add(
-        "GET",
-        "/dlq",
-        listed,
-        action="dead-letter.read",
-        summary="Dead letters, by id",
-        response=DeadLetter,
-        many=True,
-        parameters=PAGING,
-    )
-    routes.add(
-        "GET",
-        "/dlq/{Id}",
-        one,
-        action="dead-letter.read",
-        summary="One dead letter, with the record in base64",
-        response=DeadLetter,
-    )
-    routes.add(
-        "POST",
-        "/dlq/{Id}/replay",
-        replay,
-        action="dead-letter.replay",
-        summary="Handle its record again; 409 when it fails again",
-    )
-    routes.add("DELETE", "/dlq/{Id}", drop, action="dead-letter.drop", summary="Forget it for good", conditional=False)
+    add, shown = routes.add, partial(routes.add, response=DeadLetter, action="dead-letter.read")
+    shown("GET", "/dlq", listed, summary="Dead letters, by id", many=True, parameters=PAGING)
+    shown("GET", "/dlq/{Id}", one, summary="One dead letter, with the record in base64")
+    summary = "Handle its record again; 409 when it fails again"
+    add("POST", "/dlq/{Id}/replay", replay, action="dead-letter.replay", summary=summary)
+    add("DELETE", "/dlq/{Id}", drop, action="dead-letter.drop", summary="Forget it for good", conditional=False)
     return routes

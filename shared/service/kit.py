@@ -28,8 +28,6 @@ from shared.service.running import Hook, Part, RunningService, ServiceStore
 from shared.settings import Settings
 from shared.web import Check, Gate, Routes, Unready, create_app
 
-__all__ = ["DocumentKit", "ServiceKit"]
-
 _BROKER_TIMEOUT: Final = 2.0  # seconds; below the three that a readiness check may take
 _SAMPLE_EVERY: Final = 5.0  # seconds; Prometheus scrapes no more often
 _OUTBOX_OLD: Final = 60.0  # seconds after which an unpublished event means that the relay does not get on
@@ -44,13 +42,7 @@ class ServiceKit(Generic[S]):
     """
 
     def __init__(
-        self,
-        name: str,
-        settings: Settings,
-        transport: Transport,
-        clock: Clock,
-        *,
-        open_store: Callable[[Publish], S],
+        self, name: str, settings: Settings, transport: Transport, clock: Clock, *, open_store: Callable[[Publish], S]
     ) -> None:
         self.name = name
         self.clock = clock
@@ -95,7 +87,7 @@ class ServiceKit(Generic[S]):
                 Check("broker", self._check_broker),
                 Check("outbox", self._check_outbox),
                 Check("consumers", consuming.health),
-                *(Check(broadcast.name, partial(_check_broadcast, broadcast)) for broadcast in broadcasts),
+                *(Check(broadcast.name, broadcast.check) for broadcast in broadcasts),
                 *checks,
             ],
             asyncapi=lambda: asyncapi(self.name),
@@ -165,23 +157,11 @@ class ServiceKit(Generic[S]):
         return max(0.0, (self.clock.now() - oldest).total_seconds()) if oldest else 0.0
 
 
-async def _check_broadcast(broadcast: Broadcast) -> None:
-    problem = broadcast.problem()
-    if problem is not None:
-        raise Unready(problem)
-
-
 class DocumentKit(ServiceKit[Store]):
     """The same for a service whose store holds versioned documents."""
 
     def __init__(self, name: str, settings: Settings, transport: Transport, clock: Clock) -> None:
-        super().__init__(
-            name,
-            settings,
-            transport,
-            clock,
-            open_store=partial(open_store, settings, name),
-        )
+        super().__init__(name, settings, transport, clock, open_store=partial(open_store, settings, name))
 
     def documents(self, resource: Resource[Any]) -> Documents:
         """The documents of a declared resource, indexed by its filters."""

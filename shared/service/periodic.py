@@ -13,8 +13,6 @@ from shared.metrics import Metrics
 from shared.tasks import end
 from shared.trace import Trace, bind_trace
 
-__all__ = ["Periodic"]
-
 log = structlog.get_logger(__name__)
 
 

@@ -24,8 +24,6 @@ from shared.service.running import RunningService
 from shared.settings import Settings, settings_or_exit
 from shared.tasks import end
 
-__all__ = ["Build", "open_transport", "quiet_collector", "run", "serve", "uvicorn_server"]
-
 Build = Callable[[Settings, Transport, Clock], Awaitable[RunningService]]
 
 log = structlog.get_logger(__name__)
@@ -131,6 +129,7 @@ def uvicorn_server(app: object, settings: Settings) -> uvicorn.Server:
             host=settings.http_host,
             port=settings.http_port,
             lifespan="off",
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -20,8 +20,6 @@ from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer
 from shared.web import Gate
 
-__all__ = ["Hook", "Part", "RunningService", "ServiceStore"]
-
 log = structlog.get_logger(__name__)
 
 _NOT_YET: Final = "not open yet: it has not answered since the start"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,9 +15,7 @@ from shared.metrics import METRICS_CONTENT_TYPE, Metrics
 from shared.web.health import Check, Readiness
 from shared.web.middleware import BODY_LIMIT, Gate, RequestMiddleware
 from shared.web.responses import KeepRefusal, handle_errors, json_response
-from shared.web.routes import Routes, openapi
-
-__all__ = ["create_app"]
+from shared.web.routes import Handler, Routes, openapi
 
 
 def create_app(
@@ -41,9 +40,14 @@ def create_app(
     pages_off = dict[str, Any](openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app = FastAPI(title=service, description=description, version="1", **pages_off)
     handle_errors(app, keep_refusal)
-    pages = _kit_pages(metrics, checks)
+    pages = Routes("kit")
     documented = [*routes, pages]
-    _add_documents(pages, lambda: openapi(app, documented), asyncapi)
+    _add_kit_pages(pages, metrics, checks)
+    this_api = _page(cache(lambda: openapi(app, documented)))
+    pages.add("GET", "/openapi.json", this_api, action="contracts.read", summary="This API")
+    if asyncapi is not None:
+        summary = "The messages this service takes and sends"
+        pages.add("GET", "/asyncapi.json", _page(asyncapi), action="contracts.read", summary=summary)
     for part in documented:
         app.router.routes.extend(part.routes)  # a router that is included doubles the cost of a read
     app.add_middleware(RequestMiddleware, service=service, metrics=metrics, gate=gate or Gate(), body_limit=body_limit)
@@ -58,11 +62,8 @@ def create_app(
     return app
 
 
-def _kit_pages(metrics: Metrics, checks: Sequence[Check]) -> Routes:
-    pages, readiness = Routes("kit"), Readiness(checks)
-
-    async def live(_: Request) -> Response:
-        return json_response({"Status": "Alive"})
+def _add_kit_pages(pages: Routes, metrics: Metrics, checks: Sequence[Check]) -> None:
+    readiness = Readiness(checks)
 
     async def ready(_: Request) -> Response:
         is_ready, report = await readiness.report()
@@ -71,28 +72,15 @@ def _kit_pages(metrics: Metrics, checks: Sequence[Check]) -> Routes:
     async def figures(_: Request) -> Response:
         return Response(metrics.render(), media_type=METRICS_CONTENT_TYPE)
 
+    live = _page(lambda: {"Status": "Alive"})
     pages.add("GET", "/health/live", live, action="health.read", summary="Is the process alive")
     summary = "Can the service do its work: store, broker, outbox, consumers"
     pages.add("GET", "/health/ready", ready, action="health.read", summary=summary)
     pages.add("GET", "/metrics", figures, action="metrics.read", summary="Prometheus metrics")
-    return pages
 
 
-def _add_documents(
-    pages: Routes, openapi: Callable[[], dict[str, Any]], asyncapi: Callable[[], dict[str, Any]] | None
-) -> None:
-    described: dict[str, Any] = {}
+def _page(content: Callable[[], Mapping[str, Any]]) -> Handler:
+    async def show(_: Request) -> Response:
+        return json_response(content())
 
-    async def api(_: Request) -> Response:
-        if not described:
-            described.update(openapi())
-        return json_response(described)
-
-    pages.add("GET", "/openapi.json", api, action="contracts.read", summary="This API")
-    if asyncapi is not None:
-
-        async def messages(_: Request) -> Response:
-            return json_response(asyncapi())
-
-        summary = "The messages this service takes and sends"
-        pages.add("GET", "/asyncapi.json", messages, action="contracts.read", summary=summary)
+    return show

@@ -11,8 +11,6 @@ import structlog
 
 from shared.errors import EpicError
 
-__all__ = ["Check", "Readiness", "Unready"]
-
 log = structlog.get_logger(__name__)
 
 _CHECK_TIMEOUT: Final = 3.0  # seconds; orchestrators give a probe five

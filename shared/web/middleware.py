@@ -1,6 +1,7 @@
 """What is done around every route: ids, the gate, the request's body, unexpected errors, counts and log lines.
 
-It is plain ASGI: Starlette's ``BaseHTTPMiddleware`` costs 30 % of a request, this costs 2 %.
+It is plain ASGI: Starlette's ``BaseHTTPMiddleware`` costs 30 % of a request, this costs 2 %. The server passes on HTTP
+requests only: it runs without WebSockets and without the lifespan protocol (``service.run.uvicorn_server``).
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from shared.errors import TooLarge
 from shared.metrics import Metrics
 from shared.trace import Trace, bind_trace, new_id, parse_traceparent
 from shared.web.responses import problem_of, problem_response, refusal_response
-
-__all__ = ["BODY", "BODY_LIMIT", "Gate", "RequestMiddleware"]
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +69,6 @@ class RequestMiddleware:
         metrics.http_in_progress.set_function(lambda: self._in_progress)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         began, status, trace = time.perf_counter(), 0, _trace_of(scope)
         returned = (b"x-correlation-id", trace.correlation_id.encode())
 

@@ -10,28 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
-from pydantic import ValidationError
 from starlette.requests import Request
 
 from shared.cause import Cause, digest_of, id_of_http, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import NAME_RULE, AuditMetadata, is_name
-from shared.schemas.validation import decode_object, field_errors
+from shared.schemas.base import NAME_RULE, CommandBody, is_name
+from shared.schemas.validation import decode_object, validated
 from shared.security import author_of
 from shared.trace import current_trace
 from shared.web.middleware import BODY
 from shared.web.responses import CAUSE
 from shared.web.routes import CALLER
-
-__all__ = [
-    "Page",
-    "WriteRequest",
-    "cursor_of",
-    "page_of",
-    "query_of",
-    "read_write",
-]
 
 PAGE: Final = 100
 MAX_PAGE: Final = 1000
@@ -59,7 +49,8 @@ def read_write(request: Request, clock: Clock) -> WriteRequest:
     scope, headers = request.scope, request.headers
     raw = scope.get(BODY, b"")
     body = decode_object(raw) if raw else {}
-    audit = _audit_of(body["AuditMetadata"]) if body.get("AuditMetadata") is not None else None
+    given = {"AuditMetadata": body["AuditMetadata"]} if "AuditMetadata" in body else {}
+    audit = validated(CommandBody, given).audit_metadata if given else None
     user = author_of(scope[CALLER], audit)
     key = headers.get("idempotency-key")
     if key is not None and not is_name(key):
@@ -77,17 +68,6 @@ def read_write(request: Request, clock: Clock) -> WriteRequest:
     scope[CAUSE] = cause  # before the condition is read: a bad one is refused under this cause's id
     condition = headers.get("if-match")
     return WriteRequest(body, replace(cause, if_match=parse_if_match(condition)) if condition else cause)
-
-
-def _audit_of(given: Any) -> AuditMetadata:
-    """The reason and the person that a body gives; the time is EPIC's own, whatever the body says."""
-    if isinstance(given, dict):
-        given = {name: value for name, value in given.items() if name != "Timestamp"}
-    try:
-        return AuditMetadata.model_validate(given, by_alias=True, by_name=False)
-    except ValidationError as error:
-        errors = [FieldError(f"/AuditMetadata{item.pointer}", item.detail) for item in field_errors(error)]
-        raise BadInput("AuditMetadata has bad fields; see errors", errors) from None
 
 
 def query_of(request: Request, known: Collection[str]) -> dict[str, str]:

@@ -17,17 +17,6 @@ from starlette.routing import Match, Route
 from shared.cause import Cause
 from shared.errors import Refused, Unavailable
 
-__all__ = [
-    "CAUSE",
-    "KeepRefusal",
-    "etag",
-    "handle_errors",
-    "json_response",
-    "problem_of",
-    "problem_response",
-    "refusal_response",
-]
-
 log = structlog.get_logger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"

@@ -21,8 +21,6 @@ from starlette.types import Scope
 
 from shared.security import ACTION_RULE, authorize, caller_of_http, is_action
 
-__all__ = ["CALLER", "PAGING", "Handler", "Parameter", "Routes", "openapi"]
-
 Handler = Callable[[Request], Awaitable[Response]]
 
 CALLER: Final = "epic.caller"

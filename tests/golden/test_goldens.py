@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from shared.cause import Cause
 from shared.envelope import Message, decode, encode_headers, plain_type
 from shared.messaging.commands import Command, CommandSubscription, ReceivedCommand
-from shared.messaging.subscription import Received, Subscription, bulk
+from shared.messaging.subscription import Handler, Received, Subscription
 from shared.schemas.goldens import golden, golden_path, goldens
 from shared.schemas.results import Accepted
 from shared.schemas.topics import TOPICS, MessageType, Topic
@@ -64,7 +64,9 @@ def test_a_consumer_reads_it_also_when_a_newer_producer_says_more(topic: Topic, 
         assert received.refusal is None
     else:
         newer = orjson.dumps({**message.body(), "AddedInVersion9": {"any": "thing"}})
-        received = Subscription("test.golden", bulk(kind.model, (topic.name,), ignore)).read(record(message, newer))
+        received = Subscription("test.golden", Handler(kind.model, (topic.name,), bulk=ignore)).read(
+            record(message, newer)
+        )
 
     assert type(received.data) is kind.model
     assert received.message.id == message.id

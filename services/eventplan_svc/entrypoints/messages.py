@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from services.eventplan_svc.app.commands import Commands
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk, each
+from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.base import WireModel
 from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.eventplan_svc import (
@@ -64,10 +64,10 @@ def subscriptions(
         Command(ReplaceMilestones, commands.replace_milestones, "milestone.update"),
     ]
     return [
-        Subscription("eventplan_svc.events", each(EventSnapshot, _EVENTS, event_changed)),
-        Subscription(_SERVICES_GROUP, bulk(ServiceSnapshot, _SERVICES, _changes(on_services_changed))),
-        Subscription(_FLEETS_GROUP, bulk(FleetSnapshot, _FLEETS, _changes(on_fleets_changed))),
-        Subscription("eventplan_svc.facts", bulk(WireModel, _FACTS, _changes(on_facts_changed))),
+        Subscription("eventplan_svc.events", Handler(EventSnapshot, _EVENTS, each=event_changed)),
+        Subscription(_SERVICES_GROUP, Handler(ServiceSnapshot, _SERVICES, bulk=_changes(on_services_changed))),
+        Subscription(_FLEETS_GROUP, Handler(FleetSnapshot, _FLEETS, bulk=_changes(on_fleets_changed))),
+        Subscription("eventplan_svc.facts", Handler(WireModel, _FACTS, bulk=_changes(on_facts_changed))),
         CommandSubscription("eventplan.commands", taken),
     ]
 
@@ -79,9 +79,9 @@ def view_handlers(show: Callable[[EventPlanSnapshot | ServiceSnapshot | FleetSna
         show(received.data)
 
     return [
-        each(EventPlanSnapshot, _PLANS, handle),
-        each(ServiceSnapshot, _SERVICES, handle),
-        each(FleetSnapshot, _FLEETS, handle),
+        Handler(EventPlanSnapshot, _PLANS, each=handle),
+        Handler(ServiceSnapshot, _SERVICES, each=handle),
+        Handler(FleetSnapshot, _FLEETS, each=handle),
     ]
 
 

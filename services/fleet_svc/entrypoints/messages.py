@@ -9,7 +9,7 @@ from services.fleet_svc.app import FleetUseCases
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.messaging.commands import Command
-from shared.messaging.subscription import Received, Subscription, bulk
+from shared.messaging.subscription import Handler, Received, Subscription
 from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
 from shared.schemas.hotw_svc import HardwareFact
 
@@ -41,4 +41,4 @@ def host_orders(
     async def handle(batch: Sequence[Received[HardwareFact]]) -> None:
         await on_orders_changed([(received.data, received.cause(clock)) for received in batch])
 
-    return Subscription("fleet_svc.host-orders", bulk(HardwareFact, _ORDER_FACTS, handle))
+    return Subscription("fleet_svc.host-orders", Handler(HardwareFact, _ORDER_FACTS, bulk=handle))

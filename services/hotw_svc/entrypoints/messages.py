@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from services.hotw_svc.app.ports import Commands, InputKind
 from shared.durability.read_model import Snapshot
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk
+from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import FleetSnapshot, InventoryReported, ProjectionSnapshot, ServiceSnapshot
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
@@ -32,10 +32,10 @@ def subscriptions(
         async def handle(batch: Sequence[Received[R]]) -> None:
             await on_inputs_changed(kind, [_snapshot(received) for received in batch])
 
-        return bulk(model, topics, handle)
+        return Handler(model, topics, bulk=handle)
 
     return [
-        Subscription("hotw_svc.events", bulk(EventSnapshot, _changes("event"), events)),
+        Subscription("hotw_svc.events", Handler(EventSnapshot, _changes("event"), bulk=events)),
         Subscription(
             "hotw_svc.inputs",
             inputs(ServiceSnapshot, _changes("service"), InputKind.SERVICE),

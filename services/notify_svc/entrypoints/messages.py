@@ -9,7 +9,7 @@ from shared.cause import Cause
 from shared.clock import Clock
 from shared.documents.contract import ReadModel
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.subscription import Received, Subscribed, Subscription, bulk
+from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.base import WireModel
 from shared.schemas.event_svc import EventSnapshot
 from shared.schemas.fleet_svc import ServiceSnapshot
@@ -57,10 +57,10 @@ def subscriptions(
     service_topics = ("service.created", "service.updated", "service.deleted")
     event_topics = ("event.created", "event.updated", "event.deleted")
     return [
-        Subscription("notify_svc.services", bulk(ServiceSnapshot, service_topics, on_service_changed)),
-        Subscription("notify_svc.events", bulk(EventSnapshot, event_topics, on_event_changed)),
-        Subscription("notify_svc.orders", bulk(HardwareFact, ("hotw.order.placed",), on_order_placed)),
-        Subscription("notify_svc.reviews", bulk(HardwareFact, ("hotw.order.reviewed",), on_order_reviewed)),
-        Subscription("notify_svc.runs", bulk(RunFact, ("hotw.run.completed",), on_run_completed)),
+        Subscription("notify_svc.services", Handler(ServiceSnapshot, service_topics, bulk=on_service_changed)),
+        Subscription("notify_svc.events", Handler(EventSnapshot, event_topics, bulk=on_event_changed)),
+        Subscription("notify_svc.orders", Handler(HardwareFact, ("hotw.order.placed",), bulk=on_order_placed)),
+        Subscription("notify_svc.reviews", Handler(HardwareFact, ("hotw.order.reviewed",), bulk=on_order_reviewed)),
+        Subscription("notify_svc.runs", Handler(RunFact, ("hotw.run.completed",), bulk=on_run_completed)),
         CommandSubscription("notify.commands", commands),
     ]

@@ -13,8 +13,6 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsErr
 
 from shared.messaging.transport import TopicMismatch, TopicSpec
 
-__all__ = ["create_topics"]
-
 log = structlog.get_logger(__name__)
 
 _LARGEST_RECORD: Final = "max.message.bytes"
@@ -46,10 +44,9 @@ async def create_topics(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) 
 
 
 def _new_topic(spec: TopicSpec) -> NewTopic:
-    # Kafka accepts the replication factor -1 (its default) only beside an empty assignment.
-    assignments: dict[int, list[int]] | None = {} if spec.replication_factor == -1 else None
+    # The replication factor -1 is the broker's default; Kafka accepts it only beside an empty assignment.
     config = {name: str(value) for name, value in spec.config.items()}
-    return NewTopic(spec.name, spec.partitions, spec.replication_factor, assignments, config)
+    return NewTopic(spec.name, spec.partitions, -1, {}, config)
 
 
 async def _without_leader(admin: AIOKafkaAdminClient, wanted: Mapping[str, TopicSpec]) -> list[str]:

@@ -20,8 +20,6 @@ from shared.messaging.kafka.topic_creation import create_topics
 from shared.messaging.partitioning import partition_of
 from shared.messaging.transport import RECORD_BYTES, Consumer, GroupInUse, Producer, TopicSpec
 
-__all__ = ["KafkaTransport"]
-
 T = TypeVar("T")
 
 _BATCH_BYTES: Final = 131_072  # eight times aiokafka's default, because the relay sends thousands of records at once

@@ -18,7 +18,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_context import Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.subscription import Handler, Received, Subscribed, Subscription, bulk, each
+from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.messaging.topic_client import follow, topic_specs
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
@@ -83,10 +83,10 @@ class Harness:
         return consumer
 
     def each(self, handle: Callable[[Received[Thing]], Awaitable[None]]) -> Handler[Thing]:
-        return each(Thing, (self.created,), handle)
+        return Handler(Thing, (self.created,), each=handle)
 
     def bulk(self, handle: Callable[[Sequence[Received[Thing]]], Awaitable[None]]) -> Handler[Thing]:
-        return bulk(Thing, (self.created,), handle)
+        return Handler(Thing, (self.created,), bulk=handle)
 
     async def consuming(self, handler: Handler[Thing], tuning: Tuning = QUICK, **options: Any) -> Consumer:
         """A started consumer of ``created`` events under the group ``<service>.things``."""

@@ -16,7 +16,7 @@ from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
 from shared.messaging.release import Release, ReleaseReason
 from shared.messaging.settlement import Settlement
-from shared.messaging.subscription import Received, Subscribed, Subscription, bulk, each
+from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.metrics import Metrics
 from shared.schemas.results import Accepted, CommandResult
 from tests.support.messaging import NOW, MakeThing, MemoryBroker, MemoryLetters, Thing, record_of, registry
@@ -63,11 +63,11 @@ class Harness:
         return await self.settlement.run()
 
     def each(self, handle: Handle) -> Subscription:
-        handler = each(Thing, ("thing.created", "thing.updated"), handle)
+        handler = Handler(Thing, ("thing.created", "thing.updated"), each=handle)
         return Subscription("test_svc.things", handler, registry=self.registry)
 
     def bulk(self, handle: Callable[[Sequence[Received[Thing]]], Awaitable[None]]) -> Subscription:
-        return Subscription("test_svc.things", bulk(Thing, ("thing.created",), handle), registry=self.registry)
+        return Subscription("test_svc.things", Handler(Thing, ("thing.created",), bulk=handle), registry=self.registry)
 
     def commands(self, use_case: Callable[[MakeThing, Cause], Awaitable[Accepted]]) -> CommandSubscription:
         command = Command(MakeThing, use_case, "thing.make")

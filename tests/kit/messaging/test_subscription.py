@@ -14,7 +14,7 @@ from shared.clock import FixedClock
 from shared.envelope import Message
 from shared.errors import Poison, Stale
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.subscription import Received, Subscription, bulk, each
+from shared.messaging.subscription import Handler, Received, Subscription
 from shared.schemas.base import CommandBody
 from shared.schemas.fleet_svc.projection import PROJECTION
 from shared.schemas.results import Accepted, Outcome
@@ -32,7 +32,7 @@ async def ignore(received: Any) -> None:
 
 
 def events() -> Subscription:
-    return Subscription("test_svc.things", each(Thing, ("thing.created",), ignore), registry=registry())
+    return Subscription("test_svc.things", Handler(Thing, ("thing.created",), each=ignore), registry=registry())
 
 
 def commands() -> CommandSubscription:
@@ -98,12 +98,14 @@ def test_the_envelope_and_the_validated_data_are_there() -> None:
 
 def test_an_unregistered_topic_is_an_error_when_the_service_is_wired() -> None:
     with pytest.raises(KeyError, match=r"topic nothing\.created is not in the registry"):
-        Subscription("test_svc.things", each(Thing, ("nothing.created",), ignore))
+        Subscription("test_svc.things", Handler(Thing, ("nothing.created",), each=ignore))
 
 
 def test_a_handler_of_another_contract_is_an_error_when_the_service_is_wired() -> None:
     with pytest.raises(TypeError, match="carries Thing, its handler takes CreateProjection"):
-        Subscription("test_svc.things", each(PROJECTION.create, ("thing.created",), ignore), registry=registry())
+        Subscription(
+            "test_svc.things", Handler(PROJECTION.create, ("thing.created",), each=ignore), registry=registry()
+        )
 
 
 @pytest.mark.parametrize("member", ["ProjectionId", "VersionId", "LatestVersionId", "CreatedBy"])
@@ -167,8 +169,8 @@ async def test_a_batch_of_two_handlers_goes_to_each_in_order() -> None:
 
     subscription = Subscription(
         "test_svc.things",
-        bulk(Thing, ("thing.created",), on_created),
-        bulk(Thing, ("thing.updated",), on_updated),
+        Handler(Thing, ("thing.created",), bulk=on_created),
+        Handler(Thing, ("thing.updated",), bulk=on_updated),
         registry=registry(),
     )
     messages = [event("a", 1), updated_event("a", 2), event("b", 1), updated_event("b", 2)]
@@ -181,8 +183,8 @@ async def test_a_batch_of_two_handlers_goes_to_each_in_order() -> None:
 async def test_one_handler_of_single_events_has_the_group_handle_them_one_by_one() -> None:
     subscription = Subscription(
         "test_svc.things",
-        each(Thing, ("thing.created",), ignore),
-        bulk(Thing, ("thing.updated",), ignore),
+        Handler(Thing, ("thing.created",), each=ignore),
+        Handler(Thing, ("thing.updated",), bulk=ignore),
         registry=registry(),
     )
 
