@@ -18,6 +18,21 @@ ATTEMPTS: Final = 12
 _LONGEST_ID: Final = 128  # what an id may have on the wire
 _INTERNAL: Final = "_Delivery"
 """The member of a stored notification that only this service sees."""
+_MEMBERS: Final = {
+    "NotificationId": "id",
+    "Kind": "kind",
+    "Cause": "cause",
+    "Status": "status",
+    "Subject": "subject",
+    "Attempts": "attempts",
+    "EventId": "event_id",
+    "ServiceId": "service_id",
+    "RunId": "run_id",
+    "TicketId": "ticket_id",
+    "Recipients": "recipients",
+    "SentAt": "sent_at",
+    "Reason": "reason",
+}
 
 
 def notification_id(kind: str, *cause: str) -> str:
@@ -56,26 +71,16 @@ class Notification:
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Notification:
         """The notification in a stored document."""
-        internal = state[_INTERNAL]
-        not_before, recipients = internal.get("NextAttempt"), state.get("Recipients")
+        internal, not_before = state[_INTERNAL], state[_INTERNAL].get("NextAttempt")
+        members = {attribute: state[name] for name, attribute in _MEMBERS.items() if name in state}
+        if "recipients" in members:
+            members["recipients"] = tuple(members["recipients"])
         return cls(
-            id=state["NotificationId"],
-            kind=state["Kind"],
-            cause=state["Cause"],
-            subject=state["Subject"],
+            **members | {"status": NotificationStatus(state["Status"])},
             template=internal["Template"],
             context=internal["Context"],
             trace=Trace(*internal["Trace"]),
-            status=NotificationStatus(state["Status"]),
-            attempts=state["Attempts"],
             not_before=parse_instant(not_before) if not_before else None,
-            reason=state.get("Reason"),
-            recipients=tuple(recipients) if recipients is not None else None,
-            sent_at=state.get("SentAt"),
-            event_id=state.get("EventId"),
-            service_id=state.get("ServiceId"),
-            run_id=state.get("RunId"),
-            ticket_id=state.get("TicketId"),
         )
 
     def state(self) -> dict[str, Any]:
@@ -86,21 +91,9 @@ class Notification:
             "Trace": list(self.trace),
             "NextAttempt": iso(self.not_before) if self.not_before else None,
         }
-        members: dict[str, Any] = {
-            "NotificationId": self.id,
-            "Kind": self.kind,
-            "Cause": self.cause,
-            "Status": self.status.value,
-            "Subject": self.subject,
-            "Attempts": self.attempts,
-            "EventId": self.event_id,
-            "ServiceId": self.service_id,
-            "RunId": self.run_id,
-            "TicketId": self.ticket_id,
-            "Recipients": None if self.recipients is None else list(self.recipients),
-            "SentAt": self.sent_at,
-            "Reason": self.reason,
-        }
+        members = {name: getattr(self, attribute) for name, attribute in _MEMBERS.items()}
+        recipients = None if self.recipients is None else list(self.recipients)
+        members |= {"Status": self.status.value, "Recipients": recipients}
         return {**_given(members), _INTERNAL: _given(internal)}
 
     def is_due(self, real_now: datetime) -> bool:
