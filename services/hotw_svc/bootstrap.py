@@ -9,7 +9,7 @@ from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import HotwStore, migrate
 from services.hotw_svc.adapters.tables import KIT, METADATA
-from services.hotw_svc.app.inputs.on_inputs_changed import on_event_changed, on_inputs_changed
+from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
 from services.hotw_svc.app.ports import Commands

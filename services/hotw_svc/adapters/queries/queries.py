@@ -24,8 +24,8 @@ from services.hotw_svc.adapters.queries.views import execution_views, view, with
 from services.hotw_svc.adapters.rows import Row, wire
 from services.hotw_svc.adapters.runs.execution_rows import FACT_COLUMNS
 from services.hotw_svc.adapters.runs.run_rows import Runs
+from services.hotw_svc.app.fleet_status import fleet_status
 from services.hotw_svc.app.ports import View
-from services.hotw_svc.app.queries.fleet_status import fleet_status
 from services.hotw_svc.app.runs.run import run_view
 from services.hotw_svc.domain.orders.order_book import OrderTotals
 from shared.errors import NotFound

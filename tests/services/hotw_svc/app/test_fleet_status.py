@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.hotw_svc.app.queries.fleet_status import fleet_status
+from services.hotw_svc.app.fleet_status import fleet_status
 from services.hotw_svc.app.runs.run import user_of
 from services.hotw_svc.domain.orders.order_book import OrderTotals
 

@@ -1,1 +1,0 @@
-"""What HOTW does when a resource of another service changes."""
