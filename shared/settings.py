@@ -45,8 +45,7 @@ class Settings(BaseSettings):
         str | None, Field(description="MongoDB for documents; without it SQLite in the data folder.")
     ] = None
     mysql_url: Annotated[
-        str | None,
-        Field(description="MySQL for HOTW, `mysql+aiomysql://user:password@host/hotw`; without it SQLite."),
+        str | None, Field(description="MySQL for HOTW, `mysql+aiomysql://user:password@host/hotw`; without it SQLite.")
     ] = None
     data_dir: Annotated[Path, Field(description="The data folder: SQLite stores, the log, mails.")] = Path(".epic")
     http_host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"

@@ -30,9 +30,9 @@ from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscription
 from shared.messaging.topic_client import topic_specs
 from shared.metrics import Metrics
-from shared.schemas.fleet_svc import ProjectionSnapshot
+from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.results import DeadLetter
-from shared.schemas.topics import MessageType, Topic
+from shared.schemas.topic_types import MessageType, Topic
 from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 

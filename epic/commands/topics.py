@@ -9,7 +9,8 @@ import typer
 from epic.commands.options import AsJson
 from epic.failure import CommandFailed
 from epic.terminal import Terminal, json_text
-from shared.schemas.topics import SERVICES, TOPICS, Topic
+from shared.schemas.topic_types import Topic
+from shared.schemas.topics import SERVICES, TOPICS
 
 __all__ = ["topics"]
 

@@ -10,8 +10,6 @@ from shared.resources import Declared
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
-__all__ = ["build"]
-
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
     """event_svc, not started."""

@@ -26,8 +26,6 @@ from shared.resources import Declared
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
-__all__ = ["build", "use_cases_of"]
-
 _MEND_EVERY: Final = 3600.0
 
 

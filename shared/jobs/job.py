@@ -16,8 +16,6 @@ from shared.errors import Unavailable
 from shared.tasks import end
 from shared.trace import new_id
 
-__all__ = ["Chunk", "JobStatus", "Jobs", "Progress"]
-
 log = structlog.get_logger(__name__)
 
 

@@ -13,8 +13,6 @@ from shared.durability.backoff import Backoff, jittered
 from shared.errors import Unavailable
 from shared.tasks import end
 
-__all__ = ["Worker"]
-
 log = structlog.get_logger(__name__)
 
 _AFTER_FAILURE: Final = Backoff(first=1.0, longest=10.0)

@@ -10,7 +10,8 @@ from pydantic.json_schema import models_json_schema
 
 from shared.messaging.transport import RECORD_BYTES
 from shared.schemas.goldens import golden
-from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic
+from shared.schemas.topic_types import MessageType, Topic
+from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS
 
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _HEADERS: Final[dict[str, Any]] = {

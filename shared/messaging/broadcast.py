@@ -17,7 +17,8 @@ from shared.errors import Unavailable
 from shared.messaging.subscription import Handler, Subscription
 from shared.messaging.topic_client import ensure_topics
 from shared.messaging.transport import Transport
-from shared.schemas.topics import TOPICS, Topic
+from shared.schemas.topic_types import Topic
+from shared.schemas.topics import TOPICS
 from shared.tasks import end
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,8 @@ from shared.errors import Poison, Unavailable
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.transport import RECORD_BYTES, Consumer, TopicSpec, Transport
 from shared.schemas.results import CommandResult
-from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
+from shared.schemas.topic_types import Topic
+from shared.schemas.topics import COMMAND_RESULTS, TOPICS
 
 Since = Literal["earliest", "latest"] | datetime
 

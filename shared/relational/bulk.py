@@ -14,8 +14,6 @@ from sqlalchemy.types import TypeEngine
 
 from shared.relational.types import UtcTimestamp
 
-__all__ = ["insert_rows", "slices"]
-
 _Convert = Callable[[Any], Any] | None
 _MAX_CHARACTERS: Final = 1_000_000
 """Of one statement. A server takes packets of at least 16 MB, and a character has at most four bytes."""

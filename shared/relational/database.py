@@ -28,8 +28,6 @@ from shared.relational.read_models import ReadModelTable, RelationalReadModel
 from shared.relational.tables import KitTables, kit_tables
 from shared.relational.transactions import Transactions, unavailable_when_away
 
-__all__ = ["Database", "Migrate", "UnitOfWork"]
-
 T = TypeVar("T")
 
 Migrate = Callable[[AsyncEngine, Sequence[ReadModelTable]], Awaitable[None]]

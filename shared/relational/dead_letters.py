@@ -9,8 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.relational.transactions import Transactions
 from shared.schemas.results import DeadLetter
 
-__all__ = ["RelationalDeadLetters"]
-
 
 class RelationalDeadLetters:
     """See ``durability.dead_letters.DeadLetterStore``."""

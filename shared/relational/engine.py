@@ -14,8 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.errors import Unavailable
 
-__all__ = ["WRITING", "as_unavailable", "connect", "is_contention", "url_of"]
-
 WRITING: Final = "epic_writing"
 """The execution option of a transaction that writes; SQLite must lock the file when such a one begins."""
 

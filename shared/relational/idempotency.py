@@ -14,8 +14,6 @@ from shared.durability.idempotency import IdempotencyRecord, retention_of
 from shared.errors import refusal_of
 from shared.relational.types import database_now
 
-__all__ = ["IdempotencyRecords"]
-
 _UNDER_WAY: Final = "UnderWay"
 _DONE: Final = "Done"
 _REFUSED: Final = "Refused"

@@ -10,8 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.durability.idempotency import RETENTION_OF_MESSAGES
 from shared.relational.types import database_now
 
-__all__ = ["Inbox"]
-
 
 class Inbox:
     """For handlers whose effect is neither a version nor answered, so that nothing else shows that it is there."""

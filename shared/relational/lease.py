@@ -18,8 +18,6 @@ from shared.durability.lease import Lease, LeaseLost
 from shared.relational.transactions import Transactions
 from shared.relational.types import UtcTimestamp, ascii_id, big_integer, database_now
 
-__all__ = ["RELEASED", "RelationalLeases", "is_free", "is_held", "lease_columns", "taken"]
-
 RELEASED: Final[Mapping[str, None]] = {"Holder": None, "LeaseUntil": None}
 """The values of a row that nobody holds. Its fencing number stays."""
 

@@ -17,8 +17,6 @@ from shared.relational.database import Migrate
 from shared.relational.engine import WRITING
 from shared.relational.read_models import ReadModelTable
 
-__all__ = ["add_missing", "create_missing", "migrations_in", "run_environment"]
-
 _LOCK_SECONDS: Final = 120  # longer than any migration takes; a process that dies releases the lock
 
 

@@ -20,8 +20,6 @@ from shared.relational.tables import KitTables
 from shared.relational.transactions import Transactions
 from shared.trace import Trace
 
-__all__ = ["RelationalOutbox"]
-
 _LAST_INSTANT: Final = "last-instant"
 _MAX_LEFT_OUT: Final = 500
 

@@ -33,8 +33,6 @@ from shared.relational.tables import TABLE_OPTIONS
 from shared.relational.transactions import Transactions
 from shared.relational.types import ascii_id, big_integer, long_text
 
-__all__ = ["ReadModelTable", "RelationalReadModel"]
-
 _KEY_LENGTH: Final = 400
 """The longest key is a projection's, of three ids of 128 characters."""
 _ROWS_AT_ONCE: Final = 1000  # some MB of snapshots

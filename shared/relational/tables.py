@@ -11,8 +11,6 @@ from sqlalchemy.sql.schema import SchemaItem
 from shared.relational.lease import lease_columns
 from shared.relational.types import UtcTimestamp, ascii_id, big_integer, long_text, name_text
 
-__all__ = ["TABLE_OPTIONS", "KitTables", "kit_tables"]
-
 TABLE_OPTIONS: Final[dict[str, Any]] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
@@ -68,13 +66,7 @@ def kit_tables(metadata: MetaData) -> KitTables:
             *lease_columns(),
             Column("Record", long_text(), nullable=True),
         ],
-        "dead_letters": [
-            Column("Id", name_text(512), primary_key=True),
-            Column("Letter", long_text(), nullable=False),
-        ],
-        "meta": [
-            Column("Name", ascii_id(64), primary_key=True),
-            Column("Instant", UtcTimestamp(), nullable=True),
-        ],
+        "dead_letters": [Column("Id", name_text(512), primary_key=True), Column("Letter", long_text(), nullable=False)],
+        "meta": [Column("Name", ascii_id(64), primary_key=True), Column("Instant", UtcTimestamp(), nullable=True)],
     }
     return KitTables(**{name: Table(name, metadata, *items, **TABLE_OPTIONS) for name, items in columns.items()})

@@ -16,8 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from shared.durability.backoff import Backoff
 from shared.relational.engine import WRITING, as_unavailable, connect, is_contention, url_of
 
-__all__ = ["Transactions"]
-
 T = TypeVar("T")
 
 _ATTEMPTS: Final = 8

@@ -12,8 +12,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["UtcTimestamp", "ascii_id", "big_integer", "database_now", "long_text", "name_text"]
-
 
 class UtcTimestamp(TypeDecorator[datetime]):
     """A UTC instant to the microsecond: ``TIMESTAMP(6)``, and a text on SQLite. A value without a zone is refused."""

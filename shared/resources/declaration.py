@@ -17,8 +17,6 @@ from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.validation import validated
 from shared.trace import new_id
 
-__all__ = ["Action", "Resource"]
-
 M = TypeVar("M", bound=WireModel)
 
 _ABSENT: Final = object()

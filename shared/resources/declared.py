@@ -16,8 +16,6 @@ from shared.resources.routes import resource_routes
 from shared.resources.use_cases import Resources
 from shared.web import Routes
 
-__all__ = ["Declared", "declarations_in"]
-
 P = TypeVar("P")
 
 _EXPIRE_EVERY: Final = 60.0  # seconds; a document that expires a minute late harms nobody

@@ -9,8 +9,6 @@ from shared.errors import BadInput, FieldError
 from shared.schemas.base import WireModel, check_id
 from shared.schemas.validation import unknown_nulls, validated
 
-__all__ = ["State", "checked_ids", "merge_patch", "patched", "with_keys"]
-
 State = dict[str, Any]
 """A document in wire form: what JSON can hold, by wire names, absent members left out."""
 

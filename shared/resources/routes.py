@@ -19,8 +19,6 @@ from shared.schemas.base import WireModel
 from shared.schemas.validation import validated
 from shared.web import PAGING, Parameter, Routes, cursor_of, etag, json_response, page_of, query_of, read_write
 
-__all__ = ["document_response", "page_response", "resource_routes", "version_number"]
-
 M = TypeVar("M", bound=WireModel)
 
 

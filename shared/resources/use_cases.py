@@ -15,8 +15,6 @@ from shared.resources.declaration import Action, Resource
 from shared.schemas.base import CommandBody, MergePatch, WireModel
 from shared.trace import current_trace
 
-__all__ = ["Afterwards", "Resources"]
-
 M = TypeVar("M", bound=WireModel)
 
 Afterwards = Callable[[Written, Cause], Awaitable[None]]
@@ -32,11 +30,7 @@ class Resources(Generic[M]):
     """
 
     def __init__(
-        self,
-        resource: Resource[M],
-        documents: Documents,
-        *,
-        referenced: Mapping[str, Documents] | None = None,
+        self, resource: Resource[M], documents: Documents, *, referenced: Mapping[str, Documents] | None = None
     ) -> None:
         self.resource = resource
         self.documents = documents

@@ -20,32 +20,6 @@ from pydantic import (
 
 from shared.clock import iso, parse_instant
 
-__all__ = [
-    "MAX_COUNT",
-    "NAME_RULE",
-    "VERSION_MEMBERS",
-    "AuditMetadata",
-    "CommandBody",
-    "Count",
-    "DecimalNumber",
-    "Flag",
-    "Id",
-    "Instant",
-    "JoinedKey",
-    "MergePatch",
-    "Name",
-    "PositiveCount",
-    "Snapshot",
-    "Text",
-    "WireDate",
-    "WireModel",
-    "check_id",
-    "is_name",
-    "whole_number",
-    "wire_name",
-    "wire_names",
-]
-
 MAX_COUNT = 2_147_483_647
 # Days and numbers far enough from what a date, a column or a JSON number can hold for EPIC to reckon on from them.
 FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(9000, 12, 31)
@@ -170,10 +144,7 @@ Count = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_COUNT)]
 PositiveCount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_COUNT)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 DecimalNumber = Annotated[
-    Decimal,
-    BeforeValidator(_decimal),
-    PlainSerializer(_number, when_used="json"),
-    WithJsonSchema({"type": "number"}),
+    Decimal, BeforeValidator(_decimal), PlainSerializer(_number, when_used="json"), WithJsonSchema({"type": "number"})
 ]
 Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(iso, when_used="json")]
 WireDate = Annotated[date, BeforeValidator(_date)]

@@ -22,23 +22,6 @@ from shared.schemas.base import (
 )
 from shared.schemas.resource_contract import ExtraEvent, ResourceContract
 
-__all__ = [
-    "EVENT_PLAN",
-    "Closed",
-    "CreateEventPlan",
-    "DashboardQuery",
-    "EventPlan",
-    "EventPlanSnapshot",
-    "Milestone",
-    "MilestoneId",
-    "MilestoneStatus",
-    "PeakReadyStatus",
-    "ReplaceMilestones",
-    "SetMilestone",
-    "SetMilestoneStatus",
-    "SubMilestone",
-]
-
 
 class MilestoneId(StrEnum):
     """Every milestone's id, subs and descale included."""

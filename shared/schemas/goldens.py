@@ -13,8 +13,6 @@ from shared.envelope import Message
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace
 
-__all__ = ["golden", "golden_path", "goldens"]
-
 _FOLDER: Final = Path(__file__).parent / "golden"
 _DLQ: Final = ".dlq"
 

@@ -8,25 +8,6 @@ from pydantic import Field
 
 from shared.schemas.base import CommandBody, Count, Id, Instant, Name, PositiveCount, Text, WireDate, WireModel
 
-__all__ = [
-    "CancelRun",
-    "Decision",
-    "ExecuteFleet",
-    "ExecutionFact",
-    "ExecutionStatus",
-    "FulfillmentStatus",
-    "HardwareFact",
-    "OrderFact",
-    "OrderType",
-    "Purpose",
-    "ReportDelivery",
-    "ReviewOrder",
-    "RunFact",
-    "RunStatus",
-    "ServiceOrders",
-    "StartRun",
-]
-
 
 class OrderType(StrEnum):
     STANDARD = "Standard"

@@ -13,8 +13,6 @@ from pydantic.json_schema import SkipJsonSchema
 from shared.schemas.base import CommandBody, Id, JoinedKey, MergePatch, Snapshot, WireModel, wire_names
 from shared.schemas.topic_types import COMPACTED, THIRTY_DAYS, Topic, event_topic
 
-__all__ = ["ExtraEvent", "ResourceContract"]
-
 B = TypeVar("B", bound=WireModel)
 C = TypeVar("C", bound=CommandBody)
 M = TypeVar("M", bound=WireModel)

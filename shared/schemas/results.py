@@ -8,8 +8,6 @@ from typing import Any
 
 from shared.schemas.base import Instant, JoinedKey, Name, Text, WireModel
 
-__all__ = ["Accepted", "CommandResult", "DeadLetter", "Outcome"]
-
 
 class Outcome(StrEnum):
     ACCEPTED = "Accepted"

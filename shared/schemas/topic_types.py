@@ -7,8 +7,6 @@ from typing import Final
 
 from shared.schemas.base import WireModel
 
-__all__ = ["COMPACTED", "SEVEN_DAYS", "THIRTY_DAYS", "MessageType", "Topic", "commands_topic", "event_topic"]
-
 _DAY_MS: Final = 86_400_000
 COMPACTED: Final = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7 * _DAY_MS)}
 SEVEN_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}

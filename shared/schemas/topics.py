@@ -6,8 +6,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Final
 
-from shared.schemas import eventplan_svc, fleet_svc, hotw_svc
+from shared.schemas import eventplan_svc, hotw_svc
 from shared.schemas.base import WireModel
+from shared.schemas.fleet_svc.fleet import InventoryReported
 from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.results import CommandResult, DeadLetter
 from shared.schemas.topic_types import (
@@ -19,17 +20,6 @@ from shared.schemas.topic_types import (
     commands_topic,
     event_topic,
 )
-
-__all__ = [
-    "COMMAND_RESULTS",
-    "RESOURCES",
-    "SERVICES",
-    "TOPICS",
-    "MessageType",
-    "Topic",
-    "consumed_by",
-    "dead_letters_of",
-]
 
 SERVICES: Final = ("fleet_svc", "event_svc", "eventplan_svc", "hotw_svc", "notify_svc")
 COMMAND_RESULTS: Final = "command.results"
@@ -89,7 +79,7 @@ TOPICS: Final[dict[str, Topic]] = {
         *(topic for contracts in RESOURCES.values() for contract in contracts for topic in contract.topics()),
         event_topic(
             "fleet.inventory.reported",
-            fleet_svc.InventoryReported,
+            InventoryReported,
             "Somebody counted the hosts of a fleet.",
             owner="fleet_svc",
             key="FleetId",

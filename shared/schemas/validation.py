@@ -11,8 +11,6 @@ from pydantic import ValidationError
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import WireModel
 
-__all__ = ["decode_object", "field_errors", "unknown_nulls", "validated"]
-
 M = TypeVar("M", bound=WireModel)
 
 _DETAIL: Final = "the request has bad fields; see errors"

@@ -15,8 +15,10 @@ from epic.loading import Row, read_rows
 from epic.play import scenario, steps
 from epic.rows import read_row
 from epic.sample import SampleCompany, write
-from shared.schemas.event_svc import Event
-from shared.schemas.fleet_svc import Fleet, Inventory, Projection, Service
+from shared.schemas.event_svc.event import Event
+from shared.schemas.fleet_svc.fleet import Fleet, Inventory
+from shared.schemas.fleet_svc.projection import Projection
+from shared.schemas.fleet_svc.service import Service
 
 MODELS: dict[str, Any] = {
     "Service": Service,

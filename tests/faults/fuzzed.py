@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from shared.schemas.topics import COMMAND_RESULTS, Topic
+from shared.schemas.topic_types import Topic
+from shared.schemas.topics import COMMAND_RESULTS
 
 __all__ = ["Fuzzed", "fuzzed"]
 

@@ -15,7 +15,7 @@ from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Servi
 from services.eventplan_svc.domain.lifecycle import new_plan, plan_template, refreshed
 from services.eventplan_svc.domain.plan import Plan
 from shared.schemas.eventplan_svc import MilestoneId, ReplaceMilestones, SetMilestone, SetMilestoneStatus
-from shared.schemas.fleet_svc import ProjectionSnapshot
+from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.hotw_svc import HardwareFact
 
 FLEET_ID = "FORTRESSService-NA-X0"

@@ -8,8 +8,6 @@ from typing import Any, Final
 from shared.resources import Resource
 from shared.schemas.event_svc.event import EVENT, Event
 
-__all__ = ["EVENTS"]
-
 _EMERGENT_BEFORE_PEAK: Final = timedelta(days=7)
 
 

@@ -9,7 +9,8 @@ from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.inputs import Fleet, Service
 from services.eventplan_svc.domain.plan import plan_id
 from shared.schemas.eventplan_svc import EventPlanSnapshot
-from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
+from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot
 
 
 async def build_view(*, plans: PlanStore, read_models: ReadModels, view: ReadinessView) -> None:

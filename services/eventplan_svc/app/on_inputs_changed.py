@@ -15,8 +15,10 @@ from services.eventplan_svc.domain.facts import Hardware, Projection
 from services.eventplan_svc.domain.inputs import Event, Fleet, Service
 from services.eventplan_svc.domain.plan import plan_id
 from shared.schemas.base import WireModel
-from shared.schemas.event_svc import EventSnapshot
-from shared.schemas.fleet_svc import FleetSnapshot, ProjectionSnapshot, ServiceSnapshot
+from shared.schemas.event_svc.event import EventSnapshot
+from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.projection import ProjectionSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.hotw_svc import HardwareFact, Purpose
 from shared.trace import Trace
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from shared.clock import iso
-from shared.schemas.fleet_svc import ProjectionSnapshot
+from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, FulfillmentStatus, HardwareFact, OrderFact
 
 _LOST: Final = frozenset({FulfillmentStatus.REJECTED, FulfillmentStatus.CANCELLED, FulfillmentStatus.EXPIRED})

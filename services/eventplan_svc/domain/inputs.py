@@ -13,9 +13,10 @@ from services.eventplan_svc.domain.facts import NO_FACTS, Facts
 from services.eventplan_svc.domain.milestones import automatic_etas
 from services.eventplan_svc.domain.plan import plan_id
 from shared.clock import iso
-from shared.schemas.event_svc import EventSnapshot
+from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.eventplan_svc import MilestoneId
-from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot, ServiceType
+from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot, ServiceType
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from services.eventplan_svc.app.commands import Commands
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.base import WireModel
-from shared.schemas.event_svc import EventSnapshot
+from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
     EventPlanSnapshot,
@@ -17,7 +17,8 @@ from shared.schemas.eventplan_svc import (
     SetMilestone,
     SetMilestoneStatus,
 )
-from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
+from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.trace import Trace
 
 M = TypeVar("M", bound=WireModel)

@@ -9,7 +9,7 @@ from services.fleet_svc.app.hosts import on_orders_changed, report_inventory
 from services.fleet_svc.app.mend_lines import mend_lines
 from services.fleet_svc.app.update_fleet import update_fleet
 from shared.cause import UseCase
-from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
+from shared.schemas.fleet_svc.fleet import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
 
 __all__ = [
     "FILTERS",

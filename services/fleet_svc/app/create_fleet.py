@@ -8,9 +8,7 @@ from services.fleet_svc.domain.fleet_lines import first_base, line_of
 from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent, Written
 from shared.errors import Conflict
-from shared.schemas.fleet_svc import CreateFleet
-
-__all__ = ["create_fleet", "open_line"]
+from shared.schemas.fleet_svc.fleet import CreateFleet
 
 
 async def create_fleet(command: CreateFleet, cause: Cause, *, fleets: Fleets) -> FleetLine:

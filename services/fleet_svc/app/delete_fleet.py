@@ -9,9 +9,7 @@ from services.fleet_svc.app.fleets import FleetLine, Fleets, no_fleet
 from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent
 from shared.errors import NotFound
-from shared.schemas.fleet_svc import DeleteFleet
-
-__all__ = ["delete_fleet", "delete_line"]
+from shared.schemas.fleet_svc.fleet import DeleteFleet
 
 
 async def delete_fleet(command: DeleteFleet, cause: Cause, *, fleets: Fleets) -> FleetLine:

@@ -12,23 +12,8 @@ from services.fleet_svc.domain.hosts import EventOrders, Hosts
 from shared.clock import iso, parse_instant
 from shared.documents import Document, Documents, State, Store
 from shared.errors import NotFound
-from shared.schemas.fleet_svc import Fleet, HostInventory, HostOrderStatus
+from shared.schemas.fleet_svc.fleet import Fleet, HostInventory, HostOrderStatus
 from shared.schemas.results import Accepted
-
-__all__ = [
-    "FILTERS",
-    "FleetLine",
-    "Fleets",
-    "base_in",
-    "fleet_members",
-    "fleets_in",
-    "hosts_in",
-    "line_in",
-    "line_key",
-    "no_fleet",
-    "side_of",
-    "state_of",
-]
 
 FILTERS: Final = {"ServiceId": "ServiceId", "Region": "FleetConfiguration.Region"}
 """The query parameters of a list of fleets, and the stored member that each compares."""

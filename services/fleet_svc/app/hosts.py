@@ -13,10 +13,8 @@ from services.fleet_svc.domain.hosts import with_inventory, with_orders
 from shared.cause import Cause
 from shared.documents import Document, OutgoingEvent, State
 from shared.errors import NotFound
-from shared.schemas.fleet_svc import InventoryReported, ReportInventory
+from shared.schemas.fleet_svc.fleet import InventoryReported, ReportInventory
 from shared.schemas.hotw_svc import HardwareFact, Purpose
-
-__all__ = ["on_orders_changed", "report_inventory"]
 
 log = structlog.get_logger(__name__)
 

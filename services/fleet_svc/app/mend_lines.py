@@ -14,8 +14,6 @@ from shared.clock import Clock
 from shared.documents import Document
 from shared.trace import current_trace
 
-__all__ = ["mend_lines"]
-
 
 async def mend_lines(clock: Clock, *, fleets: Fleets) -> None:
     """Creates the lines that their bases still name, deletes those without a base, and lets the others follow it."""

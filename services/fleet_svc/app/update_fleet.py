@@ -21,9 +21,7 @@ from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent
 from shared.errors import NotFound, Stale
 from shared.resources import patched
-from shared.schemas.fleet_svc import Fleet, UpdateFleet
-
-__all__ = ["follow", "update_fleet"]
+from shared.schemas.fleet_svc.fleet import Fleet, UpdateFleet
 
 
 async def update_fleet(command: UpdateFleet, cause: Cause, *, fleets: Fleets) -> FleetLine:

@@ -8,9 +8,7 @@ from typing import Any, TypeVar
 
 from shared.errors import Conflict, FieldError
 from shared.schemas.base import WireModel
-from shared.schemas.fleet_svc import ASGProperty, Fleet
-
-__all__ = ["Base", "EventLine", "change_base", "change_line", "first_base", "follow_base", "line_of"]
+from shared.schemas.fleet_svc.fleet import ASGProperty, Fleet
 
 M = TypeVar("M", bound=WireModel)
 

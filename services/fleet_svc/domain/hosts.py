@@ -8,10 +8,8 @@ from datetime import datetime
 
 from shared.clock import iso
 from shared.errors import BadInput, FieldError
-from shared.schemas.fleet_svc import HostInventory, HostOrderStatus, Inventory
+from shared.schemas.fleet_svc.fleet import HostInventory, HostOrderStatus, Inventory
 from shared.schemas.hotw_svc import FulfillmentStatus, HardwareFact, OrderFact
-
-__all__ = ["EventOrders", "Hosts", "with_inventory", "with_orders"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,17 @@ from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.resources import checked_ids, page_response, version_number, with_keys
 from shared.schemas.base import CommandBody
-from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, Fleet, FleetRead, Inventory, ReportInventory, UpdateFleet
+from shared.schemas.fleet_svc.fleet import (
+    CreateFleet,
+    DeleteFleet,
+    Fleet,
+    FleetRead,
+    Inventory,
+    ReportInventory,
+    UpdateFleet,
+)
 from shared.schemas.validation import validated
 from shared.web import PAGING, Page, Parameter, Routes, etag, json_response, page_of, query_of, read_write
-
-__all__ = ["fleet_routes"]
 
 C = TypeVar("C", bound=CommandBody)
 

@@ -10,17 +10,10 @@ from shared.cause import Cause
 from shared.clock import Clock
 from shared.messaging.commands import Command
 from shared.messaging.subscription import Handler, Received, Subscription
-from shared.schemas.fleet_svc import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
+from shared.schemas.fleet_svc.fleet import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
 from shared.schemas.hotw_svc import HardwareFact
 
-__all__ = ["fleet_commands", "host_orders"]
-
-_ORDER_FACTS: Final = (
-    "hotw.order.placed",
-    "hotw.order.reviewed",
-    "hotw.order.expired",
-    "hotw.fulfillment.updated",
-)
+_ORDER_FACTS: Final = ("hotw.order.placed", "hotw.order.reviewed", "hotw.order.expired", "hotw.fulfillment.updated")
 
 
 def fleet_commands(fleets: FleetUseCases) -> list[Command[Any]]:

@@ -11,8 +11,6 @@ from shared.resources import Resource
 from shared.schemas.fleet_svc.fleet import FLEET
 from shared.schemas.fleet_svc.projection import PROJECTION
 
-__all__ = ["PROJECTIONS"]
-
 PROJECTIONS: Final = Resource(
     contract=PROJECTION,
     path="/projection",

@@ -7,6 +7,4 @@ from typing import Final
 from shared.resources import Resource
 from shared.schemas.fleet_svc.service import SERVICE
 
-__all__ = ["SERVICES"]
-
 SERVICES: Final = Resource(contract=SERVICE, path="/service", filters=("ServiceType", "Owner", "LeaderAlias"))

@@ -11,7 +11,7 @@ from services.hotw_svc.domain.instants import end_of, shifted, start_of
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
-from shared.schemas.fleet_svc import CapacityStrategy, ServiceType
+from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
 from shared.schemas.hotw_svc import OrderType, Purpose
 
 EMERGENT_DAYS_BEFORE_PEAK = 7

@@ -9,8 +9,10 @@ from services.hotw_svc.app.ports import Commands, InputKind
 from shared.durability.read_model import Snapshot
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
-from shared.schemas.event_svc import EventSnapshot
-from shared.schemas.fleet_svc import FleetSnapshot, InventoryReported, ProjectionSnapshot, ServiceSnapshot
+from shared.schemas.event_svc.event import EventSnapshot
+from shared.schemas.fleet_svc.fleet import FleetSnapshot, InventoryReported
+from shared.schemas.fleet_svc.projection import ProjectionSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.trace import Trace
 

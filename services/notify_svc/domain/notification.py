@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared.clock import iso, parse_instant
-from shared.schemas.notify_svc import NotificationStatus
+from shared.schemas.notify_svc.notification import NotificationStatus
 from shared.trace import Trace
 
 ATTEMPTS: Final = 12

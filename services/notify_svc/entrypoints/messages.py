@@ -11,8 +11,8 @@ from shared.documents.contract import ReadModel
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.base import WireModel
-from shared.schemas.event_svc import EventSnapshot
-from shared.schemas.fleet_svc import ServiceSnapshot
+from shared.schemas.event_svc.event import EventSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 
 F = TypeVar("F", bound=WireModel)

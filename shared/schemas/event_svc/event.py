@@ -10,8 +10,6 @@ from pydantic import Field, model_validator
 from shared.schemas.base import Count, Flag, Id, Name, Snapshot, WireDate, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
-__all__ = ["EVENT", "Event", "EventSnapshot", "SPCOEventDates"]
-
 
 class SPCOEventDates(WireModel):
     """When hardware may be ordered in a region, and when its game days are."""

@@ -21,26 +21,6 @@ from shared.schemas.base import (
 )
 from shared.schemas.resource_contract import ResourceContract
 
-__all__ = [
-    "FLEET",
-    "ASGProperty",
-    "ChildApolloEnv",
-    "CreateFleet",
-    "DeleteFleet",
-    "Fleet",
-    "FleetConfiguration",
-    "FleetProjection",
-    "FleetRead",
-    "FleetSnapshot",
-    "HostInventory",
-    "HostOrderStatus",
-    "Inventory",
-    "InventoryReported",
-    "ReportInventory",
-    "TotalInputTPMProperties",
-    "UpdateFleet",
-]
-
 
 class ASGProperty(WireModel):
     """One Auto Scaling Group of a fleet, in one availability zone."""

@@ -9,13 +9,6 @@ from pydantic import model_validator
 from shared.schemas.base import Count, Flag, Id, JoinedKey, Name, Snapshot, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
-__all__ = [
-    "PROJECTION",
-    "Projection",
-    "ProjectionSnapshot",
-    "UpstreamProjection",
-]
-
 
 class UpstreamProjection(WireModel):
     upstream_service_id: Id

@@ -10,16 +10,6 @@ from pydantic import Field, model_validator
 from shared.schemas.base import Count, DecimalNumber, Id, Name, Snapshot, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
-__all__ = [
-    "SERVICE",
-    "CapacityStrategy",
-    "Philosophy",
-    "RegionFleets",
-    "Service",
-    "ServiceSnapshot",
-    "ServiceType",
-]
-
 
 class ServiceType(StrEnum):
     REGISTERED = "Registered"

@@ -8,13 +8,6 @@ from typing import Final
 from shared.schemas.base import Count, Id, Instant, JoinedKey, Name, Snapshot, Text, WireModel
 from shared.schemas.resource_contract import ExtraEvent, ResourceContract
 
-__all__ = [
-    "NOTIFICATION",
-    "Notification",
-    "NotificationSnapshot",
-    "NotificationStatus",
-]
-
 
 class NotificationStatus(StrEnum):
     PENDING = "Pending"

@@ -10,17 +10,6 @@ from pydantic import BeforeValidator, Field
 from shared.schemas.base import CommandBody, Id, Instant, Name, Snapshot, Text, WireModel, whole_number
 from shared.schemas.resource_contract import ExtraEvent, ResourceContract
 
-__all__ = [
-    "TICKET",
-    "EscalateTicket",
-    "Severity",
-    "Ticket",
-    "TicketComment",
-    "TicketSnapshot",
-    "TicketStatus",
-]
-
-
 Severity = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=5)]
 
 

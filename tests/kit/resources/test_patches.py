@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.errors import BadInput
 from shared.resources import merge_patch, patched, with_keys
-from shared.schemas.fleet_svc import Fleet, ReportInventory, Service
+from shared.schemas.fleet_svc.fleet import Fleet, ReportInventory
+from shared.schemas.fleet_svc.service import Service
 from shared.schemas.validation import validated
 
 scalars = st.none() | st.booleans() | st.integers(0, 9) | st.text("ab", max_size=2)

@@ -22,8 +22,8 @@ from shared.schemas.base import (
     is_name,
 )
 from shared.schemas.eventplan_svc import EventPlanSnapshot
-from shared.schemas.fleet_svc import ProjectionSnapshot
-from shared.schemas.notify_svc import NotificationSnapshot
+from shared.schemas.fleet_svc.projection import ProjectionSnapshot
+from shared.schemas.notify_svc.notification import NotificationSnapshot
 from shared.schemas.notify_svc.ticket import TICKET
 from shared.schemas.results import Accepted, CommandResult
 from shared.schemas.validation import field_errors

@@ -24,7 +24,7 @@ from services.hotw_svc.domain.inputs import (
 from services.hotw_svc.domain.instants import EARLIEST
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.clock import parse_instant
-from shared.schemas.fleet_svc import CapacityStrategy, ServiceType
+from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
 
 State = Mapping[str, Any]
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from services.hotw_svc.app.ports import InputKind
 from services.hotw_svc.domain.inputs import EventFacts
 from shared.durability.read_model import Snapshot
 from shared.relational import ReadModelTable, ascii_id, name_text, slices
-from shared.schemas.fleet_svc import ServiceType
+from shared.schemas.fleet_svc.service import ServiceType
 
 REGION: Final = "FleetConfiguration.Region"
 

@@ -7,7 +7,7 @@ from services.hotw_svc.domain.arithmetic import ceil_ratio, one_plus
 from services.hotw_svc.domain.inputs import FleetFacts, Inputs, Philosophy, ProjectionFacts
 from services.hotw_svc.domain.wording import plain, whole
 from shared.schemas.base import MAX_COUNT
-from shared.schemas.fleet_svc import CapacityStrategy
+from shared.schemas.fleet_svc.service import CapacityStrategy
 
 FLEETS_OWN = "FleetProjection"
 MAX_FACTOR = Fraction(99_999, 100)  # of a thousand times what is needed, some number must be a typing error

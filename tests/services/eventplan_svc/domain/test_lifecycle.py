@@ -16,9 +16,10 @@ from services.eventplan_svc.domain.lifecycle import (
 )
 from services.eventplan_svc.domain.plan import Closed
 from shared.errors import Conflict
-from shared.schemas.event_svc import EventSnapshot
+from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.eventplan_svc import EventPlan
-from shared.schemas.fleet_svc import FleetSnapshot, ServiceSnapshot
+from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot
 from tests.support.plans import (
     EVENT,
     FLEET,

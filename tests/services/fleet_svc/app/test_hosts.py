@@ -10,7 +10,7 @@ import pytest
 from services.fleet_svc.app import Fleets, on_orders_changed
 from shared.cause import Cause
 from shared.clock import FixedClock
-from shared.schemas.fleet_svc import InventoryReported
+from shared.schemas.fleet_svc.fleet import InventoryReported
 from shared.schemas.hotw_svc import HardwareFact
 from shared.trace import Trace
 from tests.support.fixtures import Published

@@ -8,7 +8,7 @@ import httpx
 
 from services.fleet_svc.app import Fleets
 from shared.clock import FixedClock
-from shared.schemas.fleet_svc import FleetSnapshot
+from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from tests.support.fixtures import Published
 from tests.support.fleet import BARE, ok
 from tests.support.http import pointers

@@ -9,8 +9,10 @@ import httpx
 import pytest
 
 from shared.clock import FixedClock
-from shared.schemas.event_svc import EventSnapshot
-from shared.schemas.fleet_svc import FleetSnapshot, InventoryReported, ProjectionSnapshot, ServiceSnapshot
+from shared.schemas.event_svc.event import EventSnapshot
+from shared.schemas.fleet_svc.fleet import FleetSnapshot, InventoryReported
+from shared.schemas.fleet_svc.projection import ProjectionSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.results import Outcome
 from shared.settings import Settings
 from tests.support.fleet import Both, running

@@ -18,8 +18,10 @@ from services.hotw_svc.adapters.inputs.facts import (
     service_facts,
 )
 from services.hotw_svc.domain.inputs import Line, OrderDates
-from shared.schemas.event_svc import EventSnapshot
-from shared.schemas.fleet_svc import CapacityStrategy, FleetSnapshot, ProjectionSnapshot, ServiceSnapshot
+from shared.schemas.event_svc.event import EventSnapshot
+from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.projection import ProjectionSnapshot
+from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceSnapshot
 from tests.support.hotw_inputs import EVENT, FLEET, PROJECTION, SERVICE, asg_name
 
 TEN, NONE = Fraction(10), Fraction(0)

@@ -10,7 +10,7 @@ from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.domain.inputs import InventoryFacts, Philosophy
 from services.hotw_svc.domain.orders.order import decide
 from services.hotw_svc.domain.orders.override import OverrideStatus
-from shared.schemas.fleet_svc import CapacityStrategy
+from shared.schemas.fleet_svc.service import CapacityStrategy
 from shared.schemas.hotw_svc import Decision, FulfillmentStatus, OrderType
 from tests.support.hotw_inputs import NOW, SUCCESS, asg_name, asgs, order, run
 

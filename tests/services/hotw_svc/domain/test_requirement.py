@@ -15,7 +15,7 @@ from services.hotw_svc.domain.arithmetic import exact, one_plus
 from services.hotw_svc.domain.inputs import Philosophy
 from services.hotw_svc.domain.runs.requirement import missing, needed_hosts, peak_tpm, required, too_large
 from shared.schemas.base import MAX_COUNT
-from shared.schemas.fleet_svc import CapacityStrategy
+from shared.schemas.fleet_svc.service import CapacityStrategy
 from tests.support.hotw_inputs import fortress
 
 percentages = st.decimals(min_value=0, max_value=500, places=3, allow_nan=False, allow_infinity=False)

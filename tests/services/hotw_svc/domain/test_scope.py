@@ -11,7 +11,7 @@ from services.hotw_svc.adapters.inputs.facts import event_facts, service_facts
 from services.hotw_svc.domain.inputs import ServiceFacts
 from services.hotw_svc.domain.runs.scope import Progress, cancelled, check_upscaling, order_type, why_outside
 from shared.errors import Conflict
-from shared.schemas.fleet_svc import ServiceType
+from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_svc import OrderType, RunStatus
 from tests.support.hotw_inputs import EVENT, NOW, SERVICE
 
