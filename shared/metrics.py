@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.metrics import MetricWrapperBase
 
 METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _SIZES: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
-
-M = TypeVar("M", bound=MetricWrapperBase)
 
 
 class Metrics:
@@ -26,104 +24,137 @@ class Metrics:
         self.registry = CollectorRegistry()
 
         # -- consuming -------------------------------------------------------------------------------------------------
-        self.consumed = self._make(
-            Counter, "epic_consumer_records", ("group", "topic", "outcome"),
-            "Records settled, by outcome: handled, refused (a rule said no), dead (now a dead letter).",
-            "dead grows: look at GET /dlq, mend what its reasons name, and replay.",
-        )  # fmt: skip
-        self.retries = self._make(
-            Counter, "epic_consumer_retries", ("group", "reason"),
-            "Attempts made again: transient (a store or the broker was away) or unexpected (the handler failed).",
+        self.consumed = self._counter(
+            "epic_consumer_records",
+            "group topic outcome",
+            "Records settled, by outcome: handled, refused (a rule said no), dead (now a dead letter). If dead grows: "
+            "look at GET /dlq, mend what its reasons name, and replay.",
+        )
+        self.retries = self._counter(
+            "epic_consumer_retries",
+            "group reason",
+            "Attempts made again: transient (a store or the broker was away) or unexpected (the handler failed). If "
             "transient grows: see /health/ready for what is away; unexpected: the log has the error at each attempt.",
-        )  # fmt: skip
-        self.rewinds = self._make(
-            Counter, "epic_consumer_rewinds", ("group", "reason"),
-            "Batches released before all of their records were settled, by reason; they are delivered again.",
+        )
+        self.rewinds = self._counter(
+            "epic_consumer_rewinds",
+            "group reason",
+            "Batches released before all of their records were settled, by reason; they are delivered again. If "
             "reason too-slow grows: a batch takes longer than its patience; give the service replicas or mend the use "
             "case that is slow.",
-        )  # fmt: skip
-        self.batch_seconds = self._make(
-            Histogram, "epic_consumer_batch_seconds", ("group",), "How long a batch took from fetch to commit.",
-            "it rises with the lag: the store is slow, or replicas are too few.", buckets=_SECONDS,
-        )  # fmt: skip
-        self.batch_records = self._make(
-            Histogram, "epic_consumer_batch_records", ("group",), "How many records a batch had.",
-            "it stays at the maximum: the consumer is behind; see epic_consumer_lag.", buckets=_SIZES,
-        )  # fmt: skip
-        self.lag = self._make(
-            Gauge, "epic_consumer_lag", ("group", "topic"),
-            "Records of a topic the whole group has not committed yet, sampled every few seconds.",
-            "it grows steadily: add replicas (at most one per partition is at work), or find the slow use case.",
-        )  # fmt: skip
-        self.in_work_seconds = self._make(
-            Gauge, "epic_consumer_in_work_seconds", ("group",),
-            "For how long the oldest record now in work has been so; 0 when idle.",
-            "it passes 60: the record waits for a store that is away, or a use case hangs; readiness says which group.",
-        )  # fmt: skip
-        self.stopped = self._make(
-            Gauge, "epic_consumer_stopped", ("group",),
-            "1 when the consumer stopped because most decodable records failed; nothing was committed past them.",
+        )
+        self.batch_seconds = self._histogram(
+            "epic_consumer_batch_seconds",
+            "group",
+            "How long a batch took from fetch to commit. If it rises with the lag: the store is slow, or replicas are "
+            "too few.",
+        )
+        self.batch_records = self._histogram(
+            "epic_consumer_batch_records",
+            "group",
+            "How many records a batch had. If it stays at the maximum: the consumer is behind; see epic_consumer_lag.",
+            buckets=_SIZES,
+        )
+        self.lag = self._gauge(
+            "epic_consumer_lag",
+            "group topic",
+            "Records of a topic the whole group has not committed yet, sampled every few seconds. If it grows "
+            "steadily: add replicas (at most one per partition is at work), or find the slow use case.",
+        )
+        self.in_work_seconds = self._gauge(
+            "epic_consumer_in_work_seconds",
+            "group",
+            "For how long the oldest record now in work has been so; 0 when idle. If it passes 60: the record waits "
+            "for a store that is away, or a use case hangs; readiness says which group.",
+        )
+        self.stopped = self._gauge(
+            "epic_consumer_stopped",
+            "group",
+            "1 when the consumer stopped because most decodable records failed; nothing was committed past them. If "
             "it is 1: the fault is in the code or its store, not in one record; mend it and start the service anew.",
-        )  # fmt: skip
-        self.dead_letters = self._make(
-            Counter, "epic_dead_letters", ("group", "topic", "kind"),
-            "Records made dead letters, by kind: undecodable, or failed (unexpectedly, each time).",
-            "undecodable grows: a producer breaks the contract (GET /dlq names the topic); failed: see the reasons.",
-        )  # fmt: skip
-        self.replays = self._make(
-            Counter, "epic_dead_letter_replays", ("outcome",), "Dead letters replayed, by outcome: replayed, failed.",
-            "failed grows: the cause is not mended yet; the answer and the log say why.",
-        )  # fmt: skip
+        )
+        self.dead_letters = self._counter(
+            "epic_dead_letters",
+            "group topic kind",
+            "Records made dead letters, by kind: undecodable, or failed (unexpectedly, each time). If undecodable "
+            "grows: a producer breaks the contract (GET /dlq names the topic); failed: see the reasons.",
+        )
+        self.replays = self._counter(
+            "epic_dead_letter_replays",
+            "outcome",
+            "Dead letters replayed, by outcome: replayed, failed. If failed grows: the cause is not mended yet; the "
+            "answer and the log say why.",
+        )
 
         # -- publishing ------------------------------------------------------------------------------------------------
-        self.published = self._make(
-            Counter, "epic_published_records", ("topic", "outcome"),
-            "Messages handed to the broker, by outcome: acknowledged, failed.",
-            "failed grows: the broker is away or refuses; nothing is lost, the outbox keeps what was not acknowledged.",
-        )  # fmt: skip
-        self.publish_seconds = self._make(
-            Histogram, "epic_publish_seconds", (), "How long one publish of a batch of messages took.",
-            "it rises: the broker is slow to acknowledge; look at its disk and its replicas.", buckets=_SECONDS,
-        )  # fmt: skip
-        self.outbox_open = self._make(
-            Gauge, "epic_outbox_open", (), "Events written and not yet acknowledged by the broker.",
-            "it grows: the broker is away; writes are refused with 503 when 100,000 wait.",
-        )  # fmt: skip
-        self.outbox_oldest_seconds = self._make(
-            Gauge, "epic_outbox_oldest_seconds", (), "Age of the oldest event not yet acknowledged; 0 when none is.",
-            "it passes 30: the relay does not get on; see the log of the relay and the broker.",
-        )  # fmt: skip
+        self.published = self._counter(
+            "epic_published_records",
+            "topic outcome",
+            "Messages handed to the broker, by outcome: acknowledged, failed. If failed grows: the broker is away or "
+            "refuses; nothing is lost, the outbox keeps what was not acknowledged.",
+        )
+        self.publish_seconds = self._histogram(
+            "epic_publish_seconds",
+            "",
+            "How long one publish of a batch of messages took. If it rises: the broker is slow to acknowledge; look "
+            "at its disk and its replicas.",
+        )
+        self.outbox_open = self._gauge(
+            "epic_outbox_open",
+            "",
+            "Events written and not yet acknowledged by the broker. If it grows: the broker is away; writes are "
+            "refused with 503 when 100,000 wait.",
+        )
+        self.outbox_oldest_seconds = self._gauge(
+            "epic_outbox_oldest_seconds",
+            "",
+            "Age of the oldest event not yet acknowledged; 0 when none is. If it passes 30: the relay does not get "
+            "on; see the log of the relay and the broker.",
+        )
 
         # -- HTTP ------------------------------------------------------------------------------------------------------
-        self.http_requests = self._make(
-            Counter, "epic_http_requests", ("method", "route", "status"),
-            "Requests answered, by method, route (the path's pattern) and status.",
-            "5xx grows: 503 means a store is away; 500 is a bug, with its trace in the log under the correlation id.",
-        )  # fmt: skip
-        self.http_seconds = self._make(
-            Histogram, "epic_http_request_seconds", ("method", "route"), "How long a request took until its last byte.",
-            "it rises: the store is slow, or the process is short of CPU.", buckets=_SECONDS,
-        )  # fmt: skip
-        self.http_in_progress = self._make(
-            Gauge, "epic_http_requests_in_progress", (), "Requests being answered now.",
-            "it stays high: requests wait for a store; see epic_http_request_seconds by route.",
-        )  # fmt: skip
+        self.http_requests = self._counter(
+            "epic_http_requests",
+            "method route status",
+            "Requests answered, by method, route (the path's pattern) and status. If 5xx grows: 503 means a store is "
+            "away; 500 is a bug, with its trace in the log under the correlation id.",
+        )
+        self.http_seconds = self._histogram(
+            "epic_http_request_seconds",
+            "method route",
+            "How long a request took until its last byte. If it rises: the store is slow, or the process is short of "
+            "CPU.",
+        )
+        self.http_in_progress = self._gauge(
+            "epic_http_requests_in_progress",
+            "",
+            "Requests being answered now. If it stays high: requests wait for a store; see epic_http_request_seconds "
+            "by route.",
+        )
 
         # -- background work -------------------------------------------------------------------------------------------
-        self.periodic_runs = self._make(
-            Counter, "epic_periodic_runs", ("name", "outcome"), "Runs of a periodic job, by outcome: done, failed.",
-            "failed grows: the log has the error; the job runs again at its next time.",
-        )  # fmt: skip
-        self.periodic_seconds = self._make(
-            Histogram, "epic_periodic_seconds", ("name",), "How long a run of a periodic job took.",
-            "it nears the job's interval: there is more to do than time to do it in.", buckets=_SECONDS,
-        )  # fmt: skip
+        self.periodic_runs = self._counter(
+            "epic_periodic_runs",
+            "name outcome",
+            "Runs of a periodic job, by outcome: done, failed. If failed grows: the log has the error; the job runs "
+            "again at its next time.",
+        )
+        self.periodic_seconds = self._histogram(
+            "epic_periodic_seconds",
+            "name",
+            "How long a run of a periodic job took. If it nears the job's interval: there is more to do than time to "
+            "do it in.",
+        )
 
     def render(self) -> bytes:
         """The exposition text that ``/metrics`` answers, as ``METRICS_CONTENT_TYPE``."""
         return generate_latest(self.registry)
 
-    def _make(
-        self, kind: type[M], name: str, labels: tuple[str, ...], meaning: str, remedy: str, **options: object
-    ) -> M:
-        return kind(name, f"{meaning} If {remedy}", labels, registry=self.registry, **options)  # type: ignore[arg-type]
+    def _counter(self, name: str, labels: str, meaning: str) -> Counter:
+        return Counter(name, meaning, labels.split(), registry=self.registry)
+
+    def _gauge(self, name: str, labels: str, meaning: str) -> Gauge:
+        return Gauge(name, meaning, labels.split(), registry=self.registry)
+
+    def _histogram(self, name: str, labels: str, meaning: str, *, buckets: Sequence[float] = _SECONDS) -> Histogram:
+        return Histogram(name, meaning, labels.split(), registry=self.registry, buckets=buckets)

@@ -62,14 +62,6 @@ def migrations_in(folder: Path, *, name: str) -> Migrate:
     return migrate
 
 
-def create_missing(connection: Connection, metadata: MetaData) -> None:
-    """Creates the tables and indexes that are missing: on MySQL an earlier attempt may have ended between two."""
-    for table in metadata.sorted_tables:
-        table.create(connection, checkfirst=True)
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            index.create(connection, checkfirst=True)
-
-
 def add_missing(connection: Connection, table: str, column: Column[Any]) -> None:
     """Adds a column that is missing. It needs a default of the database, since older replicas do not write it."""
     if column.name not in {present["name"] for present in inspect(connection).get_columns(table)}:

@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.relational.bulk import insert_rows, slices
-from shared.relational.tables import TABLE_OPTIONS
+from shared.relational.tables import TABLE_OPTIONS, create_missing
 from shared.relational.transactions import Transactions
 from shared.relational.types import ascii_id, big_integer, long_text
 
@@ -120,9 +120,7 @@ class ReadModelTable:
                 operations.add_column(table.name, Column(column.name, column.type, nullable=True))
             if missing:
                 self._fill_filters(connection)
-        table.create(connection, checkfirst=True)
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            index.create(connection, checkfirst=True)
+        create_missing(connection, table.metadata)
 
     def _fill_filters(self, connection: Connection) -> None:
         table, after = self.table, ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Column, Index, MetaData, Table
+from sqlalchemy import Column, Connection, Index, MetaData, Table
 from sqlalchemy.sql.schema import SchemaItem
 
 from shared.relational.lease import lease_columns
@@ -70,3 +70,11 @@ def kit_tables(metadata: MetaData) -> KitTables:
         "meta": [Column("Name", ascii_id(64), primary_key=True), Column("Instant", UtcTimestamp(), nullable=True)],
     }
     return KitTables(**{name: Table(name, metadata, *items, **TABLE_OPTIONS) for name, items in columns.items()})
+
+
+def create_missing(connection: Connection, metadata: MetaData) -> None:
+    """Creates the tables and indexes that are missing: on MySQL an earlier attempt may have ended between two."""
+    for table in metadata.sorted_tables:
+        table.create(connection, checkfirst=True)
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            index.create(connection, checkfirst=True)

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.cause import UseCase
 from shared.clock import Clock
-from shared.documents import Document
+from shared.documents import Document, Written
 from shared.errors import BadInput, FieldError
-from shared.resources.declaration import Action
 from shared.resources.patches import with_keys
 from shared.resources.use_cases import Resources
-from shared.schemas.base import WireModel
+from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.validation import validated
 from shared.web import PAGING, Parameter, Routes, cursor_of, etag, json_response, page_of, query_of, read_write
 
@@ -58,23 +58,12 @@ class _Handlers:
         command = validated(self.contract.create, with_keys(write.body, query))
         return self._response((await self.resources.create(command, write.cause)).document)
 
-    async def update(self, request: Request) -> Response:
+    async def write(self, model: type[CommandBody], use_case: UseCase[Any, Written], request: Request) -> Response:
+        """A write of one document: its command is ``model``."""
         keys, _ = self._keys(request)
         write = read_write(request, self.clock)
-        command = validated(self.contract.update, with_keys(write.body, keys))
-        return self._response((await self.resources.update(command, write.cause)).document)
-
-    async def delete(self, request: Request) -> Response:
-        keys, _ = self._keys(request)
-        write = read_write(request, self.clock)
-        command = validated(self.contract.delete, with_keys(write.body, keys))
-        return self._response((await self.resources.delete(command, write.cause)).document)
-
-    async def act(self, action: Action[Any], request: Request) -> Response:
-        keys, _ = self._keys(request)
-        write = read_write(request, self.clock)
-        command = validated(action.command, with_keys(write.body, keys))
-        return self._response((await self.resources.act(action, command, write.cause)).document)
+        command = validated(model, with_keys(write.body, keys))
+        return self._response((await use_case(command, write.cause)).document)
 
     async def latest(self, request: Request) -> Response:
         return self._response(await self.resources.latest(self._key(request)))
@@ -133,44 +122,18 @@ def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
         filters.append(Parameter("Sort", f"Sorted by this member, or in reverse with - before it: {members}."))
     routes = Routes(name)
     add = partial(routes.add, response=resource.contract.read)
-    read, body = partial(add, "GET", action=f"{topic}.read"), resource.contract.body
+    read = partial(add, "GET", action=f"{topic}.read")
     if not resource.read_only:
+        contract, write = resource.contract, partial(add, parameters=key)
         for action in resource.actions:
-            add(
-                "PUT",
-                f"{item}/{action.word}",
-                partial(do.act, action),
-                action=f"{topic}.{action.word}",
-                summary=action.summary,
-                body=action.command,
-                parameters=key,
-            )
-        add(
-            "POST",
-            resource.path,
-            do.create,
-            action=f"{topic}.create",
-            summary=f"Create {one}",
-            body=body,
-            parameters=key,
-        )
-        add(
-            "PUT",
-            item,
-            do.update,
-            action=f"{topic}.update",
-            summary=f"Change {one} by a merge patch (RFC 7396)",
-            body=body,
-            parameters=key,
-        )
-        add(
-            "DELETE",
-            item,
-            do.delete,
-            action=f"{topic}.delete",
-            summary=f"Delete {one}; its history stays",
-            parameters=key,
-        )
+            path, act = f"{item}/{action.word}", partial(do.write, action.command, partial(resources.act, action))
+            write("PUT", path, act, action=f"{topic}.{action.word}", summary=action.summary, body=action.command)
+        made, changed = f"Create {one}", f"Change {one} by a merge patch (RFC 7396)"
+        update = partial(do.write, contract.update, resources.update)
+        delete = partial(do.write, contract.delete, resources.delete)
+        write("POST", resource.path, do.create, action=f"{topic}.create", summary=made, body=contract.body)
+        write("PUT", item, update, action=f"{topic}.update", summary=changed, body=contract.body)
+        write("DELETE", item, delete, action=f"{topic}.delete", summary=f"Delete {one}; its history stays")
     read(resource.path, do.list, summary=f"List {name}s", many=True, parameters=[*filters, *PAGING])
     for path in (*resource.also_latest, item):
         read(path, do.latest, summary=f"The latest version of {one}", parameters=key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, TypeVar
 
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.fleet_svc.app import FILTERS, FleetLine, Fleets, FleetUseCases
-from shared.cause import Cause
+from shared.cause import Cause, UseCase
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.resources import checked_ids, page_response, version_number, with_keys
@@ -38,7 +39,7 @@ def fleet_routes(use_cases: FleetUseCases, fleets: Fleets, clock: Clock) -> Rout
 
     A path with a word comes before the path that has an id in its place; an id is never one of those words.
     """
-    write, read, routes = _Writes(use_cases, clock), _Reads(fleets), Routes("Fleet")
+    write, read, routes = partial(_writing, clock=clock), _Reads(fleets), Routes("Fleet")
     add = partial(routes.add, response=FleetRead)
     get = partial(add, "GET", action="fleet.read")
     get("/fleet", read.list_all, summary="List Fleets: their own lines", many=True, parameters=[*_FILTERS, *PAGING])
@@ -50,60 +51,51 @@ def fleet_routes(use_cases: FleetUseCases, fleets: Fleets, clock: Clock) -> Rout
         get(f"{path}/versions", read.history, summary=versions, many=True, parameters=PAGING)
         get(f"{path}/versions/{{VersionId}}", read.version, summary=f"{summary}: one version")
         get(path, read.latest, summary=summary)
-    made = "Create a Fleet, with EventId its line for the event as well"
-    add("POST", "/fleet", write.create, action="fleet.create", summary=made, body=Fleet)
-    counted = "Report how many hosts a Fleet has"
-    add(
-        "PUT",
-        f"{_BASE}/inventory",
-        write.report_inventory,
-        action="inventory.report",
-        summary=counted,
-        body=Inventory,
-        conditional=False,
-    )
-    merged = "Change a Fleet's own line by a merge patch"
-    add("PUT", _BASE, write.update_base, action="fleet.update", summary=merged, body=Fleet)
-    add("DELETE", _BASE, write.delete, action="fleet.delete", summary="Delete a Fleet with all of its lines")
-    copied = "Change a Fleet's line for an event, made as a copy of its own the first time"
-    add("PUT", _LINE, write.update_line, action="fleet.update", summary=copied, body=Fleet)
+    put = partial(add, "PUT")
+    summary = "Create a Fleet, with EventId its line for the event as well"
+    create = write(CreateFleet, use_cases.create)
+    add("POST", "/fleet", create, action="fleet.create", summary=summary, body=Fleet)
+    summary = "Report how many hosts a Fleet has"
+    count = write(ReportInventory, use_cases.report_inventory, conditional=False)
+    put(f"{_BASE}/inventory", count, action="inventory.report", summary=summary, body=Inventory, conditional=False)
+    summary = "Change a Fleet's own line by a merge patch"
+    update = write(UpdateFleet, _of_base(use_cases.update))
+    put(_BASE, update, action="fleet.update", summary=summary, body=Fleet)
+    summary = "Delete a Fleet with all of its lines"
+    delete = write(DeleteFleet, use_cases.delete)
+    add("DELETE", _BASE, delete, action="fleet.delete", summary=summary)
+    summary = "Change a Fleet's line for an event, made as a copy of its own the first time"
+    update = write(UpdateFleet, use_cases.update)
+    put(_LINE, update, action="fleet.update", summary=summary, body=Fleet)
     return routes
 
 
-class _Writes:
-    """Each validates the request, calls its use case and answers with the line."""
+def _writing(
+    model: type[C], use_case: UseCase[C, FleetLine], *, clock: Clock, conditional: bool = True
+) -> Callable[[Request], Awaitable[Response]]:
+    """The handler that validates a request as a command, calls its use case and answers with the line."""
 
-    def __init__(self, use_cases: FleetUseCases, clock: Clock) -> None:
-        self._use_cases = use_cases
-        self._clock = clock
+    async def handle(request: Request) -> Response:
+        ids = _ids(request)
+        write = read_write(request, clock)
+        if not conditional:
+            write.unconditional()
+        return _response(await use_case(validated(model, with_keys(write.body, ids)), write.cause))
 
-    async def create(self, request: Request) -> Response:
-        return _response(await self._use_cases.create(*await self._read(request, CreateFleet)))
+    return handle
 
-    async def update_base(self, request: Request) -> Response:
-        command, cause = await self._read(request, UpdateFleet)
+
+def _of_base(update: UseCase[UpdateFleet, FleetLine]) -> UseCase[UpdateFleet, FleetLine]:
+    """The use case for the path of the fleet's own line. BadInput for an EventId in the body."""
+
+    async def update_base(command: UpdateFleet, cause: Cause) -> FleetLine:
         if command.event_id is not None:
             path = f"PUT /fleet/{{FleetId}}/{command.event_id}"
             error = FieldError("/EventId", f"is a member of an event's line; use {path}, or leave it out")
             raise BadInput("the fleet's own line has no EventId", [error])
-        return _response(await self._use_cases.update(command, cause))
+        return await update(command, cause)
 
-    async def update_line(self, request: Request) -> Response:
-        return _response(await self._use_cases.update(*await self._read(request, UpdateFleet)))
-
-    async def delete(self, request: Request) -> Response:
-        return _response(await self._use_cases.delete(*await self._read(request, DeleteFleet)))
-
-    async def report_inventory(self, request: Request) -> Response:
-        command = await self._read(request, ReportInventory, conditional=False)
-        return _response(await self._use_cases.report_inventory(*command))
-
-    async def _read(self, request: Request, model: type[C], *, conditional: bool = True) -> tuple[C, Cause]:
-        ids = _ids(request)
-        write = read_write(request, self._clock)
-        if not conditional:
-            write.unconditional()
-        return validated(model, with_keys(write.body, ids)), write.cause
+    return update_base
 
 
 class _Reads:
