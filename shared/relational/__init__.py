@@ -4,7 +4,7 @@ from shared.durability.idempotency import IdempotencyRecord
 from shared.relational.bulk import insert_rows, slices
 from shared.relational.database import Database, Migrate, UnitOfWork
 from shared.relational.lease import RELEASED, is_free, is_held, lease_columns, taken
-from shared.relational.migration import add_missing, migrations_in, run_environment
+from shared.relational.migration import migrations_in, run_environment
 from shared.relational.read_models import ReadModelTable, RelationalReadModel
 from shared.relational.tables import TABLE_OPTIONS, KitTables, create_missing, kit_tables
 from shared.relational.types import UtcTimestamp, ascii_id, big_integer, database_now, long_text, name_text
@@ -20,7 +20,6 @@ __all__ = [
     "RelationalReadModel",
     "UnitOfWork",
     "UtcTimestamp",
-    "add_missing",
     "ascii_id",
     "big_integer",
     "create_missing",

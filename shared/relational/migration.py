@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from alembic import command, context, op
+from alembic import command, context
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Column, Connection, MetaData, inspect, text
+from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.errors import EpicError, Unavailable
@@ -60,12 +60,6 @@ def migrations_in(folder: Path, *, name: str) -> Migrate:
                 await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock["name"]})
 
     return migrate
-
-
-def add_missing(connection: Connection, table: str, column: Column[Any]) -> None:
-    """Adds a column that is missing. It needs a default of the database, since older replicas do not write it."""
-    if column.name not in {present["name"] for present in inspect(connection).get_columns(table)}:
-        op.add_column(table, column)
 
 
 def run_environment(metadata: MetaData) -> None:

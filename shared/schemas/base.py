@@ -164,10 +164,6 @@ class WireModel(BaseModel):
         """The JSON form: wire names, members that were not given left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
-    def given(self) -> dict[str, Any]:
-        """The JSON form of the members that were given, null where null was given: what a merge patch holds."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
 
 class AuditMetadata(WireModel):
     """Why a version was made, by whom and when."""

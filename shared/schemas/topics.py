@@ -151,11 +151,6 @@ TOPICS: Final[dict[str, Topic]] = {
 }
 
 
-def consumed_by(service: str) -> list[Topic]:
-    """Every topic a service consumes, in the registry's order."""
-    return [topic for topic in TOPICS.values() if service in topic.consumers]
-
-
 def dead_letters_of(service: str) -> str:
     """The name of a service's dead letter topic."""
     return f"{service}.dlq"
