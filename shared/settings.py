@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     @field_validator("kafka_bootstrap_servers")
     @classmethod
     def _servers(cls, value: str | None) -> str | None:
-        for server in (value or "").split(",") if value is not None else ():
+        for server in [] if value is None else value.split(","):
             parts = _parts(f"kafka://{server.strip()}")
             if parts is None or not parts.hostname or not parts.port or parts.path or "@" in server:
                 raise ValueError("give host:port, several separated by commas, such as kafka:9092")

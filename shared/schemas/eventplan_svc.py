@@ -54,9 +54,9 @@ class PeakReadyStatus(StrEnum):
     RED = "Red"
 
 
-def _only_epic_sets(default: Any = None) -> Any:
+def _only_epic_sets() -> Any:
     """A member of a part of a request that is ignored there, and that reads show."""
-    return Field(default=default, json_schema_extra={"readOnly": True})
+    return Field(default=None, json_schema_extra={"readOnly": True})
 
 
 class SubMilestone(WireModel):

@@ -122,38 +122,28 @@ class Fleets:
     bases: Documents
     lines: Documents
 
-    async def base(self, fleet_id: str) -> FleetLine:
-        """The fleet's own line. NotFound when there is no such fleet."""
-        base = await self.bases.latest(fleet_id)
+    async def latest(self, fleet_id: str, event_id: str | None) -> FleetLine:
+        """The fleet as it is for an event; without one its own line. NotFound when there is no such fleet."""
+        line: Document | None = None
+        if event_id is None:
+            base = await self.bases.latest(fleet_id)
+        else:
+            key = line_key(fleet_id, event_id)
+            base, line = await asyncio.gather(self.bases.latest(fleet_id), self.lines.latest(key))
         if base is None:
             raise no_fleet(fleet_id)
-        return FleetLine(base)
-
-    async def for_event(self, fleet_id: str, event_id: str) -> FleetLine:
-        """The event's line if there is one, else the base. NotFound when there is no such fleet."""
-        base, line = await asyncio.gather(self.bases.latest(fleet_id), self.lines.latest(line_key(fleet_id, event_id)))
-        if base is None:
-            raise no_fleet(fleet_id)
-        return FleetLine(base, is_stand_in=True) if line is None else FleetLine(line, base)
+        return _for_event(event_id, base, line)
 
     async def page(
-        self, where: Mapping[str, Any], *, after: str | None, limit: int
+        self, event_id: str | None, where: Mapping[str, Any], *, after: str | None, limit: int
     ) -> tuple[list[FleetLine], str | None]:
-        """The fleets' own lines, ordered by id; and the id to continue after."""
+        """Every fleet as ``latest`` gives it, ordered by id; and the id to continue after."""
         page = await self.bases.list(where, after=after, limit=limit)
-        return [FleetLine(base) for base in page.items], page.next_after
-
-    async def page_for_event(
-        self, event_id: str, where: Mapping[str, Any], *, after: str | None, limit: int
-    ) -> tuple[list[FleetLine], str | None]:
-        """Every fleet as it is for an event, ordered by id; and the id to continue after."""
-        page = await self.bases.list(where, after=after, limit=limit)
-        lines = await self.lines.latest_many([line_key(base.key, event_id) for base in page.items])
-        found = []
-        for base in page.items:
-            line = lines.get(line_key(base.key, event_id))
-            found.append(FleetLine(base, is_stand_in=True) if line is None else FleetLine(line, base))
-        return found, page.next_after
+        lines: dict[str, Document] = {}
+        if event_id is not None:
+            found = await self.lines.latest_many([line_key(base.key, event_id) for base in page.items])
+            lines = {line.state["FleetId"]: line for line in found.values()}
+        return [_for_event(event_id, base, lines.get(base.key)) for base in page.items], page.next_after
 
     async def lines_of(self, fleet_id: str) -> list[Document]:
         """Every line that a fleet has for an event."""
@@ -172,7 +162,7 @@ class Fleets:
     async def version(self, fleet_id: str, event_id: str | None, version: int) -> FleetLine:
         """One version, of the event's line if there ever was one, else of the base; 0 is the latest."""
         if version == 0:
-            return await (self.base(fleet_id) if event_id is None else self.for_event(fleet_id, event_id))
+            return await self.latest(fleet_id, event_id)
         documents, key = await self._collection_of(fleet_id, event_id)
         document = await documents.version(key, version)
         if document is None:
@@ -184,6 +174,11 @@ class Fleets:
         if key is not None and await self.lines.version(key, 1) is not None:
             return self.lines, key
         return self.bases, fleet_id
+
+
+def _for_event(event_id: str | None, base: Document, line: Document | None) -> FleetLine:
+    """The event's line if there is one, else the base in its place."""
+    return FleetLine(base, is_stand_in=event_id is not None) if line is None else FleetLine(line, base)
 
 
 def fleets_in(store: Store) -> Fleets:

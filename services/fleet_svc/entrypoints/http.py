@@ -25,7 +25,7 @@ from shared.schemas.fleet_svc.fleet import (
     UpdateFleet,
 )
 from shared.schemas.validation import validated
-from shared.web import PAGING, Page, Parameter, Routes, etag, json_response, page_of, query_of, read_write
+from shared.web import PAGING, Parameter, Routes, etag, json_response, page_of, query_of, read_write
 
 C = TypeVar("C", bound=CommandBody)
 
@@ -42,9 +42,9 @@ def fleet_routes(use_cases: FleetUseCases, fleets: Fleets, clock: Clock) -> Rout
     write, read, routes = partial(_writing, clock=clock), _Reads(fleets), Routes("Fleet")
     add = partial(routes.add, response=FleetRead)
     get = partial(add, "GET", action="fleet.read")
-    get("/fleet", read.list_all, summary="List Fleets: their own lines", many=True, parameters=[*_FILTERS, *PAGING])
+    get("/fleet", read.list, summary="List Fleets: their own lines", many=True, parameters=[*_FILTERS, *PAGING])
     every = "All Fleets as they are for an event"
-    get("/fleet/event/{EventId}", read.list_for_event, summary=every, many=True, parameters=[*_FILTERS, *PAGING])
+    get("/fleet/event/{EventId}", read.list, summary=every, many=True, parameters=[*_FILTERS, *PAGING])
     of_base, of_line = "A Fleet's own line", "A Fleet's line for an event, else its own"
     for path, summary in ((_BASE, of_base), (_LINE, of_line)):
         versions = f"{summary}: every version, newest first"
@@ -104,9 +104,7 @@ class _Reads:
 
     async def latest(self, request: Request) -> Response:
         ids = _ids(request)
-        if "EventId" in ids:
-            return _response(await self._fleets.for_event(ids["FleetId"], ids["EventId"]))
-        return _response(await self._fleets.base(ids["FleetId"]))
+        return _response(await self._fleets.latest(ids["FleetId"], ids.get("EventId")))
 
     async def history(self, request: Request) -> Response:
         ids = checked_ids(request.path_params)
@@ -121,26 +119,17 @@ class _Reads:
         ids = checked_ids({name: value for name, value in request.path_params.items() if name != "VersionId"})
         return _response(await self._fleets.version(ids["FleetId"], ids.get("EventId"), version_number(request)))
 
-    async def list_all(self, request: Request) -> Response:
-        where, page = _filters(request)
-        lines, after = await self._fleets.page(where, after=page.after, limit=page.limit)
-        return page_response([line.view() for line in lines], after)
-
-    async def list_for_event(self, request: Request) -> Response:
-        event_id = checked_ids(request.path_params)["EventId"]
-        where, page = _filters(request)
-        lines, after = await self._fleets.page_for_event(event_id, where, after=page.after, limit=page.limit)
+    async def list(self, request: Request) -> Response:
+        event_id = checked_ids(request.path_params).get("EventId")
+        query = query_of(request, (*FILTERS, "Limit", "Cursor"))
+        where, page = {member: query[name] for name, member in FILTERS.items() if name in query}, page_of(query, str)
+        lines, after = await self._fleets.page(event_id, where, after=page.after, limit=page.limit)
         return page_response([line.view() for line in lines], after)
 
 
 def _ids(request: Request) -> dict[str, str]:
     query_of(request, ())
     return checked_ids(request.path_params)
-
-
-def _filters(request: Request) -> tuple[dict[str, str], Page]:
-    query = query_of(request, (*FILTERS, "Limit", "Cursor"))
-    return {member: query[name] for name, member in FILTERS.items() if name in query}, page_of(query, str)
 
 
 def _response(line: FleetLine) -> Response:
