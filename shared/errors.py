@@ -111,7 +111,7 @@ class Poison(EpicError):
 
 
 def refusal_of(problem: dict[str, Any]) -> Refused:
-    """The refusal a kept answer holds, raised again as it was."""
+    """The refusal that a stored problem describes, to be raised again as it was."""
     errors = tuple(FieldError(error["pointer"], error["detail"]) for error in problem.get("errors", ()))
     return Refused(
         problem["detail"],

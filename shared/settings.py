@@ -206,7 +206,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _shown(text: str) -> str:
-    """The text without the password of a URL in it: what is said may be logged."""
+    """The text without the password of a URL in it, since it may be logged."""
     return _SECRET.sub(r"\1:***@", text)
 
 

@@ -49,7 +49,8 @@ class OutboxTable(Protocol):
     async def page(self, after: int, limit: int, *, without: Collection[Hashable]) -> Sequence[OutboxEntry]:
         """About ``limit`` of the oldest entries behind the position ``after``; it may leave out those lanes.
 
-        A backend whose positions do not follow the order of commits starts at the oldest one each time.
+        No position is given twice. A backend whose positions do not follow the order of commits starts at the oldest
+        entry each time.
         """
 
     def remove(self, entries: Sequence[OutboxEntry]) -> Awaitable[None]:
