@@ -71,8 +71,9 @@ class RelationalOutbox:
         The lanes are the messages' keys. Nothing when more lanes are left out than one statement names: then the broker
         is away, and the next pass begins anew.
         """
-        if self._removing is not None:
-            await self._removing  # or they would be published again
+        removing, self._removing = self._removing, None
+        if removing is not None:
+            await removing  # or they would be published again; once, since a failed one would fail every page after it
         if len(without) > _MAX_LEFT_OUT:
             return []
         table = self._table

@@ -45,9 +45,12 @@ async def create_schema(engine: AsyncEngine, read_models: Sequence[ReadModelTabl
 
 
 async def publish_all(database: Database) -> None:
-    """Runs the database's relay until nothing is open."""
+    """Returns once nothing is open; runs the database's relay if it does not run yet."""
     relay = database._relay
     assert relay is not None
+    if relay._task is not None:
+        await relay.drain()
+        return
     relay.start()
     await relay.drain()
     await relay.stop()

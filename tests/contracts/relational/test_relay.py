@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import insert, select
 
+from shared.durability.relay import OutboxEntry
 from shared.envelope import Message
+from shared.errors import Unavailable
 from shared.relational import Database, UnitOfWork
 from tests.contracts.relational.test_transactions import NOW, message
 from tests.support.broker import Broker
@@ -65,6 +67,25 @@ async def test_only_one_of_two_relays_works_and_the_other_takes_over(
     await second.write(lambda unit: unit.emit([message("a", 3)]))
     await publish_all(second)
     assert [taken.id for taken in broker.taken] == ["a:1", "a:2", "a:3"]
+
+
+async def test_a_removal_that_fails_is_made_up_for(
+    opened: Callable[..., Database], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by a server killed while its entries were removed: the relay then failed for ever."""
+    database = opened(publishing=True)
+    remove, failures = database.open_entries._remove, iter([Unavailable("away"), Unavailable("away")])
+
+    async def failing(entries: Sequence[OutboxEntry]) -> None:
+        for failure in failures:
+            raise failure
+        await remove(entries)
+
+    monkeypatch.setattr(database.open_entries, "_remove", failing)
+    await database.write(lambda unit: unit.emit([message("a", 1)]))
+    await publish_all(database)
+    assert {taken.id for taken in broker.taken} == {"a:1"}
+    assert (await database.outbox()).open == 0
 
 
 async def test_the_last_instant_outlives_publishing(opened: Callable[..., Database]) -> None:
