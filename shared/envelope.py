@@ -18,6 +18,7 @@ CONTENT_TYPE: Final = "application/json"
 _STRUCTURED: Final = b"application/cloudevents+json"
 _VERSION: Final = ("ce_specversion", b"1.0")
 _CONTENT: Final = ("content-type", CONTENT_TYPE.encode())
+_OPTIONAL: Final = ("ce_correlationid", "ce_causationid", "traceparent", "ce_subject", "ce_ifmatch", "ce_user")
 _REQUIRED: Final = ("id", "source", "type", "specversion")
 
 
@@ -127,26 +128,26 @@ def decode(record: Record) -> Message:
         if headers["ce_specversion"] != b"1.0":
             raise Poison(f"ce_specversion is {headers['ce_specversion'].decode()!r}; only 1.0 is understood")
         identity = headers["ce_id"].decode()
-        correlation = headers.get("ce_correlationid")
+        time = headers.get("ce_time")
+        optional = [value.decode() if (value := headers.get(name)) else None for name in _OPTIONAL]
+        correlation, causation, traceparent, subject, if_match, user = optional
         return Message(
             record.topic,
             headers["ce_type"].decode(),
             key,
             record.value or b"",
             headers["ce_source"].decode(),
-            _instant(headers.get("ce_time"), record),
-            Trace(
-                correlation.decode() if correlation else identity,
-                _text(headers.get("ce_causationid")),
-                _text(headers.get("traceparent")),
-            ),
+            parse_instant(time.decode()) if time else datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            Trace(correlation or identity, causation, traceparent),
             identity,
-            _text(headers.get("ce_subject")),
-            _text(headers.get("ce_ifmatch")),
-            _text(headers.get("ce_user")),
+            subject,
+            if_match,
+            user,
         )
     except UnicodeDecodeError as error:
         raise Poison(f"a CloudEvents header or the key is not UTF-8: {error}") from None
+    except ValueError as error:
+        raise Poison(f"ce_time: {error}") from None
     except KeyError:
         raise _incomplete(headers) from None
 
@@ -178,19 +179,6 @@ def snapshot_version(record: Record) -> int | None:
 def _incomplete(headers: Mapping[str, bytes]) -> Poison:
     missing = [f"ce_{name}" for name in _REQUIRED if not headers.get(f"ce_{name}")]
     return Poison(f"no CloudEvent: {', '.join(missing)} missing")
-
-
-def _text(value: bytes | None) -> str | None:
-    return value.decode() if value else None
-
-
-def _instant(value: bytes | None, record: Record) -> datetime:
-    if not value:
-        return datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    try:
-        return parse_instant(value.decode())
-    except ValueError as error:
-        raise Poison(f"ce_time: {error}") from None
 
 
 def _decode_otherwise(record: Record, key: str) -> Message:

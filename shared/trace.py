@@ -49,10 +49,6 @@ class Trace(NamedTuple):
             traceparent = _traceparent(span) if span.is_valid else f"00-{new_id()}-{_random.getrandbits(64):016x}-01"
         return Trace(correlation_id or new_id(), None, traceparent)
 
-    def caused_by(self, message_id: str) -> Trace:
-        """The trace of what a message causes."""
-        return Trace(self.correlation_id, message_id, self.traceparent)
-
 
 def parse_traceparent(text: str) -> str | None:
     """The W3C trace context that a caller sent; None when it is not valid."""

@@ -39,29 +39,27 @@ class StopLimit:
         self._keys = keys
         self._last: deque[str | None] = deque()  # the key of each that failed, None for each that did not
         self._failed: Counter[str] = Counter()
-        self._failures = 0
+        self.failures = 0
 
     def passed(self, count: int = 1) -> None:
-        """So many decodable records were handled."""
-        if not self._failures:
-            return  # a window without a failure is the same whatever its length
+        """So many decodable records were handled. Without ``failures`` in the window this changes nothing."""
         for _ in range(min(count, self._of)):
             self._add(None)
 
     def failed(self, key: str) -> bool:
         """A decodable record failed for good. Whether that is one too many."""
         self._add(key)
-        return self._failures * 2 > self._of and len(self._failed) > self._keys
+        return self.failures * 2 > self._of and len(self._failed) > self._keys
 
     def _add(self, key: str | None) -> None:
         self._last.append(key)
         if key is not None:
             self._failed[key] += 1
-            self._failures += 1
+            self.failures += 1
         if len(self._last) > self._of:
             oldest = self._last.popleft()
             if oldest is not None:
-                self._failures -= 1
+                self.failures -= 1
                 self._failed[oldest] -= 1
                 if not self._failed[oldest]:
                     del self._failed[oldest]

@@ -72,15 +72,11 @@ class Writer:
             self._jobs.put(None)
             await asyncio.to_thread(thread.join)
 
-    async def run(self, transaction: Callable[[sqlite3.Connection], T]) -> T:
-        """The function's result, once it is durable. What it raises is raised here, and nothing of it is kept.
+    def run(self, transaction: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """The function's result, once it is durable. What it raises is raised there, and nothing of it is kept.
 
-        It runs whether or not the caller still waits.
+        It runs behind all that were asked for before, whether or not the caller still waits.
         """
-        return await self.begin(transaction)
-
-    def begin(self, transaction: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
-        """As ``run``, without waiting: the transaction runs behind all that were begun before."""
         if self._thread is None or self._loop is None:
             raise Unavailable("the store is not running")
         future: asyncio.Future[T] = self._loop.create_future()
@@ -91,9 +87,13 @@ class Writer:
         connection: sqlite3.Connection | None = opened
         running = True
         while running:
-            jobs, running = self._take()
+            waiting = [self._jobs.get()]
+            while waiting[-1] is not None and len(waiting) < _TOGETHER and not self._jobs.empty():
+                waiting.append(self._jobs.get())
+            running = waiting[-1] is not None
+            jobs = [job for job in waiting if job is not None]
             if not jobs:
-                continue
+                break
             try:
                 connection = connection or self._connect(self._path)
                 outcomes = _commit(connection, jobs)
@@ -107,36 +107,21 @@ class Writer:
         if connection is not None:
             connection.close()
 
-    def _take(self) -> tuple[list[_Job], bool]:
-        """The jobs that wait, at least one; and whether more may come."""
-        jobs: list[_Job] = []
-        job = self._jobs.get()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) >= _TOGETHER or self._jobs.empty():
-                break
-            job = self._jobs.get()
-        return jobs, job is not None
-
 
 def _commit(connection: sqlite3.Connection, jobs: list[_Job]) -> list[_Outcome]:
+    outcomes: list[_Outcome] = []
     with away():
         connection.execute("BEGIN IMMEDIATE")
-        outcomes = [_attempt(connection, transaction) for transaction, _ in jobs]
+        for transaction, _ in jobs:
+            connection.execute("SAVEPOINT job")
+            try:
+                outcomes.append((transaction(connection), None))
+            except Exception as error:
+                connection.execute("ROLLBACK TO job")
+                outcomes.append((None, error))
+            connection.execute("RELEASE job")
         connection.execute("COMMIT")
     return outcomes
-
-
-def _attempt(connection: sqlite3.Connection, transaction: Callable[[sqlite3.Connection], Any]) -> _Outcome:
-    connection.execute("SAVEPOINT job")
-    try:
-        result = transaction(connection)
-    except Exception as error:
-        connection.execute("ROLLBACK TO job")
-        connection.execute("RELEASE job")
-        return None, error
-    connection.execute("RELEASE job")
-    return result, None
 
 
 def _resolve(jobs: list[_Job], outcomes: list[_Outcome]) -> None:

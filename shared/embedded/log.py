@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from random import choice
 from typing import Final, NamedTuple, Self, TypeVar
 
 from aiokafka import TopicPartition
@@ -76,7 +75,8 @@ class DurableLog:
         self._groups: dict[str, ConsumerGroup] = {}
         self._appends: list[_Append] = []
         self._unwritten = 0
-        self._written = asyncio.Event()
+        self.room = asyncio.Event()  # not set while too much waits for the disk
+        self.room.set()
 
     async def start(self) -> None:
         """DataFolderInUse when another process has the folder, UnknownFormat for a file of another version."""
@@ -115,6 +115,7 @@ class DurableLog:
             os.close(self._claim)
             raise
         self._unwritten = 0
+        self.room.set()
         self._reader = storage.open_reader(self.folder)
         self._writer = writer
         self._sweeper = asyncio.create_task(self._sweep_regularly(), name="sweeper of the embedded log")
@@ -186,7 +187,13 @@ class DurableLog:
         """
         if self._writer is None:
             raise self._stopped()
-        place = self._place(topic, key, partition)
+        found = self.partitions(topic)
+        if key is None and "compact" in self._topics[topic].policies:
+            raise UnknownError(f"topic {topic} is compacted: a record of it needs a key")
+        if partition is None:
+            place = partition_of(key, found, found)
+        else:
+            place = self.partition(TopicPartition(topic, partition))
         timestamp = self._now_ms() if timestamp_ms is None else timestamp_ms
         row = storage.new_row(place.id, place.next, timestamp, key, value, headers)
         if not self._appends:
@@ -195,13 +202,9 @@ class DurableLog:
         self._appends.append(_Append(place, place.next, row, durable))
         place.next += 1
         self._unwritten += len(value or b"")
+        if self._unwritten > _UNWRITTEN_BYTES:
+            self.room.clear()
         return durable
-
-    async def room(self) -> None:
-        """Wait while too much waits for the disk."""
-        while self._unwritten > _UNWRITTEN_BYTES:
-            self._written.clear()
-            await self._written.wait()
 
     async def flush(self) -> None:
         """Wait until everything that was appended before is durable or failed."""
@@ -232,20 +235,12 @@ class DurableLog:
         found = storage.first_newer_than(self._reader, partition.id, partition.start, timestamp_ms - 1)
         return partition.end if found is None else found
 
-    def _place(self, topic: str, key: bytes | None, number: int | None) -> Partition:
-        found = self.partitions(topic)
-        if key is None and "compact" in self._topics[topic].policies:
-            raise UnknownError(f"topic {topic} is compacted: a record of it needs a key")
-        if number is not None:
-            return self.partition(TopicPartition(topic, number))
-        return choice(found) if key is None else partition_of(key, found, ())
-
     def _hand_over(self) -> None:
         """Give the writer what this turn of the event loop has appended, as one transaction."""
         appends, self._appends = self._appends, []
         if appends and self._writer is not None:
             rows = [append.row for append in appends]
-            written = self._writer.begin(lambda file: storage.insert_records(file, rows))
+            written = self._writer.run(lambda file: storage.insert_records(file, rows))
             written.add_done_callback(partial(self._acknowledge, appends))
 
     def _acknowledge(self, appends: Sequence[_Append], written: asyncio.Future[None]) -> None:
@@ -265,7 +260,8 @@ class DurableLog:
                 )
             else:
                 durable.set_exception(self._failure(error))
-        self._written.set()
+        if self._unwritten <= _UNWRITTEN_BYTES:
+            self.room.set()
         for wake in {wake for partition in grown for wake in partition.watchers}:
             wake()
 
@@ -276,7 +272,7 @@ class DurableLog:
         before = self._commits.setdefault(group, {})
         changed = {name: offset for name, offset in offsets.items() if before.get(name) != offset}
         if changed:
-            by_id = {self.partition(name).id: offset for name, offset in changed.items()}
+            by_id = {self._partitions[name.topic][name.partition].id: offset for name, offset in changed.items()}
             await self._write(lambda file: storage.commit_offsets(file, group, by_id))
             before.update(changed)
 

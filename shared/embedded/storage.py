@@ -197,7 +197,7 @@ def read_records(
         if not left or size >= _FETCH_BYTES:
             fetched.append(Fetched([], begin))
             continue
-        first, _ = _stretch(partition.id)
+        (topic, number), first = partition.name, partition.id << _OFFSET_BITS
         records: list[ConsumerRecord] = []
         for record_id, timestamp, checksum, key, headers, value in connection.execute(
             "SELECT id, timestamp, checksum, key, headers, value FROM records WHERE id >= ? AND id < ? ORDER BY id "
@@ -206,10 +206,12 @@ def read_records(
         ):
             if checksum != _checksum(key, headers, value):
                 raise CorruptRecordException(
-                    f"{partition.name.topic}-{partition.name.partition}: the record at offset {record_id - first} "
-                    "is damaged on disk"
+                    f"{topic}-{number}: the record at offset {record_id - first} is damaged on disk"
                 )
-            records.append(_consumer_record(partition.name, record_id - first, timestamp, key, headers, value))
+            place = (topic, number, record_id - first, timestamp, 0, key, value, None)
+            sizes = (-1 if key is None else len(key), -1 if value is None else len(value))
+            decoded = [(name, None if text is None else text.encode("latin-1")) for name, text in orjson.loads(headers)]
+            records.append(ConsumerRecord(*place, *sizes, tuple(decoded)))
             size += len(value or b"")
             if size >= _FETCH_BYTES:
                 break
@@ -217,15 +219,6 @@ def read_records(
         fetched.append(Fetched(records, records[-1].offset + 1 if more else end))
         left -= len(records) if limit is not None else 0
     return fetched
-
-
-def _consumer_record(
-    name: TopicPartition, offset: int, timestamp: int, key: bytes | None, headers: bytes, value: bytes | None
-) -> ConsumerRecord:
-    topic, number = name
-    sizes = -1 if key is None else len(key), -1 if value is None else len(value)
-    decoded = [(header, None if text is None else text.encode("latin-1")) for header, text in orjson.loads(headers)]
-    return ConsumerRecord(topic, number, offset, timestamp, 0, key, value, None, *sizes, tuple(decoded))
 
 
 # --- committed offsets

@@ -48,10 +48,10 @@ class EmbeddedProducer:
             raise IllegalOperation("start the producer first")
         if key is None and value is None:
             raise ValueError("a record needs a key or a value")
-        size = record_size(key, value, headers or ())
+        size = record_size(key, value, list(headers or ()))
         if size > RECORD_BYTES:
             raise MessageSizeTooLargeError(f"the record for {topic} has {size} bytes; {RECORD_BYTES} is the most")
-        await self._log.room()
+        await self._log.room.wait()
         return self._log.append(
             topic, key=key, value=value, headers=headers or (), timestamp_ms=timestamp_ms, partition=partition
         )

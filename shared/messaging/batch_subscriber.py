@@ -40,45 +40,41 @@ _USED_OPTIONS: Final = ("group_id", "client_id", "auto_offset_reset", "rebalance
 class Batch(KafkaAckableMessage):
     """The records of one fetch, committed or rewound partition by partition, as far as they are still assigned."""
 
-    @property
-    def records(self) -> tuple[ConsumerRecord, ...]:
-        records: tuple[ConsumerRecord, ...] = self.raw_message
-        return records
+    raw_message: tuple[ConsumerRecord, ...]
 
     async def ack(self) -> None:
         """Commit all of it. Raises the broker's error."""
         if self.committed is None:
-            ends = {(record.topic, record.partition): record.offset + 1 for record in self.records}
-            await self._commit({TopicPartition(*place): offset for place, offset in ends.items()})
+            ends = {(record.topic, record.partition): record.offset + 1 for record in self.raw_message}
+            consumer = cast("Consumer", self.consumer)
+            assigned = consumer.assignment()
+            held = {place: offset for place, offset in ends.items() if place in assigned}
+            if held:
+                await consumer.commit({TopicPartition(*place): offset for place, offset in held.items()})
             self.committed = AckStatus.ACKED
 
     async def nack(self) -> None:
         """Rewind to the first record of each partition."""
         firsts: dict[TopicPartition, int] = {}
-        for record in self.records:
+        for record in self.raw_message:
             firsts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
         self.rewind(firsts)
 
     async def commit_before(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit what comes before these offsets, and rewind to them."""
-        self.rewind(offsets)
-        await self._commit(offsets)
+        held = self.rewind(offsets)
+        if held:
+            await cast("Consumer", self.consumer).commit(held)
 
-    def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Have the records from these offsets on delivered again."""
-        consumer = cast("Consumer", self.consumer)
-        assigned = consumer.assignment()
-        for partition, offset in offsets.items():
-            if partition in assigned:
-                consumer.seek(partition, offset)
-        self.committed = AckStatus.NACKED
-
-    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    def rewind(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Have the records from these offsets on delivered again. Returns those of the partitions still assigned."""
         consumer = cast("Consumer", self.consumer)
         assigned = consumer.assignment()
         held = {partition: offset for partition, offset in offsets.items() if partition in assigned}
-        if held:
-            await consumer.commit(held)
+        for partition, offset in held.items():
+            consumer.seek(partition, offset)
+        self.committed = AckStatus.NACKED
+        return held
 
 
 class BatchSubscriber:

@@ -60,7 +60,7 @@ class Broadcast:
         self._service = service
         self._transport = transport
         self._subscription = Subscription(f"{service}.{name}", *handlers, registry=registry)
-        self._handler_of = {topic: handler for handler in handlers for topic in handler.topics}
+        self._handle_one = {topic: handler.one for handler in handlers for topic in handler.topics}
         self._build = build
         self._version_of = version_of
         self._stored_by = stored_by
@@ -140,6 +140,6 @@ class Broadcast:
             if version is not None and version <= self._version_of(record.topic, key):
                 continue
             try:
-                await self._handler_of[record.topic].handle(self._subscription.read(record))
+                await self._handle_one[record.topic](self._subscription.read(record))
             except Exception as error:
                 log.warning("an event was skipped", what=self.name, topic=record.topic, key=key, error=repr(error))

@@ -61,14 +61,11 @@ class Command(Generic[C]):
         return validated(self.model, body)
 
 
+@dataclass(slots=True, eq=False)
 class ReceivedCommand(Received[CommandBody]):
     """A command as it was read. ``refusal`` says why its use case cannot be called; its ``data`` is empty then."""
 
-    __slots__ = ("refusal",)
-
-    def __init__(self, record: Record, message: Message, data: CommandBody, refusal: Refused | None = None) -> None:
-        super().__init__(record, data, message)
-        self.refusal = refusal
+    refusal: Refused | None = None
 
     def cause(self, clock: Clock) -> Cause:
         """The cause of the command's writes: who asks (ce_user, else AuditMetadata.User, else anonymous), and why.
@@ -122,9 +119,9 @@ class CommandSubscription:
             if command is None:
                 known = ", ".join(sorted(self.commands))
                 raise BadInput(f"{self.topic} knows no {message.type}; it knows {known}", slug="unknown-command")
-            return ReceivedCommand(record, message, command.validated(body))
+            return ReceivedCommand(record, command.validated(body), message)
         except Refused as refusal:
-            return ReceivedCommand(record, message, _EMPTY, refusal)
+            return ReceivedCommand(record, _EMPTY, message, refusal)
 
     async def handle(self, received: Received[Any], clock: Clock) -> Done:
         try:

@@ -164,15 +164,29 @@ class Consumer:
     async def _consume(self, batch: Batch) -> None:
         began = time.monotonic()
         self._idle.clear()
-        self._release = Release(self._tuning.patience)
+        self._release = release = Release(began + self._tuning.patience)
         structlog.contextvars.bind_contextvars(group=self._group)
         try:
             if self._stopped_because is not None:
                 await batch.nack()
                 return
-            await self._settle(batch, self._release)
+            self._settlement = settlement = Settlement(self._context, batch.raw_message, release)
+            released = await settlement.run()
+            if released is ReleaseReason.STOP_LIMIT:
+                self._stop_consuming()
+            try:
+                if released is None:
+                    await batch.ack()
+                else:
+                    log.info("a batch is released", reason=released)
+                    self._metrics.rewinds.labels(self._group, released).inc()
+                    await batch.commit_before(settlement.resume_at())
+            except CommitFailedError as error:  # another member has the partitions now, and gets the records again
+                log.info("the group has moved on; the batch is delivered again", error=str(error))
+            except KafkaError as error:  # what is settled stays settled; the next commit covers it
+                log.warning("the commit failed", error=repr(error))
             self._metrics.batch_seconds.labels(self._group).observe(time.monotonic() - began)
-            self._metrics.batch_records.labels(self._group).observe(len(batch.records))
+            self._metrics.batch_records.labels(self._group).observe(len(batch.raw_message))
         except Exception:
             log.exception("the batch could not be settled; all of it is delivered again")
             await batch.nack()
@@ -180,23 +194,6 @@ class Consumer:
         finally:
             self._settlement = self._release = None
             self._idle.set()
-
-    async def _settle(self, batch: Batch, release: Release) -> None:
-        self._settlement = settlement = Settlement(self._context, batch.records, release)
-        released = await settlement.run()
-        if released is ReleaseReason.STOP_LIMIT:
-            self._stop_consuming()
-        try:
-            if released is None:
-                await batch.ack()
-            else:
-                log.info("a batch is released", reason=released)
-                self._metrics.rewinds.labels(self._group, released).inc()
-                await batch.commit_before(settlement.resume_at())
-        except CommitFailedError as error:  # another member has the partitions now, and gets the records again
-            log.info("the group has moved on; the batch is delivered again", error=str(error))
-        except KafkaError as error:  # what is settled stays settled; the next commit covers it
-            log.warning("the commit failed", error=repr(error))
 
     def _stop_consuming(self) -> None:
         self._stopped_because = (

@@ -18,25 +18,28 @@ _FORGOTTEN: Final = 60.0  # seconds after which nobody asks for it any more: ano
 
 
 class Oversized:
-    """The messages of one publisher that were too large, as long as somebody asks to publish them."""
+    """The messages of one publisher that were too large, as long as somebody asks to publish them.
+
+    Usually ``known`` is empty, and the publisher then asks nothing.
+    """
 
     def __init__(self) -> None:
-        self._sent: dict[tuple[str, str, str], tuple[MessageTooLarge, float]] = {}  # its error, and when (monotonic)
+        self.known: dict[tuple[str, str, str], tuple[MessageTooLarge, float]] = {}  # its error, and when (monotonic)
         self._logged: float | None = None
 
     def error_of(self, message: Message) -> MessageTooLarge | None:
         """Why it need not be sent now; None: send it, because the limit may have been raised meanwhile."""
-        if not self._sent or message.identity not in self._sent:
+        if message.identity not in self.known:
             return None
-        error, sent = self._sent[message.identity]
+        error, sent = self.known[message.identity]
         return error if time.monotonic() - sent < TOO_LARGE_PAUSE else None
 
     def add(self, message: Message) -> MessageTooLarge:
         """Remembers a message that was just found too large. Returns the error of its publishing."""
         now = time.monotonic()
-        self._sent = {name: known for name, known in self._sent.items() if now - known[1] < _FORGOTTEN}
+        self.known = {name: known for name, known in self.known.items() if now - known[1] < _FORGOTTEN}
         error = MessageTooLarge(_described(message))
-        self._sent[message.identity] = (error, now)
+        self.known[message.identity] = (error, now)
         if self._logged is None or now - self._logged >= TOO_LARGE_PAUSE:
             self._logged = now
             log.error(
@@ -45,19 +48,18 @@ class Oversized:
                 topic=message.topic,
                 key=message.key,
                 id=message.id,
-                waiting=len(self._sent),
+                waiting=len(self.known),
             )
         return error
 
     def remove(self, message: Message) -> None:
         """It was acknowledged."""
-        if self._sent:
-            self._sent.pop(message.identity, None)
+        self.known.pop(message.identity, None)
 
     def summary(self) -> str | None:
         """What a person should know about the messages that wait; None when there are none."""
         now = time.monotonic()
-        errors = [error for error, sent in self._sent.values() if now - sent < _FORGOTTEN]
+        errors = [error for error, sent in self.known.values() if now - sent < _FORGOTTEN]
         if not errors:
             return None
         return str(errors[0]) if len(errors) == 1 else f"{errors[0]} (and {len(errors) - 1} more like it)"

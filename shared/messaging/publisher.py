@@ -99,7 +99,12 @@ class Publisher:
             for index, error in zip(going, errors, strict=True):
                 if error is not None:
                     outcome[index] = stopped[messages[index].key] = error
-        self._count(messages, outcome, time.perf_counter() - began)
+        pairs = zip(messages, outcome, strict=True)
+        counts = Counter((message.topic, "failed" if error else "acknowledged") for message, error in pairs)
+        for (topic, result), count in counts.items():
+            self._metrics.published.labels(topic, result).inc(count)
+        if messages:
+            self._metrics.publish_seconds.observe(time.perf_counter() - began)
         return outcome
 
     async def _send(self, messages: list[Message], deadline: float) -> list[Exception | None]:
@@ -108,13 +113,17 @@ class Publisher:
         producer: Producer | None = None
         try:
             async with asyncio.timeout_at(deadline):
-                producer = await self._connected()
+                producer = self._producer or await self._connected()
                 for index, message in enumerate(messages):
-                    errors[index] = self.oversized.error_of(message)
-                    if errors[index] is not None:
+                    if self.oversized.known and (too_large := self.oversized.error_of(message)):
+                        errors[index] = too_large
+                        continue
+                    earlier = self._timed_out.get(message.identity) if self._timed_out else None
+                    if earlier is not None and not earlier.done():
+                        futures[index] = earlier
                         continue
                     try:
-                        futures[index] = self._earlier(message) or await producer.send(
+                        futures[index] = await producer.send(
                             message.topic, message.data, message.key.encode(), headers=encode_headers(message)
                         )
                     except (KafkaError, ValueError) as error:
@@ -136,14 +145,9 @@ class Publisher:
                 errors[index] = errors[index] or late
             elif (failure := future.exception()) is not None:
                 errors[index] = self._error_of(message, failure, producer)
-            else:
+            elif self.oversized.known:
                 self.oversized.remove(message)
         return errors
-
-    def _earlier(self, message: Message) -> asyncio.Future[object] | None:
-        """The same message, when it timed out and may still be sent."""
-        earlier = self._timed_out.get(message.identity) if self._timed_out else None
-        return None if earlier is None or earlier.done() else earlier
 
     def _keep_watching(self, message: Message, future: asyncio.Future[object]) -> None:
         name = message.identity
@@ -189,14 +193,6 @@ class Publisher:
         task = asyncio.create_task(_close(producer))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
-
-    def _count(self, messages: Sequence[Message], outcome: Sequence[Exception | None], seconds: float) -> None:
-        results = ["acknowledged" if error is None else "failed" for error in outcome]
-        counts = Counter(zip([message.topic for message in messages], results, strict=True))
-        for (topic, result), count in counts.items():
-            self._metrics.published.labels(topic, result).inc(count)
-        if messages:
-            self._metrics.publish_seconds.observe(seconds)
 
 
 async def publish_all(publisher: Publisher, messages: Sequence[Message]) -> None:

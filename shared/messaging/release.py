@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -20,18 +21,17 @@ class Released(Exception):
     """The batch is released, so nothing in it is waited for any more."""
 
 
+@dataclass(slots=True, eq=False)
 class Release:
     """The release of one batch.
 
-    Whoever waits ends at once; whoever works on a record finishes it first. ``patience``: seconds after which the batch
-    is released in any case, so that the group does not lose its member.
+    Whoever waits ends at once; whoever works on a record finishes it first. Behind ``deadline`` (monotonic) no further
+    record is begun, and the batch is released in any case, so that the group does not lose its member.
     """
 
-    def __init__(self, patience: float) -> None:
-        self.deadline = time.monotonic() + patience
-        self._requested = asyncio.Event()
-        self._reason: ReleaseReason | None = None
-        self._work_ends = False
+    deadline: float
+    _requested: asyncio.Event = field(default_factory=asyncio.Event)
+    _reason: ReleaseReason | None = None
 
     @property
     def reason(self) -> ReleaseReason | None:
@@ -43,12 +43,9 @@ class Release:
     def request(self, reason: ReleaseReason, *, waiting_only: bool = False) -> None:
         """Release the batch. With ``waiting_only``, workers that make progress may begin further records."""
         self._reason = self._reason or reason
-        self._work_ends = self._work_ends or not waiting_only
+        if not waiting_only:
+            self.deadline = 0.0
         self._requested.set()
-
-    def ends_work(self, now: float) -> bool:
-        """Whether no further record may be begun (``now``: monotonic)."""
-        return self._work_ends or now > self.deadline
 
     async def pause(self, seconds: float) -> None:
         """Waits so long. Released as soon as the batch is."""

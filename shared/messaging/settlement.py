@@ -76,8 +76,17 @@ class Settlement:
         try:
             if len(self._records) > 1:
                 await self._handle_in_bulk()
-            await self._handle_by_key()
-            if self._release.reason is not ReleaseReason.STOP_LIMIT:  # the fault is not in these records
+            keys: dict[bytes | None, list[int]] = {}
+            for index, (record, state) in enumerate(zip(self._records, self._state, strict=True)):
+                if state == _OPEN:
+                    keys.setdefault(record.key, []).append(index)
+            waiting = deque(keys.values())
+            if waiting:
+                async with asyncio.TaskGroup() as tasks:
+                    for number in range(min(self._context.tuning.concurrency, len(waiting))):
+                        tasks.create_task(self._work(number, waiting))
+            # At the stop limit the fault is not in these records.
+            if self._given_up and self._release.reason is not ReleaseReason.STOP_LIMIT:
                 await self._dead_letter()
         except Released:
             pass
@@ -110,7 +119,7 @@ class Settlement:
         if handle_all is None:
             return
         for first in range(0, len(self._records), _BULK):
-            if self._release.ends_work(time.monotonic()):
+            if time.monotonic() > self._release.deadline:
                 return
             received, indexes = await self._read_some(range(first, min(first + _BULK, len(self._records))))
             if received:
@@ -126,7 +135,8 @@ class Settlement:
                     del self._begun[-1]
             for index in indexes:
                 self._state[index] = _HANDLED
-            self._context.limit.passed(len(indexes))
+            if self._context.limit.failures:
+                self._context.limit.passed(len(indexes))
 
     async def _read_some(self, indexes: range) -> tuple[list[Received[Any]], list[int]]:
         """Those of the records that can be read, and their indexes; the others are given up."""
@@ -146,24 +156,14 @@ class Settlement:
 
     # -- one record after another of a key, keys concurrently ----------------------------------------------------------
 
-    async def _handle_by_key(self) -> None:
-        keys: dict[bytes | None, list[int]] = {}
-        for index, (record, state) in enumerate(zip(self._records, self._state, strict=True)):
-            if state == _OPEN:
-                keys.setdefault(record.key, []).append(index)
-        waiting = deque(keys.values())
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(min(self._context.tuning.concurrency, len(waiting))):
-                tasks.create_task(self._work(number, waiting))
-
     async def _work(self, number: int, waiting: deque[list[int]]) -> None:
         read, handle, clock = self._subscription.read, self._subscription.handle, self._context.clock
-        passed, release, begun, monotonic = self._context.limit.passed, self._release, self._begun, time.monotonic
+        limit, release, begun, monotonic = self._context.limit, self._release, self._begun, time.monotonic
         try:
             while waiting:
                 for index in waiting.popleft():
                     begun[number] = now = monotonic()
-                    if release.ends_work(now):
+                    if now > release.deadline:
                         return
                     if now - self._yielded > _SLICE:
                         await self._yield()
@@ -183,7 +183,8 @@ class Settlement:
                     if done.answers:
                         await self._retried(partial(publish_all, self._context.publisher, done.answers))
                     self._state[index] = _HANDLED if done.outcome is Outcome.ACCEPTED else _REFUSED
-                    passed()
+                    if limit.failures:
+                        limit.passed()
         except Released:
             return
         finally:
@@ -258,7 +259,7 @@ class Settlement:
         letter = letter_of(record, group=group, reason=reason, attempts=attempts, now=now)
         try:
             message = decode(record)
-            trace = message.trace.caused_by(message.id)
+            trace = message.trace._replace(causation_id=message.id)
         except Poison:
             trace = Trace.begin()
         self._given_up.append(_GivenUp(index, letter, trace, kind))
@@ -266,8 +267,6 @@ class Settlement:
 
     async def _dead_letter(self) -> None:
         """Makes the dead letters durable."""
-        if not self._given_up:
-            return
         letters, traces = [one.letter for one in self._given_up], [one.trace for one in self._given_up]
         await self._retried(partial(self._context.dead_letters.publish, letters, traces))
         for one in self._given_up:

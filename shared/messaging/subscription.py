@@ -28,18 +28,16 @@ M_co = TypeVar("M_co", bound=WireModel, covariant=True)
 _ANY_TYPE: Final = b"*"
 
 
+@dataclass(slots=True, eq=False)
 class Received(Generic[M_co]):
     """One record: ``data`` is its validated contract, ``message`` its envelope.
 
     The envelope of a plain record is decoded when it is first asked for; one that cannot be is Poison then.
     """
 
-    __slots__ = ("_message", "data", "record")
-
-    def __init__(self, record: Record, data: M_co, message: Message | None = None) -> None:
-        self.record = record
-        self.data = data
-        self._message = message
+    record: Record
+    data: M_co
+    _message: Message | None = None
 
     @property
     def message(self) -> Message:
@@ -50,7 +48,8 @@ class Received(Generic[M_co]):
     @property
     def effect(self) -> Trace:
         """The trace of what this causes."""
-        return self.message.trace.caused_by(self.message.id)
+        message = self.message
+        return message.trace._replace(causation_id=message.id)
 
     def cause(self, clock: Clock) -> Cause:
         """The cause of what is written because of this event. Its id is the message's, the same at a redelivery."""
@@ -90,11 +89,15 @@ class Handler(Generic[M]):
     each: Callable[[Received[M]], Awaitable[None]] | None = None
     bulk: Callable[[Sequence[Received[M]]], Awaitable[None]] | None = None
 
-    async def handle(self, received: Received[M]) -> None:
-        if self.bulk is not None:
-            await self.bulk([received])
-        elif self.each is not None:
-            await self.each(received)
+    @property
+    def one(self) -> Callable[[Received[M]], Awaitable[None]]:
+        """What handles one event."""
+        bulk = self.bulk
+        if bulk is not None:
+            return lambda received: bulk([received])
+        if self.each is None:
+            raise TypeError("a handler handles each event, or many in bulk")
+        return self.each
 
 
 class Subscribed(Protocol):
@@ -136,9 +139,10 @@ class Subscription:
         self.from_: Literal["earliest", "latest"] = from_
         self.handle_all = self._all_handled if all(handler.bulk for handler in handlers) else None
         self._handlers = handlers
-        self._handler_of = {name: handler for handler in handlers for name in handler.topics}
+        handler_of = {name: handler for handler in handlers for name in handler.topics}
+        self._handle_one = {name: handler.one for name, handler in handler_of.items()}
         self._contracts: dict[tuple[str, bytes], tuple[type[WireModel], Callable[..., WireModel]]] = {}
-        for name, handler in self._handler_of.items():
+        for name, handler in handler_of.items():
             for kind in registered(registry, name).messages:
                 if not issubclass(kind.model, handler.model):
                     raise TypeError(f"{name} carries {kind.model.__name__}, its handler takes {handler.model.__name__}")
@@ -162,7 +166,7 @@ class Subscription:
 
     async def handle(self, received: Received[Any], clock: Clock) -> Done:
         try:
-            await self._handler_of[received.record.topic].handle(received)
+            await self._handle_one[received.record.topic](received)
         except UnderWay:
             raise
         except Refused as refusal:  # nobody waits for an answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from asyncio import Future
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -181,7 +181,7 @@ class Transport(Protocol):
         """
 
 
-def record_size(key: bytes | None, value: bytes | None, headers: Headers) -> int:
-    """The size that Kafka's producer compares with the limit."""
-    size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, list(headers))
-    return size
+record_size: Final[Callable[[bytes | None, bytes | None, Headers], int]] = (
+    DefaultRecordBatchBuilder.estimate_size_in_bytes
+)
+"""The size, by key, value and headers (a list), that Kafka's producer compares with the limit."""

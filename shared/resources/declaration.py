@@ -160,4 +160,4 @@ class Resource(Generic[M]):
 
 
 def _state_of(document: WireModel) -> State:
-    return {name: value for name, value in document.wire().items() if name != "AuditMetadata"}
+    return document.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"audit_metadata"})

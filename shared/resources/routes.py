@@ -17,7 +17,7 @@ from shared.resources.patches import with_keys
 from shared.resources.use_cases import Resources
 from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.validation import validated
-from shared.web import PAGING, Parameter, Routes, cursor_of, etag, json_response, page_of, query_of, read_write
+from shared.web import PAGING, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
 
 M = TypeVar("M", bound=WireModel)
 
@@ -50,12 +50,14 @@ class _Handlers:
         return self.contract.key_in(self._keys(request)[0])
 
     def _response(self, document: Document) -> Response:
-        return json_response(self.resource.view(document), tag=etag(document.version))
+        return json_response(self.resource.view(document), version=document.version)
 
     async def create(self, request: Request) -> Response:
-        query = query_of(request, self.contract.key_defaults)
         write = read_write(request, self.clock)
-        command = validated(self.contract.create, with_keys(write.body, query))
+        body = write.body
+        if request.scope["query_string"]:
+            body = with_keys(body, query_of(request, self.contract.key_defaults))
+        command = validated(self.contract.create, body)
         return self._response((await self.resources.create(command, write.cause)).document)
 
     async def write(self, model: type[CommandBody], use_case: UseCase[Any, Written], request: Request) -> Response:
@@ -102,7 +104,7 @@ class _Handlers:
 
 def document_response(view: Mapping[str, Any], document: Document) -> Response:
     """A document with its version as ETag."""
-    return json_response(view, tag=etag(document.version))
+    return json_response(view, version=document.version)
 
 
 def page_response(items: list[dict[str, Any]], after: Any) -> Response:

@@ -112,7 +112,7 @@ def _instant(value: Any) -> Any:
         moment = parse_instant(value)
     else:
         raise ValueError("give a time such as 2024-06-15T09:00:00Z")
-    _check_day(moment.date())
+    _date(moment.date())
     return moment
 
 
@@ -126,13 +126,9 @@ def _date(value: Any) -> Any:
             raise ValueError(f"there is no day {value}; give one such as 2024-07-16") from None
     else:
         raise ValueError("give a day such as 2024-07-16")
-    _check_day(day)
-    return day
-
-
-def _check_day(day: date) -> None:
     if not FIRST_DAY <= day <= LAST_DAY:
         raise ValueError(f"give a day from {FIRST_DAY} to {LAST_DAY}")
+    return day
 
 
 Id = Annotated[str, AfterValidator(check_id), Field(examples=["FORTRESSService-NA-X0"])]

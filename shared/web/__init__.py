@@ -4,7 +4,7 @@ from shared.web.app import create_app
 from shared.web.health import Check, Unready
 from shared.web.middleware import Gate
 from shared.web.requests import Page, WriteRequest, cursor_of, page_of, query_of, read_write
-from shared.web.responses import KeepRefusal, etag, json_response, problem_response, refusal_response
+from shared.web.responses import KeepRefusal, json_response, problem_response, refusal_response
 from shared.web.routes import PAGING, Handler, Parameter, Routes
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "WriteRequest",
     "create_app",
     "cursor_of",
-    "etag",
     "json_response",
     "page_of",
     "problem_response",

@@ -28,14 +28,14 @@ CAUSE: Final = "epic.cause"
 """The key in a request's scope under which the cause of a write is, once it has been read."""
 
 
-def etag(version: int, *, base: bool = False) -> str:
-    """``"n"`` of a document; ``"base-n"`` of the base line that stands in for a line that does not exist yet."""
-    return f'"base-{version}"' if base else f'"{version}"'
+def json_response(
+    body: Mapping[str, Any], *, version: int | None = None, base: bool = False, status: int = 200
+) -> Response:
+    """The body as JSON bytes. The ETag is ``"n"`` for version n of a document.
 
-
-def json_response(body: Mapping[str, Any], *, tag: str | None = None, status: int = 200) -> Response:
-    """The body as JSON bytes; ``tag`` becomes the ETag."""
-    headers = {"etag": tag} if tag else None
+    It is ``"base-n"`` for the base line that stands in for a line that does not exist yet.
+    """
+    headers = None if version is None else {"etag": f'"base-{version}"' if base else f'"{version}"'}
     return Response(orjson.dumps(body), status, headers, "application/json")
 
 

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Final
 
 from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan, encode_plans
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.lifecycle import Revision
-from services.eventplan_svc.domain.plan import Plan, plan_id
+from services.eventplan_svc.domain.plan import Plan
 from services.eventplan_svc.domain.readiness import became_ready, is_ready
-from shared.cause import AUTOMATION, Cause
+from shared.cause import Cause
 from shared.documents.contract import Change, Document, Documents, OutgoingEvent, Written
 from shared.errors import Stale
-from shared.trace import Trace
 
 _CREATED: Final = OutgoingEvent("eventplan.created")
 _UPDATED: Final = OutgoingEvent("eventplan.updated")
 _READY: Final = OutgoingEvent("eventplan.ready")
-
-
-def automatic(now: datetime, trace: Trace, message: str | None = None) -> Cause:
-    """The cause of what automation writes. It has no id: the same inputs come to the same plan, however often."""
-    return Cause(now=now, user=AUTOMATION, trace=trace, message=message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +35,8 @@ class PlanStore:
     def __init__(self, documents: Documents, view: ReadinessView) -> None:
         self._documents = documents
         self._view = view
-
-    def is_known(self, event_id: str, fleet_id: str) -> bool:
-        """Whether the plan is known to be there. Another process may just have created one that is not known yet."""
-        return plan_id(event_id, fleet_id) in self._view
-
-    def creating_many(self) -> AbstractContextManager[None]:
-        """While this process creates many plans."""
-        return self._view.creating()
+        self.is_known = view.is_known
+        self.creating_many = view.creating
 
     async def get_many(self, keys: Sequence[str]) -> list[StoredPlan]:
         """Those of the plans that are there."""

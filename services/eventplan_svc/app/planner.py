@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.eventplan_svc.app.plan_store import PlanStore, StoredPlan, automatic
+from services.eventplan_svc.app.plan_store import PlanStore, StoredPlan
 from services.eventplan_svc.app.read_models import ReadModels, chunks
 from services.eventplan_svc.domain.inputs import Event, Fleet
 from services.eventplan_svc.domain.lifecycle import Revision, new_plan, plan_template, refreshed
 from services.eventplan_svc.domain.milestones import utc_day
-from shared.cause import Cause
+from services.eventplan_svc.domain.plan import plan_id
+from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.trace import Trace
@@ -55,13 +56,15 @@ class Planner:
         now = self.clock.now()
         today = utc_day(now)
         for event in events:
-            planless = [fleet for fleet in fleets if not self.plans.is_known(event.event_id, fleet.fleet_id)]
+            planless = [fleet for fleet in fleets if not self.plans.is_known(plan_id(event.event_id, fleet.fleet_id))]
             if not planless or not event.takes_plans(today):
                 continue
             template = plan_template(event, now)
             inputs = await self.read_models.inputs_of_fleets(event, planless)
             due = [new_plan(template, one, now) for one in inputs if one.is_due(today)]
-            made += await self.plans.create_missing(due, automatic(now, trace, f"Planned for {event.event_id}"))
+            # The cause has no id: the same inputs come to the same plan, however often.
+            cause = Cause(now, AUTOMATION, trace, message=f"Planned for {event.event_id}")
+            made += await self.plans.create_missing(due, cause)
         if made and await self.read_models.generation() != since:
             await self.refresh(dict.fromkeys(made, trace))
         return len(made)
@@ -89,7 +92,9 @@ class Planner:
             now, gate = self.clock.now(), asyncio.Semaphore(_AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
                 writes = {
-                    key: tasks.create_task(self._write(stored[key], revision, automatic(now, traces[key]), gate))
+                    key: tasks.create_task(
+                        self._write(stored[key], revision, Cause(now, AUTOMATION, traces[key]), gate)
+                    )
                     for key, one in inputs.items()
                     if (revision := refreshed(stored[key].plan, one, now))
                 }

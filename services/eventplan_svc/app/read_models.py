@@ -59,8 +59,9 @@ class TypedReadModel(Generic[T]):
     async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
         """The values by key; keys that nothing is known of are left out."""
         found: dict[str, T] = {}
-        for some in chunks(dict.fromkeys(keys), _AT_ONCE):
-            states = await self._states.get_many(some)
+        names = list(dict.fromkeys(keys))
+        for first in range(0, len(names), _AT_ONCE):
+            states = await self._states.get_many(names[first : first + _AT_ONCE])
             found.update((key, self._codec.validate_python(state)) for key, state in states.items())
         return found
 

@@ -38,7 +38,8 @@ class ReadinessView:
     """Not safe to share between threads.
 
     ``complete`` is set once all stored plans are in. ``at_rest`` is not set while this process creates many plans:
-    nearly all events that are published meanwhile are of plans that it puts here itself a moment later.
+    nearly all events that are published meanwhile are of plans that it puts here itself a moment later. ``is_known``:
+    whether a plan is known to be there; another process may just have created one that is not known yet.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class ReadinessView:
         self.at_rest.set()
         self._creating = 0
         self._plans: dict[str, _Plan] = {}
+        self.is_known = self._plans.__contains__
         self._open: dict[str, dict[str, dict[str, Standing]]] = {}
         self._sorted: list[str] | None = None
         self._totals = ReadinessTotals()
@@ -68,20 +70,14 @@ class ReadinessView:
                 del self._open[held.event_id][held.service_id][held.fleet_id]
         else:
             self._sorted = None
-        standing = self._standing(plan)
+        if plan.closed is None and self._last[0] is not plan.milestones:  # the new plans of one event share theirs
+            self._last = (plan.milestones, standing_of(plan))
+        standing = self._last[1] if plan.closed is None else None
         new = _Plan(version, intern(plan.event_id), intern(plan.service_id), plan.fleet_id, standing)
         self._plans[key] = new
         if standing is not None:
             self._totals.add(new.event_id, new.service_id, standing)
             self._open.setdefault(new.event_id, {}).setdefault(new.service_id, {})[new.fleet_id] = standing
-
-    def _standing(self, plan: Plan) -> Standing | None:
-        """The new plans of one event share their milestones, whose standing is then computed once."""
-        if plan.closed is not None:
-            return None
-        if self._last[0] is not plan.milestones:
-            self._last = (plan.milestones, standing_of(plan))
-        return self._last[1]
 
     def put_service(self, service: Service) -> None:
         held = self._services.get(service.service_id)
@@ -116,10 +112,6 @@ class ReadinessView:
                 return self._services[key].version if key in self._services else 0
             case _:
                 return self._regions[key][0] if key in self._regions else 0
-
-    def __contains__(self, key: str) -> bool:
-        """Whether a plan is known to be there; another process may just have created one that is not known yet."""
-        return key in self._plans
 
     def __len__(self) -> int:
         return len(self._plans)

@@ -6,11 +6,12 @@ import asyncio
 import random
 from typing import Final
 
-from services.eventplan_svc.app.plan_store import PlanStore, StoredPlan, automatic
+from services.eventplan_svc.app.plan_store import PlanStore, StoredPlan
 from services.eventplan_svc.app.read_models import chunks
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.lifecycle import turned
 from services.eventplan_svc.domain.milestones import utc_day
+from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.trace import Trace
 
@@ -49,4 +50,4 @@ class TurnColours:
         if revision is None:  # another replica wrote it, and its event has not arrived yet
             self._view.put(stored.version, stored.plan)
         else:
-            await self._plans.revise(stored, revision, automatic(now, trace))
+            await self._plans.revise(stored, revision, Cause(now, AUTOMATION, trace))

@@ -11,7 +11,7 @@ from typing import Any, Final
 from services.eventplan_svc.domain.inputs import Service
 from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS
 from services.eventplan_svc.domain.plan import Plan
-from services.eventplan_svc.domain.readiness import next_turn, status_colour, worst
+from services.eventplan_svc.domain.readiness import COLOUR_OF, worst
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
 _EPIC: Final = "EPIC"
@@ -68,8 +68,10 @@ def standing_of(plan: Plan) -> Standing | None:
         return None
     tops = plan.milestones
     statuses = tuple(one.status for top in tops for one in (top, *top.subs))
-    colour = worst(status_colour(top.status) for top in tops)
-    first_open_eta = min((top.eta for top in tops if top.eta and not top.is_completed()), default=None)
+    colour = worst(COLOUR_OF[top.status] for top in tops)
+    dated = [top for top in tops if top.eta and not top.is_completed()]
+    first_open_eta = min((top.eta for top in dated if top.eta), default=None)
+    turns_after = min((top.eta for top in dated if top.eta and top.colour is not _RED), default=None)
     awaited = next(
         (
             Awaited(leaf.id, leaf.status, top.eta, leaf.message)
@@ -79,7 +81,7 @@ def standing_of(plan: Plan) -> Standing | None:
         ),
         None,
     )
-    return _shared(Standing((statuses, colour, first_open_eta), awaited, next_turn(plan)))
+    return _shared(Standing((statuses, colour, first_open_eta), awaited, turns_after))
 
 
 @lru_cache(maxsize=16_384)  # far more than the states that the plans of a few events are in at once

@@ -5,16 +5,13 @@ Each side is made of the newest snapshot that its owner published; ``version`` o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from services.eventplan_svc.domain.facts import NO_FACTS, Facts
-from services.eventplan_svc.domain.milestones import automatic_etas
 from services.eventplan_svc.domain.plan import plan_id
 from shared.clock import iso
 from shared.schemas.event_svc.event import EventSnapshot
-from shared.schemas.eventplan_svc import MilestoneId
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot, ServiceType
 
@@ -45,11 +42,6 @@ class Event:
             deleted=snapshot.deleted,
             changed_at=iso(changed_at) if changed_at else "",
         )
-
-    @property
-    def etas(self) -> Mapping[MilestoneId, str]:
-        """The automatic ETA of every milestone."""
-        return automatic_etas(self.peak_start, self.peak_end)
 
     def takes_plans(self, today: str) -> bool:
         """Whether its plans are made: it is active, and its peak is not past (which is so after its last day)."""

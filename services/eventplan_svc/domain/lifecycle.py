@@ -8,7 +8,15 @@ from datetime import datetime
 from services.eventplan_svc.domain.automation import automated
 from services.eventplan_svc.domain.facts import NO_FACTS
 from services.eventplan_svc.domain.inputs import Event, PlanInputs
-from services.eventplan_svc.domain.milestones import DESCALE_IDS, UPSCALE_IDS, Edit, Source, not_started, utc_day
+from services.eventplan_svc.domain.milestones import (
+    DESCALE_IDS,
+    UPSCALE_IDS,
+    Edit,
+    Source,
+    automatic_etas,
+    not_started,
+    utc_day,
+)
 from services.eventplan_svc.domain.plan import AutomationState, Closed, Plan
 from services.eventplan_svc.domain.readiness import coloured
 from shared.cause import AUTOMATION
@@ -51,12 +59,13 @@ def plan_template(event: Event, now: datetime) -> Plan:
 
     It is made once for many plans, which then share their milestones.
     """
+    etas = automatic_etas(event.peak_start, event.peak_end)
     bare = Plan(
         event_id=event.event_id,
         fleet_id="",
         service_id="",
-        milestones=tuple(not_started(name, event.etas) for name in UPSCALE_IDS),
-        descale_milestones=tuple(not_started(name, event.etas) for name in DESCALE_IDS),
+        milestones=tuple(not_started(name, etas) for name in UPSCALE_IDS),
+        descale_milestones=tuple(not_started(name, etas) for name in DESCALE_IDS),
         colour=PeakReadyStatus.RED,
         automation=AutomationState(event.peak_start, event.peak_end),
     )
@@ -127,7 +136,8 @@ def _rescheduled(plan: Plan, event: Event, at: str) -> Plan:
     state = plan.automation
     if (state.peak_start, state.peak_end) == (event.peak_start, event.peak_end):
         return plan
-    etas = {name: Edit(eta=eta) for name, eta in event.etas.items() if name not in state.hand_etas}
+    automatic = automatic_etas(event.peak_start, event.peak_end)
+    etas = {name: Edit(eta=eta) for name, eta in automatic.items() if name not in state.hand_etas}
     moved_at = event.changed_at or at
     moved = replace(state, peak_start=event.peak_start, peak_end=event.peak_end, peak_moved_at=moved_at)
     return replace(plan.edited(etas, source=Source.AUTOMATED, at=at), automation=moved)

@@ -5,7 +5,7 @@ A read computes the colours anew. A plan keeps those of its last write, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -18,20 +18,22 @@ _YELLOW: Final = PeakReadyStatus.YELLOW
 _RED: Final = PeakReadyStatus.RED
 
 
-def status_colour(status: MilestoneStatus) -> PeakReadyStatus:
-    """The colour a status has until its ETA has passed."""
-    if status is MilestoneStatus.COMPLETED:
-        return _GREEN
-    if status in (MilestoneStatus.NOT_STARTED, MilestoneStatus.BLOCKED):
-        return _RED
-    return _YELLOW
+COLOUR_OF: Final[Mapping[MilestoneStatus, PeakReadyStatus]] = {
+    MilestoneStatus.NOT_STARTED: _RED,
+    MilestoneStatus.IN_PROGRESS: _YELLOW,
+    MilestoneStatus.PENDING_ON_EPIC: _YELLOW,
+    MilestoneStatus.PENDING_ON_SERVICE_OWNER: _YELLOW,
+    MilestoneStatus.BLOCKED: _RED,
+    MilestoneStatus.COMPLETED: _GREEN,
+}
+"""The colour a status has until its ETA has passed."""
 
 
 def milestone_colour(milestone: Milestone, today: str) -> PeakReadyStatus:
     """The colour of the status; Red where the ETA passed (at its 24:00 UTC) and the milestone is not Completed."""
     if not milestone.is_completed() and milestone.eta is not None and milestone.eta < today:
         return _RED
-    return status_colour(milestone.status)
+    return COLOUR_OF[milestone.status]
 
 
 def worst(colours: Iterable[PeakReadyStatus]) -> PeakReadyStatus:
@@ -55,18 +57,6 @@ def coloured(plan: Plan, today: str) -> Plan:
         for milestone, colour in zip(plan.milestones, colours, strict=True)
     )
     return replace(plan, colour=worst(colours), milestones=milestones)
-
-
-def next_turn(plan: Plan) -> str | None:
-    """The first ETA whose passing turns a colour of the last write; None where none can."""
-    return min(
-        (
-            milestone.eta
-            for milestone in plan.milestones
-            if milestone.eta and not milestone.is_completed() and milestone.colour is not _RED
-        ),
-        default=None,
-    )
 
 
 def is_ready(plan: Plan) -> bool:

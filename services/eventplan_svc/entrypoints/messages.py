@@ -55,9 +55,6 @@ def subscriptions(
 ) -> list[Subscribed]:
     """All of them. Each has a group of its own, so that an event with many plans delays no fact."""
 
-    async def event_changed(received: Received[EventSnapshot]) -> None:
-        await on_event_changed(received.data, received.effect)
-
     taken: list[Command[Any]] = [
         Command(CreateEventPlan, commands.create_plan, "eventplan.create"),
         Command(SetMilestoneStatus, commands.set_milestone_status, "milestone.update"),
@@ -65,7 +62,10 @@ def subscriptions(
         Command(ReplaceMilestones, commands.replace_milestones, "milestone.update"),
     ]
     return [
-        Subscription("eventplan_svc.events", Handler(EventSnapshot, _EVENTS, each=event_changed)),
+        Subscription(
+            "eventplan_svc.events",
+            Handler(EventSnapshot, _EVENTS, each=lambda event: on_event_changed(event.data, event.effect)),
+        ),
         Subscription(_SERVICES_GROUP, Handler(ServiceSnapshot, _SERVICES, bulk=_changes(on_services_changed))),
         Subscription(_FLEETS_GROUP, Handler(FleetSnapshot, _FLEETS, bulk=_changes(on_fleets_changed))),
         Subscription("eventplan_svc.facts", Handler(WireModel, _FACTS, bulk=_changes(on_facts_changed))),

@@ -25,7 +25,7 @@ from shared.schemas.fleet_svc.fleet import (
     UpdateFleet,
 )
 from shared.schemas.validation import validated
-from shared.web import PAGING, Parameter, Routes, etag, json_response, page_of, query_of, read_write
+from shared.web import PAGING, Parameter, Routes, json_response, page_of, query_of, read_write
 
 C = TypeVar("C", bound=CommandBody)
 
@@ -133,4 +133,4 @@ def _ids(request: Request) -> dict[str, str]:
 
 
 def _response(line: FleetLine) -> Response:
-    return json_response(line.view(), tag=etag(line.document.version, base=line.is_stand_in))
+    return json_response(line.view(), version=line.document.version, base=line.is_stand_in)

@@ -94,7 +94,7 @@ class SqliteDocuments:
         try:
             for batch in batches_of(states, _BATCH):  # the next is made while the last ones are written
                 create = partial(self.writes.create, states=batch, event_type=event_type, cause=cause)
-                under_way.append(self.writer.begin(create))
+                under_way.append(self.writer.run(create))
                 if len(under_way) == _BATCHES_UNDER_WAY:
                     created += await under_way.popleft()
                     self.wake()
@@ -107,7 +107,7 @@ class SqliteDocuments:
         return created
 
     async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:
-        outcome = await self.writer.begin(partial(self.writes.write, key=key, cause=cause, decide=decide))
+        outcome = await self.writer.run(partial(self.writes.write, key=key, cause=cause, decide=decide))
         if isinstance(outcome, Written):
             return outcome
         if outcome.events:

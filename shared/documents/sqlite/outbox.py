@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import orjson
 
@@ -20,7 +20,7 @@ from shared.documents.contract import Document
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.tables import decode, document_statements
-from shared.documents.versions import first_version, message_of, snapshot_of
+from shared.documents.versions import message_of, snapshot_of
 from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, OutgoingEvent, check_room, check_room_of_key
 from shared.durability.read_model import State
 from shared.durability.relay import OutboxEntry
@@ -47,17 +47,11 @@ _Row = tuple[Any, ...]
 class CreatedTogether:
     """First versions that differ in nothing but key and state, so that the rest is encoded once for all.
 
-    ``common`` is the one of no key and an empty state, ``managed`` its snapshot.
+    ``managed`` is the snapshot of the one without key and state.
     """
 
     states: Mapping[str, State]
-    common: Document
     managed: bytes
-
-    @classmethod
-    def by(cls, cause: Cause, states: Mapping[str, State], schema_version: int) -> Self:
-        common = first_version("", {}, cause, schema_version)
-        return cls(states, common, snapshot_of(common))
 
     def snapshot(self, key: str) -> bytes:
         """The same bytes as ``snapshot_of`` the version."""
@@ -121,13 +115,13 @@ class SqliteOutbox:
         return await self._reader.read(partial(self._page, after=after, limit=limit))
 
     def remove(self, entries: Sequence[OutboxEntry]) -> asyncio.Future[None]:
-        return self._writer.begin(partial(self._remove, entries=entries))
+        return self._writer.run(partial(self._remove, entries=entries))
 
     async def tidy(self) -> None:
-        await self._writer.begin(idempotency.delete_expired)
+        await self._writer.run(idempotency.delete_expired)
 
     async def state(self) -> OutboxState:
-        return await self._writer.begin(self.count)
+        return await self._writer.run(self.count)
 
     def count(self, connection: sqlite3.Connection) -> OutboxState:
         """Within a transaction: counts what is open, whichever process wrote or removed it."""

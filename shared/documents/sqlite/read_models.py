@@ -39,7 +39,7 @@ class SqliteReadModel:
             connection.executemany(self.sql.put, rows)
             return {key: (version, state) for key, version, state in connection.execute(self.sql.stored, (keys,))}
 
-        stored = await self.writer.begin(put)
+        stored = await self.writer.run(put)
         return {
             key
             for key, version, _, text in rows

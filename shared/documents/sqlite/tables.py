@@ -138,7 +138,7 @@ def page_of(
 ) -> tuple[str, list[Any]]:
     """The statement, which ends with a condition, and its parameters for the first rows by key that match."""
     parameters: list[Any] = []
-    for name, value in filters.wanted(where).items():
+    for name, value in filters.wanted(where).items() if where else ():
         statement += f" AND {_field(name)} IS NULL" if value is None else f" AND {_field(name)} = ?"
         if value is not None:
             parameters.append(value)

@@ -19,7 +19,7 @@ from shared.documents.contract import Change, Document, Written
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.outbox import CreatedTogether, SqliteOutbox
 from shared.documents.sqlite.tables import DocumentStatements, decode, encode
-from shared.documents.versions import Decide, Decision, Outcome, StoredOutcome, updated
+from shared.documents.versions import Decide, Decision, Outcome, StoredOutcome, first_version, snapshot_of, updated
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import State
 
@@ -63,8 +63,9 @@ class DocumentWrites:
         existing: dict[str, int] = dict(connection.execute(self.sql.existing, (keys,)).fetchall())
         new = {key: state for key, state in states.items() if key not in existing}
         if new:
-            created = CreatedTogether.by(cause, new, self.schema_version)
-            _, version, _, *managed = encode(created.common)
+            common = first_version("", {}, cause, self.schema_version)
+            created = CreatedTogether(new, snapshot_of(common))
+            _, version, _, *managed = encode(common)
             rows = [(key, orjson.dumps(state).decode()) for key, state in new.items()]
             for first in range(0, len(rows), _ROWS_PER_STATEMENT):
                 some = rows[first : first + _ROWS_PER_STATEMENT]

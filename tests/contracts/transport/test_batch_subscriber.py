@@ -45,7 +45,7 @@ async def test_a_subscriber_gets_raw_records_and_its_group_moves_on(transport: T
     seen: list[ConsumerRecord] = []
 
     async def handle(batch: Batch) -> None:
-        seen.extend(batch.records)
+        seen.extend(batch.raw_message)
         await batch.ack()
 
     consuming = subscriber(transport, topic, handle)
@@ -76,7 +76,7 @@ async def test_a_batch_that_is_put_back_comes_again_whole(transport: Transport, 
     attempts: list[list[bytes]] = []
 
     async def handle(batch: Batch) -> None:
-        attempts.append(values(batch.records))
+        attempts.append(values(batch.raw_message))
         await (batch.nack() if len(attempts) <= 2 else batch.ack())
 
     consuming = subscriber(transport, topic, handle, max_records=30)
@@ -95,7 +95,7 @@ async def test_a_part_of_a_batch_can_be_committed(transport: Transport, new_topi
     attempts: list[list[bytes]] = []
 
     async def handle(batch: Batch) -> None:
-        attempts.append(values(batch.records))
+        attempts.append(values(batch.raw_message))
         if len(attempts) == 1:
             await batch.commit_before({place: 1})
             assert await transport.lag(f"{topic}.g") == {place: 9}

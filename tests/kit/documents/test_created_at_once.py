@@ -50,7 +50,7 @@ def outbox(path: Path) -> list[tuple]:
 
 @pytest.mark.parametrize("key", STATES)
 def test_a_snapshot_is_what_any_first_version_shows_to_the_byte(key: str) -> None:
-    snapshot = CreatedTogether.by(CAUSE, STATES, 3).snapshot(key)
+    snapshot = CreatedTogether(STATES, snapshot_of(first_version("", {}, CAUSE, 3))).snapshot(key)
     assert snapshot == snapshot_of(first_version(key, STATES[key], CAUSE, 3))
 
 

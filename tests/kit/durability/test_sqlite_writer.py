@@ -35,9 +35,7 @@ async def test_one_failing_transaction_leaves_the_others_of_its_commit(writer: W
         file.execute("DELETE FROM numbers")
         raise LookupError("no")
 
-    outcomes = await asyncio.gather(
-        writer.begin(insert), writer.begin(fails), writer.begin(insert), return_exceptions=True
-    )
+    outcomes = await asyncio.gather(writer.run(insert), writer.run(fails), writer.run(insert), return_exceptions=True)
 
     assert outcomes[0] is outcomes[2] is None
     assert isinstance(outcomes[1], LookupError)
@@ -70,8 +68,8 @@ async def test_a_disk_that_fails_is_tried_anew(writer: Writer, tmp_path: Path) -
 
 
 async def test_a_stop_writes_what_was_begun_and_then_nothing_more(writer: Writer) -> None:
-    begun = [writer.begin(insert) for _ in range(300)]
+    begun = [writer.run(insert) for _ in range(300)]
     await writer.stop()
     assert await asyncio.gather(*begun) == [None] * 300
     with pytest.raises(Unavailable):
-        writer.begin(insert)
+        writer.run(insert)

@@ -211,7 +211,7 @@ async def test_whoever_sends_too_much_waits_for_the_disk(log: DurableLog, monkey
     await log.create_topics([TopicSpec("t", 1)])
     sent = []
     for _ in range(50):
-        await log.room()
+        await log.room.wait()
         sent.append(log.append("t", key=b"k", value=b"x" * 100_000))
         assert sum(not future.done() for future in sent) < 5
     await asyncio.gather(*sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -59,7 +60,9 @@ class Harness:
         release: Release | None = None,
         concurrency: int = 8,
     ) -> ReleaseReason | None:
-        self.settlement = Settlement(self.context(subscription, concurrency), records, release or Release(30))
+        self.settlement = Settlement(
+            self.context(subscription, concurrency), records, release or Release(time.monotonic() + 30)
+        )
         return await self.settlement.run()
 
     def each(self, handle: Handle) -> Subscription:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -243,4 +244,4 @@ async def settle(harness: Harness, record: Record) -> None:
         quick,
         StopLimit(),
     )
-    assert await Settlement(context, [record], Release(5)).run() is None
+    assert await Settlement(context, [record], Release(time.monotonic() + 5)).run() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from aiokafka import TopicPartition
 
@@ -14,7 +15,7 @@ from tests.support.messaging import Thing, event, record_of
 
 
 async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_the_rest(harness: Harness) -> None:
-    release, handled = Release(30), set()
+    release, handled = Release(time.monotonic() + 30), set()
 
     async def handle(received: Received[Thing]) -> None:
         if received.message.key in ("b", "d"):
@@ -35,7 +36,7 @@ async def test_a_batch_over_its_patience_keeps_what_is_settled_and_hands_back_th
 
 
 async def test_a_rebalance_cuts_short_who_waits_and_lets_work_be_finished(harness: Harness) -> None:
-    release, begun, going_on = Release(30), asyncio.Event(), asyncio.Event()
+    release, begun, going_on = Release(time.monotonic() + 30), asyncio.Event(), asyncio.Event()
 
     async def handle(received: Received[Thing]) -> None:
         if received.message.key == "waits":
@@ -54,7 +55,7 @@ async def test_a_rebalance_cuts_short_who_waits_and_lets_work_be_finished(harnes
 
 
 async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(harness: Harness) -> None:
-    release, begun, going_on = Release(30), asyncio.Event(), asyncio.Event()
+    release, begun, going_on = Release(time.monotonic() + 30), asyncio.Event(), asyncio.Event()
     seen: list[str] = []
 
     async def handle(received: Received[Thing]) -> None:
@@ -74,7 +75,7 @@ async def test_a_stop_lets_the_record_in_hand_be_finished_and_begins_no_other(ha
 
 
 async def test_a_poison_in_a_released_batch_is_a_dead_letter_before_it_is_passed(harness: Harness) -> None:
-    release, given_up = Release(30), False
+    release, given_up = Release(time.monotonic() + 30), False
 
     async def handle(received: Received[Thing]) -> None:
         nonlocal given_up
@@ -94,7 +95,7 @@ async def test_a_poison_in_a_released_batch_is_a_dead_letter_before_it_is_passed
 
 
 async def test_offsets_with_gaps_resume_behind_the_last_record_settled(harness: Harness) -> None:
-    release, handled = Release(30), set()
+    release, handled = Release(time.monotonic() + 30), set()
 
     async def handle(received: Received[Thing]) -> None:
         if received.message.key == "b":

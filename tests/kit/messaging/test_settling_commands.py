@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -108,7 +109,7 @@ async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(harness
         return Accepted("a", 1)
 
     harness.broker.away = True
-    release = Release(30)
+    release = Release(time.monotonic() + 30)
     under_way = asyncio.create_task(harness.settle(harness.commands(make), batch(command()), release=release))
     await until(lambda: done, "the command is done")
     release.request(ReleaseReason.STOPPING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -198,5 +199,5 @@ async def test_a_fault_of_the_runtime_itself_is_raised_not_swallowed(harness: Ha
     object.__setattr__(context.clock, "now", no_letter)
 
     with pytest.raises(ExceptionGroup) as raised:
-        await Settlement(context, batch(event("a")), Release(30)).run()
+        await Settlement(context, batch(event("a")), Release(time.monotonic() + 30)).run()
     assert raised.value.exceptions[0].__class__ is Broken

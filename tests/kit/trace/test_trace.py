@@ -48,10 +48,6 @@ def test_a_new_trace_joins_the_open_span() -> None:
         assert Trace.begin().traceparent == TRACEPARENT
 
 
-def test_an_effect_keeps_the_correlation_and_names_its_cause() -> None:
-    assert Trace("corr", "first", TRACEPARENT).caused_by("second") == Trace("corr", "second", TRACEPARENT)
-
-
 def test_a_stored_trace_is_the_list_of_its_members() -> None:
     trace = Trace("corr", None, TRACEPARENT)
 
