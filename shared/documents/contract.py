@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from shared.cause import Cause
-from shared.clock import parse_instant
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState, OutgoingEvent, Publish
 from shared.durability.read_model import ReadModel, State
@@ -60,14 +59,6 @@ class Document(NamedTuple):
     created_by: str | None
     deleted: bool
     side: State
-
-    @property
-    def timestamp(self) -> datetime:
-        return parse_instant(self.changed)
-
-    @property
-    def created_at(self) -> datetime | None:
-        return None if self.created is None else parse_instant(self.created)
 
     def wire(self) -> dict[str, Any]:
         """The document as read: state, side and managed fields.

@@ -113,9 +113,6 @@ class ReadinessView:
             case _:
                 return self._regions[key][0] if key in self._regions else 0
 
-    def __len__(self) -> int:
-        return len(self._plans)
-
     def plan_ids(self) -> list[str]:
         """Every plan's id, closed ones too, in order."""
         if self._sorted is None:

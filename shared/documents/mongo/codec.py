@@ -18,16 +18,7 @@ from bson.raw_bson import RawBSONDocument
 from shared.documents.contract import Document
 from shared.errors import BadInput
 
-__all__ = [
-    "SHOWN",
-    "Form",
-    "decode",
-    "encode_item",
-    "encode_side",
-    "encode_state",
-    "item_id",
-    "plain",
-]
+__all__ = ["SHOWN", "Form", "decode", "encode_item", "encode_side", "encode_state", "item_id", "plain"]
 
 Form = dict[str, Any]
 

@@ -21,14 +21,7 @@ from shared.cause import Cause
 from shared.documents.contract import Document
 from shared.documents.mongo.codec import Form, decode
 from shared.documents.mongo.items import Items
-from shared.documents.versions import (
-    Decision,
-    Outcome,
-    StoredOutcome,
-    message_of,
-    snapshot_of,
-    without_microseconds,
-)
+from shared.documents.versions import Decision, Outcome, StoredOutcome, message_of, snapshot_of, without_microseconds
 from shared.durability.outbox import OutgoingEvent
 from shared.envelope import Message
 from shared.trace import Trace

@@ -60,13 +60,7 @@ class MongoStore:
     """
 
     def __init__(
-        self,
-        url: str,
-        database: str,
-        publish: Publish,
-        *,
-        source: str,
-        sweep_after: float = SWEEP_AFTER,
+        self, url: str, database: str, publish: Publish, *, source: str, sweep_after: float = SWEEP_AFTER
     ) -> None:
         self._database = connect(url, database)
         self._collections: dict[str, Collections] = {}

@@ -15,14 +15,7 @@ from shared.documents.key_locks import KeyLocks, attempts
 from shared.documents.mongo.bulk import BulkCreations
 from shared.documents.mongo.codec import Form, encode_item, encode_side, item_id
 from shared.documents.mongo.errors import away
-from shared.documents.mongo.heads import (
-    Collections,
-    MongoHead,
-    OpenWrite,
-    decode_head,
-    encode_head,
-    encode_open_write,
-)
+from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_head, encode_open_write
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.reads import CoalescedReads
 from shared.documents.mongo.relay import MongoRelay

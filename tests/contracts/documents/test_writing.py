@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.clock import iso
 from shared.documents import Change, Documents, OutgoingEvent, Store
 from shared.errors import Conflict, NotFound, Stale
 from tests.support.broker import Broker
@@ -92,7 +93,7 @@ async def test_a_document_made_anew_goes_on_counting(documents: Documents) -> No
     again = (await documents.update("F1", create, later)).document
     assert seen == [None]
     assert (again.version, again.state, again.side) == (3, {"B": 2}, {})
-    assert (again.created_by, again.created_at) == ("bob", NOW + timedelta(days=1))
+    assert (again.created_by, again.created) == ("bob", iso(NOW + timedelta(days=1)))
     assert [document.version for document in (await documents.history("F1")).items] == [3, 2, 1]
 
 
