@@ -160,8 +160,8 @@ async def _lines(stage: Stage, on: Servers) -> tuple[Line, Line]:
     publisher = await stage.enter(CompanyPublisher(on.kafka))
     service = await stage.service("fleet_svc", on)
     await publisher.publish(command("fleet.commands", "CreateService", row["ServiceId"], row) for row in rows)
-    async with connected(on.mongo, "fleet") as database:
-        while await database["service"].count_documents({}) < len(keys):
+    async with connected(on.mongo, "fleet") as database, asyncio.timeout(_PATIENCE):
+        while await database["service.heads"].count_documents({}) < len(keys):
             await asyncio.sleep(0.1)
     for topic, like in ((COMMANDS, "fleet.commands"), (UPDATED, "service.updated")):
         await create_topic(on.kafka, topic, TOPICS[like].partitions)
