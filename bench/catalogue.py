@@ -7,8 +7,6 @@ from typing import Final
 from bench.figure import Bench
 from bench.measures import consume, dashboard, embedded, idle, latest, listing, memory, plans, put, runs, updates
 
-__all__ = ["BENCHES"]
-
 BENCHES: Final[tuple[Bench, ...]] = (
     consume.BENCH,
     idle.BENCH,

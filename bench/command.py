@@ -28,8 +28,6 @@ from bench.rounds import FULL_ROUNDS, QUICK_ROUNDS, Scale
 from bench.stage import Stage
 from tests.support.servers import docker_missing
 
-__all__ = ["main"]
-
 _RESULTS: Final = ROOT / "bench" / "results.json"
 _PAGE: Final = ROOT / "docs" / "performance.md"
 _QUICK_AT_ONCE: Final = 3  # most of a quick bench is waiting for what it starts

@@ -18,8 +18,6 @@ from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics
 from shared.trace import Trace
 
-__all__ = ["FLEETS_EACH", "Company", "CompanyPublisher", "command"]
-
 FLEETS_EACH: Final = 10
 _WHEN: Final = "2024-05-02T08:30:00.000Z"
 _AT_ONCE: Final = 2_000

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.stage import Stage
 
-__all__ = ["Bench", "Disagreement", "Figure", "Goal", "at_least", "at_most", "number"]
-
 
 class Disagreement(Exception):
     """The two sides of a comparison did not come to the same result: their times mean nothing."""

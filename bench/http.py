@@ -8,8 +8,6 @@ from typing import Any, Final, cast
 
 import orjson
 
-__all__ = ["Connection", "call", "call_json", "encode"]
-
 HOST: Final = "127.0.0.1"
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"

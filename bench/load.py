@@ -23,8 +23,6 @@ import uvloop
 from bench.http import Connection, encode
 from bench.process import ROOT
 
-__all__ = ["Load", "Seen", "Wanted"]
-
 _LONGEST_LINE: Final = 256 * 1024 * 1024
 _SHOWN: Final = 300
 

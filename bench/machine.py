@@ -11,8 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["described"]
-
 _DRIVERS: Final = (
     "aiokafka",
     "motor",

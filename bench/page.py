@@ -8,8 +8,6 @@ from typing import Any, Final
 
 from bench.figure import number
 
-__all__ = ["BEGIN", "END", "write_table"]
-
 BEGIN: Final = "<!-- bench:begin, written by python -m bench --write -->"
 END: Final = "<!-- bench:end -->"
 _HEAD: Final = ("what", "compared with", "EPIC", "the other", "ratio: min", "median", "max", "goal", "")

@@ -15,8 +15,6 @@ from bench.raw.kafka import Counter
 from bench.raw.mongo import connected
 from bench.stage import Servers, Stage
 
-__all__ = ["PLAN_CREATED", "Planning"]
-
 PLAN_CREATED = "eventplan.created"
 _PATIENCE = 180.0
 

@@ -14,8 +14,6 @@ from typing import Final
 
 from bench.http import call
 
-__all__ = ["ROOT", "Process"]
-
 ROOT: Final = Path(__file__).parents[1]
 _PATIENCE: Final = 90.0
 _IDLE_SHARE: Final = 0.06

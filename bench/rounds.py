@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["FULL_ROUNDS", "Measured", "Scale", "Side", "alternate"]
-
 FULL_ROUNDS: Final = 5
 QUICK_ROUNDS: Final = 1
 _QUICK_SHARE: Final = 50

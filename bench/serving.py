@@ -14,8 +14,6 @@ from bench.process import Process
 from bench.rounds import Scale
 from bench.stage import Servers, Stage
 
-__all__ = ["Serving", "loaded"]
-
 _AT_ONCE = 32
 
 

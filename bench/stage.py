@@ -19,8 +19,6 @@ from bench.rounds import Scale
 from tests.support import servers
 from tests.support.servers import Server
 
-__all__ = ["NOW", "Servers", "Stage"]
-
 T = TypeVar("T")
 _RESULTS: Final = ROOT / "bench" / "results"  # on the disk of the checkout: a temporary folder may be memory
 NOW: Final = "2024-06-15T09:00:00Z"

@@ -22,8 +22,6 @@ import orjson
 from epic.failure import SOME_FAILED, CommandFailed, Declined, Unreachable
 from shared.durability.backoff import Backoff
 
-__all__ = ["Answer", "Api", "login_name"]
-
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _UNDER_WAY: Final = "urn:epic:problem:under-way"
 _PAUSES: Final = Backoff(first=0.1, longest=3.0)

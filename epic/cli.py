@@ -15,8 +15,6 @@ from epic.commands.sample import sample
 from epic.commands.topics import topics
 from epic.failure import CommandFailed
 
-__all__ = ["app", "main"]
-
 _INTERRUPTED = 130
 
 app = typer.Typer(

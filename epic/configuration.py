@@ -9,8 +9,6 @@ from epic.failure import CommandFailed
 if TYPE_CHECKING:
     from shared.settings import Settings
 
-__all__ = ["kafka_servers", "settings", "url_of"]
-
 
 def settings(**given: Any) -> Settings:
     """The settings; ``given`` overrides the ``EPIC_*`` variables. CommandFailed, in one line, when one is wrong."""

@@ -9,8 +9,6 @@ from typing import Any
 from shared.resources import Resource
 from shared.schemas.topics import SERVICES
 
-__all__ = ["declarations"]
-
 
 def declarations() -> dict[str, tuple[Resource[Any], ...]]:
     """The declarations of each service, by its name; none where a service declares nothing."""

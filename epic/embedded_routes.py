@@ -21,8 +21,6 @@ from shared.schemas.topics import TOPICS
 from shared.schemas.validation import decode_object
 from shared.web.responses import json_response, problem_of, problem_response, refusal_response
 
-__all__ = ["EmbeddedRoutes"]
-
 Waiting = Callable[[], Awaitable[dict[str, int]]]
 
 _LONGEST_ANSWER: Final = 100.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["NOTHING_DONE", "SOME_FAILED", "CommandFailed", "Declined", "Unreachable"]
-
 SOME_FAILED = 1  # a part of the work failed
 NOTHING_DONE = 2  # the command could not begin: a wrong argument, or nothing to talk to
 

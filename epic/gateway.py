@@ -12,8 +12,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from epic.routes import RouteTable, routes_of
 
-__all__ = ["Gateway"]
-
 _PROBLEM: Final = b"application/problem+json"
 
 

@@ -15,8 +15,6 @@ from epic.failure import CommandFailed
 from epic.rows import BadRow, Request, read_row
 from epic.terminal import Terminal
 
-__all__ = ["CONCURRENCY", "Loaded", "Row", "RowFailure", "files_of", "load", "read_rows"]
-
 CONCURRENCY: Final = 32
 _ENDINGS: Final = (".ndjson", ".jsonl")
 _ALREADY_THERE: Final = "exists"

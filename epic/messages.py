@@ -18,8 +18,6 @@ from shared.envelope import Message, Record, decode, encode_headers
 from shared.errors import Poison
 from shared.schemas.results import CommandResult
 
-__all__ = ["HttpMessages", "Messages", "SeenRecord", "message_of", "wire_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class SeenRecord:

@@ -8,8 +8,6 @@ from typing import Final
 
 from epic.routes import ANY, Route, RouteTable
 
-__all__ = ["with_routes"]
-
 _BEGIN: Final = "  # The services' routes, made by `make docs`; change the declarations instead.\n"
 _END: Final = "  # End of the services' routes.\n"
 

@@ -9,8 +9,6 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-__all__ = ["ANY", "OWN_PAGES", "Route", "RouteTable", "routes_of"]
-
 ANY: Final = "*"
 # What each service has for itself: under the gateway it stands behind /{service}/.
 OWN_PAGES: Final = frozenset({"health", "metrics", "openapi.json", "asyncapi.json", "docs", "redoc", "dlq"})

@@ -16,8 +16,6 @@ from shared.schemas.base import VERSION_MEMBERS, WireModel, wire_names
 from shared.schemas.fleet_svc.fleet import FLEET, Inventory
 from shared.schemas.resource_contract import ResourceContract
 
-__all__ = ["KINDS", "BadRow", "Kind", "Request", "read_row"]
-
 _KEY_BYTES: Final = 16
 
 

@@ -24,8 +24,6 @@ from shared.schemas.topics import SERVICES
 from shared.service import Build, RunningService, open_transport, quiet_collector, uvicorn_server
 from shared.settings import Settings
 
-__all__ = ["AddressOptions", "EmbeddedEpic", "builds", "listen"]
-
 _BACKLOG: Final = 2048  # uvicorn's own default
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a busy thread gives up the interpreter: the threads that write to disk wait for it."""

@@ -11,8 +11,6 @@ from typing import IO, Any, Final
 
 import orjson
 
-__all__ = ["DEFAULT_EVENT", "DEFAULT_PEAK", "SampleCompany", "write"]
-
 DEFAULT_EVENT: Final = "PD2024"
 DEFAULT_PEAK: Final = date(2024, 7, 16)
 

@@ -16,8 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Advance", "Terminal", "json_text"]
-
 Advance = Callable[[int], None]
 
 _UNBOUNDED: Final = 100_000

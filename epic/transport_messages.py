@@ -15,8 +15,6 @@ from shared.messaging.topic_client import Since, follow_records, request
 from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
 
-__all__ = ["TransportMessages"]
-
 
 class TransportMessages:
     """Reads and writes a started transport. ``where`` names it in error texts."""

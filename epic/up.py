@@ -30,8 +30,6 @@ from shared.schemas.topics import SERVICES
 from shared.service import Build
 from shared.settings import PREFIX, Settings
 
-__all__ = ["settings_of", "up"]
-
 _LOG: Final = "epic.log"
 _INTERRUPTED_TWICE: Final = 1
 _ONE_REQUEST_SECONDS: Final = 1.0

@@ -30,8 +30,6 @@ from starlette.responses import Response
 from bench.raw.kafka import producing
 from bench.raw.mongo import Wire, connected
 
-__all__ = ["DATABASE"]
-
 DATABASE: Final = "floor"
 _JSON: Final = "application/json"
 _PAGE: Final = 100

@@ -22,8 +22,6 @@ from bench.floors.http import DATABASE
 from bench.raw.kafka import producing
 from bench.raw.mongo import connected
 
-__all__ = ["COMMANDS", "UPDATED"]
-
 COMMANDS: Final = "floor.commands"
 UPDATED: Final = "floor.updated"
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"

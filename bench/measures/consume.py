@@ -36,8 +36,6 @@ from shared.schemas.topic_types import MessageType, Topic
 from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 
-__all__ = ["BENCH"]
-
 _EVENTS: Final = 100_000
 _PARTITIONS: Final = 12
 _TYPE: Final = "projection.updated"

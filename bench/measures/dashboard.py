@@ -20,8 +20,6 @@ from bench.planning import Planning
 from bench.rounds import alternate
 from bench.stage import Stage
 
-__all__ = ["BENCH"]
-
 _FLEETS: Final = 20_000
 _FEW: Final = 2_000
 _SECONDS: Final = 3.0

@@ -33,8 +33,6 @@ from shared.messaging.transport import TopicSpec
 from shared.service.run import quiet_collector
 from tests.support.servers import free_port
 
-__all__ = ["BENCH"]
-
 _RECORDS: Final = 40_000
 _PRODUCERS: Final = 200
 _BATCH: Final = 500

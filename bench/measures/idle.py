@@ -32,8 +32,6 @@ from shared.envelope import encode_headers
 from shared.schemas.topics import TOPICS
 from shared.service.run import quiet_collector
 
-__all__ = ["BENCH"]
-
 _SERVICES: Final = 500
 _SINGLES: Final = 200
 _PAUSE: Final = 0.02

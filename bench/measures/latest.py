@@ -20,8 +20,6 @@ from bench.serving import Serving, loaded
 from bench.stage import Stage
 from shared.service.run import quiet_collector
 
-__all__ = ["BENCH"]
-
 _SERVICES: Final = 1_021
 _OF_SOME: Final = 20
 _SOME: Final = 100

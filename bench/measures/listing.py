@@ -18,8 +18,6 @@ from bench.serving import Serving, loaded
 from bench.stage import Stage
 from shared.service.run import quiet_collector
 
-__all__ = ["BENCH"]
-
 _SERVICES: Final = 2_000
 _SECONDS: Final = 3.0
 

@@ -26,8 +26,6 @@ from bench.stage import Stage
 from shared.envelope import Message
 from shared.schemas.topics import SERVICES
 
-__all__ = ["BENCH"]
-
 _FLEETS: Final = 20_000
 _FEW: Final = 2_000
 _WARM: Final = 660.0

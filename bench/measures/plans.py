@@ -28,8 +28,6 @@ from bench.stage import Stage
 from shared.schemas.topics import TOPICS
 from shared.service.run import quiet_collector
 
-__all__ = ["BENCH"]
-
 _FLEETS: Final = 20_000
 _FEW: Final = 2_000
 _BATCH: Final = 1_000

@@ -25,8 +25,6 @@ from bench.stage import Stage
 from shared.schemas.topics import TOPICS
 from shared.service.run import quiet_collector
 
-__all__ = ["BENCH"]
-
 _SERVICES: Final = 480
 _CONNECTIONS: Final = 16
 _EACH: Final = 5

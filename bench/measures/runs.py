@@ -28,8 +28,6 @@ from bench.stage import Servers, Stage
 from shared.schemas.topics import TOPICS
 from shared.service.run import quiet_collector
 
-__all__ = ["BENCH"]
-
 _FLEETS: Final = 20_000
 _CHUNK: Final = 500
 _TABLES: Final = (

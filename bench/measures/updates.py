@@ -35,8 +35,6 @@ from shared.messaging.publisher import Publisher
 from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 
-__all__ = ["BENCH"]
-
 _UPDATES: Final = 3_000
 _HOT: Final = 1_000
 _AT_ONCE: Final = 32

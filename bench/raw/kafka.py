@@ -14,8 +14,6 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bench.figure import Disagreement
 
-__all__ = ["Counter", "Raw", "consuming", "copies", "create_topic", "producing", "send_all"]
-
 _BATCH_BYTES: Final = 131_072
 _POLL: Final = 0.005
 _SETTLING: Final = 30.0

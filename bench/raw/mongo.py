@@ -8,8 +8,6 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
-__all__ = ["Wire", "connected"]
-
 Wire = dict[str, Any]
 
 

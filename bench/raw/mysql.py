@@ -9,8 +9,6 @@ from typing import Any
 import aiomysql
 from sqlalchemy.engine import make_url
 
-__all__ = ["Sql"]
-
 
 class Sql:
     """One connection."""

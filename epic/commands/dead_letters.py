@@ -15,8 +15,6 @@ from epic.failure import SOME_FAILED, CommandFailed
 from epic.terminal import Terminal, json_text
 from shared.schemas.topics import SERVICES
 
-__all__ = ["dlq"]
-
 dlq = typer.Typer(help="Dead letters: messages that could not be handled, kept with the reason.", no_args_is_help=True)
 
 Id = Annotated[

@@ -16,8 +16,6 @@ from epic.failure import SOME_FAILED
 from epic.loading import CONCURRENCY, Loaded, RowFailure, files_of, load, read_rows
 from epic.terminal import Terminal, json_text
 
-__all__ = ["load_files"]
-
 _SHOWN: Final = 100
 
 

@@ -27,8 +27,6 @@ from shared.schemas.topics import TOPICS
 from shared.schemas.validation import field_errors
 from shared.trace import Trace, new_id
 
-__all__ = ["produce", "tail"]
-
 _SOURCE: Final = "/epic/produce"
 _STDIN: Final = Path("-")
 

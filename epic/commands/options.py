@@ -8,8 +8,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 import uvloop
 
-__all__ = ["AsJson", "Bootstrap", "Url", "run"]
-
 T = TypeVar("T")
 
 Url = Annotated[

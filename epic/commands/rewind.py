@@ -19,8 +19,6 @@ from shared.schemas.topics import SERVICES
 if TYPE_CHECKING:
     from shared.messaging.transport import Transport
 
-__all__ = ["rewind"]
-
 Row = tuple[str, str, int]
 """A group, a topic, and how many messages it will consume again."""
 

@@ -13,8 +13,6 @@ from epic.failure import CommandFailed
 from shared.clock import parse_instant
 from shared.schemas.topics import SERVICES
 
-__all__ = ["serve", "up"]
-
 
 def up(
     data: Annotated[

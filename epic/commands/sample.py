@@ -13,8 +13,6 @@ from epic.sample import DEFAULT_EVENT, DEFAULT_PEAK, SampleCompany, write
 from epic.terminal import Terminal
 from shared.schemas.base import check_id
 
-__all__ = ["sample"]
-
 
 def sample(
     out: Annotated[Path, typer.Option("--out", "-o", help="The NDJSON file to write.", show_default=False)],

@@ -12,8 +12,6 @@ from epic.terminal import Terminal, json_text
 from shared.schemas.topic_types import Topic
 from shared.schemas.topics import SERVICES, TOPICS
 
-__all__ = ["topics"]
-
 _DAY_MS = 86_400_000
 
 

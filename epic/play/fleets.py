@@ -8,8 +8,6 @@ from typing import Any, Final
 from epic.api import Api
 from epic.terminal import Terminal
 
-__all__ = ["FleetLine", "dashboard", "fleet_lines", "print_fleets"]
-
 _COLUMNS: Final = ("Fleet", "Region", "Needed", "Present", "Ordered", "Delivered", "Colour", "Awaited")
 _PAGE: Final = 1000
 

@@ -10,8 +10,6 @@ import orjson
 
 from epic.failure import CommandFailed
 
-__all__ = ["PlayRecord", "Played"]
-
 _FILE: Final = "play.json"
 
 

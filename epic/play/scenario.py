@@ -6,22 +6,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-__all__ = [
-    "AZ_FACTORS",
-    "CAPACITY_TEAM",
-    "EVENT_ID",
-    "LATE_RISE",
-    "LEFT_OPEN",
-    "MAIL_DOMAIN",
-    "NOW",
-    "OPERATOR",
-    "REJECTED",
-    "STATUSES",
-    "UNDECIDED",
-    "LateRise",
-    "StatusSet",
-]
-
 EVENT_ID: Final = "PD2024"
 NOW: Final = "2024-06-15T09:00:00Z"
 MAIL_DOMAIN: Final = "example.com"

@@ -19,8 +19,6 @@ from epic.play.fleets import dashboard
 from epic.play.waiting import until
 from epic.terminal import Terminal
 
-__all__ = ["COMPANY", "STEPS", "Step"]
-
 Order = dict[str, Any]
 Step = Callable[[Api, Terminal], Awaitable[None]]
 

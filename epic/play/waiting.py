@@ -9,8 +9,6 @@ from typing import Final
 
 from epic.failure import SOME_FAILED, CommandFailed
 
-__all__ = ["until"]
-
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
 

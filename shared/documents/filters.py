@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["Filters", "check_name"]
-
 _FIELD: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 

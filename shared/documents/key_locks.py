@@ -9,8 +9,6 @@ from typing import Final
 
 from shared.durability.backoff import Backoff
 
-__all__ = ["KeyLocks", "attempts"]
-
 _ATTEMPTS: Final = 80
 _BACKOFF: Final = Backoff(first=0.004, longest=0.25)
 

@@ -6,8 +6,6 @@ from shared.documents.contract import Publish, Store
 from shared.documents.sqlite import SqliteStore
 from shared.settings import Settings
 
-__all__ = ["open_store"]
-
 
 def open_store(settings: Settings, service: str, publish: Publish) -> Store:
     """The store of ``fleet_svc`` is the database ``fleet``, or ``fleet.db``; nothing is opened before its ``start``."""

@@ -23,22 +23,6 @@ from shared.envelope import Message
 from shared.errors import NotFound, Refused, Stale, TooLarge, refusal_of
 from shared.trace import Trace
 
-__all__ = [
-    "Decide",
-    "Decision",
-    "Outcome",
-    "StoredOutcome",
-    "amended",
-    "as_old",
-    "batches_of",
-    "first_version",
-    "message_of",
-    "record_ids",
-    "snapshot_of",
-    "updated",
-    "without_microseconds",
-]
-
 
 class Outcome(StrEnum):
     """What a write came to. All four are final outcomes; the first two also change the document."""

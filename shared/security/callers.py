@@ -11,8 +11,6 @@ from shared.envelope import Message
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import NAME_RULE, AuditMetadata, is_name
 
-__all__ = ["ANONYMOUS", "Principal", "PrincipalKind", "author_of", "caller_of_http", "caller_of_message"]
-
 _USER_HEADER: Final = b"x-epic-user"
 
 

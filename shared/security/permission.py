@@ -7,8 +7,6 @@ from typing import Final
 
 from shared.security.callers import Principal
 
-__all__ = ["ACTION_RULE", "authorize", "is_action"]
-
 ACTION_RULE: Final = "lower-case words joined by dots, the last one a verb, such as event.create or hotw.run.start"
 _ACTION: Final = re.compile(r"[a-z][a-z-]*(\.[a-z][a-z-]*){1,3}")
 

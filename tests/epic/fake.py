@@ -10,8 +10,6 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-__all__ = ["Asked", "FakeEpic", "problem"]
-
 
 @dataclass(frozen=True)
 class Asked:

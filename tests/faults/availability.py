@@ -26,8 +26,6 @@ from tests.faults.plan import ELSEWHERE, Company, Sizes, company
 from tests.faults.rounds import retire
 from tests.support.stacks import Replica
 
-__all__ = ["Figure", "measure"]
-
 TARGET: Final = 99.99
 _CLIENTS: Final = 8
 _WAIT_SECONDS: Final = 10

@@ -14,8 +14,6 @@ from tests.faults.plan import Disturbance
 from tests.support.servers import Server
 from tests.support.stacks import RealStack, Replica
 
-__all__ = ["Disturber", "to_its_end"]
-
 _ORDERLY_SECONDS: Final = 3
 
 

@@ -19,8 +19,6 @@ from tests.faults.ledger import Command, Ledger
 from tests.faults.topics import published_record
 from tests.support.stacks import WholeStack
 
-__all__ = ["PATIENCE", "SOURCE", "CommandDoor", "Commands", "Headers", "HttpDoor", "Stuck", "headers_of", "patience"]
-
 Headers = Sequence[tuple[str, Any]]
 
 SOURCE: Final = "/faults"

@@ -28,8 +28,6 @@ from tests.faults.quiet import unfinished
 from tests.faults.topics import groups_of_epic
 from tests.support.stacks import Embedded
 
-__all__ = ["EmbeddedHarness", "embedded_harness"]
-
 _AWAY: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 

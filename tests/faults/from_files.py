@@ -12,8 +12,6 @@ from tests.faults.hotw_rows import letter_of, take_rows
 from tests.faults.picture import Picture, PublishedRecord, Row, Stored, Version, canonical
 from tests.faults.topics import published_record
 
-__all__ = ["picture_of_files", "published_in_folder"]
-
 _HEADS = ".heads"
 
 

@@ -13,8 +13,6 @@ from shared.schemas.topics import SERVICES
 from tests.faults.hotw_rows import letter_of, take_rows
 from tests.faults.picture import Picture, Row, Stored, Version, canonical
 
-__all__ = ["picture_of_servers"]
-
 _HEADS = ".heads"
 _KIT = {"idempotency_records", "intents"}
 """Collections that every service has from its start: one with another name would read as empty."""

@@ -22,8 +22,6 @@ from tests.faults.picture import Picture
 from tests.faults.plan import Sizes, company
 from tests.faults.rounds import expect, retire
 
-__all__ = ["Fuzz", "fuzz_every_topic"]
-
 _SIZES: Final = Sizes(4, 2)
 _AT_ONCE: Final = 200
 _SECONDS_A_RECORD: Final = 0.01

@@ -14,8 +14,6 @@ from pydantic import ValidationError
 from shared.schemas.topic_types import Topic
 from shared.schemas.topics import COMMAND_RESULTS
 
-__all__ = ["Fuzzed", "fuzzed"]
-
 _GOLDEN: Final = Path(__file__).parents[2] / "shared" / "schemas" / "golden"
 _STRUCTURED: Final = ("content-type", b"application/cloudevents+json")
 _LARGE: Final = 900_000

@@ -23,8 +23,6 @@ from tests.faults.topics import Topics, groups_of_epic
 from tests.support import servers
 from tests.support.stacks import RealStack, running
 
-__all__ = ["RealHarness", "real_harness"]
-
 ENVIRONMENT = {"EPIC_MAIL_DOMAIN": "example.com", "PYTHONUNBUFFERED": "1"}
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from tests.faults.picture import Letter, Picture, Row
 
-__all__ = ["letter_of", "take_rows"]
-
 _TABLES = (
     "hotw_run",
     "hotw_execution",

@@ -13,8 +13,6 @@ from tests.faults.ledger import Ledger
 from tests.faults.ordering import Ordering
 from tests.faults.plan import Company, PlannedEvent, PlannedFleet, PlannedService, Sizes
 
-__all__ = ["Clients", "Load"]
-
 INVENTORY_AS_OF: Final = "2024-06-14T{hour:02d}:00:00.000Z"
 _TWICE: Final = 0.2  # of HTTP writes are sent twice at once
 _BY_COMMAND: Final = 0.5

@@ -17,8 +17,6 @@ from tests.faults.harness import RealHarness
 from tests.support.stacks import Replica
 from tests.support.waiting import eventually
 
-__all__ = ["BROKEN", "mend_and_replay"]
-
 BROKEN: Final = "broken"
 _SERVICE: Final = "notify_svc"
 _GROUP: Final = "notify_svc.services"

@@ -12,8 +12,6 @@ from tests.faults.plan import PlannedEvent
 if TYPE_CHECKING:
     from tests.faults.load import Load
 
-__all__ = ["Ordering", "run_of"]
-
 
 async def run_of(load: Load, event: str) -> int:
     """Starts a run of an event by HTTP and waits for its end."""

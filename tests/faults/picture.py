@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["Letter", "Picture", "PublishedRecord", "Row", "Stored", "Version", "canonical"]
-
 Row = dict[str, Any]
 Documents = dict[str, "Stored"]
 

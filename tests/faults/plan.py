@@ -9,17 +9,6 @@ from typing import Any, Final
 
 from shared.schemas.topics import SERVICES
 
-__all__ = [
-    "Company",
-    "Disturbance",
-    "PlannedEvent",
-    "PlannedFleet",
-    "PlannedService",
-    "Sizes",
-    "company",
-    "disturbances",
-]
-
 REGIONS: Final = ("us-east-1", "eu-west-1")
 ELSEWHERE: Final = "ap-south-1"
 SERVERS: Final = ("kafka", "mongo", "mysql")

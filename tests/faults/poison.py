@@ -11,8 +11,6 @@ from shared.schemas.topics import TOPICS
 if TYPE_CHECKING:
     from tests.faults.load import Load
 
-__all__ = ["poison_some"]
-
 _EACH_ROUND: Final = 4
 
 

@@ -16,8 +16,6 @@ from tests.faults.doors import Stuck
 from tests.faults.picture import Picture
 from tests.faults.topics import Topics
 
-__all__ = ["Quiet", "unfinished"]
-
 _SOON = timedelta(seconds=8)
 
 

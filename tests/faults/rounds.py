@@ -20,8 +20,6 @@ from tests.faults.picture import Picture
 from tests.faults.plan import ELSEWHERE, Company, Disturbance, Sizes, company
 from tests.faults.poison import poison_some
 
-__all__ = ["Harness", "Report", "expect", "play_round", "retire", "seed_of", "settle"]
-
 
 class Harness(Protocol):
     """An EPIC that is loaded, disturbed and looked into; rounds come one after the other on it."""

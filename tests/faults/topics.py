@@ -20,8 +20,6 @@ from shared.service import open_transport
 from shared.settings import Settings
 from tests.faults.picture import PublishedRecord
 
-__all__ = ["Topics", "groups_of_epic", "published_record"]
-
 _READING_SECONDS: Final = 300
 
 

@@ -16,8 +16,6 @@ from shared.trace import Trace
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
 
-__all__ = ["MONGO", "NOW", "Backend", "adding", "cause", "creating", "nothing_is_open", "on_mongo_only", "setting"]
-
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 
 

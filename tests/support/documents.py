@@ -10,8 +10,6 @@ from typing import Any
 from tests.support.scenario import PLAN, Caller, orders_of
 from tests.support.waiting import eventually
 
-__all__ = ["EXPECTED", "normalised", "read_all", "worked_example"]
-
 EXPECTED = Path(__file__).parent / "expected.json"
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _ORDER = re.compile(r"F\d+-\d+-(\d+)")

@@ -9,8 +9,6 @@ from aiokafka import ConsumerRecord
 
 from shared.embedded import DurableLog, EmbeddedConsumer
 
-__all__ = ["fill", "read_all", "read_values"]
-
 
 async def fill(log: DurableLog, topic: str, values: Iterable[bytes], *, key: bytes = b"k", at: int = 1_000) -> None:
     """One after the other, each in a commit of its own."""

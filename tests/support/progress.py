@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["LongTests"]
-
 
 class LongTests:
     """A pytest plugin. It also covers the tests that the workers of a parallel run start and finish."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["EVENT", "FLEET", "INVENTORY", "PROJECTION", "SERVICE"]
-
 FLEET: dict[str, Any] = {
     "FleetId": "FORTRESSService-NA-X0",
     "VersionId": 5,

@@ -11,8 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.relational import TABLE_OPTIONS, Database, ReadModelTable, UtcTimestamp, kit_tables, long_text, name_text
 
-__all__ = ["COUNTERS", "KIT", "METADATA", "SAMPLES", "create_schema", "mysql_database", "publish_all"]
-
 METADATA = MetaData()
 KIT = kit_tables(METADATA)
 COUNTERS = Table(

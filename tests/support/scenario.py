@@ -11,8 +11,6 @@ from tests.support import reference
 from tests.support.stacks import WholeStack
 from tests.support.waiting import eventually
 
-__all__ = ["Caller", "milestone", "orders_of"]
-
 PLAN = "/eventplan/PD2024/FORTRESSService-NA-X0"
 _NO_EVENT = "NoEvent"
 

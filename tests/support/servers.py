@@ -19,8 +19,6 @@ from contextlib import suppress
 from docker.models.containers import Container
 from testcontainers.core.container import DockerContainer
 
-__all__ = ["HOST", "REQUIRED", "Server", "docker_missing", "free_port", "kafka", "mongo", "mysql"]
-
 HOST = "127.0.0.1"
 REQUIRED = os.environ.get("CI") == "true" or os.environ.get("EPIC_REQUIRE_DOCKER") == "1"
 # Below what Linux and macOS take for outgoing connections. Each process of a parallel run has ports of its own.

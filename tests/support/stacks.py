@@ -25,17 +25,6 @@ from tests.support import servers
 from tests.support.servers import Server
 from tests.support.waiting import eventually
 
-__all__ = [
-    "Composed",
-    "Embedded",
-    "RealStack",
-    "Replica",
-    "WholeStack",
-    "composing",
-    "kcat_produce",
-    "running",
-]
-
 _OWNERS = {
     "service": "fleet_svc",
     "fleet": "fleet_svc",

@@ -26,8 +26,6 @@ from shared.trace import Trace
 from tests.support.broker import Broker
 from tests.support.relational import KIT, create_schema, mysql_database
 
-__all__ = ["NOW", "AnyStore", "MakeStore", "make_store", "numbers_of", "write_event"]
-
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 TRACE = Trace("correlation", "command", None)
 

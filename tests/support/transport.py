@@ -12,8 +12,6 @@ from aiokafka.structs import RecordMetadata
 
 from shared.messaging.transport import Consumer, Producer, Transport
 
-__all__ = ["NewTopic", "consuming", "producing", "send", "send_and_wait", "take", "values"]
-
 NewTopic = Callable[..., Awaitable[str]]
 """Creates a topic that no other test uses, with so many partitions and these settings, and returns its name."""
 

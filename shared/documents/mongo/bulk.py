@@ -33,8 +33,6 @@ from shared.envelope import Message
 from shared.errors import Unavailable
 from shared.trace import Trace, new_id
 
-__all__ = ["BulkCreations", "Intent"]
-
 log = structlog.get_logger(__name__)
 
 _BATCH: Final = 1000  # heads under one intent; its keys lie in one document

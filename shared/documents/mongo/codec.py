@@ -18,8 +18,6 @@ from bson.raw_bson import RawBSONDocument
 from shared.documents.contract import Document
 from shared.errors import BadInput
 
-__all__ = ["SHOWN", "Form", "decode", "encode_item", "encode_side", "encode_state", "item_id", "plain"]
-
 Form = dict[str, Any]
 
 SHOWN: Final = {"Item": 1, "Side": 1}

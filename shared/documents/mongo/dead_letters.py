@@ -12,8 +12,6 @@ from shared.documents.mongo.errors import away
 from shared.documents.mongo.reads import page_of
 from shared.schemas.results import DeadLetter
 
-__all__ = ["MongoDeadLetters"]
-
 
 class MongoDeadLetters:
     """See ``DeadLetterStore``."""

@@ -27,8 +27,6 @@ from shared.documents.mongo.reads import CoalescedReads, page_of, pages_of, quer
 from shared.documents.mongo.writes import DocumentWrites
 from shared.documents.versions import amended, as_old, updated
 
-__all__ = ["MongoDocuments"]
-
 log = structlog.get_logger(__name__)
 
 _STATE: Final = "Item.State."

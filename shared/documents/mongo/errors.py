@@ -19,8 +19,6 @@ from pymongo.errors import (
 
 from shared.errors import Unavailable
 
-__all__ = ["away", "duplicates"]
-
 _AWAY: Final = (
     ConnectionFailure,
     ServerSelectionTimeoutError,

@@ -26,8 +26,6 @@ from shared.durability.outbox import OutgoingEvent
 from shared.envelope import Message
 from shared.trace import Trace
 
-__all__ = ["Collections", "MongoHead", "OpenWrite", "decode_head", "encode_head", "encode_open_write"]
-
 
 @dataclass(frozen=True, slots=True)
 class Collections:

@@ -20,8 +20,6 @@ from shared.documents.mongo.reads import CoalescedReads, find_by_id
 from shared.documents.versions import Outcome, StoredOutcome, record_ids
 from shared.durability.idempotency import IdempotencyRecord, retention_of
 
-__all__ = ["MongoIdempotencyRecords"]
-
 log = structlog.get_logger(__name__)
 
 _REMEMBERED: Final = 10_000  # what is forgotten costs one more insert that clashes

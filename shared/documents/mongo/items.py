@@ -16,8 +16,6 @@ from shared.documents.mongo.codec import Form, decode
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.reads import find_by_id
 
-__all__ = ["Items"]
-
 log = structlog.get_logger(__name__)
 
 _REMEMBERED: Final = 50_000  # some MB; what is forgotten is only stored once more

@@ -14,8 +14,6 @@ from shared.documents.mongo.codec import Form
 from shared.documents.mongo.errors import away
 from shared.durability.lease import Lease, LeaseLost
 
-__all__ = ["MongoLeases"]
-
 _ATTEMPTS: Final = 8
 """Each attempt that fails means that another holder came first. After so many the lease is left to them."""
 

@@ -17,8 +17,6 @@ from shared.documents.mongo.reads import CoalescedReads, find_by_id, page_of, pa
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.errors import Unavailable
 
-__all__ = ["MongoReadModel"]
-
 _STATE: Final = "State."
 
 

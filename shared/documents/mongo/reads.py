@@ -13,8 +13,6 @@ from shared.documents.filters import Filters
 from shared.documents.mongo.codec import Form
 from shared.documents.mongo.errors import away
 
-__all__ = ["CoalescedReads", "find_by_id", "page_of", "pages_of", "query_of"]
-
 _KEYS_PER_QUERY: Final = 500
 _QUERIES_AT_ONCE: Final = 4  # more wait for each other in the server, and coalesce less here
 

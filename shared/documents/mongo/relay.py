@@ -26,8 +26,6 @@ from shared.durability.outbox import OutboxState, check_room
 from shared.errors import Unavailable
 from shared.tasks import end
 
-__all__ = ["MongoRelay"]
-
 log = structlog.get_logger(__name__)
 
 _BATCH: Final = 500  # heads in one step: more gain nothing, and one that fails is repeated whole

@@ -28,8 +28,6 @@ from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.errors import MessageTooLarge
 
-__all__ = ["LoadedHead", "PreparedWrite", "Ref", "Steps", "note_instant"]
-
 log = structlog.get_logger(__name__)
 
 Ref = tuple[str, str]

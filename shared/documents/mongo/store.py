@@ -30,8 +30,6 @@ from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
 from shared.errors import Unavailable
 
-__all__ = ["SWEEP_AFTER", "MongoStore", "connect"]
-
 SWEEP_AFTER: Final = 5.0
 """Seconds after which any replica may finish what another began."""
 

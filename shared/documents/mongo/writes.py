@@ -24,8 +24,6 @@ from shared.documents.versions import Decide, Decision, Outcome, StoredOutcome
 from shared.durability.outbox import check_room_of_key
 from shared.errors import Unavailable
 
-__all__ = ["DocumentWrites"]
-
 _MAX_OPEN_BYTES: Final = 4_000_000  # of events with data of their own; a document may have 16 MB
 
 

@@ -11,8 +11,6 @@ from shared.documents.sqlite.reader import Reader
 from shared.durability.sqlite_writer import Writer
 from shared.schemas.results import DeadLetter
 
-__all__ = ["SqliteDeadLetters"]
-
 
 @dataclass(frozen=True, slots=True)
 class SqliteDeadLetters:

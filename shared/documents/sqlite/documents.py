@@ -21,8 +21,6 @@ from shared.documents.versions import Decide, amended, as_old, batches_of, updat
 from shared.durability.read_model import State
 from shared.durability.sqlite_writer import Writer
 
-__all__ = ["SqliteDocuments"]
-
 _BATCH: Final = 500  # documents created in one transaction, which holds up all other writers
 _BATCHES_UNDER_WAY: Final = 3
 

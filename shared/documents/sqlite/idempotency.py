@@ -11,8 +11,6 @@ from shared.cause import Cause
 from shared.documents.versions import Outcome, StoredOutcome, record_ids
 from shared.durability.idempotency import IdempotencyRecord, retention_of
 
-__all__ = ["delete_expired", "find", "find_record", "keep", "keep_record"]
-
 _FIND = """SELECT digest, resource, key, outcome, version, problem, body FROM idempotency_records
     WHERE id IN (?, ?) AND expires_at > ?"""
 _KEEP = """INSERT INTO idempotency_records (id, digest, resource, key, outcome, version, problem, body, expires_at)

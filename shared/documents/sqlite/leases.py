@@ -14,8 +14,6 @@ from shared.documents.sqlite.reader import Reader
 from shared.durability.lease import Lease, LeaseLost
 from shared.durability.sqlite_writer import Writer
 
-__all__ = ["LEASE_TABLE", "SqliteLeases"]
-
 LEASE_TABLE: Final = """CREATE TABLE IF NOT EXISTS leases (
     name TEXT PRIMARY KEY, holder TEXT, lease_until REAL, fence INTEGER NOT NULL, record TEXT)"""
 

@@ -27,8 +27,6 @@ from shared.durability.relay import OutboxEntry
 from shared.durability.sqlite_writer import Writer
 from shared.trace import Trace, new_id
 
-__all__ = ["CreatedTogether", "SqliteOutbox"]
-
 _ADD: Final = """INSERT INTO outbox (resource, key, version, type, event_key, event_id, data, at, correlation_id,
     causation_id, traceparent, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _OF_ONE: Final = "SELECT count(*) FROM outbox WHERE resource = ? AND key = ?"

@@ -15,8 +15,6 @@ from shared.documents.sqlite.tables import ReadModelStatements, page_of
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.durability.sqlite_writer import Writer
 
-__all__ = ["SqliteReadModel"]
-
 
 @dataclass(frozen=True, slots=True)
 class SqliteReadModel:

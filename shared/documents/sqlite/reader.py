@@ -13,8 +13,6 @@ from typing import Any, TypeVar
 from shared.durability.sqlite_writer import away, connect
 from shared.errors import Unavailable
 
-__all__ = ["Reader"]
-
 T = TypeVar("T")
 Row = tuple[Any, ...]
 

@@ -28,8 +28,6 @@ from shared.durability.read_model import ReadModel
 from shared.durability.relay import Relay
 from shared.durability.sqlite_writer import Writer
 
-__all__ = ["SWEEP_AFTER", "SqliteStore"]
-
 SWEEP_AFTER: Final = 5.0
 """Seconds after which another process publishes in place of one that is gone."""
 

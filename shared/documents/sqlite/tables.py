@@ -15,17 +15,6 @@ import orjson
 from shared.documents.contract import Document
 from shared.documents.filters import Filters
 
-__all__ = [
-    "KIT_TABLES",
-    "DocumentStatements",
-    "ReadModelStatements",
-    "Row",
-    "decode",
-    "document_statements",
-    "encode",
-    "page_of",
-]
-
 Row = tuple[Any, ...]
 
 _ITEM: Final = "key, version, state, message, user, changed, schema_version, created, created_by, deleted"

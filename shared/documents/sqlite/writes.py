@@ -23,8 +23,6 @@ from shared.documents.versions import Decide, Decision, Outcome, StoredOutcome, 
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import State
 
-__all__ = ["DocumentWrites"]
-
 _ROWS_PER_STATEMENT: Final = 250
 """After each statement this thread waits until another lets go of the interpreter, so few statements are faster."""
 

@@ -28,8 +28,6 @@ from tests.support.messaging import MakeThing, MemoryLetters, Thing, registry
 from tests.support.transport import send_and_wait
 from tests.support.waiting import eventually
 
-__all__ = ["QUICK", "Harness", "Seen"]
-
 QUICK = Tuning(transient=Backoff(0.02, 0.2), unexpected=Backoff(0.005, 0.02))
 
 

@@ -8,15 +8,6 @@ from shared.schemas.topics import COMMAND_RESULTS
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture, Row, canonical
 
-__all__ = [
-    "a_command_has_one_answer",
-    "dead_letters_are_what_was_poisoned",
-    "decisions_and_deliveries_stand",
-    "every_command_is_answered",
-    "no_acknowledged_write_is_missing",
-    "runs_are_those_that_were_asked_for",
-]
-
 
 def no_acknowledged_write_is_missing(picture: Picture, ledger: Ledger) -> list[str]:
     """The version that was answered is there, is the one that was asked for, and no other was made by that request."""

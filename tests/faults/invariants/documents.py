@@ -7,13 +7,6 @@ from collections import Counter
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture
 
-__all__ = [
-    "one_plan_per_fleet_and_event",
-    "outboxes_are_empty",
-    "replicas_hold_the_latest",
-    "version_numbers_are_contiguous",
-]
-
 # Which replica of which service is of which resource; eventplan_svc keeps a fleet's base line only.
 _FED_BY = {
     ("eventplan_svc", "event"): (("event_svc", "event"),),

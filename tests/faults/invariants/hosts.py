@@ -9,14 +9,6 @@ from typing import Any
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture, Row
 
-__all__ = [
-    "hosts_add_up",
-    "no_host_is_ordered_twice",
-    "one_execution_per_fleet_and_run",
-    "plans_show_what_was_ordered",
-    "runs_have_ended",
-]
-
 _DEAD = ("Rejected", "Cancelled", "Expired")
 _LIVE_OVERRIDES = ("Proposed", "Approved", "Started")
 

@@ -8,8 +8,6 @@ from datetime import datetime
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture
 
-__all__ = ["every_mail_that_is_due_was_sent", "one_order_summary_per_service_and_run"]
-
 
 def one_order_summary_per_service_and_run(picture: Picture, ledger: Ledger) -> list[str]:
     """Each service that a completed run ordered hosts for was informed once, and nobody else."""

@@ -5,13 +5,6 @@ from __future__ import annotations
 from tests.faults.ledger import Ledger
 from tests.faults.picture import Picture, Stored
 
-__all__ = [
-    "every_fact_of_a_book_was_published",
-    "every_version_was_published",
-    "first_copies_are_in_order",
-    "no_id_has_two_contents",
-]
-
 _TOPIC_OF = {"fleet_line": "fleet"}
 _PUBLISHED_AT_THE_END = {"notification"}  # its versions are attempts; only how it ended is published
 
