@@ -214,7 +214,7 @@ def _mongo_engines(url: str) -> list[str]:
     import pymongo
 
     with pymongo.MongoClient[dict[str, list[str]]](url, serverSelectionTimeoutMS=4000) as client:
-        return client.admin.command("buildInfo").get("storageEngines", [])
+        return list(client.admin.command("buildInfo").get("storageEngines", []))
 
 
 def _mysql_answers(port: int) -> bool:

@@ -57,7 +57,7 @@ def _snapshot(received: Received[R]) -> Snapshot:
     """An inventory has no VersionId; a later AsOf, in milliseconds, is the newer one."""
     data = received.data
     version = int(data.as_of.timestamp() * 1000) if isinstance(data, InventoryReported) else data.version_id
-    return received.message.key, version, received.message.body()
+    return received.message.key, version, data.wire()
 
 
 def _commands(commands: Commands) -> list[Command[Any]]:

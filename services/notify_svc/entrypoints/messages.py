@@ -38,11 +38,11 @@ def subscriptions(
         return [(received.data, received.cause(clock)) for received in batch]
 
     async def on_service_changed(batch: Sequence[Received[ServiceSnapshot]]) -> None:
-        await services.put([(one.data.service_id, one.data.version_id, one.message.body()) for one in batch])
+        await services.put([(one.data.service_id, one.data.version_id, one.data.wire()) for one in batch])
         await assign_tickets({one.data.service_id for one in batch}, batch[-1].cause(clock))
 
     async def on_event_changed(batch: Sequence[Received[EventSnapshot]]) -> None:
-        await events.put([(one.data.event_id, one.data.version_id, one.message.body()) for one in batch])
+        await events.put([(one.data.event_id, one.data.version_id, one.data.wire()) for one in batch])
 
     async def on_order_placed(batch: Sequence[Received[HardwareFact]]) -> None:
         await gather_orders(facts(batch))
