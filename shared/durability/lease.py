@@ -35,7 +35,7 @@ class Leases(Protocol):
     that is not the present one. Every call raises Unavailable while the store is away.
     """
 
-    async def take(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
+    async def claim(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
         """The lease for so many seconds, under a new number; None while another holder has it.
 
         A holder that takes its own lease again gets a new number too. ``from_others`` takes it whoever has it.

@@ -148,7 +148,7 @@ class Relay:
         """Takes the lease, or renews it when half of its time is over; False while another process holds it."""
         now = time.monotonic()
         if self._lease is None:
-            self._lease = await self._leases.take(_LEASE, self._process, self._lease_seconds)
+            self._lease = await self._leases.claim(_LEASE, self._process, self._lease_seconds)
         elif now >= self._renew_at:
             try:
                 await self._leases.renew(self._lease, self._lease_seconds)

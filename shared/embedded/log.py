@@ -110,13 +110,13 @@ class DurableLog:
             await writer.start()
             await writer.run(storage.prepare)
             self._topics, self._partitions, self._commits = await writer.run(storage.load)
+            self._reader = storage.open_reader(self.folder)
         except BaseException:
             await writer.stop()
             os.close(self._claim)
             raise
         self._unwritten = 0
         self.room.set()
-        self._reader = storage.open_reader(self.folder)
         self._writer = writer
         self._sweeper = asyncio.create_task(self._sweep_regularly(), name="sweeper of the embedded log")
 

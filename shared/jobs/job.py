@@ -99,7 +99,7 @@ class Jobs:
         """
         if not _has_work(await self.progress(name), due):
             return None  # most calls end here, without a write
-        lease = await self._leases.take(name, new_id(), self._lease)
+        lease = await self._leases.claim(name, new_id(), self._lease)
         if lease is None:
             return None
         try:
@@ -113,7 +113,7 @@ class Jobs:
 
     async def cancel(self, name: str) -> bool:
         """Ends a running job for good: its worker stops at the end of its chunk. Whether it was running."""
-        lease = await self._leases.take(name, new_id(), self._lease, from_others=True)
+        lease = await self._leases.claim(name, new_id(), self._lease, from_others=True)
         if lease is None:
             return False
         try:

@@ -3,7 +3,7 @@
 from shared.durability.idempotency import IdempotencyRecord
 from shared.relational.bulk import insert_rows, slices
 from shared.relational.database import Database, Migrate, UnitOfWork
-from shared.relational.lease import RELEASED, is_free, is_held, lease_columns, taken
+from shared.relational.lease import RELEASED, claimed, is_free, is_held, lease_columns
 from shared.relational.migration import migrations_in, run_environment
 from shared.relational.read_models import ReadModelTable, RelationalReadModel
 from shared.relational.tables import TABLE_OPTIONS, KitTables, create_missing, kit_tables
@@ -22,6 +22,7 @@ __all__ = [
     "UtcTimestamp",
     "ascii_id",
     "big_integer",
+    "claimed",
     "create_missing",
     "database_now",
     "insert_rows",
@@ -34,5 +35,4 @@ __all__ = [
     "name_text",
     "run_environment",
     "slices",
-    "taken",
 ]

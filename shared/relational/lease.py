@@ -41,7 +41,7 @@ def is_held(table: Table, holder: str) -> ColumnElement[bool]:
     return and_(table.c.Holder == holder, table.c.LeaseUntil >= database_now())
 
 
-def taken(table: Table, holder: str, seconds: float) -> dict[str, Any]:
+def claimed(table: Table, holder: str, seconds: float) -> dict[str, Any]:
     """The values by which a holder takes a free row, under a new fencing number."""
     return {"Holder": holder, "LeaseUntil": database_now(seconds), "Fence": table.c.Fence + 1}
 
@@ -53,15 +53,15 @@ class RelationalLeases:
         self._transactions = transactions
         self._table = table
 
-    async def take(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
+    async def claim(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
         table = self._table
-        values = taken(table, holder, seconds)
+        values = claimed(table, holder, seconds)
         taking = update(table).where(table.c.Name == name).values(values)
         if not from_others:
             taking = taking.where(or_(is_free(table), table.c.Holder == holder))
         reading = select(table.c.Fence, table.c.Record).where(table.c.Name == name)
 
-        async def take(connection: AsyncConnection) -> Lease | None:
+        async def claim(connection: AsyncConnection) -> Lease | None:
             changed = (await connection.execute(taking)).rowcount
             row = (await connection.execute(reading)).first()
             if row is None:
@@ -69,7 +69,7 @@ class RelationalLeases:
                 return Lease(name, holder, 1)
             return Lease(name, holder, row.Fence, _record(row.Record)) if changed else None
 
-        return await self._transactions.write(take)
+        return await self._transactions.write(claim)
 
     async def renew(self, lease: Lease, seconds: float, record: Mapping[str, Any] | None = None) -> None:
         values: dict[str, Any] = {"LeaseUntil": database_now(seconds)}

@@ -109,7 +109,7 @@ class MailSender:
 
     async def _send_all(self, due: list[Document]) -> bool:
         """Whether this process had the lease to the end."""
-        lease = await self._leases.take(_LEASE, self._holder, self._lease_seconds)
+        lease = await self._leases.claim(_LEASE, self._holder, self._lease_seconds)
         if lease is None:
             return False
         try:

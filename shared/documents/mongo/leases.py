@@ -29,7 +29,7 @@ class MongoLeases:
         self._database = database
         self._collection = database["leases"]
 
-    async def take(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
+    async def claim(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
         for _ in range(_ATTEMPTS):
             now = await self._now()
             with away():

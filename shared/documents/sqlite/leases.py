@@ -18,7 +18,7 @@ LEASE_TABLE: Final = """CREATE TABLE IF NOT EXISTS leases (
     name TEXT PRIMARY KEY, holder TEXT, lease_until REAL, fence INTEGER NOT NULL, record TEXT)"""
 
 _NOW: Final = "(julianday('now') - 2440587.5) * 86400.0"  # seconds since 1970, to the millisecond
-_TAKE: Final = f"""
+_CLAIM: Final = f"""
     INSERT INTO leases (name, holder, lease_until, fence) VALUES (:name, :holder, {_NOW} + :seconds, 1)
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until, fence = fence + 1
     WHERE :from_others OR holder IS NULL OR holder = excluded.holder OR lease_until < {_NOW}
@@ -37,9 +37,9 @@ class SqliteLeases:
     writer: Writer
     reader: Reader
 
-    async def take(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
+    async def claim(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
         parameters = {"name": name, "holder": holder, "seconds": seconds, "from_others": from_others}
-        rows = await self.writer.run(lambda connection: connection.execute(_TAKE, parameters).fetchall())
+        rows = await self.writer.run(lambda connection: connection.execute(_CLAIM, parameters).fetchall())
         return Lease(name, holder, rows[0][0], _record(rows[0][1])) if rows else None
 
     async def renew(self, lease: Lease, seconds: float, record: Mapping[str, Any] | None = None) -> None:

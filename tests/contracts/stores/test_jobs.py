@@ -38,9 +38,9 @@ class Dying:
         if self._left < 0:
             raise Killed
 
-    async def take(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
+    async def claim(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
         taken: Lease | None = await self._step(
-            lambda: self._leases.take(name, holder, seconds, from_others=from_others)
+            lambda: self._leases.claim(name, holder, seconds, from_others=from_others)
         )
         return taken
 

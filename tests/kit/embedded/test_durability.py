@@ -216,3 +216,17 @@ async def test_whoever_sends_too_much_waits_for_the_disk(log: DurableLog, monkey
         assert sum(not future.done() for future in sent) < 5
     await asyncio.gather(*sent)
     assert log.partition(TopicPartition("t", 0)).end == 50
+
+
+async def test_a_log_that_could_not_be_opened_lets_the_folder_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_files(folder: Path) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "open_reader", out_of_files)
+        with pytest.raises(sqlite3.OperationalError):
+            await DurableLog(tmp_path).start()
+    async with DurableLog(tmp_path) as log:
+        assert log.running

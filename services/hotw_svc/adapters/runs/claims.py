@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.app.ports import Claim, ClaimedFleet
 from services.hotw_svc.app.runs.run import Run
-from shared.relational import RELEASED, database_now, is_free, is_held, taken
+from shared.relational import RELEASED, claimed, database_now, is_free, is_held
 from shared.schemas.hotw_svc import RunStatus
 
 _BLOCKED_PAUSE: Final = 0.5  # seconds until a fleet that another run has locked is looked at again
@@ -70,7 +70,7 @@ class Claims:
         await self._connection.execute(
             update(lock)
             .where(lock.c.FleetId.in_(sorted(fleet_ids)), is_free(lock))
-            .values(taken(lock, holder, lease) | {"LockTimestamp": database_now(), "LockedBy": locked_by})
+            .values(claimed(lock, holder, lease) | {"LockTimestamp": database_now(), "LockedBy": locked_by})
         )
         asked = select(lock.c.FleetId, lock.c.Holder, lock.c.LockedBy, lock.c.Fence, lock.c.Revision)
         rows = (await self._connection.execute(asked.where(lock.c.FleetId.in_(list(fleet_ids))))).all()

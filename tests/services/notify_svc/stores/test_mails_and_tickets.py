@@ -75,8 +75,8 @@ class KeptLeases:
         self.leases = leases
         self.kept: Lease | None = None
 
-    async def take(self, name: str, holder: str, seconds: float) -> Lease | None:
-        self.kept = await self.leases.take(name, holder, seconds)
+    async def claim(self, name: str, holder: str, seconds: float) -> Lease | None:
+        self.kept = await self.leases.claim(name, holder, seconds)
         return self.kept
 
     async def release(self, lease: Lease) -> None: ...
