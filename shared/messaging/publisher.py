@@ -19,10 +19,10 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from shared.durability.backoff import TOO_LARGE_PAUSE
 from shared.envelope import Message, encode_headers
-from shared.errors import Unavailable
-from shared.messaging.oversized import Oversized
-from shared.messaging.transport import Producer, Transport
+from shared.errors import MessageTooLarge, Unavailable
+from shared.messaging.transport import RECORD_BYTES, Producer, Transport, record_size
 from shared.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ PATIENCE: Final = 30.0
 
 _CLOSING: Final = 10.0  # seconds in which a producer sends what it still has; the outbox has it as well
 _PORTION: Final = 25_165_824  # bytes; what is sent together is one request, and Kafka takes none over 100 MiB
+_FORGOTTEN: Final = 60.0  # seconds after which nobody asks for it any more: another replica sent it, or it was deleted
 
 # The fault of the message itself: the same message fails again, others are accepted.
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
@@ -146,7 +147,7 @@ class Publisher:
             elif (failure := future.exception()) is not None:
                 errors[index] = self._error_of(message, failure, producer)
             elif self.oversized.known:
-                self.oversized.remove(message)
+                self.oversized.known.pop(message.identity, None)
         return errors
 
     def _keep_watching(self, message: Message, future: asyncio.Future[object]) -> None:
@@ -195,6 +196,44 @@ class Publisher:
         task.add_done_callback(self._retiring.discard)
 
 
+class Oversized:
+    """The messages of one publisher that were too large: each is sent only now and then, and logged only now and then.
+
+    A message is known as long as somebody asks to publish it. Usually ``known`` is empty, and nothing is looked up.
+    """
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str, str], tuple[MessageTooLarge, float]] = {}  # its error, and when (monotonic)
+        self._logged: float | None = None
+
+    def error_of(self, message: Message) -> MessageTooLarge | None:
+        """Why it need not be sent now; None: send it, because the limit may have been raised meanwhile."""
+        if message.identity not in self.known:
+            return None
+        error, sent = self.known[message.identity]
+        return error if time.monotonic() - sent < TOO_LARGE_PAUSE else None
+
+    def add(self, message: Message) -> MessageTooLarge:
+        """Remembers a message that was just found too large. Returns the error of its publishing."""
+        now = time.monotonic()
+        self.known = {name: known for name, known in self.known.items() if now - known[1] < _FORGOTTEN}
+        error = MessageTooLarge(_described(message))
+        self.known[message.identity] = (error, now)
+        if self._logged is None or now - self._logged >= TOO_LARGE_PAUSE:
+            self._logged = now
+            place = {"topic": message.topic, "key": message.key, "id": message.id, "waiting": len(self.known)}
+            log.error("an event waits: it is too large to be sent", reason=str(error), **place)
+        return error
+
+    def summary(self) -> str | None:
+        """What a person should know about the messages that wait; None when there are none."""
+        now = time.monotonic()
+        errors = [error for error, sent in self.known.values() if now - sent < _FORGOTTEN]
+        if not errors:
+            return None
+        return str(errors[0]) if len(errors) == 1 else f"{errors[0]} (and {len(errors) - 1} more like it)"
+
+
 async def publish_all(publisher: Publisher, messages: Sequence[Message]) -> None:
     """Publishes every message, or raises the first error; a retry may send the others again."""
     for error in await publisher.publish(messages):
@@ -231,3 +270,11 @@ async def _close(producer: Producer) -> None:
             await producer.stop()
     except (TimeoutError, KafkaError) as error:
         log.warning("the producer did not close in time; what it had not sent is in the outbox", error=repr(error))
+
+
+def _described(message: Message) -> str:
+    size = record_size(message.key.encode(), message.data, encode_headers(message))
+    about = f"an event of {message.key} is {size} bytes, larger than a message"
+    if size > RECORD_BYTES:
+        return f"{about} may be ({RECORD_BYTES})"
+    return f"{about} to {message.topic} may be: set the topic's max.message.bytes to {RECORD_BYTES}"

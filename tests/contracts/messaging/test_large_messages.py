@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from shared.errors import MessageTooLarge
-from shared.messaging import oversized
+from shared.messaging import publisher as publisher_module
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.partitioning import partition_of
 from shared.messaging.subscription import Received
@@ -96,7 +96,7 @@ async def _nothing(_: Received[Thing]) -> None:
 async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(
     kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oversized, "TOO_LARGE_PAUSE", 600.0)
+    monkeypatch.setattr(publisher_module, "TOO_LARGE_PAUSE", 600.0)
     transport: Transport = KafkaTransport(kafka_bootstrap)
     await transport.start()
     harness = Harness(transport, new_id()[:8], partitions=1)
@@ -110,7 +110,7 @@ async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(
         await until_sent(harness, "small")
         assert (await harness.publisher.publish([large]))[0] is error
         await harness.start()  # which raises what the topic takes
-        monkeypatch.setattr(oversized, "TOO_LARGE_PAUSE", 0.0)
+        monkeypatch.setattr(publisher_module, "TOO_LARGE_PAUSE", 0.0)
         await until_sent(harness, "big", large.data)
     finally:
         await harness.stop()

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError, OutOfOrderSequenceNumber
 
 from shared.errors import MessageTooLarge, Unavailable
-from shared.messaging import oversized
+from shared.messaging import publisher as publisher_module
 from shared.messaging.publisher import PATIENCE, Publisher
 from shared.metrics import Metrics
 from tests.support.messaging import MemoryBroker, event
@@ -63,7 +63,7 @@ async def test_what_was_too_large_goes_once_the_limit_is_raised(monkeypatch: pyt
     it = publisher(broker)
     await it.publish([event("a", 1)])
     broker.rejects.clear()
-    monkeypatch.setattr(oversized, "TOO_LARGE_PAUSE", 0.0)
+    monkeypatch.setattr(publisher_module, "TOO_LARGE_PAUSE", 0.0)
 
     assert await it.publish([event("a", 1)]) == [None]
     assert it.oversized.summary() is None
