@@ -154,7 +154,8 @@ def _fleet(rng: random.Random, fleet: str, service: str, events: tuple[PlannedEv
 class Disturbance:
     """One fault: ``at`` seconds after the round began, for ``away`` seconds; ``targets`` are servers or replicas.
 
-    kill: SIGKILL, or a stop of a server without a journal (see ``Server.kill``). stop: an orderly stop. freeze: SIGSTOP, as a machine that hangs and comes back.
+    kill: SIGKILL, or a stop of a server without a journal (see ``Server.kill``). stop: an orderly stop.
+    freeze: SIGSTOP, as a machine that hangs and comes back.
     """
 
     at: float
