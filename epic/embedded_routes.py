@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final, cast
+from typing import Any, Final
 
 import orjson
 from starlette.applications import Starlette
@@ -16,10 +16,10 @@ from starlette.routing import Route
 from epic.failure import CommandFailed
 from epic.messages import Messages, SeenRecord, message_of
 from shared.clock import Clock
-from shared.errors import BadInput, NotFound, Poison, Refused
+from shared.errors import BadInput, NotFound, Poison, Problem, Refused
 from shared.schemas.topics import TOPICS
 from shared.schemas.validation import decode_object
-from shared.web.responses import json_response, problem_of, problem_response, refusal_response
+from shared.web.responses import handle_errors, json_response, problem_response
 
 Waiting = Callable[[], Awaitable[dict[str, int]]]
 
@@ -45,8 +45,9 @@ class EmbeddedRoutes:
                 Route("/embedded/tail", self._tail, methods=["GET"]),
                 Route("/embedded/waiting", self._backlog, methods=["GET"]),
             ],
-            exception_handlers={Refused: _refused, CommandFailed: _failed},
+            exception_handlers={CommandFailed: _failed},
         )
+        handle_errors(self.app)
 
     def close(self) -> None:
         self._closed.set()
@@ -130,10 +131,5 @@ def _check_is_local(request: Request) -> None:
         )
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    return refusal_response(cast("Refused", error), request.url.path)
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    problem = problem_of(500, "Failed", cast("CommandFailed", error).text, "failed")
-    return problem_response(problem, request.url.path)
+async def _failed(request: Request, failure: Any) -> Response:
+    return problem_response(Problem(failure.text, slug="failed", title="Failed"), request.url.path)

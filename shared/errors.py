@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -22,22 +22,34 @@ class EpicError(Exception):
     """The root of all of EPIC's own errors."""
 
 
-@dataclass
-class Refused(EpicError):
-    """A rule or a check said no. Final: the same request is refused again until the state changes.
+class Problem(EpicError):
+    """An error that a caller is answered with.
 
     ``problem()`` is the RFC 9457 body of HTTP and the ``Problem`` of ``command.results`` alike.
     """
 
-    detail: str
-    slug: str = "refused"
-    status: int = 409
-    title: str = "Refused"
-    errors: Sequence[FieldError] = field(default_factory=tuple)
+    slug = "internal"
+    status = 500
+    title = "Internal error"
     retry_after: int | None = None
 
-    def __post_init__(self) -> None:
-        super().__init__(self.detail)
+    def __init__(
+        self,
+        detail: str,
+        errors: Iterable[FieldError] = (),
+        *,
+        slug: str | None = None,
+        status: int | None = None,
+        title: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.slug = slug or self.slug
+        self.status = status or self.status
+        self.title = title or self.title
+        self.retry_after = retry_after or self.retry_after
 
     def problem(self) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -51,55 +63,53 @@ class Refused(EpicError):
         return body
 
 
+class Refused(Problem):
+    """A rule or a check said no. Final: the same request is refused again until the state changes."""
+
+    slug, status, title = "refused", 409, "Refused"
+
+
 class BadInput(Refused):
     """400: the request itself is wrong; ``errors`` names each field and the remedy."""
 
-    def __init__(self, detail: str, errors: Sequence[FieldError] = (), slug: str = "bad-input") -> None:
-        super().__init__(detail, slug=slug, status=400, title="Bad input", errors=tuple(errors))
+    slug, status, title = "bad-input", 400, "Bad input"
 
 
 class NotFound(Refused):
     """404: no such resource, or a deleted one."""
 
-    def __init__(self, detail: str, slug: str = "not-found") -> None:
-        super().__init__(detail, slug=slug, status=404, title="Not found")
+    slug, status, title = "not-found", 404, "Not found"
 
 
 class Conflict(Refused):
     """409: refused by a rule, or already there."""
 
-    def __init__(self, detail: str, slug: str = "conflict", errors: Sequence[FieldError] = ()) -> None:
-        super().__init__(detail, slug=slug, status=409, title="Conflict", errors=tuple(errors))
+    slug, title = "conflict", "Conflict"
 
 
 class UnderWay(Refused):
     """409 with Retry-After: the same request is being worked on; a command waits instead."""
 
-    def __init__(self, detail: str, retry_after: int = 1) -> None:
-        super().__init__(detail, slug="under-way", status=409, title="Still under way", retry_after=retry_after)
+    slug, title, retry_after = "under-way", "Still under way", 1
 
 
 class Stale(Refused):
     """412: If-Match names a version that is no longer the latest."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, slug="stale", status=412, title="Stale version")
+    slug, status, title = "stale", 412, "Stale version"
 
 
 class TooLarge(Refused):
     """413: the body, or the document that it would make, is over the limit."""
 
-    def __init__(self, detail: str, title: str = "Body too large") -> None:
-        super().__init__(detail, slug="too-large", status=413, title=title)
+    slug, status, title = "too-large", 413, "Body too large"
 
 
-class Unavailable(EpicError):
+class Unavailable(Problem):
     """503, or wait and retry: a store or the broker is away. Never final, never dead-lettered."""
 
-    def __init__(self, detail: str, retry_after: int = 2) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.retry_after = retry_after
+    slug, status, title = "unavailable", 503, "Unavailable"
+    retry_after = 2  # seconds; a store that is back is found within five
 
 
 class MessageTooLarge(EpicError):
@@ -112,11 +122,10 @@ class Poison(EpicError):
 
 def refusal_of(problem: dict[str, Any]) -> Refused:
     """The refusal that a stored problem describes, to be raised again as it was."""
-    errors = tuple(FieldError(error["pointer"], error["detail"]) for error in problem.get("errors", ()))
     return Refused(
         problem["detail"],
+        [FieldError(error["pointer"], error["detail"]) for error in problem.get("errors", ())],
         slug=problem["type"].rpartition(":")[2],
         status=problem["status"],
         title=problem["title"],
-        errors=errors,
     )

@@ -4,7 +4,7 @@ from shared.web.app import create_app
 from shared.web.health import Check, Unready
 from shared.web.middleware import Gate
 from shared.web.requests import Page, WriteRequest, cursor_of, page_of, query_of, read_write
-from shared.web.responses import KeepRefusal, json_response, problem_response, refusal_response
+from shared.web.responses import KeepRefusal, json_response, problem_response
 from shared.web.routes import PAGING, Handler, Parameter, Routes
 
 __all__ = [
@@ -25,5 +25,4 @@ __all__ = [
     "problem_response",
     "query_of",
     "read_write",
-    "refusal_response",
 ]

@@ -17,10 +17,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import TooLarge
+from shared.errors import Problem, TooLarge, Unavailable
 from shared.metrics import Metrics
 from shared.trace import Trace, bind_trace, new_id, parse_traceparent
-from shared.web.responses import problem_of, problem_response, refusal_response
+from shared.web.responses import problem_response
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,6 @@ _CORRELATION: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _READINESS: Final = "/health/ready"
 _ALWAYS_OPEN: Final = frozenset({"/health/live", _READINESS, "/metrics", "/openapi.json", "/asyncapi.json"})
-_RETRY_AFTER: Final = 2  # seconds; a store that is back is found within five
 
 
 @dataclass(slots=True)
@@ -92,8 +91,7 @@ class RequestMiddleware:
                 if status:
                     raise
                 detail = "an unexpected error; the log has it under this answer's X-Correlation-Id"
-                response = problem_response(problem_of(500, "Internal error", detail, "internal"), scope["path"])
-                await response(scope, receive, send_with_id)
+                await problem_response(Problem(detail), scope["path"])(scope, receive, send_with_id)
             finally:
                 self._in_progress -= 1
                 self._record(scope, status or 500, time.perf_counter() - began)
@@ -105,9 +103,7 @@ class RequestMiddleware:
         """
         closed = self._gate.closed
         if closed is not None and scope["path"] not in _ALWAYS_OPEN:
-            detail = f"the service is not open yet: its store is {closed}"
-            problem = problem_of(503, "Unavailable", detail, "unavailable")
-            return problem_response(problem, scope["path"], retry_after=_RETRY_AFTER)
+            return problem_response(Unavailable(f"the service is not open yet: its store is {closed}"), scope["path"])
         size = None
         for name, value in scope["headers"]:
             if name == b"content-length":
@@ -129,7 +125,7 @@ class RequestMiddleware:
                 more = message.get("more_body", False)
         if size > self._body_limit:
             refused = TooLarge(f"the body is over {self._body_limit} bytes; send less, or several requests")
-            return refusal_response(refused, scope["path"])
+            return problem_response(refused, scope["path"])
         scope[BODY] = b"".join(parts)
         return None
 

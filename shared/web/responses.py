@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from shared.cause import Cause
-from shared.errors import Refused, Unavailable
+from shared.errors import NotFound, Problem, Refused, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -39,53 +39,33 @@ def json_response(
     return Response(orjson.dumps(body), status, headers, "application/json")
 
 
-def problem_of(status: int, title: str, detail: str, slug: str) -> dict[str, Any]:
-    """The RFC 9457 body of an error that is not a ``Refused``."""
-    return {"type": f"urn:epic:problem:{slug}", "title": title, "status": status, "detail": detail}
-
-
-def problem_response(
-    problem: Mapping[str, Any], path: str, *, retry_after: int | None = None, headers: Mapping[str, str] | None = None
-) -> Response:
-    """A problem about ``path`` (its ``instance``); ``retry_after`` in seconds."""
+def problem_response(problem: Problem, path: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem about ``path``, its ``instance``."""
     sent = dict(headers or {})
-    if retry_after is not None:
-        sent["retry-after"] = str(retry_after)
-    body = orjson.dumps({**problem, "instance": path})
-    return Response(body, problem["status"], sent, PROBLEM_JSON)
+    if problem.retry_after is not None:
+        sent["retry-after"] = str(problem.retry_after)
+    return Response(orjson.dumps({**problem.problem(), "instance": path}), problem.status, sent, PROBLEM_JSON)
 
 
-def refusal_response(refused: Refused, path: str) -> Response:
-    """The problem of a refusal."""
-    return problem_response(refused.problem(), path, retry_after=refused.retry_after)
-
-
-def handle_errors(app: FastAPI, keep_refusal: KeepRefusal | None = None) -> None:
+def handle_errors(app: Starlette, keep_refusal: KeepRefusal | None = None) -> None:
     """Gives ``app`` a response for every expected kind of error; ``RequestMiddleware`` handles the others.
 
     The refusal of a write with an Idempotency-Key is kept before it is sent.
     """
 
-    async def refused(request: Request, error: Any) -> Response:
+    async def problem(request: Request, error: Any) -> Response:
         cause: Cause | None = request.scope.get(CAUSE)
-        if keep_refusal is not None and cause is not None and cause.id is not None:
+        if isinstance(error, Refused) and keep_refusal is not None and cause is not None and cause.id is not None:
             try:
                 await keep_refusal(cause, error)
-            except Refused as first:
-                error = first
-            except Unavailable as away:
-                return await _unavailable(request, away)
-        return refusal_response(error, request.url.path)
+            except Problem as other:
+                error = other
+        if isinstance(error, Unavailable):
+            log.warning("unavailable", reason=error.detail)
+        return problem_response(error, request.url.path)
 
-    app.add_exception_handler(Refused, refused)
-    app.add_exception_handler(Unavailable, _unavailable)
+    app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, _no_route)
-
-
-async def _unavailable(request: Request, error: Any) -> Response:
-    log.warning("unavailable", reason=error.detail)
-    problem = problem_of(503, "Unavailable", error.detail, "unavailable")
-    return problem_response(problem, request.url.path, retry_after=error.retry_after)
 
 
 async def _no_route(request: Request, error: Any) -> Response:
@@ -93,15 +73,16 @@ async def _no_route(request: Request, error: Any) -> Response:
     path, headers = request.url.path, error.headers
     allowed = _allowed(request) if error.status_code in (404, 405) else []
     if error.status_code == 404 and not allowed:
-        problem = problem_of(404, "Not found", f"there is no {path}; /openapi.json lists what there is", "no-such-path")
+        problem: Problem = NotFound(f"there is no {path}; /openapi.json lists what there is", slug="no-such-path")
     elif allowed:
         headers = {"allow": ", ".join(allowed)}
         detail = f"{request.method} is not for {path}; use {' or '.join(allowed)}"
-        problem = problem_of(405, "Method not allowed", detail, "bad-method")
+        problem = Problem(detail, slug="bad-method", status=405, title="Method not allowed")
     else:
         title = HTTPStatus(error.status_code).phrase
-        problem = problem_of(error.status_code, title, str(error.detail), title.lower().replace(" ", "-"))
-    return problem_response(problem, path, headers=headers)
+        slug = title.lower().replace(" ", "-")
+        problem = Problem(str(error.detail), slug=slug, status=error.status_code, title=title)
+    return problem_response(problem, path, headers)
 
 
 def _allowed(request: Request) -> list[str]:
