@@ -16,8 +16,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     kit = DocumentKit("event_svc", settings, transport, clock)
     declared = Declared(RESOURCES, kit.store, clock)
     return kit.service(
-        routes=declared.routes(),
+        declared=declared,
         subscriptions=[CommandSubscription("event.commands", declared.commands())],
-        periodic=declared.periodic(kit.every),
         description="The peak events: their regions, dates and offsets.",
     )

@@ -36,15 +36,13 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     declared = Declared(RESOURCES, kit.store, clock, others={"Fleet": fleets.bases})
     use_cases = use_cases_of(fleets)
     return kit.service(
-        routes=[*declared.routes(), fleet_routes(use_cases, fleets, clock)],
+        declared=declared,
+        routes=[fleet_routes(use_cases, fleets, clock)],
         subscriptions=[
             CommandSubscription("fleet.commands", [*declared.commands(), *fleet_commands(use_cases)]),
             host_orders(partial(on_orders_changed, fleets=fleets), clock),
         ],
-        periodic=[
-            kit.every(_MEND_EVERY, "mend fleet lines", partial(mend_lines, clock, fleets=fleets)),
-            *declared.periodic(kit.every),
-        ],
+        periodic=[kit.every(_MEND_EVERY, "mend fleet lines", partial(mend_lines, clock, fleets=fleets))],
         description="Services, their fleets with hosts and lines for events, and projections.",
     )
 

@@ -55,7 +55,7 @@ async def build(
     summaries = OrderSummaries(store.read_model("run"), store.read_model("run_service"), events, request)
     declared["Ticket"].after("escalate", partial(mail_escalation, request_mails=request))
     return kit.service(
-        routes=declared.routes(),
+        declared=declared,
         subscriptions=subscriptions(
             services=services,
             events=events,
@@ -77,6 +77,5 @@ async def build(
             clock=clock,
         ),
         parts=[worker],
-        periodic=declared.periodic(kit.every),
         description="Mails and tickets: who was informed of what, and when.",
     )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, Final, Generic, TypeVar
 
 from shared.cause import Cause
-from shared.documents import Document
-from shared.errors import BadInput, FieldError
-from shared.resources.patches import State, checked_ids, patched
+from shared.documents import Document, State
 from shared.schemas.base import CommandBody, MergePatch, WireModel
 from shared.schemas.resource_contract import ResourceContract
-from shared.schemas.validation import validated
+from shared.schemas.validation import patched, validated
 from shared.trace import new_id
 
 M = TypeVar("M", bound=WireModel)
@@ -69,7 +69,7 @@ class Resource(Generic[M]):
     also_history: tuple[str, ...] = ()
     read_only: bool = False
 
-    @cached_property
+    @property
     def name(self) -> str:
         return self.contract.name
 
@@ -88,56 +88,52 @@ class Resource(Generic[M]):
         """The query parameters of a list, and the stored member that each compares."""
         return {member.rpartition(".")[2]: member for member in self.filters}
 
-    def keys_of(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """The parts of the key in a path and its query, with defaults. BadInput for bad ids."""
-        defaults = self.contract.key_defaults
-        return checked_ids({name: values.get(name, defaults.get(name, "")) for name in self.contract.key})
-
     def created(self, command: CommandBody, cause: Cause) -> tuple[str, State]:
         """The key and the first state of the document that a command asks for."""
-        if not isinstance(command, self.contract.model):
+        contract = self.contract
+        if not isinstance(command, contract.model):
             raise TypeError(f"a {type(command).__name__} does not create a {self.name}")
-        document = command if self.on_create is None else self.on_create(command, cause)
-        state = _state_of(document)
+        state = _state_of(command if self.on_create is None else self.on_create(command, cause))
         if self.assign_key is not None:
-            state.setdefault(self.contract.key[0], self.assign_key(cause.id or new_id()))
-        key = self.contract.key_in(state)
-        if self.contract.joined_key is not None:
-            self.check_joined_key(command, key)
-            state[self.contract.joined_key] = key
+            state.setdefault(contract.key[0], self.assign_key(cause.id or new_id()))
+        key = contract.key_in(state)
+        if contract.joined_key is not None:
+            contract.check_joined_key(command, key)
+            state[contract.joined_key] = key
         return key, state
 
-    def updated(self, key: str, state: State, command: MergePatch, cause: Cause) -> State:
+    def updated(self, state: State, command: MergePatch, cause: Cause) -> State:
         """The state after a merge patch. A computed member that the patch only repeats is not taken from it."""
-        model, before, patch = self.contract.model, self._without_joined_key(state), command.patch
-        if self.computed is not None:
-            shown = self.computed(validated(model, before))
-            patch = {
-                name: value for name, value in patch.items() if name in before or shown.get(name, _ABSENT) != value
-            }
-        after = patched(model, before, patch)
-        if self.on_update is not None:
-            after = self.on_update(validated(model, before), after, cause)
-        return self._with_joined_key(_state_of(after), key)
+        model = self.contract.model
 
-    def acted(self, action: Action[M], key: str, state: State, command: CommandBody, cause: Cause) -> State:
+        def update(before: State) -> M:
+            patch = command.patch
+            if self.computed is not None:
+                shown = self.computed(validated(model, before))
+                patch = {
+                    name: value for name, value in patch.items() if name in before or shown.get(name, _ABSENT) != value
+                }
+            after = patched(model, before, patch)
+            return after if self.on_update is None else self.on_update(validated(model, before), after, cause)
+
+        return self._next(state, update)
+
+    def acted(self, state: State, action: Action[M], command: CommandBody, cause: Cause) -> State:
         """The state after an action."""
-        document = validated(self.contract.model, self._without_joined_key(state))
-        return self._with_joined_key(_state_of(action.apply(document, command, cause)), key)
+        return self._next(state, lambda before: action.apply(validated(self.contract.model, before), command, cause))
 
-    def expired(self, key: str, state: State, now: datetime) -> State | None:
-        """The state as the clock changes it; None while it stays as it is."""
+    def expired(self, state: State, now: datetime) -> State:
+        """The state as the clock changes it, or as it is."""
         if self.expire is None:
-            return None
-        after = self.expire(validated(self.contract.model, self._without_joined_key(state)), now)
-        return None if after is None else self._with_joined_key(_state_of(after), key)
+            return state
+        after = self.expire(validated(self.contract.model, self._own(state)), now)
+        return state if after is None else self._next(state, lambda _: after)
 
     def view(self, document: Document) -> dict[str, Any]:
         """The document as it is read."""
         shown = document.wire()
         if self.computed is not None and not document.deleted:
-            model = validated(self.contract.model, self._without_joined_key(document.state))
-            for name, value in self.computed(model).items():
+            for name, value in self.computed(validated(self.contract.model, self._own(document.state))).items():
                 shown.setdefault(name, value)
         return shown
 
@@ -145,19 +141,22 @@ class Resource(Generic[M]):
         """The detail of a 404."""
         return f"there is no {self.name} {key.replace('#', ', ')}"
 
-    def check_joined_key(self, command: CommandBody, key: str) -> None:
-        """BadInput when a request repeats the whole key and it is not that of its parts."""
-        given = self.contract.joined_key_of(command)
-        if given not in (None, key):
-            error = FieldError(f"/{self.contract.joined_key}", f"must equal {key}; correct it or leave it out")
-            raise BadInput("the body's id is not that of its parts", [error], slug="key-mismatch")
+    def _next(self, state: State, change: Callable[[State], M]) -> State:
+        """What ``change`` makes of a state."""
+        joined = self.contract.joined_key
+        after = _state_of(change(self._own(state)))
+        return after if joined is None else {**after, joined: state[joined]}
 
-    def _with_joined_key(self, state: State, key: str) -> State:
-        return state if self.contract.joined_key is None else {**state, self.contract.joined_key: key}
-
-    def _without_joined_key(self, state: State) -> State:
+    def _own(self, state: State) -> State:
+        """The members of the model, which the joined key is not."""
         return {name: value for name, value in state.items() if name != self.contract.joined_key}
 
 
 def _state_of(document: WireModel) -> State:
     return document.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"audit_metadata"})
+
+
+def declarations_in(package: str, path: Sequence[str]) -> tuple[Resource[Any], ...]:
+    """The declarations in a package's modules, one module each. A new module is found without being named anywhere."""
+    modules = [import_module(f"{package}.{info.name}") for info in iter_modules(path)]
+    return tuple(item for module in modules for item in vars(module).values() if isinstance(item, Resource))

@@ -1,12 +1,10 @@
-"""All declared resources of one service: found in its package, put on its store, and given to HTTP and commands."""
+"""All declared resources of one service on its store: their HTTP routes, their commands and their expiry."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import import_module
-from pkgutil import iter_modules
-from typing import Any, Final, TypeVar
+from typing import Any
 
 from shared.clock import Clock
 from shared.documents import Documents, Store
@@ -15,16 +13,6 @@ from shared.resources.declaration import Resource
 from shared.resources.routes import resource_routes
 from shared.resources.use_cases import Resources
 from shared.web import Routes
-
-P = TypeVar("P")
-
-_EXPIRE_EVERY: Final = 60.0  # seconds; a document that expires a minute late harms nobody
-
-
-def declarations_in(package: str, path: Sequence[str]) -> tuple[Resource[Any], ...]:
-    """The declarations in a package's modules, one module each. A new module is found without being named anywhere."""
-    modules = [import_module(f"{package}.{info.name}") for info in iter_modules(path)]
-    return tuple(item for module in modules for item in vars(module).values() if isinstance(item, Resource))
 
 
 class Declared:
@@ -54,14 +42,18 @@ class Declared:
         return [resource_routes(resources, self._clock) for resources in self._resources.values()]
 
     def commands(self) -> list[Command[Any]]:
-        """The commands of every resource."""
-        return [command for resources in self._resources.values() for command in resource_commands(resources)]
+        """The commands of every resource, through the use cases that HTTP calls as well."""
+        return [
+            command
+            for resources in self._resources.values()
+            if not resources.resource.read_only
+            for command in _commands_of(resources)
+        ]
 
-    def periodic(self, every: Callable[[float, str, Callable[[], Awaitable[None]]], P]) -> list[P]:
-        """The job that lets documents expire, made by ``every``; none when no declaration has an expiry."""
-        if not any(resources.resource.expire for resources in self._resources.values()):
-            return []
-        return [every(_EXPIRE_EVERY, "expire documents", self.expire)]
+    @property
+    def can_expire(self) -> bool:
+        """Whether any of the documents expire."""
+        return any(resources.resource.expire for resources in self._resources.values())
 
     async def expire(self) -> None:
         """Changes the documents that the clock makes expire."""
@@ -70,17 +62,14 @@ class Declared:
                 await resources.expire(self._clock)
 
 
-def resource_commands(resources: Resources[Any]) -> list[Command[Any]]:
-    """Create, Update and Delete of a resource, and its actions, through the use cases that HTTP calls as well."""
-    resource, contract = resources.resource, resources.resource.contract
-    if resource.read_only:
-        return []
+def _commands_of(resources: Resources[Any]) -> list[Command[Any]]:
+    topic, contract = resources.resource.topic, resources.resource.contract
     return [
-        Command(contract.create, resources.create, f"{resource.topic}.create"),
-        Command(contract.update, resources.update, f"{resource.topic}.update"),
-        Command(contract.delete, resources.delete, f"{resource.topic}.delete"),
+        Command(contract.create, resources.create, f"{topic}.create"),
+        Command(contract.update, resources.update, f"{topic}.update"),
+        Command(contract.delete, resources.delete, f"{topic}.delete"),
         *(
-            Command(action.command, partial(resources.act, action), f"{resource.topic}.{action.word}")
-            for action in resource.actions
+            Command(action.command, partial(resources.act, action), f"{topic}.{action.word}")
+            for action in resources.resource.actions
         ),
     ]

@@ -13,23 +13,24 @@ from shared.cause import UseCase
 from shared.clock import Clock
 from shared.documents import Document, Written
 from shared.errors import BadInput, FieldError
-from shared.resources.patches import with_keys
 from shared.resources.use_cases import Resources
 from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.validation import validated
-from shared.web import PAGING, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
+from shared.web import (
+    PAGING,
+    Parameter,
+    Routes,
+    checked_ids,
+    json_response,
+    page_of,
+    page_response,
+    query_of,
+    read_write,
+    version_number,
+    with_keys,
+)
 
 M = TypeVar("M", bound=WireModel)
-
-
-def version_number(request: Request) -> int:
-    """The VersionId of a path; 0 stands for the latest."""
-    text = request.path_params["VersionId"]
-    if not text.isascii() or not text.isdigit() or len(text) > 10:
-        raise BadInput(
-            "the path has a bad VersionId", [FieldError("/VersionId", "give a whole number of at most ten digits")]
-        )
-    return int(text)
 
 
 class _Handlers:
@@ -44,7 +45,8 @@ class _Handlers:
     def _keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
         """The parts of the key, and the query."""
         query = query_of(request, (*self.contract.key_defaults, *also)) if request.scope["query_string"] else {}
-        return self.resource.keys_of({**request.path_params, **query}), query
+        values = {**self.contract.key_defaults, **request.path_params, **query}
+        return checked_ids({name: values[name] for name in self.contract.key}), query
 
     def _key(self, request: Request) -> str:
         return self.contract.key_in(self._keys(request)[0])
@@ -87,7 +89,7 @@ class _Handlers:
         if "Sort" in query:
             return await self._sorted(where, query)
         page = page_of(query, str)
-        found = await self.resources.list(where, after=page.after, limit=page.limit)
+        found = await self.resources.documents.list(where, after=page.after, limit=page.limit)
         return page_response([self.resource.view(item) for item in found.items], found.next_after)
 
     async def _sorted(self, where: Mapping[str, Any], query: Mapping[str, str]) -> Response:
@@ -100,16 +102,6 @@ class _Handlers:
             where, member, descending=descending, after=page.after, limit=page.limit
         )
         return page_response([self.resource.view(item) for item in items], after)
-
-
-def document_response(view: Mapping[str, Any], document: Document) -> Response:
-    """A document with its version as ETag."""
-    return json_response(view, version=document.version)
-
-
-def page_response(items: list[dict[str, Any]], after: Any) -> Response:
-    """One page of a list, and the cursor to the next."""
-    return json_response({"Items": items, "NextCursor": cursor_of(after)})
 
 
 def resource_routes(resources: Resources[M], clock: Clock) -> Routes:

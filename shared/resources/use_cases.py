@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from heapq import nlargest, nsmallest
 from typing import Any, Generic, TypeVar
 
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
-from shared.documents import Change, Document, Documents, HistoryPage, ListPage, OutgoingEvent, State, Written
+from shared.documents import Change, Document, Documents, HistoryPage, OutgoingEvent, State, Written
 from shared.errors import Conflict, NotFound
 from shared.resources.declaration import Action, Resource
 from shared.schemas.base import CommandBody, MergePatch, WireModel
@@ -62,33 +63,18 @@ class Resources(Generic[M]):
 
     async def update(self, command: MergePatch, cause: Cause) -> Written:
         """Merges the command's patch into the latest version; a patch that changes nothing makes no version."""
-        resource, key = self.resource, self._key(command)
-
-        def updated(present: Document | None) -> Change | None:
-            state = resource.updated(key, self._state(present, key), command, cause)
-            return self._change(present, state, "updated")
-
-        return await self.documents.update(key, updated, cause, expected=cause.expected_version)
+        key = self.resource.contract.key_of(command)
+        return await self._change(key, cause, lambda state: self.resource.updated(state, command, cause), "updated")
 
     async def delete(self, command: CommandBody, cause: Cause) -> Written:
         """Makes a tombstone version: there is no latest version any more, the history stays."""
-        key = self._key(command)
-
-        def deleted(present: Document | None) -> Change:
-            self._state(present, key)
-            return Change(None, (OutgoingEvent(f"{self.resource.topic}.deleted"),))
-
-        return await self.documents.update(key, deleted, cause, expected=cause.expected_version)
+        return await self._change(self.resource.contract.key_of(command), cause, lambda _: None, "deleted")
 
     async def act(self, action: Action[M], command: CommandBody, cause: Cause) -> Written:
         """Applies an action of the declaration; one that changes nothing makes no version."""
-        resource, key = self.resource, self._key(command)
-
-        def acted(present: Document | None) -> Change | None:
-            state = resource.acted(action, key, self._state(present, key), command, cause)
-            return self._change(present, state, "updated", action.event)
-
-        written = await self.documents.update(key, acted, cause, expected=cause.expected_version)
+        key = self.resource.contract.key_of(command)
+        act = partial(self.resource.acted, action=action, command=command, cause=cause)
+        written = await self._change(key, cause, act, "updated", action.event)
         if action.word in self._afterwards:
             await self._afterwards[action.word](written, cause)
         return written
@@ -97,9 +83,24 @@ class Resources(Generic[M]):
         """Changes the documents that the clock makes expire."""
         async for page in self.documents.scan():
             for document in page:
-                if self.resource.expired(document.key, document.state, clock.now()) is not None:
+                cause = Cause(clock.now(), AUTOMATION, current_trace())
+                expire = partial(self.resource.expired, now=cause.now)
+                if expire(document.state) != document.state:
                     with suppress(NotFound):  # deleted meanwhile
-                        await self._expire(document.key, Cause(clock.now(), AUTOMATION, current_trace()))
+                        await self._change(document.key, cause, expire, "updated")
+
+    async def _change(self, key: str, cause: Cause, change: Callable[[State], State | None], *events: str) -> Written:
+        """Writes what ``change`` makes of the state, None being a tombstone; the same state makes no version."""
+
+        def changed(present: Document | None) -> Change | None:
+            if present is None:
+                raise NotFound(self.resource.missing(key))
+            state = change(present.state)
+            if state == present.state:
+                return None
+            return Change(state, tuple(OutgoingEvent(f"{self.resource.topic}.{event}") for event in events))
+
+        return await self.documents.update(key, changed, cause, expected=cause.expected_version)
 
     async def latest(self, key: str) -> Document:
         """The latest version. NotFound when there is none, or it was deleted."""
@@ -124,10 +125,6 @@ class Resources(Generic[M]):
             raise NotFound(self.resource.missing(key))
         return page
 
-    async def list(self, where: Mapping[str, Any], *, after: str | None = None, limit: int = 100) -> ListPage:
-        """The latest versions of all that match, ordered by key."""
-        return await self.documents.list(where, after=after, limit=limit)
-
     async def sorted_list(
         self, where: Mapping[str, Any], member: str, *, descending: bool, after: Sequence[Any] | None, limit: int
     ) -> tuple[Sequence[Document], Sequence[Any] | None]:
@@ -146,25 +143,3 @@ class Resources(Generic[M]):
             found = [one for one in found if (place(one) < last if descending else place(one) > last)]
         best = (nlargest if descending else nsmallest)(limit + 1, found, key=place)
         return best[:limit], place(best[limit - 1]) if len(best) > limit else None
-
-    def _key(self, command: CommandBody) -> str:
-        key = self.resource.contract.key_of(command)
-        self.resource.check_joined_key(command, key)
-        return key
-
-    def _state(self, present: Document | None, key: str) -> State:
-        if present is None:
-            raise NotFound(self.resource.missing(key))
-        return present.state
-
-    def _change(self, present: Document | None, state: State, *events: str) -> Change | None:
-        if present is not None and state == present.state:
-            return None
-        return Change(state, tuple(OutgoingEvent(f"{self.resource.topic}.{event}") for event in events))
-
-    async def _expire(self, key: str, cause: Cause) -> None:
-        def expired(present: Document | None) -> Change | None:
-            state = None if present is None else self.resource.expired(key, present.state, cause.now)
-            return None if state is None else self._change(present, state, "updated")
-
-        await self.documents.update(key, expired, cause)

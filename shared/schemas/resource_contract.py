@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import create_model
 from pydantic.json_schema import SkipJsonSchema
 
+from shared.errors import BadInput, FieldError
 from shared.schemas.base import CommandBody, Id, JoinedKey, MergePatch, Snapshot, WireModel, wire_names
 from shared.schemas.topic_types import COMPACTED, THIRTY_DAYS, Topic, event_topic
 
@@ -86,12 +87,17 @@ class ResourceContract(Generic[M]):
         return "#".join(values[name] for name in self.key)
 
     def key_of(self, command: CommandBody) -> str:
-        """The key of the document that a command is about."""
-        return "#".join(getattr(command, attribute) for attribute in self._key_attributes)
+        """The key of the document that a command is about. BadInput when the command repeats another key."""
+        key = "#".join(getattr(command, attribute) for attribute in self._key_attributes)
+        self.check_joined_key(command, key)
+        return key
 
-    def joined_key_of(self, command: CommandBody) -> str | None:
-        """The whole key as the command repeats it."""
-        return getattr(command, self._attribute(self.joined_key), None) if self.joined_key else None
+    def check_joined_key(self, command: CommandBody, key: str) -> None:
+        """BadInput when a request repeats the whole key and it is not that of its parts."""
+        given = getattr(command, self._attribute(self.joined_key), None) if self.joined_key else None
+        if given not in (None, key):
+            error = FieldError(f"/{self.joined_key}", f"must equal {key}; correct it or leave it out")
+            raise BadInput("the body's id is not that of its parts", [error], slug="key-mismatch")
 
     @cached_property
     def snapshot(self) -> type[Snapshot]:

@@ -1,4 +1,4 @@
-"""Reading a contract out of JSON: one validation, whose errors name each bad member and the remedy."""
+"""Reads a contract out of JSON or out of a merge patch; each error names the bad member and the remedy."""
 
 from __future__ import annotations
 
@@ -78,11 +78,26 @@ def validated(model: type[M], fields: Mapping[str, Any]) -> M:
         raise BadInput(_DETAIL, errors) from None
 
 
-def unknown_nulls(model: type[WireModel], patch: Mapping[str, Any]) -> None:
-    """BadInput for unknown members of a merge patch that are null: the merge would swallow them."""
+def merge_patch(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """RFC 7396: objects merge, lists and scalars are replaced, null clears."""
+    merged = dict(state)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping):
+            before = merged.get(name)
+            merged[name] = merge_patch(before if isinstance(before, Mapping) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def patched(model: type[M], state: Mapping[str, Any], patch: Mapping[str, Any]) -> M:
+    """The document after a merge patch. BadInput names every bad, missing or unknown member."""
     errors = _unknown_nulls(model, patch, "")
     if errors:
         raise BadInput(_DETAIL, errors)
+    return validated(model, merge_patch(state, patch))
 
 
 def _named(model: type[WireModel], error: FieldError) -> FieldError:

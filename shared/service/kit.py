@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from shared.cause import Cause
 from shared.clock import Clock, RunningClock
-from shared.documents import Documents, Publish, Store, open_store
+from shared.documents import Publish, Store, open_store
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.errors import Refused
 from shared.messaging.asyncapi import asyncapi
@@ -20,7 +20,7 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
-from shared.resources import Resource
+from shared.resources import Declared
 from shared.service.consumers import Consumers
 from shared.service.dead_letter_routes import dead_letter_routes
 from shared.service.periodic import Periodic
@@ -31,6 +31,8 @@ from shared.web import Check, Gate, Routes, Unready, create_app
 _BROKER_TIMEOUT: Final = 2.0  # seconds; below the three that a readiness check may take
 _SAMPLE_EVERY: Final = 5.0  # seconds; Prometheus scrapes no more often
 _OUTBOX_OLD: Final = 60.0  # seconds after which an unpublished event means that the relay does not get on
+
+_EXPIRE_EVERY: Final = 60.0  # seconds; a document that expires a minute late harms nobody
 
 S = TypeVar("S", bound=ServiceStore)
 
@@ -64,7 +66,8 @@ class ServiceKit(Generic[S]):
     def service(
         self,
         *,
-        routes: Sequence[Routes],
+        routes: Sequence[Routes] = (),
+        declared: Declared | None = None,
         subscriptions: Sequence[Subscribed] = (),
         periodic: Sequence[Periodic] = (),
         broadcasts: Sequence[Broadcast] = (),
@@ -72,7 +75,10 @@ class ServiceKit(Generic[S]):
         checks: Sequence[Check] = (),
         description: str = "",
     ) -> RunningService:
-        """The service, not started. ``parts`` start after the store and before the consumers."""
+        """The service, not started. ``parts`` start after the store and before the consumers.
+
+        ``declared`` adds its routes, and the job that lets documents expire; the caller subscribes to its commands.
+        """
         consumers = [
             Consumer(self._transport, self.clock, subscription, self._publisher, self._dead_letters, self.metrics)
             for subscription in (*subscriptions, self._dead_letters.subscription())
@@ -80,7 +86,7 @@ class ServiceKit(Generic[S]):
         consuming = Consumers(self.name, self._transport, consumers)
         app = create_app(
             self.name,
-            routes=[*routes, dead_letter_routes(self._dead_letters)],
+            routes=[*(declared.routes() if declared else ()), *routes, dead_letter_routes(self._dead_letters)],
             metrics=self.metrics,
             checks=[
                 Check("store", self._check_store),
@@ -106,6 +112,11 @@ class ServiceKit(Generic[S]):
                 Hook(on_start=self._open_gate),
                 consuming,
                 self.every(_SAMPLE_EVERY, "outbox gauges", self._sample_outbox),
+                *(
+                    [self.every(_EXPIRE_EVERY, "expire documents", declared.expire)]
+                    if declared and declared.can_expire
+                    else ()
+                ),
                 *periodic,
             ],
             store=self.store,
@@ -162,7 +173,3 @@ class DocumentKit(ServiceKit[Store]):
 
     def __init__(self, name: str, settings: Settings, transport: Transport, clock: Clock) -> None:
         super().__init__(name, settings, transport, clock, open_store=partial(open_store, settings, name))
-
-    def documents(self, resource: Resource[Any]) -> Documents:
-        """The documents of a declared resource, indexed by its filters."""
-        return self.store.documents(resource.topic, filters=resource.filters)

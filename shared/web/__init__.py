@@ -3,8 +3,17 @@
 from shared.web.app import create_app
 from shared.web.health import Check, Unready
 from shared.web.middleware import Gate
-from shared.web.requests import Page, WriteRequest, cursor_of, page_of, query_of, read_write
-from shared.web.responses import KeepRefusal, json_response, problem_response
+from shared.web.requests import (
+    Page,
+    WriteRequest,
+    checked_ids,
+    page_of,
+    query_of,
+    read_write,
+    version_number,
+    with_keys,
+)
+from shared.web.responses import KeepRefusal, cursor_of, json_response, page_response, problem_response
 from shared.web.routes import PAGING, Handler, Parameter, Routes
 
 __all__ = [
@@ -18,11 +27,15 @@ __all__ = [
     "Routes",
     "Unready",
     "WriteRequest",
+    "checked_ids",
     "create_app",
     "cursor_of",
     "json_response",
     "page_of",
+    "page_response",
     "problem_response",
     "query_of",
     "read_write",
+    "version_number",
+    "with_keys",
 ]

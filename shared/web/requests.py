@@ -15,7 +15,7 @@ from starlette.requests import Request
 from shared.cause import Cause, digest_of, id_of_http, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import NAME_RULE, CommandBody, is_name
+from shared.schemas.base import NAME_RULE, CommandBody, check_id, is_name
 from shared.schemas.validation import decode_object, validated
 from shared.security import author_of
 from shared.trace import current_trace
@@ -87,6 +87,40 @@ def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
     return values
 
 
+def checked_ids(keys: Mapping[str, str]) -> dict[str, str]:
+    """The ids of a path. BadInput names the bad ones."""
+    errors = []
+    for name, value in keys.items():
+        try:
+            check_id(value)
+        except ValueError as error:
+            errors.append(FieldError(f"/{name}", str(error)))
+    if errors:
+        raise BadInput("the path has a bad id", errors, slug="bad-id")
+    return dict(keys)
+
+
+def with_keys(body: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+    """The body with the path's keys as members. BadInput where the body has another key."""
+    wrong = [
+        FieldError(f"/{name}", f"must equal {value}, as in the path; correct it or leave it out")
+        for name, value in keys.items()
+        if body.get(name, value) != value
+    ]
+    if wrong:
+        raise BadInput("the body's key is not the path's", wrong, slug="key-mismatch")
+    return {**body, **keys}
+
+
+def version_number(request: Request) -> int:
+    """The VersionId of a path; 0 stands for the latest."""
+    text = request.path_params["VersionId"]
+    if not re.fullmatch("[0-9]{1,10}", text):
+        error = FieldError("/VersionId", "give a whole number of at most ten digits")
+        raise BadInput("the path has a bad VersionId", [error])
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Which part of a list is asked for: at most ``limit`` items after ``after`` (None: from the beginning)."""
@@ -101,11 +135,6 @@ def page_of(query: Mapping[str, str], place: type = str) -> Page:
     if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MAX_PAGE:
         raise BadInput("Limit is out of bounds", [FieldError("/Limit", f"give a whole number from 1 to {MAX_PAGE}")])
     return Page(int(limit), _opened(query.get("Cursor"), place))
-
-
-def cursor_of(after: Any) -> str | None:
-    """The opaque ``NextCursor`` that leads on after a place; None: there is no more."""
-    return None if after is None else base64.urlsafe_b64encode(orjson.dumps(after)).rstrip(b"=").decode()
 
 
 def _opened(cursor: str | None, place: type) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -37,6 +38,16 @@ def json_response(
     """
     headers = None if version is None else {"etag": f'"base-{version}"' if base else f'"{version}"'}
     return Response(orjson.dumps(body), status, headers, "application/json")
+
+
+def cursor_of(after: Any) -> str | None:
+    """The opaque ``NextCursor`` that leads on after a place; None: there is no more."""
+    return None if after is None else base64.urlsafe_b64encode(orjson.dumps(after)).rstrip(b"=").decode()
+
+
+def page_response(items: list[dict[str, Any]], after: Any) -> Response:
+    """One page of a list, and the cursor to the next."""
+    return json_response({"Items": items, "NextCursor": cursor_of(after)})
 
 
 def problem_response(problem: Problem, path: str, headers: Mapping[str, str] | None = None) -> Response:

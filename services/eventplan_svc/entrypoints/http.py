@@ -12,7 +12,6 @@ from services.eventplan_svc.app.commands import C, Commands, UseCase
 from services.eventplan_svc.app.read_plans import ReadPlans
 from services.eventplan_svc.app.show_dashboard import Dashboard
 from shared.clock import Clock
-from shared.resources import checked_ids, document_response, page_response, validated, version_number, with_keys
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
     DashboardQuery,
@@ -21,7 +20,22 @@ from shared.schemas.eventplan_svc import (
     SetMilestone,
     SetMilestoneStatus,
 )
-from shared.web import PAGING, Handler, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
+from shared.schemas.validation import validated
+from shared.web import (
+    PAGING,
+    Handler,
+    Parameter,
+    Routes,
+    checked_ids,
+    cursor_of,
+    json_response,
+    page_of,
+    page_response,
+    query_of,
+    read_write,
+    version_number,
+    with_keys,
+)
 
 _PLAN: Final = "/eventplan/{EventId}/{FleetId}"
 _FILTERS: Final[tuple[str, ...]] = ("EventId", "ServiceId", "FleetId")
@@ -96,13 +110,14 @@ class _Plans:
     async def latest(self, request: Request) -> Response:
         query_of(request, ())
         document = await self._read.latest(**_ids(request))
-        return document_response(self._read.present_form(document), document)
+        return json_response(self._read.present_form(document), version=document.version)
 
     async def version(self, request: Request) -> Response:
         query_of(request, ())
         version = version_number(request)
         document = await self._read.version(**_ids(request), version=version)
-        return document_response(document.wire() if version else self._read.present_form(document), document)
+        shown = document.wire() if version else self._read.present_form(document)
+        return json_response(shown, version=document.version)
 
     async def history(self, request: Request) -> Response:
         page = page_of(query_of(request, ("Limit", "Cursor")), int)
@@ -122,7 +137,7 @@ class _Plans:
             asked = read_write(request, self._clock)
             body: dict[str, Any] = with_keys(asked.body, checked_ids(request.path_params))
             written = await use_case(validated(model, body), asked.cause)
-            return document_response(self._read.present_form(written.document), written.document)
+            return json_response(self._read.present_form(written.document), version=written.document.version)
 
         return write
 

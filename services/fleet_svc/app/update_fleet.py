@@ -20,8 +20,8 @@ from services.fleet_svc.domain.fleet_lines import Base, change_base, change_line
 from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent
 from shared.errors import NotFound, Stale
-from shared.resources import patched
 from shared.schemas.fleet_svc.fleet import Fleet, UpdateFleet
+from shared.schemas.validation import patched
 
 
 async def update_fleet(command: UpdateFleet, cause: Cause, *, fleets: Fleets) -> FleetLine:

@@ -13,7 +13,6 @@ from services.fleet_svc.app import FILTERS, FleetLine, Fleets, FleetUseCases
 from shared.cause import Cause, UseCase
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.resources import checked_ids, page_response, version_number, with_keys
 from shared.schemas.base import CommandBody
 from shared.schemas.fleet_svc.fleet import (
     CreateFleet,
@@ -25,7 +24,19 @@ from shared.schemas.fleet_svc.fleet import (
     UpdateFleet,
 )
 from shared.schemas.validation import validated
-from shared.web import PAGING, Parameter, Routes, json_response, page_of, query_of, read_write
+from shared.web import (
+    PAGING,
+    Parameter,
+    Routes,
+    checked_ids,
+    json_response,
+    page_of,
+    page_response,
+    query_of,
+    read_write,
+    version_number,
+    with_keys,
+)
 
 C = TypeVar("C", bound=CommandBody)
 

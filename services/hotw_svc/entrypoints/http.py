@@ -13,7 +13,6 @@ from services.hotw_svc.app.ports import Commands, View
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.resources import checked_ids, page_response, validated, with_keys
 from shared.schemas.base import MAX_COUNT, WireModel
 from shared.schemas.hotw_svc import (
     CancelRun,
@@ -24,7 +23,21 @@ from shared.schemas.hotw_svc import (
     ReviewOrder,
     StartRun,
 )
-from shared.web import PAGING, Handler, Parameter, Routes, cursor_of, json_response, page_of, query_of, read_write
+from shared.schemas.validation import validated
+from shared.web import (
+    PAGING,
+    Handler,
+    Parameter,
+    Routes,
+    checked_ids,
+    cursor_of,
+    json_response,
+    page_of,
+    page_response,
+    query_of,
+    read_write,
+    with_keys,
+)
 
 C = TypeVar("C", bound=WireModel)
 K = TypeVar("K", Purpose, FulfillmentStatus)

@@ -77,11 +77,7 @@ async def stack(settings: Settings, clock: FixedClock, freezes: Resource[Any]) -
         kit = DocumentKit("fleet_svc", settings, transport, clock)
         declared = Declared([freezes, fleets], kit.store, clock)
         commands = [command for command in declared.commands() if "Freeze" in command.name]
-        return kit.service(
-            routes=declared.routes(),
-            subscriptions=[CommandSubscription("fleet.commands", commands)],
-            periodic=declared.periodic(kit.every),
-        )
+        return kit.service(declared=declared, subscriptions=[CommandSubscription("fleet.commands", commands)])
 
     async with open_stack(Stack, settings, clock) as stack:
         await stack.start(build)
@@ -140,7 +136,7 @@ async def test_the_clock_ends_what_has_expired_and_publishes_it_once(
     async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
         kit = DocumentKit("fleet_svc", settings, transport, clock)
         declared = Declared([freezes], kit.store, clock, others={"Fleet": kit.store.documents("fleet")})
-        return kit.service(routes=declared.routes(), periodic=declared.periodic(kit.every))
+        return kit.service(declared=declared)
 
     replica = await stack.start(build)
     read = await eventually(

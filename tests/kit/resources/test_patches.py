@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadInput
-from shared.resources import merge_patch, patched, with_keys
 from shared.schemas.fleet_svc.fleet import Fleet, ReportInventory
 from shared.schemas.fleet_svc.service import Service
-from shared.schemas.validation import validated
+from shared.schemas.validation import merge_patch, patched, validated
+from shared.web import with_keys
 
 scalars = st.none() | st.booleans() | st.integers(0, 9) | st.text("ab", max_size=2)
 objects = st.recursive(

@@ -1,7 +1,8 @@
-"""Determines the caller of an HTTP request and of a command."""
+"""Who asks for something, and whether they may have it: the same for HTTP and for commands."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,8 @@ from shared.envelope import Message
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import NAME_RULE, AuditMetadata, is_name
 
+ACTION_RULE: Final = "lower-case words joined by dots, the last one a verb, such as event.create or hotw.run.start"
+_ACTION: Final = re.compile(r"[a-z][a-z-]*(\.[a-z][a-z-]*){1,3}")
 _USER_HEADER: Final = b"x-epic-user"
 
 
@@ -55,3 +58,15 @@ def author_of(caller: Principal, audit: AuditMetadata | None) -> str:
     if not is_name(caller.name):
         raise BadInput("X-Epic-User is not usable", [FieldError("/X-Epic-User", f"give {NAME_RULE}")])
     return caller.name
+
+
+def is_action(text: str) -> bool:
+    """Whether the text has the form of an action's name; ``ACTION_RULE`` describes the form."""
+    return _ACTION.fullmatch(text) is not None
+
+
+def authorize(principal: Principal, action: str) -> None:
+    """Returns when ``principal`` may do ``action``; raises Refused otherwise. Every route and every command asks here.
+
+    Today everybody may do everything: EPIC has no roles yet (ADR 0013).
+    """
