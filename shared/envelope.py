@@ -166,16 +166,6 @@ def plain_type(record: Record) -> bytes | None:
     return None
 
 
-def snapshot_version(record: Record) -> int | None:
-    """The version in a message id ``key:version:type``, which a snapshot has by its store; None for any other id."""
-    key = (record.key or b"") + b":"
-    for name, value in record.headers:
-        if name == "ce_id" and value and value.startswith(key):
-            version = value[len(key) :].partition(b":")[0]
-            return int(version) if version.isdigit() else None
-    return None
-
-
 def _incomplete(headers: Mapping[str, bytes]) -> Poison:
     missing = [f"ce_{name}" for name in _REQUIRED if not headers.get(f"ce_{name}")]
     return Poison(f"no CloudEvent: {', '.join(missing)} missing")

@@ -26,16 +26,16 @@ from services.eventplan_svc.app.reconcile import LOOK_EVERY, Reconcile
 from services.eventplan_svc.app.show_dashboard import show_dashboard
 from services.eventplan_svc.app.turn_colours import TurnColours
 from services.eventplan_svc.domain import changes
+from services.eventplan_svc.entrypoints.broadcast import Broadcast
 from services.eventplan_svc.entrypoints.http import routes
-from services.eventplan_svc.entrypoints.messages import VIEW_STORED_BY, subscriptions, view_handlers
+from services.eventplan_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
 from shared.documents.contract import Store
-from shared.messaging.broadcast import Broadcast
-from shared.messaging.subscription import Handler, Subscribed
+from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
-from shared.web import Routes
+from shared.web import Check, Routes
 
 _NAME: Final = "eventplan_svc"
 _SWEEP_EVERY: Final = 30.0  # seconds; how late colours may turn after midnight
@@ -51,8 +51,8 @@ class Wiring:
     commands: Commands
     routes: Routes
     subscriptions: list[Subscribed]
-    view_handlers: list[Handler[Any]]
     build_view: Callable[[], Awaitable[None]]
+    show: Callable[[Any], None]
     turn_colours: TurnColours
     reconcile: Reconcile
 
@@ -82,8 +82,8 @@ def wire(store: Store, clock: Clock) -> Wiring:
             on_fleets_changed=partial(on_fleets_changed, planner=planner, view=view),
             on_facts_changed=partial(on_facts_changed, planner=planner),
         ),
-        view_handlers=view_handlers(partial(show, view=view)),
         build_view=partial(build_view, plans=plans, read_models=read_models, view=view),
+        show=partial(show, view=view),
         turn_colours=TurnColours(plans, view, clock),
         reconcile=Reconcile(store.leases(), planner=planner, view=view),
     )
@@ -93,20 +93,12 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     """eventplan_svc, not started."""
     kit = DocumentKit(_NAME, settings, transport, clock)
     wiring = wire(kit.store, clock)
-    broadcast = Broadcast(
-        "readiness view",
-        _NAME,
-        transport,
-        *wiring.view_handlers,
-        build=wiring.build_view,
-        version_of=wiring.view.version_of,
-        stored_by=VIEW_STORED_BY,
-        at_rest=wiring.view.at_rest,
-    )
+    broadcast = Broadcast(transport, wiring.view, build=wiring.build_view, show=wiring.show)
     return kit.service(
         routes=[wiring.routes],
         subscriptions=wiring.subscriptions,
-        broadcasts=[broadcast],
+        parts=[broadcast],
+        checks=[Check("readiness view", broadcast.check)],
         periodic=[
             kit.every(_SWEEP_EVERY, "turn colours", wiring.turn_colours),
             kit.every(LOOK_EVERY, "reconcile", wiring.reconcile),

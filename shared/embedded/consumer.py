@@ -168,16 +168,8 @@ class EmbeddedConsumer:
         self._positions[partition] = offset
         self._wake.set()
 
-    async def seek_to_beginning(self, *partitions: TopicPartition) -> bool:
-        for name in partitions or tuple(self._positions):
-            self.seek(name, self._partitions[name].start)
-        return True
-
     async def position(self, partition: TopicPartition) -> int:
         return self._position(partition)
-
-    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        return {name: self._log.partition(name).start for name in partitions}
 
     def read(self, names: Iterable[TopicPartition]) -> None:
         """Read these partitions and no others."""

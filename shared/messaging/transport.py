@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from asyncio import Future
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -121,10 +121,8 @@ class Consumer(Protocol):
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Continue at this offset."""
 
-    async def seek_to_beginning(self, *partitions: TopicPartition) -> bool: ...
     async def position(self, partition: TopicPartition) -> int: ...
     def assignment(self) -> set[TopicPartition]: ...
-    async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]: ...
 
 
 class Transport(Protocol):

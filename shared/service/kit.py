@@ -13,7 +13,6 @@ from shared.documents import Publish, Store, open_store
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.errors import Refused
 from shared.messaging.asyncapi import asyncapi
-from shared.messaging.broadcast import Broadcast
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
@@ -70,7 +69,6 @@ class ServiceKit(Generic[S]):
         declared: Declared | None = None,
         subscriptions: Sequence[Subscribed] = (),
         periodic: Sequence[Periodic] = (),
-        broadcasts: Sequence[Broadcast] = (),
         parts: Sequence[Part] = (),
         checks: Sequence[Check] = (),
         description: str = "",
@@ -93,7 +91,6 @@ class ServiceKit(Generic[S]):
                 Check("broker", self._check_broker),
                 Check("outbox", self._check_outbox),
                 Check("consumers", consuming.health),
-                *(Check(broadcast.name, broadcast.check) for broadcast in broadcasts),
                 *checks,
             ],
             asyncapi=lambda: asyncapi(self.name),
@@ -107,7 +104,6 @@ class ServiceKit(Generic[S]):
             app,
             opening=[Hook(on_stop=self._publisher.stop), self.store, Hook(on_start=self._push_clock)],
             parts=[
-                *broadcasts,
                 *parts,
                 Hook(on_start=self._open_gate),
                 consuming,

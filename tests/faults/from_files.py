@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from shared.embedded import DurableLog, EmbeddedTransport
+from shared.messaging.topic_client import follow_records
 from shared.schemas.topics import SERVICES, TOPICS
 from tests.faults.hotw_rows import letter_of, take_rows
 from tests.faults.picture import Picture, PublishedRecord, Row, Stored, Version, canonical
@@ -44,17 +45,8 @@ async def published_in_folder(folder: Path) -> list[PublishedRecord]:
     try:
         published: list[PublishedRecord] = []
         for topic in TOPICS:
-            ends = await transport.end_offsets(topic)
-            consumer = transport.consumer()
-            await consumer.start()
-            try:
-                consumer.assign(sorted(ends))
-                await consumer.seek_to_beginning(*sorted(ends))
-                while any([await consumer.position(at) < end for at, end in ends.items()]):
-                    for records in (await consumer.getmany(timeout_ms=100)).values():
-                        published += [published_record(record) for record in records]
-            finally:
-                await consumer.stop()
+            records = follow_records(transport, topic, to_end=True)
+            published += [published_record(record) async for record in records]
         return published
     finally:
         await transport.stop()

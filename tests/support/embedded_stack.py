@@ -11,10 +11,11 @@ import httpx
 import orjson
 from aiokafka import TopicPartition
 
+from epic.transport_messages import TransportMessages
 from shared.clock import Clock, FixedClock
 from shared.envelope import Message
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.topic_client import ensure_topics, follow, request
+from shared.messaging.topic_client import ensure_topics
 from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
 from shared.service import RunningService, open_transport
@@ -22,6 +23,7 @@ from shared.settings import Settings
 from shared.trace import Trace
 from tests.support.http import calling
 from tests.support.snapshots import TopicBody, message
+from tests.support.transport import messages_of
 from tests.support.waiting import eventually, until
 
 Build = Callable[[Settings, Transport, Clock], Awaitable[RunningService]]
@@ -91,12 +93,12 @@ class Stack:
     async def ask(self, topic: str, ce_type: str, body: Mapping[str, Any], **more: Any) -> CommandResult:
         """Sends a command and waits for its answer."""
         command = self.command(topic, ce_type, body, **more)
-        return await request(self.transport, command, publisher=self.publisher, patience=180)
+        return await TransportMessages(self.transport, "the log").request(command, patience=180)
 
     async def published(self, topic: str) -> list[Message]:
         """Everything on a topic, once all that was written is published."""
         await self._publish_all()
-        return [one async for one in follow(self.transport, topic, to_end=True)]
+        return await messages_of(self.transport, topic)
 
     async def settled(self, *, seconds: float = 180) -> None:
         """Returns when the replicas have taken in all that was published to them, and all that followed from it."""

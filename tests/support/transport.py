@@ -10,6 +10,8 @@ from typing import Any
 from aiokafka import ConsumerRecord
 from aiokafka.structs import RecordMetadata
 
+from shared.envelope import Message, decode
+from shared.messaging.topic_client import follow_records
 from shared.messaging.transport import Consumer, Producer, Transport
 
 NewTopic = Callable[..., Awaitable[str]]
@@ -63,3 +65,8 @@ async def take(consumer: Consumer, count: int, *, max_records: int | None = None
 
 def values(records: Sequence[ConsumerRecord]) -> list[bytes]:
     return [record.value for record in records]
+
+
+async def messages_of(transport: Transport, topic: str) -> list[Message]:
+    """Everything that lies in a topic now."""
+    return [decode(record) async for record in follow_records(transport, topic, to_end=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from services.eventplan_svc.app.commands import Commands
@@ -12,7 +12,6 @@ from shared.schemas.base import WireModel
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
-    EventPlanSnapshot,
     ReplaceMilestones,
     SetMilestone,
     SetMilestoneStatus,
@@ -41,8 +40,13 @@ _PLANS: Final = ("eventplan.created", "eventplan.updated")
 _SERVICES_GROUP: Final = "eventplan_svc.services"
 _FLEETS_GROUP: Final = "eventplan_svc.fleets"
 
-VIEW_STORED_BY: Final = {**dict.fromkeys(_SERVICES, _SERVICES_GROUP), **dict.fromkeys(_FLEETS, _FLEETS_GROUP)}
-"""The consumer group that takes each topic of the readiness view into the store. Plans are stored by whoever writes."""
+VIEW_STORED_BY: Final[Mapping[str, str | None]] = {
+    **dict.fromkeys(_PLANS),
+    **dict.fromkeys(_SERVICES, _SERVICES_GROUP),
+    **dict.fromkeys(_FLEETS, _FLEETS_GROUP),
+}
+"""The topics that the readiness view shows, each with the consumer group that takes it into the store; None: plans are
+stored before they are published."""
 
 
 def subscriptions(
@@ -70,19 +74,6 @@ def subscriptions(
         Subscription(_FLEETS_GROUP, Handler(FleetSnapshot, _FLEETS, bulk=_changes(on_fleets_changed))),
         Subscription("eventplan_svc.facts", Handler(WireModel, _FACTS, bulk=_changes(on_facts_changed))),
         CommandSubscription("eventplan.commands", taken),
-    ]
-
-
-def view_handlers(show: Callable[[EventPlanSnapshot | ServiceSnapshot | FleetSnapshot], None]) -> list[Handler[Any]]:
-    """What every process reads in full, to keep its readiness view current."""
-
-    async def handle(received: Received[Any]) -> None:
-        show(received.data)
-
-    return [
-        Handler(EventPlanSnapshot, _PLANS, each=handle),
-        Handler(ServiceSnapshot, _SERVICES, each=handle),
-        Handler(FleetSnapshot, _FLEETS, each=handle),
     ]
 
 

@@ -19,13 +19,13 @@ from shared.messaging.consumer_context import Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
-from shared.messaging.topic_client import follow, topic_specs
+from shared.messaging.topic_client import topic_specs
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.schemas.results import Accepted
 from shared.trace import Trace, new_id
 from tests.support.messaging import MakeThing, MemoryLetters, Thing, registry
-from tests.support.transport import send_and_wait
+from tests.support.transport import messages_of, send_and_wait
 from tests.support.waiting import eventually
 
 QUICK = Tuning(transient=Backoff(0.02, 0.2), unexpected=Backoff(0.005, 0.02))
@@ -137,7 +137,7 @@ class Harness:
 
     async def read(self, topic: str) -> list[Message]:
         """Everything that lies in a topic now."""
-        return [message async for message in follow(self.transport, topic, to_end=True)]
+        return await messages_of(self.transport, topic)
 
     async def committed(self, group: str = "things", topic: str | None = None) -> dict[TopicPartition, int]:
         """How far a group of the service has come in a topic (``created``), partitions never committed left out."""

@@ -1,28 +1,30 @@
-"""Consuming without a group: every process of a service reads all events of some topics into its memory."""
+"""The broadcast: every process reads all events that its readiness view shows, without a consumer group."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.eventplan_svc.app.readiness_view import ReadinessView
+from services.eventplan_svc.entrypoints.messages import VIEW_STORED_BY
 from shared.durability.backoff import Backoff
-from shared.envelope import Record, snapshot_version
+from shared.envelope import Record
 from shared.errors import Unavailable
-from shared.messaging.subscription import Handler, Subscription
+from shared.messaging.subscription import Handler, Received, Subscription
 from shared.messaging.topic_client import ensure_topics
 from shared.messaging.transport import Transport
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import TOPICS
+from shared.schemas.base import WireModel
 from shared.tasks import end
 
 log = structlog.get_logger(__name__)
 
+_CLIENT_ID: Final = "eventplan_svc.readiness-view"
 _AWAY: Final = (Unavailable, KafkaError, OSError)
 _BACKOFF: Final = Backoff(1.0, 2.0)
 _LINGER: Final = 0.2  # seconds that events gather: a view in memory may be so much behind, and many cost less together
@@ -32,46 +34,36 @@ _FETCH_MS: Final = 60_000  # how long an idle fetch waits; one that ends finds t
 
 
 class Broadcast:
-    """A part of a service that keeps something in memory current: built from the stores first, then by every event.
+    """Keeps the readiness view of this process current: built from the store first, then by every event.
 
     Nothing is committed: each start builds anew. Events are read from where the topics ended before ``build`` began;
-    the topics in ``stored_by`` from where that consumer group of the service had committed, since only what it has
-    committed is sure to be in the store. Events may come twice, and are in order by key.
-
-    ``version_of`` gives the version that is known of a topic's key (0: none); a snapshot that is not newer is skipped
-    unread. While ``at_rest`` is not set nothing is fetched, since the process then handles its own writes itself.
+    the topics that a consumer group stores from where it had committed, since only what it has committed is sure to be
+    in the store. Events may come twice, and are in order by key. A snapshot that is not newer than the view's is
+    skipped unread. While the view is not at rest nothing is fetched: the process then shows its own writes itself.
     An event that cannot be handled is logged and skipped: the consumer group that must handle it makes a dead letter.
     While broker or store is away the broadcast waits and goes on where it was.
     """
 
     def __init__(
         self,
-        name: str,
-        service: str,
         transport: Transport,
-        *handlers: Handler[Any],
+        view: ReadinessView,
+        *,
         build: Callable[[], Awaitable[None]],
-        version_of: Callable[[str, str], int],
-        stored_by: Mapping[str, str],
-        at_rest: asyncio.Event,
-        registry: Mapping[str, Topic] = TOPICS,
+        show: Callable[[Any], None],
     ) -> None:
-        self.name = name
-        self._service = service
         self._transport = transport
-        self._subscription = Subscription(f"{service}.{name}", *handlers, registry=registry)
-        self._handle_one = {topic: handler.one for handler in handlers for topic in handler.topics}
+        self._view = view
         self._build = build
-        self._version_of = version_of
-        self._stored_by = stored_by
-        self._at_rest = at_rest
+        self._show = show
+        self._subscription = Subscription(_CLIENT_ID, Handler(WireModel, tuple(VIEW_STORED_BY), each=self._take))
         self._positions: dict[TopicPartition, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._built = False
-        self._reason = f"the {name} is being built"
+        self._reason = "the readiness view is being built"
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=self.name)
+        self._task = asyncio.create_task(self._run(), name="readiness view")
 
     async def stop(self) -> None:
         task, self._task = self._task, None
@@ -81,7 +73,7 @@ class Broadcast:
     async def check(self) -> None:
         """Unavailable, with the reason, while it is not complete or not kept current any more."""
         if self._task is not None and self._task.done():
-            raise Unavailable(f"the {self.name} is not kept current any more; see the log, and start the service anew")
+            raise Unavailable("the readiness view is not kept current; see the log, and start the service anew")
         if not self._built:
             raise Unavailable(self._reason)
 
@@ -93,30 +85,29 @@ class Broadcast:
                     self._positions = await self._places()
                     await self._build()
                     self._built = True
-                    log.info("built", what=self.name)
+                    log.info("the readiness view is built")
                 attempt = 0
                 await self._follow()
             except _AWAY as error:
                 attempt += 1
-                self._reason = f"the {self.name} waits for what is away: {error}"
-                log.warning("waiting for what is away", what=self.name, error=str(error) or repr(error))
+                self._reason = f"the readiness view waits for what is away: {error}"
+                log.warning("the readiness view waits for what is away", error=str(error) or repr(error))
                 await asyncio.sleep(_BACKOFF.before(attempt))
 
     async def _places(self) -> dict[TopicPartition, int]:
-        await ensure_topics(self._transport, self._service)
-        behind = {group: await self._transport.lag(group) for group in set(self._stored_by.values())}
+        await ensure_topics(self._transport, "eventplan_svc")
+        groups = {group for group in VIEW_STORED_BY.values() if group is not None}
+        behind = {group: await self._transport.lag(group) for group in groups}
         positions: dict[TopicPartition, int] = {}
-        for topic in self._subscription.topics:
+        for topic, group in VIEW_STORED_BY.items():
             ends = await self._transport.end_offsets(topic)
-            if topic not in self._stored_by:
-                positions.update(ends)
-            else:  # a group that never committed a partition begins with its first record
-                lag = behind[self._stored_by[topic]]
-                positions.update({partition: end - lag.get(partition, end) for partition, end in ends.items()})
+            # A group that never committed a partition begins with its first record.
+            lag = dict.fromkeys(ends, 0) if group is None else behind[group]
+            positions.update({partition: end - lag.get(partition, end) for partition, end in ends.items()})
         return positions
 
     async def _follow(self) -> None:
-        consumer = self._transport.consumer(client_id=f"{self._service}.{self.name}")
+        consumer = self._transport.consumer(client_id=_CLIENT_ID)
         await consumer.start()
         try:
             consumer.assign(list(self._positions))
@@ -126,7 +117,7 @@ class Broadcast:
                 await asyncio.sleep(_LINGER)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_LONGEST_REST):
-                        await self._at_rest.wait()
+                        await self._view.at_rest.wait()
                 fetched = await consumer.getmany(timeout_ms=_FETCH_MS, max_records=_AT_ONCE)
                 for partition, records in fetched.items():
                     await self._handle(records)
@@ -136,10 +127,23 @@ class Broadcast:
 
     async def _handle(self, records: Sequence[Record]) -> None:
         for record in records:
-            version, key = snapshot_version(record), (record.key or b"").decode(errors="replace")
-            if version is not None and version <= self._version_of(record.topic, key):
+            version, key = _snapshot_version(record), (record.key or b"").decode(errors="replace")
+            if version is not None and version <= self._view.version_of(record.topic, key):
                 continue
             try:
-                await self._handle_one[record.topic](self._subscription.read(record))
+                await self._take(self._subscription.read(record))
             except Exception as error:
-                log.warning("an event was skipped", what=self.name, topic=record.topic, key=key, error=repr(error))
+                log.warning("an event was skipped", topic=record.topic, key=key, error=repr(error))
+
+    async def _take(self, received: Received[WireModel]) -> None:
+        self._show(received.data)
+
+
+def _snapshot_version(record: Record) -> int | None:
+    """The version in a message id ``key:version:type``, which a snapshot has by its store; None for any other id."""
+    key = (record.key or b"") + b":"
+    for name, value in record.headers:
+        if name == "ce_id" and value and value.startswith(key):
+            version = value[len(key) :].partition(b":")[0]
+            return int(version) if version.isdigit() else None
+    return None
