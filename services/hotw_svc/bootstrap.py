@@ -8,7 +8,6 @@ from typing import Final
 from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import HotwStore, migrate
-from services.hotw_svc.adapters.tables import KIT, METADATA
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
@@ -31,10 +30,8 @@ _SETTLE_EVERY: Final = 5.0  # seconds; so late may an override start or an order
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
     """hotw_svc, not started."""
-    open_database = partial(
-        Database, settings.mysql_url or settings.data_dir / "hotw.db", metadata=METADATA, kit=KIT, migrate=migrate
-    )
-    kit = ServiceKit(_NAME, settings, transport, clock, open_store=lambda publish: open_database(publish=publish))
+    open_store = partial(Database, settings.mysql_url or settings.data_dir / "hotw.db", migrate)
+    kit = ServiceKit(_NAME, settings, transport, clock, open_store=open_store)
     database = kit.store
     store = HotwStore(database, az_factors(settings.az_factor_map))
     worker = run_worker(store, clock)

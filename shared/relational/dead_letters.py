@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import orjson
-from sqlalchemy import Table, delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import delete, insert, select
 
+from shared.relational.tables import DEAD_LETTERS
 from shared.relational.transactions import Transactions
 from shared.schemas.results import DeadLetter
 
@@ -13,38 +13,26 @@ from shared.schemas.results import DeadLetter
 class RelationalDeadLetters:
     """See ``durability.dead_letters.DeadLetterStore``."""
 
-    def __init__(self, transactions: Transactions, table: Table) -> None:
+    def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
-        self._table = table
 
     async def put(self, letter: DeadLetter) -> None:
-        table = self._table
         row = {"Id": letter.id, "Letter": orjson.dumps(letter.wire()).decode()}
-
-        async def put(connection: AsyncConnection) -> None:
-            await connection.execute(delete(table).where(table.c.Id == letter.id))
-            await connection.execute(insert(table).values(row))
-
-        await self._transactions.write(put)
+        before = delete(DEAD_LETTERS).where(DEAD_LETTERS.c.Id == letter.id)
+        await self._transactions.execute(before, insert(DEAD_LETTERS).values(row))
 
     async def get(self, letter_id: str) -> DeadLetter | None:
-        async with self._transactions.read() as connection:
-            found = await connection.execute(select(self._table.c.Letter).where(self._table.c.Id == letter_id))
-            text = found.scalar()
-        return None if text is None else DeadLetter.model_validate_json(text)
+        rows = await self._transactions.rows(select(DEAD_LETTERS.c.Letter).where(DEAD_LETTERS.c.Id == letter_id))
+        return DeadLetter.model_validate_json(rows[0].Letter) if rows else None
 
     async def list(self, after: str | None = None, limit: int = 100) -> list[DeadLetter]:
-        query = select(self._table.c.Letter).order_by(self._table.c.Id).limit(limit)
-        if after is not None:
-            query = query.where(self._table.c.Id > after)
-        async with self._transactions.read() as connection:
-            texts = (await connection.execute(query)).scalars().all()
-        return [DeadLetter.model_validate_json(text) for text in texts]
+        query = (
+            select(DEAD_LETTERS.c.Letter)
+            .where(DEAD_LETTERS.c.Id > (after or ""))
+            .order_by(DEAD_LETTERS.c.Id)
+            .limit(limit)
+        )
+        return [DeadLetter.model_validate_json(row.Letter) for row in await self._transactions.rows(query)]
 
     async def delete(self, letter_id: str) -> bool:
-        dropped = delete(self._table).where(self._table.c.Id == letter_id)
-
-        async def drop(connection: AsyncConnection) -> bool:
-            return bool((await connection.execute(dropped)).rowcount)
-
-        return await self._transactions.write(drop)
+        return bool(await self._transactions.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.Id == letter_id)))

@@ -109,8 +109,6 @@ def is_contention(error: BaseException) -> bool:
 
 def as_unavailable(error: BaseException) -> Unavailable | None:
     """The error for a database that is away or too busy to answer in time; None for an error of any other kind."""
-    if isinstance(error, Unavailable):
-        return error
     if isinstance(error, PoolTimeout | OSError):
         return Unavailable(f"the database does not answer ({type(error).__name__})")
     if not isinstance(error, DBAPIError):

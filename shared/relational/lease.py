@@ -10,25 +10,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Column, ColumnElement, Table, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.schema import SchemaItem
 
 from shared.durability.lease import Lease, LeaseLost
+from shared.relational.tables import LEASES
 from shared.relational.transactions import Transactions
-from shared.relational.types import UtcTimestamp, ascii_id, big_integer, database_now
+from shared.relational.types import database_now
 
 RELEASED: Final[Mapping[str, None]] = {"Holder": None, "LeaseUntil": None}
 """The values of a row that nobody holds. Its fencing number stays."""
-
-
-def lease_columns() -> list[SchemaItem]:
-    """Who holds the row, until when by the database's clock, and under which fencing number (0 before the first)."""
-    return [
-        Column("Holder", ascii_id(64), nullable=True),
-        Column("LeaseUntil", UtcTimestamp(), nullable=True),
-        Column("Fence", big_integer(), nullable=False),
-    ]
 
 
 def is_free(table: Table) -> ColumnElement[bool]:
@@ -49,27 +40,24 @@ def claimed(table: Table, holder: str, seconds: float) -> dict[str, Any]:
 class RelationalLeases:
     """See ``durability.lease.Leases``."""
 
-    def __init__(self, transactions: Transactions, table: Table) -> None:
+    def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
-        self._table = table
 
     async def claim(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
-        table = self._table
-        values = claimed(table, holder, seconds)
-        taking = update(table).where(table.c.Name == name).values(values)
+        values = claimed(LEASES, holder, seconds)
+        taking = update(LEASES).where(LEASES.c.Name == name).values(values)
         if not from_others:
-            taking = taking.where(or_(is_free(table), table.c.Holder == holder))
-        reading = select(table.c.Fence, table.c.Record).where(table.c.Name == name)
+            taking = taking.where(or_(is_free(LEASES), LEASES.c.Holder == holder))
 
         async def claim(connection: AsyncConnection) -> Lease | None:
             changed = (await connection.execute(taking)).rowcount
-            row = (await connection.execute(reading)).first()
+            row = (await connection.execute(select(LEASES).where(LEASES.c.Name == name))).first()
             if row is None:
-                await connection.execute(insert(table).values({**values, "Name": name, "Fence": 1}))
+                await connection.execute(insert(LEASES).values({**values, "Name": name, "Fence": 1}))
                 return Lease(name, holder, 1)
             return Lease(name, holder, row.Fence, _record(row.Record)) if changed else None
 
-        return await self._transactions.write(claim)
+        return await self._transactions.transact(claim)
 
     async def renew(self, lease: Lease, seconds: float, record: Mapping[str, Any] | None = None) -> None:
         values: dict[str, Any] = {"LeaseUntil": database_now(seconds)}
@@ -82,19 +70,13 @@ class RelationalLeases:
         await self._update(lease, RELEASED)
 
     async def record_of(self, name: str) -> Mapping[str, Any]:
-        async with self._transactions.read() as connection:
-            found = await connection.execute(select(self._table.c.Record).where(self._table.c.Name == name))
-            return _record(found.scalar())
+        rows = await self._transactions.rows(select(LEASES.c.Record).where(LEASES.c.Name == name))
+        return _record(rows[0].Record) if rows else {}
 
-    async def _update(self, lease: Lease, values: Mapping[str, Any]) -> bool:
-        """Whether the lease was still held under its number."""
-        table = self._table
-        held = (table.c.Name == lease.name, table.c.Holder == lease.holder, table.c.Fence == lease.fence)
-
-        async def change(connection: AsyncConnection) -> bool:
-            return bool((await connection.execute(update(table).where(*held).values(values))).rowcount)
-
-        return await self._transactions.write(change)
+    async def _update(self, lease: Lease, values: Mapping[str, Any]) -> int:
+        """1 where the lease was still held under its number, else 0."""
+        held = (LEASES.c.Name == lease.name, LEASES.c.Holder == lease.holder, LEASES.c.Fence == lease.fence)
+        return await self._transactions.execute(update(LEASES).where(*held).values(values))
 
 
 def _record(text: str | None) -> Mapping[str, Any]:

@@ -15,9 +15,8 @@ from sqlalchemy import (
     Connection,
     Index,
     MetaData,
-    Select,
+    Row,
     Table,
-    and_,
     bindparam,
     delete,
     inspect,
@@ -91,24 +90,6 @@ class ReadModelTable:
             found.update((row.Key, row) for row in rows)
         return found
 
-    def matching(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> Select[Any]:
-        """The keys and states of a page of ``ReadModel.find``."""
-        table = self.table
-        unknown = set(where or {}) - set(self.filters)
-        if unknown:
-            raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
-        equal = [
-            table.c[field].is_(None) if value is None else table.c[field] == value
-            for field, value in (where or {}).items()
-        ]
-        behind = [] if after is None else [table.c.Key > after]
-        return (
-            select(table.c.Key, table.c.State)
-            .where(and_(self.is_present, *equal, *behind))
-            .order_by(table.c.Key)
-            .limit(limit)
-        )
-
     def bring_up_to_date(self, connection: Connection) -> None:
         """Creates the table, or the columns of filters that were declared since, filled from the stored snapshots."""
         table = self.table
@@ -124,22 +105,14 @@ class ReadModelTable:
 
     def _fill_filters(self, connection: Connection) -> None:
         table, after = self.table, ""
+        page = select(table.c.Key, table.c.State).where(table.c.Key > bindparam("after")).order_by(table.c.Key)
         fill = update(table).where(table.c.Key == bindparam("its_key"))
         fill = fill.values({table.c[field]: bindparam(f"its_{column}") for field, column in self.filters.items()})
-        while True:
-            page = select(table.c.Key, table.c.State).where(table.c.Key > after).order_by(table.c.Key)
-            rows = connection.execute(page.limit(_ROWS_AT_ONCE)).all()
-            if not rows:
-                return
+        while rows := connection.execute(page.limit(_ROWS_AT_ONCE), {"after": after}).all():
             after = rows[-1].Key
-            connection.execute(
-                fill,
-                [
-                    {"its_key": row.Key}
-                    | {f"its_{name}": value for name, value in self._filtered(orjson.loads(row.State)).items()}
-                    for row in rows
-                ],
-            )
+            filters = [(row.Key, self._filtered(orjson.loads(row.State))) for row in rows]
+            its = [{"its_key": key} | {f"its_{name}": value for name, value in found.items()} for key, found in filters]
+            connection.execute(fill, its)
 
     def _row(self, key: str, version: int, state: State) -> dict[str, Any]:
         text = orjson.dumps(state).decode()
@@ -165,7 +138,7 @@ class RelationalReadModel:
         self._transactions = transactions
 
     async def put(self, snapshots: Sequence[Snapshot]) -> set[str]:
-        return await self._transactions.write(lambda connection: self._declared.put(connection, snapshots))
+        return await self._transactions.transact(lambda connection: self._declared.put(connection, snapshots))
 
     async def get(self, key: str) -> State | None:
         return (await self.get_many([key])).get(key)
@@ -173,25 +146,24 @@ class RelationalReadModel:
     async def get_many(self, keys: Sequence[str]) -> dict[str, State]:
         async with self._transactions.read() as connection:
             rows = await self._declared.rows(connection, keys)
-        present = (key for key in dict.fromkeys(keys) if key in rows and not rows[key].Deleted)
-        return {key: orjson.loads(rows[key].State) for key in present}
+        return {key: orjson.loads(row.State) for key, row in rows.items() if not row.Deleted}
 
     async def find(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
     ) -> list[State]:
-        return [state for _, state in await self._page(where, after, limit)]
+        return [orjson.loads(row.State) for row in await self._page(where, after, limit)]
 
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
         after: str | None = None
-        while True:
-            found = await self._page(where, after, page)
-            if found:
-                yield [state for _, state in found]
-            if len(found) < page:
-                return
-            after = found[-1][0]
+        while rows := await self._page(where, after, page):
+            yield [orjson.loads(row.State) for row in rows]
+            after = rows[-1].Key
 
-    async def _page(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> list[tuple[str, State]]:
-        async with self._transactions.read() as connection:
-            rows = (await connection.execute(self._declared.matching(where, after, limit))).all()
-        return [(row.Key, orjson.loads(row.State)) for row in rows]
+    async def _page(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> Sequence[Row[Any]]:
+        table, equal = self._declared.table, where or {}
+        unknown = equal.keys() - self._declared.filters
+        if unknown:
+            raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
+        query = select(table.c.Key, table.c.State).where(self._declared.is_present, table.c.Key > (after or ""))
+        query = query.where(*(table.c[field].is_not_distinct_from(value) for field, value in equal.items()))
+        return await self._transactions.rows(query.order_by(table.c.Key).limit(limit))

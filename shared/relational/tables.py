@@ -1,16 +1,15 @@
-"""The tables that every relational store has beside its service's own."""
+"""The kit's tables, which every relational store has beside its service's own, and what tables are made with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Index, MetaData, Table
 from sqlalchemy.sql.schema import SchemaItem
 
-from shared.relational.lease import lease_columns
 from shared.relational.types import UtcTimestamp, ascii_id, big_integer, long_text, name_text
 
+KIT_TABLES: Final = MetaData()
 TABLE_OPTIONS: Final[dict[str, Any]] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
@@ -19,57 +18,13 @@ TABLE_OPTIONS: Final[dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class KitTables:
-    """The kit's tables within one service's metadata."""
-
-    outbox: Table
-    inbox: Table
-    idempotency_records: Table
-    leases: Table
-    dead_letters: Table
-    meta: Table
-
-
-def kit_tables(metadata: MetaData) -> KitTables:
-    """Adds the kit's tables to a service's metadata. A migration names their columns itself, since these may change."""
-    columns: dict[str, list[SchemaItem]] = {
-        "outbox": [
-            Column("Id", big_integer(), primary_key=True, autoincrement=True),
-            Column("MessageId", name_text(512), nullable=False),
-            Column("Topic", ascii_id(249), nullable=False),
-            Column("Type", name_text(), nullable=False),
-            Column("MessageKey", name_text(512), nullable=False),
-            Column("OccurredAt", UtcTimestamp(), nullable=False),
-            Column("Envelope", long_text(), nullable=False),
-            Column("Body", long_text(), nullable=False),
-            Index("outbox_key", "MessageKey"),
-        ],
-        "inbox": [
-            Column("Consumer", name_text(128), primary_key=True),
-            Column("MessageId", ascii_id(64), primary_key=True),
-            Column("SeenAt", UtcTimestamp(), nullable=False),
-            Index("inbox_seen", "SeenAt"),
-        ],
-        "idempotency_records": [
-            Column("RecordId", ascii_id(64), primary_key=True),
-            Column("Cause", long_text(), nullable=False),
-            Column("Digest", ascii_id(64), nullable=False),
-            Column("State", ascii_id(16), nullable=False),
-            Column("Reference", name_text(), nullable=True),
-            Column("Body", long_text(), nullable=True),
-            Column("ExpiresAt", UtcTimestamp(), nullable=False),
-            Index("idempotency_records_expire", "ExpiresAt"),
-        ],
-        "leases": [
-            Column("Name", ascii_id(64), primary_key=True),
-            *lease_columns(),
-            Column("Record", long_text(), nullable=True),
-        ],
-        "dead_letters": [Column("Id", name_text(512), primary_key=True), Column("Letter", long_text(), nullable=False)],
-        "meta": [Column("Name", ascii_id(64), primary_key=True), Column("Instant", UtcTimestamp(), nullable=True)],
-    }
-    return KitTables(**{name: Table(name, metadata, *items, **TABLE_OPTIONS) for name, items in columns.items()})
+def lease_columns() -> list[SchemaItem]:
+    """Who holds the row, until when by the database's clock, and under which fencing number (0 before the first)."""
+    return [
+        Column("Holder", ascii_id(64), nullable=True),
+        Column("LeaseUntil", UtcTimestamp(), nullable=True),
+        Column("Fence", big_integer(), nullable=False),
+    ]
 
 
 def create_missing(connection: Connection, metadata: MetaData) -> None:
@@ -78,3 +33,50 @@ def create_missing(connection: Connection, metadata: MetaData) -> None:
         table.create(connection, checkfirst=True)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             index.create(connection, checkfirst=True)
+
+
+def _table(name: str, *items: SchemaItem) -> Table:
+    return Table(name, KIT_TABLES, *items, **TABLE_OPTIONS)
+
+
+OUTBOX: Final = _table(
+    "outbox",
+    Column("Id", big_integer(), primary_key=True, autoincrement=True),
+    Column("MessageId", name_text(512), nullable=False),
+    Column("Topic", ascii_id(249), nullable=False),
+    Column("MessageKey", name_text(512), nullable=False),
+    Column("OccurredAt", UtcTimestamp(), nullable=False),
+    Column("Headers", long_text(), nullable=False),
+    Column("Body", long_text(), nullable=False),
+    Index("outbox_key", "MessageKey"),
+)
+INBOX: Final = _table(
+    "inbox",
+    Column("Consumer", name_text(128), primary_key=True),
+    Column("MessageId", ascii_id(64), primary_key=True),
+    Column("SeenAt", UtcTimestamp(), nullable=False),
+    Index("inbox_seen", "SeenAt"),
+)
+IDEMPOTENCY_RECORDS: Final = _table(
+    "idempotency_records",
+    Column("RecordId", ascii_id(64), primary_key=True),
+    Column("Cause", long_text(), nullable=False),
+    Column("Digest", ascii_id(64), nullable=False),
+    Column("State", ascii_id(16), nullable=False),
+    Column("Reference", name_text(), nullable=True),
+    Column("Body", long_text(), nullable=True),
+    Column("ExpiresAt", UtcTimestamp(), nullable=False),
+    Index("idempotency_records_expire", "ExpiresAt"),
+)
+LEASES: Final = _table(
+    "leases",
+    Column("Name", ascii_id(64), primary_key=True),
+    *lease_columns(),
+    Column("Record", long_text(), nullable=True),
+)
+DEAD_LETTERS: Final = _table(
+    "dead_letters", Column("Id", name_text(512), primary_key=True), Column("Letter", long_text(), nullable=False)
+)
+META: Final = _table(
+    "meta", Column("Name", ascii_id(64), primary_key=True), Column("Instant", UtcTimestamp(), nullable=True)
+)

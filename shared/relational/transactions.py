@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import Executable, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -39,9 +39,6 @@ class Transactions:
         self.dialect = self.engine.dialect.name
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None  # SQLite has one writer at a time
 
-    async def close(self) -> None:
-        await self.engine.dispose()
-
     async def ping(self) -> None:
         """Unavailable when no answer comes within five seconds."""
         async with self.read() as connection:
@@ -51,22 +48,23 @@ class Transactions:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading; its transaction is rolled back at the end."""
-        with unavailable_when_away():
+        with _unavailable_when_away():
             async with self.engine.connect() as connection:
                 yield connection
 
+    async def rows(self, query: Executable) -> Sequence[Any]:
+        """What one query finds."""
+        async with self.read() as connection:
+            return (await connection.execute(query)).all()
+
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One writing transaction, committed at the end unless something is raised.
+        """One writing transaction, committed at the end unless something is raised. To be run by ``repeat``."""
+        writing = self.engine.execution_options(**{WRITING: True})
+        async with self._writer or contextlib.nullcontext(), writing.begin() as connection:
+            yield connection
 
-        A deadlock, a lock wait and a lost race for a unique key are raised as they are: ``write`` tries those again.
-        """
-        async with self._writer or contextlib.nullcontext():
-            with unavailable_when_away(contention_too=False):
-                async with self.engine.execution_options(**{WRITING: True}).begin() as connection:
-                    yield connection
-
-    async def write(self, fn: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def transact(self, fn: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Runs ``fn`` in one writing transaction, as ``repeat`` does."""
 
         async def attempt() -> T:
@@ -74,6 +72,14 @@ class Transactions:
                 return await fn(connection)
 
         return await self.repeat(attempt)
+
+    async def execute(self, *statements: Executable) -> int:
+        """Executes statements in one writing transaction; how many rows the last one found."""
+
+        async def run(connection: AsyncConnection) -> int:
+            return [(await connection.execute(statement)).rowcount for statement in statements][-1]
+
+        return await self.transact(run)
 
     async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Runs one transaction, again after a deadlock, a lock wait or a lost race for a unique key.
@@ -83,7 +89,8 @@ class Transactions:
         """
         task = asyncio.create_task(_repeated(attempt))
         try:
-            return await asyncio.shield(task)
+            with _unavailable_when_away():
+                return await asyncio.shield(task)
         except asyncio.CancelledError:
             await asyncio.wait({task}, timeout=_PATIENCE_WHEN_CANCELLED)
             task.cancel()
@@ -96,20 +103,20 @@ async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:
         number += 1
         try:
             return await attempt()
-        except (DBAPIError, PoolTimeout) as error:
+        except DBAPIError as error:
             last = _ATTEMPTS_AT_A_KEY if isinstance(error, IntegrityError) else _ATTEMPTS
             if number >= last or not is_contention(error):
-                raise (as_unavailable(error) or error) from error
+                raise
         await asyncio.sleep(_BACKOFF.before(number))
 
 
 @contextlib.contextmanager
-def unavailable_when_away(*, contention_too: bool = True) -> Iterator[None]:
+def _unavailable_when_away() -> Iterator[None]:
     """Raises Unavailable in place of an error that means that the database is away, or too busy to answer in time."""
     try:
         yield
-    except (DBAPIError, PoolTimeout, OSError, TimeoutError) as error:
+    except (DBAPIError, PoolTimeout, OSError) as error:
         away = as_unavailable(error)
-        if away is None or (is_contention(error) and not contention_too):
+        if away is None:
             raise
         raise away from error

@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import HotwStore, migrate
-from services.hotw_svc.adapters.tables import KIT, METADATA
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
@@ -253,7 +252,7 @@ class Replica:
 
 
 def open_replica(address: str | Path, clock: FixedClock, broker: Broker, factors: Mapping[str, Any]) -> Replica:
-    database = Database(address, metadata=METADATA, kit=KIT, publish=broker.publish, migrate=migrate)
+    database = Database(address, publish=broker.publish, migrate=migrate)
     return Replica(database, HotwStore(database, az_factors(factors)), clock, broker)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import JSON, Boolean, Column, Date, Integer, MetaData, Numeric, String, Table, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.relational import TABLE_OPTIONS, Database, ReadModelTable, UtcTimestamp, kit_tables, long_text, name_text
+from shared.relational import TABLE_OPTIONS, Database, UtcTimestamp, long_text, name_text
 
 METADATA = MetaData()
-KIT = kit_tables(METADATA)
 COUNTERS = Table(
     "counters",
     METADATA,
@@ -33,13 +32,6 @@ SAMPLES = Table(
     Column("Members", JSON, nullable=True),
     **TABLE_OPTIONS,
 )
-
-
-async def create_schema(engine: AsyncEngine, read_models: Sequence[ReadModelTable] = ()) -> None:
-    async with engine.begin() as connection:
-        await connection.run_sync(METADATA.create_all)
-        for declared in read_models:
-            await connection.run_sync(declared.bring_up_to_date)
 
 
 async def publish_all(database: Database) -> None:

@@ -24,7 +24,7 @@ from shared.envelope import Message
 from shared.relational import Database, ReadModelTable, name_text
 from shared.trace import Trace
 from tests.support.broker import Broker
-from tests.support.relational import KIT, create_schema, mysql_database
+from tests.support.relational import METADATA, mysql_database
 
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 TRACE = Trace("correlation", "command", None)
@@ -49,6 +49,9 @@ class RelationalStore(Database):
 
     def read_model(self, name: str, *, filters: tuple[str, ...] = ()) -> ReadModel:  # type: ignore[override]
         return super().read_model(ReadModelTable(name, {field: name_text() for field in filters}))
+
+    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
+        return await self.write(lambda unit: unit.record_of(cause))
 
 
 class MakeStore(Protocol):
@@ -104,7 +107,7 @@ async def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
                     address = await at_end.enter_async_context(mysql_database(root))
 
                 def make(publish: Publish) -> RelationalStore:
-                    return RelationalStore(address, kit=KIT, publish=publish, migrate=create_schema)
+                    return RelationalStore(address, publish=publish, migrate=METADATA.create_all)
 
         def made(publish: Publish | None = None) -> AnyStore:
             store = make(publish or Broker().publish)

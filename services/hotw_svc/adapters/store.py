@@ -62,8 +62,7 @@ class HotwStore:
         async def body(work: UnitOfWork) -> dict[str, object]:
             return (await fn(self._unit(work))).body
 
-        answer, _ = await self.database.run_once(cause, body)
-        return View.of(id_member, answer)
+        return View.of(id_member, await self.database.run_once(cause, body))
 
     async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
         await self.database.keep_refusal(cause, refusal)

@@ -1,26 +1,35 @@
-"""The tables of HOTW: the reference's own, and those for runs, locks and read models."""
+"""The tables of HOTW: the reference's own, and those for runs and locks. Another revision goes with each change."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, Numeric, Table, Text, UniqueConstraint
 from sqlalchemy.sql.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
 
-from services.hotw_svc.adapters.columns import key, optional, required, serial
-from shared.relational import (
-    TABLE_OPTIONS,
-    UtcTimestamp,
-    ascii_id,
-    big_integer,
-    kit_tables,
-    lease_columns,
-    long_text,
-    name_text,
-)
+from shared.relational import TABLE_OPTIONS, UtcTimestamp, ascii_id, big_integer, lease_columns, long_text, name_text
 
 METADATA: Final = MetaData()
-KIT: Final = kit_tables(METADATA)
+_Type = TypeEngine[Any] | type[TypeEngine[Any]]
+
+
+def _serial(name: str) -> Column[int]:
+    """The primary key of a table whose rows the database numbers."""
+    return Column(name, Integer, primary_key=True, autoincrement=True)
+
+
+def _key(of: _Type, *names: str) -> list[Column[Any]]:
+    """Columns of the primary key."""
+    return [Column(name, of, primary_key=True, autoincrement=False) for name in names]
+
+
+def _required(of: _Type, *names: str) -> list[Column[Any]]:
+    return [Column(name, of, nullable=False) for name in names]
+
+
+def _optional(of: _Type, *names: str) -> list[Column[Any]]:
+    return [Column(name, of, nullable=True) for name in names]
 
 
 def _table(name: str, *items: SchemaItem) -> Table:
@@ -29,7 +38,7 @@ def _table(name: str, *items: SchemaItem) -> Table:
 
 def _numbered(name: str, number: str, string_id: str) -> Table:
     """String ids and their numbers: given once, never changed."""
-    return _table(name, serial(number), Column(string_id, ascii_id(), nullable=False, unique=True))
+    return _table(name, _serial(number), Column(string_id, ascii_id(), nullable=False, unique=True))
 
 
 # -- string ids and their numbers ------------------------------------------------------------------------------------
@@ -42,27 +51,27 @@ event_index: Final = _numbered("event_index", "EventIndexId", "EventId")
 
 hotw_run: Final = _table(
     "hotw_run",
-    serial("RunId"),
-    *required(Integer, "EventIndexId"),
-    *required(ascii_id(16), "RunStatus", "OrderType"),
-    *required(UtcTimestamp(), "CreatedAt"),
-    *required(ascii_id(16), "Purpose"),
-    *required(name_text(), "User"),
-    *required(Integer, "Fleets"),
-    *required(Boolean, "DryRun"),
-    *required(ascii_id(16), "Engine"),
-    *optional(UtcTimestamp(), "EndedAt"),
-    *required(long_text(), "Trace"),
+    _serial("RunId"),
+    *_required(Integer, "EventIndexId"),
+    *_required(ascii_id(16), "RunStatus", "OrderType"),
+    *_required(UtcTimestamp(), "CreatedAt"),
+    *_required(ascii_id(16), "Purpose"),
+    *_required(name_text(), "User"),
+    *_required(Integer, "Fleets"),
+    *_required(Boolean, "DryRun"),
+    *_required(ascii_id(16), "Engine"),
+    *_optional(UtcTimestamp(), "EndedAt"),
+    *_required(long_text(), "Trace"),
     Index("hotw_run_status", "RunStatus", "RunId"),
     Index("hotw_run_event", "EventIndexId", "RunId"),
 )
 hotw_execution: Final = _table(
     "hotw_execution",
-    serial("ExecutionId"),
-    *required(Integer, "FleetIndexId", "ServiceIndexId", "EventIndexId", "RunId"),
-    *optional(Integer, "PeakTPM", "BAUTPM"),
-    *optional(Numeric(5, 2), "CTPeakFactor", "BufferFactor"),
-    *optional(
+    _serial("ExecutionId"),
+    *_required(Integer, "FleetIndexId", "ServiceIndexId", "EventIndexId", "RunId"),
+    *_optional(Integer, "PeakTPM", "BAUTPM"),
+    *_optional(Numeric(5, 2), "CTPeakFactor", "BufferFactor"),
+    *_optional(
         Integer,
         "HostThroughPutTPM",
         "RequiredHosts",
@@ -70,23 +79,23 @@ hotw_execution: Final = _table(
         "CapacityOverrideSum",
         "PendingEPICFMCHostOrder",
     ),
-    *optional(name_text(), "PreferredHostType"),
-    *optional(Boolean, "Homogeneous"),
-    *required(ascii_id(16), "Status"),
-    *required(Text, "Reasoning"),
-    *optional(Integer, "FleetVersionId", "DesiredCapacity", "ChildDesiredCapacity"),
-    *optional(JSON, "HostDistribution"),
-    *required(name_text(), "User"),
-    *required(UtcTimestamp(), "CreatedAt"),
-    *required(ascii_id(16), "Purpose", "OrderType"),
-    *optional(Integer, "Needed"),
-    *optional(Text, "CapReason"),
-    *required(Integer, "OrderedHosts", "Shortfall"),
-    *optional(ascii_id(16), "FleetLine"),
-    *optional(ascii_id(32), "FailCode"),
-    *optional(JSON, "InputVersions"),
-    *required(Boolean, "DryRun"),
-    *required(ascii_id(16), "Engine"),
+    *_optional(name_text(), "PreferredHostType"),
+    *_optional(Boolean, "Homogeneous"),
+    *_required(ascii_id(16), "Status"),
+    *_required(Text, "Reasoning"),
+    *_optional(Integer, "FleetVersionId", "DesiredCapacity", "ChildDesiredCapacity"),
+    *_optional(JSON, "HostDistribution"),
+    *_required(name_text(), "User"),
+    *_required(UtcTimestamp(), "CreatedAt"),
+    *_required(ascii_id(16), "Purpose", "OrderType"),
+    *_optional(Integer, "Needed"),
+    *_optional(Text, "CapReason"),
+    *_required(Integer, "OrderedHosts", "Shortfall"),
+    *_optional(ascii_id(16), "FleetLine"),
+    *_optional(ascii_id(32), "FailCode"),
+    *_optional(JSON, "InputVersions"),
+    *_required(Boolean, "DryRun"),
+    *_required(ascii_id(16), "Engine"),
     UniqueConstraint("RunId", "FleetIndexId", name="hotw_execution_once"),
     Index("hotw_execution_fleet", "FleetIndexId", "EventIndexId", "ExecutionId"),
 )
@@ -96,26 +105,26 @@ hotw_execution: Final = _table(
 
 def _asg_columns() -> list[SchemaItem]:
     return [
-        *key(Integer, "FleetIndexId"),
-        *key(name_text(), "AutoScalingGroupName"),
-        *optional(name_text(), "AsgTag", "HostType", "AutoScalingGroupRegion"),
-        *required(Boolean, "EAPOnboardingStatus", "EAPEnableStatus"),
-        *optional(Integer, "AsgCapacityLowerBound"),
-        *optional(name_text(), "AutoScalingGroupARN"),
+        *_key(Integer, "FleetIndexId"),
+        *_key(name_text(), "AutoScalingGroupName"),
+        *_optional(name_text(), "AsgTag", "HostType", "AutoScalingGroupRegion"),
+        *_required(Boolean, "EAPOnboardingStatus", "EAPEnableStatus"),
+        *_optional(Integer, "AsgCapacityLowerBound"),
+        *_optional(name_text(), "AutoScalingGroupARN"),
     ]
 
 
 asg_details: Final = _table("asg_details", *_asg_columns())
 asg_details_run: Final = _table(
-    "asg_details_run", *key(Integer, "RunId"), *_asg_columns(), *required(Integer, "RecommendedOverrideValue")
+    "asg_details_run", *_key(Integer, "RunId"), *_asg_columns(), *_required(Integer, "RecommendedOverrideValue")
 )
 preferred_asg: Final = _table(
     "preferred_asg",
-    serial("RecordId"),
-    *required(Integer, "FleetIndexId", "EventIndexId"),
-    *required(JSON, "ASGs"),
-    *required(name_text(), "UpdatedBy"),
-    *required(UtcTimestamp(), "UpdatedAt"),
+    _serial("RecordId"),
+    *_required(Integer, "FleetIndexId", "EventIndexId"),
+    *_required(JSON, "ASGs"),
+    *_required(name_text(), "UpdatedBy"),
+    *_required(UtcTimestamp(), "UpdatedAt"),
     UniqueConstraint("FleetIndexId", "EventIndexId", name="preferred_asg_once"),
 )
 
@@ -123,54 +132,54 @@ preferred_asg: Final = _table(
 
 capacity_override_details: Final = _table(
     "capacity_override_details",
-    *key(Integer, "RunId", "FleetIndexId"),
-    *key(name_text(), "AutoScalingGroupName"),
-    *required(name_text(400), "CapacityOverrideName"),
-    *required(UtcTimestamp(), "StartTime"),
-    *required(ascii_id(32), "Duration"),
-    *required(Integer, "OverrideValue", "OverrideExpiryValue"),
-    *optional(name_text(), "OverrideTag"),
-    *required(Integer, "StartOffset", "EndOffset"),
-    *required(Boolean, "PlaceOrderIfRequired"),
-    *required(ascii_id(16), "OverrideType"),
-    *required(Text, "Justification"),
-    *required(Integer, "EventIndexId"),
-    *required(ascii_id(16), "Purpose"),
-    *required(UtcTimestamp(), "EndTime", "PeakEnd"),
-    *required(Integer, "BaseCapacity"),
-    *required(ascii_id(16), "OverrideStatus"),
+    *_key(Integer, "RunId", "FleetIndexId"),
+    *_key(name_text(), "AutoScalingGroupName"),
+    *_required(name_text(400), "CapacityOverrideName"),
+    *_required(UtcTimestamp(), "StartTime"),
+    *_required(ascii_id(32), "Duration"),
+    *_required(Integer, "OverrideValue", "OverrideExpiryValue"),
+    *_optional(name_text(), "OverrideTag"),
+    *_required(Integer, "StartOffset", "EndOffset"),
+    *_required(Boolean, "PlaceOrderIfRequired"),
+    *_required(ascii_id(16), "OverrideType"),
+    *_required(Text, "Justification"),
+    *_required(Integer, "EventIndexId"),
+    *_required(ascii_id(16), "Purpose"),
+    *_required(UtcTimestamp(), "EndTime", "PeakEnd"),
+    *_required(Integer, "BaseCapacity"),
+    *_required(ascii_id(16), "OverrideStatus"),
     Index("override_fleet", "FleetIndexId", "EventIndexId"),
 )
 fulfillment_details: Final = _table(
     "fulfillment_details",
-    *key(ascii_id(64), "FulfillmentId"),
-    *required(name_text(), "AutoScalingGroupName"),
-    *required(ascii_id(16), "FulfillmentType", "FulfillmentStatus"),
-    *required(Integer, "FulfillmentValue"),
-    *required(Date, "FulfillmentDate"),
-    *optional(Text, "FulfillmentLink"),
-    *required(Boolean, "IsEmergent"),
-    *required(Integer, "RunId", "FleetIndexId", "ExecutionId", "EventIndexId"),
-    *required(ascii_id(16), "Purpose"),
-    *required(name_text(), "AvailabilityZone"),
-    *required(Integer, "FulfilledHosts"),
-    *required(UtcTimestamp(), "PlacedAt"),
-    *optional(UtcTimestamp(), "StatusSince", "ApprovedAt"),
-    *optional(name_text(), "DecidedBy"),
-    *optional(long_text(), "Reason"),
-    *required(Boolean, "Superseded"),
-    *required(JSON, "Deliveries"),
+    *_key(ascii_id(64), "FulfillmentId"),
+    *_required(name_text(), "AutoScalingGroupName"),
+    *_required(ascii_id(16), "FulfillmentType", "FulfillmentStatus"),
+    *_required(Integer, "FulfillmentValue"),
+    *_required(Date, "FulfillmentDate"),
+    *_optional(Text, "FulfillmentLink"),
+    *_required(Boolean, "IsEmergent"),
+    *_required(Integer, "RunId", "FleetIndexId", "ExecutionId", "EventIndexId"),
+    *_required(ascii_id(16), "Purpose"),
+    *_required(name_text(), "AvailabilityZone"),
+    *_required(Integer, "FulfilledHosts"),
+    *_required(UtcTimestamp(), "PlacedAt"),
+    *_optional(UtcTimestamp(), "StatusSince", "ApprovedAt"),
+    *_optional(name_text(), "DecidedBy"),
+    *_optional(long_text(), "Reason"),
+    *_required(Boolean, "Superseded"),
+    *_required(JSON, "Deliveries"),
     Index("fulfillment_fleet", "FleetIndexId", "EventIndexId"),
     Index("fulfillment_event", "EventIndexId", "FulfillmentStatus", "FulfillmentId"),
     Index("fulfillment_run", "RunId", "FleetIndexId"),
 )
 hotw_dashboard: Final = _table(
     "hotw_dashboard",
-    *key(Integer, "EventIndexId", "FleetIndexId"),
-    *key(ascii_id(16), "Purpose"),
-    *required(Integer, "ServiceIndexId", "CapacityOverrideSum", "OrdersVersionId"),
-    *optional(Integer, "LatestExecutionId"),
-    *required(
+    *_key(Integer, "EventIndexId", "FleetIndexId"),
+    *_key(ascii_id(16), "Purpose"),
+    *_required(Integer, "ServiceIndexId", "CapacityOverrideSum", "OrdersVersionId"),
+    *_optional(Integer, "LatestExecutionId"),
+    *_required(
         Integer,
         "LiveOrders",
         "GrantedOrders",
@@ -181,8 +190,8 @@ hotw_dashboard: Final = _table(
         "Gap",
         "EventVersionId",
     ),
-    *required(Boolean, "EventIsActive"),
-    *optional(UtcTimestamp(), "DueAt"),
+    *_required(Boolean, "EventIsActive"),
+    *_optional(UtcTimestamp(), "DueAt"),
     Index("dashboard_due", "DueAt"),
     Index("dashboard_service", "EventIndexId", "Purpose", "ServiceIndexId"),
     Index("dashboard_event_version", "EventIndexId", "EventVersionId"),
@@ -192,15 +201,15 @@ hotw_dashboard: Final = _table(
 
 run_fleet: Final = _table(
     "run_fleet",
-    *key(Integer, "RunId", "FleetIndexId"),
-    *required(ascii_id(), "FleetId"),
-    *optional(UtcTimestamp(), "ClaimUntil", "BlockedSince"),
+    *_key(Integer, "RunId", "FleetIndexId"),
+    *_required(ascii_id(), "FleetId"),
+    *_optional(UtcTimestamp(), "ClaimUntil", "BlockedSince"),
 )
 fleet_lock: Final = _table(
     "fleet_lock",
-    *key(ascii_id(), "FleetId"),
-    *optional(UtcTimestamp(), "LockTimestamp"),
-    *optional(name_text(64), "LockedBy"),
+    *_key(ascii_id(), "FleetId"),
+    *_optional(UtcTimestamp(), "LockTimestamp"),
+    *_optional(name_text(64), "LockedBy"),
     *lease_columns(),
-    *required(big_integer(), "Revision"),
+    *_required(big_integer(), "Revision"),
 )

@@ -9,7 +9,7 @@ import pytest
 
 from shared.relational import Database
 from tests.support.broker import Broker
-from tests.support.relational import KIT, create_schema, mysql_database
+from tests.support.relational import METADATA, mysql_database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mysql", marks=pytest.mark.docker)])
@@ -37,14 +37,14 @@ def broker() -> Broker:
 async def opened(address: str | Path, broker: Broker) -> AsyncIterator[Callable[..., Database]]:
     """Opens the store as one more replica of the service; all are closed at the end."""
     opened: list[Database] = []
-    probe = Database(address, kit=KIT, migrate=create_schema)
+    probe = Database(address, migrate=METADATA.create_all)
     await probe.prepare()
     opened.append(probe)
 
     def open_one(*, publishing: bool = False, lease_seconds: float = 600.0) -> Database:
         """``lease_seconds``: by default no relay that lives is taken for dead, however slow the machine is."""
         publish = broker.publish if publishing else None
-        database = Database(address, kit=KIT, publish=publish, relay_lease_seconds=lease_seconds)
+        database = Database(address, migrate=METADATA.create_all, publish=publish, relay_lease_seconds=lease_seconds)
         opened.append(database)
         return database
 

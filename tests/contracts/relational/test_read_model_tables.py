@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from shared.relational import Database, ReadModelTable, UnitOfWork, ascii_id, name_text
-from tests.support.relational import COUNTERS, KIT, create_schema
+from tests.support.relational import COUNTERS, METADATA
 
 FLEETS = ReadModelTable("fleet", {"ServiceId": ascii_id(), "Place.Region": name_text()})
 
@@ -17,7 +17,7 @@ def fleet(number: int, version: int = 1, **more: object) -> tuple[str, int, dict
 
 
 async def opened(address: str | Path, declared: ReadModelTable) -> Database:
-    database = Database(address, kit=KIT, migrate=create_schema)
+    database = Database(address, migrate=METADATA.create_all)
     database.read_model(declared)
     await database.prepare()
     return database

@@ -13,6 +13,7 @@ from shared.durability.relay import OutboxEntry
 from shared.envelope import Message
 from shared.errors import Unavailable
 from shared.relational import Database, UnitOfWork
+from shared.relational.tables import LEASES
 from tests.contracts.relational.test_transactions import NOW, message
 from tests.support.broker import Broker
 from tests.support.relational import COUNTERS, publish_all
@@ -139,7 +140,7 @@ async def test_a_lease_is_kept_while_the_broker_takes_its_time(
 
     async def renewed_again_and_again() -> bool:
         async with slow.read() as connection:
-            ends.update((await connection.execute(select(slow.kit.leases.c.LeaseUntil))).scalars())
+            ends.update((await connection.execute(select(LEASES.c.LeaseUntil))).scalars())
         return len(ends) > 3
 
     await until(renewed_again_and_again, "a lease that is kept")

@@ -11,8 +11,8 @@ from services.hotw_svc.app.runs.start_run import begin_run
 from services.hotw_svc.app.runs.work_run import LEASE_SECONDS, complete_run, work_chunk
 from shared.cause import Cause
 from shared.clock import Clock
+from shared.durability.idempotency import IdempotencyRecord
 from shared.errors import Conflict, Refused, UnderWay
-from shared.relational import IdempotencyRecord
 from shared.schemas.hotw_svc import ExecuteFleet, RunStatus
 
 _PATIENCE: Final = LEASE_SECONDS + 15  # the lock of a dead run is over by then, and this fleet worked out

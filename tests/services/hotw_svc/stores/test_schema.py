@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, event, inspect, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, event, inspect, text
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable, DDLElement
 
+from services.hotw_svc.adapters import store
 from services.hotw_svc.adapters.store import migrate
-from services.hotw_svc.adapters.tables import KIT, METADATA
+from services.hotw_svc.adapters.tables import METADATA
 from shared.errors import EpicError, Unavailable
-from shared.relational import Database
+from shared.relational import KIT_TABLES, Database
 
 REFERENCE = {
     "hotw_run": "RunId EventIndexId RunStatus OrderType CreatedAt",
@@ -49,20 +53,61 @@ REFERENCE = {
 }
 
 
+TABLES = MetaData()
+for declared in (*METADATA.sorted_tables, *KIT_TABLES.sorted_tables):
+    declared.to_metadata(TABLES)
+SCHEMAS = Path(__file__).parent / "schemas"
+"""The statements that make the tables of each revision, on both dialects; a released one never changes."""
+
+
 async def opened(address: str | Path) -> Database:
-    database = Database(address, metadata=METADATA, kit=KIT, migrate=migrate)
+    database = Database(address, migrate=migrate)
     await database.prepare()
     return database
 
 
+def differences(connection: Connection) -> list[Any]:
+    """How the tables of a database differ from what the code reads."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    found = compare_metadata(context, TABLES)
+    return [difference for difference in found if "alembic_version" not in str(difference)]
+
+
+def statements(dialect: str) -> str:
+    """What makes the tables that the code reads."""
+    of = {"mysql": mysql.dialect, "sqlite": sqlite.dialect}[dialect]()
+    made: list[DDLElement] = []
+    for table in TABLES.sorted_tables:
+        made += [CreateTable(table), *map(CreateIndex, sorted(table.indexes, key=lambda index: str(index.name)))]
+    texts = [f"{str(one.compile(dialect=of)).strip()};" for one in made]
+    return "\n".join(line.strip() for text in texts for line in text.splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("of", ["sqlite", "mysql"])
+def test_a_change_of_the_tables_comes_with_a_revision(of: str) -> None:
+    """Where it fails, add a revision, and the new statements under the revision's number."""
+    head = ScriptDirectory(str(Path(store.__file__).parent / "migrations")).get_current_head()
+    assert statements(of) == (SCHEMAS / f"{head}.{of}.sql").read_text()
+
+
+@pytest.mark.parametrize("revision", sorted({path.name.split(".")[0] for path in SCHEMAS.iterdir()}))
+async def test_the_tables_of_each_revision_become_what_the_code_reads(
+    address: str | Path, dialect: str, revision: str
+) -> None:
+    database = Database(address, migrate)
+    made = (SCHEMAS / f"{revision}.{dialect}.sql").read_text().split(";\n")
+    version = ["CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"]
+    async with database.begin() as connection:
+        for statement in [*filter(None, made), *version, f"INSERT INTO alembic_version VALUES ('{revision}')"]:
+            await connection.exec_driver_sql(statement)
+    await database.prepare()
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await database.stop()
+
+
 async def test_the_revisions_make_what_the_code_reads(address: str | Path) -> None:
     database = await opened(address)
-
-    def differences(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        found = compare_metadata(context, METADATA)
-        return [difference for difference in found if "alembic_version" not in str(difference)]
-
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await database.stop()
@@ -132,7 +177,7 @@ async def test_who_migrates_next_sees_what_was_migrated_before_it(address: str |
         got_in_between.wait(0.5)
 
     async def migrated(*, first: bool) -> None:
-        database = Database(address, metadata=METADATA, kit=KIT, migrate=migrate)
+        database = Database(address, migrate=migrate)
         if first:
             event.listen(database.engine.sync_engine, "commit", slowly)
         await database.prepare()

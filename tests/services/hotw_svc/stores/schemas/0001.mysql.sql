@@ -1,0 +1,251 @@
+CREATE TABLE asg_details (
+`FleetIndexId` INTEGER NOT NULL,
+`AutoScalingGroupName` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`AsgTag` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`HostType` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`AutoScalingGroupRegion` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`EAPOnboardingStatus` BOOL NOT NULL,
+`EAPEnableStatus` BOOL NOT NULL,
+`AsgCapacityLowerBound` INTEGER,
+`AutoScalingGroupARN` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+PRIMARY KEY (`FleetIndexId`, `AutoScalingGroupName`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE asg_details_run (
+`RunId` INTEGER NOT NULL,
+`FleetIndexId` INTEGER NOT NULL,
+`AutoScalingGroupName` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`AsgTag` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`HostType` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`AutoScalingGroupRegion` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`EAPOnboardingStatus` BOOL NOT NULL,
+`EAPEnableStatus` BOOL NOT NULL,
+`AsgCapacityLowerBound` INTEGER,
+`AutoScalingGroupARN` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`RecommendedOverrideValue` INTEGER NOT NULL,
+PRIMARY KEY (`RunId`, `FleetIndexId`, `AutoScalingGroupName`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE capacity_override_details (
+`RunId` INTEGER NOT NULL,
+`FleetIndexId` INTEGER NOT NULL,
+`AutoScalingGroupName` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`CapacityOverrideName` VARCHAR(400) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`StartTime` TIMESTAMP(6) NOT NULL,
+`Duration` VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`OverrideValue` INTEGER NOT NULL,
+`OverrideExpiryValue` INTEGER NOT NULL,
+`OverrideTag` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`StartOffset` INTEGER NOT NULL,
+`EndOffset` INTEGER NOT NULL,
+`PlaceOrderIfRequired` BOOL NOT NULL,
+`OverrideType` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Justification` TEXT NOT NULL,
+`EventIndexId` INTEGER NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`EndTime` TIMESTAMP(6) NOT NULL,
+`PeakEnd` TIMESTAMP(6) NOT NULL,
+`BaseCapacity` INTEGER NOT NULL,
+`OverrideStatus` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+PRIMARY KEY (`RunId`, `FleetIndexId`, `AutoScalingGroupName`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX override_fleet ON capacity_override_details (`FleetIndexId`, `EventIndexId`);
+CREATE TABLE dead_letters (
+`Id` VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Letter` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+PRIMARY KEY (`Id`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE event_index (
+`EventIndexId` INTEGER NOT NULL AUTO_INCREMENT,
+`EventId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+PRIMARY KEY (`EventIndexId`),
+UNIQUE (`EventId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE fleet_index (
+`FleetIndexId` INTEGER NOT NULL AUTO_INCREMENT,
+`FleetId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+PRIMARY KEY (`FleetIndexId`),
+UNIQUE (`FleetId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE fleet_lock (
+`FleetId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`LockTimestamp` TIMESTAMP(6) NULL,
+`LockedBy` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`Holder` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
+`LeaseUntil` TIMESTAMP(6) NULL,
+`Fence` BIGINT NOT NULL,
+`Revision` BIGINT NOT NULL,
+PRIMARY KEY (`FleetId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE fulfillment_details (
+`FulfillmentId` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`AutoScalingGroupName` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`FulfillmentType` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`FulfillmentStatus` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`FulfillmentValue` INTEGER NOT NULL,
+`FulfillmentDate` DATE NOT NULL,
+`FulfillmentLink` TEXT,
+`IsEmergent` BOOL NOT NULL,
+`RunId` INTEGER NOT NULL,
+`FleetIndexId` INTEGER NOT NULL,
+`ExecutionId` INTEGER NOT NULL,
+`EventIndexId` INTEGER NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`AvailabilityZone` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`FulfilledHosts` INTEGER NOT NULL,
+`PlacedAt` TIMESTAMP(6) NOT NULL,
+`StatusSince` TIMESTAMP(6) NULL,
+`ApprovedAt` TIMESTAMP(6) NULL,
+`DecidedBy` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`Reason` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`Superseded` BOOL NOT NULL,
+`Deliveries` JSON NOT NULL,
+PRIMARY KEY (`FulfillmentId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX fulfillment_event ON fulfillment_details (`EventIndexId`, `FulfillmentStatus`, `FulfillmentId`);
+CREATE INDEX fulfillment_fleet ON fulfillment_details (`FleetIndexId`, `EventIndexId`);
+CREATE INDEX fulfillment_run ON fulfillment_details (`RunId`, `FleetIndexId`);
+CREATE TABLE hotw_dashboard (
+`EventIndexId` INTEGER NOT NULL,
+`FleetIndexId` INTEGER NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`ServiceIndexId` INTEGER NOT NULL,
+`CapacityOverrideSum` INTEGER NOT NULL,
+`OrdersVersionId` INTEGER NOT NULL,
+`LatestExecutionId` INTEGER,
+`LiveOrders` INTEGER NOT NULL,
+`GrantedOrders` INTEGER NOT NULL,
+`OpenOrders` INTEGER NOT NULL,
+`LostOrders` INTEGER NOT NULL,
+`ApprovedHosts` INTEGER NOT NULL,
+`FulfilledHosts` INTEGER NOT NULL,
+`Gap` INTEGER NOT NULL,
+`EventVersionId` INTEGER NOT NULL,
+`EventIsActive` BOOL NOT NULL,
+`DueAt` TIMESTAMP(6) NULL,
+PRIMARY KEY (`EventIndexId`, `FleetIndexId`, `Purpose`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX dashboard_due ON hotw_dashboard (`DueAt`);
+CREATE INDEX dashboard_event_version ON hotw_dashboard (`EventIndexId`, `EventVersionId`);
+CREATE INDEX dashboard_service ON hotw_dashboard (`EventIndexId`, `Purpose`, `ServiceIndexId`);
+CREATE TABLE hotw_execution (
+`ExecutionId` INTEGER NOT NULL AUTO_INCREMENT,
+`FleetIndexId` INTEGER NOT NULL,
+`ServiceIndexId` INTEGER NOT NULL,
+`EventIndexId` INTEGER NOT NULL,
+`RunId` INTEGER NOT NULL,
+`PeakTPM` INTEGER,
+`BAUTPM` INTEGER,
+`CTPeakFactor` NUMERIC(5, 2),
+`BufferFactor` NUMERIC(5, 2),
+`HostThroughPutTPM` INTEGER,
+`RequiredHosts` INTEGER,
+`HostsPresentInApollo` INTEGER,
+`CapacityOverrideSum` INTEGER,
+`PendingEPICFMCHostOrder` INTEGER,
+`PreferredHostType` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`Homogeneous` BOOL,
+`Status` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Reasoning` TEXT NOT NULL,
+`FleetVersionId` INTEGER,
+`DesiredCapacity` INTEGER,
+`ChildDesiredCapacity` INTEGER,
+`HostDistribution` JSON,
+`User` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`CreatedAt` TIMESTAMP(6) NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`OrderType` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Needed` INTEGER,
+`CapReason` TEXT,
+`OrderedHosts` INTEGER NOT NULL,
+`Shortfall` INTEGER NOT NULL,
+`FleetLine` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin,
+`FailCode` VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin,
+`InputVersions` JSON,
+`DryRun` BOOL NOT NULL,
+`Engine` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+PRIMARY KEY (`ExecutionId`),
+CONSTRAINT hotw_execution_once UNIQUE (`RunId`, `FleetIndexId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX hotw_execution_fleet ON hotw_execution (`FleetIndexId`, `EventIndexId`, `ExecutionId`);
+CREATE TABLE hotw_run (
+`RunId` INTEGER NOT NULL AUTO_INCREMENT,
+`EventIndexId` INTEGER NOT NULL,
+`RunStatus` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`OrderType` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`CreatedAt` TIMESTAMP(6) NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`User` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Fleets` INTEGER NOT NULL,
+`DryRun` BOOL NOT NULL,
+`Engine` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`EndedAt` TIMESTAMP(6) NULL,
+`Trace` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+PRIMARY KEY (`RunId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX hotw_run_event ON hotw_run (`EventIndexId`, `RunId`);
+CREATE INDEX hotw_run_status ON hotw_run (`RunStatus`, `RunId`);
+CREATE TABLE idempotency_records (
+`RecordId` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Cause` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Digest` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`State` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Reference` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`Body` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`ExpiresAt` TIMESTAMP(6) NOT NULL,
+PRIMARY KEY (`RecordId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX idempotency_records_expire ON idempotency_records (`ExpiresAt`);
+CREATE TABLE inbox (
+`Consumer` VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`MessageId` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`SeenAt` TIMESTAMP(6) NOT NULL,
+PRIMARY KEY (`Consumer`, `MessageId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX inbox_seen ON inbox (`SeenAt`);
+CREATE TABLE leases (
+`Name` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Holder` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
+`LeaseUntil` TIMESTAMP(6) NULL,
+`Fence` BIGINT NOT NULL,
+`Record` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+PRIMARY KEY (`Name`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE meta (
+`Name` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Instant` TIMESTAMP(6) NULL,
+PRIMARY KEY (`Name`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE outbox (
+`Id` BIGINT NOT NULL AUTO_INCREMENT,
+`MessageId` VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Topic` VARCHAR(249) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`MessageKey` VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`OccurredAt` TIMESTAMP(6) NOT NULL,
+`Headers` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Body` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+PRIMARY KEY (`Id`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX outbox_key ON outbox (`MessageKey`);
+CREATE TABLE preferred_asg (
+`RecordId` INTEGER NOT NULL AUTO_INCREMENT,
+`FleetIndexId` INTEGER NOT NULL,
+`EventIndexId` INTEGER NOT NULL,
+`ASGs` JSON NOT NULL,
+`UpdatedBy` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`UpdatedAt` TIMESTAMP(6) NOT NULL,
+PRIMARY KEY (`RecordId`),
+CONSTRAINT preferred_asg_once UNIQUE (`FleetIndexId`, `EventIndexId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE run_fleet (
+`RunId` INTEGER NOT NULL,
+`FleetIndexId` INTEGER NOT NULL,
+`FleetId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`ClaimUntil` TIMESTAMP(6) NULL,
+`BlockedSince` TIMESTAMP(6) NULL,
+PRIMARY KEY (`RunId`, `FleetIndexId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE service_index (
+`ServiceIndexId` INTEGER NOT NULL AUTO_INCREMENT,
+`ServiceId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+PRIMARY KEY (`ServiceIndexId`),
+UNIQUE (`ServiceId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;

@@ -1,0 +1,244 @@
+CREATE TABLE asg_details (
+"FleetIndexId" INTEGER NOT NULL,
+"AutoScalingGroupName" VARCHAR(255) NOT NULL,
+"AsgTag" VARCHAR(255),
+"HostType" VARCHAR(255),
+"AutoScalingGroupRegion" VARCHAR(255),
+"EAPOnboardingStatus" BOOLEAN NOT NULL,
+"EAPEnableStatus" BOOLEAN NOT NULL,
+"AsgCapacityLowerBound" INTEGER,
+"AutoScalingGroupARN" VARCHAR(255),
+PRIMARY KEY ("FleetIndexId", "AutoScalingGroupName")
+);
+CREATE TABLE asg_details_run (
+"RunId" INTEGER NOT NULL,
+"FleetIndexId" INTEGER NOT NULL,
+"AutoScalingGroupName" VARCHAR(255) NOT NULL,
+"AsgTag" VARCHAR(255),
+"HostType" VARCHAR(255),
+"AutoScalingGroupRegion" VARCHAR(255),
+"EAPOnboardingStatus" BOOLEAN NOT NULL,
+"EAPEnableStatus" BOOLEAN NOT NULL,
+"AsgCapacityLowerBound" INTEGER,
+"AutoScalingGroupARN" VARCHAR(255),
+"RecommendedOverrideValue" INTEGER NOT NULL,
+PRIMARY KEY ("RunId", "FleetIndexId", "AutoScalingGroupName")
+);
+CREATE TABLE capacity_override_details (
+"RunId" INTEGER NOT NULL,
+"FleetIndexId" INTEGER NOT NULL,
+"AutoScalingGroupName" VARCHAR(255) NOT NULL,
+"CapacityOverrideName" VARCHAR(400) NOT NULL,
+"StartTime" DATETIME NOT NULL,
+"Duration" VARCHAR(32) NOT NULL,
+"OverrideValue" INTEGER NOT NULL,
+"OverrideExpiryValue" INTEGER NOT NULL,
+"OverrideTag" VARCHAR(255),
+"StartOffset" INTEGER NOT NULL,
+"EndOffset" INTEGER NOT NULL,
+"PlaceOrderIfRequired" BOOLEAN NOT NULL,
+"OverrideType" VARCHAR(16) NOT NULL,
+"Justification" TEXT NOT NULL,
+"EventIndexId" INTEGER NOT NULL,
+"Purpose" VARCHAR(16) NOT NULL,
+"EndTime" DATETIME NOT NULL,
+"PeakEnd" DATETIME NOT NULL,
+"BaseCapacity" INTEGER NOT NULL,
+"OverrideStatus" VARCHAR(16) NOT NULL,
+PRIMARY KEY ("RunId", "FleetIndexId", "AutoScalingGroupName")
+);
+CREATE INDEX override_fleet ON capacity_override_details ("FleetIndexId", "EventIndexId");
+CREATE TABLE dead_letters (
+"Id" VARCHAR(512) NOT NULL,
+"Letter" TEXT NOT NULL,
+PRIMARY KEY ("Id")
+);
+CREATE TABLE event_index (
+"EventIndexId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"EventId" VARCHAR(128) NOT NULL,
+UNIQUE ("EventId")
+);
+CREATE TABLE fleet_index (
+"FleetIndexId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"FleetId" VARCHAR(128) NOT NULL,
+UNIQUE ("FleetId")
+);
+CREATE TABLE fleet_lock (
+"FleetId" VARCHAR(128) NOT NULL,
+"LockTimestamp" DATETIME,
+"LockedBy" VARCHAR(64),
+"Holder" VARCHAR(64),
+"LeaseUntil" DATETIME,
+"Fence" INTEGER NOT NULL,
+"Revision" INTEGER NOT NULL,
+PRIMARY KEY ("FleetId")
+);
+CREATE TABLE fulfillment_details (
+"FulfillmentId" VARCHAR(64) NOT NULL,
+"AutoScalingGroupName" VARCHAR(255) NOT NULL,
+"FulfillmentType" VARCHAR(16) NOT NULL,
+"FulfillmentStatus" VARCHAR(16) NOT NULL,
+"FulfillmentValue" INTEGER NOT NULL,
+"FulfillmentDate" DATE NOT NULL,
+"FulfillmentLink" TEXT,
+"IsEmergent" BOOLEAN NOT NULL,
+"RunId" INTEGER NOT NULL,
+"FleetIndexId" INTEGER NOT NULL,
+"ExecutionId" INTEGER NOT NULL,
+"EventIndexId" INTEGER NOT NULL,
+"Purpose" VARCHAR(16) NOT NULL,
+"AvailabilityZone" VARCHAR(255) NOT NULL,
+"FulfilledHosts" INTEGER NOT NULL,
+"PlacedAt" DATETIME NOT NULL,
+"StatusSince" DATETIME,
+"ApprovedAt" DATETIME,
+"DecidedBy" VARCHAR(255),
+"Reason" TEXT,
+"Superseded" BOOLEAN NOT NULL,
+"Deliveries" JSON NOT NULL,
+PRIMARY KEY ("FulfillmentId")
+);
+CREATE INDEX fulfillment_event ON fulfillment_details ("EventIndexId", "FulfillmentStatus", "FulfillmentId");
+CREATE INDEX fulfillment_fleet ON fulfillment_details ("FleetIndexId", "EventIndexId");
+CREATE INDEX fulfillment_run ON fulfillment_details ("RunId", "FleetIndexId");
+CREATE TABLE hotw_dashboard (
+"EventIndexId" INTEGER NOT NULL,
+"FleetIndexId" INTEGER NOT NULL,
+"Purpose" VARCHAR(16) NOT NULL,
+"ServiceIndexId" INTEGER NOT NULL,
+"CapacityOverrideSum" INTEGER NOT NULL,
+"OrdersVersionId" INTEGER NOT NULL,
+"LatestExecutionId" INTEGER,
+"LiveOrders" INTEGER NOT NULL,
+"GrantedOrders" INTEGER NOT NULL,
+"OpenOrders" INTEGER NOT NULL,
+"LostOrders" INTEGER NOT NULL,
+"ApprovedHosts" INTEGER NOT NULL,
+"FulfilledHosts" INTEGER NOT NULL,
+"Gap" INTEGER NOT NULL,
+"EventVersionId" INTEGER NOT NULL,
+"EventIsActive" BOOLEAN NOT NULL,
+"DueAt" DATETIME,
+PRIMARY KEY ("EventIndexId", "FleetIndexId", "Purpose")
+);
+CREATE INDEX dashboard_due ON hotw_dashboard ("DueAt");
+CREATE INDEX dashboard_event_version ON hotw_dashboard ("EventIndexId", "EventVersionId");
+CREATE INDEX dashboard_service ON hotw_dashboard ("EventIndexId", "Purpose", "ServiceIndexId");
+CREATE TABLE hotw_execution (
+"ExecutionId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"FleetIndexId" INTEGER NOT NULL,
+"ServiceIndexId" INTEGER NOT NULL,
+"EventIndexId" INTEGER NOT NULL,
+"RunId" INTEGER NOT NULL,
+"PeakTPM" INTEGER,
+"BAUTPM" INTEGER,
+"CTPeakFactor" NUMERIC(5, 2),
+"BufferFactor" NUMERIC(5, 2),
+"HostThroughPutTPM" INTEGER,
+"RequiredHosts" INTEGER,
+"HostsPresentInApollo" INTEGER,
+"CapacityOverrideSum" INTEGER,
+"PendingEPICFMCHostOrder" INTEGER,
+"PreferredHostType" VARCHAR(255),
+"Homogeneous" BOOLEAN,
+"Status" VARCHAR(16) NOT NULL,
+"Reasoning" TEXT NOT NULL,
+"FleetVersionId" INTEGER,
+"DesiredCapacity" INTEGER,
+"ChildDesiredCapacity" INTEGER,
+"HostDistribution" JSON,
+"User" VARCHAR(255) NOT NULL,
+"CreatedAt" DATETIME NOT NULL,
+"Purpose" VARCHAR(16) NOT NULL,
+"OrderType" VARCHAR(16) NOT NULL,
+"Needed" INTEGER,
+"CapReason" TEXT,
+"OrderedHosts" INTEGER NOT NULL,
+"Shortfall" INTEGER NOT NULL,
+"FleetLine" VARCHAR(16),
+"FailCode" VARCHAR(32),
+"InputVersions" JSON,
+"DryRun" BOOLEAN NOT NULL,
+"Engine" VARCHAR(16) NOT NULL,
+CONSTRAINT hotw_execution_once UNIQUE ("RunId", "FleetIndexId")
+);
+CREATE INDEX hotw_execution_fleet ON hotw_execution ("FleetIndexId", "EventIndexId", "ExecutionId");
+CREATE TABLE hotw_run (
+"RunId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"EventIndexId" INTEGER NOT NULL,
+"RunStatus" VARCHAR(16) NOT NULL,
+"OrderType" VARCHAR(16) NOT NULL,
+"CreatedAt" DATETIME NOT NULL,
+"Purpose" VARCHAR(16) NOT NULL,
+"User" VARCHAR(255) NOT NULL,
+"Fleets" INTEGER NOT NULL,
+"DryRun" BOOLEAN NOT NULL,
+"Engine" VARCHAR(16) NOT NULL,
+"EndedAt" DATETIME,
+"Trace" TEXT NOT NULL
+);
+CREATE INDEX hotw_run_event ON hotw_run ("EventIndexId", "RunId");
+CREATE INDEX hotw_run_status ON hotw_run ("RunStatus", "RunId");
+CREATE TABLE idempotency_records (
+"RecordId" VARCHAR(64) NOT NULL,
+"Cause" TEXT NOT NULL,
+"Digest" VARCHAR(64) NOT NULL,
+"State" VARCHAR(16) NOT NULL,
+"Reference" VARCHAR(255),
+"Body" TEXT,
+"ExpiresAt" DATETIME NOT NULL,
+PRIMARY KEY ("RecordId")
+);
+CREATE INDEX idempotency_records_expire ON idempotency_records ("ExpiresAt");
+CREATE TABLE inbox (
+"Consumer" VARCHAR(128) NOT NULL,
+"MessageId" VARCHAR(64) NOT NULL,
+"SeenAt" DATETIME NOT NULL,
+PRIMARY KEY ("Consumer", "MessageId")
+);
+CREATE INDEX inbox_seen ON inbox ("SeenAt");
+CREATE TABLE leases (
+"Name" VARCHAR(64) NOT NULL,
+"Holder" VARCHAR(64),
+"LeaseUntil" DATETIME,
+"Fence" INTEGER NOT NULL,
+"Record" TEXT,
+PRIMARY KEY ("Name")
+);
+CREATE TABLE meta (
+"Name" VARCHAR(64) NOT NULL,
+"Instant" DATETIME,
+PRIMARY KEY ("Name")
+);
+CREATE TABLE outbox (
+"Id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"MessageId" VARCHAR(512) NOT NULL,
+"Topic" VARCHAR(249) NOT NULL,
+"MessageKey" VARCHAR(512) NOT NULL,
+"OccurredAt" DATETIME NOT NULL,
+"Headers" TEXT NOT NULL,
+"Body" TEXT NOT NULL
+);
+CREATE INDEX outbox_key ON outbox ("MessageKey");
+CREATE TABLE preferred_asg (
+"RecordId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"FleetIndexId" INTEGER NOT NULL,
+"EventIndexId" INTEGER NOT NULL,
+"ASGs" JSON NOT NULL,
+"UpdatedBy" VARCHAR(255) NOT NULL,
+"UpdatedAt" DATETIME NOT NULL,
+CONSTRAINT preferred_asg_once UNIQUE ("FleetIndexId", "EventIndexId")
+);
+CREATE TABLE run_fleet (
+"RunId" INTEGER NOT NULL,
+"FleetIndexId" INTEGER NOT NULL,
+"FleetId" VARCHAR(128) NOT NULL,
+"ClaimUntil" DATETIME,
+"BlockedSince" DATETIME,
+PRIMARY KEY ("RunId", "FleetIndexId")
+);
+CREATE TABLE service_index (
+"ServiceIndexId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"ServiceId" VARCHAR(128) NOT NULL,
+UNIQUE ("ServiceId")
+);
