@@ -9,7 +9,7 @@ import asyncio
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,7 @@ from pydantic_core import PydanticUndefined
 from starlette.types import ASGIApp
 
 from docs import golden_messages
-from epic.nginx import with_routes
-from epic.routes import routes_of
+from epic.routes import Route, patterns_of, routes_of
 from epic.runner import builds
 from shared.clock import FixedClock
 from shared.embedded import EmbeddedTransport
@@ -35,6 +34,8 @@ FOLDER = Path(__file__).parent / "reference"
 NGINX = Path(__file__).parents[1] / "deploy" / "nginx" / "epic.conf"
 _MADE = "<!-- Made by `make docs` from the code; change the code instead. -->"
 _DAY_MS = 86_400_000
+_NGINX_BEGIN = "  # The services' routes, made by `make docs`; change the declarations instead.\n"
+_NGINX_END = "  # End of the services' routes.\n"
 _KIT = re.compile(r"/(dlq|health|metrics|openapi\.json|asyncapi\.json)")
 
 
@@ -234,6 +235,21 @@ def settings_page() -> str:
         + _table(["variable", "meaning", "default"], rows)
         + "\n"
     )
+
+
+def with_routes(config: str, routes: Sequence[Route]) -> str:
+    """The nginx configuration with the services' routes between its two marks. ValueError without the marks."""
+    before, begin, rest = config.partition(_NGINX_BEGIN)
+    _, end, after = rest.partition(_NGINX_END)
+    if not begin or not end:
+        raise ValueError("the nginx configuration has lost the marks around the services' routes")
+    patterns = list(patterns_of(routes))
+    width = max(len(pattern) for pattern, _ in patterns)
+    lines = [
+        f"  location ~ {pattern:{width}} {{ set $upstream http://{service}:8000; proxy_pass $upstream; }}\n"
+        for pattern, service in patterns
+    ]
+    return f"{before}{begin}{''.join(lines)}{end}{after}"
 
 
 def files() -> dict[Path, str]:

@@ -10,10 +10,9 @@ import asyncio
 import getpass
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
@@ -21,11 +20,12 @@ import orjson
 
 from epic.failure import SOME_FAILED, CommandFailed, Declined, Unreachable
 from shared.durability.backoff import Backoff
+from shared.messaging.transport import RECORD_BYTES
 
 _PASSING: Final = frozenset({429, 502, 503, 504})
-_UNDER_WAY: Final = "urn:epic:problem:under-way"
 _PAUSES: Final = Backoff(first=0.1, longest=3.0)
 _REQUEST_SECONDS: Final = 120  # a run of one fleet answers when it is done
+_LINE_BYTES: Final = 2 * RECORD_BYTES  # the longest line is one record in base64, which is a third longer
 
 
 def login_name() -> str:
@@ -50,21 +50,30 @@ class Answer:
         return self.status < 400
 
     @property
+    def problem(self) -> dict[str, Any]:
+        """The problem+json of a refusal; empty when EPIC gave none."""
+        return self.body if isinstance(self.body, dict) else {}
+
+    @property
     def slug(self) -> str:
-        return str(self.body.get("type", "")).rpartition(":")[2] if isinstance(self.body, dict) else ""
+        return str(self.problem.get("type", "")).rpartition(":")[2]
 
     @property
     def detail(self) -> str:
         """EPIC's reason for a refusal."""
-        if isinstance(self.body, dict) and self.body.get("detail"):
-            return str(self.body["detail"])
-        return f"{self.method} {self.path} answered {self.status} without a reason"
+        return str(self.problem.get("detail") or f"{self.method} {self.path} answered {self.status} without a reason")
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """The JSON pointer of each bad field, and its remedy."""
-        errors = self.body.get("errors", ()) if isinstance(self.body, dict) else ()
-        return [(str(error.get("pointer", "")), str(error.get("detail", ""))) for error in errors]
+        return [
+            (str(error.get("pointer", "")), str(error.get("detail", ""))) for error in self.problem.get("errors", ())
+        ]
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may succeed a moment later."""
+        return self.status in _PASSING or (self.status == 409 and self.slug == "under-way")
 
     def reason(self) -> str:
         """The refusal in one line, bad fields included."""
@@ -95,9 +104,7 @@ class Api:
         )
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
     async def call(
@@ -109,12 +116,11 @@ class Api:
         key: str | None = None,
         user: str | None = None,
         query: Mapping[str, str] | None = None,
-        patient: bool = True,
     ) -> Answer:
         """One request and its answer, whatever its status. ``body`` is bytes of JSON, or anything that becomes JSON.
 
-        Without ``patient`` the first answer counts, even a 503. Unreachable when nothing has ever answered there;
-        CommandFailed when EPIC stays away for longer than ``patience``.
+        Unreachable when nothing has ever answered there; CommandFailed when EPIC stays away for longer than
+        ``patience``.
         """
         headers = {name: value for name, value in (("Idempotency-Key", key), ("X-Epic-User", user)) if value}
         data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
@@ -142,62 +148,43 @@ class Api:
                     ) from None
                 wait = None
             else:
-                if not patient or not _passes(answer) or time.monotonic() >= until:
+                if not answer.passes or time.monotonic() >= until:
                     return answer
             await asyncio.sleep(_PAUSES.before(attempt) if wait is None else wait)
 
-    async def ask(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        key: str | None = None,
-        user: str | None = None,
-        query: Mapping[str, str] | None = None,
-    ) -> Any:
-        """The JSON of a request that must succeed. CommandFailed with EPIC's own reason when it does not."""
-        answer = await self.call(method, path, body, key=key, user=user, query=query)
+    async def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """The JSON of a request that must succeed; options as in ``call``. CommandFailed with EPIC's own reason."""
+        answer = await self.call(method, path, body, **options)
         if not answer.ok:
             raise Declined(f"{method} {path} was refused: {answer.reason()}", answer.slug, SOME_FAILED)
         return answer.body
 
-    async def items(self, path: str, query: Mapping[str, str] | None = None, *, pages: bool = True) -> list[Any]:
+    async def pages(self, path: str, query: Mapping[str, str] | None = None) -> AsyncIterator[Any]:
+        """Every page of a list."""
+        cursor: dict[str, str] | None = {}
+        while cursor is not None:
+            page = await self.ask("GET", path, query={**(query or {}), **cursor})
+            yield page
+            cursor = {"Cursor": page["NextCursor"]} if page.get("NextCursor") else None
+
+    async def items(self, path: str, query: Mapping[str, str] | None = None) -> list[Any]:
         """Every item of a list, page after page."""
-        found: list[Any] = []
-        cursor: str | None = None
-        while True:
-            page = await self.ask("GET", path, query={**(query or {}), **({"Cursor": cursor} if cursor else {})})
-            found.extend(page["Items"])
-            cursor = page.get("NextCursor")
-            if not cursor or not pages:
-                return found
+        return [item async for page in self.pages(path, query) for item in page["Items"]]
 
     @asynccontextmanager
-    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterable[bytes]]:
         """The lines of an answer that may go on for ever."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        options: Any = {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=10), "read_bufsize": _LINE_BYTES}
         try:
-            async with self._session.get(self.url + path, params=query, timeout=timeout) as response:
+            async with self._session.get(self.url + path, params=query, **options) as response:
                 if response.status >= 400:
                     answer = Answer(response.status, _json(await response.read()), "GET", path)
                     raise Declined(answer.reason(), answer.slug)
-                yield _lines(response)
+                yield response.content
         except aiohttp.ClientConnectorError as error:
             raise Unreachable(self.url, _why(error)) from None
         except aiohttp.ClientError as error:
             raise CommandFailed(f"{self.url} stopped answering ({_why(error)})", SOME_FAILED) from None
-
-
-async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    rest = b""
-    async for chunk in response.content.iter_any():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line:
-                yield line
-    if rest:
-        yield rest
 
 
 def _json(text: bytes) -> Any:
@@ -205,12 +192,6 @@ def _json(text: bytes) -> Any:
         return orjson.loads(text) if text else None
     except orjson.JSONDecodeError:
         return None
-
-
-def _passes(answer: Answer) -> bool:
-    return answer.status in _PASSING or (
-        answer.status == 409 and isinstance(answer.body, dict) and answer.body.get("type") == _UNDER_WAY
-    )
 
 
 def _retry_after(value: str | None) -> float | None:

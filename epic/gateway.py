@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from fastapi import FastAPI
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from epic.routes import RouteTable, routes_of
-
-_PROBLEM: Final = b"application/problem+json"
+from epic.routes import patterns_of, routes_of
+from shared.errors import NotFound
+from shared.web.responses import json_response, problem_response
 
 
 class Gateway:
@@ -25,7 +27,11 @@ class Gateway:
     def __init__(self, apps: Mapping[str, FastAPI], extra: Mapping[str, ASGIApp] | None = None) -> None:
         self._apps = dict(apps)
         self._extra = dict(extra or {})
-        self._table = RouteTable(routes_of(apps))
+        self._patterns = [(re.compile(pattern), service) for pattern, service in patterns_of(routes_of(apps))]
+
+    def service_of(self, path: str) -> str | None:
+        """The service that a path belongs to; None when its first word is nobody's."""
+        return next((service for pattern, service in self._patterns if pattern.match(path)), None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -34,37 +40,28 @@ class Gateway:
             await self._apps[word](_below(scope, word, rest), receive, send)
         elif word in self._extra:
             await self._extra[word](scope, receive, send)
-        elif service := self._table.service_of(path):
+        elif service := self.service_of(path):
             await self._apps[service](scope, receive, send)
         else:
-            await self._own(scope, send)
+            await (await self._own(path.rstrip("/")))(scope, receive, send)
 
-    async def _own(self, scope: Scope, send: Send) -> None:
-        path = scope["path"].rstrip("/")
+    async def _own(self, path: str) -> Response:
         if path == "/health/live":
-            await _answer(send, 200, {"Status": "Alive"})
-        elif path == "/health/ready":
-            status, body = await self.readiness()
-            await _answer(send, status, body)
-        elif not path:
-            await _answer(send, 200, self._index())
-        else:
-            body = {
-                "type": "urn:epic:problem:no-such-path",
-                "title": "Not found",
-                "status": 404,
-                "detail": f"no service answers {path}; GET / lists what there is",
-                "instance": path,
-            }
-            await _answer(send, 404, body, _PROBLEM)
+            return json_response({"Status": "Alive"})
+        if path == "/health/ready":
+            return await self._readiness()
+        if not path:
+            return json_response(self._index())
+        detail = f"no service answers {path}; GET / lists what there is"
+        return problem_response(NotFound(detail, slug="no-such-path"), path)
 
-    async def readiness(self) -> tuple[int, dict[str, Any]]:
+    async def _readiness(self) -> Response:
         """200 when every service is ready, else 503, with what each says of itself."""
-        bodies = await asyncio.gather(*(_get(app, "/health/ready") for app in self._apps.values()))
-        answers = dict(zip(self._apps, bodies, strict=True))
-        ready = all(status == 200 for status, _ in answers.values())
-        services = {name: body for name, (_, body) in answers.items()}
-        return (200 if ready else 503), {"Status": "Ready" if ready else "Unready", "Services": services}
+        answers = await asyncio.gather(*(_get(app, "/health/ready") for app in self._apps.values()))
+        ready = all(status == 200 for status, _ in answers)
+        services = {name: body for name, (_, body) in zip(self._apps, answers, strict=True)}
+        body = {"Status": "Ready" if ready else "Unready", "Services": services}
+        return json_response(body, status=200 if ready else 503)
 
     def _index(self) -> dict[str, Any]:
         pages = ("openapi.json", "asyncapi.json", "health/ready", "metrics", "dlq")
@@ -84,43 +81,17 @@ def _below(scope: Scope, word: str, rest: str) -> Scope:
 
 
 async def _get(app: ASGIApp, path: str) -> tuple[int, Any]:
-    """What an application answers to a GET, in this process."""
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [],
-        "client": ("127.0.0.1", 0),
-        "server": ("127.0.0.1", 0),
-        "state": {},
-    }
-    status, chunks = 500, [b""]
+    """What an application of this process answers to a GET: the status and the JSON."""
+    status, body = 500, b""
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request"}
 
     async def send(message: Message) -> None:
-        nonlocal status
-        if message["type"] == "http.response.start":
-            status = message["status"]
-        elif message["type"] == "http.response.body":
-            chunks.append(message.get("body", b""))
+        nonlocal status, body
+        status = message.get("status", status)
+        body += message.get("body", b"")
 
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
     await app(scope, receive, send)
-    try:
-        return status, orjson.loads(b"".join(chunks))
-    except orjson.JSONDecodeError:
-        return status, None
-
-
-async def _answer(send: Send, status: int, body: Any, content_type: bytes = b"application/json") -> None:
-    data = orjson.dumps(body)
-    headers = [(b"content-type", content_type), (b"content-length", str(len(data)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": data})
+    return status, orjson.loads(body)

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
 import orjson
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from epic.api import Api
 from epic.failure import SOME_FAILED, CommandFailed, Declined
 from shared.clock import iso
-from shared.envelope import Message, Record, decode, encode_headers
-from shared.errors import Poison
+from shared.envelope import Message, PlainRecord, Record, decode, encode_headers
+from shared.errors import MessageTooLarge, Poison, Unavailable
+from shared.messaging.publisher import Publisher, publish_all
+from shared.messaging.topic_client import follow_records
+from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
+from shared.schemas.topics import COMMAND_RESULTS
 
 
-@dataclass(frozen=True, slots=True)
-class SeenRecord:
+class SeenRecord(PlainRecord):
     """A record of a topic, decodable or not."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    __slots__ = ()
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        headers = tuple((name, value or b"") for name, value in record.headers)
+        headers = tuple(record.headers)
         return cls(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, headers)
 
     def wire(self) -> dict[str, Any]:
@@ -45,7 +43,7 @@ class SeenRecord:
             "Timestamp": self.timestamp,
             "Key": _base64(self.key),
             "Value": _base64(self.value),
-            "Headers": [[name, base64.b64encode(value).decode()] for name, value in self.headers],
+            "Headers": [[name, _base64(value or b"")] for name, value in self.headers],
         }
 
     @classmethod
@@ -118,13 +116,77 @@ class HttpMessages:
             ) from None
 
 
+class TransportMessages:
+    """Over a transport that this process has started: Kafka, or the embedded log. ``where`` names it in error texts."""
+
+    def __init__(self, transport: Transport, where: str) -> None:
+        self._transport = transport
+        self._where = where
+
+    async def follow(self, topic: str, *, from_beginning: bool, to_end: bool) -> AsyncIterator[SeenRecord]:
+        try:
+            since = None if from_beginning else await self._transport.end_offsets(topic)
+            async for record in follow_records(self._transport, topic, since, to_end=to_end):
+                yield SeenRecord.of(record)
+        except UnknownTopicOrPartitionError:
+            raise CommandFailed(f"{self._where} has no topic {topic}; `epic topics` lists those of EPIC") from None
+
+    async def produce(self, message: Message) -> None:
+        publisher = Publisher(self._transport, message.source)
+        try:
+            await publish_all(publisher, [message])
+        except (Unavailable, MessageTooLarge) as error:
+            raise CommandFailed(f"{self._where} did not take the message: {error}", SOME_FAILED) from None
+        finally:
+            await publisher.stop()
+
+    async def request(
+        self, command: Message, *, patience: float, results_topic: str = COMMAND_RESULTS
+    ) -> CommandResult:
+        """Sends a command and returns its result. Sending it again with the same id is safe, and has the same result.
+
+        CommandFailed when there is no result after ``patience`` seconds.
+        """
+        publisher = Publisher(self._transport, command.source)
+        try:
+            async with asyncio.timeout(patience):
+                since = await self._transport.end_offsets(results_topic)
+                await publish_all(publisher, [command])
+                async with aclosing(follow_records(self._transport, results_topic, since)) as records:
+                    async for record in records:
+                        if (result := _result_of(record, command)) is not None:
+                            return result
+            raise AssertionError("the records of a topic that is followed do not end")
+        except (TimeoutError, Unavailable) as error:
+            reason = str(error) or f"{command.type} {command.id} was not answered within {patience:.0f} s"
+            raise CommandFailed(
+                f"{reason}; its service may be down or behind: see /health/ready. The command is kept and "
+                "will be handled, and `epic tail command.results --from-beginning` shows its answer",
+                SOME_FAILED,
+            ) from None
+        finally:
+            await publisher.stop()
+
+
+def _result_of(record: Record, command: Message) -> CommandResult | None:
+    """The command's result, when the record is that."""
+    try:
+        message = decode(record)
+        if message.trace.causation_id != command.id:
+            return None
+        result = CommandResult.model_validate_json(message.data, extra="ignore")
+    except (ValueError, Poison):
+        return None
+    return result if result.source == command.source else None
+
+
 def wire_of(message: Message) -> dict[str, Any]:
     """A message to be produced, as JSON."""
     return {
         "Topic": message.topic,
         "Key": message.key,
         "Value": _base64(message.data),
-        "Headers": [[name, base64.b64encode(value).decode()] for name, value in encode_headers(message)],
+        "Headers": [[name, _base64(value)] for name, value in encode_headers(message)],
     }
 
 

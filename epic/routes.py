@@ -1,9 +1,11 @@
-"""Which path belongs to which service, by the services' own routes."""
+"""Which path belongs to which service, by the services' own routes. The gateway and nginx use the same patterns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from fastapi import FastAPI
@@ -21,14 +23,13 @@ class Route:
     segments: tuple[str, ...]
     service: str
 
-    @property
-    def path(self) -> str:
-        return "/" + "/".join(self.segments)
-
-    def begins(self, path: tuple[str, ...]) -> bool:
-        """Whether the path is this route, or lies below it."""
-        return len(self.segments) <= len(path) and all(
-            mine in (ANY, theirs) for mine, theirs in zip(self.segments, path, strict=False)
+    def is_below(self, other: Route) -> bool:
+        """Whether it lies below another route of the same service."""
+        above = zip(other.segments, self.segments, strict=False)
+        return (
+            other.service == self.service
+            and len(other.segments) < len(self.segments)
+            and all(theirs in (ANY, mine) for theirs, mine in above)
         )
 
 
@@ -46,24 +47,21 @@ def routes_of(apps: Mapping[str, FastAPI]) -> list[Route]:
     return [Route(segments, service) for segments, service in sorted(found.items())]
 
 
-class RouteTable:
-    """Answers whose a path is. The longest route it lies on or below decides, words before parameters."""
+def patterns_of(routes: Sequence[Route]) -> Iterator[tuple[str, str]]:
+    """Regular expressions of paths, each with its service. The first that matches decides.
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._by_word: dict[str, list[Route]] = {}
-        for route in routes:
-            self._by_word.setdefault(route.segments[0], []).append(route)
-        self._only: dict[str, str] = {}
-        for word, group in self._by_word.items():
-            group.sort(key=lambda route: (-len(route.segments), [part == ANY for part in route.segments]))
-            if len({route.service for route in group}) == 1:
-                self._only[word] = group[0].service
-
-    def service_of(self, path: str) -> str | None:
-        """The service a path belongs to; None when its first word is nobody's."""
-        word, _, rest = path.removeprefix("/").partition("/")
-        if word in self._only or word not in self._by_word:
-            return self._only.get(word)
-        segments = (word, *(part for part in rest.split("/") if part))
-        group = self._by_word[word]
-        return next((route.service for route in group if route.begins(segments)), group[-1].service)
+    A first word belongs as a whole to the service with its shortest route. The routes of others come before.
+    """
+    words_of: dict[str, list[str]] = {}
+    shared: list[Route] = []
+    for word, with_word in groupby(routes, key=lambda route: route.segments[0]):
+        group = list(with_word)
+        owner = min(group, key=lambda route: len(route.segments)).service
+        words_of.setdefault(owner, []).append(word)
+        shared += [route for route in group if route.service != owner]
+    for route in shared:
+        if not any(route.is_below(other) for other in shared):
+            path = "/".join("[^/]+" if part == ANY else re.escape(part) for part in route.segments)
+            yield f"^/{path}(/|$)", route.service
+    for service, words in words_of.items():
+        yield f"^/({'|'.join(words)})(/|$)" if len(words) > 1 else f"^/{words[0]}(/|$)", service

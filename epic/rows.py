@@ -6,15 +6,18 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
 
-from epic.declarations import declarations
+from shared.resources import Resource
 from shared.schemas.base import VERSION_MEMBERS, WireModel, wire_names
 from shared.schemas.fleet_svc.fleet import FLEET, Inventory
 from shared.schemas.resource_contract import ResourceContract
+from shared.schemas.topics import SERVICES
 
 _KEY_BYTES: Final = 16
 
@@ -59,6 +62,14 @@ class Kind:
     def is_complete_with(self, members: Iterable[str]) -> bool:
         """Whether these members include all that such a row must have."""
         return set(members).issuperset(self.required)
+
+
+def declarations() -> dict[str, tuple[Resource[Any], ...]]:
+    """The declared resources of each service, by its name; none where a service declares nothing."""
+    packages = {service: f"services.{service}.resources" for service in SERVICES}
+    return {
+        service: import_module(package).RESOURCES if find_spec(package) else () for service, package in packages.items()
+    }
 
 
 def _kinds() -> dict[str, Kind]:

@@ -9,14 +9,12 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Self
 
 from epic.embedded_routes import EmbeddedRoutes
 from epic.failure import CommandFailed
 from epic.gateway import Gateway
-from epic.transport_messages import TransportMessages
+from epic.messages import TransportMessages
 from shared.clock import RunningClock
 from shared.embedded import DataFolderInUse
 from shared.messaging.transport import Transport
@@ -29,27 +27,28 @@ _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a busy thread gives up the interpreter: the threads that write to disk wait for it."""
 
 
+def build_of(service: str) -> Build:
+    """How a service is built. Imports that service alone."""
+    build: Build = importlib.import_module(f"services.{service}.bootstrap").build
+    return build
+
+
 def builds() -> dict[str, Build]:
     """How each service is built, in the order they are started."""
-    return {name: importlib.import_module(f"services.{name}.bootstrap").build for name in SERVICES}
+    return {name: build_of(name) for name in SERVICES}
 
 
-@dataclass(frozen=True, slots=True)
-class AddressOptions:
-    """The options that give the address, as error texts name them."""
+def listen(host: str, port: int, *, give_host: str = "--host ", give_port: str = "--port ") -> socket.socket:
+    """A listening socket for EPIC's HTTP, bound before anything is started. CommandFailed when it cannot be bound.
 
-    host: str = "--host "
-    port: str = "--port "
-
-
-def listen(host: str, port: int, options: AddressOptions = AddressOptions()) -> socket.socket:
-    """A listening socket for EPIC's HTTP, bound before anything is started. CommandFailed when it cannot be bound."""
+    Its text names the options that give another address by ``give_host`` and ``give_port``.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         taken = socket.socket(family, kind, protocol)
     except OSError as error:
         raise CommandFailed(
-            f"{host} is no address of this machine ({error.strerror}); give {options.host}127.0.0.1"
+            f"{host} is no address of this machine ({error.strerror}); give {give_host}127.0.0.1"
         ) from None
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,19 +56,16 @@ def listen(host: str, port: int, options: AddressOptions = AddressOptions()) -> 
         taken.listen(_BACKLOG)
     except OSError as error:
         taken.close()
-        raise CommandFailed(_why_not(host, port, error, options)) from None
+        other_port = f"{give_port}{port + 1}"
+        reasons = {
+            errno.EADDRINUSE: f"port {port} of {host} is in use; stop what uses it, or take another: {other_port}",
+            errno.EACCES: f"port {port} needs more rights; take one above 1023: {give_port}8000",
+            errno.EADDRNOTAVAIL: f"{host} is no address of this machine; give {give_host}127.0.0.1, or 0.0.0.0 for all",
+        }
+        otherwise = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise CommandFailed(reasons.get(error.errno or 0, otherwise)) from None
     taken.setblocking(False)
     return taken
-
-
-def _why_not(host: str, port: int, error: OSError, options: AddressOptions) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use; stop what uses it, or take another: {options.port}{port + 1}"
-    if error.errno == errno.EACCES:
-        return f"port {port} needs more rights; take one above 1023: {options.port}8000"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine; give {options.host}127.0.0.1, or 0.0.0.0 for all that it has"
-    return f"cannot listen on {host}:{port}: {error.strerror}"
 
 
 class EmbeddedEpic:
@@ -111,9 +107,7 @@ class EmbeddedEpic:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     async def waiting(self) -> dict[str, int]:

@@ -11,7 +11,6 @@ from typing import IO, Any, Final
 import orjson
 from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -35,12 +34,9 @@ class Terminal:
     def __init__(self, stream: IO[str] | None = None, *, interactive: bool | None = None) -> None:
         self._stream = stream or sys.stdout
         self.interactive = self._stream.isatty() if interactive is None else interactive
-        self._console = self._console_of(None if self.interactive else _UNBOUNDED)
-
-    def _console_of(self, width: int | None) -> Console:
-        return Console(
+        self._console = Console(
             file=self._stream,
-            width=width,
+            width=None if self.interactive else _UNBOUNDED,
             force_terminal=self.interactive,
             no_color=None if self.interactive else True,
             highlight=False,
@@ -77,39 +73,20 @@ class Terminal:
             table.add_row(*(Text(str(cell), style=_COLOURS.get(str(cell), "")) for cell in row))
         if self.interactive:
             self._console.print(table)
-        else:
-            self._plain_table(table, len(title or ""))
-
-    def _plain_table(self, table: Table, at_least: int) -> None:
-        wide = Measurement.get(self._console, self._console.options, table).maximum
-        console = self._console_of(max(wide, at_least))
-        with console.capture() as drawn:
-            console.print(table)
-        self._stream.write("".join(line.rstrip() + "\n" for line in drawn.get().splitlines()))
-        self._stream.flush()
+            return
+        with self._console.capture() as drawn:
+            self._console.print(table)
+        self.raw("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Advance]:
         """A bar on a terminal; elsewhere a line at the end and every two seconds before."""
         if self.interactive:
-            with self._bar() as bar:
+            columns = (TextColumn("{task.description:<28}"), BarColumn(bar_width=30), MofNCompleteColumn())
+            with Progress(*columns, TimeElapsedColumn(), console=self._console) as bar:
                 task = bar.add_task(what, total=total)
                 yield lambda count: bar.update(task, advance=count)
-        else:
-            with self._plain(what, total) as advance:
-                yield advance
-
-    def _bar(self) -> Progress:
-        return Progress(
-            TextColumn("{task.description:<28}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self._console,
-        )
-
-    @contextmanager
-    def _plain(self, what: str, total: int) -> Iterator[Advance]:
+            return
         done, printed = 0, time.monotonic()
         began = printed
 

@@ -20,7 +20,6 @@ from epic.configuration import settings
 from epic.failure import CommandFailed
 from epic.play import scenario
 from epic.play.fleets import print_fleets
-from epic.play.record import Played, PlayRecord
 from epic.play.steps import STEPS
 from epic.runner import EmbeddedEpic, listen
 from epic.terminal import Terminal
@@ -31,6 +30,8 @@ from shared.service import Build
 from shared.settings import PREFIX, Settings
 
 _LOG: Final = "epic.log"
+_PLAYING: Final = "play.unfinished"
+"""A file in the data folder while the play is not finished. An interrupted play starts again: its steps may repeat."""
 _INTERRUPTED_TWICE: Final = 1
 _ONE_REQUEST_SECONDS: Final = 1.0
 _PLAYED_WITHIN: Final = timedelta(days=2)
@@ -154,22 +155,22 @@ async def _play(url: str, folder: Path, terminal: Terminal, clock: RunningClock)
 
     CommandFailed when the clock of the folder is past the play: EPIC makes no plan for a past peak.
     """
-    record = PlayRecord(folder)
+    unfinished = folder / _PLAYING
     async with Api(url, started=True) as api:
         there = (await api.call("GET", f"/event/{scenario.EVENT_ID}")).ok
-        if there and record.read() is not Played.BEGUN:
+        if there and not unfinished.exists():
             terminal.print(f"{scenario.EVENT_ID} exists already; it is not played again")
         else:
             if clock.now() - parse_instant(scenario.NOW) > _PLAYED_WITHIN:
                 raise CommandFailed(
                     f"{folder} holds data from after the play, which is on {scenario.NOW}; give an empty one by --data"
                 )
-            record.write(Played.BEGUN)
+            unfinished.touch()
             began = time.monotonic()
             for number, (title, step) in enumerate(STEPS, 1):
                 terminal.print(f"{number}/{len(STEPS)} {title}", style="bold")
                 await step(api, terminal)
-            record.write(Played.FINISHED)
+            unfinished.unlink()
             terminal.print(f"Played in {time.monotonic() - began:.1f} s")
         await print_fleets(api, terminal, scenario.EVENT_ID)
 

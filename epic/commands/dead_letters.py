@@ -9,8 +9,7 @@ from urllib.parse import quote
 import typer
 
 from epic.api import Answer, Api
-from epic.commands.options import AsJson, Url, run
-from epic.configuration import url_of
+from epic.configuration import AsJson, Url, check_service, run, url_of
 from epic.failure import SOME_FAILED, CommandFailed
 from epic.terminal import Terminal, json_text
 from shared.schemas.topics import SERVICES
@@ -37,8 +36,8 @@ def list_letters(
     if only is not None and service is not None and only != service:
         raise CommandFailed(f"{only} and --service {service} differ; give one service, or none for all")
     service = service or only
-    if service is not None and service not in SERVICES:
-        raise CommandFailed(f"{service} is not a service of EPIC; give one of {', '.join(SERVICES)}")
+    if service is not None:
+        check_service(service)
 
     async def work() -> list[dict[str, Any]]:
         async with Api(url_of(url)) as api:

@@ -10,8 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from epic.api import Api
-from epic.commands.options import AsJson, Url, run
-from epic.configuration import url_of
+from epic.configuration import AsJson, Url, run, url_of
 from epic.failure import SOME_FAILED
 from epic.loading import CONCURRENCY, Loaded, RowFailure, files_of, load, read_rows
 from epic.terminal import Terminal, json_text

@@ -11,17 +11,18 @@ from typing import Annotated, Any, Final
 
 import orjson
 import typer
+from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from epic.api import Api, login_name
-from epic.commands.options import AsJson, Bootstrap, Url, run
-from epic.configuration import kafka_servers, url_of
+from epic.configuration import AsJson, Bootstrap, Url, kafka_servers, run, url_of
 from epic.failure import SOME_FAILED, CommandFailed
-from epic.messages import HttpMessages, Messages, SeenRecord
+from epic.messages import HttpMessages, Messages, SeenRecord, TransportMessages
 from epic.terminal import Terminal, json_text
 from shared.clock import iso
 from shared.envelope import Message
 from shared.errors import Poison
+from shared.messaging.kafka import KafkaTransport
 from shared.schemas.results import CommandResult, Outcome
 from shared.schemas.topics import TOPICS
 from shared.schemas.validation import field_errors
@@ -215,11 +216,6 @@ async def _messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Mes
         async with Api(url_of(url)) as api:
             yield HttpMessages(api)
         return
-    from aiokafka.errors import KafkaError
-
-    from epic.transport_messages import TransportMessages
-    from shared.messaging.kafka import KafkaTransport
-
     transport = KafkaTransport(servers)
     try:
         await transport.start()

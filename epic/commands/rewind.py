@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from aiokafka.errors import KafkaError
 
-from epic.commands.options import AsJson, run
-from epic.configuration import kafka_servers, settings
+from epic.configuration import AsJson, check_service, kafka_servers, run, settings
 from epic.failure import CommandFailed
 from epic.terminal import Terminal, json_text
 from shared.clock import parse_instant
+from shared.embedded import DataFolderInUse, DurableLog, EmbeddedTransport
+from shared.messaging.kafka import KafkaTransport
+from shared.messaging.transport import GroupInUse, Transport
 from shared.schemas.topics import SERVICES
-
-if TYPE_CHECKING:
-    from shared.messaging.transport import Transport
 
 Row = tuple[str, str, int]
 """A group, a topic, and how many messages it will consume again."""
@@ -47,8 +48,7 @@ def rewind(
 
     Messages that the store knows already change nothing. Stop all replicas before, and start them afterwards.
     """
-    if service not in SERVICES:
-        raise CommandFailed(f"{service} is not a service of EPIC; give one of {', '.join(SERVICES)}")
+    check_service(service)
     moment = _instant(since)
     servers = None if data is not None else kafka_servers(bootstrap_servers)
     if data is not None and bootstrap_servers is not None:
@@ -71,11 +71,6 @@ def _instant(since: str | None) -> datetime | None:
 
 
 async def _rewind(service: str, since: datetime | None, servers: str | None, data: Path | None) -> list[Row]:
-    from aiokafka.errors import KafkaError
-
-    from shared.embedded import DataFolderInUse
-    from shared.messaging.transport import GroupInUse
-
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its warnings would repeat the errors below
     transport = _transport(servers, data)
     try:
@@ -93,9 +88,6 @@ async def _rewind(service: str, since: datetime | None, servers: str | None, dat
 
 
 def _transport(servers: str | None, data: Path | None) -> Transport:
-    from shared.embedded import DurableLog, EmbeddedTransport
-    from shared.messaging.kafka import KafkaTransport
-
     if servers is not None:
         return KafkaTransport(servers)
     folder = data or settings().data_dir
@@ -108,10 +100,9 @@ def _transport(servers: str | None, data: Path | None) -> Transport:
 
 async def _rewind_groups(transport: Transport, service: str, since: datetime | None) -> list[Row]:
     milliseconds = None if since is None else int(since.timestamp() * 1000)
-    back: dict[tuple[str, str], int] = {}
+    back: Counter[tuple[str, str]] = Counter()
     for group in await transport.groups():
         if group.startswith(f"{service}."):
             for partition, count in (await transport.rewind(group, milliseconds)).items():
-                at = (group, partition.topic)
-                back[at] = back.get(at, 0) + count
+                back[group, partition.topic] += count
     return [(group, topic, count) for (group, topic), count in sorted(back.items())]

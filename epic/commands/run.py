@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from epic.configuration import settings
+from epic.configuration import check_service, settings
 from epic.failure import CommandFailed
 from shared.clock import parse_instant
 from shared.schemas.topics import SERVICES
@@ -57,11 +56,10 @@ def serve(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help=f"One of {', '.join(SERVICES)}.")],
 ) -> None:
     """Run one service, configured by EPIC_* variables: on Kafka, MongoDB and MySQL with EPIC_TRANSPORT=kafka."""
-    if service not in SERVICES:
-        raise CommandFailed(f"{service} is not a service; give one of {', '.join(SERVICES)}")
+    check_service(service)
     chosen = settings()
-    from epic.runner import AddressOptions, listen
+    from epic.runner import build_of, listen
     from shared.service import run
 
-    listen(chosen.http_host, chosen.http_port, AddressOptions("EPIC_HTTP_HOST=", "EPIC_HTTP_PORT=")).close()
-    run(importlib.import_module(f"services.{service}.bootstrap").build)
+    listen(chosen.http_host, chosen.http_port, give_host="EPIC_HTTP_HOST=", give_port="EPIC_HTTP_PORT=").close()
+    run(build_of(service))

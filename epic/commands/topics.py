@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from epic.commands.options import AsJson
+from epic.configuration import AsJson
 from epic.failure import CommandFailed
 from epic.terminal import Terminal, json_text
 from shared.schemas.topic_types import Topic

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
-
-import orjson
 
 from epic import company
 from epic.api import Api
 from epic.failure import SOME_FAILED, CommandFailed
 from epic.loading import RowFailure, load, read_rows
+from epic.messages import HttpMessages
 from epic.play import scenario
 from epic.play.fleets import dashboard
-from epic.play.waiting import until
 from epic.terminal import Terminal
 
 Order = dict[str, Any]
@@ -25,6 +24,8 @@ Step = Callable[[Api, Terminal], Awaitable[None]]
 COMPANY: Final = Path(company.__file__).parent
 _AT_ONCE: Final = 16
 _MAIL_SECONDS: Final = 180  # a killed sender's lease runs out after two minutes
+_FIRST_PAUSE: Final = 0.02  # seconds between two looks: they double, so that a step of a moment costs a moment
+_LONGEST_PAUSE: Final = 0.5
 _GATHER: Final = "GatherProjectionFromUpstream"
 
 
@@ -188,6 +189,35 @@ STEPS: Final[tuple[tuple[str, Step], ...]] = (
 # -- what several steps need -------------------------------------------------------------------------------------------
 
 
+async def until(
+    what: str,
+    look: Callable[[], Awaitable[int]],
+    wanted: int,
+    *,
+    seconds: float = 60,
+    advance: Callable[[int], None] | None = None,
+) -> None:
+    """Polls until there are at least ``wanted``; ``advance`` is called with each increase.
+
+    CommandFailed after ``seconds`` without any progress: ``waited 60 s for plans: 38 of 40 so far``.
+    """
+    seen, pause = 0, _FIRST_PAUSE
+    deadline = time.monotonic() + seconds
+    while (now := await look()) < wanted:
+        if now > seen:
+            if advance:
+                advance(now - seen)
+            seen, pause, deadline = now, _FIRST_PAUSE, time.monotonic() + seconds
+        if time.monotonic() > deadline:
+            raise CommandFailed(
+                f"waited {seconds:g} s for {what}: {seen} of {wanted} so far; the log says more", SOME_FAILED
+            )
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+    if advance and wanted > seen:
+        advance(wanted - seen)
+
+
 async def _load(api: Api, terminal: Terminal, *names: str) -> None:
     def failed(failure: RowFailure) -> None:
         raise CommandFailed(f"the sample company was refused: {failure.text()}", SOME_FAILED)
@@ -234,10 +264,5 @@ async def _settled(api: Api) -> None:
 
 
 async def _ready(api: Api) -> int:
-    keys = set()
-    async with api.stream(
-        "/embedded/tail", {"Topic": "eventplan.ready", "From": "beginning", "Follow": "false"}
-    ) as seen:
-        async for line in seen:
-            keys.add(orjson.loads(line)["Key"])
-    return len(keys)
+    records = HttpMessages(api).follow("eventplan.ready", from_beginning=True, to_end=True)
+    return len({record.key async for record in records})

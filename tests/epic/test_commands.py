@@ -326,7 +326,7 @@ def test_sample_writes_a_file_that_load_takes(run: Run, epic: FakeEpic, tmp_path
 
 def test_serve_and_up_refuse_in_one_line_what_cannot_be_run(run: Run, tmp_path: Path) -> None:
     for arguments, printed in (
-        (("serve", "plan_svc"), "plan_svc is not a service; give one of fleet_svc,"),
+        (("serve", "plan_svc"), "plan_svc is not a service of EPIC; give one of fleet_svc,"),
         (("up", "--now", "tomorrow"), "--now tomorrow is not an instant; give one such as 2024-06-15T09:00:00Z"),
         (("up", "--now", "2024-06-15T09:00:00"), "--now 2024-06-15T09:00:00 is not an instant"),
     ):

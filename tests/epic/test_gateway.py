@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from epic.gateway import Gateway
-from epic.routes import ANY, Route, RouteTable, routes_of
+from epic.routes import ANY, Route, routes_of
 from epic.runner import builds
 from shared.clock import FixedClock
 from shared.schemas.topics import SERVICES
@@ -89,7 +89,7 @@ async def test_each_path_goes_to_its_owner_as_it_stands(apps: dict[str, FastAPI]
 def test_a_path_that_no_route_matches_belongs_to_whose_route_it_lies_below(
     apps: dict[str, FastAPI], path: str, service: str | None
 ) -> None:
-    assert RouteTable(routes_of(apps)).service_of(path) == service
+    assert Gateway(apps).service_of(path) == service
 
 
 async def test_each_services_own_pages_stand_behind_its_name(apps: dict[str, FastAPI]) -> None:

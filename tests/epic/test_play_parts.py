@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +8,7 @@ import pytest
 from epic.api import Api
 from epic.failure import CommandFailed
 from epic.play.fleets import print_fleets
-from epic.play.record import Played, PlayRecord
-from epic.play.waiting import until
+from epic.play.steps import until
 from epic.terminal import Terminal
 from tests.epic.fake import Asked, FakeEpic
 
@@ -33,18 +31,6 @@ async def test_waiting_in_vain_fails_with_the_number_reached() -> None:
         await until("plans of PD2024", look, 40, seconds=0.05)
     assert failure.value.text == "waited 0.05 s for plans of PD2024: 38 of 40 so far; the log says more"
     assert failure.value.exit_code == 1
-
-
-def test_a_play_is_recorded_and_a_damaged_record_is_refused(tmp_path: Path) -> None:
-    record = PlayRecord(tmp_path)
-    assert record.read() is Played.NOT_YET
-    record.write(Played.BEGUN)
-    assert PlayRecord(tmp_path).read() is Played.BEGUN
-    record.write(Played.FINISHED)
-    assert PlayRecord(tmp_path).read() is Played.FINISHED
-    (tmp_path / "play.json").write_text("{")
-    with pytest.raises(CommandFailed, match="is damaged; remove it"):
-        record.read()
 
 
 def fleet(name: str, colour: str, reasoning: str | None, on: str | None) -> dict[str, Any]:

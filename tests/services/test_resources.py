@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from epic.declarations import declarations
+from epic.rows import declarations
 from shared.cause import Cause
 from shared.clock import FixedClock
 from shared.documents import Change

@@ -11,7 +11,7 @@ import httpx
 import orjson
 from aiokafka import TopicPartition
 
-from epic.transport_messages import TransportMessages
+from epic.messages import TransportMessages
 from shared.clock import Clock, FixedClock
 from shared.envelope import Message
 from shared.messaging.publisher import Publisher, publish_all

@@ -10,7 +10,7 @@ import pytest
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from epic.failure import CommandFailed
-from epic.transport_messages import TransportMessages
+from epic.messages import TransportMessages
 from shared.cause import Cause
 from shared.envelope import Message, decode
 from shared.errors import Conflict
