@@ -44,7 +44,7 @@ def service(
     given = {"EPIC_DATA_DIR": str(folder), "EPIC_HTTP_PORT": str(port), "EPIC_NOW": "2024-06-15T09:00:00Z", **variables}
     with (folder / "out.log").open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"services.{name}.main"], env={**kept, **given}, cwd=ROOT, stdout=out, stderr=out
+            [sys.executable, "-m", "epic", "serve", name], env={**kept, **given}, cwd=ROOT, stdout=out, stderr=out
         )
     try:
         with httpx.Client(base_url=f"http://{HOST}:{port}", timeout=PATIENCE) as http:
