@@ -22,6 +22,10 @@ _OPTIONAL: Final = ("ce_correlationid", "ce_causationid", "traceparent", "ce_sub
 _REQUIRED: Final = ("id", "source", "type", "specversion")
 
 
+class BadEnvelope(Poison):
+    """The record is no CloudEvent, or its attributes cannot be read."""
+
+
 class Record(Protocol):
     """A record as aiokafka gives it; ``timestamp`` in milliseconds since the epoch."""
 
@@ -116,7 +120,7 @@ def encode_headers(message: Message) -> list[tuple[str, bytes]]:
 
 
 def decode(record: Record) -> Message:
-    """The CloudEvent in a record. Poison, with what is missing, when it is not one.
+    """The CloudEvent in a record. BadEnvelope, with what is missing, when it is not one.
 
     CloudEvents headers must be UTF-8; other headers may hold anything.
     """
@@ -126,7 +130,7 @@ def decode(record: Record) -> Message:
         if "ce_id" not in headers:  # not binary mode as EPIC writes it: structured, or other letter case
             return _decode_otherwise(record, key)
         if headers["ce_specversion"] != b"1.0":
-            raise Poison(f"ce_specversion is {headers['ce_specversion'].decode()!r}; only 1.0 is understood")
+            raise BadEnvelope(f"ce_specversion is {headers['ce_specversion'].decode()!r}; only 1.0 is understood")
         identity = headers["ce_id"].decode()
         time = headers.get("ce_time")
         optional = [value.decode() if (value := headers.get(name)) else None for name in _OPTIONAL]
@@ -145,9 +149,9 @@ def decode(record: Record) -> Message:
             user,
         )
     except UnicodeDecodeError as error:
-        raise Poison(f"a CloudEvents header or the key is not UTF-8: {error}") from None
+        raise BadEnvelope(f"a CloudEvents header or the key is not UTF-8: {error}") from None
     except ValueError as error:
-        raise Poison(f"ce_time: {error}") from None
+        raise BadEnvelope(f"ce_time: {error}") from None
     except KeyError:
         raise _incomplete(headers) from None
 
@@ -166,9 +170,9 @@ def plain_type(record: Record) -> bytes | None:
     return None
 
 
-def _incomplete(headers: Mapping[str, bytes]) -> Poison:
+def _incomplete(headers: Mapping[str, bytes]) -> BadEnvelope:
     missing = [f"ce_{name}" for name in _REQUIRED if not headers.get(f"ce_{name}")]
-    return Poison(f"no CloudEvent: {', '.join(missing)} missing")
+    return BadEnvelope(f"no CloudEvent: {', '.join(missing)} missing")
 
 
 def _decode_otherwise(record: Record, key: str) -> Message:
@@ -188,9 +192,9 @@ def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
     try:
         envelope = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise Poison(f"the structured CloudEvent is not JSON: {error}") from None
+        raise BadEnvelope(f"the structured CloudEvent is not JSON: {error}") from None
     if not isinstance(envelope, dict):
-        raise Poison("the structured CloudEvent is not a JSON object")
+        raise BadEnvelope("the structured CloudEvent is not a JSON object")
     headers = {
         name if name == "traceparent" else f"ce_{name}": str(item).encode()
         for name, item in envelope.items()
@@ -201,4 +205,4 @@ def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
     try:
         return headers, base64.b64decode(envelope["data_base64"], validate=True)
     except (ValueError, TypeError):
-        raise Poison("data_base64 of the structured CloudEvent is not base64") from None
+        raise BadEnvelope("data_base64 of the structured CloudEvent is not base64") from None

@@ -24,6 +24,7 @@ from bench.stage import Stage
 from shared.clock import RunningClock
 from shared.envelope import Message
 from shared.messaging.consumer import Consumer
+from shared.messaging.consumer_context import ConsumerContext
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.kafka.transport import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
@@ -131,7 +132,7 @@ class Rig:
             "bench", transport=self.transport, publisher=publisher, store=NoStore(), clock=clock, metrics=metrics
         )
         subscription = Subscription(new_id(), handler, registry=self.registry)
-        consumer = Consumer(self.transport, clock, subscription, publisher, dead_letters, metrics)
+        consumer = Consumer(self.transport, ConsumerContext(subscription, publisher, dead_letters, clock, metrics))
         await consumer.start()
         began = time.perf_counter()
         async with asyncio.timeout(_PATIENCE):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Final
 
 from shared.errors import EpicError, Refused, Unavailable, UnderWay
@@ -37,29 +39,19 @@ class StopLimit:
     def __init__(self, *, of: int = 200, keys: int = 20) -> None:
         self._of = of
         self._keys = keys
-        self._last: deque[str | None] = deque()  # the key of each that failed, None for each that did not
-        self._failed: Counter[str] = Counter()
-        self.failures = 0
+        self._last: deque[str | None] = deque(maxlen=of)  # the key of each that failed, None for each that did not
+        self.failed_keys: list[str] = []
+        """The key of each that failed, of the last ones."""
 
     def passed(self, count: int = 1) -> None:
-        """So many decodable records were handled. Without ``failures`` in the window this changes nothing."""
-        for _ in range(min(count, self._of)):
-            self._add(None)
+        """So many decodable records were handled. Without ``failed_keys`` this changes nothing."""
+        self._add(repeat(None, min(count, self._of)))
 
     def failed(self, key: str) -> bool:
         """A decodable record failed for good. Whether that is one too many."""
-        self._add(key)
-        return self.failures * 2 > self._of and len(self._failed) > self._keys
+        self._add([key])
+        return len(self.failed_keys) * 2 > self._of and len(set(self.failed_keys)) > self._keys
 
-    def _add(self, key: str | None) -> None:
-        self._last.append(key)
-        if key is not None:
-            self._failed[key] += 1
-            self.failures += 1
-        if len(self._last) > self._of:
-            oldest = self._last.popleft()
-            if oldest is not None:
-                self.failures -= 1
-                self._failed[oldest] -= 1
-                if not self._failed[oldest]:
-                    del self._failed[oldest]
+    def _add(self, keys: Iterable[str | None]) -> None:
+        self._last.extend(keys)
+        self.failed_keys = [key for key in self._last if key is not None]

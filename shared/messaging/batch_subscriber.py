@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaAckableMessage
-from faststream.message import AckStatus, StreamMessage
+from faststream.message import StreamMessage
 
 from shared.messaging.transport import Consumer, Transport
 
@@ -36,49 +35,16 @@ _REBALANCE_MS: Final = 30_000
 _USED_OPTIONS: Final = ("group_id", "client_id", "auto_offset_reset", "rebalance_timeout_ms")
 """Of the options that FastStream gives a client of its own."""
 
-
-class Batch(KafkaAckableMessage):
-    """The records of one fetch, committed or rewound partition by partition, as far as they are still assigned."""
-
-    raw_message: tuple[ConsumerRecord, ...]
-
-    async def ack(self) -> None:
-        """Commit all of it. Raises the broker's error."""
-        if self.committed is None:
-            ends = {(record.topic, record.partition): record.offset + 1 for record in self.raw_message}
-            consumer = cast("Consumer", self.consumer)
-            assigned = consumer.assignment()
-            held = {place: offset for place, offset in ends.items() if place in assigned}
-            if held:
-                await consumer.commit({TopicPartition(*place): offset for place, offset in held.items()})
-            self.committed = AckStatus.ACKED
-
-    async def nack(self) -> None:
-        """Rewind to the first record of each partition."""
-        firsts: dict[TopicPartition, int] = {}
-        for record in self.raw_message:
-            firsts.setdefault(TopicPartition(record.topic, record.partition), record.offset)
-        self.rewind(firsts)
-
-    async def commit_before(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Commit what comes before these offsets, and rewind to them."""
-        held = self.rewind(offsets)
-        if held:
-            await cast("Consumer", self.consumer).commit(held)
-
-    def rewind(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """Have the records from these offsets on delivered again. Returns those of the partitions still assigned."""
-        consumer = cast("Consumer", self.consumer)
-        assigned = consumer.assignment()
-        held = {partition: offset for partition, offset in offsets.items() if partition in assigned}
-        for partition, offset in held.items():
-            consumer.seek(partition, offset)
-        self.committed = AckStatus.NACKED
-        return held
+Batch: TypeAlias = tuple[ConsumerRecord, ...]
+"""The records of one fetch, in the order of each partition."""
 
 
 class BatchSubscriber:
-    """One member of a consumer group. ``handle`` gets a batch at a time and ends with ack, nack or commit_before."""
+    """One member of a consumer group, which may leave it and join again.
+
+    ``handle`` gets a batch at a time, and commits or rewinds it before it returns. ``before_revoke`` is awaited before
+    the group takes partitions away.
+    """
 
     def __init__(
         self,
@@ -89,7 +55,7 @@ class BatchSubscriber:
         max_records: int,
         auto_offset_reset: Literal["earliest", "latest"],
         handle: Callable[[Batch], Awaitable[None]],
-        listener: ConsumerRebalanceListener,
+        before_revoke: Callable[[], Awaitable[None]],
     ) -> None:
         self._broker = _ConsumingBroker(transport, group)
         self.faststream = self._broker.subscriber(
@@ -100,9 +66,9 @@ class BatchSubscriber:
             auto_offset_reset=auto_offset_reset,
             rebalance_timeout_ms=_REBALANCE_MS,
             ack_policy=AckPolicy.MANUAL,
-            parser=self._parse,
-            decoder=_undecoded,
-            listener=listener,
+            parser=_parse,
+            decoder=_decode,
+            listener=_RebalanceListener(before_revoke),
             no_reply=True,
         )
         self.faststream(handle)
@@ -128,24 +94,23 @@ class BatchSubscriber:
         """Whether the loop runs."""
         return any(not task.done() for task in self.faststream.tasks)
 
-    async def _parse(self, records: tuple[ConsumerRecord, ...]) -> Batch:
-        first = records[0]
-        return Batch(
-            body=[],
-            headers={},
-            batch_headers=[],
-            reply_to="",
-            content_type=None,
-            message_id=f"{first.topic}:{first.partition}:{first.offset}",
-            correlation_id=None,
-            raw_message=records,
-            path={},
-            consumer=self.faststream.consumer,
-        )
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commits what comes before these offsets, of the partitions still assigned. Raises the broker's error."""
+        assigned = self._broker.consumer.assignment()
+        held = {partition: offset for partition, offset in offsets.items() if partition in assigned}
+        if held:
+            await self._broker.consumer.commit(held)
+
+    def rewind(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Has the records from these offsets on delivered again, of the partitions still assigned."""
+        for partition in self._broker.consumer.assignment() & offsets.keys():
+            self._broker.consumer.seek(partition, offsets[partition])
 
 
 class _ConsumingBroker(KafkaBroker):
     """A broker that opens no connection of its own; its subscriber gets the transport's consumer."""
+
+    consumer: Consumer
 
     def __init__(self, transport: Transport, client_id: str) -> None:
         super().__init__(
@@ -154,13 +119,33 @@ class _ConsumingBroker(KafkaBroker):
         self._transport = transport
 
     async def _connect(self) -> Callable[..., Any]:
-        self.config.broker_config.builder = self._consumer
-        return self._consumer
+        self.config.broker_config.builder = self._new_consumer
+        return self._new_consumer
 
-    def _consumer(self, **given: Any) -> Consumer:
-        return self._transport.consumer(patience_ms=_WAIT_MS, **{name: given[name] for name in _USED_OPTIONS})
+    def _new_consumer(self, **given: Any) -> Consumer:
+        used = {name: given[name] for name in _USED_OPTIONS}
+        self.consumer = self._transport.consumer(patience_ms=_WAIT_MS, **used)
+        return self.consumer
 
 
-async def _undecoded(message: StreamMessage[Any]) -> StreamMessage[Any]:
-    """FastStream's decoder gives the handler the batch itself."""
-    return message
+class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, before_revoke: Callable[[], Awaitable[None]]) -> None:
+        self._before_revoke = before_revoke
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        if revoked:
+            await self._before_revoke()
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Nothing to do: consuming begins at the group's committed offsets."""
+
+
+async def _parse(records: Batch) -> StreamMessage[Batch]:
+    first = records[0]
+    place = f"{first.topic}:{first.partition}:{first.offset}"
+    return StreamMessage(records, records, correlation_id=place)
+
+
+async def _decode(message: StreamMessage[Batch]) -> Batch:
+    """What the handler gets."""
+    return message.raw_message

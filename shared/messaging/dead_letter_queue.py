@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 import structlog
 
 from shared.clock import Clock
-from shared.durability.dead_letters import DeadLetterStore, key_of, record_of
+from shared.durability.dead_letters import DeadLetterStore, key_of, letter_of, record_of
 from shared.durability.failures import reason_of
-from shared.envelope import Message, Record
-from shared.errors import Conflict, NotFound, Unavailable
+from shared.envelope import Message, Record, decode
+from shared.errors import Conflict, NotFound, Poison, Unavailable
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscription
 from shared.messaging.topic_client import read_record
@@ -28,6 +28,15 @@ log = structlog.get_logger(__name__)
 _TRACE_LENGTH: Final = 10_000  # ids that anybody may send; with more, the letter itself might be too large to be sent
 
 Replay = Callable[[Record], Awaitable[None]]
+
+
+class GivenUp(NamedTuple):
+    """A record that becomes a dead letter. ``kind``, as the metric names it: ``undecodable`` or ``failed``."""
+
+    record: Record
+    reason: str
+    attempts: int
+    kind: str
 
 
 class DeadLetterQueue:
@@ -58,21 +67,23 @@ class DeadLetterQueue:
         """Lets the consumer of a group replay the group's letters."""
         self._replays[group] = replay
 
-    async def publish(self, letters: Sequence[DeadLetter], traces: Sequence[Trace]) -> None:
-        """Returns when the letters are durable. Unavailable when broker or store does not take them now.
+    async def publish(self, group: str, given_up: Sequence[GivenUp]) -> None:
+        """Makes a dead letter of each record of a consumer group. Returns when the letters are durable.
 
-        A letter about the ``.dlq`` topic itself goes straight to the store, so that no letter causes another.
+        Unavailable when broker or store does not take them now. A letter about the ``.dlq`` topic itself goes straight
+        to the store, so that no letter causes another.
         """
         now = self._clock.now()
-        messages = []
-        for letter, trace in zip(letters, traces, strict=True):
+        letters: list[DeadLetter] = []
+        messages: list[Message] = []
+        for record, reason, attempts, _ in given_up:
+            letter = letter_of(record, group=group, reason=reason, attempts=attempts, now=now)
+            letters.append(letter)
             if letter.topic == self.topic:
                 await self._store_one(letter)
                 continue
-            key = (key_of(letter) or b"").decode("utf-8", "replace")
-            data = orjson.dumps(letter.wire())
-            if sum(map(len, (trace.correlation_id, trace.causation_id or "", trace.traceparent or ""))) > _TRACE_LENGTH:
-                trace = Trace.begin()
+            key, data = (key_of(letter) or b"").decode("utf-8", "replace"), orjson.dumps(letter.wire())
+            trace = _trace_behind(record)
             messages.append(Message(self.topic, "DeadLetter", key, data, self._service, now, trace, id=letter.id))
         try:
             await publish_all(self._publisher, messages)
@@ -80,6 +91,9 @@ class DeadLetterQueue:
             raise
         except Exception as error:
             raise Unavailable(f"a dead letter could not be written to {self.topic}: {error!r}") from error
+        for letter, one in zip(letters, given_up, strict=True):
+            self._metrics.dead_letters.labels(group, letter.topic, one.kind).inc()
+            log.error("dead letter", dead_letter=letter.id, reason=letter.reason)
 
     def subscription(self) -> Subscription:
         """Stores the service's own dead letters."""
@@ -139,3 +153,13 @@ class DeadLetterQueue:
         except Exception as error:  # retried for ever: there is nowhere else to put it
             log.exception("a dead letter could not be stored", dead_letter=letter.id)
             raise Unavailable(f"dead letter {letter.id} could not be stored: {error!r}") from error
+
+
+def _trace_behind(record: Record) -> Trace:
+    """The trace of what follows from a record; a new one for a record that has none, or one too long for a letter."""
+    try:
+        message = decode(record)
+    except Poison:
+        return Trace.begin()
+    trace = message.trace._replace(causation_id=message.id)
+    return trace if sum(len(part or "") for part in trace) <= _TRACE_LENGTH else Trace.begin()

@@ -6,23 +6,21 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
 from aiokafka import TopicPartition
 
-from shared.durability.dead_letters import letter_of
 from shared.durability.failures import ATTEMPTS, is_transient, reason_of
-from shared.envelope import Record, decode
+from shared.envelope import BadEnvelope, Record
 from shared.errors import Poison
-from shared.messaging.consumer_context import ConsumerContext
+from shared.messaging.consumer_context import ConsumerContext, Release, Released, ReleaseReason
+from shared.messaging.dead_letter_queue import GivenUp
 from shared.messaging.publisher import publish_all
-from shared.messaging.release import Release, Released, ReleaseReason
-from shared.messaging.subscription import Done, Received
-from shared.schemas.results import DeadLetter, Outcome
-from shared.trace import Trace, follow_trace
+from shared.messaging.subscription import Received
+from shared.schemas.results import Outcome
+from shared.trace import follow_trace
 
 log = structlog.get_logger(__name__)
 
@@ -33,41 +31,23 @@ _BULK: Final = 500
 effect between two calls."""
 
 _SLICE: Final = 0.01  # seconds of work after which the event loop's other tasks get a turn
-_YIELD_EVERY: Final = 64  # records that are read between two looks at the time
 
-# The state of each record of the batch.
-_OPEN: Final = 0
-_GIVEN_UP: Final = 1  # becomes a dead letter at the end of the batch
-_HANDLED: Final = 2
-_REFUSED: Final = 3
-_DEAD: Final = 4
-_SETTLED: Final = {_HANDLED: "handled", _REFUSED: "refused", _DEAD: "dead"}
-
-# Why a record became a dead letter, as the metric says it.
-_UNDECODABLE: Final = "undecodable"
-_FAILED: Final = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class _GivenUp:
-    """A record that becomes a dead letter at the end of its batch."""
-
-    index: int
-    letter: DeadLetter
-    trace: Trace
-    kind: str
+# How a record was settled, as the metric names it.
+_HANDLED: Final = "handled"
+_REFUSED: Final = "refused"
+_DEAD: Final = "dead"
 
 
 class Settlement:
     """The settlement of one batch. What is not settled when ``run`` ends is to be delivered again."""
 
     def __init__(self, context: ConsumerContext, records: Sequence[Record], release: Release) -> None:
+        self.release = release
         self._context = context
         self._subscription = context.subscription
         self._records = records
-        self._release = release
-        self._state = bytearray(len(records))
-        self._given_up: list[_GivenUp] = []
+        self._settled: list[str | None] = [None] * len(records)  # how each record was settled; None: not yet
+        self._given_up: dict[int, GivenUp] = {}  # by index; dead letters at the end of the batch
         self._begun: dict[int, float] = {}  # when (monotonic) each worker began its record
         self._yielded = time.monotonic()
 
@@ -77,8 +57,8 @@ class Settlement:
             if len(self._records) > 1:
                 await self._handle_in_bulk()
             keys: dict[bytes | None, list[int]] = {}
-            for index, (record, state) in enumerate(zip(self._records, self._state, strict=True)):
-                if state == _OPEN:
+            for index, record in enumerate(self._records):
+                if self._settled[index] is None and index not in self._given_up:
                     keys.setdefault(record.key, []).append(index)
             waiting = deque(keys.values())
             if waiting:
@@ -86,42 +66,59 @@ class Settlement:
                     for number in range(min(self._context.tuning.concurrency, len(waiting))):
                         tasks.create_task(self._work(number, waiting))
             # At the stop limit the fault is not in these records.
-            if self._given_up and self._release.reason is not ReleaseReason.STOP_LIMIT:
-                await self._dead_letter()
+            if self._given_up and self.release.reason is not ReleaseReason.STOP_LIMIT:
+                queue, group = self._context.dead_letters, self._subscription.group
+                await self._retried(partial(queue.publish, group, list(self._given_up.values())))
+                for index in self._given_up:
+                    self._settled[index] = _DEAD
         except Released:
             pass
-        self._count()
-        settled = sum(map(self._state.count, _SETTLED))
-        return None if settled == len(self._state) else self._release.reason
+        counts = Counter(zip((record.topic for record in self._records), self._settled, strict=True))
+        for (topic, outcome), count in counts.items():
+            if outcome is not None:
+                self._context.metrics.consumed.labels(self._subscription.group, topic, outcome).inc(count)
+        return self.release.reason if None in self._settled else None
 
     def oldest(self) -> float | None:
         """When (monotonic) the record that is longest in work was begun."""
         return min(self._begun.values(), default=None)
 
-    def resume_at(self) -> dict[TopicPartition, int]:
+    def offsets(self) -> dict[TopicPartition, int]:
         """For each partition the offset behind its first records that are all settled."""
-        offsets: dict[TopicPartition, int] = {}
-        ended: set[TopicPartition] = set()
-        for record, state in zip(self._records, self._state, strict=True):
-            partition = TopicPartition(record.topic, record.partition)
-            offsets.setdefault(partition, record.offset)
-            if state in _SETTLED and partition not in ended:
-                offsets[partition] = record.offset + 1
+        offsets: dict[tuple[str, int], int] = {}
+        ended: set[tuple[str, int]] = set()
+        for record, outcome in zip(self._records, self._settled, strict=True):
+            place = (record.topic, record.partition)
+            if place in ended:
+                continue
+            if outcome is None:
+                ended.add(place)
+                offsets.setdefault(place, record.offset)
             else:
-                ended.add(partition)
-        return offsets
+                offsets[place] = record.offset + 1
+        return {TopicPartition(*place): offset for place, offset in offsets.items()}
 
     # -- many records in one call --------------------------------------------------------------------------------------
 
     async def _handle_in_bulk(self) -> None:
         """Hands the records to the bulk handler, if there is one. What it does not handle stays open."""
-        handle_all = self._subscription.handle_all
+        read, handle_all, monotonic = self._subscription.read, self._subscription.handle_all, time.monotonic
         if handle_all is None:
             return
         for first in range(0, len(self._records), _BULK):
-            if time.monotonic() > self._release.deadline:
+            if time.monotonic() > self.release.deadline:
                 return
-            received, indexes = await self._read_some(range(first, min(first + _BULK, len(self._records))))
+            received: list[Received[Any]] = []
+            indexes: list[int] = []
+            for index in range(first, min(first + _BULK, len(self._records))):
+                try:
+                    received.append(read(self._records[index]))
+                except Exception as error:
+                    self._give_up(index, error, was_read=False)
+                else:
+                    indexes.append(index)
+                if monotonic() - self._yielded > _SLICE:
+                    await self._yield()
             if received:
                 self._begun[-1] = time.monotonic()
                 try:
@@ -134,31 +131,15 @@ class Settlement:
                 finally:
                     del self._begun[-1]
             for index in indexes:
-                self._state[index] = _HANDLED
-            if self._context.limit.failures:
+                self._settled[index] = _HANDLED
+            if self._context.limit.failed_keys:
                 self._context.limit.passed(len(indexes))
-
-    async def _read_some(self, indexes: range) -> tuple[list[Received[Any]], list[int]]:
-        """Those of the records that can be read, and their indexes; the others are given up."""
-        received: list[Received[Any]] = []
-        readable: list[int] = []
-        read = self._subscription.read
-        for index in indexes:
-            try:
-                received.append(read(self._records[index]))
-            except Exception as error:
-                self._give_up_unread(index, error)
-            else:
-                readable.append(index)
-            if not index % _YIELD_EVERY and time.monotonic() - self._yielded > _SLICE:
-                await self._yield()
-        return received, readable
 
     # -- one record after another of a key, keys concurrently ----------------------------------------------------------
 
     async def _work(self, number: int, waiting: deque[list[int]]) -> None:
         read, handle, clock = self._subscription.read, self._subscription.handle, self._context.clock
-        limit, release, begun, monotonic = self._context.limit, self._release, self._begun, time.monotonic
+        limit, release, begun, monotonic = self._context.limit, self.release, self._begun, time.monotonic
         try:
             while waiting:
                 for index in waiting.popleft():
@@ -170,67 +151,60 @@ class Settlement:
                     try:
                         received = read(self._records[index])
                     except Exception as error:
-                        self._give_up_unread(index, error)
+                        self._give_up(index, error, was_read=False)
                         continue
                     follow_trace(received)
                     try:
-                        done = await handle(received, clock)
+                        try:
+                            done = await handle(received, clock)
+                        except Exception as error:
+                            done = await self._retried(partial(handle, received, clock), error, attempts=ATTEMPTS)
+                    except Released:
+                        raise
                     except Exception as error:
-                        later = await self._handle_again(error, index, received)
-                        if later is None:
-                            continue
-                        done = later
+                        self._give_up(index, error, was_read=True)
+                        continue
                     if done.answers:
                         await self._retried(partial(publish_all, self._context.publisher, done.answers))
-                    self._state[index] = _HANDLED if done.outcome is Outcome.ACCEPTED else _REFUSED
-                    if limit.failures:
+                    self._settled[index] = _HANDLED if done.outcome is Outcome.ACCEPTED else _REFUSED
+                    if limit.failed_keys:
                         limit.passed()
         except Released:
             return
         finally:
             begun.pop(number, None)
 
-    async def _handle_again(self, error: Exception, index: int, received: Received[Any]) -> Done | None:
-        """Retries after a first failure. None when the record is given up."""
-        handle = partial(self._subscription.handle, received, self._context.clock)
-        failures = 0
-        while True:
-            if is_transient(error):
-                await self._wait(1, error)
-            else:
-                failures += 1
-                if failures >= ATTEMPTS or isinstance(error, Poison):
-                    self._give_up_failed(index, received, error, failures)
-                    return None
-                self._context.metrics.retries.labels(self._subscription.group, "unexpected").inc()
-                log.warning("a record failed", **_place(received), attempt=failures, error=reason_of(error))
-                await self._release.pause(self._context.tuning.unexpected.before(failures))
-            try:
-                return await self._retried(handle)
-            except Released:
-                raise
-            except Exception as next_error:
-                error = next_error
-
     # -- waiting -------------------------------------------------------------------------------------------------------
 
-    async def _retried(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Repeats ``act`` while a store or the broker is away. Released when the batch is, meanwhile."""
-        attempt = 0
+    async def _retried(
+        self, act: Callable[[], Awaitable[T]], error: Exception | None = None, *, attempts: int = 1
+    ) -> T:
+        """Repeats ``act`` while a store or the broker is away; after any other error up to so many attempts in all.
+
+        ``error`` is that of the first attempt, where it was made. Released when the batch is, meanwhile.
+        """
+        retries, group, tuning = self._context.metrics.retries, self._subscription.group, self._context.tuning
+        waits = failures = 0
         while True:
+            if error is None:
+                pass
+            elif is_transient(error):
+                waits += 1
+                retries.labels(group, "transient").inc()
+                if waits in (1, 5) or not waits % 20:  # an outage takes many attempts; the log gets a few lines
+                    log.warning("waiting for what is away", attempt=waits, error=str(error) or repr(error))
+                await self.release.pause(tuning.transient.before(waits))
+            else:
+                failures += 1
+                if failures >= attempts or isinstance(error, Poison):
+                    raise error
+                retries.labels(group, "unexpected").inc()
+                log.warning("a record failed", attempt=failures, error=reason_of(error))
+                await self.release.pause(tuning.unexpected.before(failures))
             try:
                 return await act()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                attempt += 1
-                await self._wait(attempt, error)
-
-    async def _wait(self, attempt: int, error: Exception) -> None:
-        self._context.metrics.retries.labels(self._subscription.group, "transient").inc()
-        if attempt in (1, 5) or not attempt % 20:  # an outage takes many attempts; the log gets a few lines
-            log.warning("waiting for what is away", attempt=attempt, error=str(error) or repr(error))
-        await self._release.pause(self._context.tuning.transient.before(attempt))
+            except Exception as failed:
+                error = failed
 
     async def _yield(self) -> None:
         await asyncio.sleep(0)
@@ -238,61 +212,14 @@ class Settlement:
 
     # -- giving up -----------------------------------------------------------------------------------------------------
 
-    def _give_up_unread(self, index: int, error: Exception) -> None:
-        if not isinstance(error, Poison):
-            record = self._records[index]
-            log.error("a record could not be read", topic=record.topic, offset=record.offset, exc_info=error)
-        self._give_up(index, reason_of(error), 1, _UNDECODABLE)
-
-    def _give_up_failed(self, index: int, received: Received[Any], error: Exception, attempts: int) -> None:
-        log.error("a record is given up", **_place(received), attempts=attempts, exc_info=error)
-        if isinstance(error, Poison) and _has_bad_envelope(received):
-            self._give_up(index, reason_of(error), 1, _UNDECODABLE)
-            return
-        self._give_up(index, reason_of(error), attempts, _FAILED)
-        if self._context.limit.failed(repr(received.record.key)):
-            self._release.request(ReleaseReason.STOP_LIMIT)
-
-    def _give_up(self, index: int, reason: str, attempts: int, kind: str) -> None:
+    def _give_up(self, index: int, error: Exception, *, was_read: bool) -> None:
+        """The record becomes a dead letter at the end of the batch. Too many that were read stop the consumer."""
         record = self._records[index]
-        group, now = self._subscription.group, self._context.clock.now()
-        letter = letter_of(record, group=group, reason=reason, attempts=attempts, now=now)
-        try:
-            message = decode(record)
-            trace = message.trace._replace(causation_id=message.id)
-        except Poison:
-            trace = Trace.begin()
-        self._given_up.append(_GivenUp(index, letter, trace, kind))
-        self._state[index] = _GIVEN_UP
-
-    async def _dead_letter(self) -> None:
-        """Makes the dead letters durable."""
-        letters, traces = [one.letter for one in self._given_up], [one.trace for one in self._given_up]
-        await self._retried(partial(self._context.dead_letters.publish, letters, traces))
-        for one in self._given_up:
-            self._state[one.index] = _DEAD
-            self._context.metrics.dead_letters.labels(one.letter.group, one.letter.topic, one.kind).inc()
-            log.error("dead letter", dead_letter=one.letter.id, reason=one.letter.reason)
-
-    def _count(self) -> None:
-        group, topics = self._subscription.group, self._subscription.topics
-        if len(topics) == 1:
-            counts = {(topics[0], state): self._state.count(state) for state in _SETTLED}
-        else:
-            counts = Counter((record.topic, state) for record, state in zip(self._records, self._state, strict=True))
-        for (topic, state), count in counts.items():
-            if state in _SETTLED and count:
-                self._context.metrics.consumed.labels(group, topic, _SETTLED[state]).inc(count)
-
-
-def _has_bad_envelope(received: Received[Any]) -> bool:
-    """Whether it cannot be decoded: a handler that asked for the envelope of a plain record found out."""
-    try:
-        return received.message is None
-    except Poison:
-        return True
-
-
-def _place(received: Received[Any]) -> dict[str, object]:
-    record = received.record
-    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        decoded = was_read and not isinstance(error, BadEnvelope)
+        if decoded or not isinstance(error, Poison):
+            place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            log.error("a record is given up", **place, exc_info=error)
+        attempts = ATTEMPTS if decoded and not isinstance(error, Poison) else 1
+        self._given_up[index] = GivenUp(record, reason_of(error), attempts, "failed" if decoded else "undecodable")
+        if decoded and self._context.limit.failed(repr(record.key)):
+            self.release.request(ReleaseReason.STOP_LIMIT)

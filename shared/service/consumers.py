@@ -66,13 +66,12 @@ class Consumers:
                 await asyncio.sleep(_RETRY)
 
     async def health(self) -> Mapping[str, Any]:
-        """The state and lag of each group. Unready while a consumer has not started, or when one has stopped."""
+        """The lag of each group. Unready while a consumer has not started, or when one has stopped or hangs."""
         if self._task is not None and self._task.done() and not self._task.cancelled():
             self._task.result()
         if self._waiting_for is not None:
             raise Unready(self._waiting_for)
-        states = [consumer.health() for consumer in self._consumers]
-        halted = [f"{state.group}: {state.reason}" for state in states if not state.moving]
+        halted = [f"{one.subscription.group}: {reason}" for one in self._consumers if (reason := one.halted())]
         if halted:
             raise Unready("; ".join(halted))
-        return {"Groups": {state.group: {"State": state.state.value, "Lag": state.lag} for state in states}}
+        return {"Groups": {one.subscription.group: {"State": "running", "Lag": one.lag} for one in self._consumers}}

@@ -14,6 +14,7 @@ from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.errors import Refused
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
+from shared.messaging.consumer_context import ConsumerContext
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
 from shared.messaging.subscription import Subscribed
@@ -78,7 +79,10 @@ class ServiceKit(Generic[S]):
         ``declared`` adds its routes, and the job that lets documents expire; the caller subscribes to its commands.
         """
         consumers = [
-            Consumer(self._transport, self.clock, subscription, self._publisher, self._dead_letters, self.metrics)
+            Consumer(
+                self._transport,
+                ConsumerContext(subscription, self._publisher, self._dead_letters, self.clock, self.metrics),
+            )
             for subscription in (*subscriptions, self._dead_letters.subscription())
         ]
         consuming = Consumers(self.name, self._transport, consumers)

@@ -15,7 +15,7 @@ from shared.durability.backoff import Backoff
 from shared.envelope import Message
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.consumer import Consumer
-from shared.messaging.consumer_context import Tuning
+from shared.messaging.consumer_context import ConsumerContext, Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
@@ -74,11 +74,12 @@ class Harness:
         await self.publisher.stop()
 
     def consumer(self, subscription: Subscribed, tuning: Tuning = QUICK) -> Consumer:
-        consumer = Consumer(
-            self.transport, self.clock, subscription, self.publisher, self.dead_letters, self.metrics, tuning=tuning
-        )
+        consumer = Consumer(self.transport, self.context(subscription, tuning))
         self._consumers.append(consumer)
         return consumer
+
+    def context(self, subscription: Subscribed, tuning: Tuning = QUICK) -> ConsumerContext:
+        return ConsumerContext(subscription, self.publisher, self.dead_letters, self.clock, self.metrics, tuning)
 
     def each(self, handle: Callable[[Received[Thing]], Awaitable[None]]) -> Handler[Thing]:
         return Handler(Thing, (self.created,), each=handle)

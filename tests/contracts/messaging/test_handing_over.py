@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 
 from shared.cause import Cause
-from shared.messaging.consumer import ConsumerState
 from shared.messaging.consumer_context import Tuning
 from shared.messaging.subscription import Received
 from shared.schemas.results import Accepted, CommandResult, Outcome
@@ -30,7 +29,7 @@ async def test_a_crash_before_the_commit_has_the_batch_delivered_again(harness: 
     assert crashed._subscriber is not None
     for task in crashed._subscriber.faststream.tasks:  # as a crash: no commit, no goodbye to the batch
         task.cancel()
-    await until(lambda: crashed.health().state is ConsumerState.STOPPED, "its loop is gone")
+    await until(lambda: crashed.halted(), "its loop is gone")
     assert await harness.committed() == {}
     await crashed.stop()
 

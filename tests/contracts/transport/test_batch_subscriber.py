@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
 from shared.embedded import DurableLog, EmbeddedTransport
@@ -18,12 +17,6 @@ from shared.messaging.transport import Transport
 from tests.support.servers import free_port
 from tests.support.transport import NewTopic, consuming, send, take, values
 from tests.support.waiting import until
-
-
-class Unconcerned(ConsumerRebalanceListener):  # type: ignore[misc]
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None: ...
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None: ...
 
 
 def subscriber(
@@ -36,8 +29,17 @@ def subscriber(
         max_records=max_records,
         auto_offset_reset="earliest",
         handle=handle,
-        listener=Unconcerned(),
+        before_revoke=nothing_to_hand_over,
     )
+
+
+async def nothing_to_hand_over() -> None: ...
+
+
+def offsets_of(batch: Batch, *, behind: bool) -> dict[TopicPartition, int]:
+    """For each partition of the batch the offset behind its last record, or that of its first."""
+    records = batch if behind else batch[::-1]
+    return {TopicPartition(record.topic, record.partition): record.offset + behind for record in records}
 
 
 async def test_a_subscriber_gets_raw_records_and_its_group_moves_on(transport: Transport, new_topic: NewTopic) -> None:
@@ -45,13 +47,13 @@ async def test_a_subscriber_gets_raw_records_and_its_group_moves_on(transport: T
     seen: list[ConsumerRecord] = []
 
     async def handle(batch: Batch) -> None:
-        seen.extend(batch.raw_message)
-        await batch.ack()
+        seen.extend(batch)
+        await it.commit(offsets_of(batch, behind=True))
 
-    consuming = subscriber(transport, topic, handle)
-    await consuming.start()
+    it = subscriber(transport, topic, handle)
+    await it.start()
     try:
-        assert consuming.fetching
+        assert it.fetching
         await send(transport, topic, [b"first"])
         await until(lambda: len(seen) == 1, "the first record")
         await send(transport, topic, [b"second"])
@@ -64,8 +66,8 @@ async def test_a_subscriber_gets_raw_records_and_its_group_moves_on(transport: T
 
         await until(moved_on, "both records committed")
     finally:
-        await consuming.stop()
-    assert not consuming.fetching
+        await it.stop()
+    assert not it.fetching
 
 
 async def test_a_batch_that_is_put_back_comes_again_whole(transport: Transport, new_topic: NewTopic) -> None:
@@ -76,15 +78,18 @@ async def test_a_batch_that_is_put_back_comes_again_whole(transport: Transport, 
     attempts: list[list[bytes]] = []
 
     async def handle(batch: Batch) -> None:
-        attempts.append(values(batch.raw_message))
-        await (batch.nack() if len(attempts) <= 2 else batch.ack())
+        attempts.append(values(batch))
+        if len(attempts) <= 2:
+            it.rewind(offsets_of(batch, behind=False))
+        else:
+            await it.commit(offsets_of(batch, behind=True))
 
-    consuming = subscriber(transport, topic, handle, max_records=30)
-    await consuming.start()
+    it = subscriber(transport, topic, handle, max_records=30)
+    await it.start()
     try:
         await until(lambda: {value for batch in attempts[2:] for value in batch} == set(sent), "all after two failures")
     finally:
-        await consuming.stop()
+        await it.stop()
     assert set(attempts[0]) <= {value for batch in attempts[1:] for value in batch}
 
 
@@ -95,19 +100,20 @@ async def test_a_part_of_a_batch_can_be_committed(transport: Transport, new_topi
     attempts: list[list[bytes]] = []
 
     async def handle(batch: Batch) -> None:
-        attempts.append(values(batch.raw_message))
+        attempts.append(values(batch))
         if len(attempts) == 1:
-            await batch.commit_before({place: 1})
+            it.rewind({place: 1})
+            await it.commit({place: 1})
             assert await transport.lag(f"{topic}.g") == {place: 9}
         else:
-            await batch.ack()
+            await it.commit(offsets_of(batch, behind=True))
 
-    consuming = subscriber(transport, topic, handle)
-    await consuming.start()
+    it = subscriber(transport, topic, handle)
+    await it.start()
     try:
         await until(lambda: attempts and attempts[-1][-1] == b"9" and len(attempts) > 1, "the rest comes again")
     finally:
-        await consuming.stop()
+        await it.stop()
     assert attempts[0][0] == b"0"
     assert attempts[1][0] == b"1"
 

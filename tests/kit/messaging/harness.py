@@ -12,10 +12,9 @@ from shared.durability.backoff import Backoff
 from shared.durability.failures import StopLimit
 from shared.envelope import Record
 from shared.messaging.commands import Command, CommandSubscription
-from shared.messaging.consumer_context import ConsumerContext, Tuning
+from shared.messaging.consumer_context import ConsumerContext, Release, ReleaseReason, Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher
-from shared.messaging.release import Release, ReleaseReason
 from shared.messaging.settlement import Settlement
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.metrics import Metrics
@@ -85,7 +84,7 @@ class Harness:
 
     def resume_at(self) -> dict[tuple[str, int], int]:
         assert self.settlement is not None
-        return {(place.topic, place.partition): offset for place, offset in self.settlement.resume_at().items()}
+        return {(place.topic, place.partition): offset for place, offset in self.settlement.offsets().items()}
 
 
 def batch(*messages: Any, partition: int = 0) -> list[Any]:

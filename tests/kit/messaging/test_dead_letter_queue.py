@@ -17,10 +17,9 @@ from shared.durability.dead_letters import letter_of, record_of
 from shared.durability.failures import StopLimit
 from shared.envelope import Record
 from shared.errors import Conflict, NotFound, Unavailable
-from shared.messaging.consumer_context import ConsumerContext, Tuning
-from shared.messaging.dead_letter_queue import DeadLetterQueue
+from shared.messaging.consumer_context import ConsumerContext, Release, Tuning
+from shared.messaging.dead_letter_queue import DeadLetterQueue, GivenUp
 from shared.messaging.publisher import Publisher
-from shared.messaging.release import Release
 from shared.messaging.settlement import Settlement
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
@@ -69,6 +68,12 @@ def dead(record: Record, group: str = GROUP) -> DeadLetter:
     return letter_of(record, group=group, reason="ValueError: x", attempts=5, now=NOW)
 
 
+async def publish(harness: Harness, record: Record) -> DeadLetter:
+    """The letter as it was published."""
+    await harness.dead_letters.publish(GROUP, [GivenUp(record, "ValueError: x", 5, "failed")])
+    return dead(record)
+
+
 @pytest.fixture
 def harness() -> Harness:
     return Harness()
@@ -105,18 +110,16 @@ def test_a_reason_too_long_is_cut() -> None:
 
 
 async def test_a_letter_goes_to_the_service_s_topic_under_its_own_id(harness: Harness) -> None:
-    letter = dead(doubles.record_of(event("a"), 7))
-    await harness.dead_letters.publish([letter], [Trace("corr", "a:1")])
+    letter = await publish(harness, doubles.record_of(event("a"), 7))
 
     message = harness.broker.sent[0]
     assert (message.topic, message.type, message.key, message.id) == ("test_svc.dlq", "DeadLetter", "a", letter.id)
-    assert message.trace.correlation_id == "corr"
+    assert message.trace == Trace("corr", "a:1")
     assert DeadLetter.model_validate(message.body()) == letter
 
 
 async def test_letters_are_stored_by_the_service_s_own_consumer(harness: Harness) -> None:
-    letter = dead(doubles.record_of(event("a"), 7))
-    await harness.dead_letters.publish([letter], [Trace("corr")])
+    letter = await publish(harness, doubles.record_of(event("a"), 7))
     subscription = harness.dead_letters.subscription()
     received = subscription.read(doubles.record_of(harness.broker.sent[0]))
 
@@ -136,7 +139,7 @@ async def test_a_dead_letter_that_cannot_be_read_is_stored_and_begets_no_other(h
 
 async def test_a_letter_that_cannot_be_stored_is_waited_for_not_given_up(harness: Harness) -> None:
     harness.store.error = ValueError("disk full")
-    await harness.dead_letters.publish([dead(doubles.record_of(event("a")))], [Trace("corr")])
+    await publish(harness, doubles.record_of(event("a")))
     subscription = harness.dead_letters.subscription()
     received = subscription.read(doubles.record_of(harness.broker.sent[0]))
     assert subscription.handle_all is not None

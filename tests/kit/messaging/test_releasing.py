@@ -8,7 +8,7 @@ import time
 from aiokafka import TopicPartition
 
 from shared.errors import Poison, Unavailable
-from shared.messaging.release import Release, ReleaseReason
+from shared.messaging.consumer_context import Release, ReleaseReason
 from shared.messaging.subscription import Received
 from tests.kit.messaging.harness import Harness, batch
 from tests.support.messaging import Thing, event, record_of
@@ -107,4 +107,4 @@ async def test_offsets_with_gaps_resume_behind_the_last_record_settled(harness: 
     records = [record_of(event(key), offset) for key, offset in (("a", 3), ("b", 9), ("c", 17))]
     assert await harness.settle(harness.each(handle), records, release=release) == ReleaseReason.TOO_SLOW
     assert harness.settlement is not None
-    assert harness.settlement.resume_at() == {TopicPartition("thing.created", 0): 4}
+    assert harness.settlement.offsets() == {TopicPartition("thing.created", 0): 4}

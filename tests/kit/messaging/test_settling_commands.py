@@ -11,7 +11,7 @@ import pytest
 
 from shared.cause import Cause
 from shared.errors import NotFound, UnderWay
-from shared.messaging.release import Release, ReleaseReason
+from shared.messaging.consumer_context import Release, ReleaseReason
 from shared.schemas.results import Accepted, Outcome
 from tests.kit.messaging.harness import Harness, batch
 from tests.support.messaging import MakeThing, event, raw, record_of

@@ -21,6 +21,7 @@ class Joining:
 
     def __init__(self, together: asyncio.Barrier, *, failures: int = 0) -> None:
         self.subscription = SimpleNamespace(group="g")
+        self.lag = 0
         self.together = together
         self.failures = failures
         self.stopped = False
@@ -34,8 +35,8 @@ class Joining:
     async def stop(self) -> None:
         self.stopped = True
 
-    def health(self) -> Any:
-        return SimpleNamespace(group="g", moving=True, state=SimpleNamespace(value="running"), lag=0)
+    def halted(self) -> None:
+        """It gets on."""
 
 
 class Broker:
