@@ -26,8 +26,7 @@ from shared.embedded import EmbeddedTransport
 from shared.messaging.transport import RECORD_BYTES
 from shared.metrics import Metrics
 from shared.schemas.base import MAX_COUNT
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import TOPICS
+from shared.schemas.topics import TOPICS, Topic
 from shared.settings import PREFIX, Settings, load_settings
 
 FOLDER = Path(__file__).parent / "reference"

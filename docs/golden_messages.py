@@ -11,8 +11,7 @@ from typing import Any
 import orjson
 
 from shared.schemas.goldens import golden_path
-from shared.schemas.topic_types import MessageType, Topic
-from shared.schemas.topics import TOPICS
+from shared.schemas.topics import TOPICS, MessageType, Topic
 
 _TIME = "2024-06-15T09:00:00.000Z"
 _TEXTS = {"date": "2024-07-16", "date-time": _TIME}

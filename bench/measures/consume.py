@@ -33,7 +33,7 @@ from shared.messaging.topic_client import topic_specs
 from shared.metrics import Metrics
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.results import DeadLetter
-from shared.schemas.topic_types import MessageType, Topic
+from shared.schemas.topics import MessageType, Topic
 from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 

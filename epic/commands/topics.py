@@ -9,8 +9,7 @@ import typer
 from epic.configuration import AsJson
 from epic.failure import CommandFailed
 from epic.terminal import Terminal, json_text
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import SERVICES, TOPICS
+from shared.schemas.topics import SERVICES, TOPICS, Topic
 
 _DAY_MS = 86_400_000
 

@@ -10,8 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from shared.messaging.transport import RECORD_BYTES
 from shared.schemas.goldens import golden
-from shared.schemas.topic_types import MessageType, Topic
-from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS
+from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic
 
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _HEADERS: Final[dict[str, Any]] = {

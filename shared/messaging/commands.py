@@ -15,8 +15,7 @@ from shared.errors import BadInput, Poison, Refused, UnderWay
 from shared.messaging.subscription import Done, Received, message_digest, registered
 from shared.schemas.base import NAME_RULE, CommandBody, is_name
 from shared.schemas.results import Accepted, CommandResult, Outcome
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import COMMAND_RESULTS, TOPICS
+from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
 from shared.schemas.validation import validated
 from shared.security import ACTION_RULE, author_of, authorize, caller_of_message, is_action
 

@@ -19,8 +19,7 @@ from shared.messaging.topic_client import read_record
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import TOPICS, dead_letters_of
+from shared.schemas.topics import TOPICS, Topic, dead_letters_of
 from shared.trace import Trace
 
 log = structlog.get_logger(__name__)

@@ -15,8 +15,7 @@ from shared.envelope import Message, Record, decode, plain_type
 from shared.errors import Poison, Refused, UnderWay
 from shared.schemas.base import WireModel
 from shared.schemas.results import Outcome
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import TOPICS
+from shared.schemas.topics import TOPICS, Topic
 from shared.schemas.validation import field_errors
 from shared.trace import Trace
 

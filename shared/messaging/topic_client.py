@@ -14,8 +14,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from shared.errors import Unavailable
 from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import TOPICS
+from shared.schemas.topics import TOPICS, Topic
 
 _POLL_MS: Final = 1_000  # a waiting consumer returns earlier, when a record is there
 _POLL_TO_END_MS: Final = 100  # the end of a topic is noticed after so long

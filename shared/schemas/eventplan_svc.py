@@ -8,7 +8,6 @@ from typing import Any, Final
 from pydantic import Field
 
 from shared.schemas.base import (
-    VERSION_MEMBERS,
     CommandBody,
     Id,
     Instant,
@@ -95,26 +94,11 @@ class EventPlanSnapshot(EventPlan, Snapshot):
     """``eventplan.{created,updated}`` and ``eventplan.ready``."""
 
 
-EVENT_PLAN: Final = ResourceContract(
-    model=EventPlan,
-    owner="eventplan_svc",
-    key=("EventId", "FleetId"),
-    given_snapshot=EventPlanSnapshot,
-    given_commands=(),
-    events=("created", "updated"),
-    extra_events=(ExtraEvent("ready", "Every milestone of a plan turned Green."),),
-    consumers=("eventplan_svc",),
-    partitions=12,
-)
-
-
 # -- commands: the body of HTTP plus the path's ids --------------------------------------------------------------------
 
 
 class PlanCommand(CommandBody):
     """The plan a command is about. ``EventPlanId`` and ``ServiceId`` may be given too, and must be the plan's own."""
-
-    ignored = VERSION_MEMBERS | {"Closed", "PeakReadyStatus"}
 
     event_id: Id
     fleet_id: Id
@@ -160,3 +144,17 @@ class DashboardQuery(CommandBody):
     colour: PeakReadyStatus | None = None
     limit: PositiveCount | None = Field(default=None, le=1000)
     cursor: Name | None = None
+
+
+EVENT_PLAN: Final = ResourceContract(
+    model=EventPlan,
+    owner="eventplan_svc",
+    key=("EventId", "FleetId"),
+    given_snapshot=EventPlanSnapshot,
+    managed=("closed", "peak_ready_status"),
+    given_commands=(CreateEventPlan, SetMilestoneStatus, SetMilestone, ReplaceMilestones),
+    events=("created", "updated"),
+    extra_events=(ExtraEvent("ready", "Every milestone of a plan turned Green."),),
+    consumers=("eventplan_svc",),
+    partitions=12,
+)

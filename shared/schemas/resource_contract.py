@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import CommandBody, Id, JoinedKey, MergePatch, Snapshot, WireModel, wire_names
-from shared.schemas.topic_types import COMPACTED, THIRTY_DAYS, Topic, event_topic
 
 B = TypeVar("B", bound=WireModel)
 C = TypeVar("C", bound=CommandBody)
 M = TypeVar("M", bound=WireModel)
 Bases = tuple[type[WireModel], ...]
 _Unlisted: Any = SkipJsonSchema  # its argument is known at run time only
-
-_SUMMARIES: Final = {
-    "created": "A {0} was created: the full snapshot.",
-    "updated": "A {0} has a new version: the full snapshot.",
-    "deleted": "A {0} was deleted (a tombstone version): the full snapshot.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +146,6 @@ class ResourceContract(Generic[M]):
         """The members that only EPIC sets, so that a request may hold whatever a read has shown."""
         given = wire_names(self.model) - {self._field_alias(name) for name in self.managed}
         return wire_names(self.read) - given - {self.joined_key, "AuditMetadata"}
-
-    def topics(self) -> list[Topic]:
-        """The topics of the events."""
-        return [
-            self._topic(verb, _SUMMARIES[verb].format(self.topic), self.consumers, COMPACTED) for verb in self.events
-        ] + [self._topic(event.verb, event.summary, event.consumers, THIRTY_DAYS) for event in self.extra_events]
-
-    def _topic(self, verb: str, summary: str, consumers: tuple[str, ...], config: dict[str, str]) -> Topic:
-        key = self.key_text or (self.key[0] if len(self.key) == 1 else "#".join(f"{{{name}}}" for name in self.key))
-        return event_topic(
-            f"{self.topic}.{verb}",
-            self.snapshot,
-            summary,
-            owner=self.owner,
-            key=key,
-            consumers=consumers,
-            partitions=self.partitions,
-            config=config,
-        )
 
     def _made(self, kind: type[B], name: str, bases: Bases, doc: str | None, fields: dict[str, Any]) -> type[B]:
         module = self.model.__module__

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Final
 
-from shared.schemas import eventplan_svc, hotw_svc
 from shared.schemas.base import WireModel
 from shared.schemas.fleet_svc.fleet import InventoryReported
+from shared.schemas.hotw_svc import (
+    CancelRun,
+    ExecuteFleet,
+    HardwareFact,
+    ReportDelivery,
+    ReviewOrder,
+    RunFact,
+    StartRun,
+)
 from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.results import CommandResult, DeadLetter
-from shared.schemas.topic_types import (
-    COMPACTED,
-    SEVEN_DAYS,
-    THIRTY_DAYS,
-    MessageType,
-    Topic,
-    commands_topic,
-    event_topic,
-)
 
 SERVICES: Final = ("fleet_svc", "event_svc", "eventplan_svc", "hotw_svc", "notify_svc")
 COMMAND_RESULTS: Final = "command.results"
+
+_DAY_MS: Final = 86_400_000
+_COMPACTED: Final = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7 * _DAY_MS)}
+_SEVEN_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}
+_THIRTY_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS)}
+_SUMMARIES: Final = {
+    "created": "A {0} was created: the full snapshot.",
+    "updated": "A {0} has a new version: the full snapshot.",
+    "deleted": "A {0} was deleted (a tombstone version): the full snapshot.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """One ``ce_type``: the contract of its data, and its meaning in one sentence."""
+
+    ce_type: str
+    model: type[WireModel]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. ``key`` describes the key of its records; ``config`` is Kafka's own."""
+
+    name: str
+    owner: str
+    key: str
+    messages: tuple[MessageType, ...]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    partitions: int
+    config: dict[str, str]
+
+    def message(self, ce_type: str) -> MessageType | None:
+        return next((message for message in self.messages if message.ce_type == ce_type), None)
 
 
 def _resource_contracts() -> dict[str, list[ResourceContract[Any]]]:
@@ -41,89 +79,121 @@ def _resource_contracts() -> dict[str, list[ResourceContract[Any]]]:
 RESOURCES: Final = _resource_contracts()
 
 
-def _commands_of(service: str, key: str, *others: type[WireModel], partitions: int = 3) -> Topic:
-    models = tuple(command for contract in RESOURCES[service] for command in contract.commands)
+def _event(
+    name: str,
+    model: type[WireModel],
+    summary: str,
+    consumers: tuple[str, ...],
+    *,
+    owner: str,
+    key: str,
+    partitions: int = 12,
+    config: dict[str, str] = _COMPACTED,
+) -> Topic:
+    """A topic that carries one type of event, which has the topic's name."""
+    return Topic(name, owner, key, (MessageType(name, model, summary),), (owner,), consumers, partitions, config)
+
+
+def topics_of(contract: ResourceContract[Any]) -> list[Topic]:
+    """The topics of a resource's events."""
+    resource, model = contract.topic, contract.snapshot
+    joined = contract.key[0] if len(contract.key) == 1 else "#".join(f"{{{name}}}" for name in contract.key)
+    event = partial(_event, owner=contract.owner, key=contract.key_text or joined, partitions=contract.partitions)
+    return [
+        *(
+            event(f"{resource}.{verb}", model, _SUMMARIES[verb].format(resource), contract.consumers)
+            for verb in contract.events
+        ),
+        *(
+            event(f"{resource}.{extra.verb}", model, extra.summary, extra.consumers, config=_THIRTY_DAYS)
+            for extra in contract.extra_events
+        ),
+    ]
+
+
+def command_type(model: type[WireModel]) -> MessageType:
+    """The message of a command, whose ``ce_type`` is the name of its contract."""
+    summary = (model.__doc__ or f"{model.__name__}, as over HTTP.").split("\n")[0]
+    return MessageType(model.__name__, model, summary)
+
+
+def _commands(service: str, key: str, *others: type[WireModel], partitions: int = 3) -> Topic:
+    """The commands that a service takes: those of its resources, and others."""
+    models = (*(command for contract in RESOURCES[service] for command in contract.commands), *others)
+    messages = tuple(map(command_type, models))
     name = f"{service.removesuffix('_svc')}.commands"
-    return commands_topic(name, (*models, *others), owner=service, key=key, partitions=partitions)
+    return Topic(name, service, key, messages, ("anyone",), (service,), partitions, _SEVEN_DAYS)
 
 
-def _hardware(name: str, consumers: str, summary: str, config: dict[str, str] = COMPACTED) -> Topic:
-    return event_topic(
-        f"hotw.{name}",
-        hotw_svc.HardwareFact,
-        summary,
-        owner="hotw_svc",
-        key="{EventId}#{FleetId}#{Purpose}",
-        consumers=tuple(consumers.split()),
-        partitions=12,
-        config=config,
-    )
+def _of_hotw(
+    model: type[WireModel], key: str, config: dict[str, str], events: Mapping[str, tuple[str, str]]
+) -> list[Topic]:
+    """The topics of events that carry one kind of fact, by name: the consumers, and the meaning."""
+    event = partial(_event, owner="hotw_svc", key=key, config=config)
+    return [
+        event(f"hotw.{name}", model, summary, tuple(consumers.split())) for name, (consumers, summary) in events.items()
+    ]
 
 
-def _run(name: str, consumers: str, summary: str) -> Topic:
-    return event_topic(
-        f"hotw.run.{name}",
-        hotw_svc.RunFact,
-        summary,
-        owner="hotw_svc",
-        key="RunId",
-        consumers=tuple(consumers.split()),
-        partitions=12,
-        config=THIRTY_DAYS,
-    )
+_HOTW_COMMANDS: Final = (StartRun, CancelRun, ExecuteFleet, ReviewOrder, ReportDelivery)
+_RUN_EVENTS: Final = {
+    "run.started": ("", "A run began."),
+    "run.completed": ("notify_svc", "Every fleet of a run has its execution."),
+    "run.cancelled": ("", "A run was stopped by hand."),
+}
+_HARDWARE_EVENTS: Final = {
+    "execution.completed": ("eventplan_svc", "The need of one fleet was computed."),
+    "order.placed": ("eventplan_svc fleet_svc notify_svc", "An execution ordered hosts."),
+    "order.reviewed": (
+        "eventplan_svc fleet_svc notify_svc",
+        "An order was decided on, or is left open by an event made inactive or deleted.",
+    ),
+    "order.expired": ("eventplan_svc fleet_svc", "An order's window ended before all of it was delivered."),
+    "fulfillment.updated": ("eventplan_svc fleet_svc", "Hosts of an order were delivered."),
+    "override.started": ("", "An approved override's window began."),
+    "override.expired": ("", "An override's window ended."),
+}
+
+
+def _dead_letters(service: str) -> Topic:
+    kind = MessageType("DeadLetter", DeadLetter, f"A record {service} can never handle.")
+    own = (service,)
+    return Topic(dead_letters_of(service), service, "the dead record's own", (kind,), own, own, 3, _THIRTY_DAYS)
+
+
+def dead_letters_of(service: str) -> str:
+    """The name of a service's dead letter topic."""
+    return f"{service}.dlq"
 
 
 TOPICS: Final[dict[str, Topic]] = {
     topic.name: topic
     for topic in [
-        *(topic for contracts in RESOURCES.values() for contract in contracts for topic in contract.topics()),
-        event_topic(
+        *(topic for contracts in RESOURCES.values() for contract in contracts for topic in topics_of(contract)),
+        _event(
             "fleet.inventory.reported",
             InventoryReported,
             "Somebody counted the hosts of a fleet.",
+            ("hotw_svc",),
             owner="fleet_svc",
             key="FleetId",
-            consumers=("hotw_svc",),
-            partitions=12,
         ),
-        _run("started", "", "A run began."),
-        _run("completed", "notify_svc", "Every fleet of a run has its execution."),
-        _run("cancelled", "", "A run was stopped by hand."),
-        _hardware("execution.completed", "eventplan_svc", "The need of one fleet was computed."),
-        _hardware("order.placed", "eventplan_svc fleet_svc notify_svc", "An execution ordered hosts."),
-        _hardware(
-            "order.reviewed",
-            "eventplan_svc fleet_svc notify_svc",
-            "An order was decided on, or is left open by an event made inactive or deleted.",
-        ),
-        _hardware(
-            "order.expired", "eventplan_svc fleet_svc", "An order's window ended before all of it was delivered."
-        ),
-        _hardware("fulfillment.updated", "eventplan_svc fleet_svc", "Hosts of an order were delivered."),
-        _hardware("override.started", "", "An approved override's window began."),
-        _hardware("override.expired", "", "An override's window ended."),
-        _commands_of("fleet_svc", "FleetId or ServiceId", partitions=12),
-        _commands_of("event_svc", "EventId"),
-        _commands_of(
-            "eventplan_svc",
-            "FleetId",
-            eventplan_svc.CreateEventPlan,
-            eventplan_svc.SetMilestoneStatus,
-            eventplan_svc.SetMilestone,
-            eventplan_svc.ReplaceMilestones,
-            partitions=12,
-        ),
-        _commands_of(
+        *_of_hotw(RunFact, "RunId", _THIRTY_DAYS, _RUN_EVENTS),
+        *_of_hotw(HardwareFact, "{EventId}#{FleetId}#{Purpose}", _COMPACTED, _HARDWARE_EVENTS),
+        _commands("fleet_svc", "FleetId or ServiceId", partitions=12),
+        _commands("event_svc", "EventId"),
+        _commands("eventplan_svc", "FleetId", partitions=12),
+        _commands(
             "hotw_svc",
             "FleetId or EventId",
-            hotw_svc.StartRun,
-            hotw_svc.CancelRun,
-            hotw_svc.ExecuteFleet,
-            hotw_svc.ReviewOrder,
-            hotw_svc.ReportDelivery,
+            StartRun,
+            CancelRun,
+            ExecuteFleet,
+            ReviewOrder,
+            ReportDelivery,
             partitions=12,
         ),
-        _commands_of("notify_svc", "TicketId or ServiceId"),
+        _commands("notify_svc", "TicketId or ServiceId"),
         Topic(
             COMMAND_RESULTS,
             "kit",
@@ -132,25 +202,8 @@ TOPICS: Final[dict[str, Topic]] = {
             SERVICES,
             ("anyone",),
             12,
-            SEVEN_DAYS,
+            _SEVEN_DAYS,
         ),
-        *(
-            Topic(
-                f"{service}.dlq",
-                service,
-                "the dead record's own",
-                (MessageType("DeadLetter", DeadLetter, f"A record {service} can never handle."),),
-                (service,),
-                (service,),
-                3,
-                THIRTY_DAYS,
-            )
-            for service in SERVICES
-        ),
+        *map(_dead_letters, SERVICES),
     ]
 }
-
-
-def dead_letters_of(service: str) -> str:
-    """The name of a service's dead letter topic."""
-    return f"{service}.dlq"

@@ -10,8 +10,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import COMMAND_RESULTS, TOPICS
+from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
 from tests.faults.fuzzed import fuzzed
 from tests.faults.harness import RealHarness
 from tests.faults.invariants import violations

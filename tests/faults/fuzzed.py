@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from shared.schemas.topic_types import Topic
-from shared.schemas.topics import COMMAND_RESULTS
+from shared.schemas.topics import COMMAND_RESULTS, Topic
 
 _GOLDEN: Final = Path(__file__).parents[2] / "shared" / "schemas" / "golden"
 _STRUCTURED: Final = ("content-type", b"application/cloudevents+json")

@@ -14,8 +14,7 @@ from shared.messaging.commands import Command, CommandSubscription, ReceivedComm
 from shared.messaging.subscription import Handler, Received, Subscription
 from shared.schemas.goldens import golden, golden_path, goldens
 from shared.schemas.results import Accepted
-from shared.schemas.topic_types import MessageType, Topic
-from shared.schemas.topics import TOPICS
+from shared.schemas.topics import TOPICS, MessageType, Topic
 
 TYPES = [(topic, kind) for topic in TOPICS.values() for kind in topic.messages]
 EACH_TYPE = pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from shared.envelope import Message, decode, encode_headers
 from shared.messaging.transport import Transport
 from shared.schemas.base import CommandBody, Id, PositiveCount, WireModel
 from shared.schemas.results import CommandResult, DeadLetter
-from shared.schemas.topic_types import MessageType, Topic
+from shared.schemas.topics import MessageType, Topic
 from shared.trace import Trace
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)

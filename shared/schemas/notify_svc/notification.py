@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from shared.schemas.base import Count, Id, Instant, JoinedKey, Name, Snapshot, Text, WireModel
+from shared.schemas.base import Count, Id, Instant, JoinedKey, Name, Text, WireModel
 from shared.schemas.resource_contract import ExtraEvent, ResourceContract
 
 
@@ -36,15 +36,10 @@ class Notification(WireModel):
     sent_at: Instant | None = None
 
 
-class NotificationSnapshot(Notification, Snapshot):
-    """``notification.{sent,failed}``."""
-
-
 NOTIFICATION: Final = ResourceContract(
     model=Notification,
     owner="notify_svc",
     key=("NotificationId",),
-    given_snapshot=NotificationSnapshot,
     given_commands=(),
     events=(),
     extra_events=(

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
-from shared.schemas.base import CommandBody, Id, Instant, Name, Snapshot, Text, WireModel, whole_number
+from shared.schemas.base import CommandBody, Id, Instant, Name, Text, WireModel, whole_number
 from shared.schemas.resource_contract import ExtraEvent, ResourceContract
 
 Severity = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=5)]
@@ -41,10 +41,6 @@ class Ticket(WireModel):
     comments: list[TicketComment] | None = None
 
 
-class TicketSnapshot(Ticket, Snapshot):
-    """``ticket.{created,updated,deleted}`` and ``ticket.escalated``."""
-
-
 class EscalateTicket(CommandBody):
     """``PUT /ticket/{TicketId}/escalate``: one severity higher, or the one given."""
 
@@ -57,7 +53,6 @@ TICKET: Final = ResourceContract(
     model=Ticket,
     owner="notify_svc",
     key=("TicketId",),
-    given_snapshot=TicketSnapshot,
     extra_events=(ExtraEvent("escalated", "A ticket's severity was raised."),),
     actions=(EscalateTicket,),
 )

@@ -6,6 +6,7 @@ import re
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -18,8 +19,7 @@ from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Declared, Resource
 from shared.schemas.results import Outcome
-from shared.schemas.topic_types import commands_topic
-from shared.schemas.topics import TOPICS
+from shared.schemas.topics import TOPICS, command_type, topics_of
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings, load_settings
 from tests.support.embedded_stack import Stack, open_stack
@@ -42,12 +42,9 @@ def freezes(monkeypatch: pytest.MonkeyPatch) -> Resource[Any]:
         monkeypatch.setitem(sys.modules, module.__name__, module)
         exec(compile(code, f"{path}.py", "exec"), vars(module))
     declaration: Resource[Any] = vars(sys.modules["services.fleet_svc.resources.freeze"])["FREEZES"]
-    commands = TOPICS["fleet.commands"]
-    models = (*(kind.model for kind in commands.messages), *declaration.contract.commands)
-    for topic in (
-        *declaration.contract.topics(),
-        commands_topic("fleet.commands", models, owner="fleet_svc", key=commands.key, partitions=12),
-    ):
+    contract, commands = declaration.contract, TOPICS["fleet.commands"]
+    messages = (*commands.messages, *map(command_type, contract.commands))
+    for topic in (*topics_of(contract), replace(commands, messages=messages)):
         monkeypatch.setitem(TOPICS, topic.name, topic)
     return declaration
 

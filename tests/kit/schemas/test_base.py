@@ -23,7 +23,7 @@ from shared.schemas.base import (
 )
 from shared.schemas.eventplan_svc import EventPlanSnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
-from shared.schemas.notify_svc.notification import NotificationSnapshot
+from shared.schemas.notify_svc.notification import NOTIFICATION
 from shared.schemas.notify_svc.ticket import TICKET
 from shared.schemas.results import Accepted, CommandResult
 from shared.schemas.validation import field_errors
@@ -122,7 +122,7 @@ def test_the_longest_ids_joined_fit_all_that_carries_them() -> None:
             "AuditMetadata": audit,
         }
     )
-    NotificationSnapshot.model_validate(
+    NOTIFICATION.snapshot.model_validate(
         {
             "NotificationId": f"OrdersOfInactiveEvent.{event}.{service}.1",
             "Kind": "k",
