@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-METRICS_CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _SIZES: Final = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
@@ -147,7 +145,7 @@ class Metrics:
         )
 
     def render(self) -> bytes:
-        """The exposition text that ``/metrics`` answers, as ``METRICS_CONTENT_TYPE``."""
+        """The exposition text that ``/metrics`` answers."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, labels: str, meaning: str) -> Counter:

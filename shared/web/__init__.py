@@ -1,7 +1,6 @@
 """HTTP: the application of a service, its routes, the parsing of requests, and the making of responses."""
 
-from shared.web.app import create_app
-from shared.web.health import Check, Unready
+from shared.web.app import Check, Unready, create_app
 from shared.web.middleware import Gate
 from shared.web.requests import (
     Page,

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.metrics import METRICS_CONTENT_TYPE, Metrics
-from shared.web.health import Check, Readiness
-from shared.web.middleware import BODY_LIMIT, Gate, RequestMiddleware
+from shared.errors import EpicError
+from shared.metrics import Metrics
+from shared.web.middleware import Gate, RequestMiddleware
 from shared.web.responses import KeepRefusal, handle_errors, json_response
 from shared.web.routes import Handler, Routes, openapi
+
+log = structlog.get_logger(__name__)
+
+_CHECK_TIMEOUT: Final = 3.0  # seconds; orchestrators give a probe five
+
+
+class Unready(EpicError):
+    """A check failed; the message says what is wrong and, where it is known, the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that a service needs. ``run`` returns details to show, or None; it raises when the check fails."""
+
+    name: str
+    run: Callable[[], Awaitable[Mapping[str, Any] | None]]
 
 
 def create_app(
@@ -28,7 +48,6 @@ def create_app(
     keep_refusal: KeepRefusal | None = None,
     gate: Gate | None = None,
     cors_origins: Sequence[str] = (),
-    body_limit: int = BODY_LIMIT,
     description: str = "",
 ) -> FastAPI:
     """A service's application: ``routes``, then health, metrics, ``/openapi.json`` and ``/asyncapi.json``.
@@ -50,7 +69,7 @@ def create_app(
         pages.add("GET", "/asyncapi.json", _page(asyncapi), action="contracts.read", summary=summary)
     for part in documented:
         app.router.routes.extend(part.routes)  # a router that is included doubles the cost of a read
-    app.add_middleware(RequestMiddleware, service=service, metrics=metrics, gate=gate or Gate(), body_limit=body_limit)
+    app.add_middleware(RequestMiddleware, service=service, metrics=metrics, gate=gate or Gate())
     if cors_origins:  # the middleware that is added last is the outermost
         app.add_middleware(
             CORSMiddleware,
@@ -63,20 +82,41 @@ def create_app(
 
 
 def _add_kit_pages(pages: Routes, metrics: Metrics, checks: Sequence[Check]) -> None:
-    readiness = Readiness(checks)
+    failed_before: set[str] = set()
 
     async def ready(_: Request) -> Response:
-        is_ready, report = await readiness.report()
-        return json_response(report, status=200 if is_ready else 503)
+        """Runs all checks at once; logs when another one fails, and when all succeed again."""
+        results = await asyncio.gather(*map(_result, checks))
+        shown = {check.name: result for check, result in zip(checks, results, strict=True)}
+        failed = {name: result["Detail"] for name, result in shown.items() if result["Status"] == "Failed"}
+        if failed.keys() - failed_before:
+            log.warning("not ready", **failed)
+        elif failed_before and not failed:
+            log.info("ready again")
+        failed_before.clear()
+        failed_before.update(failed)
+        report = {"Status": "Unready" if failed else "Ready", "Checks": shown}
+        return json_response(report, status=503 if failed else 200)
 
     async def figures(_: Request) -> Response:
-        return Response(metrics.render(), media_type=METRICS_CONTENT_TYPE)
+        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
     live = _page(lambda: {"Status": "Alive"})
     pages.add("GET", "/health/live", live, action="health.read", summary="Is the process alive")
     summary = "Can the service do its work: store, broker, outbox, consumers"
     pages.add("GET", "/health/ready", ready, action="health.read", summary=summary)
     pages.add("GET", "/metrics", figures, action="metrics.read", summary="Prometheus metrics")
+
+
+async def _result(check: Check) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT):
+            details = await check.run()
+    except TimeoutError:
+        return {"Status": "Failed", "Detail": f"no answer within {_CHECK_TIMEOUT:g} s"}
+    except Exception as error:
+        return {"Status": "Failed", "Detail": str(error) or type(error).__name__}
+    return {"Status": "Ok", **(details or {})}
 
 
 def _page(content: Callable[[], Mapping[str, Any]]) -> Handler:

@@ -56,12 +56,11 @@ class RequestMiddleware:
       many for a line each. Readiness is asked every few seconds and logs its own changes.
     """
 
-    def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics, gate: Gate, body_limit: int) -> None:
+    def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics, gate: Gate) -> None:
         self.app = app
         self._service = service
         self._metrics = metrics
         self._gate = gate
-        self._body_limit = body_limit
         self._log = log.bind()
         self._in_progress = 0
         self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -114,17 +113,17 @@ class RequestMiddleware:
         if size is None:
             return None
         parts: list[bytes] = []
-        if size <= self._body_limit:
+        if size <= BODY_LIMIT:
             size, more = 0, True
-            while more and size <= self._body_limit:
+            while more and size <= BODY_LIMIT:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 more = message.get("more_body", False)
-        if size > self._body_limit:
-            refused = TooLarge(f"the body is over {self._body_limit} bytes; send less, or several requests")
+        if size > BODY_LIMIT:
+            refused = TooLarge(f"the body is over {BODY_LIMIT} bytes; send less, or several requests")
             return problem_response(refused, scope["path"])
         scope[BODY] = b"".join(parts)
         return None

@@ -17,7 +17,6 @@ from shared.clock import FixedClock
 from shared.errors import BadInput, Conflict, FieldError, NotFound, Refused, Unavailable, UnderWay
 from shared.trace import add_trace_ids, current_trace
 from shared.web import Check, Routes, Unready, json_response, read_write
-from shared.web.health import Readiness
 from tests.support.http import app_of, calling, pointers
 
 CLOCK = FixedClock("2024-06-15T09:00:00Z")
@@ -50,8 +49,9 @@ def routes() -> Routes:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with calling(app_of(routes(), body_limit=1000)) as client:
+async def http(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
+    monkeypatch.setattr("shared.web.middleware.BODY_LIMIT", 1000)
+    async with calling(app_of(routes())) as client:
         yield client
 
 
@@ -204,7 +204,7 @@ async def test_the_refusal_of_a_keyed_write_is_kept_before_it_is_answered() -> N
         assert (await client.put("/refuse", json={"A": 2})).status_code == 404
 
 
-async def test_live_is_alive_and_ready_asks_everything() -> None:
+async def test_live_is_alive_and_ready_asks_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     async def well() -> dict[str, int]:
         return {"Open": 3}
 
@@ -231,8 +231,10 @@ async def test_live_is_alive_and_ready_asks_everything() -> None:
             assert [(await client.get("/health/ready")).status_code for _ in range(3)] == [503] * 3
     assert [(line["event"], line["broker"]) for line in lines] == [("not ready", "the broker is away")], "once"
 
-    ready_now, shown = await Readiness([Check("store", hangs)], timeout=0.01).report()
-    assert (ready_now, shown["Checks"]["store"]["Status"]) == (False, "Failed")
+    monkeypatch.setattr("shared.web.app._CHECK_TIMEOUT", 0.01)
+    async with calling(app_of(checks=[Check("store", hangs)])) as client:
+        hung = await client.get("/health/ready")
+        assert (hung.status_code, hung.json()["Checks"]["store"]["Status"]) == (503, "Failed")
 
 
 async def test_requests_are_counted_by_route_not_by_path(http: httpx.AsyncClient) -> None:
