@@ -50,11 +50,6 @@ class Declared:
             for command in _commands_of(resources)
         ]
 
-    @property
-    def can_expire(self) -> bool:
-        """Whether any of the documents expire."""
-        return any(resources.resource.expire for resources in self._resources.values())
-
     async def expire(self) -> None:
         """Changes the documents that the clock makes expire."""
         for resources in self._resources.values():

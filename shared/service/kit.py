@@ -92,7 +92,7 @@ class ServiceKit(Generic[S]):
             metrics=self.metrics,
             checks=[
                 Check("store", self._check_store),
-                Check("broker", self._check_broker),
+                Check("broker", partial(self._transport.ping, _BROKER_TIMEOUT)),
                 Check("outbox", self._check_outbox),
                 Check("consumers", consuming.health),
                 *checks,
@@ -106,17 +106,13 @@ class ServiceKit(Generic[S]):
         return RunningService(
             self.name,
             app,
-            opening=[Hook(on_stop=self._publisher.stop), self.store, Hook(on_start=self._push_clock)],
+            opening=[Hook(stop=self._publisher.stop), self.store, Hook(start=self._push_clock)],
             parts=[
                 *parts,
-                Hook(on_start=self._open_gate),
+                Hook(start=self._open_gate),
                 consuming,
                 self.every(_SAMPLE_EVERY, "outbox gauges", self._sample_outbox),
-                *(
-                    [self.every(_EXPIRE_EVERY, "expire documents", declared.expire)]
-                    if declared and declared.can_expire
-                    else ()
-                ),
+                *([self.every(_EXPIRE_EVERY, "expire documents", declared.expire)] if declared else ()),
                 *periodic,
             ],
             store=self.store,
@@ -124,11 +120,9 @@ class ServiceKit(Generic[S]):
             gate=self._gate,
         )
 
-    def every(
-        self, seconds: float, name: str, fn: Callable[[], Awaitable[object]], *, at_start: bool = True
-    ) -> Periodic:
+    def every(self, seconds: float, name: str, fn: Callable[[], Awaitable[object]]) -> Periodic:
         """A periodic job of this service."""
-        return Periodic(name, seconds, fn, metrics=self.metrics, at_start=at_start)
+        return Periodic(name, seconds, fn, metrics=self.metrics)
 
     async def _push_clock(self) -> None:
         instant = await self.store.last_instant()
@@ -146,9 +140,6 @@ class ServiceKit(Generic[S]):
         if self._gate.closed is not None:
             raise Unready(self._gate.closed)
         await self.store.ping()
-
-    async def _check_broker(self) -> None:
-        await self._transport.ping(_BROKER_TIMEOUT)
 
     async def _check_outbox(self) -> Mapping[str, Any]:
         state = await self.store.outbox()

@@ -17,19 +17,16 @@ log = structlog.get_logger(__name__)
 
 
 class Periodic:
-    """Runs a job every so many seconds, give or take a tenth; the first time at once or after the first interval.
+    """Runs a job at once and then every so many seconds, give or take a tenth.
 
     A run that fails is logged and counted, and the next one comes all the same. Runs never overlap.
     """
 
-    def __init__(
-        self, name: str, every: float, fn: Callable[[], Awaitable[object]], *, metrics: Metrics, at_start: bool = True
-    ) -> None:
+    def __init__(self, name: str, every: float, fn: Callable[[], Awaitable[object]], *, metrics: Metrics) -> None:
         self.name = name
         self._every = every
         self._fn = fn
         self._metrics = metrics
-        self._at_start = at_start
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -37,30 +34,18 @@ class Periodic:
 
     async def stop(self) -> None:
         """Interrupts a run under way: every job must be safe to interrupt anywhere."""
-        task, self._task = self._task, None
-        if task is not None:
-            await end(task)
+        if self._task is not None:
+            await end(self._task)
 
     async def _repeat(self) -> None:
-        if not self._at_start:
-            await self._pause()
         while True:
-            await self.run_once()
-            await self._pause()
-
-    async def run_once(self) -> bool:
-        """Runs the job now; whether it succeeded."""
-        began = time.monotonic()
-        outcome = "failed"
-        with bind_trace(Trace.begin()):
-            try:
-                await self._fn()
-                outcome = "done"
-            except Exception:
-                log.exception("a periodic job failed", job=self.name)
-        self._metrics.periodic_runs.labels(self.name, outcome).inc()
-        self._metrics.periodic_seconds.labels(self.name).observe(time.monotonic() - began)
-        return outcome == "done"
-
-    async def _pause(self) -> None:
-        await asyncio.sleep(self._every * random.uniform(0.9, 1.1))
+            began, outcome = time.monotonic(), "done"
+            with bind_trace(Trace.begin()):
+                try:
+                    await self._fn()
+                except Exception:
+                    outcome = "failed"
+                    log.exception("a periodic job failed", job=self.name)
+            self._metrics.periodic_runs.labels(self.name, outcome).inc()
+            self._metrics.periodic_seconds.labels(self.name).observe(time.monotonic() - began)
+            await asyncio.sleep(self._every * random.uniform(0.9, 1.1))

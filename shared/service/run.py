@@ -90,7 +90,7 @@ async def _serve_while_starting(server: uvicorn.Server, service: RunningService,
 
 
 async def _start(service: RunningService, settings: Settings) -> None:
-    await service.open_when_available()
+    await service.open(wait=True)
     await service.start()
     quiet_collector()
     log.info("serving", service=service.name, address=f"http://{settings.http_host}:{settings.http_port}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from itertools import count
+from typing import Any, Final, Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -42,14 +43,8 @@ async def _nothing() -> None:
 class Hook:
     """A part made of two functions."""
 
-    on_start: Callable[[], Awaitable[None]] = _nothing
-    on_stop: Callable[[], Awaitable[None]] = _nothing
-
-    async def start(self) -> None:
-        await self.on_start()
-
-    async def stop(self) -> None:
-        await self.on_stop()
+    start: Callable[[], Coroutine[Any, Any, None]] = _nothing
+    stop: Callable[[], Coroutine[Any, Any, None]] = _nothing
 
 
 class ServiceStore(Part, Protocol):
@@ -89,28 +84,14 @@ class RunningService:
     gate: Gate = field(default_factory=Gate)
     _started: list[Part] = field(default_factory=list)
 
-    async def open(self) -> None:
-        """Starts only ``opening``. Services that share a clock are all opened before the first of them is started."""
-        await self._start(self.opening)
+    async def open(self, *, wait: bool = False) -> None:
+        """Starts only ``opening``. Services that share a clock are all opened before the first of them is started.
 
-    async def open_when_available(self) -> None:
-        """The same, but waits for a store that is away; the gate is closed until the other parts stand."""
-        self.gate.closed = _NOT_YET
-        with structlog.contextvars.bound_contextvars(service=self.name):
-            for part in self.opening:
-                await self._start_when_available(part)
-                self._started.append(part)
-
-    async def _start_when_available(self, part: Part) -> None:
-        attempt = 0
-        while True:
-            try:
-                return await part.start()
-            except Unavailable as error:
-                self.gate.closed = f"away: {error}"
-                log.warning("the store is away; the service starts when the store is back", reason=str(error))
-            attempt += 1
-            await asyncio.sleep(_STORE_AWAY.before(attempt))
+        With ``wait`` a store that is away is waited for; the gate is closed until the other parts stand.
+        """
+        if wait:
+            self.gate.closed = _NOT_YET
+        await self._start(self.opening, wait=wait)
 
     async def start(self) -> None:
         """Starts the parts in order; when one fails, those already started are stopped and its error is raised."""
@@ -119,15 +100,25 @@ class RunningService:
         await self._start(self.parts)
         log.info("service started", service=self.name)
 
-    async def _start(self, parts: Sequence[Part]) -> None:
+    async def _start(self, parts: Sequence[Part], *, wait: bool = False) -> None:
         with structlog.contextvars.bound_contextvars(service=self.name):
             try:
                 for part in parts:
-                    await part.start()
+                    await (self._start_when_available(part) if wait else part.start())
                     self._started.append(part)
             except BaseException:
                 await self.stop()
                 raise
+
+    async def _start_when_available(self, part: Part) -> None:
+        for attempt in count(1):
+            try:
+                await part.start()
+                break
+            except Unavailable as error:
+                self.gate.closed = f"away: {error}"
+                log.warning("the store is away; the service starts when the store is back", reason=str(error))
+                await asyncio.sleep(_STORE_AWAY.before(attempt))
 
     async def stop(self) -> None:
         """Stops what was started, the last first. A part that fails to stop does not keep the others. Repeatable."""

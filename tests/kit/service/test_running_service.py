@@ -54,7 +54,7 @@ async def test_a_store_that_is_away_is_asked_again_and_the_gate_says_so_meanwhil
             raise Unavailable("nobody answers at mysql:3306")
 
     service = RunningService("s", FastAPI(), [], opening=[Hook(start)])
-    await service.open_when_available()
+    await service.open(wait=True)
     assert seen == ["not open yet: it has not answered since the start", "away: nobody answers at mysql:3306"]
 
 
@@ -80,14 +80,17 @@ async def test_a_periodic_job_that_fails_comes_again_and_is_counted() -> None:
     assert 'epic_periodic_runs_total{name="sweep",outcome="done"}' in text
 
 
-async def test_a_periodic_job_may_wait_for_its_first_interval_and_be_broken_off() -> None:
-    seen: list[int] = []
+async def test_a_periodic_job_is_broken_off_when_its_service_stops() -> None:
+    running, seen = asyncio.Event(), []
 
     async def job() -> None:
-        seen.append(1)
+        running.set()
+        await asyncio.Event().wait()
+        seen.append("ended by itself")
 
-    periodic = Periodic("later", 3600, job, metrics=Metrics("s"), at_start=False)
+    periodic = Periodic("endless", 3600, job, metrics=Metrics("s"))
     await periodic.start()
+    await asyncio.wait_for(running.wait(), 60)
     await periodic.stop()
     await periodic.stop()
     assert seen == []
