@@ -13,8 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import orjson
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from shared.clock import parse_instant
 from shared.errors import EpicError
@@ -30,132 +29,115 @@ class BadSettings(EpicError):
     """A variable is unknown or has a bad value; the message is one line that names it and the remedy."""
 
 
-class Settings(BaseSettings):
+def _parts(url: str) -> SplitResult | None:
+    """A URL in its parts; None where it cannot be taken apart, its port included."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _shown(text: str) -> str:
+    """The text without the password of a URL in it, since it may be logged."""
+    return _SECRET.sub(r"\1:***@", text)
+
+
+def _servers(value: str) -> str:
+    for server in value.split(","):
+        parts = _parts(f"kafka://{server.strip()}")
+        if parts is None or not parts.hostname or not parts.port or parts.path or "@" in server:
+            raise ValueError("give host:port, several separated by commas, such as kafka:9092")
+    return value
+
+
+def _mongo_url(value: str) -> str:
+    from pymongo.errors import PyMongoError  # only those who use MongoDB wait for its driver
+    from pymongo.uri_parser import parse_uri
+
+    try:
+        if not value.startswith("mongodb+srv://"):  # its hosts are asked of DNS, which may be away now and back later
+            parse_uri(value, warn=False)
+    except (PyMongoError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"give mongodb://user:password@host:27017 ({_shown(reason)})") from None
+    return value
+
+
+def _mysql_url(value: str) -> str:
+    parts = _parts(value)
+    schemes = ("mysql", "mysql+aiomysql", "mariadb")
+    if parts is None or parts.scheme not in schemes or not parts.hostname or not parts.path.strip("/"):
+        raise ValueError("give mysql+aiomysql://user:password@host:3306/hotw (an @ or / of the password as %40 or %2F)")
+    return value
+
+
+def _smtp_url(value: str) -> str:
+    parts = _parts(value)
+    if parts is None or parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("give smtp://user:password@host:25 or smtps://user:password@host:465")
+    return value
+
+
+def _now(value: str) -> str:
+    for part in value.split("@"):
+        if part and not 1971 <= parse_instant(part).year < 2038:
+            raise ValueError(f"{part!r} is not from 1971 to 2037, which is as far as HOTW's tables go")
+    return value
+
+
+def _factors(value: Any) -> Any:
+    try:
+        given = orjson.loads(value) if isinstance(value, str) else value
+        factors = {zone: Decimal(str(factor)) for zone, factor in given.items()}
+    except (orjson.JSONDecodeError, ArithmeticError, AttributeError):
+        raise ValueError('give JSON, zone to factor, such as {"us-east-1a": 2, "us-east-1c": 1}') from None
+    for zone, factor in factors.items():
+        if not factor.is_finite() or factor < 0:
+            raise ValueError(f"the factor of {zone} is {factor}; give 0 (excluded) or more")
+    return factors
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+class Settings(BaseModel):
     """How EPIC is run. Everything has a default: without any variable all is embedded, under ``./.epic``."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    transport: Annotated[
-        Literal["embedded", "kafka"], Field(description="Where messages go: a log in the data folder, or Kafka.")
-    ] = "embedded"
-    kafka_bootstrap_servers: Annotated[
-        str | None, Field(description="Kafka's addresses, such as `kafka:9092`; needed with `kafka`.")
-    ] = None
-    mongo_url: Annotated[
-        str | None, Field(description="MongoDB for documents; without it SQLite in the data folder.")
-    ] = None
-    mysql_url: Annotated[
-        str | None, Field(description="MySQL for HOTW, `mysql+aiomysql://user:password@host/hotw`; without it SQLite.")
-    ] = None
-    data_dir: Annotated[Path, Field(description="The data folder: SQLite stores, the log, mails.")] = Path(".epic")
-    http_host: Annotated[str, Field(description="The address to listen on.")] = "127.0.0.1"
-    http_port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on.")] = 8000
-    now: Annotated[
-        str | None,
-        Field(description="The instant EPIC's clock starts from, or `instant@real-time` for several processes."),
-    ] = None
-    mail_domain: Annotated[str | None, Field(description="Makes an alias without `@` an address.")] = None
-    smtp_url: Annotated[
-        str | None,
-        Field(description="`smtp://user:password@host:25` or `smtps://…`; without it mails are files in `mail/`."),
-    ] = None
-    mail_from: Annotated[str, Field(description="The sender of mails.")] = "epic@localhost"
-    az_factor_map: Annotated[
-        dict[str, Decimal],
-        NoDecode,
-        Field(description='JSON, zone to factor: `{"us-east-1a": 2}`. 1 unless given, 0 excludes a zone.'),
-    ] = Field(default_factory=dict)
-    cors_origins: Annotated[
-        tuple[str, ...], NoDecode, Field(description="Origins a browser may call from, separated by commas.")
-    ] = ()
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="The least to log.")] = "info"
-    log_format: Annotated[Literal["json", "text"], Field(description="One JSON object a line, or text.")] = "json"
-
-    @field_validator("log_level", "log_format", "transport", mode="before")
-    @classmethod
-    def _any_case(cls, value: Any) -> Any:
-        return value.lower() if isinstance(value, str) else value
-
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _servers(cls, value: str | None) -> str | None:
-        for server in [] if value is None else value.split(","):
-            parts = _parts(f"kafka://{server.strip()}")
-            if parts is None or not parts.hostname or not parts.port or parts.path or "@" in server:
-                raise ValueError("give host:port, several separated by commas, such as kafka:9092")
-        return value
-
-    @field_validator("mongo_url")
-    @classmethod
-    def _mongo(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        from pymongo.errors import PyMongoError  # only those who use MongoDB wait for its driver
-        from pymongo.uri_parser import parse_uri
-
-        try:
-            if value.startswith("mongodb+srv://"):
-                return value  # its hosts are asked of DNS, which may be away now and back later
-            parse_uri(value, warn=False)
-        except (PyMongoError, ValueError) as error:
-            reason = str(error).splitlines()[0].rstrip(".")
-            raise ValueError(f"give mongodb://user:password@host:27017 ({_shown(reason)})") from None
-        return value
-
-    @field_validator("mysql_url")
-    @classmethod
-    def _mysql(cls, value: str | None) -> str | None:
-        parts = None if value is None else _parts(value)
-        schemes = ("mysql", "mysql+aiomysql", "mariadb")
-        if value is not None and (
-            parts is None or parts.scheme not in schemes or not parts.hostname or not parts.path.strip("/")
-        ):
-            raise ValueError(
-                "give mysql+aiomysql://user:password@host:3306/hotw (an @ or / of the password as %40 or %2F)"
-            )
-        return value
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _smtp(cls, value: str | None) -> str | None:
-        parts = None if value is None else _parts(value)
-        if value is not None and (parts is None or parts.scheme not in ("smtp", "smtps") or not parts.hostname):
-            raise ValueError("give smtp://user:password@host:25 or smtps://user:password@host:465")
-        return value
-
-    @field_validator("now")
-    @classmethod
-    def _an_instant(cls, value: str | None) -> str | None:
-        for part in (value or "").split("@"):
-            if part and not 1971 <= parse_instant(part).year < 2038:
-                raise ValueError(f"{part!r} is not from 1971 to 2037, which is as far as HOTW's tables go")
-        return value
-
-    @field_validator("az_factor_map", mode="before")
-    @classmethod
-    def _factors(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        try:
-            factors = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            factors = None
-        if not isinstance(factors, dict):
-            raise ValueError('give JSON, zone to factor, such as {"us-east-1a": 2, "us-east-1c": 1}')
-        return {zone: str(factor) for zone, factor in factors.items()}
-
-    @field_validator("az_factor_map")
-    @classmethod
-    def _not_negative(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
-        for zone, factor in value.items():
-            if not factor.is_finite() or factor < 0:
-                raise ValueError(f"the factor of {zone} is {factor}; give 0 (excluded) or more")
-        return value
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _origins(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    transport: Annotated[Literal["embedded", "kafka"], BeforeValidator(str.lower)] = "embedded"
+    """Where messages go: a log in the data folder, or Kafka."""
+    kafka_bootstrap_servers: Annotated[str, AfterValidator(_servers)] | None = None
+    """Kafka's addresses, such as `kafka:9092`; needed with `kafka`."""
+    mongo_url: Annotated[str, AfterValidator(_mongo_url)] | None = None
+    """MongoDB for documents; without it SQLite in the data folder."""
+    mysql_url: Annotated[str, AfterValidator(_mysql_url)] | None = None
+    """MySQL for HOTW, `mysql+aiomysql://user:password@host/hotw`; without it SQLite."""
+    data_dir: Path = Path(".epic")
+    """The data folder: SQLite stores, the log, mails."""
+    http_host: str = "127.0.0.1"
+    """The address to listen on."""
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """The port to listen on."""
+    now: Annotated[str, AfterValidator(_now)] | None = None
+    """The instant EPIC's clock starts from, or `instant@real-time` for several processes."""
+    mail_domain: str | None = None
+    """Makes an alias without `@` an address."""
+    smtp_url: Annotated[str, AfterValidator(_smtp_url)] | None = None
+    """`smtp://user:password@host:25` or `smtps://…`; without it mails are files in `mail/`."""
+    mail_from: str = "epic@localhost"
+    """The sender of mails."""
+    az_factor_map: Annotated[dict[str, Decimal], BeforeValidator(_factors)] = Field(default_factory=dict)
+    """JSON, zone to factor: `{"us-east-1a": 2}`. 1 unless given, 0 excludes a zone."""
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
+    """Origins a browser may call from, separated by commas."""
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)] = "info"
+    """The least to log."""
+    log_format: Annotated[Literal["json", "text"], BeforeValidator(str.lower)] = "json"
+    """One JSON object a line, or text."""
 
     @model_validator(mode="after")
     def _kafka_has_servers(self) -> Settings:
@@ -193,21 +175,6 @@ def settings_or_exit(**given: Any) -> Settings:
     except BadSettings as error:
         sys.stderr.write(f"epic: {error}\n")
         raise SystemExit(2) from None
-
-
-def _parts(url: str) -> SplitResult | None:
-    """A URL in its parts; None where it cannot be taken apart, its port included."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-def _shown(text: str) -> str:
-    """The text without the password of a URL in it, since it may be logged."""
-    return _SECRET.sub(r"\1:***@", text)
 
 
 def _nearest(variable: str) -> str:
