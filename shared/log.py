@@ -26,19 +26,13 @@ _FILE_BYTES: Final = 50_000_000  # with the file before it, a data folder keeps 
 
 
 def configure_logging(
-    level: str = "info",
-    format: Literal["json", "text"] = "json",
-    service: str | None = None,
-    *,
-    stream: TextIO | None = None,
-    file: Path | None = None,
+    level: str = "info", format: Literal["json", "text"] = "json", *, file: Path | None = None
 ) -> None:
-    """Sends the lines of every logger to ``stream``, to ``file``, or else to stdout, with the trace ids in each line.
+    """Sends the lines of every logger to ``file``, or else to stdout, with the trace ids in each line.
 
-    ``service`` names the process in every line; where one process runs several services, each binds its own name.
     EPIC's own lines do not pass through the standard library's loggers, which would cost four times as much.
     """
-    out = _Lines(_handler_of(stream, file))
+    out = cast("TextIO", _Lines(_queued_stdout(sys.stdout) if file is None else _rotated(file)))
     threshold = logging.getLevelName(level.upper())
     enriched: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -49,18 +43,15 @@ def configure_logging(
     rendered: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_as_json)]
         if format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=file is None and (stream or sys.stdout).isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=file is None and sys.stdout.isatty())]
     )
     structlog.configure(
         processors=[*enriched, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", out)),
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
-    _redirect_standard_library(cast("TextIO", out), threshold, enriched, rendered)
-    structlog.contextvars.clear_contextvars()
-    if service:
-        structlog.contextvars.bind_contextvars(service=service)
+    _redirect_standard_library(out, threshold, enriched, rendered)
 
 
 class _Lines(io.TextIOBase):
@@ -74,14 +65,8 @@ class _Lines(io.TextIOBase):
         return len(text)
 
 
-def _handler_of(stream: TextIO | None, file: Path | None) -> Callable[[logging.LogRecord], object]:
-    if stream is None and file is None:
-        return _queued_stdout(sys.stdout)
-    handler: logging.StreamHandler[Any] = (
-        RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=1, encoding="utf-8", delay=True)
-        if file is not None
-        else logging.StreamHandler(stream)
-    )
+def _rotated(file: Path) -> Callable[[logging.LogRecord], object]:
+    handler = RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=1, encoding="utf-8", delay=True)
     handler.terminator = ""
     return handler.handle
 

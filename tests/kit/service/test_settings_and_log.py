@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 from collections.abc import Iterator
 from decimal import Decimal
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -113,19 +113,27 @@ def test_a_program_ends_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 @pytest.fixture
-def restored_logging() -> Iterator[None]:
+def log_file(tmp_path: Path) -> Iterator[Path]:
+    """Where a test may log to; afterwards all logs as before."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    yield
+    yield tmp_path / "epic.log"
+    for handler in [reference() for reference in logging._handlerList]:  # type: ignore[attr-defined]
+        if isinstance(handler, RotatingFileHandler):
+            handler.close()
     root.handlers[:], _ = before
     root.setLevel(before[1])
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
 
-def test_every_logger_writes_json_lines_with_the_ids(restored_logging: None) -> None:
-    out = io.StringIO()
-    configure_logging("info", "json", "fleet_svc", stream=out)
+def lines_of(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_every_logger_writes_json_lines_with_the_ids(log_file: Path) -> None:
+    configure_logging("info", "json", file=log_file)
+    structlog.contextvars.bind_contextvars(service="fleet_svc")
     with bind_trace(Trace("corr-1", "cause-1")):
         structlog.get_logger("a").info("event", number=5)
         logging.getLogger("b").warning("old %s", "style", extra={"more": 1})
@@ -134,7 +142,7 @@ def test_every_logger_writes_json_lines_with_the_ids(restored_logging: None) -> 
         raise ValueError("boom")
     except ValueError:
         structlog.get_logger("a").exception("failed")
-    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    lines = lines_of(log_file)
     assert [(line["event"], line["level"], line["service"]) for line in lines] == [
         ("event", "info", "fleet_svc"),
         ("old style", "warning", "fleet_svc"),
@@ -146,40 +154,35 @@ def test_every_logger_writes_json_lines_with_the_ids(restored_logging: None) -> 
     assert "ValueError: boom" in lines[2]["exception"]
 
 
-def test_text_is_for_people(restored_logging: None) -> None:
-    out = io.StringIO()
-    configure_logging("info", "text", stream=out)
+def test_text_is_for_people(log_file: Path) -> None:
+    configure_logging("info", "text", file=log_file)
     structlog.get_logger("a").info("event", number=5)
-    assert "event" in out.getvalue()
-    assert "number" in out.getvalue()
+    assert "event" in log_file.read_text()
+    assert "number" in log_file.read_text()
 
 
 def test_a_client_that_repeats_itself_is_logged_every_ten_seconds(
-    restored_logging: None, monkeypatch: pytest.MonkeyPatch
+    log_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr("shared.log.time.monotonic", lambda: now)
-    out = io.StringIO()
-    configure_logging("info", "json", stream=out)
+    configure_logging("info", "json", file=log_file)
     for number in range(25):
         logging.getLogger("aiokafka.conn").error("no connection to node %s", number)
         logging.getLogger("b").error("no connection to node %s", number)
         now += 0.5
-    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    lines = lines_of(log_file)
     spared = [(line["event"], line.get("left_out")) for line in lines if line["logger"] == "aiokafka.conn"]
     assert spared == [("no connection to node 0", None), ("no connection to node 20", 19)]
     assert len(lines) == 27
 
 
-def test_a_full_log_file_is_kept_beside_the_new_one(
-    restored_logging: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_log_file_is_kept_beside_the_new_one(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.log._FILE_BYTES", 150)
-    configure_logging("info", "json", file=tmp_path / "epic.log")
+    configure_logging("info", "json", file=log_file)
     for number in range(4):
         structlog.get_logger("a").info("an event", number=number, padding="x" * 60)
-    for handler in [reference() for reference in logging._handlerList]:  # type: ignore[attr-defined]
-        if isinstance(handler, RotatingFileHandler):
-            handler.close()
-    numbers = [json.loads((tmp_path / name).read_text())["number"] for name in ("epic.log.1", "epic.log")]
-    assert numbers == [2, 3]
+    assert [line["number"] for file in (log_file.with_name("epic.log.1"), log_file) for line in lines_of(file)] == [
+        2,
+        3,
+    ]
