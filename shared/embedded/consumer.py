@@ -55,7 +55,7 @@ class EmbeddedConsumer:
         self._positions: dict[TopicPartition, int] = {}
         self._turn = 0
         self._wake = asyncio.Event()
-        self._started = self._rebalancing = False
+        self._rebalancing = False
 
     # --- what is read
 
@@ -82,7 +82,6 @@ class EmbeddedConsumer:
         """Returns when this consumer has its share. UnknownTopicOrPartitionError for a topic that does not exist."""
         if not self._log.running:
             raise KafkaConnectionError(f"the embedded log in {self._log.folder} is not running")
-        self._started = True
         partitions = [found.name for topic in self.topics for found in self._log.partitions(topic)]
         if self._group_id is None:
             self.read([*self._positions, *partitions])
@@ -92,7 +91,7 @@ class EmbeddedConsumer:
     async def stop(self) -> None:
         """Leaves the group; who waits in ``getmany`` gets ConsumerStoppedError."""
         self.stopped = True
-        if self._started and self._group_id is not None:
+        if self._group_id is not None:
             self._log.group(self._group_id).leave(self)
         self.read(())
 

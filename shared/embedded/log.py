@@ -46,10 +46,9 @@ class _Append(NamedTuple):
 class DurableLog:
     """One process at a time may have a data folder open. Everything runs on one event loop.
 
-    It opens with the first ``start`` and closes with the last ``stop``. An acknowledged append survives the end of the
-    process and of the power supply at any moment. Appends of one turn of the event loop are one transaction, and
-    transactions that wait at the same time share one sync. Reading never waits for writing. Expired records, and
-    records replaced in a compacted topic, are removed every ``sweep_seconds``.
+    An acknowledged append survives the end of the process and of the power supply at any moment. Appends of one turn of
+    the event loop are one transaction, and transactions that wait at the same time share one sync. Reading never waits
+    for writing. Expired records, and records replaced in a compacted topic, are removed every ``sweep_seconds``.
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class DurableLog:
         self._now_ms = now_ms
         self._sweep_seconds = sweep_seconds
         self._claim = -1  # the descriptor of the claimed folder
-        self._owners = 0
         self._changing = asyncio.Lock()
         self._sweeping = asyncio.Lock()
         self._writer: Writer | None = None
@@ -81,16 +79,14 @@ class DurableLog:
     async def start(self) -> None:
         """DataFolderInUse when another process has the folder, UnknownFormat for a file of another version."""
         async with self._changing:
-            if self._owners == 0:
+            if self._writer is None:
                 await self._open()
-            self._owners += 1
 
     async def stop(self) -> None:
-        """The last owner's stop returns when every append is on the disk."""
+        """Returns when every append is on the disk."""
         async with self._changing:
-            self._owners = max(0, self._owners - 1)
-            if self._owners == 0:
-                await self._close()
+            if self._writer is not None:
+                await self._close(self._writer)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -108,31 +104,27 @@ class DurableLog:
         writer = Writer(self.folder / storage.FILE_NAME)
         try:
             await writer.start()
-            await writer.run(storage.prepare)
             self._topics, self._partitions, self._commits = await writer.run(storage.load)
             self._reader = storage.open_reader(self.folder)
         except BaseException:
             await writer.stop()
             os.close(self._claim)
             raise
-        self._unwritten = 0
-        self.room.set()
         self._writer = writer
         self._sweeper = asyncio.create_task(self._sweep_regularly(), name="sweeper of the embedded log")
 
-    async def _close(self) -> None:
-        writer, reader = self._writer, self._reader
-        if writer is None or reader is None:
-            return
+    async def _close(self, writer: Writer) -> None:
         if self._sweeper is not None:
             await end(self._sweeper)
         for group in self._groups.values():
             await group.close()
         self._groups.clear()
         self._hand_over()
-        self._writer = self._reader = None
+        self._writer = None
         await writer.stop()
-        reader.close()
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
         os.close(self._claim)
 
     # --- topics
@@ -232,8 +224,7 @@ class DurableLog:
         """The offset of the first record of this time or later; the end when there is none."""
         if self._reader is None:
             raise self._stopped()
-        found = storage.first_newer_than(self._reader, partition.id, partition.start, timestamp_ms - 1)
-        return partition.end if found is None else found
+        return storage.first_since(self._reader, partition.id, partition.start, partition.end, timestamp_ms)
 
     def _hand_over(self) -> None:
         """Give the writer what this turn of the event loop has appended, as one transaction."""

@@ -83,8 +83,7 @@ class Fetched(NamedTuple):
     next_offset: int
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables of a new file. UnknownFormat for a file of another version."""
+def _prepare(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found == _FORMAT:
         return
@@ -124,6 +123,8 @@ class Stored(NamedTuple):
 
 
 def load(connection: sqlite3.Connection) -> Stored:
+    """What the file holds; the tables of a new file are made. UnknownFormat for a file of another version."""
+    _prepare(connection)
     rows = connection.execute("SELECT name, partitions, config FROM topics").fetchall()
     topics = {name: TopicSpec(name, partitions, json.loads(config)) for name, partitions, config in rows}
     partitions = {topic: load_partitions(connection, topic) for topic in topics}
@@ -233,23 +234,23 @@ def commit_offsets(connection: sqlite3.Connection, group: str, offsets: Mapping[
 # --- retention and compaction
 
 
-def first_newer_than(connection: sqlite3.Connection, partition: int, begin: int, cutoff: int) -> int | None:
-    """The offset of the first record from ``begin`` on that is younger than ``cutoff`` (ms); None without one."""
-    first, last = _stretch(partition)
+def first_since(connection: sqlite3.Connection, partition: int, begin: int, end: int, since: int) -> int:
+    """The offset of the first record from ``begin`` to before ``end`` of that time (ms) or later; else ``end``."""
+    first = partition << _OFFSET_BITS
     found = connection.execute(
-        "SELECT id FROM records WHERE id BETWEEN ? AND ? AND timestamp > ? ORDER BY id LIMIT 1",
-        (first + begin, last, cutoff),
+        "SELECT id FROM records WHERE id >= ? AND id < ? AND timestamp >= ? ORDER BY id LIMIT 1",
+        (first + begin, first + end, since),
     ).fetchone()
-    return None if found is None else _offset(found[0])
+    return end if found is None else found[0] - first
 
 
 def delete_before(connection: sqlite3.Connection, partition: int, before: int, next_offset: int, limit: int) -> int:
     """Delete at most ``limit`` of the oldest records before an offset; returns the partition's new first offset."""
-    first, _ = _stretch(partition)
+    first = partition << _OFFSET_BITS
     bound = connection.execute(
         "SELECT id FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET ?", (first, first + before, limit)
     ).fetchone()
-    reached = before if bound is None else _offset(bound[0])
+    reached = before if bound is None else bound[0] - first
     connection.execute("DELETE FROM records WHERE id >= ? AND id < ?", (first, first + reached))
     connection.execute(
         "UPDATE partitions SET first_offset = ?, next_offset = max(next_offset, ?) WHERE id = ?",
@@ -260,16 +261,13 @@ def delete_before(connection: sqlite3.Connection, partition: int, before: int, n
 
 def superseded(connection: sqlite3.Connection, partition: int, before: int) -> list[int]:
     """The ids of the records before an offset that have a newer record with their key there."""
-    first, _ = _stretch(partition)
-    stretch = (first, first + before)
-    return [
-        record
-        for (record,) in connection.execute(
-            "SELECT id FROM records WHERE id >= ? AND id < ? AND key IS NOT NULL AND id NOT IN "
-            "(SELECT max(id) FROM records WHERE id >= ? AND id < ? GROUP BY key)",
-            (*stretch, *stretch),
-        )
-    ]
+    first = partition << _OFFSET_BITS
+    rows = connection.execute(
+        "SELECT id FROM records WHERE id >= ?1 AND id < ?2 AND key IS NOT NULL AND id NOT IN "
+        "(SELECT max(id) FROM records WHERE id >= ?1 AND id < ?2 GROUP BY key)",
+        (first, first + before),
+    )
+    return [record for (record,) in rows]
 
 
 def delete_records(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
@@ -282,15 +280,6 @@ def mark_compacted(connection: sqlite3.Connection, partition: int, before: int, 
         "UPDATE partitions SET compacted_to = ?, compacted_records = ?, next_offset = max(next_offset, ?) WHERE id = ?",
         (before, left, next_offset, partition),
     )
-
-
-def _stretch(partition: int) -> tuple[int, int]:
-    """The ids of a partition's first and last possible record."""
-    return partition << _OFFSET_BITS, (partition + 1 << _OFFSET_BITS) - 1
-
-
-def _offset(record: int) -> int:
-    return record & (1 << _OFFSET_BITS) - 1
 
 
 def _checksum(key: bytes | None, headers: bytes, value: bytes | None) -> int:

@@ -28,10 +28,9 @@ async def expire(folder: Path, write: Write, partition: Partition, spec: TopicSp
     if retention < 0:
         return
     end = partition.end
-    younger = await _read(
-        folder, lambda file: storage.first_newer_than(file, partition.id, partition.start, now - retention - 1)
+    before = await _read(
+        folder, lambda file: storage.first_since(file, partition.id, partition.start, end, now - retention)
     )
-    before = end if younger is None else min(younger, end)
     while partition.start < before:
         partition.start = await write(
             lambda file: storage.delete_before(file, partition.id, before, end, _RECORDS_A_TRANSACTION)
@@ -45,11 +44,10 @@ async def compact(folder: Path, write: Write, partition: Partition, spec: TopicS
     records is new since the last time.
     """
     end = partition.end
-    cutoff = now - spec.setting("min.compaction.lag.ms", 0)
-    younger = await _read(
-        folder, lambda file: storage.first_newer_than(file, partition.id, partition.compacted_to, cutoff)
+    young = now - spec.setting("min.compaction.lag.ms", 0) + 1
+    before = await _read(
+        folder, lambda file: storage.first_since(file, partition.id, partition.compacted_to, end, young)
     )
-    before = end if younger is None else min(younger, end)
     new = before - partition.compacted_to
     ratio = float(spec.config.get("min.cleanable.dirty.ratio", 0.5))
     if new <= 0 or new < ratio * (new + partition.compacted_records):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalOperation, KafkaConnectionError, MessageSizeTooLargeError, ProducerClosed
+from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
 from shared.embedded.consumer import EmbeddedConsumer
@@ -20,18 +20,15 @@ class EmbeddedProducer:
 
     def __init__(self, log: DurableLog) -> None:
         self._log = log
-        self._started = self._stopped = False
+        self._running = False
 
     async def start(self) -> None:
-        """KafkaConnectionError when the log is not running."""
-        if not self._log.running:
-            raise KafkaConnectionError(f"the embedded log in {self._log.folder} is not running")
-        self._started = True
+        self._running = True
 
     async def stop(self) -> None:
-        if self._started and not self._stopped and self._log.running:
+        if self._running and self._log.running:
             await self._log.flush()
-        self._stopped = True
+        self._running = False
 
     async def send(
         self,
@@ -42,10 +39,8 @@ class EmbeddedProducer:
         timestamp_ms: int | None = None,
         headers: Headers | None = None,
     ) -> asyncio.Future[RecordMetadata]:
-        if self._stopped:
+        if not self._running:
             raise ProducerClosed
-        if not self._started:
-            raise IllegalOperation("start the producer first")
         if key is None and value is None:
             raise ValueError("a record needs a key or a value")
         size = record_size(key, value, list(headers or ()))
@@ -58,25 +53,20 @@ class EmbeddedProducer:
 
 
 class EmbeddedTransport:
-    """Several transports may share one log: it opens with the first ``start`` and closes with the last ``stop``."""
+    """See ``Transport``. It opens and closes the log."""
 
     name = "embedded"
 
     def __init__(self, log: DurableLog | Path | str) -> None:
         """``log`` may also be the data folder of a log."""
         self._log = log if isinstance(log, DurableLog) else DurableLog(log)
-        self._started = False
 
     async def start(self) -> None:
         """DataFolderInUse when another process has the folder, UnknownFormat for a file of another version."""
-        if not self._started:
-            await self._log.start()
-            self._started = True
+        await self._log.start()
 
     async def stop(self) -> None:
-        if self._started:
-            self._started = False
-            await self._log.stop()
+        await self._log.stop()
 
     async def ping(self, timeout: float) -> None:
         await self._log.ping(timeout)

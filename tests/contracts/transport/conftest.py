@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from functools import cache
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from shared.embedded import DurableLog, EmbeddedTransport
+from shared.embedded import EmbeddedTransport
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import TopicSpec, Transport
 from tests.support.transport import NewTopic
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.docker)])
-def make_transport(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Transport]:
-    """Makes transports of one log or cluster, not started."""
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Transport:
+    """Not started; the server is, outside of any event loop."""
     if request.param == "kafka":
-        bootstrap = request.getfixturevalue("kafka_bootstrap")
-        return lambda: KafkaTransport(bootstrap)
-    log = cache(
-        lambda: DurableLog(tmp_path)
-    )  # a log belongs to the test's event loop, which runs by the time one is made
-    return lambda: EmbeddedTransport(log())
+        return KafkaTransport(request.getfixturevalue("kafka_bootstrap"))
+    return EmbeddedTransport(tmp_path)
 
 
 @pytest.fixture
-async def transport(make_transport: Callable[[], Transport]) -> AsyncIterator[Transport]:
-    transport = make_transport()
-    await transport.start()
-    yield transport
-    await transport.stop()
+async def transport(made: Transport) -> AsyncIterator[Transport]:
+    await made.start()
+    yield made
+    await made.stop()
 
 
 @pytest.fixture

@@ -135,18 +135,17 @@ async def test_a_second_log_of_this_process_is_refused_too(log: DurableLog) -> N
         await DurableLog(log.folder).start()
 
 
-async def test_a_log_closes_with_its_last_owner(tmp_path: Path) -> None:
+async def test_a_transport_that_is_stopped_has_closed_its_log(tmp_path: Path) -> None:
     log = DurableLog(tmp_path)
-    one, other = EmbeddedTransport(log), EmbeddedTransport(log)
-    await one.start()
-    await other.start()
-    await one.stop()
-    await one.stop()
-    await other.create_topics([TopicSpec("t", 1)])
-    await other.ping(60)
-    await other.stop()
+    transport = EmbeddedTransport(log)
+    await transport.start()
+    await transport.start()
+    await transport.create_topics([TopicSpec("t", 1)])
+    await transport.ping(60)
+    await transport.stop()
+    await transport.stop()
     with pytest.raises(KafkaConnectionError, match="not running"):
-        await other.ping(60)
+        await transport.ping(60)
     with pytest.raises(KafkaConnectionError, match="not running"):
         await log.append("t", key=b"k", value=b"v")
 

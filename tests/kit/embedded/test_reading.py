@@ -10,7 +10,6 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import (
     ConsumerStoppedError,
-    IllegalOperation,
     IllegalStateError,
     KafkaConnectionError,
     ProducerClosed,
@@ -207,7 +206,7 @@ async def test_reading_needs_a_topic_that_exists_and_a_log_that_runs(log: Durabl
 async def test_a_producer_that_does_not_run_sends_nothing(log: DurableLog) -> None:
     await log.create_topics([TopicSpec("t", 1)])
     producer = EmbeddedProducer(log)
-    with pytest.raises(IllegalOperation):
+    with pytest.raises(ProducerClosed):
         await producer.send("t", b"v")
     await producer.start()
     with pytest.raises(ValueError, match="a key or a value"):
