@@ -32,17 +32,12 @@ class ReadModel(Protocol):
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, State]: ...
 
-    async def find(
-        self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
-    ) -> list[State]:
-        """Those that are equal in every field of ``where``, ordered by key, from behind the key ``after``.
+    def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
+        """All that are equal in every field of ``where``, ordered by key, page by page in one pass.
 
         The fields were declared with the read model and hold scalars (``A.B`` is B inside A). None matches an absent
         field. ValueError for a field that was not declared.
         """
-
-    def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        """All that ``find`` would give, page by page in one pass."""
 
 
 def newest_of_each_key(snapshots: Sequence[Snapshot]) -> dict[str, tuple[int, State]]:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Index,
     MetaData,
-    Row,
     Table,
     bindparam,
     delete,
@@ -148,22 +147,14 @@ class RelationalReadModel:
             rows = await self._declared.rows(connection, keys)
         return {key: orjson.loads(row.State) for key, row in rows.items() if not row.Deleted}
 
-    async def find(
-        self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
-    ) -> list[State]:
-        return [orjson.loads(row.State) for row in await self._page(where, after, limit)]
-
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        after: str | None = None
-        while rows := await self._page(where, after, page):
-            yield [orjson.loads(row.State) for row in rows]
-            after = rows[-1].Key
-
-    async def _page(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> Sequence[Row[Any]]:
         table, equal = self._declared.table, where or {}
         unknown = equal.keys() - self._declared.filters
         if unknown:
             raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
-        query = select(table.c.Key, table.c.State).where(self._declared.is_present, table.c.Key > (after or ""))
+        query = select(table.c.Key, table.c.State).where(self._declared.is_present).order_by(table.c.Key)
         query = query.where(*(table.c[field].is_not_distinct_from(value) for field, value in equal.items()))
-        return await self._transactions.rows(query.order_by(table.c.Key).limit(limit))
+        after = ""
+        while rows := await self._transactions.rows(query.where(table.c.Key > after).limit(page)):
+            yield [orjson.loads(row.State) for row in rows]
+            after = rows[-1].Key

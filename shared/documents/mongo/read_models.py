@@ -13,7 +13,7 @@ from shared.documents.filters import Filters
 from shared.documents.key_locks import attempts
 from shared.documents.mongo.codec import Form, encode_state, plain
 from shared.documents.mongo.errors import away, duplicates
-from shared.documents.mongo.reads import CoalescedReads, find_by_id, page_of, pages_of, query_of
+from shared.documents.mongo.reads import CoalescedReads, find_by_id, pages_of, query_of
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.errors import Unavailable
 
@@ -77,12 +77,6 @@ class MongoReadModel:
     async def get_many(self, keys: Sequence[str]) -> dict[str, State]:
         forms = await self._reads.get_many(keys)
         return {key: _state(forms[key]) for key in dict.fromkeys(keys) if key in forms and not forms[key]["Deleted"]}
-
-    async def find(
-        self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
-    ) -> list[State]:
-        query = {"Deleted": False, **query_of(self._filters, where, _STATE, after)}
-        return [_state(form) for form in await page_of(self._collection, query, None, limit)]
 
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
         query = {"Deleted": False, **query_of(self._filters, where, _STATE)}

@@ -54,18 +54,8 @@ class SqliteReadModel:
         found = {key: orjson.loads(state) for key, state in rows}
         return {key: found[key] for key in dict.fromkeys(keys) if key in found}
 
-    async def find(
-        self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 1000
-    ) -> list[State]:
-        rows = await self.reader.rows(*page_of(self.sql.page, self.filters, where, after, limit))
-        return [orjson.loads(state) for _, state in rows]
-
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
         after: str | None = None
-        while True:
-            rows = await self.reader.rows(*page_of(self.sql.page, self.filters, where, after, page))
-            if rows:
-                yield [orjson.loads(state) for _, state in rows]
-            if len(rows) < page:
-                return
+        while rows := await self.reader.rows(*page_of(self.sql.page, self.filters, where, after, page)):
+            yield [orjson.loads(state) for _, state in rows]
             after = rows[-1][0]
