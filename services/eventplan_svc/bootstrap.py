@@ -30,7 +30,7 @@ from services.eventplan_svc.entrypoints.broadcast import Broadcast
 from services.eventplan_svc.entrypoints.http import routes
 from services.eventplan_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
-from shared.documents.contract import Store
+from shared.documents import Store
 from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
 from shared.service import DocumentKit, RunningService

@@ -5,35 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from shared.cause import Cause
+from shared.durability.dead_letters import DeadLetterStore
 from shared.durability.idempotency import IdempotencyRecord
-from shared.durability.outbox import OutboxState, OutgoingEvent, Publish
+from shared.durability.lease import Leases
+from shared.durability.outbox import OutboxState, OutgoingEvent
 from shared.durability.read_model import ReadModel, State
 from shared.schemas.results import Accepted
-
-if TYPE_CHECKING:
-    from shared.durability.dead_letters import DeadLetterStore
-    from shared.durability.lease import Leases
-
-__all__ = [
-    "MAX_STATE_BYTES",
-    "AmendFn",
-    "Change",
-    "Document",
-    "Documents",
-    "HistoryPage",
-    "ListPage",
-    "OutboxState",
-    "OutgoingEvent",
-    "Publish",
-    "ReadModel",
-    "State",
-    "Store",
-    "UpdateFn",
-    "Written",
-]
 
 MAX_STATE_BYTES: Final = 2_097_152
 """How large a state may be as JSON: its snapshot then fits into a message (8 MiB) with room to spare."""

@@ -9,8 +9,10 @@ from typing import Any, Final, Generic, TypeVar
 
 from shared.cause import Cause
 from shared.clock import Clock, RunningClock
-from shared.documents import Publish, Store, open_store
+from shared.documents import Store
+from shared.documents.sqlite import SqliteStore
 from shared.durability.idempotency import IdempotencyRecord, is_final
+from shared.durability.outbox import Publish
 from shared.errors import Refused
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
@@ -163,4 +165,14 @@ class DocumentKit(ServiceKit[Store]):
     """The same for a service whose store holds versioned documents."""
 
     def __init__(self, name: str, settings: Settings, transport: Transport, clock: Clock) -> None:
-        super().__init__(name, settings, transport, clock, open_store=partial(open_store, settings, name))
+        super().__init__(name, settings, transport, clock, open_store=partial(_open_store, settings, name))
+
+
+def _open_store(settings: Settings, service: str, publish: Publish) -> Store:
+    """The store of ``fleet_svc`` is the database ``fleet``, or ``fleet.db``; nothing is opened before its ``start``."""
+    name = service.removesuffix("_svc")
+    if settings.mongo_url is None:
+        return SqliteStore(settings.data_dir / f"{name}.db", publish, source=service)
+    from shared.documents.mongo import MongoStore
+
+    return MongoStore(settings.mongo_url, name, publish, source=service)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared.cause import Cause
-from shared.documents import Change, Document, Documents, OutboxState, OutgoingEvent, Publish, State, Store
+from shared.documents import Change, Document, Documents, OutgoingEvent, State, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
+from shared.durability.outbox import OutboxState, Publish
 from shared.trace import Trace
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

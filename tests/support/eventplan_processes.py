@@ -12,7 +12,7 @@ from services.eventplan_svc.app.show_dashboard import Dashboard, show_dashboard
 from services.eventplan_svc.bootstrap import Wiring, build, wire
 from shared.cause import Cause, IfMatch
 from shared.clock import Clock
-from shared.documents.contract import Store, Written
+from shared.documents import Store, Written
 from shared.envelope import Message, Record
 from shared.messaging.commands import CommandSubscription
 from shared.messaging.subscription import Done

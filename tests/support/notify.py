@@ -25,7 +25,7 @@ from services.notify_svc.resources.notification import NOTIFICATIONS
 from services.notify_svc.resources.ticket import TICKETS
 from shared.cause import Cause
 from shared.clock import FixedClock
-from shared.documents.contract import Document, Documents, ReadModel, Store
+from shared.documents import Document, Documents, ReadModel, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.envelope import Message

@@ -11,7 +11,7 @@ from services.eventplan_svc.domain.changes import check_keys
 from services.eventplan_svc.domain.facts import Facts
 from services.eventplan_svc.domain.plan import Plan, plan_id
 from shared.cause import Cause
-from shared.documents.contract import Written
+from shared.documents import Written
 from shared.errors import NotFound
 from shared.schemas.eventplan_svc import PlanCommand
 

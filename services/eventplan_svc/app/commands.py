@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from shared.cause import Cause
-from shared.documents.contract import Written
+from shared.documents import Written
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
     PlanCommand,

@@ -8,7 +8,7 @@ from services.eventplan_svc.domain.changes import check_keys
 from services.eventplan_svc.domain.lifecycle import check_creation_by_hand, new_plan, plan_template
 from services.eventplan_svc.domain.plan import Plan, plan_id
 from shared.cause import Cause
-from shared.documents.contract import Written
+from shared.documents import Written
 from shared.errors import Conflict, NotFound, Refused
 from shared.schemas.eventplan_svc import CreateEventPlan
 

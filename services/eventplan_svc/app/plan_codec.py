@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from services.eventplan_svc.domain.milestones import Milestone, Source
 from services.eventplan_svc.domain.plan import AutomationState, Closed, Derivation, DoneFor, Plan
-from shared.documents.contract import State
+from shared.documents import State
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
 _AUTOMATION: Final = "_Automation"

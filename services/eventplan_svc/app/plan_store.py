@@ -13,7 +13,7 @@ from services.eventplan_svc.domain.lifecycle import Revision
 from services.eventplan_svc.domain.plan import Plan
 from services.eventplan_svc.domain.readiness import became_ready, is_ready
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Documents, OutgoingEvent, Written
+from shared.documents import Change, Document, Documents, OutgoingEvent, Written
 from shared.errors import Stale
 
 _CREATED: Final = OutgoingEvent("eventplan.created")

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from services.eventplan_svc.domain.facts import NO_FACTS, Facts, Hardware, Projection
 from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Service
 from services.eventplan_svc.domain.plan import Plan, plan_id
-from shared.documents.contract import ReadModel, Store
+from shared.documents import ReadModel, Store
 from shared.trace import new_id
 
 _AT_ONCE: Final = 1000  # keys in one query; more make no query faster

@@ -11,7 +11,7 @@ from services.eventplan_svc.domain.milestones import utc_day
 from services.eventplan_svc.domain.plan import plan_id
 from services.eventplan_svc.domain.readiness import coloured
 from shared.clock import Clock
-from shared.documents.contract import Document, Documents, HistoryPage, ListPage
+from shared.documents import Document, Documents, HistoryPage, ListPage
 from shared.errors import NotFound
 
 _PAGE: Final = 1000  # plans looked through at once: some megabytes

@@ -22,7 +22,7 @@ from services.notify_svc.domain.tickets import (
     is_emergent,
 )
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Documents, OutgoingEvent, ReadModel
+from shared.documents import Change, Document, Documents, OutgoingEvent, ReadModel
 from shared.errors import NotFound
 from shared.schemas.hotw_svc import HardwareFact, OrderType
 from shared.trace import Trace

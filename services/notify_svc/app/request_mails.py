@@ -9,7 +9,7 @@ from typing import Final
 
 from services.notify_svc.domain.notification import Notification
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Documents
+from shared.documents import Change, Document, Documents
 
 RequestMails = Callable[[Sequence[tuple[Notification, Cause]]], Awaitable[None]]
 """``request_mails`` with its stores."""

@@ -14,7 +14,7 @@ from services.notify_svc.domain.notification import Notification
 from services.notify_svc.domain.recipients import Recipients, owner_and_leader, recipients_of
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
-from shared.documents.contract import Change, Document, Documents, OutgoingEvent, ReadModel
+from shared.documents import Change, Document, Documents, OutgoingEvent, ReadModel
 from shared.durability.backoff import Backoff
 from shared.durability.lease import LeaseLost, Leases
 from shared.errors import Stale

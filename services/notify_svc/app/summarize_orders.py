@@ -21,7 +21,7 @@ from services.notify_svc.domain.order_summary import (
     summary_mail,
 )
 from shared.cause import Cause
-from shared.documents.contract import ReadModel
+from shared.documents import ReadModel
 from shared.schemas.hotw_svc import HardwareFact, RunFact, ServiceOrders
 
 _AT_ONCE: Final = 500  # services; a run of thousands is mailed in parts, so that no digest query grows without bound

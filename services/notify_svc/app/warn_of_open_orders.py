@@ -16,7 +16,7 @@ from typing import Any, Final
 from services.notify_svc.domain.notification import Notification
 from services.notify_svc.domain.open_orders import GATHERING, Line, first_mail, line_of, missing_in, with_lines
 from shared.cause import Cause
-from shared.documents.contract import Change, Document, Documents, ReadModel
+from shared.documents import Change, Document, Documents, ReadModel
 from shared.schemas.hotw_svc import HardwareFact
 
 _AT_ONCE: Final = 32  # documents; as many as the document stores write concurrently

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents.contract import ReadModel
+from shared.documents import ReadModel
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.base import WireModel

@@ -9,23 +9,15 @@ from typing import Any, Final
 import structlog
 
 from shared.cause import Cause
-from shared.documents.contract import (
-    AmendFn,
-    Change,
-    Document,
-    HistoryPage,
-    ListPage,
-    OutgoingEvent,
-    State,
-    UpdateFn,
-    Written,
-)
+from shared.documents.contract import AmendFn, Change, Document, HistoryPage, ListPage, UpdateFn, Written
 from shared.documents.filters import Filters
 from shared.documents.mongo.codec import SHOWN, Form, decode, item_id
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.reads import CoalescedReads, page_of, pages_of, query_of
 from shared.documents.mongo.writes import DocumentWrites
 from shared.documents.versions import amended, as_old, updated
+from shared.durability.outbox import OutgoingEvent
+from shared.durability.read_model import State
 
 log = structlog.get_logger(__name__)
 

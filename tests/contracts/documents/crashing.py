@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from shared.documents import Publish
+from shared.durability.outbox import Publish
 from shared.envelope import Message
 
 _WRITES = {"insert_one", "update_one", "replace_one", "delete_one", "insert_many", "bulk_write"}

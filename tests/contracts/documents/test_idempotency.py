@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.documents import Change, Documents, IdempotencyRecord, Store
+from shared.documents import Change, Documents, Store
+from shared.durability.idempotency import IdempotencyRecord
 from shared.errors import Conflict, NotFound, Refused, Stale, Unavailable
 from tests.support.document_stores import Backend, adding, cause, creating, setting
 

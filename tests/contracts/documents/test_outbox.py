@@ -12,7 +12,8 @@ import pymongo
 import pytest
 from structlog.testing import capture_logs
 
-from shared.documents import Change, Documents, OutboxState, OutgoingEvent, Store
+from shared.documents import Change, Documents, OutgoingEvent, Store
+from shared.durability.outbox import OutboxState
 from shared.envelope import Message
 from shared.errors import Unavailable
 from tests.support.broker import Broker

@@ -12,10 +12,11 @@ import orjson
 import pytest
 
 from shared.cause import Cause
-from shared.documents import Documents, Publish, State, Store
+from shared.documents import Documents, State, Store
 from shared.documents.sqlite import SqliteStore
 from shared.documents.sqlite.outbox import CreatedTogether
 from shared.documents.versions import first_version, snapshot_of
+from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.trace import Trace
 from tests.support.broker import Broker

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from services.notify_svc.app.send_mails import Mail, Mailbox
-from shared.documents.contract import Change
+from shared.documents import Change
 from shared.durability.lease import Lease, Leases
 from tests.support.notify import CLOCK, SERVICE, Post, Replicas, cause, completed, placed
 

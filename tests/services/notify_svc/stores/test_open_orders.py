@@ -8,7 +8,7 @@ from typing import Any
 
 from services.notify_svc.app.send_mails import Mailbox
 from services.notify_svc.domain.open_orders import GATHERING
-from shared.documents.contract import Document
+from shared.documents import Document
 from tests.support.notify import Post, Replicas, cause, left_open
 
 Smtp = Callable[[], Mailbox]
