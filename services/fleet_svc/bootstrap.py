@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from services.fleet_svc.app import (
-    Fleets,
-    FleetUseCases,
-    create_fleet,
-    delete_fleet,
-    fleets_in,
-    mend_lines,
-    on_orders_changed,
-    report_inventory,
-    update_fleet,
-)
+from services.fleet_svc.app.create_fleet import create_fleet
+from services.fleet_svc.app.delete_fleet import delete_fleet
+from services.fleet_svc.app.fleets import Fleets
+from services.fleet_svc.app.hosts import on_orders_changed, report_inventory
+from services.fleet_svc.app.mend_lines import mend_lines
+from services.fleet_svc.app.update_fleet import update_fleet
 from services.fleet_svc.entrypoints.http import fleet_routes
-from services.fleet_svc.entrypoints.messages import fleet_commands, host_orders
+from services.fleet_svc.entrypoints.messages import host_orders
 from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock
-from shared.messaging.commands import CommandSubscription
+from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Declared
+from shared.schemas.fleet_svc.fleet import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
@@ -32,14 +28,14 @@ _MEND_EVERY: Final = 3600.0
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
     """fleet_svc, not started."""
     kit = DocumentKit("fleet_svc", settings, transport, clock)
-    fleets = fleets_in(kit.store)
+    fleets = Fleets(kit.store)
     declared = Declared(RESOURCES, kit.store, clock, others={"Fleet": fleets.bases})
-    use_cases = use_cases_of(fleets)
+    commands = commands_of(fleets)
     return kit.service(
         declared=declared,
-        routes=[fleet_routes(use_cases, fleets, clock)],
+        routes=[fleet_routes(commands, fleets, clock)],
         subscriptions=[
-            CommandSubscription("fleet.commands", [*declared.commands(), *fleet_commands(use_cases)]),
+            CommandSubscription("fleet.commands", [*declared.commands(), *commands]),
             host_orders(partial(on_orders_changed, fleets=fleets), clock),
         ],
         periodic=[kit.every(_MEND_EVERY, "mend fleet lines", partial(mend_lines, clock, fleets=fleets))],
@@ -47,11 +43,11 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     )
 
 
-def use_cases_of(fleets: Fleets) -> FleetUseCases:
-    """The use cases about fleets on their documents."""
-    return FleetUseCases(
-        create=partial(create_fleet, fleets=fleets),
-        update=partial(update_fleet, fleets=fleets),
-        delete=partial(delete_fleet, fleets=fleets),
-        report_inventory=partial(report_inventory, fleets=fleets),
-    )
+def commands_of(fleets: Fleets) -> list[Command[Any]]:
+    """The commands about fleets, which HTTP calls as well."""
+    return [
+        Command(CreateFleet, partial(create_fleet, fleets=fleets), "fleet.create"),
+        Command(UpdateFleet, partial(update_fleet, fleets=fleets), "fleet.update"),
+        Command(DeleteFleet, partial(delete_fleet, fleets=fleets), "fleet.delete"),
+        Command(ReportInventory, partial(report_inventory, fleets=fleets), "inventory.report", conditional=False),
+    ]

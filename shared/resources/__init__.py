@@ -2,6 +2,7 @@
 
 from shared.resources.declaration import Action, Resource, declarations_in
 from shared.resources.declared import Declared
-from shared.resources.use_cases import Afterwards, Resources
+from shared.resources.routes import DocumentHandlers
+from shared.resources.use_cases import Afterwards, Reads, Resources
 
-__all__ = ["Action", "Afterwards", "Declared", "Resource", "Resources", "declarations_in"]
+__all__ = ["Action", "Afterwards", "Declared", "DocumentHandlers", "Reads", "Resource", "Resources", "declarations_in"]

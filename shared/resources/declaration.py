@@ -137,10 +137,6 @@ class Resource(Generic[M]):
                 shown.setdefault(name, value)
         return shown
 
-    def missing(self, key: str) -> str:
-        """The detail of a 404."""
-        return f"there is no {self.name} {key.replace('#', ', ')}"
-
     def _next(self, state: State, change: Callable[[State], M]) -> State:
         """What ``change`` makes of a state."""
         joined = self.contract.joined_key

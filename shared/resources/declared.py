@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from shared.clock import Clock
@@ -43,28 +42,10 @@ class Declared:
 
     def commands(self) -> list[Command[Any]]:
         """The commands of every resource, through the use cases that HTTP calls as well."""
-        return [
-            command
-            for resources in self._resources.values()
-            if not resources.resource.read_only
-            for command in _commands_of(resources)
-        ]
+        return [command for resources in self._resources.values() for command in resources.commands()]
 
     async def expire(self) -> None:
         """Changes the documents that the clock makes expire."""
         for resources in self._resources.values():
             if resources.resource.expire is not None:
                 await resources.expire(self._clock)
-
-
-def _commands_of(resources: Resources[Any]) -> list[Command[Any]]:
-    topic, contract = resources.resource.topic, resources.resource.contract
-    return [
-        Command(contract.create, resources.create, f"{topic}.create"),
-        Command(contract.update, resources.update, f"{topic}.update"),
-        Command(contract.delete, resources.delete, f"{topic}.delete"),
-        *(
-            Command(action.command, partial(resources.act, action), f"{topic}.{action.word}")
-            for action in resources.resource.actions
-        ),
-    ]

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.cause import UseCase
 from shared.clock import Clock
 from shared.documents import Document, Written
 from shared.errors import BadInput, FieldError
-from shared.resources.use_cases import Resources
+from shared.messaging.commands import Command
+from shared.resources.use_cases import Reads, Resources
 from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.validation import validated
 from shared.web import (
@@ -33,53 +33,71 @@ from shared.web import (
 M = TypeVar("M", bound=WireModel)
 
 
-class _Handlers:
-    """What the routes of one resource do: validate the request, call the use case, answer."""
+class DocumentHandlers:
+    """What the routes of documents do: validate the request, call the use case, answer with the document.
+
+    The key of a document is made of the ids in its path.
+    """
+
+    def __init__(self, reads: Reads, clock: Clock) -> None:
+        self.reads = reads
+        self.clock = clock
+
+    def keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
+        """The parts of the key in their order, and the query, which may have the members in ``also``."""
+        ids = {name: value for name, value in request.path_params.items() if name != "VersionId"}
+        return checked_ids(ids), query_of(request, also)
+
+    def key(self, request: Request) -> str:
+        return "#".join(self.keys(request)[0].values())
+
+    def response(self, document: Document) -> Response:
+        return json_response(self.reads.view(document), version=document.version)
+
+    async def write(self, command: Command[Any], request: Request) -> Response:
+        """A write of one document, by the use case that the command on the topic calls as well."""
+        keys, _ = self.keys(request)
+        write = read_write(request, self.clock)
+        if not command.conditional:
+            write.unconditional()
+        written = await command.use_case(validated(command.model, with_keys(write.body, keys)), write.cause)
+        if not isinstance(written, Written):
+            raise TypeError(f"{command.name} does not write a document")
+        return self.response(written.document)
+
+    async def latest(self, request: Request) -> Response:
+        return self.response(await self.reads.latest(self.key(request)))
+
+    async def version(self, request: Request) -> Response:
+        return self.response(await self.reads.version(self.key(request), version_number(request)))
+
+    async def history(self, request: Request) -> Response:
+        keys, query = self.keys(request, "Limit", "Cursor")
+        page = page_of(query, int)
+        found = await self.reads.history("#".join(keys.values()), before=page.after, limit=page.limit)
+        return page_response([self.reads.view(item) for item in found.items], found.next_before)
+
+
+class _Handlers(DocumentHandlers):
+    """The same for a declared resource, whose key may have parts with a default, and its lists."""
 
     def __init__(self, resources: Resources[Any], clock: Clock) -> None:
+        super().__init__(resources, clock)
         self.resources = resources
         self.resource = resources.resource
         self.contract = resources.resource.contract
-        self.clock = clock
 
-    def _keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
-        """The parts of the key, and the query."""
+    def keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
         query = query_of(request, (*self.contract.key_defaults, *also)) if request.scope["query_string"] else {}
         values = {**self.contract.key_defaults, **request.path_params, **query}
         return checked_ids({name: values[name] for name in self.contract.key}), query
 
-    def _key(self, request: Request) -> str:
-        return self.contract.key_in(self._keys(request)[0])
-
-    def _response(self, document: Document) -> Response:
-        return json_response(self.resource.view(document), version=document.version)
-
-    async def create(self, request: Request) -> Response:
+    async def create(self, command: Command[Any], request: Request) -> Response:
         write = read_write(request, self.clock)
         body = write.body
         if request.scope["query_string"]:
             body = with_keys(body, query_of(request, self.contract.key_defaults))
-        command = validated(self.contract.create, body)
-        return self._response((await self.resources.create(command, write.cause)).document)
-
-    async def write(self, model: type[CommandBody], use_case: UseCase[Any, Written], request: Request) -> Response:
-        """A write of one document: its command is ``model``."""
-        keys, _ = self._keys(request)
-        write = read_write(request, self.clock)
-        command = validated(model, with_keys(write.body, keys))
-        return self._response((await use_case(command, write.cause)).document)
-
-    async def latest(self, request: Request) -> Response:
-        return self._response(await self.resources.latest(self._key(request)))
-
-    async def version(self, request: Request) -> Response:
-        return self._response(await self.resources.version(self._key(request), version_number(request)))
-
-    async def history(self, request: Request) -> Response:
-        keys, query = self._keys(request, "Limit", "Cursor")
-        page = page_of(query, int)
-        found = await self.resources.history(self.contract.key_in(keys), before=page.after, limit=page.limit)
-        return page_response([self.resource.view(item) for item in found.items], found.next_before)
+        return self.response((await self.resources.create(validated(command.model, body), write.cause)).document)
 
     async def list(self, request: Request) -> Response:
         filters = self.resource.filter_members
@@ -90,7 +108,7 @@ class _Handlers:
             return await self._sorted(where, query)
         page = page_of(query, str)
         found = await self.resources.documents.list(where, after=page.after, limit=page.limit)
-        return page_response([self.resource.view(item) for item in found.items], found.next_after)
+        return page_response([self.reads.view(item) for item in found.items], found.next_after)
 
     async def _sorted(self, where: Mapping[str, Any], query: Mapping[str, str]) -> Response:
         member, descending = query["Sort"].removeprefix("-"), query["Sort"].startswith("-")
@@ -101,7 +119,7 @@ class _Handlers:
         items, after = await self.resources.sorted_list(
             where, member, descending=descending, after=page.after, limit=page.limit
         )
-        return page_response([self.resource.view(item) for item in items], after)
+        return page_response([self.reads.view(item) for item in items], after)
 
 
 def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
@@ -118,16 +136,18 @@ def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
     add = partial(routes.add, response=resource.contract.read)
     read = partial(add, "GET", action=f"{topic}.read")
     if not resource.read_only:
-        contract, write = resource.contract, partial(add, parameters=key)
+        contract, commands = resource.contract, {command.model: command for command in resources.commands()}
+
+        def write(method: str, path: str, model: type[CommandBody], summary: str, body: type[Any] | None) -> None:
+            command = commands[model]
+            handler = partial(do.create if method == "POST" else do.write, command)
+            add(method, path, handler, action=command.action, summary=summary, body=body, parameters=key)
+
         for action in resource.actions:
-            path, act = f"{item}/{action.word}", partial(do.write, action.command, partial(resources.act, action))
-            write("PUT", path, act, action=f"{topic}.{action.word}", summary=action.summary, body=action.command)
-        made, changed = f"Create {one}", f"Change {one} by a merge patch (RFC 7396)"
-        update = partial(do.write, contract.update, resources.update)
-        delete = partial(do.write, contract.delete, resources.delete)
-        write("POST", resource.path, do.create, action=f"{topic}.create", summary=made, body=contract.body)
-        write("PUT", item, update, action=f"{topic}.update", summary=changed, body=contract.body)
-        write("DELETE", item, delete, action=f"{topic}.delete", summary=f"Delete {one}; its history stays")
+            write("PUT", f"{item}/{action.word}", action.command, action.summary, action.command)
+        write("POST", resource.path, contract.create, f"Create {one}", contract.body)
+        write("PUT", item, contract.update, f"Change {one} by a merge patch (RFC 7396)", contract.body)
+        write("DELETE", item, contract.delete, f"Delete {one}; its history stays", None)
     read(resource.path, do.list, summary=f"List {name}s", many=True, parameters=[*filters, *PAGING])
     for path in (*resource.also_latest, item):
         read(path, do.latest, summary=f"The latest version of {one}", parameters=key)

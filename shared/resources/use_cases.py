@@ -12,6 +12,7 @@ from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.documents import Change, Document, Documents, HistoryPage, OutgoingEvent, State, Written
 from shared.errors import Conflict, NotFound
+from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
 from shared.schemas.base import CommandBody, MergePatch, WireModel
 from shared.trace import current_trace
@@ -22,7 +23,45 @@ Afterwards = Callable[[Written, Cause], Awaitable[None]]
 """What a service does after an action was written. It is called again when the request is repeated."""
 
 
-class Resources(Generic[M]):
+class Reads:
+    """Reads the documents of one resource. ``view`` gives a document as it is read."""
+
+    def __init__(
+        self, name: str, documents: Documents, view: Callable[[Document], dict[str, Any]] = Document.wire
+    ) -> None:
+        self._name = name
+        self.documents = documents
+        self.view = view
+
+    def missing(self, key: str, what: str = "") -> NotFound:
+        """The error for a document that does not exist."""
+        return NotFound(f"there is no {self._name} {key.replace('#', ', ')}{what}")
+
+    async def latest(self, key: str) -> Document:
+        """The latest version. NotFound when there is none, or it was deleted."""
+        document = await self.documents.latest(key)
+        if document is None:
+            raise self.missing(key)
+        return document
+
+    async def version(self, key: str, version: int) -> Document:
+        """One version; 0 is the latest."""
+        if version == 0:
+            return await self.latest(key)
+        document = await self.documents.version(key, version)
+        if document is None:
+            raise self.missing(key, f" with VersionId {version}")
+        return document
+
+    async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
+        """Versions newest first, tombstones included. NotFound when there never was one."""
+        page = await self.documents.history(key, before=before, limit=limit)
+        if not page.items and before is None:
+            raise self.missing(key)
+        return page
+
+
+class Resources(Reads, Generic[M]):
     """The documents of one declared resource.
 
     Every write is idempotent by its cause's id: the same request again gets the outcome of the first. Refusals:
@@ -33,10 +72,25 @@ class Resources(Generic[M]):
     def __init__(
         self, resource: Resource[M], documents: Documents, *, referenced: Mapping[str, Documents] | None = None
     ) -> None:
+        super().__init__(resource.name, documents, resource.view)
         self.resource = resource
-        self.documents = documents
         self._referenced = referenced or {}
         self._afterwards: dict[str, Afterwards] = {}
+
+    def commands(self) -> list[Command[Any]]:
+        """The commands about the documents, which HTTP calls as well; none when only the service itself writes them."""
+        topic, contract = self.resource.topic, self.resource.contract
+        if self.resource.read_only:
+            return []
+        return [
+            Command(contract.create, self.create, f"{topic}.create"),
+            Command(contract.update, self.update, f"{topic}.update"),
+            Command(contract.delete, self.delete, f"{topic}.delete"),
+            *(
+                Command(action.command, partial(self.act, action), f"{topic}.{action.word}")
+                for action in self.resource.actions
+            ),
+        ]
 
     def after(self, word: str, afterwards: Afterwards) -> None:
         """Makes ``afterwards`` follow the action with this word."""
@@ -94,36 +148,13 @@ class Resources(Generic[M]):
 
         def changed(present: Document | None) -> Change | None:
             if present is None:
-                raise NotFound(self.resource.missing(key))
+                raise self.missing(key)
             state = change(present.state)
             if state == present.state:
                 return None
             return Change(state, tuple(OutgoingEvent(f"{self.resource.topic}.{event}") for event in events))
 
         return await self.documents.update(key, changed, cause, expected=cause.expected_version)
-
-    async def latest(self, key: str) -> Document:
-        """The latest version. NotFound when there is none, or it was deleted."""
-        document = await self.documents.latest(key)
-        if document is None:
-            raise NotFound(self.resource.missing(key))
-        return document
-
-    async def version(self, key: str, version: int) -> Document:
-        """One version; 0 is the latest."""
-        if version == 0:
-            return await self.latest(key)
-        document = await self.documents.version(key, version)
-        if document is None:
-            raise NotFound(f"{self.resource.missing(key)} with VersionId {version}")
-        return document
-
-    async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
-        """Versions newest first, tombstones included. NotFound when there never was one."""
-        page = await self.documents.history(key, before=before, limit=limit)
-        if not page.items and before is None:
-            raise NotFound(self.resource.missing(key))
-        return page
 
     async def sorted_list(
         self, where: Mapping[str, Any], member: str, *, descending: bool, after: Sequence[Any] | None, limit: int

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from services.event_svc.bootstrap import build as build_event
-from services.fleet_svc.app import Fleets
+from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.bootstrap import build as build_fleet
-from services.fleet_svc.bootstrap import use_cases_of
+from services.fleet_svc.bootstrap import commands_of
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock, FixedClock
@@ -35,7 +35,7 @@ async def ok(answer_: Any) -> dict[str, Any]:
 def routes_on(store: Store, fleets: Fleets, clock: Clock) -> list[Routes]:
     """The routes of fleet_svc on a store that is not started yet."""
     declared = Declared(RESOURCES, store, clock, others={"Fleet": fleets.bases})
-    return [*declared.routes(), fleet_routes(use_cases_of(fleets), fleets, clock)]
+    return [*declared.routes(), fleet_routes(commands_of(fleets), fleets, clock)]
 
 
 class Both(Stack):

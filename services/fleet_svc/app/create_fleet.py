@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services.fleet_svc.app.delete_fleet import delete_line
-from services.fleet_svc.app.fleets import FleetLine, Fleets, base_in, line_key, state_of
-from services.fleet_svc.domain.fleet_lines import first_base, line_of
+from services.fleet_svc.app.fleets import Fleets, beside, line_key
+from services.fleet_svc.domain.fleet_lines import Line, first_base, line_of
 from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent, Written
 from shared.errors import Conflict
 from shared.schemas.fleet_svc.fleet import CreateFleet
 
+_CREATED = (OutgoingEvent("fleet.created"),)
 
-async def create_fleet(command: CreateFleet, cause: Cause, *, fleets: Fleets) -> FleetLine:
+
+async def create_fleet(command: CreateFleet, cause: Cause, *, fleets: Fleets) -> Written:
     """Creates the fleet, and its line for ``EventId``. The outcome is the line, or the base when no event is named.
 
     Conflict when the fleet exists. The process may die between the two writes: the base then names the line that is
     missing, and the same request again, a redelivery, or the next start creates it.
     """
-    base = first_base(command, cause.now)
+    state = first_base(command, cause.now).wire()
     existing: Document | None = None
 
     def created(present: Document | None) -> Change:
@@ -25,7 +29,7 @@ async def create_fleet(command: CreateFleet, cause: Cause, *, fleets: Fleets) ->
         existing = present
         if present is not None:
             raise Conflict(f"Fleet {command.fleet_id} is there already; PUT changes it", slug="exists")
-        return Change(state_of(base), (OutgoingEvent("fleet.created"),))
+        return Change(state, _CREATED)
 
     try:
         written = await fleets.bases.update(command.fleet_id, created, cause)
@@ -36,22 +40,20 @@ async def create_fleet(command: CreateFleet, cause: Cause, *, fleets: Fleets) ->
     if written.document.version > 1:
         await _delete_former_lines(written.document, cause, fleets=fleets)
     line = await open_line(written.document, cause, fleets=fleets)
-    return FleetLine(written.document) if line is None else FleetLine(line.document, written.document)
+    return written if line is None else replace(line, document=beside(line.document, written.document))
 
 
-async def open_line(document: Document, cause: Cause, *, fleets: Fleets) -> Written | None:
+async def open_line(base: Document, cause: Cause, *, fleets: Fleets) -> Written | None:
     """Creates the line that a base was opened for, unless it exists; None when the base was opened for no event."""
-    base = base_in(document)
-    event_id = base.opened_for
+    event_id = base.state.get("OpenedFor")
     if event_id is None:
         return None
 
     def opened(present: Document | None) -> Change | None:
-        if present is not None:
-            return None
-        return Change(state_of(line_of(base, event_id, document.version)), (OutgoingEvent("fleet.created"),))
+        line = line_of(Line.model_validate(base.state), event_id, base.version)
+        return Change(line.wire(), _CREATED) if present is None else None
 
-    return await fleets.lines.update(line_key(document.key, event_id), opened, cause)
+    return await fleets.lines.update(line_key(base.key, event_id), opened, cause)
 
 
 async def _delete_former_lines(base: Document, cause: Cause, *, fleets: Fleets) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from services.fleet_svc.app.fleets import FleetLine, Fleets, no_fleet
+from services.fleet_svc.app.fleets import Fleets
 from shared.cause import Cause
-from shared.documents import Change, Document, OutgoingEvent
+from shared.documents import Change, Document, OutgoingEvent, Written
 from shared.errors import NotFound
 from shared.schemas.fleet_svc.fleet import DeleteFleet
 
 
-async def delete_fleet(command: DeleteFleet, cause: Cause, *, fleets: Fleets) -> FleetLine:
+async def delete_fleet(command: DeleteFleet, cause: Cause, *, fleets: Fleets) -> Written:
     """Makes the tombstone of the base, then those of its lines; histories stay.
 
     A crash in between leaves lines, which the next start deletes. NotFound when there is no such fleet, Stale when
@@ -21,14 +21,14 @@ async def delete_fleet(command: DeleteFleet, cause: Cause, *, fleets: Fleets) ->
 
     def deleted(present: Document | None) -> Change:
         if present is None:
-            raise no_fleet(command.fleet_id)
+            raise fleets.missing(command.fleet_id)
         return Change(None, (OutgoingEvent("fleet.deleted"),))
 
     written = await fleets.bases.update(command.fleet_id, deleted, cause, expected=cause.expected_version)
     for line in await fleets.lines_of(command.fleet_id):
         if line.state["BaseVersionId"] < written.document.version:
             await delete_line(line.key, cause, fleets=fleets)
-    return FleetLine(written.document)
+    return written
 
 
 async def delete_line(key: str, cause: Cause, *, fleets: Fleets) -> None:

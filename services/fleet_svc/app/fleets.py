@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from services.fleet_svc.domain.fleet_lines import Base, EventLine
-from services.fleet_svc.domain.hosts import EventOrders, Hosts
-from shared.clock import iso, parse_instant
-from shared.documents import Document, Documents, State, Store
-from shared.errors import NotFound
-from shared.schemas.fleet_svc.fleet import Fleet, HostInventory, HostOrderStatus
-from shared.schemas.results import Accepted
+from shared.documents import Document, HistoryPage, ListPage, State, Store
+from shared.resources import Reads
 
 FILTERS: Final = {"ServiceId": "ServiceId", "Region": "FleetConfiguration.Region"}
 """The query parameters of a list of fleets, and the stored member that each compares."""
 
-_MANAGED: Final = frozenset({"BaseVersionId", "CapacityAsOf", "OpenedFor"})
-_ORDERS_VERSION: Final = "OrdersVersionId"
-
-
-def no_fleet(fleet_id: str) -> NotFound:
-    """The error for a fleet that does not exist."""
-    return NotFound(f"there is no Fleet {fleet_id}")
+ORDERS_VERSION: Final = "OrdersVersionId"
+"""The member of stored host orders by which a newer fact is told from an older one. No read shows it."""
 
 
 def line_key(fleet_id: str, event_id: str) -> str:
@@ -32,156 +21,66 @@ def line_key(fleet_id: str, event_id: str) -> str:
     return f"{fleet_id}#{event_id}"
 
 
-def fleet_members(state: State) -> State:
-    """The members of a stored line that a caller may give."""
-    return {name: value for name, value in state.items() if name not in _MANAGED}
+def beside(line: Document, base: Document) -> Document:
+    """An event's line as it is read: with the hosts of its fleet, which are kept beside the base."""
+    return line._replace(side=base.side)
 
 
-def base_in(document: Document) -> Base:
-    """The base that a document holds."""
-    state = document.state
-    fleet = Fleet.model_validate(fleet_members(state))
-    return Base(fleet, parse_instant(state["CapacityAsOf"]), state.get("OpenedFor"))
+class Fleets(Reads):
+    """Both collections. A key is that of a base, or of an event's line; where that has no line, the base stands in."""
 
+    def __init__(self, store: Store) -> None:
+        self.bases = store.documents("fleet", filters=tuple(FILTERS.values()))
+        self.lines = store.documents("fleet_line", filters=("FleetId",))
+        super().__init__("Fleet", self.bases, _view)
+        self._of_lines = Reads("Fleet", self.lines)
 
-def line_in(document: Document) -> EventLine:
-    """The event's line that a document holds."""
-    state = document.state
-    fleet = Fleet.model_validate(fleet_members(state))
-    return EventLine(fleet, parse_instant(state["CapacityAsOf"]), state["BaseVersionId"])
-
-
-def state_of(line: Base | EventLine) -> State:
-    """The state that is stored of a line."""
-    state = line.fleet.wire()
-    state.pop("AuditMetadata", None)
-    state["CapacityAsOf"] = iso(line.capacity_as_of)
-    if isinstance(line, EventLine):
-        state["BaseVersionId"] = line.base_version
-    elif line.opened_for is not None:
-        state["OpenedFor"] = line.opened_for
-    return state
-
-
-def hosts_in(base: Document) -> Hosts:
-    """The hosts that are kept beside a base."""
-    inventory = base.side.get("HostInventory")
-    return Hosts(
-        None if inventory is None else HostInventory.model_validate(inventory),
-        tuple(
-            EventOrders(HostOrderStatus.model_validate(_shown(entry)), entry[_ORDERS_VERSION])
-            for entry in base.side.get("HostOrderStatuses", ())
-        ),
-    )
-
-
-def side_of(hosts: Hosts) -> State:
-    """The hosts as they are kept beside a base."""
-    side: State = {}
-    if hosts.inventory is not None:
-        side["HostInventory"] = hosts.inventory.wire()
-    if hosts.orders:
-        side["HostOrderStatuses"] = [one.status.wire() | {_ORDERS_VERSION: one.version} for one in hosts.orders]
-    return side
-
-
-def _shown(entry: Mapping[str, Any]) -> State:
-    return {name: value for name, value in entry.items() if name != _ORDERS_VERSION}
-
-
-@dataclass(frozen=True, slots=True)
-class FleetLine:
-    """One line of a fleet as it is read: its document, and the base whose hosts it shows.
-
-    ``is_stand_in``: it is the base, shown for an event that has no line of its own.
-    """
-
-    document: Document
-    base: Document | None = None
-    is_stand_in: bool = False
-
-    @property
-    def accepted(self) -> Accepted:
-        """What a command is answered with."""
-        return Accepted(self.document.key, self.document.version)
-
-    def view(self) -> State:
-        """The line as it is read, with the host inventory and the host orders of its fleet."""
-        shown = self.document.wire()
-        shown.pop("OpenedFor", None)
-        side = dict((self.base or self.document).side)
-        if "HostOrderStatuses" in side:
-            side["HostOrderStatuses"] = [_shown(entry) for entry in side["HostOrderStatuses"]]
-        return shown | side
-
-
-@dataclass(frozen=True, slots=True)
-class Fleets:
-    """Both collections."""
-
-    bases: Documents
-    lines: Documents
-
-    async def latest(self, fleet_id: str, event_id: str | None) -> FleetLine:
-        """The fleet as it is for an event; without one its own line. NotFound when there is no such fleet."""
-        line: Document | None = None
-        if event_id is None:
-            base = await self.bases.latest(fleet_id)
-        else:
-            key = line_key(fleet_id, event_id)
-            base, line = await asyncio.gather(self.bases.latest(fleet_id), self.lines.latest(key))
+    async def latest(self, key: str) -> Document:
+        fleet_id, _, event_id = key.partition("#")
+        if not event_id:
+            return await super().latest(key)
+        base, line = await asyncio.gather(self.bases.latest(fleet_id), self.lines.latest(key))
         if base is None:
-            raise no_fleet(fleet_id)
-        return _for_event(event_id, base, line)
+            raise self.missing(fleet_id)
+        return base if line is None else beside(line, base)
 
-    async def page(
-        self, event_id: str | None, where: Mapping[str, Any], *, after: str | None, limit: int
-    ) -> tuple[list[FleetLine], str | None]:
-        """Every fleet as ``latest`` gives it, ordered by id; and the id to continue after."""
+    async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
+        if await self._has_line(key):
+            return await self._of_lines.history(key, before=before, limit=limit)
+        return await super().history(key.partition("#")[0], before=before, limit=limit)
+
+    async def version(self, key: str, version: int) -> Document:
+        if version == 0:
+            return await self.latest(key)
+        if await self._has_line(key):
+            return await self._of_lines.version(key, version)
+        return await super().version(key.partition("#")[0], version)
+
+    async def page(self, event_id: str | None, where: Mapping[str, Any], *, after: str | None, limit: int) -> ListPage:
+        """Every fleet as ``latest`` gives it, ordered by id."""
         page = await self.bases.list(where, after=after, limit=limit)
-        lines: dict[str, Document] = {}
-        if event_id is not None:
-            found = await self.lines.latest_many([line_key(base.key, event_id) for base in page.items])
-            lines = {line.state["FleetId"]: line for line in found.values()}
-        return [_for_event(event_id, base, lines.get(base.key)) for base in page.items], page.next_after
+        if event_id is None:
+            return page
+        keys = {base.key: line_key(base.key, event_id) for base in page.items}
+        lines = await self.lines.latest_many(list(keys.values()))
+        items = [beside(lines[keys[base.key]], base) if keys[base.key] in lines else base for base in page.items]
+        return ListPage(items, page.next_after)
 
     async def lines_of(self, fleet_id: str) -> list[Document]:
         """Every line that a fleet has for an event."""
         return [line async for page in self.lines.scan({"FleetId": fleet_id}) for line in page]
 
-    async def history(
-        self, fleet_id: str, event_id: str | None, *, before: int | None, limit: int
-    ) -> tuple[list[FleetLine], int | None]:
-        """Versions newest first, of the event's line if there ever was one, else of the base."""
-        documents, key = await self._collection_of(fleet_id, event_id)
-        page = await documents.history(key, before=before, limit=limit)
-        if not page.items and before is None:
-            raise no_fleet(fleet_id)
-        return [FleetLine(item) for item in page.items], page.next_before
-
-    async def version(self, fleet_id: str, event_id: str | None, version: int) -> FleetLine:
-        """One version, of the event's line if there ever was one, else of the base; 0 is the latest."""
-        if version == 0:
-            return await self.latest(fleet_id, event_id)
-        documents, key = await self._collection_of(fleet_id, event_id)
-        document = await documents.version(key, version)
-        if document is None:
-            raise NotFound(f"there is no Fleet {key} with VersionId {version}")
-        return FleetLine(document)
-
-    async def _collection_of(self, fleet_id: str, event_id: str | None) -> tuple[Documents, str]:
-        key = line_key(fleet_id, event_id) if event_id else None
-        if key is not None and await self.lines.version(key, 1) is not None:
-            return self.lines, key
-        return self.bases, fleet_id
+    async def _has_line(self, key: str) -> bool:
+        """Whether it is the key of an event's line that there is, or was once."""
+        return "#" in key and await self.lines.version(key, 1) is not None
 
 
-def _for_event(event_id: str | None, base: Document, line: Document | None) -> FleetLine:
-    """The event's line if there is one, else the base in its place."""
-    return FleetLine(base, is_stand_in=event_id is not None) if line is None else FleetLine(line, base)
-
-
-def fleets_in(store: Store) -> Fleets:
-    """The fleets of a store that is not started yet."""
-    bases = store.documents("fleet", filters=tuple(FILTERS.values()))
-    return Fleets(bases, store.documents("fleet_line", filters=("FleetId",)))
+def _view(document: Document) -> State:
+    shown = document.wire()
+    shown.pop("OpenedFor", None)
+    if "HostOrderStatuses" in shown:
+        shown["HostOrderStatuses"] = [
+            {name: value for name, value in entry.items() if name != ORDERS_VERSION}
+            for entry in shown["HostOrderStatuses"]
+        ]
+    return shown

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from services.fleet_svc.app.fleets import FleetLine, Fleets, hosts_in, side_of
-from services.fleet_svc.domain.hosts import with_inventory, with_orders
+from services.fleet_svc.app.fleets import ORDERS_VERSION, Fleets
+from services.fleet_svc.domain.hosts import counted, order_status
 from shared.cause import Cause
-from shared.documents import Document, OutgoingEvent, State
+from shared.documents import Document, OutgoingEvent, State, Written
 from shared.errors import NotFound
-from shared.schemas.fleet_svc.fleet import InventoryReported, ReportInventory
+from shared.schemas.fleet_svc.fleet import HostInventory, InventoryReported, ReportInventory
 from shared.schemas.hotw_svc import HardwareFact, Purpose
 
 log = structlog.get_logger(__name__)
@@ -22,23 +22,23 @@ _CONCURRENT_FLEETS: Final = 32  # more gain nothing: the store commits that many
 _REPORTED: Final = "fleet.inventory.reported"
 
 
-async def report_inventory(command: ReportInventory, cause: Cause, *, fleets: Fleets) -> FleetLine:
+async def report_inventory(command: ReportInventory, cause: Cause, *, fleets: Fleets) -> Written:
     """Keeps how many hosts a fleet has at ``AsOf`` (now unless given); a report that is not newer is ignored.
 
     Makes no version and disturbs no If-Match. BadInput for an AsOf after now, NotFound for an unknown fleet.
     """
 
     def reported(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
-        before = hosts_in(base)
-        hosts = with_inventory(before, command, cause.now)
-        if hosts is before or hosts.inventory is None:
+        last = base.side.get("HostInventory")
+        report = counted(None if last is None else HostInventory.model_validate(last), command, cause.now)
+        if report is None:
             return None
-        inventory = hosts.inventory.wire()
+        inventory = report.wire()
         data = InventoryReported.model_validate({"FleetId": base.key, **inventory}).wire()
         event = OutgoingEvent(_REPORTED, base.key, f"{base.key}:{inventory['AsOf']}:{_REPORTED}", data)
-        return side_of(hosts), (event,)
+        return {**base.side, "HostInventory": inventory}, (event,)
 
-    return FleetLine((await fleets.bases.amend(command.fleet_id, reported, cause)).document)
+    return await fleets.bases.amend(command.fleet_id, reported, cause)
 
 
 async def on_orders_changed(facts: Sequence[tuple[HardwareFact, Cause]], *, fleets: Fleets) -> None:
@@ -63,10 +63,14 @@ async def on_orders_changed(facts: Sequence[tuple[HardwareFact, Cause]], *, flee
 
 async def _keep_orders(fleet_id: str, facts: list[tuple[HardwareFact, Cause]], *, fleets: Fleets) -> None:
     def kept(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
-        before = hosts = hosts_in(base)
+        before: list[State] = base.side.get("HostOrderStatuses", [])
+        by_event = {orders["EventId"]: orders for orders in before}
         for fact, _ in facts:
-            hosts = with_orders(hosts, fact)
-        return None if hosts is before else (side_of(hosts), ())
+            known = by_event.get(fact.event_id)
+            if known is None or known[ORDERS_VERSION] < fact.orders_version_id:
+                by_event[fact.event_id] = {**order_status(fact).wire(), ORDERS_VERSION: fact.orders_version_id}
+        after: list[Any] = [by_event[event_id] for event_id in sorted(by_event)]
+        return None if after == before else ({**base.side, "HostOrderStatuses": after}, ())
 
     try:
         await fleets.bases.amend(fleet_id, kept, facts[-1][1])

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from services.fleet_svc.app.create_fleet import open_line
 from services.fleet_svc.app.delete_fleet import delete_line
-from services.fleet_svc.app.fleets import Fleets, base_in, line_in, line_key
+from services.fleet_svc.app.fleets import Fleets, line_key
 from services.fleet_svc.app.update_fleet import follow
-from services.fleet_svc.domain.fleet_lines import follow_base
+from services.fleet_svc.domain.fleet_lines import Line, place
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.documents import Document
@@ -34,11 +34,9 @@ async def _create_missing(bases: Sequence[Document], cause: Cause, *, fleets: Fl
 
 async def _correct(lines: Sequence[Document], cause: Cause, *, fleets: Fleets) -> None:
     bases = await fleets.bases.latest_many(sorted({line.state["FleetId"] for line in lines}))
-    for document in lines:
-        base = bases.get(document.state["FleetId"])
+    for line in lines:
+        base = bases.get(line.state["FleetId"])
         if base is None:
-            await delete_line(document.key, cause, fleets=fleets)
-            continue
-        line = line_in(document)
-        if follow_base(line, base_in(base)) != line:
-            await follow(document.key, base, cause, fleets=fleets)
+            await delete_line(line.key, cause, fleets=fleets)
+        elif place(Line.model_validate(line.state)) != place(Line.model_validate(base.state)):
+            await follow(line.key, base, cause, fleets=fleets)

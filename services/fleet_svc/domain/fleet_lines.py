@@ -2,89 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from shared.errors import Conflict, FieldError
-from shared.schemas.base import WireModel
-from shared.schemas.fleet_svc.fleet import ASGProperty, Fleet
+from shared.schemas.base import Id, Instant, PositiveCount, WireModel
+from shared.schemas.fleet_svc.fleet import ASGProperty, CreateFleet, Fleet
 
 M = TypeVar("M", bound=WireModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """A fleet's own line. ``capacity_as_of``: when its ASGs last changed.
+class Line(Fleet):
+    """A line of a fleet as it is stored. ``capacity_as_of``: when its ASGs last changed.
 
-    ``opened_for``: the event that the request named which made the fleet. The line for this event is made after the
-    base, also when the process dies in between.
+    ``opened_for``, of a base: the event that the request named which made the fleet. The line for this event is made
+    after the base, also when the process dies in between. ``base_version_id``, of an event's line: the version of the
+    base that it was copied from.
     """
 
-    fleet: Fleet
-    capacity_as_of: datetime
-    opened_for: str | None = None
+    capacity_as_of: Instant
+    base_version_id: PositiveCount | None = None
+    opened_for: Id | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventLine:
-    """A fleet's line for an event. ``base_version``: the version of the base that it was copied from."""
-
-    fleet: Fleet
-    capacity_as_of: datetime
-    base_version: int
+def first_base(command: CreateFleet, now: datetime) -> Line:
+    """The base of a fleet that is created."""
+    given = {name: getattr(command, name) for name in Fleet.model_fields}
+    return Line(**{**given, "event_id": None}, capacity_as_of=now, opened_for=command.event_id)
 
 
-def first_base(fleet: Fleet, now: datetime) -> Base:
-    """The base of a fleet that is created, by the document that was given."""
-    return Base(_with(fleet, event_id=None), now, opened_for=fleet.event_id)
-
-
-def line_of(base: Base, event_id: str, base_version: int) -> EventLine:
+def line_of(base: Line, event_id: str, base_version: int) -> Line:
     """An event's line as it begins."""
-    return EventLine(_with(base.fleet, event_id=event_id), base.capacity_as_of, base_version)
+    return _with(base, event_id=event_id, base_version_id=base_version, opened_for=None)
 
 
-def change_base(base: Base, after: Fleet, now: datetime) -> Base:
-    """The base as a request changes it."""
-    return replace(base, fleet=after, capacity_as_of=_capacity_as_of(base, after, now))
+def changed(line: Line, after: Line, now: datetime) -> Line:
+    """A line as a request changes it."""
+    return after if _capacity(line) == _capacity(after) else _with(after, capacity_as_of=now)
 
 
-def change_line(line: EventLine, after: Fleet, base: Base, now: datetime) -> EventLine:
+def change_line(line: Line, after: Line, base: Line, now: datetime) -> Line:
     """An event's line as a request changes it. Conflict when it would have its own service or region."""
     errors = [
         FieldError(pointer, f"is {of_base} for every event; change it in the fleet's own line")
-        for pointer, wanted, of_line, of_base in (
-            ("/ServiceId", after.service_id, line.fleet.service_id, base.fleet.service_id),
-            (
-                "/FleetConfiguration/Region",
-                after.fleet_configuration.region,
-                line.fleet.fleet_configuration.region,
-                base.fleet.fleet_configuration.region,
-            ),
+        for pointer, wanted, of_line, of_base in zip(
+            ("/ServiceId", "/FleetConfiguration/Region"), place(after), place(line), place(base), strict=True
         )
         if wanted not in (of_line, of_base)
     ]
     if errors:
         raise Conflict("an event's line cannot have its own service or region", slug="of-the-base", errors=errors)
-    changed = replace(line, fleet=after, capacity_as_of=_capacity_as_of(line, after, now))
-    return follow_base(changed, base)
+    return follow_base(changed(line, after, now), base)
 
 
-def follow_base(line: EventLine, base: Base) -> EventLine:
+def follow_base(line: Line, base: Line) -> Line:
     """The line with the service and region that its base has now; equal to ``line`` when it has them."""
-    configuration = _with(line.fleet.fleet_configuration, region=base.fleet.fleet_configuration.region)
-    fleet = _with(line.fleet, service_id=base.fleet.service_id, fleet_configuration=configuration)
-    return replace(line, fleet=fleet)
+    service_id, region = place(base)
+    return _with(line, service_id=service_id, fleet_configuration=_with(line.fleet_configuration, region=region))
 
 
-def _capacity_as_of(before: Base | EventLine, after: Fleet, now: datetime) -> datetime:
-    return before.capacity_as_of if _capacity(before.fleet) == _capacity(after) else now
+def place(line: Line) -> tuple[str, str]:
+    """The service and region of a line, which are the same for every event."""
+    return line.service_id, line.fleet_configuration.region
 
 
-def _capacity(fleet: Fleet) -> dict[str, ASGProperty]:
+def _capacity(line: Line) -> dict[str, ASGProperty]:
     """The ASGs by name: their order has no meaning."""
-    return {asg.auto_scaling_group_name: asg for asg in fleet.fleet_configuration.asg_properties or ()}
+    return {asg.auto_scaling_group_name: asg for asg in line.fleet_configuration.asg_properties or ()}
 
 
 def _with(model: M, **changes: Any) -> M:

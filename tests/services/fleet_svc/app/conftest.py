@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.fleet_svc.app import Fleets, fleets_in
+from services.fleet_svc.app.fleets import Fleets
 from shared.clock import FixedClock
 from shared.documents.sqlite import SqliteStore
 from tests.support.fleet import FailingAt, routes_on
@@ -24,7 +24,7 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def fleets(store: SqliteStore) -> Fleets:
-    return fleets_in(store)
+    return Fleets(store)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.fleet_svc.app import Fleets, mend_lines
+from services.fleet_svc.app.fleets import Fleets
+from services.fleet_svc.app.mend_lines import mend_lines
 from shared.clock import FixedClock
 from shared.documents.sqlite.documents import SqliteDocuments
 from tests.support.fixtures import Published

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.fleet_svc.app import Fleets, on_orders_changed
+from services.fleet_svc.app.fleets import Fleets
+from services.fleet_svc.app.hosts import on_orders_changed
 from shared.cause import Cause
 from shared.clock import FixedClock
 from shared.schemas.fleet_svc.fleet import InventoryReported

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx
 
-from services.fleet_svc.app import Fleets
+from services.fleet_svc.app.fleets import Fleets
 from shared.clock import FixedClock
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from tests.support.fixtures import Published

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.event_svc.resources import RESOURCES as EVENT_RESOURCES
-from services.fleet_svc.app import fleets_in
+from services.fleet_svc.app.fleets import Fleets
 from shared.clock import FixedClock
 from shared.documents.sqlite import SqliteStore
 from shared.resources import Declared
@@ -74,7 +74,7 @@ async def both_services(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
     clock = FixedClock("2024-06-15T09:00:00Z")
     store = SqliteStore(folder / "store.db", Broker().publish, source="test_svc")
     events = Declared(EVENT_RESOURCES, store, clock)
-    app = app_of(*routes_on(store, fleets_in(store), clock), *events.routes())
+    app = app_of(*routes_on(store, Fleets(store), clock), *events.routes())
     await store.start()
     async with calling(app) as client:
         yield client
