@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 from pydantic_core import PydanticUndefined
 from starlette.types import ASGIApp
 
@@ -25,7 +27,7 @@ from shared.clock import FixedClock
 from shared.embedded import EmbeddedTransport
 from shared.messaging.transport import RECORD_BYTES
 from shared.metrics import Metrics
-from shared.schemas.base import MAX_COUNT
+from shared.schemas.base import MAX_COUNT, Id
 from shared.schemas.topics import TOPICS, Topic
 from shared.settings import PREFIX, Settings, load_settings
 
@@ -82,6 +84,7 @@ def _operations(openapi: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 _FEW = 4
+_ID_EXAMPLES = TypeAdapter(Id).json_schema()["examples"]
 
 
 def _body_of(operation: dict[str, Any]) -> str:
@@ -106,15 +109,24 @@ def _kind(schema: dict[str, Any], schemas: dict[str, Any], inner: list[str]) -> 
     if "patternProperties" in schema:
         return f"object: a name → {_kind(next(iter(schema['patternProperties'].values())), schemas, inner)}"
     if schema["type"] == "array":
-        return f"list of {_kind(schema['items'], schemas, inner)}{', at least one' if schema.get('minItems') else ''}"
+        least, most = schema.get("minItems"), schema.get("maxItems")
+        bounds = ", ".join([f"at least {least}"] * bool(least) + [f"at most {most}"] * bool(most))
+        return f"list of {_kind(schema['items'], schemas, inner)}" + (f" ({bounds})" if bounds else "")
     if schema["type"] == "integer":
         least, most = schema.get("ge", schema.get("minimum")), schema.get("le", schema.get("maximum"))
         return f"whole number from {least}" + (f" to {most}" if most != MAX_COUNT else "")
     if schema["type"] == "string":
         if "format" in schema:
             return {"date": "day", "date-time": "time"}[schema["format"]]
-        return "id" if "examples" in schema else f"text, up to {schema['maxLength']}"
+        if schema.get("examples") == _ID_EXAMPLES:
+            return "id"
+        return f"text, up to {schema['maxLength']}" if "maxLength" in schema else "text"
     return "`true` · `false`" if schema["type"] == "boolean" else str(schema["type"])
+
+
+def _default(schema: dict[str, Any]) -> str:
+    default = schema.get("default")
+    return "" if default in (None, [], {}) else f"`{orjson.dumps(default).decode()}`"
 
 
 def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], listed: set[str]) -> Iterator[str]:
@@ -131,13 +143,13 @@ def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], li
             [
                 f"`{member}`",
                 _kind(schema, schemas, inner),
-                "yes" if member in schemas[name].get("required", ()) else "",
+                "yes" if member in schemas[name].get("required", ()) else _default(schema),
             ]
             for member, schema in schemas[name]["properties"].items()
             if not schema.get("readOnly")
         ]
         head = f"### {name}\n" + (f"{taken[name]}\n\n" if name in taken else "")
-        yield head + _table(["member", "what it takes", "required"], iter(rows))
+        yield head + _table(["member", "what it takes", "required, or the default"], iter(rows))
         yield from _bodies(inner, schemas, taken, listed)
 
 
@@ -190,7 +202,8 @@ async def api_page(apps: dict[str, FastAPI]) -> str:
 
 Bodies and answers are JSON; `/openapi.json` of each service has every member of both. A list answers `{{Items, NextCursor}}`. A read
 carries `ETag: "n"`; a write with `If-Match: "n"` is refused with 412 when n is no longer the latest, and with 400 where there is no version (orders, runs, inventories). A write with an `Idempotency-Key`
-may be sent again and gets its first answer. `X-Epic-User` says who asks. Errors are `application/problem+json`: 400 names each bad field.
+may be sent again and gets its first answer. `X-Epic-User` says who asks. Errors are `application/problem+json`: 400 names each bad field, and then one rule
+about several fields at a time.
 
 `epic up` and the gateway of the compose file answer every path below that is a service's own, and each service's
 [common pages](#every-service) behind its name: `/fleet_svc/health/ready`, `/hotw_svc/metrics`, `/event_svc/openapi.json`. Only `epic up` has
@@ -264,8 +277,8 @@ def files() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    for path in golden_messages.write():
-        sys.stdout.write(f"{path}: an example; make it realistic\n")
+    for line in golden_messages.write():
+        sys.stdout.write(f"{line}\n")
     for path, text in files().items():
         path.write_text(text)
         sys.stdout.write(f"{path}\n")

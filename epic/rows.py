@@ -126,7 +126,7 @@ def read_row(line: bytes) -> Request:
     kind = _named(row.pop("Resource")) if "Resource" in row else _recognised(row)
     for member in kind.names:
         if not isinstance(row.get(member), str) or not row[member]:
-            raise BadRow(f"a {kind.name} needs {member}, a string; add it")
+            raise BadRow(f"{kind.name} needs {member}, a string; add it")
     return _request(kind, row)
 
 

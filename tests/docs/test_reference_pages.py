@@ -14,4 +14,4 @@ def test_the_generated_files_are_current() -> None:
 
 
 def test_no_golden_message_is_missing() -> None:
-    assert [path.name for path, _ in golden_messages.missing()] == [], "run `make docs`"
+    assert [path.name for path in golden_messages.missing()] == [], "run `make docs`"

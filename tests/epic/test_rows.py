@@ -85,10 +85,10 @@ def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
         (b"NaN", "not JSON"),
         (b'{"Resource":"Fleeet","FleetId":"F"}', "'Fleeet' is not known; use one of Service,"),
         (b'{"Resource":["Fleet"]}', "is not known"),
-        (b'{"Resource":"Fleet"}', "a Fleet needs FleetId"),
-        (b'{"Resource":"Fleet","FleetId":7}', "a Fleet needs FleetId, a string"),
-        (b'{"Resource":"Projection","FleetId":"F"}', "a Projection needs EventId"),
-        (b'{"Name":"x"}', 'add "Resource": one of Service, Fleet, Projection, Inventory, Event, Ticket'),
+        (b'{"Resource":"Fleet"}', "Fleet needs FleetId"),
+        (b'{"Resource":"Fleet","FleetId":7}', "Fleet needs FleetId, a string"),
+        (b'{"Resource":"Projection","FleetId":"F"}', "Projection needs EventId"),
+        (b'{"MemberOfNone":"x"}', f'add "Resource": one of {", ".join(KINDS)}'),
     ],
 )
 def test_a_line_that_is_no_resource_is_refused_with_the_remedy(text: bytes, reason: str) -> None:

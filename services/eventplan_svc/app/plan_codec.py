@@ -10,7 +10,15 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
-from services.eventplan_svc.domain.milestones import Milestone, Source
+from services.eventplan_svc.domain.milestones import (
+    ALL_UPSCALE_IDS,
+    DESCALE_IDS,
+    UPSCALE_IDS,
+    Milestone,
+    Source,
+    automatic_etas,
+    not_started,
+)
 from services.eventplan_svc.domain.plan import AutomationState, Closed, Derivation, DoneFor, Plan
 from shared.documents import State
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
@@ -20,6 +28,7 @@ _AUTOMATION: Final = "_Automation"
 _ID: Final = {one.value: one for one in MilestoneId}
 _STATUS: Final = {one.value: one for one in MilestoneStatus}
 _COLOUR: Final[dict[str | None, PeakReadyStatus | None]] = {None: None, **{one.value: one for one in PeakReadyStatus}}
+_ALL: Final = len(ALL_UPSCALE_IDS) + len(DESCALE_IDS)
 _SOURCE: Final = {one.value: one for one in Source}
 
 
@@ -58,9 +67,12 @@ def encode_plans(plans: Iterable[Plan]) -> list[State]:
 
 
 def decode_plan(state: Mapping[str, Any]) -> Plan:
-    """The plan of its stored form, or of its snapshot, which has no automation state."""
+    """The plan of its stored form, or of its snapshot, which has no automation state.
+
+    A milestone that is newer than the stored plan is one that nobody has touched.
+    """
     closed = state.get("Closed")
-    return Plan(
+    plan = Plan(
         event_id=state["EventId"],
         fleet_id=state["FleetId"],
         service_id=state["ServiceId"],
@@ -70,6 +82,8 @@ def decode_plan(state: Mapping[str, Any]) -> Plan:
         automation=_decode_automation(state.get(_AUTOMATION, {})),
         closed=Closed(closed["Reason"], closed["Since"]) if closed else None,
     )
+    held = sum(1 + len(one.subs) for one in (*plan.milestones, *plan.descale_milestones))
+    return plan if held == _ALL else _complete(plan)
 
 
 def _encode_milestone(milestone: Milestone) -> State:
@@ -86,6 +100,24 @@ def _encode_milestone(milestone: Milestone) -> State:
     if milestone.subs:
         state["SubMilestones"] = [_encode_milestone(sub) for sub in milestone.subs]
     return state
+
+
+def _complete(plan: Plan) -> Plan:
+    """The plan with the milestones that it was stored without; nobody has touched them."""
+    automation = plan.automation
+    etas = automatic_etas(automation.peak_start, automation.peak_end) if automation.peak_start else {}
+    stored = {one.id: one for one in (*plan.milestones, *plan.descale_milestones)}
+
+    def completed(milestone_id: MilestoneId) -> Milestone:
+        fresh = not_started(milestone_id, etas)
+        milestone = stored.get(milestone_id, fresh)
+        return milestone if milestone.subs else replace(milestone, subs=fresh.subs)
+
+    return replace(
+        plan,
+        milestones=tuple(map(completed, UPSCALE_IDS)),
+        descale_milestones=tuple(map(completed, DESCALE_IDS)),
+    )
 
 
 def _decode_milestone(state: Mapping[str, Any]) -> Milestone:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.eventplan_svc.app.plan_codec import encode_plan
+from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan
 from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Service
 from services.eventplan_svc.domain.lifecycle import (
     check_creation_by_hand,
@@ -14,10 +14,11 @@ from services.eventplan_svc.domain.lifecycle import (
     plan_template,
     refreshed,
 )
+from services.eventplan_svc.domain.milestones import DESCALE_IDS, SUB_IDS, UPSCALE_IDS
 from services.eventplan_svc.domain.plan import Closed
 from shared.errors import Conflict
 from shared.schemas.event_svc.event import EventSnapshot
-from shared.schemas.eventplan_svc import EventPlan
+from shared.schemas.eventplan_svc import EventPlan, MilestoneId
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from tests.support.plans import (
@@ -220,3 +221,25 @@ def test_snapshots_of_the_three_sides_are_read_with_their_defaults() -> None:
         {"ServiceId": "S", "ServiceType": "Onboarding", "Owner": "o@amazon.com", "VersionId": 1, "AuditMetadata": audit}
     )
     assert Service.of(service) == Service("S", 1, "o@amazon.com", None, registered=False, deleted=False)
+
+
+@pytest.mark.parametrize("left_out", [*UPSCALE_IDS, *DESCALE_IDS, *SUB_IDS])
+def test_a_milestone_newer_than_the_stored_plan_is_one_that_nobody_touched(left_out: MilestoneId) -> None:
+    plan = put_status(a_plan(), "UpdateThrottlingInSDC", "InProgress", now=at("05-02"))
+    older = encode_plan(plan)
+    for member in ("EventMilestone", "EventDescaleMilestone"):
+        older[member] = [one for one in older[member] if one["EventMilestoneId"] != left_out]
+    fresh = {one.id: one for one in (*a_plan().milestones, *a_plan().descale_milestones)}
+    read = decode_plan(older)
+    for before, after in zip(
+        (*plan.milestones, *plan.descale_milestones), (*read.milestones, *read.descale_milestones), strict=True
+    ):
+        expected = replace(fresh[left_out], colour=None) if before.id == left_out else before
+        assert replace(after, colour=None) == replace(expected, colour=None)
+
+
+def test_subs_newer_than_the_stored_plan_are_not_started() -> None:
+    older = encode_plan(a_plan())
+    for milestone in older["EventMilestone"]:
+        milestone.pop("SubMilestones", None)
+    assert decode_plan(older) == a_plan()

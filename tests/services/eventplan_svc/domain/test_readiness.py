@@ -69,7 +69,7 @@ def test_the_colour_goes_by_the_status_until_the_eta_passed(status: str, before:
     assert milestone_colour(milestone, "2024-06-17") == after
 
 
-@given(st.lists(st.sampled_from(MilestoneStatus), min_size=5, max_size=5), st.dates())
+@given(st.lists(st.sampled_from(MilestoneStatus), min_size=len(UPSCALE_IDS), max_size=len(UPSCALE_IDS)), st.dates())
 def test_a_plan_has_its_worst_milestones_colour(statuses: list[MilestoneStatus], day: object) -> None:
     today = str(day)
     plan = with_milestones([(status, "2024-06-16") for status in statuses])
@@ -78,7 +78,9 @@ def test_a_plan_has_its_worst_milestones_colour(statuses: list[MilestoneStatus],
     assert coloured(plan, today).colour == expected == worst(colours)
 
 
-MILESTONES = st.lists(st.tuples(st.sampled_from(MilestoneStatus), st.dates()), min_size=5, max_size=5)
+MILESTONES = st.lists(
+    st.tuples(st.sampled_from(MilestoneStatus), st.dates()), min_size=len(UPSCALE_IDS), max_size=len(UPSCALE_IDS)
+)
 
 
 @given(MILESTONES, st.dates(), st.dates())
