@@ -44,7 +44,8 @@ class Resource(Generic[M]):
     ``filters``: the members by which a list can be filtered (``A.B`` is B inside A; the query parameter is ``B``).
     ``sort``: the members by which a list can be sorted, ``?Sort=Name`` or ``?Sort=-Name``. A sorted list reads all that
     match, so this is for resources of some thousands of documents.
-    ``references``: resources of the same store that a new document names by their key; each must exist.
+    ``references``: resources of the same store that a document names by their key. Each must exist when the document is
+    created, and when an update makes it name another; a member that is absent names nothing.
     ``on_create``, ``on_update``: check and complete a new document, or the document before and after a change.
     ``assign_key``: the key of a document that is created without one, by a text that is the same when the request is
     repeated.

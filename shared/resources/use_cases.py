@@ -15,6 +15,7 @@ from shared.errors import Conflict, NotFound
 from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
 from shared.schemas.base import CommandBody, MergePatch, WireModel
+from shared.schemas.resource_contract import ResourceContract
 from shared.trace import current_trace
 
 M = TypeVar("M", bound=WireModel)
@@ -100,11 +101,7 @@ class Resources(Reads, Generic[M]):
         """Makes the document; Conflict when there is one. Made again after a deletion, it counts its versions on."""
         resource = self.resource
         key, state = resource.created(command, cause)
-        missing: NotFound | None = None
-        for contract in resource.references:
-            other = contract.key_in(state)
-            if missing is None and await self._referenced[contract.name].latest(other) is None:
-                missing = NotFound(f"there is no {contract.name} {other}; create it first")
+        missing = await self._missing_reference(state, resource.references)
 
         def created(present: Document | None) -> Change:
             if present is not None:
@@ -117,8 +114,19 @@ class Resources(Reads, Generic[M]):
 
     async def update(self, command: MergePatch, cause: Cause) -> Written:
         """Merges the command's patch into the latest version; a patch that changes nothing makes no version."""
-        key = self.resource.contract.key_of(command)
-        return await self._change(key, cause, lambda state: self.resource.updated(state, command, cause), "updated")
+        resource, key = self.resource, self.resource.contract.key_of(command)
+        own = set(resource.contract.key)
+        named = [one for one in resource.references if not command.patch.keys().isdisjoint(set(one.key) - own)]
+        present = await self.documents.latest(key) if named else None
+        missing = await self._missing_reference({**(present.state if present else {}), **command.patch}, named)
+
+        def updated(state: State) -> State:
+            after = resource.updated(state, command, cause)
+            if missing is not None and any(after.get(name) != state.get(name) for one in named for name in one.key):
+                raise missing
+            return after
+
+        return await self._change(key, cause, updated, "updated")
 
     async def delete(self, command: CommandBody, cause: Cause) -> Written:
         """Makes a tombstone version: there is no latest version any more, the history stays."""
@@ -142,6 +150,15 @@ class Resources(Reads, Generic[M]):
                 if expire(document.state) != document.state:
                     with suppress(NotFound):  # deleted meanwhile
                         await self._change(document.key, cause, expire, "updated")
+
+    async def _missing_reference(self, state: State, references: Sequence[ResourceContract[Any]]) -> NotFound | None:
+        """The refusal of the first of these references that leads nowhere. One that is absent names nothing."""
+        for contract in references:
+            if all(isinstance(state.get(name), str) for name in contract.key):
+                other = contract.key_in(state)
+                if await self._referenced[contract.name].latest(other) is None:
+                    return NotFound(f"there is no {contract.name} {other}; create it first")
+        return None
 
     async def _change(self, key: str, cause: Cause, change: Callable[[State], State | None], *events: str) -> Written:
         """Writes what ``change`` makes of the state, None being a tombstone; the same state makes no version."""

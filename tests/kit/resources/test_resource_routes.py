@@ -12,8 +12,10 @@ from shared.clock import FixedClock
 from shared.documents import Documents
 from shared.documents.sqlite import SqliteStore
 from shared.resources import Declared, Resource
+from shared.schemas.base import Id, Text, WireModel
 from shared.schemas.fleet_svc.fleet import FLEET
 from shared.schemas.fleet_svc.projection import PROJECTION
+from shared.schemas.resource_contract import ResourceContract
 from shared.trace import Trace
 from tests.support.fixtures import Published
 from tests.support.http import app_of, calling, pointers
@@ -23,9 +25,20 @@ PROJECTIONS = Resource(contract=PROJECTION, path="/projection", filters=("EventI
 BODY = {"FleetId": "F1", "EventId": "PD2024", "TotalInputTPM": 50000}
 
 
+class Note(WireModel):
+    note_id: Id
+    fleet_id: Id | None = None
+    text: Text = ""
+
+
+NOTES = Resource(
+    contract=ResourceContract(model=Note, owner="fleet_svc", key=("NoteId",)), path="/note", references=(FLEET,)
+)
+
+
 @pytest.fixture
 def declared(store: SqliteStore) -> Declared:
-    return Declared([PROJECTIONS, FLEETS], store, FixedClock("2024-06-15T09:00:00Z"))
+    return Declared([PROJECTIONS, FLEETS, NOTES], store, FixedClock("2024-06-15T09:00:00Z"))
 
 
 @pytest.fixture
@@ -165,3 +178,25 @@ async def test_one_version_can_be_read_and_zero_is_the_latest(http: httpx.AsyncC
     assert (await http.get("/projection/F1/PD2024/versions/0")).json()["VersionId"] == 2
     assert (await http.get("/projection/F1/PD2024/versions/9")).status_code == 404
     assert (await http.get("/projection/F9/PD2024/versions")).status_code == 404
+
+
+async def test_an_update_that_names_another_document_needs_that_it_exists(http: httpx.AsyncClient) -> None:
+    assert (await http.post("/note", json={"NoteId": "N1"})).status_code == 200
+    refused = await http.put("/note/N1", json={"FleetId": "F9"})
+    assert (refused.status_code, refused.json()["detail"]) == (404, "there is no Fleet F9; create it first")
+    assert (await http.put("/note/N1", json={"FleetId": 9})).status_code == 400
+    assert (await http.put("/note/NONE", json={"FleetId": "F9"})).json()["detail"] == "there is no Note NONE"
+    assert (await http.put("/note/N1", json={"FleetId": "F1"})).json()["FleetId"] == "F1"
+    assert (await http.put("/note/N1", json={"FleetId": None})).status_code == 200
+    assert "FleetId" not in (await http.get("/note/N1")).json()
+
+
+async def test_an_update_that_leaves_a_reference_alone_does_not_look_for_it(
+    http: httpx.AsyncClient, declared: Declared
+) -> None:
+    await http.post("/note", json={"NoteId": "N1", "FleetId": "F1"})
+    await http.delete("/fleet/F1")
+    read = (await http.get("/note/N1")).json()
+    assert (await http.put("/note/N1", json={"Text": "kept"})).status_code == 200
+    assert (await http.put("/note/N1", json={"FleetId": "F1", "Text": "as it was"})).status_code == 200
+    assert read["FleetId"] == "F1"
