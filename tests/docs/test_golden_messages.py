@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from docs import golden_messages
 from shared.schemas.base import Name, WireDate, WireModel
-from shared.schemas.topic_types import MessageType, event_topic
+from shared.schemas.topics import MessageType, Topic
 
 
 class Rotation(WireModel):
@@ -35,8 +35,8 @@ class Impossible(WireModel):
 
 
 def test_an_example_has_the_defaults_and_its_days_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    topic = event_topic("rotation.created", Rotation, "", owner="fleet_svc", key="Name")
-    good, bad = topic.messages[0], MessageType("bad", Impossible, "")
+    good, bad = MessageType("good", Rotation, ""), MessageType("bad", Impossible, "")
+    topic = Topic("rotation.created", "fleet_svc", "Name", (good, bad), ("fleet_svc",), (), 3, {})
     files = {tmp_path / "bad.json": (topic, bad), tmp_path / "good.json": (topic, good)}
     monkeypatch.setattr(golden_messages, "missing", lambda: files)
     refused, written = golden_messages.write()
