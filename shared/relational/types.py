@@ -49,9 +49,9 @@ class AsciiId(TypeDecorator[str]):
         return dialect.type_descriptor(String(self.length))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or value.isascii():
-            return value
-        return value.encode("ascii", "backslashreplace").decode()
+        if value is None:
+            return None
+        return str(value) if value.isascii() else value.encode("ascii", "backslashreplace").decode()
 
 
 def ascii_id(length: int = 128) -> TypeEngine[str]:

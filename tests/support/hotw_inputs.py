@@ -71,7 +71,7 @@ def fortress(
         "fleet": facts_of_fleet,
         "service": facts_of_service,
         "projection": facts_of_projection,
-        "inventory": InventoryFacts(150, datetime(2024, 6, 14, 12, tzinfo=UTC), "Apollo"),
+        "inventory": InventoryFacts(150, datetime(2024, 6, 14, 12, tzinfo=UTC)),
         "az_factors": FACTORS,
         **others,
     }

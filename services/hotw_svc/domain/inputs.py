@@ -102,8 +102,6 @@ class ServiceFacts:
     service_id: str
     version_id: int
     service_type: ServiceType
-    owner: str
-    leader_alias: str | None = None
     philosophy: Philosophy = NO_PHILOSOPHY
 
     @property
@@ -119,8 +117,6 @@ class AsgFacts:
     name: str
     zone: str
     host_type: str | None = None
-    min_instance: int | None = None
-    max_instance: int | None = None
     desired_capacity: int = 0
     max_override_capacity: int | None = None
     eap_onboarding_status: bool = True
@@ -180,7 +176,6 @@ class InventoryFacts:
 
     hosts_present: int
     as_of: datetime
-    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,15 @@
-"""Reads the inputs of an execution from resources as their owners publish them; optional members may be absent.
+"""Reads the inputs of an execution from resources as their read models hold them.
 
-A resource was validated by its owner and when it was consumed, so a required member is not checked again (KeyError).
+A resource was validated when it was consumed: numbers are numbers, and a member without a value is absent. A required
+member is not checked again (KeyError).
 """
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any
 
 from services.hotw_svc.domain.arithmetic import exact
 from services.hotw_svc.domain.inputs import (
-    NO_PHILOSOPHY,
     AsgFacts,
     EventFacts,
     FleetFacts,
@@ -27,38 +26,41 @@ from shared.clock import parse_instant
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
 
 State = Mapping[str, Any]
-T = TypeVar("T")
-ZERO = Fraction(0)
 
 
 def event_facts(state: State) -> EventFacts:
     """An Event. IsActive is true, the offsets are 1 unless given."""
     return EventFacts(
         event_id=state["EventId"],
-        version_id=int(state["VersionId"]),
+        version_id=state["VersionId"],
         peak_start_date=date.fromisoformat(state["PeakStartDate"]),
         peak_end_date=date.fromisoformat(state["PeakEndDate"]),
         region_list=tuple(state["RegionList"]),
-        is_active=_or(state.get("IsActive"), True),
+        is_active=state.get("IsActive", True),
         order_dates={
             region: OrderDates(_date(dates.get("SPCOStartDate")), _date(dates.get("SPCOEndDate")))
-            for region, dates in (state.get("SPCOEventDatesByRegion") or {}).items()
+            for region, dates in state.get("SPCOEventDatesByRegion", {}).items()
         },
         emergent_scale_start_date=_date(state.get("EmergentScaleStartDate")),
-        start_offset=_or(_count(state.get("StartOffset")), 1),
-        end_offset=_or(_count(state.get("EndOffset")), 1),
+        start_offset=state.get("StartOffset", 1),
+        end_offset=state.get("EndOffset", 1),
     )
 
 
 def service_facts(state: State) -> ServiceFacts:
     """A Service with its own Philosophy."""
+    philosophy = state.get("Philosophy", {})
+    strategy = philosophy.get("CapacityStrategy")
     return ServiceFacts(
         service_id=state["ServiceId"],
-        version_id=int(state["VersionId"]),
+        version_id=state["VersionId"],
         service_type=ServiceType(state["ServiceType"]),
-        owner=state["Owner"],
-        leader_alias=state.get("LeaderAlias"),
-        philosophy=_philosophy(state.get("Philosophy")),
+        philosophy=Philosophy(
+            max_hosts=philosophy.get("MaxHosts"),
+            min_hosts=philosophy.get("MinHosts"),
+            strategy=None if strategy is None else CapacityStrategy(strategy),
+            headroom_percentage=exact(philosophy.get("HeadroomPercentage", 0)),
+        ),
     )
 
 
@@ -84,20 +86,20 @@ def fleet_facts(*, base: State | None, event_line: State | None = None) -> Fleet
         service_id=identity["ServiceId"],
         region=identity["FleetConfiguration"]["Region"],
         line=line,
-        version_id=int(read["VersionId"]),
-        asgs=tuple(_asg(asg) for asg in asgs_from["FleetConfiguration"].get("ASGProperties") or ()),
+        version_id=read["VersionId"],
+        asgs=tuple(_asg(asg) for asg in asgs_from["FleetConfiguration"].get("ASGProperties", ())),
         asgs_line=asgs_line,
-        asgs_version_id=int(asgs_from["VersionId"]),
+        asgs_version_id=asgs_from["VersionId"],
         capacity_as_of=None if as_of is EARLIEST else as_of,
-        host_throughput_tpm=_count(configuration.get("HostThroughPutTPM")),
-        buffer_percentage=_exact_or_zero(configuration.get("BufferPercentage")),
+        host_throughput_tpm=configuration.get("HostThroughPutTPM"),
+        buffer_percentage=exact(configuration.get("BufferPercentage", 0)),
         ct_factor=None if ct_factor is None else exact(ct_factor),
-        max_host_count=_count(configuration.get("MaxHostCount")),
+        max_host_count=configuration.get("MaxHostCount"),
         host_type=configuration.get("HostType"),
         homogeneous=configuration.get("Homogeneous"),
-        eap_enrolled=_or(configuration.get("EAPEnrolledStatus"), True),
+        eap_enrolled=configuration.get("EAPEnrolledStatus", True),
         child_desired_capacity=sum(
-            _count(child.get("SumDesiredCapacity")) or 0 for child in configuration.get("ChildApolloEnvs") or ()
+            child.get("SumDesiredCapacity", 0) for child in configuration.get("ChildApolloEnvs", ())
         ),
         own_tpm=own_tpm,
         own_tpm_verified=own_verified,
@@ -107,39 +109,27 @@ def fleet_facts(*, base: State | None, event_line: State | None = None) -> Fleet
 def projection_facts(state: State) -> ProjectionFacts:
     """A Projection; a verification that is not given has not been made."""
     return ProjectionFacts(
-        version_id=int(state["VersionId"]),
-        manual_override=_count(state.get("ManualOverride")),
-        cloud_tune=_count(state.get("CloudTuneProjection")),
-        total_input=_count(state.get("TotalInputTPM")),
-        verified_by_owner=state.get("IsVerifiedByOwner") is True,
+        version_id=state["VersionId"],
+        manual_override=state.get("ManualOverride"),
+        cloud_tune=state.get("CloudTuneProjection"),
+        total_input=state.get("TotalInputTPM"),
+        verified_by_owner=state.get("IsVerifiedByOwner", False),
         unverified_upstreams=tuple(
             upstream["UpstreamServiceId"]
-            for upstream in state.get("UpstreamProjections") or ()
-            if upstream.get("IsVerified") is not True
+            for upstream in state.get("UpstreamProjections", ())
+            if not upstream.get("IsVerified", False)
         ),
     )
 
 
 def inventory_facts(report: State) -> InventoryFacts:
     """A `fleet.inventory.reported`, or a HostInventory."""
-    return InventoryFacts(int(report["HostsPresent"]), parse_instant(report["AsOf"]), report.get("Source"))
+    return InventoryFacts(report["HostsPresent"], parse_instant(report["AsOf"]))
 
 
 def az_factors(factors: Mapping[str, Any]) -> AzFactors:
     """`EPIC_AZ_FACTOR_MAP`: zone → factor; a negative one, or no number, is a ValueError."""
     return AzFactors.of({zone: exact(factor) for zone, factor in factors.items()})
-
-
-def _philosophy(given: State | None) -> Philosophy:
-    if not given:
-        return NO_PHILOSOPHY
-    strategy = given.get("CapacityStrategy")
-    return Philosophy(
-        max_hosts=_count(given.get("MaxHosts")),
-        min_hosts=_count(given.get("MinHosts")),
-        strategy=None if strategy is None else CapacityStrategy(strategy),
-        headroom_percentage=_exact_or_zero(given.get("HeadroomPercentage")),
-    )
 
 
 def _asg(given: State) -> AsgFacts:
@@ -148,23 +138,20 @@ def _asg(given: State) -> AsgFacts:
         name=name,
         zone=given["AvailabilityZone"],
         host_type=given.get("HostType"),
-        min_instance=_count(given.get("MinInstance")),
-        max_instance=_count(given.get("MaxInstance")),
-        desired_capacity=_count(given.get("DesiredCapacity")) or 0,
-        max_override_capacity=_count(given.get("MaxOverrideCapacity")),
-        eap_onboarding_status=_or(given.get("EAPOnboardingStatus"), True),
-        capacity_lower_bound=_count(given.get("AsgCapacityLowerBound")),
+        desired_capacity=given.get("DesiredCapacity", 0),
+        max_override_capacity=given.get("MaxOverrideCapacity"),
+        eap_onboarding_status=given.get("EAPOnboardingStatus", True),
+        capacity_lower_bound=given.get("AsgCapacityLowerBound"),
         tag=given.get("AsgTag") or name.rpartition("/")[2],
         arn=given.get("AutoScalingGroupARN"),
     )
 
 
 def _own_tpm(fleet: State) -> tuple[int | None, bool]:
-    for projection in fleet.get("FleetProjection") or ():
-        properties = projection.get("TotalInputTPMProperties") or {}
-        tpm = _count(properties.get("TotalInputTPM"))
-        if tpm is not None:
-            return tpm, properties.get("TotalInputTPMLinkVerifiedByCustomer") is True
+    for projection in fleet.get("FleetProjection", ()):
+        properties = projection.get("TotalInputTPMProperties", {})
+        if "TotalInputTPM" in properties:
+            return properties["TotalInputTPM"], properties.get("TotalInputTPMLinkVerifiedByCustomer", False)
     return None, False
 
 
@@ -175,15 +162,3 @@ def _capacity_as_of(fleet: State) -> datetime:
 
 def _date(given: str | None) -> date | None:
     return None if given is None else date.fromisoformat(given)
-
-
-def _count(given: Any) -> int | None:
-    return None if given is None else int(given)
-
-
-def _exact_or_zero(given: Any) -> Fraction:
-    return ZERO if given is None else exact(given)
-
-
-def _or(given: T | None, default: T) -> T:
-    return default if given is None else given

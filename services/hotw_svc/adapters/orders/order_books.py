@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -15,6 +15,7 @@ from services.hotw_svc.adapters.inputs.facts import fleet_facts
 from services.hotw_svc.adapters.inputs.read_models import EVENTS, state_of
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
+from services.hotw_svc.adapters.queries.views import with_ids
 from services.hotw_svc.adapters.rows import wire
 from services.hotw_svc.adapters.runs.execution_rows import latest_executions
 from services.hotw_svc.app.ports import View
@@ -32,11 +33,8 @@ class OrderBooks:
 
     async def of_order(self, fulfillment_id: str) -> OrderBook | None:
         order = t.fulfillment_details
-        row = (
-            await self._connection.execute(
-                _with_ids(order, order.c.Purpose).where(order.c.FulfillmentId == fulfillment_id)
-            )
-        ).first()
+        query = with_ids(order).where(order.c.FulfillmentId == fulfillment_id)
+        row = (await self._connection.execute(query)).first()
         if row is None:
             return None
         books = await self.get([OrderBookKey(row.EventId, row.FleetId, Purpose(row.Purpose))])
@@ -86,7 +84,7 @@ class OrderBooks:
     async def unsettled(self, now: datetime, limit: int) -> list[OrderBookKey]:
         board, event = t.hotw_dashboard, EVENTS.table
         books = (
-            _with_ids(board, board.c.Purpose)
+            with_ids(board)
             .join(event, event.c.Key == t.event_index.c.EventId)
             .order_by(board.c.EventIndexId, board.c.Purpose, board.c.FleetIndexId)
             .limit(limit)
@@ -104,22 +102,16 @@ class OrderBooks:
         connection = self._connection
         numbers = {change.after.key.fleet_id: self._numbers[change.after.key] for change in changes}
         await order_rows.change_orders(connection, [order for change in changes for order in change.orders])
-        await order_rows.change_overrides(
-            connection, [(item, numbers[item.fleet_id].fleet) for change in changes for item in change.overrides]
-        )
+        fleets = {fleet_id: of_book.fleet for fleet_id, of_book in numbers.items()}
+        overrides = [override for change in changes for override in change.overrides]
+        await order_rows.change_overrides(connection, overrides, fleets)
         for change in changes:
-            await order_rows.enable_asgs(connection, numbers[change.after.key.fleet_id].fleet, change.enabled_asgs)
-        await put_dashboards(
-            connection,
-            [
-                dashboard_row(change.after, numbers[change.after.key.fleet_id], settled_at=change.settled_at)
-                for change in changes
-            ],
-        )
-        lock = t.fleet_lock
-        await connection.execute(
-            update(lock).where(lock.c.FleetId.in_(sorted(numbers))).values(Revision=lock.c.Revision + 1)
-        )
+            await order_rows.enable_asgs(connection, fleets[change.after.key.fleet_id], change.enabled_asgs)
+        books = [(numbers[change.after.key.fleet_id], change) for change in changes]
+        rows = [dashboard_row(change.after, of_book, settled_at=change.settled_at) for of_book, change in books]
+        await put_dashboards(connection, rows)
+        lock, mine = t.fleet_lock, t.fleet_lock.c.FleetId.in_(sorted(numbers))
+        await connection.execute(update(lock).where(mine).values(Revision=lock.c.Revision + 1))
 
     def view(self, order: Order) -> View:
         return View(order.fulfillment_id, wire(order_rows.order_columns(order)))
@@ -127,8 +119,7 @@ class OrderBooks:
     async def _dashboards(self, event_id: str, purpose: Purpose, fleet_ids: Sequence[str]) -> list[Mapping[str, Any]]:
         board = t.hotw_dashboard
         rows = await self._connection.execute(
-            _with_ids(board, board, t.service_index.c.ServiceId)
-            .join(t.service_index, t.service_index.c.ServiceIndexId == board.c.ServiceIndexId)
+            with_ids(board, service=True)
             .where(
                 t.event_index.c.EventId == event_id,
                 board.c.Purpose == purpose.value,
@@ -137,13 +128,3 @@ class OrderBooks:
             .order_by(t.fleet_index.c.FleetId)
         )
         return [dict(row) for row in rows.mappings()]
-
-
-def _with_ids(table: Any, *columns: Any) -> Select[Any]:
-    """The columns of a table with the EventId and the FleetId of each row."""
-    return (
-        select(t.event_index.c.EventId, t.fleet_index.c.FleetId, *columns)
-        .select_from(table)
-        .join(t.event_index, t.event_index.c.EventIndexId == table.c.EventIndexId)
-        .join(t.fleet_index, t.fleet_index.c.FleetIndexId == table.c.FleetIndexId)
-    )

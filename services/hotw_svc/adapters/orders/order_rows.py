@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,108 +18,85 @@ from shared.clock import iso, parse_instant
 from shared.relational import insert_rows
 from shared.schemas.hotw_svc import FulfillmentStatus, OrderType, Purpose
 
-_FIXED = frozenset({"PlacedAt", "RunId", "FleetIndexId", "EventIndexId", "ExecutionId"})
+_FIXED: Final = frozenset({"PlacedAt", "RunId", "FleetIndexId", "EventIndexId", "ExecutionId"})
+_OVERRIDE: Final = {
+    "RunId": "run_id",
+    "FleetId": "fleet_id",
+    "EventId": "event_id",
+    "AutoScalingGroupName": "asg_name",
+    "OverrideType": "override_type",
+    "StartTime": "start",
+    "EndTime": "end",
+    "PeakEnd": "peak_end",
+    "StartOffset": "start_offset",
+    "EndOffset": "end_offset",
+    "BaseCapacity": "base_capacity",
+    "OverrideValue": "value",
+    "OverrideExpiryValue": "expiry_value",
+    "Justification": "justification",
+    "Purpose": "purpose",
+    "OverrideStatus": "status",
+}
+"""The attributes of an Override by their columns."""
+_ORDER: Final = {
+    "FulfillmentId": "fulfillment_id",
+    "RunId": "run_id",
+    "ExecutionId": "execution_id",
+    "FleetId": "fleet_id",
+    "EventId": "event_id",
+    "AutoScalingGroupName": "asg_name",
+    "AvailabilityZone": "zone",
+    "FulfillmentType": "order_type",
+    "FulfillmentValue": "value",
+    "PlacedAt": "placed_at",
+    "FulfillmentDate": "fulfillment_date",
+    "Purpose": "purpose",
+    "FulfillmentStatus": "status",
+    "StatusSince": "status_since",
+    "ApprovedAt": "approved_at",
+    "DecidedBy": "decided_by",
+    "Reason": "reason",
+    "Superseded": "superseded",
+}
+"""The attributes of an Order by their columns, but for its deliveries."""
 
 
 def override_columns(override: Override) -> Row:
     """A row of capacity_override_details."""
-    return {
+    return {column: getattr(override, name) for column, name in _OVERRIDE.items()} | {
         "CapacityOverrideName": override.name,
-        "StartTime": override.start,
+        "StartTime": storable(override.start),
+        "EndTime": storable(override.end),
+        "PeakEnd": storable(override.peak_end),
         "Duration": override.duration,
-        "OverrideValue": override.value,
-        "OverrideExpiryValue": override.expiry_value,
         "OverrideTag": override.event_id,
-        "StartOffset": override.start_offset,
-        "EndOffset": override.end_offset,
         "PlaceOrderIfRequired": True,
-        "OverrideType": override.override_type.value,
-        "Justification": override.justification,
-        "RunId": override.run_id,
-        "FleetId": override.fleet_id,
-        "AutoScalingGroupName": override.asg_name,
-        "EventId": override.event_id,
-        "Purpose": override.purpose.value,
-        "EndTime": override.end,
-        "PeakEnd": override.peak_end,
-        "BaseCapacity": override.base_capacity,
-        "OverrideStatus": override.status.value,
     }
 
 
 def override_of(row: Mapping[str, Any]) -> Override:
     """The override of a row of capacity_override_details."""
-    return Override(
-        run_id=row["RunId"],
-        fleet_id=row["FleetId"],
-        event_id=row["EventId"],
-        asg_name=row["AutoScalingGroupName"],
-        override_type=OrderType(row["OverrideType"]),
-        start=row["StartTime"],
-        end=row["EndTime"],
-        peak_end=row["PeakEnd"],
-        start_offset=row["StartOffset"],
-        end_offset=row["EndOffset"],
-        base_capacity=row["BaseCapacity"],
-        value=row["OverrideValue"],
-        expiry_value=row["OverrideExpiryValue"],
-        justification=row["Justification"],
-        purpose=Purpose(row["Purpose"]),
-        status=OverrideStatus(row["OverrideStatus"]),
-    )
+    override: Row = {name: row[column] for column, name in _OVERRIDE.items()}
+    kinds = {"override_type": OrderType, "purpose": Purpose, "status": OverrideStatus}
+    return Override(**override | {name: kind(override[name]) for name, kind in kinds.items()})
 
 
 def order_columns(order: Order) -> Row:
     """A row of fulfillment_details; Deliveries is a JSON column."""
-    return {
-        "FulfillmentId": order.fulfillment_id,
-        "AutoScalingGroupName": order.asg_name,
-        "FulfillmentType": order.order_type.value,
-        "FulfillmentStatus": order.status.value,
-        "FulfillmentValue": order.value,
-        "FulfillmentDate": order.fulfillment_date,
+    return {column: getattr(order, name) for column, name in _ORDER.items()} | {
         "FulfillmentLink": None,
         "IsEmergent": order.order_type is OrderType.EMERGENT,
-        "RunId": order.run_id,
-        "ExecutionId": order.execution_id,
-        "FleetId": order.fleet_id,
-        "EventId": order.event_id,
-        "Purpose": order.purpose.value,
-        "AvailabilityZone": order.zone,
         "FulfilledHosts": order.fulfilled_hosts,
-        "PlacedAt": order.placed_at,
-        "StatusSince": order.status_since,
-        "ApprovedAt": order.approved_at,
-        "DecidedBy": order.decided_by,
-        "Reason": order.reason,
-        "Superseded": order.superseded,
         "Deliveries": [{"Hosts": d.hosts, "DeliveredAt": iso(d.delivered_at)} for d in order.deliveries],
     }
 
 
 def order_of(row: Mapping[str, Any]) -> Order:
     """The order of a row of fulfillment_details."""
-    return Order(
-        fulfillment_id=row["FulfillmentId"],
-        run_id=row["RunId"],
-        execution_id=row["ExecutionId"],
-        fleet_id=row["FleetId"],
-        event_id=row["EventId"],
-        asg_name=row["AutoScalingGroupName"],
-        zone=row["AvailabilityZone"],
-        order_type=OrderType(row["FulfillmentType"]),
-        value=row["FulfillmentValue"],
-        placed_at=row["PlacedAt"],
-        fulfillment_date=row["FulfillmentDate"],
-        purpose=Purpose(row["Purpose"]),
-        status=FulfillmentStatus(row["FulfillmentStatus"]),
-        status_since=row["StatusSince"],
-        approved_at=row["ApprovedAt"],
-        decided_by=row["DecidedBy"],
-        reason=row["Reason"],
-        deliveries=tuple(Delivery(d["Hosts"], parse_instant(d["DeliveredAt"])) for d in row["Deliveries"]),
-        superseded=bool(row["Superseded"]),
-    )
+    order: Row = {name: row[column] for column, name in _ORDER.items()}
+    kinds = {"order_type": OrderType, "purpose": Purpose, "status": FulfillmentStatus}
+    deliveries = tuple(Delivery(d["Hosts"], parse_instant(d["DeliveredAt"])) for d in row["Deliveries"])
+    return Order(**order | {name: kind(order[name]) for name, kind in kinds.items()}, deliveries=deliveries)
 
 
 async def orders_of(
@@ -155,25 +132,33 @@ async def _of(
     return {fleet_id: tuple(items) for fleet_id, items in found.items()}
 
 
-async def add_orders(connection: AsyncConnection, orders: Iterable[tuple[Order, int, int]]) -> None:
-    """Inserts orders, each with its fleet's and event's number."""
-    await insert_rows(connection, t.fulfillment_details, [_numbered(order_columns(o), f, e) for o, f, e in orders])
+async def add_orders(
+    connection: AsyncConnection, orders: Iterable[Order], fleets: Mapping[str, int], event_index_id: int
+) -> None:
+    """Inserts orders of one event; ``fleets`` are the fleets' numbers by FleetId."""
+    rows = [order_columns(o) | {"FleetIndexId": fleets[o.fleet_id], "EventIndexId": event_index_id} for o in orders]
+    await insert_rows(connection, t.fulfillment_details, rows)
 
 
-async def change_orders(connection: AsyncConnection, orders: Sequence[Order]) -> None:
+async def change_orders(connection: AsyncConnection, orders: Iterable[Order]) -> None:
     """Writes orders that are there already."""
     await update_rows(connection, t.fulfillment_details, [order_columns(order) for order in orders], keep=_FIXED)
 
 
-async def add_overrides(connection: AsyncConnection, overrides: Iterable[tuple[Override, int, int]]) -> None:
-    """Inserts overrides, each with its fleet's and event's number."""
-    rows = [_numbered(_recordable(override_columns(o)), f, e) for o, f, e in overrides]
+async def add_overrides(
+    connection: AsyncConnection, overrides: Iterable[Override], fleets: Mapping[str, int], event_index_id: int
+) -> None:
+    """Inserts overrides of one event; ``fleets`` are the fleets' numbers by FleetId."""
+    event = {"EventIndexId": event_index_id}
+    rows = [override_columns(o) | event | {"FleetIndexId": fleets[o.fleet_id]} for o in overrides]
     await insert_rows(connection, t.capacity_override_details, rows)
 
 
-async def change_overrides(connection: AsyncConnection, overrides: Iterable[tuple[Override, int]]) -> None:
-    """Writes overrides that are there already, each with its fleet's number."""
-    rows = [{**_recordable(override_columns(o)), "FleetIndexId": number} for o, number in overrides]
+async def change_overrides(
+    connection: AsyncConnection, overrides: Iterable[Override], fleets: Mapping[str, int]
+) -> None:
+    """Writes overrides that are there already; ``fleets`` are the fleets' numbers by FleetId."""
+    rows = [override_columns(o) | {"FleetIndexId": fleets[o.fleet_id]} for o in overrides]
     await update_rows(connection, t.capacity_override_details, rows, keep=_FIXED)
 
 
@@ -186,18 +171,6 @@ async def enable_asgs(connection: AsyncConnection, fleet_index_id: int, names: S
             .where(table.c.FleetIndexId == fleet_index_id, table.c.AutoScalingGroupName.in_(names))
             .values(EAPEnableStatus=True)
         )
-
-
-def _numbered(row: Row, fleet_index_id: int, event_index_id: int) -> Row:
-    row["FleetIndexId"] = fleet_index_id
-    row["EventIndexId"] = event_index_id
-    return row
-
-
-def _recordable(row: Row) -> Row:
-    for name in ("StartTime", "EndTime", "PeakEnd"):
-        row[name] = storable(row[name])
-    return row
 
 
 def storable(moment: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +21,6 @@ from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.domain.arithmetic import countable
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
-from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs.execution import AsgOutcome, Execution
 from shared.clock import iso
 from shared.relational import insert_rows
@@ -48,22 +47,24 @@ class Executions:
         """Few statements, however many executions. Their fleets' lock rows are held, unless none of them counts."""
         if not executions:
             return []
-        connection = self._connection
+        connection, event = self._connection, run.event_index_id
         services = await index_ids(connection, t.service_index, {e.inputs.fleet.service_id for e in executions})
-        stored = [(execution, _execution_row(run, execution, services)) for execution in executions]
-        await insert_rows(connection, t.hotw_execution, [row for _, row in stored])
+        of_run = {"EventIndexId": event, "DryRun": run.dry_run, "Engine": run.engine}
+        rows = [execution_columns(execution) | of_run for execution in executions]
+        for execution, row in zip(executions, rows, strict=True):
+            row["ServiceIndexId"] = services[execution.inputs.fleet.service_id]
+        await insert_rows(connection, t.hotw_execution, rows)
         counting = [execution for execution in executions if execution.counts]
         if not counting:
             return []
-        fleets = [execution.inputs.fleet_index_id for execution in counting]
-        ids = await self._execution_ids(run.run_id, fleets)
-        settled = await self._settled_before(run, fleets)
+        fleets = {e.inputs.fleet.fleet_id: e.inputs.fleet_index_id for e in counting}
+        ids = await self._execution_ids(run.run_id, fleets.values())
+        settled = await self._settled_before(run, fleets.values())
         await self._write_asgs(counting)
         placed: list[PlacedExecution] = []
         dashboards: list[Row] = []
-        new_orders: list[tuple[Order, int, int]] = []
-        new_overrides: list[tuple[Override, int, int]] = []
-        for execution, row in stored:
+        new_orders: list[Order] = []
+        for execution, row in zip(executions, rows, strict=True):
             if not execution.counts:
                 continue
             fleet = execution.inputs.fleet_index_id
@@ -71,21 +72,19 @@ class Executions:
             own = tuple(replace(order, execution_id=ids[fleet]) for order in execution.orders)
             version, under = settled.get(fleet, (0, SettledUnder.of(execution.inputs.event)))
             book = _book(run, execution, own, latest, version + (2 if own else 1), under)
-            numbers = BookNumbers(run.event_index_id, fleet, services[execution.inputs.fleet.service_id])
-            dashboards.append(dashboard_row(book, numbers))
+            dashboards.append(dashboard_row(book, BookNumbers(event, fleet, row["ServiceIndexId"])))
             placed.append(PlacedExecution(execution, book))
-            new_orders += [(order, fleet, run.event_index_id) for order in own]
-            new_overrides += [(override, fleet, run.event_index_id) for override in execution.overrides]
-        await order_rows.add_orders(connection, new_orders)
+            new_orders += own
+        superseded = [override for e in counting for override in e.superseded_overrides]
+        new_overrides = [override for e in counting for override in e.overrides]
+        await order_rows.add_orders(connection, new_orders, fleets, event)
         await order_rows.change_orders(connection, [order for e in counting for order in e.superseded_orders])
-        await order_rows.change_overrides(
-            connection, [(item, e.inputs.fleet_index_id) for e in counting for item in e.superseded_overrides]
-        )
-        await order_rows.add_overrides(connection, new_overrides)
+        await order_rows.change_overrides(connection, superseded, fleets)
+        await order_rows.add_overrides(connection, new_overrides, fleets, event)
         await put_dashboards(connection, dashboards)
         return placed
 
-    async def _execution_ids(self, run_id: int, fleets: Sequence[int]) -> dict[int, int]:
+    async def _execution_ids(self, run_id: int, fleets: Iterable[int]) -> dict[int, int]:
         table = t.hotw_execution
         rows = await self._connection.execute(
             select(table.c.FleetIndexId, table.c.ExecutionId).where(
@@ -94,7 +93,7 @@ class Executions:
         )
         return dict(rows.all())
 
-    async def _settled_before(self, run: Run, fleets: Sequence[int]) -> dict[int, tuple[int, SettledUnder]]:
+    async def _settled_before(self, run: Run, fleets: Iterable[int]) -> dict[int, tuple[int, SettledUnder]]:
         """By fleet that has a book: the number of its last fact, and what it was last settled under.
 
         An execution settles no book, also when it was worked out under a newer version of the event.
@@ -139,15 +138,6 @@ def execution_fact(row: Mapping[Any, Any]) -> ExecutionFact:
     members = {name: row[column] for name, column in FACT_COLUMNS.items()}
     types = {"order_type": OrderType(row["OrderType"]), "status": ExecutionStatus(row["Status"])}
     return ExecutionFact.model_construct(**members | types)
-
-
-def _execution_row(run: Run, execution: Execution, services: Mapping[str, int]) -> Row:
-    row = execution_columns(execution)
-    row["ServiceIndexId"] = services[execution.inputs.fleet.service_id]
-    row["EventIndexId"] = run.event_index_id
-    row["DryRun"] = run.dry_run
-    row["Engine"] = run.engine
-    return row
 
 
 def _book(

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from services.hotw_svc.adapters.inputs.facts import az_factors
+from services.hotw_svc.adapters.inputs.facts import az_factors, fleet_facts
 from services.hotw_svc.domain.inputs import InventoryFacts, OrderDates
 from services.hotw_svc.domain.orders.order import Delivery
 from services.hotw_svc.domain.runs.execution import execute, fleet_gone, lock_held
 from services.hotw_svc.domain.runs.placement import place
 from shared.schemas.base import MAX_COUNT
 from shared.schemas.hotw_svc import FulfillmentStatus
-from tests.support.hotw_inputs import FAIL, NOW, PARTIAL, SUCCESS, asgs, fortress, order, run
+from tests.support.hotw_inputs import FAIL, FLEET, NOW, PARTIAL, SUCCESS, asgs, fortress, order, run
 
 
 def test_a_shortfall_is_a_partial_success_that_says_where_room_is_missing() -> None:
@@ -53,7 +53,10 @@ def test_hosts_a_dead_order_delivered_still_take_room() -> None:
 
 
 def test_max_instance_does_not_bound() -> None:
-    assert run(fleet={"asgs": asgs(None, desired=50, max_instance=50)}).ordered_hosts == 50
+    given = {"AutoScalingGroupName": "A", "AvailabilityZone": "us-east-1a", "DesiredCapacity": 50, "MaxInstance": 50}
+    configuration = FLEET["FleetConfiguration"] | {"ASGProperties": [given]}
+    fleet = fleet_facts(base=FLEET | {"FleetConfiguration": configuration})
+    assert run(fleet={"asgs": fleet.asgs}).ordered_hosts == 50
 
 
 def test_only_asgs_open_to_eap_take_hosts() -> None:
