@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
@@ -44,10 +46,14 @@ def _take_documents(picture: Picture, service: str, database: Any) -> None:
             picture.replicas[service, name.removeprefix("read_model.")] = held
         elif name.endswith(_HEADS):
             _take_resource(picture, service, name.removesuffix(_HEADS), database)
-    for form in database["intents"].find({}):
-        if "Recovered" not in form:
-            picture.waiting.append(f"{service} intent of {len(form['Keys'])} {form['Resource']}")
+    for form in open_intents(database):
+        picture.waiting.append(f"{service} intent of {len(form['Keys'])} {form['Resource']}")
     picture.letters += [letter_of(service, form["Letter"]) for form in database["dead_letters"].find({})]
+
+
+def open_intents(database: Any) -> Iterable[Row]:
+    """Those that are not only kept to be looked at once more, later."""
+    return database["intents"].find({"$or": [{"Complete": {"$exists": False}}, {"Since": {"$lte": datetime.now(UTC)}}]})
 
 
 def _take_resource(picture: Picture, service: str, name: str, database: Any) -> None:

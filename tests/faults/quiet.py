@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from shared.schemas.topics import SERVICES
 from tests.faults.doors import Stuck
+from tests.faults.from_servers import open_intents
 from tests.faults.picture import Picture
 from tests.faults.topics import Topics
 
@@ -107,7 +108,7 @@ class Quiet:
             for name in heads:
                 for form in database[name].find({"Outbox.0": {"$exists": True}}, {"_id": 1}).limit(3):
                     found.append(f"{service} {name} {form['_id']} waits in its outbox")
-            found += [f"{service} has an intent" for _ in database["intents"].find({"Recovered": {"$exists": False}})]
+            found += [f"{service} has an intent" for _ in open_intents(database)]
         return found + self._mails() + self._rows()
 
     def _mails(self) -> list[str]:

@@ -16,6 +16,7 @@ from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from shared.documents.contract import Document
+from shared.documents.versions import Outcome, StoredOutcome
 from shared.errors import BadInput
 
 Form = dict[str, Any]
@@ -113,6 +114,32 @@ def decode(key: str, item: Form, side: Form | None = None) -> Document:
         item["CreatedBy"],
         item["Deleted"],
         {} if side is None else plain(side["State"], side["Rewritten"]),
+    )
+
+
+def encode_outcome(outcome: StoredOutcome) -> Form:
+    """An idempotency record without its cause's id."""
+    return {
+        "Digest": outcome.digest,
+        "Resource": outcome.resource,
+        "Key": outcome.key,
+        "Outcome": outcome.outcome.value,
+        "VersionId": outcome.version,
+        "Problem": None if outcome.problem is None else orjson.dumps(outcome.problem),
+        "Body": None if outcome.body is None else orjson.dumps(outcome.body),
+    }
+
+
+def decode_outcome(cause_id: str, form: Form) -> StoredOutcome:
+    return StoredOutcome(
+        cause_id,
+        form["Digest"],
+        form["Resource"],
+        form["Key"],
+        Outcome(form["Outcome"]),
+        form["VersionId"],
+        None if form["Problem"] is None else orjson.loads(form["Problem"]),
+        None if form["Body"] is None else orjson.loads(form["Body"]),
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -15,12 +17,14 @@ from shared.documents.mongo.codec import SHOWN, Form, decode, item_id
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.reads import CoalescedReads, page_of, pages_of, query_of
 from shared.documents.mongo.writes import DocumentWrites
-from shared.documents.versions import amended, as_old, updated
+from shared.documents.versions import amended, as_old, batches_of, first_version, updated
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import State
 
 log = structlog.get_logger(__name__)
 
+_BATCH: Final = 1000  # documents created by one command; the keys of so many lie in one intent
+_BATCHES_TO_PUBLISH: Final = 2  # while the next is written; this bounds the memory
 _STATE: Final = "Item.State."
 _PRESENT: Final = {"Item.Deleted": False}
 
@@ -111,20 +115,30 @@ class MongoDocuments:
         return await self.writes.write(key, cause, lambda head: amended(head, key, fn, cause))
 
     async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
-        async def create_again(key: str, state: State) -> bool:
-            change = Change(state, (OutgoingEvent(event_type),))
-            written = await self.update(key, lambda present: None if present else change, replace(cause, id=None))
-            return written.changed
+        cause, created = replace(cause, id=None), list[str]()
+        publishing: list[asyncio.Task[None]] = []
+        try:
+            for batch in batches_of(states, _BATCH):
+                documents = [first_version(key, state, cause, self.schema_version) for key, state in batch.items()]
+                new, task = await self.writes.create(documents, event_type, cause)
+                publishing.append(task)
+                created += [document.key for document in new]
+                existing = list(batch.keys() - created)
+                for key in existing - (await self.latest_many(existing)).keys():
+                    change = Change(batch[key], (OutgoingEvent(event_type),))
+                    if (await self.update(key, partial(_unless_present, change), cause)).changed:
+                        created.append(key)
+                while len(publishing) > _BATCHES_TO_PUBLISH:
+                    await publishing.pop(0)
+            await asyncio.gather(*publishing)
+        finally:
+            for task in publishing:
+                task.cancel()
+        return created
 
-        return await self.writes.bulk.create(
-            self.writes.name,
-            states,
-            event_type,
-            cause,
-            schema_version=self.schema_version,
-            check_room=self.writes.relay.check_room,
-            create_again=create_again,
-        )
+
+def _unless_present(change: Change, present: Document | None) -> Change | None:
+    return None if present else change
 
 
 def _decode(form: Form) -> Document:

@@ -9,22 +9,66 @@ A head: ``{_id: key, Number, LatestVersionId, Item, Side, Outbox, Intent?}``. An
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
+import structlog
 from bson.raw_bson import RawBSONDocument
-from motor.motor_asyncio import AsyncIOMotorCollection
+from cachetools import LRUCache
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
 from shared.documents.contract import Document
-from shared.documents.mongo.codec import Form, decode
-from shared.documents.mongo.items import Items
-from shared.documents.versions import Decision, Outcome, StoredOutcome, message_of, snapshot_of, without_microseconds
+from shared.documents.mongo.codec import Form, decode, decode_outcome, encode_outcome
+from shared.documents.mongo.errors import away, duplicates
+from shared.documents.mongo.reads import find_by_id
+from shared.documents.versions import Outcome, StoredOutcome, message_of, snapshot_of, without_microseconds
 from shared.durability.outbox import OutgoingEvent
 from shared.envelope import Message
 from shared.trace import Trace
+
+log = structlog.get_logger(__name__)
+
+_REMEMBERED: Final = 50_000  # items, some MB; what is forgotten is only stored once more
+
+
+class Items:
+    """The collection ``{resource}.items``; an item is stored before its version is overwritten in the head."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Form], resource: str) -> None:
+        self._collection = database[f"{resource}.items"]
+        self._stored: LRUCache[str, bool] = LRUCache(_REMEMBERED)
+
+    async def store(self, items: Mapping[str, Form | RawBSONDocument]) -> None:
+        """Stores versions by their ids. One that exists was stored by the same write; another write is an alarm."""
+        forms = [{"_id": name, "Item": item} for name, item in items.items() if name not in self._stored]
+        if forms:
+            try:
+                with away():
+                    await self._collection.insert_many(forms, ordered=False)
+            except BulkWriteError as error:
+                await self._compare([forms[place] for place in duplicates(error)])
+            for form in forms:
+                self._stored[str(form["_id"])] = True
+
+    async def read(self, ids: list[str]) -> dict[str, Document]:
+        """Those of the ids that are stored."""
+        forms = await find_by_id(self._collection, ids) if ids else []
+        return {form["_id"]: decode(form["_id"].rpartition("@")[0], form["Item"]) for form in forms}
+
+    async def _compare(self, forms: list[dict[str, Any]]) -> None:
+        ids = [form["_id"] for form in forms]
+        stored = {form["_id"]: form for form in await find_by_id(self._collection, ids, {"Item.Number": 1})}
+        for form in forms:
+            mine = other = form["Item"]["Number"]
+            if form["_id"] in stored:
+                other = stored[form["_id"]]["Item"]["Number"]
+            if mine != other:
+                log.critical("two writes made one version", item=form["_id"], stored=other, other=mine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,39 +83,28 @@ class Collections:
 class OpenWrite:
     """What a write has still to publish and to store. ``number`` orders the writes of a head and identifies each.
 
-    ``events`` are with their data encoded; None: the snapshot of the version.
+    ``events`` are with their data encoded; None: the snapshot of the version. ``outcome`` is its idempotency record,
+    where its cause has an id.
     """
 
     number: int
-    version: int
-    outcome: Outcome
+    outcome: StoredOutcome
     events: tuple[tuple[OutgoingEvent, bytes | None], ...]
-    cause_id: str | None
-    digest: str
     at: datetime
     trace: Trace
-    problem: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, number: int, version: int, decision: Decision, cause: Cause) -> OpenWrite:
-        return cls(
-            number=number,
-            version=version,
-            outcome=decision.outcome,
-            events=tuple((e, None if e.data is None else orjson.dumps(e.data)) for e in decision.events),
-            cause_id=cause.id,
-            digest=cause.digest,
-            at=without_microseconds(cause.now),
-            trace=cause.trace,
-            problem=decision.refusal.problem() if decision.refusal else None,
-        )
+    def of(cls, number: int, outcome: StoredOutcome, events: Iterable[OutgoingEvent], cause: Cause) -> OpenWrite:
+        encoded = tuple((event, None if event.data is None else orjson.dumps(event.data)) for event in events)
+        return cls(number, outcome, encoded, without_microseconds(cause.now), cause.trace)
 
-    @classmethod
-    def of_creation(cls, number: int, event_type: str, at: datetime, trace: Trace) -> OpenWrite:
-        """What a bulk creation left to its intent, for a version 1 that is not published yet."""
-        return cls(
-            number, 1, Outcome.VERSION, ((OutgoingEvent(event_type), None),), None, "", without_microseconds(at), trace
-        )
+    @property
+    def version(self) -> int:
+        return self.outcome.version
+
+    @property
+    def made_version(self) -> bool:
+        return self.outcome.outcome is Outcome.VERSION
 
     @property
     def event_bytes(self) -> int:
@@ -102,17 +135,12 @@ class OpenWrite:
             for event, data in self.events
         ]
 
-    def stored_outcome(self, resource: str, key: str) -> StoredOutcome:
-        """The idempotency record it holds until that is stored by itself."""
-        return StoredOutcome(self.cause_id or "", self.digest, resource, key, self.outcome, self.version, self.problem)
-
 
 @dataclass(frozen=True, slots=True)
 class MongoHead:
     """The latest version and the open writes. ``number`` counts every write of the head, versions or not.
 
-    ``item`` is the version as it is stored. ``intent`` names the bulk creation that made this head, as long as its
-    first version is stored nowhere else.
+    ``item`` is the version as it is stored. ``intent`` names the bulk creation that made this head.
     """
 
     document: Document
@@ -122,45 +150,28 @@ class MongoHead:
     intent: str | None = None
 
     @property
-    def latest_is_open(self) -> bool:
-        """Whether the write that made the latest version is open: the version may be stored nowhere else."""
+    def latest_may_be_here_only(self) -> bool:
+        """Whether the latest version may be stored nowhere else: it is the first, or the write that made it is open."""
         version = self.document.version
-        return any(w.outcome is Outcome.VERSION and w.version == version for w in self.open_writes)
+        return version == 1 or any(write.made_version and write.version == version for write in self.open_writes)
 
 
 def encode_open_write(write: OpenWrite, since: datetime) -> Form:
     """``since`` is real time: the sweeper takes what has been open too long, whatever the service's clock says."""
-    form: Form = {
+    return {
         "Number": write.number,
-        "VersionId": write.version,
-        "Outcome": write.outcome.value,
+        "Cause": write.outcome.cause_id,
+        **encode_outcome(write.outcome),
+        "Events": [[event.type, event.key, event.id, data] for event, data in write.events],
         "At": write.at,
         "Since": since,
         "Trace": list(write.trace),
     }
-    if write.events:
-        form["Events"] = [[event.type, event.key, event.id, data] for event, data in write.events]
-    if write.cause_id is not None:
-        form["Cause"] = write.cause_id
-        form["Digest"] = write.digest
-    if write.problem is not None:
-        form["Problem"] = orjson.dumps(write.problem)
-    return form
 
 
-def _decode_open_write(form: Form) -> OpenWrite:
-    problem = form.get("Problem")
-    return OpenWrite(
-        number=form["Number"],
-        version=form["VersionId"],
-        outcome=Outcome(form["Outcome"]),
-        events=tuple((OutgoingEvent(*event), data) for *event, data in form.get("Events", ())),
-        cause_id=form.get("Cause"),
-        digest=form.get("Digest", ""),
-        at=form["At"],
-        trace=Trace(*form["Trace"]),
-        problem=None if problem is None else orjson.loads(problem),
-    )
+def decode_open_write(form: Form) -> OpenWrite:
+    events = tuple((OutgoingEvent(*event), data) for *event, data in form["Events"])
+    return OpenWrite(form["Number"], decode_outcome(form["Cause"], form), events, form["At"], Trace(*form["Trace"]))
 
 
 def encode_head(head: MongoHead, since: datetime) -> Form:
@@ -179,6 +190,6 @@ def decode_head(form: Form) -> MongoHead:
         document=decode(form["_id"], form["Item"], form.get("Side")),
         number=form["Number"],
         item=form["Item"],
-        open_writes=tuple(_decode_open_write(write) for write in form.get("Outbox", ())),
+        open_writes=tuple(decode_open_write(write) for write in form.get("Outbox", ())),
         intent=form.get("Intent"),
     )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-import orjson
 import structlog
 from cachetools import LRUCache
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
-from shared.documents.mongo.codec import Form
+from shared.documents.mongo.codec import Form, decode_outcome, encode_outcome
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.heads import MongoHead, OpenWrite
 from shared.documents.mongo.reads import CoalescedReads, find_by_id
-from shared.documents.versions import Outcome, StoredOutcome, record_ids
+from shared.documents.versions import StoredOutcome, record_ids
 from shared.durability.idempotency import IdempotencyRecord, retention_of
 
 log = structlog.get_logger(__name__)
@@ -38,11 +37,10 @@ class MongoIdempotencyRecords:
         with away():
             await self._collection.create_index("ExpiresAt", expireAfterSeconds=0)
 
-    def written(self, writes: Iterable[OpenWrite]) -> None:
-        """Notes outcomes that are in a head's outbox and not stored here yet."""
-        for write in writes:
-            if write.cause_id is not None:
-                self._open[write.cause_id] = write.digest
+    def written(self, write: OpenWrite) -> None:
+        """Notes an outcome that is in a head's outbox and not stored here yet."""
+        if write.outcome.cause_id:
+            self._open[write.outcome.cause_id] = write.outcome.digest
 
     async def find(self, resource: str, key: str, head: MongoHead | None, cause: Cause) -> StoredOutcome | None:
         """The first outcome of this cause for this document. Conflict ``id-reused`` when its body was another.
@@ -54,9 +52,9 @@ class MongoIdempotencyRecords:
         if cause.id in self._open:
             cause.check_digest(self._open[cause.id])
         for write in head.open_writes if head else ():
-            if write.cause_id == cause.id:
-                cause.check_digest(write.digest)
-                return write.stored_outcome(resource, key)
+            if write.outcome.cause_id == cause.id:
+                cause.check_digest(write.outcome.digest)
+                return write.outcome
         return await self._read(resource, key, cause, cause.id)
 
     async def store(self, outcomes: Sequence[StoredOutcome]) -> None:
@@ -67,7 +65,8 @@ class MongoIdempotencyRecords:
         for outcome in outcomes:
             own, one_of_several = record_ids(outcome.cause_id, outcome.resource, outcome.key)
             name = one_of_several if own in forms or own in self._shared else own
-            forms[name] = _encode(name, outcome)
+            expires_at = datetime.now(UTC) + retention_of(outcome.cause_id)
+            forms[name] = {"_id": name, **encode_outcome(outcome), "ExpiresAt": expires_at}
         await self._insert(list(forms.values()))
         for outcome in outcomes:
             self._open.pop(outcome.cause_id, None)
@@ -95,7 +94,7 @@ class MongoIdempotencyRecords:
                 continue
             cause.check_digest(form["Digest"])
             if (form["Resource"], form["Key"]) == (resource, key):
-                return _decode(cause_id, form)
+                return decode_outcome(cause_id, form)
         return None
 
     async def _insert(self, forms: list[Form]) -> None:
@@ -121,30 +120,3 @@ class MongoIdempotencyRecords:
                 log.error("one cause has two outcomes; the first stays", cause=form["_id"], stored=before, other=form)
         if again:
             await self._insert(again)
-
-
-def _encode(name: str, outcome: StoredOutcome) -> Form:
-    return {
-        "_id": name,
-        "Digest": outcome.digest,
-        "Resource": outcome.resource,
-        "Key": outcome.key,
-        "Outcome": outcome.outcome.value,
-        "VersionId": outcome.version,
-        "Problem": None if outcome.problem is None else orjson.dumps(outcome.problem),
-        "Body": None if outcome.body is None else orjson.dumps(outcome.body),
-        "ExpiresAt": datetime.now(UTC) + retention_of(outcome.cause_id),
-    }
-
-
-def _decode(cause_id: str, form: Form) -> StoredOutcome:
-    return StoredOutcome(
-        cause_id,
-        form["Digest"],
-        form["Resource"],
-        form["Key"],
-        Outcome(form["Outcome"]),
-        form["VersionId"],
-        None if form["Problem"] is None else orjson.loads(form["Problem"]),
-        None if form["Body"] is None else orjson.loads(form["Body"]),
-    )

@@ -45,8 +45,7 @@ class _OpenHead:
     oldest: datetime
     writes: dict[int, PreparedWrite] = field(default_factory=dict)
     published: set[int] = field(default_factory=set)
-    unloaded: int = 0  # about how many more only the store knows
-    must_load: bool = False  # before more is published: the store knows writes that this process does not
+    unloaded: int = 0  # about how many more only the store knows; they are loaded before more is published
     busy: bool = False  # in a batch, or resting after one that failed
     failures: int = 0
 
@@ -92,7 +91,7 @@ class MongoRelay:
 
     def check_room(self) -> None:
         """Unavailable when too much waits for the broker already."""
-        check_room(self._open + self._bulk.open_documents)
+        check_room(self._open + self._bulk.state().open)
 
     def state(self) -> OutboxState:
         bulk = self._bulk.state()
@@ -107,7 +106,7 @@ class MongoRelay:
             await self._idle.wait()
             try:
                 await self.sweep(_LATER_THAN_ANY)
-                if not self._heads and not self._bulk.open_documents:
+                if not self._heads and not self._bulk.state().open:
                     return
             except Unavailable as error:
                 log.warning("draining waits: the store is away", error=str(error))
@@ -116,22 +115,21 @@ class MongoRelay:
 
     # The transitions of a head's writes. They never wait.
 
-    def written(self, ref: Ref, head: MongoHead, added: Sequence[PreparedWrite]) -> None:
-        """→ pending: this process wrote a head, which has now the open writes of ``head``."""
-        state = self._heads.get(ref)
+    def written(self, ref: Ref, head: MongoHead, added: PreparedWrite) -> None:
+        """→ pending: this process wrote a head, whose latest open write is ``added``."""
+        state, is_full = self._heads.get(ref), False
         if state is None:
-            state = self._heads[ref] = _OpenHead(added[-1].write.at)
-            state.must_load = len(self._heads) > _MAX_IN_MEMORY
+            state = self._heads[ref] = _OpenHead(added.write.at)
+            is_full = len(self._heads) > _MAX_IN_MEMORY
             self._idle.clear()
-        known = state.writes.keys() | {prepared.write.number for prepared in added}
         published_to = self._steps.published_to(ref)
-        if any(write.number > published_to and write.number not in known for write in head.open_writes):
-            state.must_load = True  # another process's writes are open too, and go before this one
-        if state.must_load:
-            state.unloaded += len(added)
+        unknown = sum(write.number > published_to and write.number not in state.writes for write in head.open_writes)
+        if is_full or unknown > 1:  # another process's writes are open too, and go before this one
+            self._add_unloaded(state, unknown - state.unloaded)
         else:
-            state.writes.update({prepared.write.number: prepared for prepared in added})
-        self._open += len(added)
+            self._add_unloaded(state, -state.unloaded)
+            state.writes[added.write.number] = added
+            self._open += 1
         state.oldest = min(state.oldest, head.open_writes[0].at)
         if not state.busy:
             self._queue(ref)
@@ -139,19 +137,22 @@ class MongoRelay:
     def _found(self, ref: Ref, count: int, oldest: datetime) -> None:
         """→ pending: the sweeper found a head with open writes."""
         if ref not in self._heads:
-            self._heads[ref] = _OpenHead(oldest, unloaded=count, must_load=True)
-            self._open += count
+            self._heads[ref] = _OpenHead(oldest)
+            self._add_unloaded(self._heads[ref], count)
             self._idle.clear()
             self._queue(ref)
+
+    def _add_unloaded(self, state: _OpenHead, count: int) -> None:
+        state.unloaded += count
+        self._open += count
 
     def _loaded(self, ref: Ref, loaded: LoadedHead) -> list[PreparedWrite]:
         """Takes what the store knows into memory; returns what is to be published of it, in order."""
         state = self._heads[ref]
-        new = [prepared for prepared in loaded.writes if prepared.write.number not in state.writes]
-        state.writes.update({prepared.write.number: prepared for prepared in new})
-        self._open += len(new) - state.unloaded
-        state.unloaded = 0
-        state.must_load = state.must_load or not loaded.complete
+        new = {prepared.write.number: prepared for prepared in loaded.writes} | state.writes
+        self._open += len(new) - len(state.writes)
+        state.writes = new
+        self._add_unloaded(state, loaded.missing)
         last = loaded.writes[-1].write.number if loaded.writes else 0
         return [state.writes[number] for number in state.pending if number <= last]
 
@@ -169,11 +170,10 @@ class MongoRelay:
                 for number in state.pending:
                     del state.writes[number]
                     state.unloaded += 1
-                    state.must_load = True
             asyncio.get_running_loop().call_later(_BACKOFF.before(max(1, state.failures)), self._queue, ref)
             return
         state.failures = 0
-        if state.must_load or state.pending:
+        if state.unloaded or state.pending:
             self._queue(ref)
         else:
             state.busy = False
@@ -196,8 +196,7 @@ class MongoRelay:
 
     def _forget_if_done(self, ref: Ref) -> None:
         state = self._heads[ref]
-        if not state.writes and not state.must_load and not state.busy:
-            self._open -= state.unloaded
+        if not state.writes and not state.unloaded and not state.busy:
             del self._heads[ref]
             self._to_publish.pop(ref, None)
             if not self._heads:
@@ -227,25 +226,26 @@ class MongoRelay:
                 self._spawn(self._publishing, self._publish_batch(refs))
 
     async def _publish_batch(self, refs: Sequence[Ref]) -> None:
-        to_load = [ref for ref in refs if self._heads[ref].must_load]
+        to_load = {ref: self._heads[ref].unloaded for ref in refs if self._heads[ref].unloaded}
         batch = {ref: [self._heads[ref].writes[n] for n in self._heads[ref].pending] for ref in refs}
         published: dict[Ref, set[int]] = {}
         failed = set(refs)
-        for ref in to_load:
-            self._heads[ref].must_load, batch[ref] = False, []
+        for ref, count in to_load.items():
+            self._add_unloaded(self._heads[ref], -count)
+            batch[ref] = []
         try:
-            loaded = await self._steps.load(to_load) if to_load else {}
+            loaded = await self._steps.load(list(to_load)) if to_load else {}
             for ref in to_load:
                 batch[ref] = self._loaded(ref, loaded.get(ref) or LoadedHead())
             to_load.clear()
-            failed = {ref for ref, head in loaded.items() if not head.complete}
+            failed = {ref for ref, head in loaded.items() if head.missing}
             published = await self._steps.publish(batch)
         except Unavailable as error:
             log.warning("writes wait to be published: the store is away", heads=len(refs), error=str(error))
         except Exception:
             log.exception("writes wait to be published", heads=len(refs))
-        for ref in to_load:
-            self._heads[ref].must_load = True
+        for ref, count in to_load.items():
+            self._add_unloaded(self._heads[ref], count)
         for ref in refs:
             self._published(ref, batch[ref], published.get(ref, ()), failed=ref in failed)
 

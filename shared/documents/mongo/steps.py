@@ -23,7 +23,6 @@ from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.reads import find_by_id
-from shared.documents.versions import Outcome
 from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.errors import MessageTooLarge
@@ -48,10 +47,10 @@ class PreparedWrite:
 
 @dataclass(frozen=True, slots=True)
 class LoadedHead:
-    """The open writes of a head as stored, in order; not ``complete`` when one's version is not there yet."""
+    """The open writes of a head as stored, in order, without the ``missing`` last ones, whose version is not there."""
 
     writes: list[PreparedWrite] = field(default_factory=list)
-    complete: bool = True
+    missing: int = 0
 
 
 class Steps:
@@ -125,17 +124,17 @@ class Steps:
         removals: dict[str, list[UpdateOne]] = {}
         outcomes, instants = [], []
         for (resource, key), writes in batch.items():
-            numbers = sorted(prepared.write.number for prepared in writes)
+            numbers = [prepared.write.number for prepared in writes]
             removals.setdefault(resource, []).append(
                 UpdateOne({"_id": key}, {"$pull": {"Outbox": {"Number": {"$in": numbers}}}})
             )
             for prepared in writes:
                 write = prepared.write
                 instants.append(write.at)
-                if prepared.item is not None:
+                if prepared.item is not None and write.version > 1:  # the first is stored when it is overwritten
                     items.setdefault(resource, {})[item_id(key, write.version)] = prepared.item
-                if write.cause_id is not None:
-                    outcomes.append(write.stored_outcome(resource, key))
+                if write.outcome.cause_id:
+                    outcomes.append(write.outcome)
         await asyncio.gather(
             note_instant(self._meta, max(instants)),
             self._records.store(outcomes),
@@ -155,9 +154,9 @@ class Steps:
                 document = head.document if is_latest else versions.get((resource, item_id(key, write.version)))
                 if document is None and write.needs_snapshot:
                     self._log_missing(resource, key, write)
-                    return LoadedHead(loaded, complete=False)
+                    return LoadedHead(loaded, missing=len(head.open_writes) - len(loaded))
                 messages = write.messages(key, document, self._source)
-            item = head.item if is_latest and write.outcome is Outcome.VERSION else None
+            item = head.item if is_latest and write.made_version else None
             loaded.append(PreparedWrite(write, messages, item))
         return LoadedHead(loaded)
 

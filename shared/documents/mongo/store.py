@@ -17,9 +17,8 @@ from shared.documents.mongo.codec import Form
 from shared.documents.mongo.dead_letters import MongoDeadLetters
 from shared.documents.mongo.documents import MongoDocuments
 from shared.documents.mongo.errors import away
-from shared.documents.mongo.heads import Collections
+from shared.documents.mongo.heads import Collections, Items
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
-from shared.documents.mongo.items import Items
 from shared.documents.mongo.leases import MongoLeases
 from shared.documents.mongo.read_models import MongoReadModel
 from shared.documents.mongo.relay import MongoRelay

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
-from shared.documents.contract import Written
+from shared.documents.contract import Document, Written
 from shared.documents.key_locks import KeyLocks, attempts
 from shared.documents.mongo.bulk import BulkCreations
 from shared.documents.mongo.codec import Form, encode_item, encode_side, item_id
@@ -21,7 +22,7 @@ from shared.documents.mongo.reads import CoalescedReads
 from shared.documents.mongo.relay import MongoRelay
 from shared.documents.mongo.steps import PreparedWrite
 from shared.documents.versions import Decide, Decision, Outcome, StoredOutcome
-from shared.durability.outbox import check_room_of_key
+from shared.durability.outbox import OutgoingEvent, check_room_of_key
 from shared.errors import Unavailable
 
 _MAX_OPEN_BYTES: Final = 4_000_000  # of events with data of their own; a document may have 16 MB
@@ -66,6 +67,14 @@ class DocumentWrites:
                     return decision.result()
         raise Unavailable(f"{self.name} {key} is being written by too many at once; try again")
 
+    async def create(
+        self, documents: Sequence[Document], event_type: str, cause: Cause
+    ) -> tuple[list[Document], asyncio.Task[None]]:
+        """Bulk creation: writes those of these first versions that have no head yet; see ``BulkCreations.create``."""
+        self.relay.check_room()
+        outcome = StoredOutcome("", "", self.name, "", Outcome.VERSION, 1)
+        return await self.bulk.create(documents, OpenWrite.of(1, outcome, [OutgoingEvent(event_type)], cause))
+
     async def _read(self, key: str) -> MongoHead | None:
         form = await self._reads.get(key)
         return None if form is None else decode_head(form)
@@ -75,58 +84,56 @@ class DocumentWrites:
         document = decision.document
         if document is None:
             raise ValueError("a head holds a version")
-        number = before.number if before else 0
-        added: list[OpenWrite] = []
+        if before is not None and before.intent is not None:
+            intent = await self.bulk.find(before.intent)
+            if intent is not None:
+                await self._take_over(before, intent.write)
+                return False
         is_version = decision.outcome is Outcome.VERSION
-        if is_version and before is not None:
-            added += await self._saved(before)
-        number += len(added) + 1
-        added.append(OpenWrite.of(number, document.version, decision, cause))
-        open_writes = (*(before.open_writes if before else ()), *added)
+        if is_version and before is not None and before.latest_may_be_here_only:
+            await self.collections.items.store({item_id(key, before.document.version): before.item})
+        number = before.number + 1 if before else 1
+        added = OpenWrite.of(number, StoredOutcome.of_decision(decision, cause, self.name, key), decision.events, cause)
+        open_writes = (*(before.open_writes if before else ()), added)
         check_room_of_key(f"{self.name} {key}", len(open_writes) - 1)
         if sum(write.event_bytes for write in open_writes) > _MAX_OPEN_BYTES:
             raise Unavailable(f"{len(open_writes)} events of {self.name} {key} wait for the broker; try again later")
         item = encode_item(document, number) if is_version or before is None else before.item
         head = MongoHead(document, number, item, open_writes)
-        since = datetime.now(UTC)
         if before is None:
             try:
                 with away():
-                    await self.collections.heads.insert_one(encode_head(head, since))
+                    await self.collections.heads.insert_one(encode_head(head, datetime.now(UTC)))
             except DuplicateKeyError:
                 return False
         else:
-            condition = {"_id": key, "Number": before.number}
-            with away():
-                result = await self.collections.heads.update_one(condition, _change(before, head, added, since))
-            if result.matched_count == 0:
-                return False
-        self._hand_over(before, head, added)
+            return await self._update(before, head)
+        self._hand_over(head)
         return True
 
-    async def _saved(self, head: MongoHead) -> list[OpenWrite]:
-        """Stores the version that is about to be overwritten, unless it is stored already.
+    async def _update(self, before: MongoHead, head: MongoHead) -> bool:
+        condition = {"_id": head.document.key, "Number": before.number}
+        with away():
+            result = await self.collections.heads.update_one(condition, _change(before, head))
+        if result.matched_count:
+            self._hand_over(head)
+        return bool(result.matched_count)
 
-        What it returns must go into the outbox before the new version: the creation that is not published yet.
-        """
-        if not head.latest_is_open and head.intent is None:
-            return []
-        await self.collections.items.store({item_id(head.document.key, head.document.version): head.item})
-        intent = None if head.intent is None else await self.bulk.find(head.intent)
-        if intent is None:
-            return []
-        return [OpenWrite.of_creation(head.number + 1, intent.event_type, intent.at, intent.trace)]
+    async def _take_over(self, head: MongoHead, creation: OpenWrite) -> None:
+        """Moves a creation that is not published yet from its intent into the head's outbox, before what follows it."""
+        write = replace(creation, number=head.number + 1)
+        await self._update(
+            head, replace(head, number=write.number, open_writes=(*head.open_writes, write), intent=None)
+        )
 
-    def _hand_over(self, before: MongoHead | None, head: MongoHead, added: Sequence[OpenWrite]) -> None:
-        """Gives the relay what it has to finish, prepared while the state is at hand and not yet the caller's."""
-        self.records.written(added)
-        key, prepared = head.document.key, []
-        for write in added:
-            is_new = before is None or write.version != before.document.version
-            document = head.document if is_new or before is None else before.document
-            messages = write.messages(key, document, self.source)
-            prepared.append(PreparedWrite(write, messages, head.item if is_new else None))
-        self.relay.written((self.name, key), head, prepared)
+    def _hand_over(self, head: MongoHead) -> None:
+        """Gives the relay the latest write, prepared while the state is at hand and not yet the caller's."""
+        key, write = head.document.key, head.open_writes[-1]
+        self.records.written(write)
+        item = head.item if write.made_version else None
+        self.relay.written(
+            (self.name, key), head, PreparedWrite(write, write.messages(key, head.document, self.source), item)
+        )
 
     async def _replayed(self, first: StoredOutcome, head: MongoHead | None) -> Written:
         if first.problem is not None:
@@ -149,16 +156,16 @@ class DocumentWrites:
         return await self._replayed(first, None) if first.problem != mine.problem else decision.result()
 
 
-def _change(before: MongoHead, head: MongoHead, added: Sequence[OpenWrite], since: datetime) -> Form:
+def _change(before: MongoHead, head: MongoHead) -> Form:
     """``Number`` is written last: where a server shows a write in parts, whoever sees it sees all of it."""
-    change: Form = {"$push": {"Outbox": {"$each": [encode_open_write(write, since) for write in added]}}}
+    change: Form = {"$push": {"Outbox": encode_open_write(head.open_writes[-1], datetime.now(UTC))}}
     fields: Form = {}
     if head.document.side != before.document.side:
         fields["Side"] = encode_side(head.document.side)
     if head.item is not before.item:
         fields["Item"] = head.item
         fields["LatestVersionId"] = head.document.version
-        if before.intent is not None:
-            change["$unset"] = {"Intent": ""}
+    if before.intent is not None:
+        change["$unset"] = {"Intent": ""}
     change["$set"] = {**fields, "Number": head.number}
     return change

@@ -14,6 +14,7 @@ from shared.documents import Change, Document, OutgoingEvent
 from shared.documents.mongo.heads import OpenWrite
 from shared.documents.versions import (
     Outcome,
+    StoredOutcome,
     amended,
     first_version,
     record_ids,
@@ -81,7 +82,8 @@ def test_an_amendment_keeps_the_version() -> None:
 
 def test_an_open_write_has_the_same_messages_each_time() -> None:
     decision = updated(None, "F1", lambda _: change({"A": 1}), CAUSE, None, 1)
-    write = OpenWrite.of(1, 1, decision, CAUSE)
+    outcome = StoredOutcome.of_decision(decision, CAUSE, "thing", "F1")
+    write = OpenWrite.of(1, outcome, decision.events, CAUSE)
     first, again = (write.messages("F1", decision.document, "thing_svc") for _ in range(2))
     assert first == again
     with pytest.raises(ValueError, match="not stored"):
