@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
+from urllib.parse import unquote
 
 import bson
 import orjson
@@ -17,6 +18,7 @@ from bson.raw_bson import RawBSONDocument
 
 from shared.documents.contract import Document
 from shared.documents.versions import Outcome, StoredOutcome
+from shared.durability.read_model import State
 from shared.errors import BadInput
 
 Form = dict[str, Any]
@@ -24,17 +26,11 @@ Form = dict[str, Any]
 SHOWN: Final = {"Item": 1, "Side": 1}
 """What of a head a read needs: the outbox stays where it is."""
 
-# What stands for the signs MongoDB gives a meaning in names: full-width dot and dollar, and one that quotes a sign.
-_DOT: Final = "\uff0e"
-_DOLLAR: Final = "\uff04"
-_QUOTE: Final = "\uff05"
-_SIGNS: Final = str.maketrans(
-    {".": _DOT, "$": _DOLLAR, _DOT: _QUOTE + _DOT, _DOLLAR: _QUOTE + _DOLLAR, _QUOTE: _QUOTE + _QUOTE}
-)
-_MEANT: Final = {_DOT: ".", _DOLLAR: "$"}
-_SIGN: Final = re.compile(f"{_QUOTE}([{_DOT}{_DOLLAR}{_QUOTE}])|[{_DOT}{_DOLLAR}]")
+_SIGNS: Final = str.maketrans({".": "%2E", "$": "%24", "%": "%25"})
+"""MongoDB gives the dot and the dollar a meaning in names."""
+
 # JSON text in which each such sign runs on to a quote that ends no name (and is not itself quoted).
-_HARMLESS: Final = re.compile(rb'(?:[^.$\xef]++|[.$\xef][^"]*+(?:\Z|(?<!\\)"(?!:)))*+')
+_HARMLESS: Final = re.compile(rb'(?:[^.$%]++|[.$%][^"]*+(?:\Z|(?<!\\)"(?!:)))*+')
 
 
 def item_id(key: str, version: int) -> str:
@@ -42,27 +38,20 @@ def item_id(key: str, version: int) -> str:
     return f"{key}@{version:010d}"
 
 
-def encode_state(state: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+def encode_state(state: Mapping[str, Any]) -> Form:
     """The state as MongoDB can hold it, and whether names in it had to be rewritten.
 
     Nothing is walked unless the JSON text shows that a name may need it.
     """
     if _HARMLESS.fullmatch(orjson.dumps(state)):
-        return state, False
-    return _renamed(state, _signed), True
+        return {"State": state, "Rewritten": False}
+    return {"State": _renamed(state, lambda name: name.translate(_SIGNS)), "Rewritten": True}
 
 
-def plain(state: Form, rewritten: bool) -> Form:
+def decode_state(form: Form) -> State:
     """The state as it was given."""
-    return cast("Form", _renamed(state, _unsigned)) if rewritten else state
-
-
-def _signed(name: str) -> str:
-    return name.translate(_SIGNS)
-
-
-def _unsigned(name: str) -> str:
-    return _SIGN.sub(lambda found: found[1] or _MEANT[found[0]], name)
+    state: State = _renamed(form["State"], unquote) if form["Rewritten"] else form["State"]
+    return state
 
 
 def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
@@ -79,7 +68,6 @@ def encode_item(document: Document, number: int) -> RawBSONDocument:
     ``number`` identifies the write that made it among all writes of the document. BadInput for what BSON cannot hold: a
     zero character in a name.
     """
-    state, rewritten = encode_state(document.state)
     form: Form = {
         "VersionId": document.version,
         "Number": number,
@@ -88,10 +76,8 @@ def encode_item(document: Document, number: int) -> RawBSONDocument:
         "AuditMetadata": {"Message": document.message, "User": document.user, "Timestamp": document.changed},
         "CreatedAt": document.created,
         "CreatedBy": document.created_by,
-        "State": state,
+        **encode_state(document.state),
     }
-    if rewritten:
-        form["Rewritten"] = True
     try:
         return RawBSONDocument(bson.encode(form))
     except (InvalidDocument, OverflowError) as error:
@@ -105,7 +91,7 @@ def decode(key: str, item: Form, side: Form | None = None) -> Document:
         key,
         version,
         version,
-        plain(item["State"], item.get("Rewritten", False)),
+        decode_state(item),
         audit["Message"],
         audit["User"],
         audit["Timestamp"],
@@ -113,7 +99,7 @@ def decode(key: str, item: Form, side: Form | None = None) -> Document:
         item["CreatedAt"],
         item["CreatedBy"],
         item["Deleted"],
-        {} if side is None else plain(side["State"], side["Rewritten"]),
+        {} if side is None else decode_state(side),
     )
 
 
@@ -141,8 +127,3 @@ def decode_outcome(cause_id: str, form: Form) -> StoredOutcome:
         None if form["Problem"] is None else orjson.loads(form["Problem"]),
         None if form["Body"] is None else orjson.loads(form["Body"]),
     )
-
-
-def encode_side(side: Mapping[str, Any]) -> Form:
-    state, rewritten = encode_state(side)
-    return {"State": state, "Rewritten": rewritten}

@@ -56,8 +56,7 @@ class MongoDocuments:
 
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
         forms = await self._reads.get_many(keys)
-        present = (key for key in dict.fromkeys(keys) if key in forms and not forms[key]["Item"]["Deleted"])
-        return {key: _decode(forms[key]) for key in present}
+        return {key: _decode(form) for key, form in forms.items() if not form["Item"]["Deleted"]}
 
     async def version(self, key: str, version: int) -> Document | None:
         page = await self.history(key, before=version + 1, limit=1)

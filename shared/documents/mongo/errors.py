@@ -9,23 +9,13 @@ from typing import Final
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
-    ExecutionTimeout,
     OperationFailure,
     PyMongoError,
-    ServerSelectionTimeoutError,
-    WaitQueueTimeoutError,
     WriteConcernError,
 )
 
 from shared.errors import Unavailable
 
-_AWAY: Final = (
-    ConnectionFailure,
-    ServerSelectionTimeoutError,
-    ExecutionTimeout,
-    WaitQueueTimeoutError,
-    WriteConcernError,
-)
 _DUPLICATE_KEY: Final = 11000
 # Shutting down, stepping down, not primary, interrupted: codes that older servers send without the label to retry.
 _PASSING: Final = frozenset({6, 7, 89, 91, 112, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 50})
@@ -41,20 +31,21 @@ def away() -> Iterator[None]:
     """
     try:
         yield
-    except BulkWriteError as error:
-        if error.details.get("writeConcernErrors"):
-            raise Unavailable(f"MongoDB did not make a write durable in time: {error}") from error
-        raise
-    except _AWAY as error:
-        raise Unavailable(f"MongoDB is away: {error}") from error
-    except OperationFailure as error:
-        if error.code in _PASSING or error.code in _NOT_LET_IN:
-            raise Unavailable(f"MongoDB cannot do this now: {error}") from error
-        raise
     except PyMongoError as error:
-        if error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError"):
+        if _is_passing(error):
             raise Unavailable(f"MongoDB cannot do this now: {error}") from error
         raise
+
+
+def _is_passing(error: PyMongoError) -> bool:
+    if isinstance(error, BulkWriteError):
+        return bool(error.details.get("writeConcernErrors"))  # it was not made durable in time
+    return (
+        isinstance(error, ConnectionFailure | WriteConcernError)
+        or (isinstance(error, OperationFailure) and error.code in _PASSING | _NOT_LET_IN)
+        or error.has_error_label("RetryableWriteError")
+        or error.has_error_label("TransientTransactionError")
+    )
 
 
 def duplicates(error: BulkWriteError) -> list[int]:

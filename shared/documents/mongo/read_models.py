@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError
 
 from shared.documents.filters import Filters
 from shared.documents.key_locks import attempts
-from shared.documents.mongo.codec import Form, encode_state, plain
+from shared.documents.mongo.codec import Form, decode_state, encode_state
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.reads import CoalescedReads, find_by_id, pages_of, query_of
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
@@ -56,7 +56,7 @@ class MongoReadModel:
         return {
             form["_id"]
             for form in forms
-            if form["Version"] == newest[form["_id"]][0] and is_same_state(_state(form), newest[form["_id"]][1])
+            if form["Version"] == newest[form["_id"]][0] and is_same_state(decode_state(form), newest[form["_id"]][1])
         }
 
     async def _all_written(self, writes: list[InsertOne[Form] | UpdateOne]) -> bool:
@@ -72,25 +72,20 @@ class MongoReadModel:
 
     async def get(self, key: str) -> State | None:
         form = await self._reads.get(key)
-        return None if form is None or form["Deleted"] else _state(form)
+        return None if form is None or form["Deleted"] else decode_state(form)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, State]:
         forms = await self._reads.get_many(keys)
-        return {key: _state(forms[key]) for key in dict.fromkeys(keys) if key in forms and not forms[key]["Deleted"]}
+        return {key: decode_state(form) for key, form in forms.items() if not form["Deleted"]}
 
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
         query = {"Deleted": False, **query_of(self._filters, where, _STATE)}
         async for forms in pages_of(self._collection, query, None, page):
-            yield [_state(form) for form in forms]
+            yield [decode_state(form) for form in forms]
 
 
 def _write(key: str, stored: int | None, version: int, state: State) -> InsertOne[Form] | UpdateOne:
-    kept, rewritten = encode_state(state)
-    form = {"Deleted": state.get("Deleted") is True, "State": kept, "Rewritten": rewritten, "Version": version}
+    form = {"Deleted": state.get("Deleted") is True, **encode_state(state), "Version": version}
     if stored is None:
         return InsertOne({"_id": key, **form})
     return UpdateOne({"_id": key, "Version": stored}, {"$set": form})
-
-
-def _state(form: Form) -> State:
-    return plain(form["State"], form["Rewritten"])

@@ -71,17 +71,14 @@ class CoalescedReads:
         self._scheduled = False
         self._running: set[asyncio.Task[None]] = set()
 
-    async def get(self, key: str) -> Form | None:
-        """The document as it is after this call began; the caller's own copy."""
-        return await self._ask(key)
-
     async def get_many(self, keys: Iterable[str]) -> dict[str, Form]:
         """Those of the keys that exist."""
         wanted = list(dict.fromkeys(keys))
-        forms = await asyncio.gather(*(self._ask(key) for key in wanted))
+        forms = await asyncio.gather(*map(self.get, wanted))
         return {key: form for key, form in zip(wanted, forms, strict=True) if form is not None}
 
-    def _ask(self, key: str) -> asyncio.Future[Form | None]:
+    def get(self, key: str) -> asyncio.Future[Form | None]:
+        """The document as it is after this call began; the caller's own copy."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Form | None] = loop.create_future()
         self._asked.setdefault(key, []).append(future)
@@ -117,10 +114,6 @@ class CoalescedReads:
                 if not future.done():
                     future.set_exception(error)
             return
-        except BaseException:
-            for future in waiting:
-                future.cancel()
-            raise
         for key, futures in asked.items():
             form = found.get(key)
             for index, future in enumerate(futures):

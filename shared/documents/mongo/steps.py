@@ -78,21 +78,19 @@ class Steps:
 
     async def load(self, refs: Sequence[Ref]) -> dict[Ref, LoadedHead]:
         """The open writes of heads as they are stored; a head without any is left out."""
-        heads: dict[Ref, MongoHead] = {}
-        old_versions: dict[str, list[str]] = {}
+        loaded: dict[Ref, LoadedHead] = {}
         for resource, keys in _by_resource(refs).items():
-            for form in await find_by_id(self._collections[resource].heads, keys):
-                if not form.get("Outbox"):
-                    continue
-                head = heads[resource, form["_id"]] = decode_head(form)
-                for write in head.open_writes:
-                    if write.version != head.document.version and self._needs_snapshot(resource, head, write):
-                        old_versions.setdefault(resource, []).append(item_id(form["_id"], write.version))
-        versions: dict[Ref, Document] = {}
-        for resource, ids in old_versions.items():
-            found = await self._collections[resource].items.read(ids)
-            versions |= {(resource, name): document for name, document in found.items()}
-        return {(resource, key): self._prepared(resource, head, versions) for (resource, key), head in heads.items()}
+            forms = await find_by_id(self._collections[resource].heads, keys)
+            heads = [decode_head(form) for form in forms if form.get("Outbox")]
+            old = [
+                item_id(head.document.key, write.version)
+                for head in heads
+                for write in head.open_writes
+                if write.version != head.document.version and self._needs_snapshot(resource, head, write)
+            ]
+            versions = await self._collections[resource].items.read(old)
+            loaded |= {(resource, head.document.key): self._prepared(resource, head, versions) for head in heads}
+        return loaded
 
     async def publish(self, batch: Mapping[Ref, Sequence[PreparedWrite]]) -> dict[Ref, set[int]]:
         """The numbers of each head's writes that are published now: the oldest, up to the first that failed.
@@ -144,14 +142,14 @@ class Steps:
             for resource, updates in removals.items():
                 await self._collections[resource].heads.bulk_write(updates, ordered=False)
 
-    def _prepared(self, resource: str, head: MongoHead, versions: Mapping[Ref, Document]) -> LoadedHead:
+    def _prepared(self, resource: str, head: MongoHead, versions: Mapping[str, Document]) -> LoadedHead:
         key, latest = head.document.key, head.document.version
         loaded: list[PreparedWrite] = []
         for write in head.open_writes:
             messages: list[Message] = []
             is_latest = write.version == latest
             if write.number > self.published_to((resource, key)):
-                document = head.document if is_latest else versions.get((resource, item_id(key, write.version)))
+                document = head.document if is_latest else versions.get(item_id(key, write.version))
                 if document is None and write.needs_snapshot:
                     self._log_missing(resource, key, write)
                     return LoadedHead(loaded, missing=len(head.open_writes) - len(loaded))

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
+import orjson
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 
-from shared.cause import Cause
 from shared.documents.contract import Documents
 from shared.documents.filters import Filters, check_name
 from shared.documents.mongo.bulk import BulkCreations
 from shared.documents.mongo.codec import Form
-from shared.documents.mongo.dead_letters import MongoDeadLetters
 from shared.documents.mongo.documents import MongoDocuments
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import Collections, Items
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.leases import MongoLeases
 from shared.documents.mongo.read_models import MongoReadModel
+from shared.documents.mongo.reads import page_of
 from shared.documents.mongo.relay import MongoRelay
 from shared.documents.mongo.steps import Steps
 from shared.documents.mongo.writes import DocumentWrites
-from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
 from shared.errors import Unavailable
+from shared.schemas.results import DeadLetter
 
 SWEEP_AFTER: Final = 5.0
 """Seconds after which any replica may finish what another began."""
@@ -67,6 +68,9 @@ class MongoStore:
         self._bulk = BulkCreations(self._database, self._collections, publish, source, sweep_after)
         steps = Steps(self._database, self._collections, self._records, publish, source)
         self._relay = MongoRelay(steps, self._collections, self._bulk, sweep_after)
+        self.drain = self._relay.drain
+        self.record_of = self._records.record_of
+        self.keep_record = self._records.keep_record
         self._source = source
         self._started = False
 
@@ -127,19 +131,36 @@ class MongoStore:
         with away():
             await self._database.command("ping")
 
-    async def drain(self) -> None:
-        await self._relay.drain()
-
     async def outbox(self) -> OutboxState:
         return self._relay.state()
-
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        return await self._records.record_of(cause)
-
-    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
-        return await self._records.keep_record(cause, record)
 
     async def last_instant(self) -> datetime | None:
         with away():
             form = await self._database["meta"].find_one({"_id": "instant"})
         return None if form is None else form["At"]
+
+
+class MongoDeadLetters:
+    """See ``DeadLetterStore``."""
+
+    def __init__(self, collection: AsyncIOMotorCollection[Form]) -> None:
+        self._collection = collection
+
+    async def put(self, letter: DeadLetter) -> None:
+        form = {"_id": letter.id, "Letter": orjson.dumps(letter.wire())}
+        with away():
+            await self._collection.replace_one({"_id": letter.id}, form, upsert=True)
+
+    async def get(self, letter_id: str) -> DeadLetter | None:
+        with away():
+            form = await self._collection.find_one({"_id": letter_id})
+        return None if form is None else DeadLetter.model_validate_json(form["Letter"])
+
+    async def list(self, after: str | None = None, limit: int = 100) -> builtins.list[DeadLetter]:
+        query: Form = {} if after is None else {"_id": {"$gt": after}}
+        forms = await page_of(self._collection, query, None, limit)
+        return [DeadLetter.model_validate_json(form["Letter"]) for form in forms]
+
+    async def delete(self, letter_id: str) -> bool:
+        with away():
+            return (await self._collection.delete_one({"_id": letter_id})).deleted_count == 1

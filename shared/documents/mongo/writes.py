@@ -14,7 +14,7 @@ from shared.cause import Cause
 from shared.documents.contract import Document, Written
 from shared.documents.key_locks import KeyLocks, attempts
 from shared.documents.mongo.bulk import BulkCreations
-from shared.documents.mongo.codec import Form, encode_item, encode_side, item_id
+from shared.documents.mongo.codec import Form, encode_item, encode_state, item_id
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_head, encode_open_write
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
@@ -161,7 +161,7 @@ def _change(before: MongoHead, head: MongoHead) -> Form:
     change: Form = {"$push": {"Outbox": encode_open_write(head.open_writes[-1], datetime.now(UTC))}}
     fields: Form = {}
     if head.document.side != before.document.side:
-        fields["Side"] = encode_side(head.document.side)
+        fields["Side"] = encode_state(head.document.side)
     if head.item is not before.item:
         fields["Item"] = head.item
         fields["LatestVersionId"] = head.document.version
