@@ -83,9 +83,12 @@ class MongoRelay:
         self._loops = {asyncio.create_task(loop) for loop in (self._publish_loop(), self._remove_loop(), self._sweep())}
 
     async def stop(self, patience: float = 2.0) -> None:
-        """Finishes what is at hand, within ``patience`` seconds, and ends."""
+        """Finishes what is at hand, within ``patience`` seconds, unless the store is away; then it ends."""
         deadline = time.monotonic() + patience
-        while (self._to_publish or self._to_remove or self._batches) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            removing = not self._removal_failures and (self._to_remove or self._removing)
+            if not (self._to_publish or self._publishing or removing):
+                break
             await asyncio.wait(self._batches or self._loops, timeout=0.05)
         await end(*self._loops, *self._batches)
 
