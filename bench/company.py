@@ -74,7 +74,6 @@ class CompanyPublisher:
     async def __aenter__(self) -> Self:
         await self.transport.start()
         await ensure_topics(self.transport)
-        await self._publisher.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -15,7 +15,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 from epic.api import Api
 from epic.failure import SOME_FAILED, CommandFailed, Declined
 from shared.clock import iso
-from shared.envelope import Message, PlainRecord, Record, decode, encode_headers
+from shared.envelope import Message, Record, decode, encode_headers
 from shared.errors import MessageTooLarge, Poison, Unavailable
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import follow_records
@@ -24,7 +24,7 @@ from shared.schemas.results import CommandResult
 from shared.schemas.topics import COMMAND_RESULTS
 
 
-class SeenRecord(PlainRecord):
+class SeenRecord(Record):
     """A record of a topic, decodable or not."""
 
     __slots__ = ()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from shared.errors import BadInput, Conflict, FieldError, Stale
 from shared.trace import Trace
@@ -87,11 +88,7 @@ class Cause:
             raise Conflict(detail, slug="id-reused")
 
 
-C_contra = TypeVar("C_contra", contravariant=True)
-R_co = TypeVar("R_co", covariant=True)
-
-
-class UseCase(Protocol[C_contra, R_co]):
-    """A use case bound to its stores: HTTP and commands call the same one."""
-
-    async def __call__(self, command: C_contra, cause: Cause) -> R_co: ...
+C = TypeVar("C")
+R = TypeVar("R")
+UseCase: TypeAlias = Callable[[C, Cause], Awaitable[R]]
+"""A use case bound to its stores: HTTP and commands call the same one."""

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 
@@ -14,10 +14,9 @@ from shared.clock import iso, parse_instant
 from shared.errors import Poison
 from shared.trace import Trace, new_id
 
-CONTENT_TYPE: Final = "application/json"
 _STRUCTURED: Final = b"application/cloudevents+json"
 _VERSION: Final = ("ce_specversion", b"1.0")
-_CONTENT: Final = ("content-type", CONTENT_TYPE.encode())
+_CONTENT: Final = ("content-type", b"application/json")
 _OPTIONAL: Final = ("ce_correlationid", "ce_causationid", "traceparent", "ce_subject", "ce_ifmatch", "ce_user")
 _REQUIRED: Final = ("id", "source", "type", "specversion")
 
@@ -26,28 +25,12 @@ class BadEnvelope(Poison):
     """The record is no CloudEvent, or its attributes cannot be read."""
 
 
-class Record(Protocol):
-    """A record as aiokafka gives it; ``timestamp`` in milliseconds since the epoch."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
-
-
 @dataclass(frozen=True, slots=True)
-class PlainRecord:
-    """A record that was put together here: in EPIC's own binary mode, or from a dead letter."""
+class Record:
+    """A record with those members of aiokafka's ConsumerRecord that EPIC uses; either serves where one is asked for.
+
+    ``timestamp`` is in milliseconds since the epoch.
+    """
 
     topic: str
     partition: int
@@ -55,7 +38,7 @@ class PlainRecord:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +168,7 @@ def _decode_otherwise(record: Record, key: str) -> Message:
     if "ce_id" not in headers:
         raise _incomplete(headers)
     place = (record.topic, record.partition, record.offset, record.timestamp)
-    return decode(PlainRecord(*place, key.encode(), data, tuple(headers.items())))
+    return decode(Record(*place, key.encode(), data, tuple(headers.items())))
 
 
 def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:

@@ -78,7 +78,6 @@ class Rig:
     async def fill(self) -> None:
         await self.transport.create_topics(topic_specs(self.registry.values()))
         publisher = Publisher(self.transport, "bench")
-        await publisher.start()
         for first in range(0, self.events, _FILL):
             await publish_all(publisher, [_event(n) for n in range(first, min(first + _FILL, self.events))])
         await publisher.stop()

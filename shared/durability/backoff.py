@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Final
-
-TOO_LARGE_PAUSE: Final = 10.0
-"""Seconds for which a message that was too large is not sent again: somebody has to raise a limit first."""
 
 
 def jittered(seconds: float) -> float:

@@ -6,7 +6,7 @@ import base64
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from shared.envelope import PlainRecord, Record
+from shared.envelope import Record
 from shared.schemas.results import DeadLetter
 
 _REASON_LENGTH: Final = 4_000  # a person reads it, and a Text takes 16,384
@@ -60,9 +60,9 @@ def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: da
     )
 
 
-def record_of(letter: DeadLetter) -> PlainRecord:
+def record_of(letter: DeadLetter) -> Record:
     """The record that a dead letter holds."""
-    return PlainRecord(
+    return Record(
         letter.topic,
         letter.partition,
         letter.offset,

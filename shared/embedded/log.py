@@ -23,8 +23,7 @@ from shared.embedded.folder import claim_folder
 from shared.embedded.storage import Fetched, Partition, Row
 from shared.embedded.sweeping import compact, expire
 from shared.errors import Unavailable
-from shared.messaging.partitioning import partition_of
-from shared.messaging.transport import Headers, TopicMismatch, TopicSpec
+from shared.messaging.transport import Headers, TopicMismatch, TopicSpec, partition_of
 from shared.tasks import end
 
 _logger: Final = logging.getLogger(__name__)

@@ -55,8 +55,6 @@ class EmbeddedProducer:
 class EmbeddedTransport:
     """See ``Transport``. It opens and closes the log."""
 
-    name = "embedded"
-
     def __init__(self, log: DurableLog | Path | str) -> None:
         """``log`` may also be the data folder of a log."""
         self._log = log if isinstance(log, DurableLog) else DurableLog(log)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -53,7 +53,6 @@ class BatchSubscriber:
         topics: Sequence[str],
         *,
         max_records: int,
-        auto_offset_reset: Literal["earliest", "latest"],
         handle: Callable[[Batch], Awaitable[None]],
         before_revoke: Callable[[], Awaitable[None]],
     ) -> None:
@@ -63,7 +62,7 @@ class BatchSubscriber:
             group_id=group,
             batch=True,
             max_records=max_records,
-            auto_offset_reset=auto_offset_reset,
+            auto_offset_reset="earliest",
             rebalance_timeout_ms=_REBALANCE_MS,
             ack_policy=AckPolicy.MANUAL,
             parser=_parse,

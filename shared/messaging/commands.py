@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 
-from shared.cause import Cause, parse_if_match, refuse_condition
+from shared.cause import Cause, UseCase, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.envelope import Message, Record, decode
 from shared.errors import BadInput, Poison, Refused, UnderWay
@@ -20,8 +20,6 @@ from shared.schemas.validation import validated
 from shared.security import ACTION_RULE, author_of, authorize, caller_of_message, is_action
 
 C = TypeVar("C", bound=CommandBody)
-
-_EMPTY: Final = CommandBody()
 
 
 class Acceptable(Protocol):
@@ -40,7 +38,7 @@ class Command(Generic[C]):
     """
 
     model: type[C]
-    use_case: Callable[[C, Cause], Awaitable[Acceptable | Accepted]]
+    use_case: UseCase[C, Acceptable | Accepted]
     action: str
     conditional: bool = True
 
@@ -60,36 +58,12 @@ class Command(Generic[C]):
         return validated(self.model, body)
 
 
-@dataclass(slots=True, eq=False)
-class ReceivedCommand(Received[CommandBody]):
-    """A command as it was read. ``refusal`` says why its use case cannot be called; its ``data`` is empty then."""
-
-    refusal: Refused | None = None
-
-    def cause(self, clock: Clock) -> Cause:
-        """The cause of the command's writes: who asks (ce_user, else AuditMetadata.User, else anonymous), and why.
-
-        BadInput for a ce_ifmatch that is no entity tag.
-        """
-        message, audit = self.message, self.data.audit_metadata
-        return Cause(
-            now=clock.now(),
-            user=author_of(caller_of_message(message), audit),
-            trace=self.effect,
-            id=message.cause_id,
-            digest=message_digest(message),
-            message=audit.message if audit else None,
-            if_match=parse_if_match(message.if_match),
-        )
-
-
 class CommandSubscription:
     """The commands of one topic. The answer of each is on ``command.results`` before the command is settled.
 
     A command of an unknown type, or with a body that does not fit, is answered Refused, as over HTTP.
     """
 
-    from_: Literal["earliest", "latest"] = "earliest"
     handle_all = None
 
     def __init__(
@@ -107,43 +81,30 @@ class CommandSubscription:
         self.commands = {command.name: command for command in commands}
         self._results = results
 
-    def read(self, record: Record) -> ReceivedCommand:
+    def read(self, record: Record) -> Received[Mapping[str, Any]]:
         message = decode(record)
         for attribute, value in (("ce_id", message.id), ("ce_source", message.source), ("ce_user", message.user)):
             if value is not None and not is_name(value):  # the answer could not carry it
                 raise Poison(f"{attribute} of a command must be {NAME_RULE}")
-        body = message.body()
-        command = self.commands.get(message.type)
-        try:
-            if command is None:
-                known = ", ".join(sorted(self.commands))
-                raise BadInput(f"{self.topic} knows no {message.type}; it knows {known}", slug="unknown-command")
-            return ReceivedCommand(record, command.validated(body), message)
-        except Refused as refusal:
-            return ReceivedCommand(record, _EMPTY, message, refusal)
+        return Received(record, message.body(), message)
 
-    async def handle(self, received: Received[Any], clock: Clock) -> Done:
+    async def handle(self, received: Received[Mapping[str, Any]], clock: Clock) -> Done:
+        accepted, problem = Accepted(), None
         try:
             accepted = await self._obeyed(received, clock)
         except UnderWay:
             raise
         except Refused as refusal:
-            return self._answered(received, clock, Outcome.REFUSED, problem=refusal.problem())
-        return self._answered(received, clock, Outcome.ACCEPTED, id=accepted.id, version_id=accepted.version)
-
-    async def _obeyed(self, received: Received[Any], clock: Clock) -> Accepted:
-        if isinstance(received, ReceivedCommand) and received.refusal is not None:
-            raise received.refusal
-        command, cause = self.commands[received.message.type], received.cause(clock)
-        authorize(caller_of_message(received.message), command.action)
-        if not command.conditional:
-            refuse_condition(cause.if_match, "ce_ifmatch")
-        outcome = await command.use_case(received.data, cause)
-        return outcome if isinstance(outcome, Accepted) else outcome.accepted
-
-    def _answered(self, received: Received[Any], clock: Clock, outcome: Outcome, **members: Any) -> Done:
-        message = received.message
-        result = CommandResult(command_id=message.id, source=message.source, outcome=outcome, **members)
+            problem = refusal.problem()
+        message, outcome = received.message, Outcome.REFUSED if problem else Outcome.ACCEPTED
+        result = CommandResult(
+            command_id=message.id,
+            source=message.source,
+            outcome=outcome,
+            id=accepted.id,
+            version_id=accepted.version,
+            problem=problem,
+        )
         answer = Message(
             topic=self._results,
             type=message.type,
@@ -155,3 +116,27 @@ class CommandSubscription:
             id=f"{message.cause_id}:result",
         )
         return Done(outcome, (answer,))
+
+    async def _obeyed(self, received: Received[Mapping[str, Any]], clock: Clock) -> Accepted:
+        """Calls the command's use case with the cause of its writes: who asks, why, and for which version."""
+        message = received.message
+        command = self.commands.get(message.type)
+        if command is None:
+            known = ", ".join(sorted(self.commands))
+            raise BadInput(f"{self.topic} knows no {message.type}; it knows {known}", slug="unknown-command")
+        body = command.validated(received.data)
+        caller, audit, condition = caller_of_message(message), body.audit_metadata, parse_if_match(message.if_match)
+        cause = Cause(
+            now=clock.now(),
+            user=author_of(caller, audit),
+            trace=received.effect,
+            id=message.cause_id,
+            digest=message_digest(message),
+            message=audit.message if audit else None,
+            if_match=condition,
+        )
+        authorize(caller, command.action)
+        if not command.conditional:
+            refuse_condition(condition, "ce_ifmatch")
+        outcome = await command.use_case(body, cause)
+        return outcome if isinstance(outcome, Accepted) else outcome.accepted

@@ -49,7 +49,6 @@ class Consumer:
             self._group,
             self.subscription.topics,
             max_records=context.tuning.max_records,
-            auto_offset_reset=self.subscription.from_,
             handle=self._consume,
             before_revoke=self._hand_over,
         )

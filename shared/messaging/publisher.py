@@ -19,7 +19,6 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from shared.durability.backoff import TOO_LARGE_PAUSE
 from shared.envelope import Message, encode_headers
 from shared.errors import MessageTooLarge, Unavailable
 from shared.messaging.transport import RECORD_BYTES, Producer, Transport, record_size
@@ -29,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 PATIENCE: Final = 30.0
 """Seconds after which a message that is not acknowledged is reported as Unavailable; a caller waits no longer."""
+
+TOO_LARGE_PAUSE: Final = 10.0
+"""Seconds for which a message that was too large is not sent again: somebody has to raise a limit first."""
 
 _CLOSING: Final = 10.0  # seconds in which a producer sends what it still has; the outbox has it as well
 _PORTION: Final = 25_165_824  # bytes; what is sent together is one request, and Kafka takes none over 100 MiB
@@ -40,7 +42,7 @@ _OWN_FAULT: Final = (InvalidTopicError, TopicAuthorizationFailedError)
 
 
 class Publisher:
-    """Publishes with one idempotent producer.
+    """Publishes with one idempotent producer, which connects when the first message is published.
 
     A message that timed out may still be in the producer and be sent when the broker is back. When the same message
     (topic, source and id) is to be published again meanwhile, the publisher waits for the first one and sends no other.
@@ -59,15 +61,6 @@ class Publisher:
         self._timed_out: dict[tuple[str, str, str], asyncio.Future[object]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopped = False
-
-    async def start(self) -> None:
-        """Connects when the broker is there; otherwise the first publish does."""
-        self._stopped = False
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._connected()
-        except (Unavailable, TimeoutError) as error:
-            log.warning("the broker is away; publishing waits for it", error=str(error))
 
     async def stop(self) -> None:
         """Sends what is under way, and closes the producer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -22,20 +22,20 @@ from shared.trace import Trace
 log = structlog.get_logger(__name__)
 
 M = TypeVar("M", bound=WireModel)
-M_co = TypeVar("M_co", bound=WireModel, covariant=True)
+D_co = TypeVar("D_co", covariant=True)
 
 _ANY_TYPE: Final = b"*"
 
 
 @dataclass(slots=True, eq=False)
-class Received(Generic[M_co]):
-    """One record: ``data`` is its validated contract, ``message`` its envelope.
+class Received(Generic[D_co]):
+    """One record: ``data`` is its validated contract (a command's is its body), ``message`` its envelope.
 
     The envelope of a plain record is decoded when it is first asked for; one that cannot be is Poison then.
     """
 
     record: Record
-    data: M_co
+    data: D_co
     _message: Message | None = None
 
     @property
@@ -107,8 +107,6 @@ class Subscribed(Protocol):
     @property
     def topics(self) -> tuple[str, ...]: ...
     @property
-    def from_(self) -> Literal["earliest", "latest"]: ...
-    @property
     def handle_all(self) -> Callable[[Sequence[Received[Any]]], Awaitable[None]] | None:
         """Handles many records in one call; None: they are handled one by one."""
 
@@ -122,20 +120,13 @@ class Subscribed(Protocol):
 class Subscription:
     """The events of some topics, handled under one consumer group (``<service>.<purpose>``).
 
-    ``from_``: where a group begins that has never committed. Members that a newer producer added are ignored. A batch
-    is handled in bulk when all handlers are ``bulk``; the events of one handler stay in order, those of two do not.
+    Members that a newer producer added are ignored. A batch is handled in bulk when all handlers are ``bulk``; the
+    events of one handler stay in order, those of two do not.
     """
 
-    def __init__(
-        self,
-        group: str,
-        *handlers: Handler[Any],
-        from_: Literal["earliest", "latest"] = "earliest",
-        registry: Mapping[str, Topic] = TOPICS,
-    ) -> None:
+    def __init__(self, group: str, *handlers: Handler[Any], registry: Mapping[str, Topic] = TOPICS) -> None:
         self.group = group
         self.topics = tuple(name for handler in handlers for name in handler.topics)
-        self.from_: Literal["earliest", "latest"] = from_
         self.handle_all = self._all_handled if all(handler.bulk for handler in handlers) else None
         self._handlers = handlers
         handler_of = {name: handler for handler in handlers for name in handler.topics}

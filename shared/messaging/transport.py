@@ -6,10 +6,13 @@ import re
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from functools import lru_cache
+from random import choice
+from typing import Final, Protocol, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.partitioner import murmur2
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -21,7 +24,9 @@ RECORD_BYTES: Final = 8_388_608
 Consumers need no setting for it: a fetch brings at least one record, however large.
 """
 Headers = Sequence[tuple[str, bytes | None]]
+P = TypeVar("P")
 
+_KEYS_KEPT: Final = 65_536  # three events of 20,000 fleets; the hash costs more than the rest of a record's append
 _TOPIC_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -131,9 +136,6 @@ class Transport(Protocol):
     Clients are not started when they are handed out, and belong to the caller. Everything runs on one event loop.
     """
 
-    @property
-    def name(self) -> str: ...
-
     async def start(self) -> None:
         """Connect. KafkaConnectionError when the broker is away, DataFolderInUse when another process has the log."""
 
@@ -183,3 +185,12 @@ record_size: Final[Callable[[bytes | None, bytes | None, Headers], int]] = (
     DefaultRecordBatchBuilder.estimate_size_in_bytes
 )
 """The size, by key, value and headers (a list), that Kafka's producer compares with the limit."""
+
+_hash_of: Final[Callable[[bytes], int]] = lru_cache(_KEYS_KEPT)(murmur2)
+
+
+def partition_of(key: bytes | None, partitions: Sequence[P], available: Sequence[P]) -> P:
+    """The partition that Kafka's Java client takes; without a key any of those available. aiokafka's signature."""
+    if key is None:
+        return choice(available or partitions)
+    return partitions[(_hash_of(key) & 0x7FFFFFFF) % len(partitions)]

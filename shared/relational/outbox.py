@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
 from shared.durability.relay import OutboxEntry
-from shared.envelope import Message, PlainRecord, decode, encode_headers
+from shared.envelope import Message, Record, decode, encode_headers
 from shared.relational.bulk import insert_rows
 from shared.relational.tables import META, OUTBOX
 from shared.relational.transactions import Transactions
@@ -114,4 +114,4 @@ def _row(message: Message) -> dict[str, Any]:
 def _message(row: Row[Any]) -> Message:
     headers = tuple((name, value.encode()) for name, value in orjson.loads(row.Headers))
     timestamp = int(row.OccurredAt.timestamp() * 1000)
-    return decode(PlainRecord(row.Topic, 0, row.Id, timestamp, row.MessageKey.encode(), row.Body.encode(), headers))
+    return decode(Record(row.Topic, 0, row.Id, timestamp, row.MessageKey.encode(), row.Body.encode(), headers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -17,8 +18,7 @@ from aiokafka.errors import (
 )
 
 from shared.messaging.kafka.topic_creation import create_topics
-from shared.messaging.partitioning import partition_of
-from shared.messaging.transport import RECORD_BYTES, Consumer, GroupInUse, Producer, TopicSpec
+from shared.messaging.transport import RECORD_BYTES, Consumer, GroupInUse, Producer, TopicSpec, partition_of
 
 T = TypeVar("T")
 
@@ -31,30 +31,24 @@ _SLICE_MS: Final = 1_000  # aiokafka raises the coordinator's fatal errors when 
 class KafkaTransport:
     """Producers are idempotent with acks=all; consumers never commit by themselves."""
 
-    name = "kafka"
-
     def __init__(self, bootstrap_servers: str | Sequence[str], *, client_id: str = "epic") -> None:
         self.bootstrap_servers = bootstrap_servers if isinstance(bootstrap_servers, str) else list(bootstrap_servers)
         self._client_id = client_id
-        self._admin: AIOKafkaAdminClient | None = None
-        self._offsets: AIOKafkaConsumer | None = None
+        self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
         self._connecting = asyncio.Lock()
+        self._connection = AsyncExitStack()
 
     async def start(self) -> None:
         await self._connected()
 
     async def stop(self) -> None:
-        offsets, self._offsets = self._offsets, None
-        admin, self._admin = self._admin, None
-        if offsets is not None:
-            await offsets.stop()
-        if admin is not None:
-            await admin.close()
+        self._clients = None
+        await self._connection.aclose()
 
     async def ping(self, timeout: float) -> None:
         try:
             async with asyncio.timeout(timeout):
-                admin = await self._connected()
+                admin, _ = await self._connected()
                 await admin.describe_cluster()
         except (TimeoutError, KafkaError, OSError) as error:
             raise KafkaConnectionError(
@@ -63,7 +57,8 @@ class KafkaTransport:
 
     async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
         if specs:
-            await create_topics(await self._connected(), specs)
+            admin, _ = await self._connected()
+            await create_topics(admin, specs)
 
     def producer(self, *, client_id: str | None = None) -> Producer:
         producer: Producer = AIOKafkaProducer(
@@ -98,7 +93,7 @@ class KafkaTransport:
         return consumer
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
-        admin = await self._connected()
+        admin, _ = await self._connected()
         (described,) = await admin.describe_topics([topic])
         if described["error_code"]:
             raise UnknownTopicOrPartitionError(f"there is no topic {topic}")
@@ -110,7 +105,7 @@ class KafkaTransport:
         return {name: max(0, ends[name] - offset) for name, offset in committed.items()}
 
     async def groups(self) -> list[str]:
-        admin = await self._connected()
+        admin, _ = await self._connected()
         return sorted(name for name, _ in await _when_ready(admin.list_consumer_groups))
 
     async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
@@ -138,37 +133,29 @@ class KafkaTransport:
         return back
 
     async def _committed(self, group: str) -> dict[TopicPartition, int]:
-        admin = await self._connected()
+        admin, _ = await self._connected()
         found = await _when_ready(lambda: admin.list_consumer_group_offsets(group))
         return {name: committed.offset for name, committed in found.items() if committed.offset >= 0}
 
     async def _ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         names = list(partitions)
-        if not names:
-            return {}
-        async with self._connecting:
-            if self._offsets is None:
-                consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
-                try:
-                    await consumer.start()
-                except BaseException:
-                    await consumer.stop()
-                    raise
-                self._offsets = consumer
-        ends: dict[TopicPartition, int] = await self._offsets.end_offsets(names)
+        _, consumer = await self._connected()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(names) if names else {}
         return ends
 
-    async def _connected(self) -> AIOKafkaAdminClient:
+    async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        """The clients that ask about topics and groups; the admin client cannot ask for the ends of partitions."""
         async with self._connecting:
-            if self._admin is None:
-                admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
-                try:
+            if self._clients is None:
+                async with AsyncExitStack() as connection:
+                    admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
+                    connection.push_async_callback(admin.close)
                     await admin.start()
-                except BaseException:
-                    await admin.close()
-                    raise
-                self._admin = admin
-            return self._admin
+                    consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
+                    connection.push_async_callback(consumer.stop)
+                    await consumer.start()
+                    self._clients, self._connection = (admin, consumer), connection.pop_all()
+            return self._clients
 
 
 class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka carries no types

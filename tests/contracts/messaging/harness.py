@@ -67,7 +67,6 @@ class Harness:
 
     async def start(self) -> None:
         await self.transport.create_topics(topic_specs(self.registry.values()))
-        await self.publisher.start()
 
     async def stop(self) -> None:
         await asyncio.gather(*(consumer.stop() for consumer in self._consumers))

@@ -102,16 +102,3 @@ async def test_sparse_messages_do_not_wait_for_a_poll(harness: Harness) -> None:
 
     assert len(fetched) >= 14, "all but the first, which was asked for before"
     assert all(fetched)
-
-
-async def test_a_new_group_may_begin_with_what_comes(harness: Harness) -> None:
-    seen = Seen()
-    await harness.send(harness.event("old"))
-    consumer = await harness.consuming(harness.each(seen.take), from_="latest")
-    await until(lambda: consumer._subscriber.faststream.consumer.assignment(), "assigned")
-    for place in consumer._subscriber.faststream.consumer.assignment():
-        await consumer._subscriber.faststream.consumer.position(place)
-    await harness.send(harness.event("new"))
-
-    await until(lambda: seen, "handled")
-    assert seen == ["new:1"]

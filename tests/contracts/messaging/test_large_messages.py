@@ -11,9 +11,8 @@ import pytest
 from shared.errors import MessageTooLarge
 from shared.messaging import publisher as publisher_module
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.partitioning import partition_of
 from shared.messaging.subscription import Received
-from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
+from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport, partition_of
 from shared.trace import new_id
 from tests.contracts.messaging.harness import Harness
 from tests.support.messaging import Thing

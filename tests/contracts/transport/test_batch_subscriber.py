@@ -27,7 +27,6 @@ def subscriber(
         f"{topic}.g",
         [topic],
         max_records=max_records,
-        auto_offset_reset="earliest",
         handle=handle,
         before_revoke=nothing_to_hand_over,
     )

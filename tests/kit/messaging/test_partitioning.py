@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from aiokafka.partitioner import DefaultPartitioner
-from aiokafka.partitioner import murmur2 as aiokafkas_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.messaging.partitioning import murmur2, partition_of
-
-
-@given(st.binary(max_size=300))
-def test_a_key_has_the_hash_kafkas_clients_give_it(key: bytes) -> None:
-    assert murmur2(key) == aiokafkas_murmur2(key)
+from shared.messaging.transport import partition_of
 
 
 @given(st.binary(max_size=40), st.integers(1, 24))

@@ -100,12 +100,12 @@ async def test_a_message_that_still_waits_is_not_sent_a_second_time() -> None:
     assert broker.attempts == broker.ids() == ["warm:1", "a:1", "a:2"]
 
 
-async def test_it_starts_without_the_broker_and_connects_when_it_is_back() -> None:
+async def test_it_connects_when_the_broker_is_back() -> None:
     broker = MemoryBroker()
     broker.away = True
     it = publisher(broker)
+    assert isinstance((await it.publish([event("a")]))[0], Unavailable)
 
-    await it.start()
     broker.come_back()
 
     assert await it.publish([event("a")]) == [None]

@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from services.fleet_svc.bootstrap import build as build_fleet
 from shared.clock import FixedClock
 from shared.documents.contract import MAX_STATE_BYTES
-from shared.durability.backoff import TOO_LARGE_PAUSE
 from shared.embedded import EmbeddedProducer, EmbeddedTransport
+from shared.messaging.publisher import TOO_LARGE_PAUSE
 from shared.messaging.transport import Producer
 from shared.schemas.results import Outcome
 from shared.settings import Settings
