@@ -227,7 +227,7 @@ left out of the body. An unknown member is refused, except those that only EPIC 
 
 def metrics_page() -> str:
     """Every metric, what it means and what to do."""
-    families = Metrics("fleet_svc").registry.collect()
+    families = Metrics().registry.collect()
     rows = ([f"`{family.name}`", family.type, family.documentation] for family in families)
     return f"# Metrics\n{_MADE}\n\n`GET /metrics` of each service.\n\n{_table(['metric', 'type', 'meaning, and the remedy'], rows)}\n"
 

@@ -125,7 +125,7 @@ class Rig:
 
     async def _kit(self, handler: Handler[ProjectionSnapshot]) -> dict[str, float]:
         self._begin(self.events)
-        metrics, clock = Metrics("bench"), RunningClock()
+        metrics, clock = Metrics(), RunningClock()
         publisher = Publisher(self.transport, "bench")
         dead_letters = DeadLetterQueue(
             "bench", transport=self.transport, publisher=publisher, store=NoStore(), clock=clock, metrics=metrics

@@ -54,7 +54,7 @@ class Publisher:
         self.source = source
         self.oversized = Oversized()
         self._transport = transport
-        self._metrics = metrics or Metrics(source)
+        self._metrics = metrics or Metrics()
         self._patience = patience
         self._producer: Producer | None = None
         self._starting = asyncio.Lock()

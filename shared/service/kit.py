@@ -50,7 +50,7 @@ class ServiceKit(Generic[S]):
     ) -> None:
         self.name = name
         self.clock = clock
-        self.metrics = Metrics(name)
+        self.metrics = Metrics()
         self._settings = settings
         self._transport = transport
         self._publisher = Publisher(transport, name, metrics=self.metrics)

@@ -13,7 +13,7 @@ from shared.web import Routes, create_app
 
 
 def app_of(*routes: Routes, **options: Any) -> Any:
-    return create_app("test_svc", routes=list(routes), metrics=Metrics("test_svc"), **options)
+    return create_app("test_svc", routes=list(routes), metrics=Metrics(), **options)
 
 
 @asynccontextmanager

@@ -51,7 +51,7 @@ class Harness:
         self.commands = f"thing{suffix}.commands"
         self.results = f"results{suffix}"
         self.clock = RunningClock()
-        self.metrics = Metrics(self.service)
+        self.metrics = Metrics()
         self.letters = MemoryLetters()
         self.publisher = Publisher(transport, self.service, metrics=self.metrics)
         self.dead_letters = DeadLetterQueue(

@@ -31,7 +31,7 @@ class Harness:
     def __init__(self) -> None:
         self.broker = MemoryBroker()
         self.letters = MemoryLetters()
-        self.metrics = Metrics("test_svc")
+        self.metrics = Metrics()
         self.registry = registry()
         self.limit = StopLimit()
         self.publisher = Publisher(self.broker.transport, "test_svc")

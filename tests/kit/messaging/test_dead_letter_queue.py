@@ -38,7 +38,7 @@ class Harness:
     def __init__(self) -> None:
         self.broker = MemoryBroker()
         self.store = MemoryLetters()
-        self.metrics = Metrics("test_svc")
+        self.metrics = Metrics()
         self.publisher = Publisher(self.broker.transport, "test_svc")
         self.dead_letters = DeadLetterQueue(
             "test_svc",

@@ -6,7 +6,7 @@ from shared.metrics import Metrics
 
 
 def test_every_metric_has_a_meaning_and_a_remedy() -> None:
-    for family in Metrics("test_svc").registry.collect():
+    for family in Metrics().registry.collect():
         assert family.name.startswith("epic_")
         meaning, found, remedy = family.documentation.partition(" If ")
         assert meaning, family.name
@@ -15,7 +15,7 @@ def test_every_metric_has_a_meaning_and_a_remedy() -> None:
 
 
 def test_two_services_of_one_process_count_apart() -> None:
-    one, two = Metrics("one_svc"), Metrics("two_svc")
+    one, two = Metrics(), Metrics()
     one.periodic_runs.labels("sweep", "done").inc()
 
     assert 'epic_periodic_runs_total{name="sweep",outcome="done"} 1.0' in one.render().decode()

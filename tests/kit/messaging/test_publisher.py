@@ -141,7 +141,7 @@ async def test_no_messages_are_no_work() -> None:
 
 
 async def test_it_counts_by_topic_and_outcome() -> None:
-    broker, metrics = MemoryBroker(), Metrics("test_svc")
+    broker, metrics = MemoryBroker(), Metrics()
     broker.rejects["a:2"] = MessageSizeTooLargeError()
     await Publisher(broker.transport, "test_svc", metrics=metrics).publish([event("a", 1), event("a", 2)])
 

@@ -59,7 +59,7 @@ async def test_a_store_that_is_away_is_asked_again_and_the_gate_says_so_meanwhil
 
 
 async def test_a_periodic_job_that_fails_comes_again_and_is_counted() -> None:
-    metrics = Metrics("s")
+    metrics = Metrics()
     runs = 0
     enough = asyncio.Event()
 
@@ -88,7 +88,7 @@ async def test_a_periodic_job_is_broken_off_when_its_service_stops() -> None:
         await asyncio.Event().wait()
         seen.append("ended by itself")
 
-    periodic = Periodic("endless", 3600, job, metrics=Metrics("s"))
+    periodic = Periodic("endless", 3600, job, metrics=Metrics())
     await periodic.start()
     await asyncio.wait_for(running.wait(), 60)
     await periodic.stop()
