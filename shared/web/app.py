@@ -85,7 +85,7 @@ def _add_kit_pages(pages: Routes, metrics: Metrics, checks: Sequence[Check]) -> 
     failed_before: set[str] = set()
 
     async def ready(_: Request) -> Response:
-        """Runs all checks at once; logs when another one fails, and when all succeed again."""
+        # All checks at once. The log has when another one fails, and when all succeed again.
         results = await asyncio.gather(*map(_result, checks))
         shown = {check.name: result for check, result in zip(checks, results, strict=True)}
         failed = {name: result["Detail"] for name, result in shown.items() if result["Status"] == "Failed"}

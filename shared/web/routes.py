@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route, request_response
 from starlette.types import Scope
 
+from shared.errors import FieldError
 from shared.security import ACTION_RULE, authorize, caller_of_http, is_action
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -27,26 +28,17 @@ CALLER: Final = "epic.caller"
 """The key in a request's scope under which its ``Principal`` is."""
 
 _REF: Final = "#/components/schemas/{model}"
-_PROBLEM: Final = {
-    "type": "object",
-    "description": "RFC 9457. Each bad field is named by a JSON pointer, with the remedy.",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "detail"],
-                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
-            },
-        },
-    },
-}
+
+
+class Problem(BaseModel):
+    """RFC 9457. Each bad field is named by a JSON pointer, with the remedy."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldError] = []
 
 
 class Parameter(dict[str, Any]):
@@ -186,8 +178,7 @@ def _responses(schema: dict[str, Any]) -> dict[str, Any]:
 def openapi(app: FastAPI, routes: Sequence[Routes]) -> dict[str, Any]:
     """The OpenAPI document of ``app``, with the contracts of ``routes`` as its schemas."""
     document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    models = {name: model for part in routes for name, model in part.models.items()}
+    models = {name: model for part in routes for name, model in part.models.items()} | {"Problem": Problem}
     _, schemas = models_json_schema([(model, "validation") for model in models.values()], ref_template=_REF)
-    components = document.setdefault("components", {}).setdefault("schemas", {})
-    components |= schemas.get("$defs", {}) | {"Problem": _PROBLEM}
+    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
     return document
