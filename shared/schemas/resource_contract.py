@@ -1,4 +1,4 @@
-"""The contract of a versioned resource, and what follows from it: snapshot, commands and topics."""
+"""The contract of a versioned resource, and what follows from it: snapshot and commands."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from pydantic import create_model
+from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import CommandBody, Id, JoinedKey, MergePatch, Snapshot, WireModel, wire_names
 
 B = TypeVar("B", bound=WireModel)
-C = TypeVar("C", bound=CommandBody)
 M = TypeVar("M", bound=WireModel)
-Bases = tuple[type[WireModel], ...]
 _Unlisted: Any = SkipJsonSchema  # its argument is known at run time only
 
 
@@ -69,11 +68,16 @@ class ResourceContract(Generic[M]):
     def topic(self) -> str:
         return self.name.lower()
 
+    @property
+    def one(self) -> str:
+        """The name in a sentence: ``an Event``."""
+        return f"{'an' if self.name[0] in 'AEIOU' else 'a'} {self.name}"
+
     @cached_property
     def key_defaults(self) -> Mapping[str, str]:
         """The members of the key that may be left out, with what they are then."""
-        defaults = {field.alias: field.default for field in self.model.model_fields.values()}
-        return {name: defaults[name] for name in self.key if isinstance(defaults[name], str)}
+        fields = self._key_fields.values()
+        return {field.alias or "": field.default for field in fields if isinstance(field.default, str)}
 
     def key_in(self, values: Mapping[str, Any]) -> str:
         """The key in a document, or in the parts of a key, by wire names."""
@@ -81,14 +85,13 @@ class ResourceContract(Generic[M]):
 
     def key_of(self, command: CommandBody) -> str:
         """The key of the document that a command is about. BadInput when the command repeats another key."""
-        key = "#".join(getattr(command, attribute) for attribute in self._key_attributes)
+        key = "#".join(getattr(command, attribute) for attribute in self._key_fields)
         self.check_joined_key(command, key)
         return key
 
     def check_joined_key(self, command: CommandBody, key: str) -> None:
         """BadInput when a request repeats the whole key and it is not that of its parts."""
-        given = getattr(command, self._attribute(self.joined_key), None) if self.joined_key else None
-        if given not in (None, key):
+        if getattr(command, "joined_key", None) not in (None, key):
             error = FieldError(f"/{self.joined_key}", f"must equal {key}; correct it or leave it out")
             raise BadInput("the body's id is not that of its parts", [error], slug="key-mismatch")
 
@@ -98,10 +101,8 @@ class ResourceContract(Generic[M]):
         if self.given_snapshot is not None:
             return self.given_snapshot
         verbs = ",".join((*self.events, *(event.verb for event in self.extra_events)))
-        fields: dict[str, Any] = {self._attribute(self.joined_key): (JoinedKey, ...)} if self.joined_key else {}
-        return self._made(
-            Snapshot, f"{self.name}Snapshot", (self.model, Snapshot), f"``{self.topic}.{{{verbs}}}``.", fields
-        )
+        fields = {"joined_key": (JoinedKey, Field(alias=self.joined_key))} if self.joined_key else {}
+        return self._made(Snapshot, f"{self.name}Snapshot", f"``{self.topic}.{{{verbs}}}``.", fields, whole=True)
 
     @property
     def read(self) -> type[Snapshot]:
@@ -109,31 +110,28 @@ class ResourceContract(Generic[M]):
         return self.given_read or self.snapshot
 
     @cached_property
-    def body(self) -> type[WireModel]:
+    def body(self) -> type[M]:
         """What a caller may give of the document."""
-        if not self.managed:
-            return self.model
-        return self._made(WireModel, self.name, (self.model,), self.model.__doc__, self._hidden_fields())
+        hidden = self._hidden_fields()
+        return self._made(self.model, self.name, self.model.__doc__, hidden) if hidden else self.model
 
     @cached_property
     def create(self) -> type[CommandBody]:
         """The command that makes a document."""
         fields = self._hidden_fields() | self._joined_key_field()
-        return self._command(CommandBody, "Create", (self.model, CommandBody), None, fields)
+        return self._made(CommandBody, f"Create{self.name}", None, fields, whole=True)
 
     @cached_property
     def update(self) -> type[MergePatch]:
         """The command that changes a document by a merge patch."""
-        fields = self._key_fields() | self._joined_key_field()
-        return self._command(MergePatch, "Update", (MergePatch,), f"A merge patch of {_a(self.name)}.", fields)
+        fields = self._id_fields() | self._joined_key_field()
+        return self._made(MergePatch, f"Update{self.name}", f"A merge patch of {self.one}.", fields)
 
     @cached_property
     def delete(self) -> type[CommandBody]:
         """The command that deletes a document."""
-        fields = self._key_fields() | self._joined_key_field()
-        return self._command(
-            CommandBody, "Delete", (CommandBody,), f"Deletes {_a(self.name)}; its history stays.", fields
-        )
+        fields = self._id_fields() | self._joined_key_field()
+        return self._made(CommandBody, f"Delete{self.name}", f"Deletes {self.one}; its history stays.", fields)
 
     @property
     def commands(self) -> tuple[type[CommandBody], ...]:
@@ -144,40 +142,36 @@ class ResourceContract(Generic[M]):
     @cached_property
     def ignored(self) -> frozenset[str]:
         """The members that only EPIC sets, so that a request may hold whatever a read has shown."""
-        given = wire_names(self.model) - {self._field_alias(name) for name in self.managed}
+        given = wire_names(self.model) - {self.model.model_fields[name].alias for name in self.managed}
         return wire_names(self.read) - given - {self.joined_key, "AuditMetadata"}
 
-    def _made(self, kind: type[B], name: str, bases: Bases, doc: str | None, fields: dict[str, Any]) -> type[B]:
+    def _made(
+        self, kind: type[B], name: str, doc: str | None, fields: Mapping[str, Any], *, whole: bool = False
+    ) -> type[B]:
+        """A model of a kind, with these members and, if ``whole``, those of the document."""
+        bases: tuple[type[WireModel], ...] = (self.model, kind) if whole else (kind,)
         module = self.model.__module__
-        return _of_kind(kind, create_model(name, __base__=bases, __module__=module, __doc__=doc, **fields))
-
-    def _command(self, kind: type[C], verb: str, bases: Bases, doc: str | None, fields: dict[str, Any]) -> type[C]:
-        command = self._made(kind, f"{verb}{self.name}", bases, doc, fields)
-        command.ignored = self.ignored
-        return command
+        made = _of_kind(kind, create_model(name, __base__=bases, __module__=module, __doc__=doc, **fields))
+        if issubclass(made, CommandBody):
+            made.ignored = self.ignored
+        return made
 
     @cached_property
-    def _key_attributes(self) -> tuple[str, ...]:
-        return tuple(map(self._attribute, self.key))
+    def _key_fields(self) -> Mapping[str, FieldInfo]:
+        """The fields of the model that make the key, by attribute."""
+        by_alias = {field.alias: (attribute, field) for attribute, field in self.model.model_fields.items()}
+        return dict(by_alias[name] for name in self.key)
 
-    def _attribute(self, wire_name: str) -> str:
-        fields = self.model.model_fields | (self.given_snapshot.model_fields if self.given_snapshot else {})
-        return next((name for name, field in fields.items() if field.alias == wire_name), _snake(wire_name))
-
-    def _field_alias(self, attribute: str) -> str:
-        return self.model.model_fields[attribute].alias or attribute
-
-    def _key_fields(self) -> dict[str, Any]:
+    def _id_fields(self) -> dict[str, Any]:
         """The parts of the key; one that EPIC assigns on creation is required afterwards."""
-        parts = {name: self.model.model_fields[name] for name in self._key_attributes}
         return {
-            name: (Id, ...) if field.default is None else (field.rebuild_annotation(), field)
-            for name, field in parts.items()
+            attribute: (Id, ...) if field.default is None else (field.rebuild_annotation(), field)
+            for attribute, field in self._key_fields.items()
         }
 
     def _joined_key_field(self) -> dict[str, Any]:
-        """The whole key as a request may repeat it; the use case compares it."""
-        return {self._attribute(self.joined_key): (_Unlisted[str | None], None)} if self.joined_key else {}
+        """The whole key as a request may repeat it."""
+        return {"joined_key": (_Unlisted[str | None], Field(None, alias=self.joined_key))} if self.joined_key else {}
 
     def _hidden_fields(self) -> dict[str, Any]:
         """The managed members, left out of the schema of what a caller may give."""
@@ -189,11 +183,3 @@ def _of_kind(kind: type[B], model: type[Any]) -> type[B]:
     if not issubclass(model, kind):
         raise TypeError(f"{model.__name__} must be a {kind.__name__}")
     return model
-
-
-def _snake(wire_name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in wire_name).lstrip("_")
-
-
-def _a(name: str) -> str:
-    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
