@@ -6,7 +6,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -82,6 +82,10 @@ class Writer:
         future: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put((transaction, future))
         return future
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> asyncio.Future[list[Any]]:
+        """The rows of one statement, a transaction by itself."""
+        return self.run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     def _work(self, opened: sqlite3.Connection) -> None:
         connection: sqlite3.Connection | None = opened

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +15,12 @@ from shared.clock import parse_instant
 from shared.documents.contract import Documents
 from shared.documents.filters import Filters, check_name
 from shared.documents.sqlite import idempotency
-from shared.documents.sqlite.dead_letters import SqliteDeadLetters
 from shared.documents.sqlite.documents import SqliteDocuments
-from shared.documents.sqlite.leases import LEASE_TABLE, SqliteLeases
+from shared.documents.sqlite.kit_tables import SqliteDeadLetters, SqliteLeases
 from shared.documents.sqlite.outbox import SqliteOutbox
 from shared.documents.sqlite.read_models import SqliteReadModel
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.tables import KIT_TABLES, ReadModelStatements, document_statements
-from shared.documents.sqlite.writes import DocumentWrites
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
@@ -51,9 +50,14 @@ class SqliteStore:
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
         if name not in self._documents:
             self._before_start(name)
-            writes = DocumentWrites(document_statements(check_name(name)), schema_version, self._outbox)
             self._documents[name] = SqliteDocuments(
-                writes, Filters(filters), self._writer, self._reader, self._relay.wake
+                document_statements(check_name(name)),
+                Filters(filters),
+                schema_version,
+                self._writer,
+                self._reader,
+                self._outbox,
+                self._relay.wake,
             )
         return self._documents[name]
 
@@ -84,12 +88,8 @@ class SqliteStore:
         self._relay.start()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        statements = [*KIT_TABLES, LEASE_TABLE]
-        for documents in self._documents.values():
-            statements += documents.writes.sql.tables(documents.filters)
-        for read_model in self._read_models.values():
-            statements += read_model.sql.tables(read_model.filters)
-        for statement in statements:
+        declared: list[SqliteDocuments | SqliteReadModel] = [*self._documents.values(), *self._read_models.values()]
+        for statement in chain(KIT_TABLES, *(one.sql.tables(one.filters) for one in declared)):
             connection.execute(statement)
         self._outbox.count(connection)
 
