@@ -138,10 +138,9 @@ class SqliteDocuments:
         """What was decided on the head and stored; or the first outcome of the same cause again."""
         row = connection.execute(self.sql.head, (key,)).fetchone()
         head = None if row is None else decode(row)
-        if cause.id is not None:
-            first = idempotency.find(connection, cause, cause.id, self.sql.name, key)
-            if first is not None:
-                return first.result(self._version(connection, head, first.version))
+        first = idempotency.find(connection, cause, self.sql.name, key)
+        if first is not None:
+            return first.result(self._version(connection, head, first.version))
         decision = decide(head)
         if decision.document is not None and decision.outcome in (Outcome.VERSION, Outcome.AMENDED):
             self._store(connection, decision.document, decision, cause)

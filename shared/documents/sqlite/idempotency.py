@@ -11,60 +11,41 @@ from shared.cause import Cause
 from shared.documents.versions import Outcome, StoredOutcome, record_ids
 from shared.durability.idempotency import IdempotencyRecord, retention_of
 
-_FIND = """SELECT digest, resource, key, outcome, version, problem, body FROM idempotency_records
-    WHERE id IN (?, ?) AND expires_at > ?"""
-_KEEP = """INSERT INTO idempotency_records (id, digest, resource, key, outcome, version, problem, body, expires_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+_FIND = "SELECT digest, resource, key, outcome FROM idempotency_records WHERE id IN (?, ?) AND expires_at > ?"
+_KEEP = """INSERT INTO idempotency_records (id, digest, resource, key, outcome, expires_at) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, resource = excluded.resource, key = excluded.key,
-    outcome = excluded.outcome, version = excluded.version, problem = excluded.problem, body = excluded.body,
-    expires_at = excluded.expires_at WHERE idempotency_records.expires_at <= ?"""
+    outcome = excluded.outcome, expires_at = excluded.expires_at WHERE idempotency_records.expires_at <= ?"""
 
 
-def find(
-    connection: sqlite3.Connection, cause: Cause, cause_id: str, resource: str = "", key: str = ""
-) -> StoredOutcome | None:
+def find(connection: sqlite3.Connection, cause: Cause, resource: str = "", key: str = "") -> StoredOutcome | None:
     """The first outcome of this cause for this document. Conflict ``id-reused`` when its body was another."""
     found: StoredOutcome | None = None
-    for digest, its_resource, its_key, outcome, version, problem, body in connection.execute(
-        _FIND, (*record_ids(cause_id, resource, key), int(time.time() * 1000))
+    if cause.id is None:
+        return None
+    for digest, its_resource, its_key, stored in connection.execute(
+        _FIND, (*record_ids(cause.id, resource, key), int(time.time() * 1000))
     ):
         cause.check_digest(digest)
         if (its_resource, its_key) == (resource, key):
-            found = StoredOutcome(
-                cause_id,
-                digest,
-                resource,
-                key,
-                Outcome(outcome),
-                version,
-                None if problem is None else orjson.loads(problem),
-                None if body is None else orjson.loads(body),
-            )
+            outcome, *rest = orjson.loads(stored)
+            found = StoredOutcome(cause.id, digest, resource, key, Outcome(outcome), *rest)
     return found
 
 
 def keep(connection: sqlite3.Connection, outcome: StoredOutcome) -> None:
     """Stores it under the cause's own id or, where another document has that, under one of its own."""
     now = int(time.time() * 1000)
-    values = (
-        outcome.digest,
-        outcome.resource,
-        outcome.key,
-        outcome.outcome.value,
-        outcome.version,
-        None if outcome.problem is None else orjson.dumps(outcome.problem),
-        None if outcome.body is None else orjson.dumps(outcome.body),
-        now + int(retention_of(outcome.cause_id).total_seconds() * 1000),
-        now,
-    )
+    stored = orjson.dumps((outcome.outcome, outcome.version, outcome.problem, outcome.body))
+    expires_at = now + int(retention_of(outcome.cause_id).total_seconds() * 1000)
     for record_id in record_ids(outcome.cause_id, outcome.resource, outcome.key):
-        if connection.execute(_KEEP, (record_id, *values)).rowcount:
+        values = (record_id, outcome.digest, outcome.resource, outcome.key, stored, expires_at, now)
+        if connection.execute(_KEEP, values).rowcount:
             return
 
 
 def find_record(connection: sqlite3.Connection, cause: Cause) -> IdempotencyRecord | None:
     """The record of a request that is no document update."""
-    found = None if cause.id is None else find(connection, cause, cause.id)
+    found = find(connection, cause)
     return None if found is None else found.record()
 
 
