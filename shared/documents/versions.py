@@ -173,7 +173,7 @@ def as_old(document: Document, latest_version: int) -> Document:
 
 def snapshot_of(document: Document) -> bytes:
     """What an event without data of its own publishes of a version."""
-    return orjson.dumps(document._replace(side={}).wire())
+    return orjson.dumps((document._replace(side={}) if document.side else document).wire())
 
 
 def message_of(

@@ -22,7 +22,7 @@ from shared.clock import iso
 from shared.documents.contract import AmendFn, Change, Document, HistoryPage, ListPage, UpdateFn, Written
 from shared.documents.filters import Filters
 from shared.documents.sqlite import idempotency
-from shared.documents.sqlite.outbox import CreatedTogether, SqliteOutbox
+from shared.documents.sqlite.outbox import SqliteOutbox
 from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.tables import DocumentStatements, decode, encode, page_of
 from shared.documents.versions import (
@@ -34,7 +34,6 @@ from shared.documents.versions import (
     as_old,
     batches_of,
     first_version,
-    snapshot_of,
     updated,
 )
 from shared.durability.outbox import OutgoingEvent
@@ -163,7 +162,7 @@ class SqliteDocuments:
                 some = rows[first : first + _ROWS_PER_STATEMENT]
                 connection.execute(self.sql.create(len(some)), (version, *managed, *chain.from_iterable(some)))
             connection.execute(_INSTANT, (iso(cause.now),))
-            created = CreatedTogether(new, snapshot_of(common))
+            created = {key: common._replace(key=key, state=state) for key, state in new.items()}
             self.outbox.add_created(connection, self.sql.name, created, event_type, cause)
         deleted = [key for key, is_deleted in existing.items() if is_deleted]
         for key in deleted:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -22,7 +21,6 @@ from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.tables import decode, document_statements
 from shared.documents.versions import message_of, snapshot_of
 from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, OutgoingEvent, check_room, check_room_of_key
-from shared.durability.read_model import State
 from shared.durability.relay import OutboxEntry
 from shared.durability.sqlite_writer import Writer
 from shared.trace import Trace, new_id
@@ -41,24 +39,6 @@ _MAX_IN_MEMORY: Final = 24  # batches of a creation: those of a service that kee
 _Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedTogether:
-    """First versions that differ in nothing but key and state, so that the rest is encoded once for all.
-
-    ``managed`` is the snapshot of the one without key and state.
-    """
-
-    states: Mapping[str, State]
-    managed: bytes
-
-    def snapshot(self, key: str) -> bytes:
-        """The same bytes as ``snapshot_of`` the version."""
-        state = self.states[key]
-        if "_" in "".join(state):
-            state = {name: value for name, value in state.items() if not name.startswith("_")}
-        return orjson.dumps(state)[:-1] + b"," + self.managed[1:] if state else self.managed
-
-
 class SqliteOutbox:
     """See ``OutboxTable``. ``open`` counts the entries that this process knows of.
 
@@ -69,7 +49,7 @@ class SqliteOutbox:
         self._writer = writer
         self._reader = reader
         self._source = source
-        self._created: dict[str, CreatedTogether] = {}  # by the key of its row
+        self._created: dict[str, Mapping[str, Document]] = {}  # first versions, by the key of their row
         self.open = 0
 
     def add(
@@ -95,14 +75,19 @@ class SqliteOutbox:
         self.open += len(rows)
 
     def add_created(
-        self, connection: sqlite3.Connection, resource: str, created: CreatedTogether, event_type: str, cause: Cause
+        self,
+        connection: sqlite3.Connection,
+        resource: str,
+        created: Mapping[str, Document],
+        event_type: str,
+        cause: Cause,
     ) -> None:
         """Within a transaction: adds one row for all of them. Unavailable when too many entries are open."""
         check_room(self.open)
-        name, trace, keys = new_id(), cause.trace, orjson.dumps(list(created.states)).decode()
+        name, trace, keys = new_id(), cause.trace, orjson.dumps(list(created)).decode()
         tail = (iso(cause.now), *trace, keys)
         connection.execute(_ADD, (resource, name, 1, event_type, None, None, None, *tail))
-        self.open += len(created.states)
+        self.open += len(created)
         if len(self._created) < _MAX_IN_MEMORY:
             self._created[name] = created
 
@@ -151,11 +136,10 @@ class SqliteOutbox:
                 snapshot = data if data is not None else snapshot_of(versions[resource, name, version])
                 entries.append(OutboxEntry(position, (resource, name), made(name, version, snapshot)))
                 continue
-            created = self._created.get(name)
-            firsts = {} if created is not None else _first_versions(connection, resource, keys)
-            for key in keys:
-                snapshot = created.snapshot(key) if created is not None else snapshot_of(firsts[key])
-                entries.append(OutboxEntry(position, (resource, key), made(key, version, snapshot)))
+            firsts = self._created.get(name) or _first_versions(connection, resource, keys)
+            entries += [
+                OutboxEntry(position, (resource, key), made(key, version, snapshot_of(firsts[key]))) for key in keys
+            ]
         return entries
 
     def _remove(self, connection: sqlite3.Connection, entries: Sequence[OutboxEntry]) -> None:

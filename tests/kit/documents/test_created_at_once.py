@@ -9,13 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
-import pytest
 
 from shared.cause import Cause
 from shared.documents import Documents, State, Store
 from shared.documents.sqlite import SqliteStore
-from shared.documents.sqlite.outbox import CreatedTogether
-from shared.documents.versions import first_version, snapshot_of
 from shared.durability.outbox import Publish
 from shared.envelope import Message
 from shared.trace import Trace
@@ -47,12 +44,6 @@ def outbox(path: Path) -> list[tuple]:
     rows = connection.execute("SELECT resource, version, type, keys FROM outbox").fetchall()
     connection.close()
     return rows
-
-
-@pytest.mark.parametrize("key", STATES)
-def test_a_snapshot_is_what_any_first_version_shows_to_the_byte(key: str) -> None:
-    snapshot = CreatedTogether(STATES, snapshot_of(first_version("", {}, CAUSE, 3))).snapshot(key)
-    assert snapshot == snapshot_of(first_version(key, STATES[key], CAUSE, 3))
 
 
 async def test_memory_and_file_give_the_same_messages(tmp_path: Path) -> None:
