@@ -31,7 +31,7 @@ def load_files(
     {"Resource": "Inventory", "FleetId": "OrderService-NA-X0", "HostsPresent": 120}
 
     Resource is the name of a resource, or Inventory; where it is missing, the members must be those of one resource.
-    Services go first, then fleets, what belongs to a fleet, events and tickets, in whatever order the lines are.
+    What others name goes first (services, then fleets), in whatever order the lines are.
 
     The same line is the same request: a file may be loaded twice, and a resource that exists is not changed.
     Exit code 0: every row was loaded; 1: some rows failed, each is named with its line; 2: nothing was sent.

@@ -114,7 +114,10 @@ class _Handlers(DocumentHandlers):
         member, descending = query["Sort"].removeprefix("-"), query["Sort"].startswith("-")
         if member not in self.resource.sort:
             names = ", ".join(self.resource.sort)
-            raise BadInput("the list cannot be sorted so", [FieldError("/Sort", f"give one of {names}, or -Name")])
+            raise BadInput(
+                "the list cannot be sorted so",
+                [FieldError("/Sort", f"give one of {names}, with - before it for the last first")],
+            )
         page = page_of(query, list)
         items, after = await self.resources.sorted_list(
             where, member, descending=descending, after=page.after, limit=page.limit

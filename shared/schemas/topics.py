@@ -31,9 +31,9 @@ _COMPACTED: Final = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7
 _SEVEN_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}
 _THIRTY_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY_MS)}
 _SUMMARIES: Final = {
-    "created": "A {0} was created: the full snapshot.",
-    "updated": "A {0} has a new version: the full snapshot.",
-    "deleted": "A {0} was deleted (a tombstone version): the full snapshot.",
+    "created": "The {0} was created: the full snapshot.",
+    "updated": "The {0} has a new version: the full snapshot.",
+    "deleted": "The {0} was deleted (a tombstone version): the full snapshot.",
 }
 
 
@@ -101,7 +101,7 @@ def topics_of(contract: ResourceContract[Any]) -> list[Topic]:
     event = partial(_event, owner=contract.owner, key=contract.key_text or joined, partitions=contract.partitions)
     return [
         *(
-            event(f"{resource}.{verb}", model, _SUMMARIES[verb].format(resource), contract.consumers)
+            event(f"{resource}.{verb}", model, _SUMMARIES[verb].format(contract.name), contract.consumers)
             for verb in contract.events
         ),
         *(
@@ -180,7 +180,7 @@ TOPICS: Final[dict[str, Topic]] = {
         ),
         *_of_hotw(RunFact, "RunId", _THIRTY_DAYS, _RUN_EVENTS),
         *_of_hotw(HardwareFact, "{EventId}#{FleetId}#{Purpose}", _COMPACTED, _HARDWARE_EVENTS),
-        _commands("fleet_svc", "FleetId or ServiceId", partitions=12),
+        _commands("fleet_svc", " or ".join({one.key[0]: None for one in RESOURCES["fleet_svc"]}), partitions=12),
         _commands("event_svc", "EventId"),
         _commands("eventplan_svc", "FleetId", partitions=12),
         _commands(
