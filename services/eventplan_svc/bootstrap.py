@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 from services.eventplan_svc.app.change_milestones import change_milestones
-from services.eventplan_svc.app.commands import Commands
 from services.eventplan_svc.app.create_plan import create_plan
 from services.eventplan_svc.app.keep_readiness_view import build_view, show
 from services.eventplan_svc.app.on_inputs_changed import (
@@ -31,8 +30,10 @@ from services.eventplan_svc.entrypoints.http import routes
 from services.eventplan_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
 from shared.documents import Store
+from shared.messaging.commands import Command
 from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
+from shared.schemas.eventplan_svc import CreateEventPlan, ReplaceMilestones, SetMilestone, SetMilestoneStatus
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 from shared.web import Check, Routes
@@ -48,7 +49,7 @@ class Wiring:
     planner: Planner
     view: ReadinessView
     read_plans: ReadPlans
-    commands: Commands
+    commands: Sequence[Command[Any]]
     routes: Routes
     subscriptions: list[Subscribed]
     build_view: Callable[[], Awaitable[None]]
@@ -62,12 +63,16 @@ def wire(store: Store, clock: Clock) -> Wiring:
     documents, view = store.documents("eventplan"), ReadinessView()
     plans, read_models, read_plans = PlanStore(documents, view), ReadModels(store), ReadPlans(documents, view, clock)
     planner = Planner(plans, read_models, clock)
-    commands = Commands(
-        create_plan=partial(create_plan, planner=planner),
-        set_milestone_status=partial(change_milestones, rule=changes.set_milestone_status, planner=planner),
-        set_milestone=partial(change_milestones, rule=changes.set_milestone, planner=planner),
-        replace_milestones=partial(change_milestones, rule=changes.replace_milestones, planner=planner),
-    )
+    create = partial(create_plan, planner=planner)
+    set_status = partial(change_milestones, rule=changes.set_milestone_status, planner=planner)
+    set_one = partial(change_milestones, rule=changes.set_milestone, planner=planner)
+    set_all = partial(change_milestones, rule=changes.replace_milestones, planner=planner)
+    commands: list[Command[Any]] = [
+        Command(CreateEventPlan, create, "eventplan.create"),
+        Command(SetMilestoneStatus, set_status, "milestone.update"),
+        Command(SetMilestone, set_one, "milestone.update"),
+        Command(ReplaceMilestones, set_all, "milestone.update"),
+    ]
     dashboard = partial(show_dashboard, read_models=read_models, view=view, clock=clock)
     return Wiring(
         planner=planner,

@@ -21,6 +21,7 @@ from shared.schemas.eventplan_svc import (
     DashboardQuery,
     MilestoneId,
     MilestoneStatus,
+    PlanCommand,
     SetMilestone,
     SetMilestoneStatus,
 )
@@ -80,12 +81,17 @@ class Process:
     async def create_plan(self, body: dict[str, Any], cause: Cause | None = None) -> Written:
         """A person makes a plan by hand."""
         command = CreateEventPlan.model_validate(body)
-        return await self.wiring.commands.create_plan(command, cause or self.person())
+        return await self._written(command, cause or self.person())
+
+    async def _written(self, command: PlanCommand, cause: Cause) -> Written:
+        use_case = next(one.use_case for one in self.wiring.commands if isinstance(command, one.model))
+        written = await use_case(command, cause)
+        assert isinstance(written, Written)
+        return written
 
     async def plan(self, fleet_id: str = "FORTRESSService-NA-X0", event_id: str = "PD2024") -> dict[str, Any]:
         """The plan as it is read."""
-        reads = self.wiring.read_plans
-        return reads.present_form(await reads.latest(event_id, fleet_id))
+        return (await self.wiring.read_plans.latest(f"{event_id}#{fleet_id}")).wire()
 
     async def plans(self, **where: str) -> list[dict[str, Any]]:
         page = await self.wiring.read_plans.matching(where, after=None, limit=10_000)
@@ -107,14 +113,14 @@ class Process:
             milestone_completion_status=MilestoneStatus(status),
         )
         cause = replace(self.person(), if_match=None if expected is None else IfMatch(expected))
-        return await self.wiring.commands.set_milestone_status(command, cause)
+        return await self._written(command, cause)
 
     async def eta(self, milestone_id: str, eta: str, fleet_id: str = "FORTRESSService-NA-X0") -> Written:
         """A person sets a milestone's ETA for PD2024."""
         command = SetMilestone.model_validate(
             {"EventId": "PD2024", "FleetId": fleet_id, "EventMilestoneId": milestone_id, "ETA": eta}
         )
-        return await self.wiring.commands.set_milestone(command, self.person())
+        return await self._written(command, self.person())
 
     async def dashboard(self, event_id: str = "PD2024", after: str | None = None, **query: Any) -> Dashboard:
         wiring = self.wiring

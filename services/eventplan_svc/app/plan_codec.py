@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,9 +19,11 @@ from services.eventplan_svc.domain.milestones import (
     Source,
     automatic_etas,
     not_started,
+    utc_day,
 )
 from services.eventplan_svc.domain.plan import AutomationState, Closed, Derivation, DoneFor, Plan
-from shared.documents import State
+from services.eventplan_svc.domain.readiness import coloured
+from shared.documents import Document, State
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
 _AUTOMATION: Final = "_Automation"
@@ -84,6 +87,13 @@ def decode_plan(state: Mapping[str, Any]) -> Plan:
     )
     held = sum(1 + len(one.subs) for one in (*plan.milestones, *plan.descale_milestones))
     return plan if held == _ALL else _complete(plan)
+
+
+def in_colours_of(now: datetime, document: Document) -> Document:
+    """A stored plan with the colours of ``now``: the colours that are stored are those of its last write."""
+    plan = decode_plan(document.state)
+    present = coloured(plan, utc_day(now))
+    return document if present is plan else document._replace(state=encode_plan(present))
 
 
 def _encode_milestone(milestone: Milestone) -> State:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan, encode_plans
+from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan, encode_plans, in_colours_of
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.lifecycle import Revision
 from services.eventplan_svc.domain.plan import Plan
@@ -68,6 +68,7 @@ class PlanStore:
         self, key: str, decide: Callable[[Plan | None], Plan | None], cause: Cause, *, expected: int | None = None
     ) -> Written:
         """Writes what ``decide`` makes of the present plan (None: there is none); None or the same plan: no change.
+        The outcome is in the colours of the moment.
 
         ``decide`` is pure and is called again when another writer came first. Stale where ``expected`` is not the
         present version.
@@ -83,7 +84,8 @@ class PlanStore:
         written = await self._documents.update(key, change, cause, expected=expected)
         if written.changed and after is not None:
             self._view.put(written.document.version, after)
-        return written
+            return written
+        return replace(written, document=in_colours_of(cause.now, written.document))
 
     async def revise(self, stored: StoredPlan, revision: Revision, cause: Cause) -> bool:
         """Writes what automation came to, unless the plan has changed since it was read: False then."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -119,11 +119,13 @@ class ReadinessView:
             self._sorted = sorted(self._plans)
         return self._sorted
 
-    def matching(
-        self, *, event_id: str | None, service_id: str | None, fleet_id: str | None, after: str | None, limit: int
-    ) -> list[str]:
-        """The ids of at most ``limit`` plans that match, closed ones too, in order, from ``after`` on."""
-        keys, prefix = self.plan_ids(), f"{event_id}#" if event_id is not None else ""
+    def matching(self, where: Mapping[str, str], *, after: str | None, limit: int) -> list[str]:
+        """The ids of at most ``limit`` plans, closed ones too, in order, from ``after`` on.
+
+        ``where``: the EventId, ServiceId and FleetId that they must have, where given.
+        """
+        keys, prefix = self.plan_ids(), f"{where['EventId']}#" if "EventId" in where else ""
+        service_id, fleet_id = where.get("ServiceId"), where.get("FleetId")
         start = max(bisect_left(keys, prefix), bisect_right(keys, after) if after is not None else 0)
         found: list[str] = []
         for key in islice(keys, start, None):

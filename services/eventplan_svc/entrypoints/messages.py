@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from services.eventplan_svc.app.commands import Commands
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.base import WireModel
 from shared.schemas.event_svc.event import EventSnapshot
-from shared.schemas.eventplan_svc import (
-    CreateEventPlan,
-    ReplaceMilestones,
-    SetMilestone,
-    SetMilestoneStatus,
-)
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.trace import Trace
@@ -50,7 +43,7 @@ stored before they are published."""
 
 
 def subscriptions(
-    commands: Commands,
+    commands: Sequence[Command[Any]],
     *,
     on_event_changed: Callable[[EventSnapshot, Trace], Awaitable[None]],
     on_services_changed: Callable[[Changes[ServiceSnapshot]], Awaitable[None]],
@@ -58,13 +51,6 @@ def subscriptions(
     on_facts_changed: Callable[[Changes[WireModel]], Awaitable[None]],
 ) -> list[Subscribed]:
     """All of them. Each has a group of its own, so that an event with many plans delays no fact."""
-
-    taken: list[Command[Any]] = [
-        Command(CreateEventPlan, commands.create_plan, "eventplan.create"),
-        Command(SetMilestoneStatus, commands.set_milestone_status, "milestone.update"),
-        Command(SetMilestone, commands.set_milestone, "milestone.update"),
-        Command(ReplaceMilestones, commands.replace_milestones, "milestone.update"),
-    ]
     return [
         Subscription(
             "eventplan_svc.events",
@@ -73,7 +59,7 @@ def subscriptions(
         Subscription(_SERVICES_GROUP, Handler(ServiceSnapshot, _SERVICES, bulk=_changes(on_services_changed))),
         Subscription(_FLEETS_GROUP, Handler(FleetSnapshot, _FLEETS, bulk=_changes(on_fleets_changed))),
         Subscription("eventplan_svc.facts", Handler(WireModel, _FACTS, bulk=_changes(on_facts_changed))),
-        CommandSubscription("eventplan.commands", taken),
+        CommandSubscription("eventplan.commands", commands),
     ]
 
 

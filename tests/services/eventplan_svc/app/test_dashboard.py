@@ -203,7 +203,7 @@ async def test_a_view_given_versions_in_any_order_shows_the_newest(process: Proc
     await process.take(*company())
     for name in LEAVES:
         await process.status(name, "Completed", "Atlas-us-east-1")
-    history = (await process.wiring.read_plans.history("PD2024", "Atlas-us-east-1", before=None, limit=100)).items
+    history = (await process.wiring.read_plans.history("PD2024#Atlas-us-east-1", before=None, limit=100)).items
     other = ReadinessView()
     for document in random.Random(3).sample(history, len(history)):
         for _ in range(2):
