@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from epic.api import Answer, Api
 from epic.failure import CommandFailed
 from epic.rows import BadRow, Request, read_row
 from epic.terminal import Terminal
+from shared.tasks import for_each
 
 CONCURRENCY: Final = 32
 _ENDINGS: Final = (".ndjson", ".jsonl")
@@ -158,26 +158,17 @@ async def _send(
     user: str | None,
 ) -> None:
     what = " and ".join(dict.fromkeys(row.request.kind for row in rows))
-    waiting = iter(rows)
     with terminal.progress(what, len(rows)) as advance:
 
-        async def work() -> None:
-            for row in waiting:
-                request = row.request
-                answer = await api.call(
-                    request.method, request.path, request.body, key=request.idempotency_key, user=user
-                )
-                failure = _count(row, answer, outcome)
-                if failure:
-                    failed(failure)
-                advance(1)
+        async def send(row: Row) -> None:
+            request = row.request
+            answer = await api.call(request.method, request.path, request.body, key=request.idempotency_key, user=user)
+            failure = _count(row, answer, outcome)
+            if failure:
+                failed(failure)
+            advance(1)
 
-        try:
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(min(concurrency, len(rows))):
-                    workers.create_task(work())
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None  # one worker's end is the end of all: EPIC went away
+        await for_each(rows, send, at_once=concurrency)
 
 
 def _count(row: Row, answer: Answer, outcome: Loaded) -> RowFailure | None:

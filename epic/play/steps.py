@@ -17,6 +17,7 @@ from epic.messages import HttpMessages
 from epic.play import scenario
 from epic.play.fleets import dashboard
 from epic.terminal import Terminal
+from shared.tasks import for_each
 
 Order = dict[str, Any]
 Step = Callable[[Api, Terminal], Awaitable[None]]
@@ -228,15 +229,13 @@ async def _load(api: Api, terminal: Terminal, *names: str) -> None:
 
 async def _each(terminal: Terminal, what: str, items: Iterable[Any], do: Callable[[Any], Awaitable[None]]) -> None:
     todo = list(items)
-    gate = asyncio.Semaphore(_AT_ONCE)
     with terminal.progress(what, len(todo)) as advance:
 
         async def one(item: Any) -> None:
-            async with gate:
-                await do(item)
+            await do(item)
             advance(1)
 
-        await asyncio.gather(*(one(item) for item in todo))
+        await for_each(todo, one, at_once=_AT_ONCE)
 
 
 async def _orders(api: Api, **filters: str) -> list[Order]:

@@ -38,7 +38,7 @@ def _is_to_be_sent(notification: dict[str, Any], *, mails_too: bool) -> bool:
     """Whether a mail goes now or within a look or two, or is just being handed over; not one put off for longer."""
     if notification["Status"] != "Pending":
         return False
-    due = notification.get("_Delivery", {}).get("NextAttempt")
+    due = notification.get("_NextAttempt")
     if mails_too or due is None:
         return True
     left = datetime.fromisoformat(due) - datetime.now(UTC)

@@ -231,7 +231,7 @@ DOCTORED: dict[str, list[Doctoring]] = {
     "every_mail_that_is_due_was_sent": [
         lambda p, _: mail(p)["state"].update(Status="Failed"),
         lambda p, _: mail(p)["state"].update(Status="Pending"),
-        lambda p, _: mail(p)["state"].update(Status="Pending", _Delivery={"NextAttempt": "2024-06-30T00:00:00Z"}),
+        lambda p, _: mail(p)["state"].update(Status="Pending", _NextAttempt="2024-06-30T00:00:00Z"),
     ],
     "runs_are_those_that_were_asked_for": [
         lambda _, ledger: ledger.runs.add(8),
@@ -315,6 +315,6 @@ def test_a_version_made_in_bulk_may_lie_in_its_head_alone() -> None:
 
 def test_a_mail_that_is_put_off_may_wait_for_its_time() -> None:
     picture, ledger = healthy()
-    mail(picture)["state"].update(Status="Pending", _Delivery={"NextAttempt": "2024-07-01T00:02:00Z"})
+    mail(picture)["state"].update(Status="Pending", _NextAttempt="2024-07-01T00:02:00Z")
     drop(picture, "HardwareOrder.7.S:2:notification.sent")
     assert violations(picture, ledger) == []

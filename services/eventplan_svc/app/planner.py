@@ -6,20 +6,20 @@ wrote it meanwhile. So the last write knows all inputs, in whatever order they a
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from services.eventplan_svc.app.plan_store import PlanStore, StoredPlan
 from services.eventplan_svc.app.read_models import ReadModels, chunks
-from services.eventplan_svc.domain.inputs import Event, Fleet
+from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs
 from services.eventplan_svc.domain.lifecycle import Revision, new_plan, plan_template, refreshed
 from services.eventplan_svc.domain.milestones import utc_day
 from services.eventplan_svc.domain.plan import plan_id
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.errors import Unavailable
+from shared.tasks import for_each
 from shared.trace import Trace
 
 _CHUNK: Final = 500  # plans in memory at once: some megabytes
@@ -89,20 +89,22 @@ class Planner:
             stored = {one.plan.id: one for one in await self.plans.get_many(waiting)}
             missing += [key for key in waiting if key not in stored]
             inputs = await self.read_models.inputs_of_plans(one.plan for one in stored.values())
-            now, gate = self.clock.now(), asyncio.Semaphore(_AT_ONCE)
-            async with asyncio.TaskGroup() as tasks:
-                writes = {
-                    key: tasks.create_task(
-                        self._write(stored[key], revision, Cause(now, AUTOMATION, traces[key]), gate)
-                    )
-                    for key, one in inputs.items()
-                    if (revision := refreshed(stored[key].plan, one, now))
-                }
-            waiting = [key for key, written in writes.items() if not written.result()]
+            waiting = await self._revise(stored, inputs, traces)
             if not waiting:
                 return missing
         raise Unavailable(f"{len(waiting)} plans change too fast to be refreshed, {waiting[0]} among them")
 
-    async def _write(self, stored: StoredPlan, revision: Revision, cause: Cause, gate: asyncio.Semaphore) -> bool:
-        async with gate:
-            return await self.plans.revise(stored, revision, cause)
+    async def _revise(
+        self, stored: Mapping[str, StoredPlan], inputs: Mapping[str, PlanInputs], traces: Mapping[str, Trace]
+    ) -> list[str]:
+        """Writes what the inputs come to; returns the ids of the plans that somebody else wrote meanwhile."""
+        now, passed_by = self.clock.now(), []
+        revisions = ((key, refreshed(stored[key].plan, one, now)) for key, one in inputs.items())
+
+        async def write(revised: tuple[str, Revision]) -> None:
+            key, revision = revised
+            if not await self.plans.revise(stored[key], revision, Cause(now, AUTOMATION, traces[key])):
+                passed_by.append(key)
+
+        await for_each([(key, revision) for key, revision in revisions if revision], write, at_once=_AT_ONCE)
+        return passed_by

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -15,6 +15,7 @@ from shared.documents import Document, OutgoingEvent, State, Written
 from shared.errors import NotFound
 from shared.schemas.fleet_svc.fleet import HostInventory, InventoryReported, ReportInventory
 from shared.schemas.hotw_svc import HardwareFact, Purpose
+from shared.tasks import for_each
 
 log = structlog.get_logger(__name__)
 
@@ -50,18 +51,12 @@ async def on_orders_changed(facts: Sequence[tuple[HardwareFact, Cause]], *, flee
     for fact, cause in facts:
         if fact.purpose is Purpose.UPSCALING:
             by_fleet.setdefault(fact.fleet_id, []).append((fact, cause))
-    slots = asyncio.Semaphore(_CONCURRENT_FLEETS)
-
-    async def one(fleet_id: str, facts: list[tuple[HardwareFact, Cause]]) -> None:
-        async with slots:
-            await _keep_orders(fleet_id, facts, fleets=fleets)
-
-    async with asyncio.TaskGroup() as tasks:
-        for fleet_id, of_fleet in by_fleet.items():
-            tasks.create_task(one(fleet_id, of_fleet))
+    await for_each(list(by_fleet.values()), partial(_keep_orders, fleets=fleets), at_once=_CONCURRENT_FLEETS)
 
 
-async def _keep_orders(fleet_id: str, facts: list[tuple[HardwareFact, Cause]], *, fleets: Fleets) -> None:
+async def _keep_orders(facts: Sequence[tuple[HardwareFact, Cause]], *, fleets: Fleets) -> None:
+    fact, cause = facts[-1]
+
     def kept(base: Document) -> tuple[State, tuple[OutgoingEvent, ...]] | None:
         before: list[State] = base.side.get("HostOrderStatuses", [])
         by_event = {orders["EventId"]: orders for orders in before}
@@ -73,6 +68,6 @@ async def _keep_orders(fleet_id: str, facts: list[tuple[HardwareFact, Cause]], *
         return None if after == before else ({**base.side, "HostOrderStatuses": after}, ())
 
     try:
-        await fleets.bases.amend(fleet_id, kept, facts[-1][1])
+        await fleets.bases.amend(fact.fleet_id, kept, cause)
     except NotFound:
-        log.info("orders of a fleet that does not exist", fleet_id=fleet_id)
+        log.info("orders of a fleet that does not exist", fleet_id=fact.fleet_id)

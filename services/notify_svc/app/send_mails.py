@@ -100,7 +100,7 @@ class MailSender:
         after: str | None = None
         while True:
             page = await self._notifications.list({"Status": "Pending"}, after=after, limit=_PAGE)
-            due = [item for item in page.items if Notification.of(item.state).is_due(self._real_now())]
+            due = [item for item in page.items if Notification.model_validate(item.state).is_due(self._real_now())]
             if due and not await self._send_all(due):
                 return False
             after = page.next_after
@@ -123,11 +123,11 @@ class MailSender:
         return True
 
     async def _send(self, found: Document) -> None:
-        mail = Notification.of(found.state)
+        mail = Notification.model_validate(found.state)
         with bind_trace(mail.trace):
             try:
                 begun = await self._write(found, mail.attempted(), "attempt")
-                after, message = await self._attempt(Notification.of(begun.state))
+                after, message = await self._attempt(Notification.model_validate(begun.state))
                 event = {"Sent": ("notification.sent",), "Failed": ("notification.failed",)}.get(after.status, ())
                 await self._write(begun, after, message, *event)
             except Stale:
@@ -167,7 +167,7 @@ class MailSender:
     async def _write(self, found: Document, mail: Notification, message: str, *events: str) -> Document:
         """Stores the next version. Stale when another process has written since ``found``."""
         cause = Cause(now=self._clock.now(), user=AUTOMATION, trace=mail.trace)
-        change = Change(mail.state(), tuple(OutgoingEvent(event) for event in events), message=message)
+        change = Change(mail.wire(), tuple(OutgoingEvent(event) for event in events), message=message)
         written = await self._notifications.update(found.key, lambda _: change, cause, expected=found.version)
         return written.document
 

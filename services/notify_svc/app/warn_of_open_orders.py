@@ -7,17 +7,18 @@ replica at the same time repeats nothing.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from services.notify_svc.domain.notification import Notification
 from services.notify_svc.domain.open_orders import GATHERING, Line, first_mail, line_of, missing_in, with_lines
 from shared.cause import Cause
 from shared.documents import Change, Document, Documents, ReadModel
 from shared.schemas.hotw_svc import HardwareFact
+from shared.tasks import for_each
 
 _AT_ONCE: Final = 32  # documents; as many as the document stores write concurrently
 
@@ -40,39 +41,18 @@ async def warn_of_open_orders(
     if not lines:
         return
     known = await events.get_many(sorted({event_id for event_id, _ in lines}))
-    keys = list(lines)
-    for start in range(0, len(keys), _AT_ONCE):
-        await asyncio.gather(
-            *(
-                _warn(
-                    known.get(event_id) or {"EventId": event_id},  # the name of a deleted event is gone
-                    service_id,
-                    lines[event_id, service_id],
-                    causes[event_id, service_id],
-                    notifications,
-                    real_now() + GATHERING,
-                )
-                for event_id, service_id in keys[start : start + _AT_ONCE]
-            )
-        )
 
+    async def warn(key: tuple[str, str]) -> None:
+        """Puts each line into the first mail that takes it, and opens the next mail where none does."""
+        event_id, service_id = key
+        event = known.get(event_id) or {"EventId": event_id}  # the name of a deleted event is gone
+        cause, waiting, number = causes[key], lines[key], 0
+        make = partial(first_mail, event=event, service_id=service_id, until=real_now() + GATHERING, trace=cause.trace)
+        while waiting:
+            number += 1
+            waiting = await _add(waiting, make(number=number, lines=waiting), cause, notifications)
 
-async def _warn(
-    event: Mapping[str, Any],
-    service_id: str,
-    lines: list[Line],
-    cause: Cause,
-    notifications: Documents,
-    until: datetime,
-) -> None:
-    """Puts each line into the first mail that takes it, and opens the next mail where none does."""
-    number = 0
-    while lines:
-        number += 1
-        mail = first_mail(
-            event=event, service_id=service_id, number=number, lines=lines, until=until, trace=cause.trace
-        )
-        lines = await _add(lines, mail, cause, notifications)
+    await for_each(lines, warn, at_once=_AT_ONCE)
 
 
 async def _add(lines: list[Line], mail: Notification, cause: Cause, notifications: Documents) -> list[Line]:
@@ -80,10 +60,10 @@ async def _add(lines: list[Line], mail: Notification, cause: Cause, notification
 
     def extended(present: Document | None) -> Change | None:
         if present is None:
-            return Change(mail.state(), ())
-        longer = with_lines(Notification.of(present.state), lines)
-        return None if longer is None else Change(longer.state(), ())
+            return Change(mail.wire(), ())
+        longer = with_lines(Notification.model_validate(present.state), lines)
+        return None if longer is None else Change(longer.wire(), ())
 
     # One message may be about several mails, so its id is not the id of one write.
     written = await notifications.update(mail.id, extended, replace(cause, id=None))
-    return missing_in(Notification.of(written.document.state), lines)
+    return missing_in(Notification.model_validate(written.document.state), lines)

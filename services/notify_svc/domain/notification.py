@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from shared.clock import iso, parse_instant
+from pydantic import ConfigDict
+
+from shared.clock import iso
+from shared.schemas.base import WireModel, wire_name
 from shared.schemas.notify_svc.notification import NotificationStatus
 from shared.trace import Trace
 
@@ -16,23 +18,14 @@ ATTEMPTS: Final = 12
 """Attempts before a mail is given up. With a backoff of at most ten minutes that is one to two hours."""
 
 _LONGEST_ID: Final = 128  # what an id may have on the wire
-_INTERNAL: Final = "_Delivery"
-"""The member of a stored notification that only this service sees."""
-_MEMBERS: Final = {
-    "NotificationId": "id",
-    "Kind": "kind",
-    "Cause": "cause",
-    "Status": "status",
-    "Subject": "subject",
-    "Attempts": "attempts",
-    "EventId": "event_id",
-    "ServiceId": "service_id",
-    "RunId": "run_id",
-    "TicketId": "ticket_id",
-    "Recipients": "recipients",
-    "SentAt": "sent_at",
-    "Reason": "reason",
+_STORED_AS: Final = {
+    "id": "NotificationId",
+    "template": "_Template",
+    "context": "_Context",
+    "trace": "_Trace",
+    "not_before": "_NextAttempt",
 }
+"""Members that are not stored under their own name. One with ``_`` is seen by this service only."""
 
 
 def notification_id(kind: str, *cause: str) -> str:
@@ -43,19 +36,20 @@ def notification_id(kind: str, *cause: str) -> str:
     return f"{kind}.{hashlib.blake2b(readable.encode(), digest_size=16).hexdigest()}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """One mail. ``template`` and ``context`` make its text; ``trace`` is the trace that its sending belongs to.
+class Notification(WireModel):
+    """One mail, as it is stored. ``template`` and ``context`` make its text; ``trace`` is what its sending belongs to.
 
     ``not_before`` and all times of attempts are the machine's time, ``sent_at`` is EPIC's.
     """
+
+    model_config = ConfigDict(alias_generator=lambda name: _STORED_AS.get(name) or wire_name(name))
 
     id: str
     kind: str
     cause: str
     subject: str
     template: str
-    context: Mapping[str, Any]
+    context: dict[str, Any]
     trace: Trace
     status: NotificationStatus = NotificationStatus.PENDING
     attempts: int = 0
@@ -67,34 +61,6 @@ class Notification:
     service_id: str | None = None
     run_id: int | None = None
     ticket_id: str | None = None
-
-    @classmethod
-    def of(cls, state: Mapping[str, Any]) -> Notification:
-        """The notification in a stored document."""
-        internal, not_before = state[_INTERNAL], state[_INTERNAL].get("NextAttempt")
-        members = {attribute: state[name] for name, attribute in _MEMBERS.items() if name in state}
-        if "recipients" in members:
-            members["recipients"] = tuple(members["recipients"])
-        return cls(
-            **members | {"status": NotificationStatus(state["Status"])},
-            template=internal["Template"],
-            context=internal["Context"],
-            trace=Trace(*internal["Trace"]),
-            not_before=parse_instant(not_before) if not_before else None,
-        )
-
-    def state(self) -> dict[str, Any]:
-        """The document to store."""
-        internal: dict[str, Any] = {
-            "Template": self.template,
-            "Context": dict(self.context),
-            "Trace": list(self.trace),
-            "NextAttempt": iso(self.not_before) if self.not_before else None,
-        }
-        members = {name: getattr(self, attribute) for name, attribute in _MEMBERS.items()}
-        recipients = None if self.recipients is None else list(self.recipients)
-        members |= {"Status": self.status.value, "Recipients": recipients}
-        return {**_given(members), _INTERNAL: _given(internal)}
 
     def is_due(self, real_now: datetime) -> bool:
         """Whether it waits to be sent, and need not wait any longer."""
@@ -108,21 +74,21 @@ class Notification:
 
     def attempted(self) -> Notification:
         """With one more attempt, which is about to begin."""
-        return replace(self, attempts=self.attempts + 1, not_before=None)
+        return self.having(attempts=self.attempts + 1, not_before=None)
 
     def sent(self, recipients: Sequence[str], note: str | None, now: datetime) -> Notification:
         status = NotificationStatus.SENT
-        return replace(self, status=status, recipients=tuple(recipients), sent_at=iso(now), reason=note)
+        return self.having(status=status, recipients=tuple(recipients), sent_at=iso(now), reason=note)
 
     def failed(self, reason: str) -> Notification:
-        return replace(self, status=NotificationStatus.FAILED, reason=reason)
+        return self.having(status=NotificationStatus.FAILED, reason=reason)
 
     def deferred(self, reason: str, until: datetime) -> Notification:
         """To be tried again at ``until``; failed after the last attempt."""
         if self.attempts >= ATTEMPTS:
             return self.failed(f"given up after {self.attempts} attempts: {reason}")
-        return replace(self, not_before=until, reason=reason)
+        return self.having(not_before=until, reason=reason)
 
-
-def _given(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+    def having(self, **changes: Any) -> Notification:
+        """The notification with other values of some members."""
+        return self.model_copy(update=changes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
@@ -94,7 +93,7 @@ def with_lines(mail: Notification, lines: Iterable[Line]) -> Notification | None
         return None
     old = mail.context
     context = _context(old["EventId"], old["EventName"], old["ServiceId"], [*old["Fleets"], *fresh])
-    return replace(mail, subject=_subject(context), context=context)
+    return mail.having(subject=_subject(context), context=context)
 
 
 def _parts(event_id: str, service_id: str, number: int) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def every_mail_that_is_due_was_sent(picture: Picture, ledger: Ledger) -> list[st
     wrong = []
     for key, stored in picture.of("notify_svc", "notification").items():
         state = stored.head.state
-        due = state.get("_Delivery", {}).get("NextAttempt")
+        due = state.get("_NextAttempt")
         waits = state["Status"] == "Pending" and due is not None and datetime.fromisoformat(due) > picture.taken
         if state["Status"] != "Sent" and not waits:
             wrong.append(f"the mail {key} is {state['Status']}: {state.get('Reason')}")

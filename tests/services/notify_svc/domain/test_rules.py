@@ -179,7 +179,7 @@ def test_a_stored_notification_is_read_as_it_was() -> None:
     full = pending(run_id=5, event_id="E", service_id="S", ticket_id="T", context={"A": [1]}, not_before=NOW)
     tried = full.attempted()
     for one in (full, tried, tried.deferred("busy", NOW), tried.failed("no"), tried.sent(["a@x"], "note", NOW)):
-        assert Notification.of(one.state()) == one
+        assert Notification.model_validate(one.wire()) == one
 
 
 def test_the_id_of_a_notification_names_its_cause_or_is_a_hash() -> None:

@@ -16,7 +16,7 @@ WAIT = GATHERING.total_seconds()
 
 
 def fleets(mail: Document) -> list[tuple[str, int]]:
-    lines: list[dict[str, Any]] = mail.state["_Delivery"]["Context"]["Fleets"]
+    lines: list[dict[str, Any]] = mail.state["_Context"]["Fleets"]
     return [(line["FleetId"].rpartition("-")[2], line["OrdersVersionId"]) for line in lines]
 
 
