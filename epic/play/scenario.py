@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -28,20 +27,16 @@ LEFT_OPEN: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StatusSet:
-    """A milestone that an owner sets by hand for all fleets of a service."""
-
-    milestone: str
-    status: str
-    message: str
+# The milestones that owners set by hand for all fleets of a service.
+def _set(milestone: str, status: str, message: str) -> dict[str, str]:
+    return {"EventMilestoneId": milestone, "MilestoneCompletionStatus": status, "MilestoneMessage": message}
 
 
-_COMMUNICATED: Final = StatusSet("CommunicateTPMToDownstream", "Completed", "Peak TPM sent to every downstream service")
-_THROTTLED: Final = StatusSet("UpdateThrottlingInSDC", "Completed", "Limits for the peak are in Gizmo")
-_THROTTLING: Final = StatusSet("UpdateThrottlingInSDC", "InProgress", "Limits for the peak are being reviewed")
+_COMMUNICATED: Final = _set("CommunicateTPMToDownstream", "Completed", "Peak TPM sent to every downstream service")
+_THROTTLED: Final = _set("UpdateThrottlingInSDC", "Completed", "Limits for the peak are in Gizmo")
+_THROTTLING: Final = _set("UpdateThrottlingInSDC", "InProgress", "Limits for the peak are being reviewed")
 
-STATUSES: Final[dict[str, tuple[StatusSet, ...]]] = {
+STATUSES: Final[dict[str, tuple[dict[str, str], ...]]] = {
     "FORTRESSService": (_COMMUNICATED, _THROTTLED),
     "OrderService": (_COMMUNICATED, _THROTTLED),
     "CartService": (_COMMUNICATED, _THROTTLED),
@@ -55,13 +50,6 @@ STATUSES: Final[dict[str, tuple[StatusSet, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LateRise:
-    """A projection that rises too late for a standard order: its order is emergent."""
-
-    fleet_id: str
-    total_input_tpm: int
-    reason: str
-
-
-LATE_RISE: Final = LateRise("ShippingService-NA-X0", 18_000, "Same-day delivery joins the event")
+# A projection that rises too late for a standard order: its order is emergent.
+RISING_FLEET: Final = "ShippingService-NA-X0"
+LATE_RISE: Final = {"TotalInputTPM": 18_000, "AuditMetadata": {"Message": "Same-day delivery joins the event"}}

@@ -116,13 +116,8 @@ async def set_statuses(api: Api, terminal: Terminal) -> None:
         for fleet in service["Fleets"]
     ]
 
-    async def set_one(item: tuple[str, str, scenario.StatusSet]) -> None:
-        owner, fleet_id, status = item
-        body = {
-            "EventMilestoneId": status.milestone,
-            "MilestoneCompletionStatus": status.status,
-            "MilestoneMessage": status.message,
-        }
+    async def set_one(item: tuple[str, str, dict[str, str]]) -> None:
+        owner, fleet_id, body = item
         await api.ask("PUT", f"/eventplan/{scenario.EVENT_ID}/{fleet_id}/status", body, user=owner)
 
     await _each(terminal, "milestones set by owners", statuses, set_one)
@@ -130,19 +125,18 @@ async def set_statuses(api: Api, terminal: Terminal) -> None:
 
 async def rise_late(api: Api, terminal: Terminal) -> None:
     """One projection rises late: its emergent order opens a Sev2 ticket and mails owner and leader."""
-    rise = scenario.LATE_RISE
-    body = {"TotalInputTPM": rise.total_input_tpm, "AuditMetadata": {"Message": rise.reason}}
-    await api.ask("PUT", f"/projection/{rise.fleet_id}/{scenario.EVENT_ID}", body, user=scenario.OPERATOR)
+    fleet_id, path = scenario.RISING_FLEET, f"/projection/{scenario.RISING_FLEET}/{scenario.EVENT_ID}"
+    await api.ask("PUT", path, scenario.LATE_RISE, user=scenario.OPERATOR)
     await _settled(api)
     execution = await api.ask(
         "POST",
-        f"/hotw/atomic/{rise.fleet_id}/{scenario.EVENT_ID}",
+        f"/hotw/atomic/{fleet_id}/{scenario.EVENT_ID}",
         {"OrderType": "Emergent"},
         key="play: the late rise",
         user=scenario.OPERATOR,
     )
-    terminal.print(f"emergent order for {rise.fleet_id}: {execution['Reasoning']}")
-    for order in await _orders(api, FleetId=rise.fleet_id, Status="Pending"):
+    terminal.print(f"emergent order for {fleet_id}: {execution['Reasoning']}")
+    for order in await _orders(api, FleetId=fleet_id, Status="Pending"):
         await _decide(api, order)
 
     async def tickets() -> int:

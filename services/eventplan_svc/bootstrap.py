@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -31,73 +29,54 @@ from services.eventplan_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
 from shared.documents import Store
 from shared.messaging.commands import Command
-from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
 from shared.schemas.eventplan_svc import CreateEventPlan, ReplaceMilestones, SetMilestone, SetMilestoneStatus
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
-from shared.web import Check, Routes
+from shared.web import Check
 
 _NAME: Final = "eventplan_svc"
 _SWEEP_EVERY: Final = 30.0  # seconds; how late colours may turn after midnight
 
 
-@dataclass(frozen=True, slots=True)
 class Wiring:
-    """The service on one store, without broker and web server."""
+    """The service on one store, without broker and web server: use cases, their stores, and what calls them."""
 
-    planner: Planner
-    view: ReadinessView
-    read_plans: ReadPlans
-    commands: Sequence[Command[Any]]
-    routes: Routes
-    subscriptions: list[Subscribed]
-    build_view: Callable[[], Awaitable[None]]
-    show: Callable[[Any], None]
-    turn_colours: TurnColours
-    reconcile: Reconcile
-
-
-def wire(store: Store, clock: Clock) -> Wiring:
-    """Use cases, their stores, and what calls them."""
-    documents, view = store.documents("eventplan"), ReadinessView()
-    plans, read_models, read_plans = PlanStore(documents, view), ReadModels(store), ReadPlans(documents, view, clock)
-    planner = Planner(plans, read_models, clock)
-    create = partial(create_plan, planner=planner)
-    set_status = partial(change_milestones, rule=changes.set_milestone_status, planner=planner)
-    set_one = partial(change_milestones, rule=changes.set_milestone, planner=planner)
-    set_all = partial(change_milestones, rule=changes.replace_milestones, planner=planner)
-    commands: list[Command[Any]] = [
-        Command(CreateEventPlan, create, "eventplan.create"),
-        Command(SetMilestoneStatus, set_status, "milestone.update"),
-        Command(SetMilestone, set_one, "milestone.update"),
-        Command(ReplaceMilestones, set_all, "milestone.update"),
-    ]
-    dashboard = partial(show_dashboard, read_models=read_models, view=view, clock=clock)
-    return Wiring(
-        planner=planner,
-        view=view,
-        read_plans=read_plans,
-        commands=commands,
-        routes=routes(commands, read_plans, dashboard, clock),
-        subscriptions=subscriptions(
-            commands,
+    def __init__(self, store: Store, clock: Clock) -> None:
+        documents = store.documents("eventplan")
+        self.view = view = ReadinessView()
+        self.read_models, self.read_plans = ReadModels(store), ReadPlans(documents, view, clock)
+        plans = PlanStore(documents, view)
+        self.planner = planner = Planner(plans, self.read_models, clock)
+        create = partial(create_plan, planner=planner)
+        set_status = partial(change_milestones, rule=changes.set_milestone_status, planner=planner)
+        set_one = partial(change_milestones, rule=changes.set_milestone, planner=planner)
+        set_all = partial(change_milestones, rule=changes.replace_milestones, planner=planner)
+        self.commands: list[Command[Any]] = [
+            Command(CreateEventPlan, create, "eventplan.create"),
+            Command(SetMilestoneStatus, set_status, "milestone.update"),
+            Command(SetMilestone, set_one, "milestone.update"),
+            Command(ReplaceMilestones, set_all, "milestone.update"),
+        ]
+        self.subscriptions = subscriptions(
+            self.commands,
             on_event_changed=partial(on_event_changed, planner=planner),
             on_services_changed=partial(on_services_changed, planner=planner, view=view),
             on_fleets_changed=partial(on_fleets_changed, planner=planner, view=view),
             on_facts_changed=partial(on_facts_changed, planner=planner),
-        ),
-        build_view=partial(build_view, plans=plans, read_models=read_models, view=view),
-        show=partial(show, view=view),
-        turn_colours=TurnColours(plans, view, clock),
-        reconcile=Reconcile(store.leases(), planner=planner, view=view),
-    )
+        )
+        dashboard = partial(show_dashboard, read_models=self.read_models, view=view, clock=clock)
+        self.routes = routes(self.commands, self.read_plans, dashboard, clock)
+        self.build_view = partial(build_view, plans=plans, read_models=self.read_models, view=view)
+        self.show = partial(show, view=view)
+        self.turn_colours = TurnColours(plans, view, clock)
+        self.reconcile = Reconcile(store.leases(), planner=planner, view=view)
 
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
     """eventplan_svc, not started."""
     kit = DocumentKit(_NAME, settings, transport, clock)
-    wiring = wire(kit.store, clock)
+    wiring = Wiring(kit.store, clock)
     broadcast = Broadcast(transport, wiring.view, build=wiring.build_view, show=wiring.show)
     return kit.service(
         routes=[wiring.routes],

@@ -125,7 +125,7 @@ def test_services_list_exactly_the_fleets_of_the_company() -> None:
 
 
 def test_the_scenario_names_fleets_and_services_of_the_company() -> None:
-    named = {*scenario.REJECTED, *scenario.UNDECIDED, *scenario.LEFT_OPEN, scenario.LATE_RISE.fleet_id}
+    named = {*scenario.REJECTED, *scenario.UNDECIDED, *scenario.LEFT_OPEN, scenario.RISING_FLEET}
     assert named <= set(bodies("Fleet"))
     assert set(scenario.STATUSES) <= set(bodies("Service"))
     assert set(bodies("Event")) == {scenario.EVENT_ID}

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from services.eventplan_svc.app.show_dashboard import Dashboard, show_dashboard
-from services.eventplan_svc.bootstrap import Wiring, build, wire
+from services.eventplan_svc.bootstrap import Wiring, build
 from shared.cause import Cause, IfMatch
 from shared.clock import Clock
 from shared.documents import Store, Written
@@ -43,7 +43,7 @@ class Process:
     wiring: Wiring = field(init=False)
 
     def __post_init__(self) -> None:
-        self.wiring = wire(self.store, self.clock)
+        self.wiring = Wiring(self.store, self.clock)
         self.wiring.view.complete.set()
 
     async def look(self) -> None:

@@ -102,25 +102,17 @@ async def _assign(ticket_id: str, owner: str, cause: Cause, tickets: Documents) 
 async def _open(
     context: Mapping[str, Any], owner: str | None, description: str, cause: Cause, tickets: Documents
 ) -> None:
-    event_id, service_id, comments = context["EventId"], context["ServiceId"], context["Comments"]
-    ticket = emergent_ticket(
-        event_id=event_id,
-        service_id=service_id,
-        event_name=context["EventName"],
-        assignee=owner,
-        description=description,
-        comments=comments,
-    )
+    ticket = emergent_ticket(context, assignee=owner, description=description)
 
     def opened(present: Document | None) -> Change | None:
         if present is None:
             return Change(ticket, (OutgoingEvent("ticket.created"),), message="Emergent hardware order")
-        state = commented(present.state, comments)
+        state = commented(present.state, context["Comments"])
         if state is None:
             return None
         return Change(state, (OutgoingEvent("ticket.updated"),), message="Another emergent hardware order")
 
-    await tickets.update(emergent_ticket_id(event_id, service_id), opened, _automation(cause))
+    await tickets.update(ticket["TicketId"], opened, _automation(cause))
 
 
 def _automation(cause: Cause) -> Cause:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 import structlog
 
-from services.notify_svc.domain.notification import Notification
-from services.notify_svc.domain.recipients import Recipients, owner_and_leader, recipients_of
+from services.notify_svc.domain.notification import Notification, Recipients, recipients_of
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.documents import Change, Document, Documents, OutgoingEvent, ReadModel
@@ -65,42 +64,30 @@ Render = Callable[[str, str, Mapping[str, Any]], tuple[str, str]]
 """Makes a mail's text and HTML of its template, subject and context."""
 
 
+@dataclass(kw_only=True, eq=False, slots=True)
 class MailSender:
     """Sends due notifications under one lease, so that one process at a time sends and each mail is sent once.
 
     A crash between sending and storing repeats the mail when the lease has run out, under the same Message-ID.
     """
 
-    def __init__(
-        self,
-        *,
-        notifications: Documents,
-        services: ReadModel,
-        leases: Leases,
-        mailbox: Mailbox,
-        render: Render,
-        clock: Clock,
-        real_now: Callable[[], datetime],
-        mail_domain: str | None,
-        lease_seconds: float = LEASE_SECONDS,
-    ) -> None:
-        self._notifications = notifications
-        self._services = services
-        self._leases = leases
-        self._mailbox = mailbox
-        self._render = render
-        self._clock = clock
-        self._real_now = real_now
-        self._mail_domain = mail_domain
-        self._lease_seconds = lease_seconds
-        self._holder = new_id()
+    notifications: Documents
+    services: ReadModel
+    leases: Leases
+    mailbox: Mailbox
+    render: Render
+    clock: Clock
+    real_now: Callable[[], datetime]
+    mail_domain: str | None
+    lease_seconds: float = LEASE_SECONDS
+    holder: str = field(default_factory=new_id)
 
     async def send_due(self) -> bool:
         """Tries every notification that is due, unless another process is sending. Never more to do at once."""
         after: str | None = None
         while True:
-            page = await self._notifications.list({"Status": "Pending"}, after=after, limit=_PAGE)
-            due = [item for item in page.items if Notification.model_validate(item.state).is_due(self._real_now())]
+            page = await self.notifications.list({"Status": "Pending"}, after=after, limit=_PAGE)
+            due = [item for item in page.items if Notification.model_validate(item.state).is_due(self.real_now())]
             if due and not await self._send_all(due):
                 return False
             after = page.next_after
@@ -109,17 +96,17 @@ class MailSender:
 
     async def _send_all(self, due: list[Document]) -> bool:
         """Whether this process had the lease to the end."""
-        lease = await self._leases.claim(_LEASE, self._holder, self._lease_seconds)
+        lease = await self.leases.claim(_LEASE, self.holder, self.lease_seconds)
         if lease is None:
             return False
         try:
             for start in range(0, len(due), _AT_ONCE):
                 await asyncio.gather(*(self._send(item) for item in due[start : start + _AT_ONCE]))
-                await self._leases.renew(lease, self._lease_seconds)
+                await self.leases.renew(lease, self.lease_seconds)
         except LeaseLost:
             return False
         finally:
-            await self._leases.release(lease)
+            await self.leases.release(lease)
         return True
 
     async def _send(self, found: Document) -> None:
@@ -141,36 +128,33 @@ class MailSender:
                 remedy = "set EPIC_MAIL_DOMAIN" if to.unknown else "give the service an Owner"
                 reason = f"no address: {', '.join(to.unknown) or 'the service has no owner'}; {remedy}"
                 return mail.failed(reason), reason
-            text, html = self._render(mail.template, mail.subject, mail.context)
-            await self._mailbox.send(
-                Mail(f"<{mail.id}@epic>", mail.id, to.addresses, mail.subject, text, html, self._clock.now())
+            text, html = self.render(mail.template, mail.subject, mail.context)
+            await self.mailbox.send(
+                Mail(f"<{mail.id}@epic>", mail.id, to.addresses, mail.subject, text, html, self.clock.now())
             )
         except Rejected as error:
             return mail.failed(str(error)), str(error)
         except Deferred as error:
             log.warning("a mail could not be sent", notification=mail.id, reason=str(error))
-            return mail.deferred(str(error), self._real_now() + _pause(mail.attempts)), str(error)
+            until = self.real_now() + timedelta(seconds=RETRY.before(mail.attempts))
+            return mail.deferred(str(error), until), str(error)
         log.info("mail sent", notification=mail.id, recipients=list(to.addresses))
         note = f"no address for {', '.join(to.unknown)}; set EPIC_MAIL_DOMAIN" if to.unknown else None
-        return mail.sent(to.addresses, note, self._clock.now()), f"sent to {', '.join(to.addresses)}"
+        return mail.sent(to.addresses, note, self.clock.now()), f"sent to {', '.join(to.addresses)}"
 
     async def _recipients(self, mail: Notification) -> Recipients:
         """Deferred when the service is not known here: its orders may have come before it."""
         names: list[str | None] = list(mail.context.get("To", ()))
         if not names and mail.service_id is not None:
-            service = await self._services.get(mail.service_id)
+            service = await self.services.get(mail.service_id)
             if service is None:
                 raise Deferred(f"{mail.service_id} is not known here yet")
-            names = list(owner_and_leader(service))
-        return recipients_of(names, self._mail_domain)
+            names = [service.get("Owner"), service.get("LeaderAlias")]
+        return recipients_of(names, self.mail_domain)
 
     async def _write(self, found: Document, mail: Notification, message: str, *events: str) -> Document:
         """Stores the next version. Stale when another process has written since ``found``."""
-        cause = Cause(now=self._clock.now(), user=AUTOMATION, trace=mail.trace)
+        cause = Cause(now=self.clock.now(), user=AUTOMATION, trace=mail.trace)
         change = Change(mail.wire(), tuple(OutgoingEvent(event) for event in events), message=message)
-        written = await self._notifications.update(found.key, lambda _: change, cause, expected=found.version)
+        written = await self.notifications.update(found.key, lambda _: change, cause, expected=found.version)
         return written.document
-
-
-def _pause(attempts: int) -> timedelta:
-    return timedelta(seconds=RETRY.before(attempts))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -92,3 +93,28 @@ class Notification(WireModel):
     def having(self, **changes: Any) -> Notification:
         """The notification with other values of some members."""
         return self.model_copy(update=changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """``addresses`` in the order of the names, each once; ``unknown``: the aliases that have no address."""
+
+    addresses: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def recipients_of(names: Iterable[str | None], mail_domain: str | None) -> Recipients:
+    """The addresses of owners and aliases; an alias without ``@`` is one of the mail domain (ADR 0012)."""
+    addresses: dict[str, None] = {}
+    unknown: dict[str, None] = {}
+    for name in names:
+        if name:
+            address = _address(name, mail_domain)
+            (unknown if address is None else addresses)[address or name] = None
+    return Recipients(tuple(addresses), tuple(unknown))
+
+
+def _address(name: str, mail_domain: str | None) -> str | None:
+    if "@" in name:
+        return name
+    return f"{name}@{mail_domain}" if mail_domain else None

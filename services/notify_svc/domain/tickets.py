@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from shared.clock import iso
@@ -43,25 +43,21 @@ def _mark(execution_id: int) -> str:
     return f"SPCO-{execution_id}:"
 
 
-def emergent_ticket(
-    *,
-    event_id: str,
-    service_id: str,
-    event_name: str,
-    assignee: str | None,
-    description: str,
-    comments: Sequence[Comment],
-) -> Ticket:
-    """The Sev2 ticket of the first emergent order of a service for an event."""
+def emergent_ticket(order: Mapping[str, Any], *, assignee: str | None, description: str) -> Ticket:
+    """The Sev2 ticket of the first emergent order of a service for an event.
+
+    ``order`` has EventId, EventName, ServiceId and Comments.
+    """
+    event_id, service_id = order["EventId"], order["ServiceId"]
     ticket: Ticket = {
         "TicketId": emergent_ticket_id(event_id, service_id),
-        "Title": f"Emergent hardware order: {service_id}, {event_name}",
+        "Title": f"Emergent hardware order: {service_id}, {order['EventName']}",
         "Description": description,
         "Severity": EMERGENT_SEVERITY,
         "Status": "Open",
         "EventId": event_id,
         "ServiceId": service_id,
-        "Comments": list(comments),
+        "Comments": list(order["Comments"]),
     }
     if assignee:
         ticket["Assignee"] = assignee

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify_svc.adapters.templates import Templates
-from services.notify_svc.domain.notification import ATTEMPTS, Notification, notification_id
+from services.notify_svc.domain.notification import ATTEMPTS, Notification, notification_id, recipients_of
 from services.notify_svc.domain.order_summary import Line, is_complete, line_of, merged, summary_mail
-from services.notify_svc.domain.recipients import recipients_of
 from services.notify_svc.domain.tickets import (
     commented,
     emergent_comment,
@@ -114,14 +113,8 @@ def test_the_order_mail_reads_well_as_text_and_escapes_html() -> None:
 def test_an_emergent_ticket_is_sev2_and_one_per_service_and_event() -> None:
     comment = emergent_comment(fact())
     assert comment is not None
-    ticket = emergent_ticket(
-        event_id="PD2024",
-        service_id="FORTRESSService",
-        event_name="Prime Day 2024",
-        assignee="a@x.com",
-        description="d",
-        comments=[comment],
-    )
+    about = {"EventId": "PD2024", "ServiceId": "FORTRESSService", "EventName": "Prime Day 2024", "Comments": [comment]}
+    ticket = emergent_ticket(about, assignee="a@x.com", description="d")
     assert (ticket["Severity"], ticket["Status"]) == (2, "Open")
     assert ticket["TicketId"] == emergent_ticket_id("PD2024", "FORTRESSService")
     assert (

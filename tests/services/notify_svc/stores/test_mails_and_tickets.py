@@ -95,7 +95,7 @@ async def test_a_sender_that_dies_after_sending_leaves_a_repeat_under_the_same_i
             raise asyncio.CancelledError  # the process ends before it stores anything
 
     one, two = await replicas.start(Dying()), await replicas.start(smtp())
-    one.sender._leases = leases = KeptLeases(one.store.leases())  # type: ignore[assignment]
+    one.sender.leases = leases = KeptLeases(one.store.leases())  # type: ignore[assignment]
     await one.gather_orders([(placed(), cause())])
     await one.summarize_runs([(completed(1), cause())])
     with pytest.raises(asyncio.CancelledError):
