@@ -7,7 +7,7 @@ from typing import Final
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.queries.queries import Queries
-from services.hotw_svc.adapters.store import HotwStore, migrate
+from services.hotw_svc.adapters.store import migrate, store_in
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
@@ -33,7 +33,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     open_store = partial(Database, settings.mysql_url or settings.data_dir / "hotw.db", migrate)
     kit = ServiceKit(_NAME, settings, transport, clock, open_store=open_store)
     database = kit.store
-    store = HotwStore(database, az_factors(settings.az_factor_map))
+    store = store_in(database, az_factors(settings.az_factor_map))
     worker = run_worker(store, clock)
     commands = Commands(
         start_run=partial(start_run, store=store, wake_workers=worker.wake),

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.queries.queries import Queries
-from services.hotw_svc.adapters.store import HotwStore, migrate
+from services.hotw_svc.adapters.store import migrate, store_in
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
-from services.hotw_svc.app.ports import Commands, InputKind
+from services.hotw_svc.app.ports import Commands, InputKind, Store
 from services.hotw_svc.app.runs.cancel_run import cancel_run
 from services.hotw_svc.app.runs.execute_fleet import execute_fleet
 from services.hotw_svc.app.runs.run import Run
@@ -160,7 +160,7 @@ class Replica:
     """One replica of hotw_svc: its store, and its use cases by name."""
 
     database: Database
-    store: HotwStore
+    store: Store
     clock: FixedClock
     broker: Broker
     user: str = "jsmith"
@@ -253,7 +253,7 @@ class Replica:
 
 def open_replica(address: str | Path, clock: FixedClock, broker: Broker, factors: Mapping[str, Any]) -> Replica:
     database = Database(address, publish=broker.publish, migrate=migrate)
-    return Replica(database, HotwStore(database, az_factors(factors)), clock, broker)
+    return Replica(database, store_in(database, az_factors(factors)), clock, broker)
 
 
 async def many(hotw: Replica, count: int) -> list[str]:

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from services.hotw_svc.app.runs.run import NewRun, Run, ServiceShare
 from services.hotw_svc.domain.inputs import EventFacts, Inputs
 from services.hotw_svc.domain.orders.order import Order
@@ -15,8 +17,7 @@ from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChang
 from services.hotw_svc.domain.runs.execution import Execution
 from shared.cause import Cause
 from shared.durability.read_model import Snapshot
-from shared.errors import Refused
-from shared.relational import UnitOfWork
+from shared.relational import Database, UnitOfWork
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, RunStatus, StartRun
 from shared.schemas.results import Accepted
 
@@ -169,33 +170,46 @@ class InputRows(Protocol):
         """The inputs of each fleet, in the order given."""
 
 
-class Unit(Protocol):
-    """One transaction of the store."""
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One transaction of the store. ``writing`` is None where it only reads."""
 
-    @property
-    def runs(self) -> RunRows: ...
-    @property
-    def claims(self) -> ClaimRows: ...
-    @property
-    def executions(self) -> ExecutionRows: ...
-    @property
-    def order_books(self) -> OrderBookRows: ...
-    @property
-    def inputs(self) -> InputRows: ...
+    runs: RunRows
+    claims: ClaimRows
+    executions: ExecutionRows
+    order_books: OrderBookRows
+    inputs: InputRows
+    writing: UnitOfWork | None
+
     @property
     def work(self) -> UnitOfWork:
         """Its messages and idempotency records. RuntimeError in a transaction that only reads."""
+        if self.writing is None:
+            raise RuntimeError("this transaction only reads")
+        return self.writing
 
 
-class Store(Protocol):
+@dataclass(frozen=True, slots=True)
+class Store:
     """HOTW's store. A function given to it may run more than once: it has no effect outside its transaction."""
 
-    async def write(self, fn: Callable[[Unit], Awaitable[T]]) -> T: ...
-    async def read(self, fn: Callable[[Unit], Awaitable[T]]) -> T: ...
+    database: Database
+    unit: Callable[[AsyncConnection, UnitOfWork | None], Unit]
+
+    async def write(self, fn: Callable[[Unit], Awaitable[T]]) -> T:
+        return await self.database.write(lambda work: fn(self.unit(work.connection, work)))
+
+    async def read(self, fn: Callable[[Unit], Awaitable[T]]) -> T:
+        async with self.database.read() as connection:
+            return await fn(self.unit(connection, None))
+
     async def run_once(self, cause: Cause, id_member: str, fn: Callable[[Unit], Awaitable[View]]) -> View:
         """Writes under the cause's id: the same cause again gets the same view, or the same refusal, again."""
 
-    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None: ...
+        async def body(work: UnitOfWork) -> dict[str, Any]:
+            return (await fn(self.unit(work.connection, work))).body
+
+        return View.of(id_member, await self.database.run_once(cause, body))
 
 
 UseCase = Callable[[C, Cause], Awaitable[View]]

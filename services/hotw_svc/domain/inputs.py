@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 
 from services.hotw_svc.domain.arithmetic import ONE, one_plus
-from services.hotw_svc.domain.instants import end_of, shifted, start_of
+from services.hotw_svc.domain.instants import end_of, shifted
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
+from shared.clock import day_start
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
 from shared.schemas.hotw_svc import OrderType, Purpose
 
@@ -33,10 +35,10 @@ class OrderDates:
 
     def hold(self, now: datetime) -> bool:
         """Whether hardware may be ordered at this instant."""
-        return (self.first is None or now >= start_of(self.first)) and (self.last is None or now < end_of(self.last))
+        return (self.first is None or now >= day_start(self.first)) and (self.last is None or now < end_of(self.last))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class EventFacts:
     """A peak event; days are UTC days.
 
@@ -54,27 +56,28 @@ class EventFacts:
     start_offset: int = 1
     end_offset: int = 1
 
-    # Worked out once: the fleets of a run share one event.
-    peak_start: datetime = field(init=False)
-    peak_end: datetime = field(init=False)
-    emergent_from: datetime = field(init=False)
-    override_window: Window = field(init=False)
+    @cached_property
+    def peak_start(self) -> datetime:
+        return day_start(self.peak_start_date)
 
-    def __post_init__(self) -> None:
-        start, end = start_of(self.peak_start_date), end_of(self.peak_end_date)
+    @cached_property
+    def peak_end(self) -> datetime:
+        return end_of(self.peak_end_date)
+
+    @cached_property
+    def emergent_from(self) -> datetime:
         given = self.emergent_scale_start_date
-        emergent = shifted(start, days=-EMERGENT_DAYS_BEFORE_PEAK) if given is None else start_of(given)
-        window = Window(
-            start=shifted(start, days=-self.start_offset),
-            end=shifted(end, days=self.end_offset),
-            peak_end=end,
+        return day_start(given) if given else shifted(self.peak_start, days=-EMERGENT_DAYS_BEFORE_PEAK)
+
+    @cached_property
+    def override_window(self) -> Window:
+        return Window(
+            start=shifted(self.peak_start, days=-self.start_offset),
+            end=shifted(self.peak_end, days=self.end_offset),
+            peak_end=self.peak_end,
             start_offset=self.start_offset,
             end_offset=self.end_offset,
         )
-        object.__setattr__(self, "peak_start", start)
-        object.__setattr__(self, "peak_end", end)
-        object.__setattr__(self, "emergent_from", emergent)
-        object.__setattr__(self, "override_window", window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,12 +191,11 @@ class RunFacts:
     purpose: Purpose = Purpose.UPSCALING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Inputs:
     """Everything one execution reads, as of the moment its fleet was locked.
 
-    `orders` and `overrides` are the fleet's own, of the run's purpose and of every event, the ended ones included;
-    `event_orders` are the orders of this event.
+    `orders` and `overrides` are the fleet's own, of the run's purpose and of every event, the ended ones included.
     """
 
     run: RunFacts
@@ -206,12 +208,11 @@ class Inputs:
     orders: tuple[Order, ...] = ()
     overrides: tuple[Override, ...] = ()
     az_factors: AzFactors = EVEN
-    event_orders: tuple[Order, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        event_id = self.event.event_id
-        mine = tuple(order for order in self.orders if order.event_id == event_id) if self.orders else ()
-        object.__setattr__(self, "event_orders", mine)
+    @cached_property
+    def event_orders(self) -> tuple[Order, ...]:
+        """Those of the event."""
+        return tuple(order for order in self.orders if order.event_id == self.event.event_id)
 
     @property
     def philosophy(self) -> Philosophy:

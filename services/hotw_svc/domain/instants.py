@@ -11,11 +11,6 @@ LATEST = datetime.max.replace(tzinfo=UTC)
 LAST_PLANNABLE = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
 
 
-def start_of(day: date) -> datetime:
-    """The instant `day` begins."""
-    return day_start(day)
-
-
 def end_of(day: date) -> datetime:
     """The instant `day` is over, which belongs to the next day."""
     return shifted(day_start(day), days=1)

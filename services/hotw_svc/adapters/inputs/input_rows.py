@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import facts, read_models
-from services.hotw_svc.adapters.inputs.read_models import INVENTORIES, PROJECTIONS, SERVICES, projection_key, state_of
+from services.hotw_svc.adapters.inputs.read_models import (
+    FLEETS,
+    INVENTORIES,
+    PROJECTIONS,
+    READ_MODELS,
+    SERVICES,
+    projection_key,
+    state_of,
+)
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.rows import index_ids
 from services.hotw_svc.app.ports import InputKind, LoadedInputs
@@ -34,14 +42,28 @@ class InputReadModels:
         self._az_factors = az_factors
 
     async def put(self, kind: InputKind, snapshots: Sequence[Snapshot]) -> None:
-        await read_models.put(self._connection, kind, snapshots)
+        """Stores what is newer than what is stored. New ids get their numbers, and new fleets their lock."""
+        connection = self._connection
+        stored = await READ_MODELS[kind].put(connection, snapshots)
+        states = [state for key, _, state in snapshots if key in stored]
+        if kind is InputKind.EVENT:
+            await index_ids(connection, t.event_index, [state["EventId"] for state in states])
+        elif kind in (InputKind.SERVICE, InputKind.FLEET):
+            await index_ids(connection, t.service_index, [state["ServiceId"] for state in states])
+        if kind is InputKind.FLEET:
+            fleets = sorted(await index_ids(connection, t.fleet_index, [state["FleetId"] for state in states]))
+            lock = t.fleet_lock
+            present = (await connection.execute(select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)))).scalars()
+            missing = [{"FleetId": fleet, "Fence": 0, "Revision": 0} for fleet in sorted({*fleets} - {*present})]
+            if missing:
+                await connection.execute(insert(lock), missing)
 
     async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
         return await read_models.event(self._connection, event_id, deleted_too=deleted_too)
 
     async def unknown_fleets(self, fleet_ids: Sequence[str]) -> list[str]:
-        known = await read_models.known_fleets(self._connection, fleet_ids)
-        return [name for name in dict.fromkeys(fleet_ids) if name not in known]
+        rows = await FLEETS.rows(self._connection, fleet_ids)
+        return [name for name in dict.fromkeys(fleet_ids) if name not in rows or rows[name].Deleted]
 
     async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
         """A fleet whose inputs cannot be read has the fault; the others are read."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import facts
-from services.hotw_svc.adapters.rows import index_ids
 from services.hotw_svc.app.ports import InputKind
 from services.hotw_svc.domain.inputs import EventFacts
-from shared.durability.read_model import Snapshot
-from shared.relational import ReadModelTable, ascii_id, name_text, slices
+from shared.relational import ReadModelTable, ascii_id, name_text
 from shared.schemas.fleet_svc.service import ServiceType
 
 REGION: Final = "FleetConfiguration.Region"
@@ -38,23 +36,6 @@ READ_MODELS: Final = {
     InputKind.PROJECTION: PROJECTIONS,
     InputKind.INVENTORY: INVENTORIES,
 }
-
-
-async def put(connection: AsyncConnection, kind: InputKind, snapshots: Sequence[Snapshot]) -> None:
-    """Stores what is newer than what is stored. New ids get their numbers, and new fleets their lock."""
-    stored = await READ_MODELS[kind].put(connection, snapshots)
-    states = [state for key, _, state in snapshots if key in stored]
-    if kind is InputKind.EVENT:
-        await index_ids(connection, t.event_index, [state["EventId"] for state in states])
-    elif kind in (InputKind.SERVICE, InputKind.FLEET):
-        await index_ids(connection, t.service_index, [state["ServiceId"] for state in states])
-    if kind is InputKind.FLEET:
-        fleets = sorted(await index_ids(connection, t.fleet_index, [state["FleetId"] for state in states]))
-        lock = t.fleet_lock
-        present = set((await connection.execute(select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)))).scalars())
-        missing = [{"FleetId": fleet, "Fence": 0, "Revision": 0} for fleet in fleets if fleet not in present]
-        if missing:
-            await connection.execute(insert(lock), missing)
 
 
 async def event(connection: AsyncConnection, event_id: str, *, deleted_too: bool) -> EventFacts | None:
@@ -83,15 +64,6 @@ def event_fleets(regions: Iterable[str]) -> Select[Any]:
             service.c.ServiceType == ServiceType.REGISTERED.value,
         )
     )
-
-
-async def known_fleets(connection: AsyncConnection, fleet_ids: Iterable[str]) -> set[str]:
-    """Those of the fleets that exist and are not deleted."""
-    key = FLEETS.table.c.Key
-    known: set[str] = set()
-    for some in slices(sorted(set(fleet_ids))):
-        known.update((await connection.execute(select(key).where(key.in_(some), FLEETS.is_present))).scalars())
-    return known
 
 
 async def fleet_lines(

@@ -28,7 +28,7 @@ async def execute_fleet(command: ExecuteFleet, cause: Cause, *, store: Store, cl
     try:
         record, run_id = await store.write(lambda unit: open_record(unit, command, cause))
     except Refused as refusal:
-        await store.keep_refusal(cause, refusal)
+        await store.database.keep_refusal(cause, refusal)
         raise
     if record is None:
         record = await _work_off(store, clock, run_id, command.fleet_id, cause)

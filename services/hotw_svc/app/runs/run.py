@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import orjson
 
-from services.hotw_svc.domain.runs.scope import Progress
 from shared.clock import iso
 from shared.envelope import Message
 from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
@@ -52,8 +51,9 @@ class Run(NewRun):
     ordered_hosts: int = 0
 
     @property
-    def progress(self) -> Progress:
-        return Progress(self.fleets, self.by_status)
+    def executions(self) -> int:
+        """Fleets that have their execution."""
+        return sum(self.by_status.values())
 
     @property
     def locked_by(self) -> str:
@@ -72,48 +72,39 @@ class ServiceShare:
 
 def run_view(run: Run) -> dict[str, Any]:
     """The run as it is read."""
-    return {
-        "RunId": run.run_id,
-        "EventId": run.event_id,
-        "RunStatus": run.status.value,
-        "OrderType": run.order_type.value,
-        "Purpose": run.purpose.value,
-        "User": run.user,
-        "Engine": run.engine,
-        "DryRun": run.dry_run,
-        "Fleets": run.fleets,
-        "Executions": run.progress.executions,
-        "ByStatus": dict(run.by_status),
-        "OrderedHosts": run.ordered_hosts,
-        "CreatedAt": iso(run.created_at),
-        "EndedAt": None if run.ended_at is None else iso(run.ended_at),
-    }
+    ended = None if run.ended_at is None else iso(run.ended_at)
+    return _members(run) | {"Engine": run.engine, "DryRun": run.dry_run, "EndedAt": ended}
 
 
 def run_message(topic: str, run: Run, *, now: datetime, services: Sequence[ServiceShare] = ()) -> Message:
     """``hotw.run.{started,completed,cancelled}``; a run publishes each at most once."""
-    fact: dict[str, Any] = {
-        "RunId": run.run_id,
-        "EventId": run.event_id,
-        "Purpose": run.purpose,
-        "OrderType": run.order_type,
-        "RunStatus": run.status,
-        "User": run.user,
-        "Fleets": run.fleets,
-        "Executions": run.progress.executions,
-        "ByStatus": dict(run.by_status),
-        "OrderedHosts": run.ordered_hosts,
-        "Services": [
-            {
-                "ServiceId": share.service_id,
-                "OrderingExecutions": share.ordering_executions,
-                "OrderedHosts": share.ordered_hosts,
-            }
-            for share in services
-        ],
-        "CreatedAt": iso(run.created_at),
-    }
+    shares = [
+        {
+            "ServiceId": share.service_id,
+            "OrderingExecutions": share.ordering_executions,
+            "OrderedHosts": share.ordered_hosts,
+        }
+        for share in services
+    ]
+    fact = _members(run) | {"Services": shares}
     if run.ended_at is not None:
         fact["EndedAt"] = iso(run.ended_at)
     key = str(run.run_id)
     return Message(topic, topic, key, orjson.dumps(fact), SOURCE, now, run.trace, id=f"{key}:{topic}")
+
+
+def _members(run: Run) -> dict[str, Any]:
+    """What the run and the facts about it have in common."""
+    return {
+        "RunId": run.run_id,
+        "EventId": run.event_id,
+        "RunStatus": run.status,
+        "OrderType": run.order_type,
+        "Purpose": run.purpose,
+        "User": run.user,
+        "Fleets": run.fleets,
+        "Executions": run.executions,
+        "ByStatus": dict(run.by_status),
+        "OrderedHosts": run.ordered_hosts,
+        "CreatedAt": iso(run.created_at),
+    }

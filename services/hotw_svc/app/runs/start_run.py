@@ -23,7 +23,7 @@ async def start_run(command: StartRun, cause: Cause, *, store: Store, wake_worke
 
     async def start(unit: Unit) -> View:
         run = await begin_run(unit, command.event_id, cause, asked=command.order_type, fleet_ids=command.fleet_ids)
-        if run.progress.is_complete:
+        if not run.fleets:
             run = await unit.runs.end(run, RunStatus.COMPLETED, cause.now)
             await unit.work.emit([run_message("hotw.run.completed", run, now=cause.now)])
         return View.of("RunId", run_view(run))

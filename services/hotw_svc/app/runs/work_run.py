@@ -65,7 +65,7 @@ async def complete_run(store: Store, clock: Clock, run_id: int) -> bool:
         if run is None or run.status is not RunStatus.RUNNING:
             return None
         now = clock.now()
-        ended = await unit.runs.end(run, run.progress.status_after(run.status), now)
+        ended = await unit.runs.end(run, RunStatus.COMPLETED, now)
         services = await unit.runs.shares(run_id)
         await unit.work.emit([run_message("hotw.run.completed", ended, now=now, services=services)])
         return ended
@@ -76,7 +76,7 @@ async def complete_run(store: Store, clock: Clock, run_id: int) -> bool:
     if ended is None:
         return False
     with bind_trace(ended.trace):
-        log.info("run completed", run=run_id, event_id=ended.event_id, executions=ended.progress.executions)
+        log.info("run completed", run=run_id, event_id=ended.event_id, executions=ended.executions)
     return True
 
 

@@ -181,15 +181,6 @@ def superseded(override: Override) -> Override:
     return replace(override, status=OverrideStatus.SUPERSEDED)
 
 
-def combined_value(overrides: Sequence[Override], *, lower_bound: int | None, base: int, at: datetime) -> int:
-    """What an ASG's capacity must be at `at`: the maximum of the overrides on it, else what it falls back to.
-
-    An override's end is the first instant it is off, so an adjacent one takes over without a dip.
-    """
-    on = [override.value for override in overrides if override.is_live and override.was_on(at)]
-    return max(on, default=expiry_value(base=base, lower_bound=lower_bound))
-
-
 def _raise(orders: Iterable[Order]) -> int:
     return sum(order.overriding_hosts for order in orders)
 

@@ -1,35 +1,11 @@
-"""Whether a run may start, the type of its orders, the fleets it takes, and its end (HOTW rules 1 and 13)."""
+"""Whether a run may start, the type of its orders, the fleets it takes, and its cancel (HOTW rules 1 and 13)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from services.hotw_svc.domain.inputs import EventFacts, ServiceFacts
 from services.hotw_svc.domain.wording import listed
 from shared.errors import Conflict
 from shared.schemas.hotw_svc import OrderType, RunStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is: the fleets fixed when it started, and its executions by status."""
-
-    fleets: int
-    by_status: Mapping[str, int]
-
-    @property
-    def executions(self) -> int:
-        """Fleets that have their execution."""
-        return sum(self.by_status.values())
-
-    @property
-    def is_complete(self) -> bool:
-        """Every fleet has its execution; a run of no fleets is complete at once."""
-        return self.executions >= self.fleets
-
-    def status_after(self, status: RunStatus) -> RunStatus:
-        """The run's status now: Completed once every fleet has its execution; a cancelled run stays so."""
-        return RunStatus.COMPLETED if status is RunStatus.RUNNING and self.is_complete else status
 
 
 def order_type(event: EventFacts, now: datetime, asked: OrderType | None = None) -> OrderType:

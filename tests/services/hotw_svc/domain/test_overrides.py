@@ -17,7 +17,6 @@ from services.hotw_svc.domain.orders.override import (
     Override,
     OverrideStatus,
     base_capacity,
-    combined_value,
     settled,
     superseded,
 )
@@ -178,23 +177,6 @@ def test_the_base_is_the_desired_capacity_reported_while_no_override_was_on() ->
     assert base(day(7, 16), override(status=OverrideStatus.PROPOSED)) == 70
     assert base(day(7, 16), override("b", status=OverrideStatus.STARTED)) == 70
     assert base(None, on) == 70
-
-
-def test_several_events_on_one_asg_combine_by_the_maximum() -> None:
-    ours = override(status=OverrideStatus.STARTED, value=70)
-    theirs = override(status=OverrideStatus.STARTED, event_id="SUMMER", value=65, start=day(7, 17), end=day(7, 30))
-
-    def at(instant: datetime) -> int:
-        return combined_value([ours, theirs], lower_bound=5, base=50, at=instant)
-
-    assert [at(day(7, n)) for n in (14, 15, 17, 19, 29, 30)] == [50, 70, 70, 65, 65, 50]
-
-
-def test_adjacent_overrides_leave_no_dip_between_them() -> None:
-    ours = override(status=OverrideStatus.STARTED, value=70)
-    next_one = override(status=OverrideStatus.APPROVED, event_id="SUMMER", value=60, start=ours.end, end=day(7, 30))
-    at_the_seam = combined_value([ours, next_one], lower_bound=None, base=50, at=ours.end)
-    assert at_the_seam == 60
 
 
 moments = st.integers(0, 61 * 24).map(lambda hours: day(6, 1) + timedelta(hours=hours))

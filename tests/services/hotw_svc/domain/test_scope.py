@@ -9,7 +9,7 @@ import pytest
 
 from services.hotw_svc.adapters.inputs.facts import event_facts, service_facts
 from services.hotw_svc.domain.inputs import ServiceFacts
-from services.hotw_svc.domain.runs.scope import Progress, cancelled, check_upscaling, order_type, why_outside
+from services.hotw_svc.domain.runs.scope import cancelled, check_upscaling, order_type, why_outside
 from shared.errors import Conflict
 from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_svc import OrderType, RunStatus
@@ -68,16 +68,6 @@ def test_a_long_region_list_is_cut_to_a_readable_sentence() -> None:
     wide = replace(PD2024, region_list=tuple(f"r{number}" for number in range(30)))
     (reason,) = why_outside(wide, service_id="FORTRESSService", region="us-east-1", service=FORTRESS)
     assert reason.endswith("(r0, r1, r2, r3, r4, r5, r6, r7 and 22 more).")
-
-
-def test_a_run_is_complete_when_every_fleet_has_its_execution_or_there_is_none() -> None:
-    assert Progress(0, {}).status_after(RunStatus.RUNNING) is RunStatus.COMPLETED
-    assert Progress(3, {"Success": 1, "Fail": 1}).status_after(RunStatus.RUNNING) is RunStatus.RUNNING
-    assert Progress(3, {"Success": 1, "Fail": 2}).status_after(RunStatus.RUNNING) is RunStatus.COMPLETED
-
-
-def test_a_cancelled_run_stays_cancelled_whatever_was_still_under_way() -> None:
-    assert Progress(3, {"Success": 3}).status_after(RunStatus.CANCELLED) is RunStatus.CANCELLED
 
 
 def test_a_run_is_cancelled_once_or_again_but_not_when_it_is_complete() -> None:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
 from services.hotw_svc.adapters import tables as t
+from services.hotw_svc.app.ports import Store
 from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
 from services.hotw_svc.app.runs.worker import run_worker
 from shared.relational import database_now
@@ -103,23 +105,25 @@ async def test_a_fleet_another_run_keeps_locked_fails_after_one_lease_and_does_n
     assert board[0]["Fleets"][0]["LatestExecution"]["ExecutionId"] == before["ExecutionId"] == first["ExecutionId"]
 
 
-async def test_a_decision_made_while_a_fleet_is_computed_is_seen(hotw: Replica, another: Callable[[], Replica]) -> None:
+async def test_a_decision_made_while_a_fleet_is_computed_is_seen(
+    hotw: Replica, another: Callable[[], Replica], monkeypatch: pytest.MonkeyPatch
+) -> None:
     await hotw.settle_in()
     order = (await hotw.execute())["FulfillmentDetails"][0]["FulfillmentId"]
     run = await hotw.start()
     meanwhile = another()
-    load = hotw.store.read
+    load = Store.read
     decided = False
 
-    async def read_then_decide(fn: Callable[..., Any]) -> Any:
+    async def read_then_decide(store: Store, fn: Callable[..., Any]) -> Any:
         nonlocal decided
-        result = await load(fn)
+        result = await load(store, fn)
         if isinstance(result, list) and not decided:
             decided = True
             await meanwhile.review(order, "Reject")
         return result
 
-    hotw.store.read = read_then_decide  # type: ignore[method-assign]
+    monkeypatch.setattr(Store, "read", read_then_decide)
     await work_chunk(hotw.store, hotw.clock, run["RunId"])
     assert decided
     latest = (await hotw.executions(FLEET))[0]
