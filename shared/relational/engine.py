@@ -34,23 +34,14 @@ _JSON: Final[dict[str, Any]] = {
 }
 
 
-def url_of(address: str | Path) -> URL:
-    """The SQLAlchemy URL of a MySQL address (``mysql://…``), or of a SQLite file's path."""
-    if isinstance(address, Path):
-        return URL.create("sqlite+aiosqlite", database=str(address))
-    url = make_url(address)
-    drivers = {"mysql": "mysql+aiomysql", "mariadb": "mysql+aiomysql", "sqlite": "sqlite+aiosqlite"}
-    return url.set(drivername=drivers.get(url.drivername, url.drivername))
+def connect(address: str | Path) -> AsyncEngine:
+    """An engine on a MySQL URL (``mysql://…``) or a SQLite file; nothing is connected yet."""
+    return _sqlite(address) if isinstance(address, Path) else _mysql(address)
 
 
-def connect(url: URL) -> AsyncEngine:
-    """An engine; nothing is connected yet. Statements are cached, transactions READ COMMITTED on MySQL."""
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _mysql(url)
-
-
-def _mysql(url: URL) -> AsyncEngine:
+def _mysql(address: str) -> AsyncEngine:
     return create_async_engine(
-        url,
+        make_url(address).set(drivername="mysql+aiomysql"),
         isolation_level="READ COMMITTED",
         pool_size=12,
         max_overflow=12,
@@ -66,9 +57,9 @@ def _mysql(url: URL) -> AsyncEngine:
     )
 
 
-def _sqlite(url: URL) -> AsyncEngine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+def _sqlite(path: Path) -> AsyncEngine:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    url = URL.create("sqlite+aiosqlite", database=str(path))
     engine = create_async_engine(
         url, pool_size=6, max_overflow=6, pool_timeout=30, connect_args={"timeout": 30}, **_JSON
     )
@@ -96,25 +87,21 @@ _AWAY: Final = frozenset(
     {1040, 1044, 1045, 1049, 1053, 1129, 1290, 1698, 1836, 1927}
     | {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3169, 4031}
 )
+_SQLITE_BUSY: Final = "database is locked"
+_SQLITE_AWAY: Final = ("unable to open", "disk", "readonly")
 
 
-def is_contention(error: BaseException) -> bool:
+def is_contention(error: DBAPIError) -> bool:
     """Whether the same transaction may succeed when it is tried again: it lost a race for a lock or a unique key."""
-    if isinstance(error, IntegrityError):
-        return True
-    if not isinstance(error, DBAPIError):
-        return False
-    return _code(error) in _CONTENTION or _sqlite_busy(error)
+    return isinstance(error, IntegrityError) or _code(error) in _CONTENTION or _is_sqlites(error, _SQLITE_BUSY)
 
 
-def as_unavailable(error: BaseException) -> Unavailable | None:
+def as_unavailable(error: DBAPIError | PoolTimeout | OSError) -> Unavailable | None:
     """The error for a database that is away or too busy to answer in time; None for an error of any other kind."""
-    if isinstance(error, PoolTimeout | OSError):
-        return Unavailable(f"the database does not answer ({type(error).__name__})")
     if not isinstance(error, DBAPIError):
-        return None
-    away = error.connection_invalidated or isinstance(error, InterfaceError) or _code(error) in _AWAY
-    if away or _code(error) in _CONTENTION or _sqlite_busy(error) or _sqlite_away(error):
+        return Unavailable(f"the database does not answer ({type(error).__name__})")
+    away = error.connection_invalidated or isinstance(error, InterfaceError) or _code(error) in _AWAY | _CONTENTION
+    if away or _is_sqlites(error, _SQLITE_BUSY, *_SQLITE_AWAY):
         return Unavailable(f"the database does not answer: {error.orig}")
     return None
 
@@ -124,10 +111,5 @@ def _code(error: DBAPIError) -> int | None:
     return arguments[0] if arguments and isinstance(arguments[0], int) else None
 
 
-def _sqlite_busy(error: DBAPIError) -> bool:
-    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
-
-
-def _sqlite_away(error: DBAPIError) -> bool:
-    text = str(error.orig)
-    return isinstance(error, OperationalError) and ("unable to open" in text or "disk" in text or "readonly" in text)
+def _is_sqlites(error: DBAPIError, *texts: str) -> bool:
+    return isinstance(error, OperationalError) and any(text in str(error.orig) for text in texts)

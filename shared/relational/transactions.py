@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.durability.backoff import Backoff
-from shared.relational.engine import WRITING, as_unavailable, connect, is_contention, url_of
+from shared.relational.engine import WRITING, as_unavailable, connect, is_contention
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Transactions:
     """
 
     def __init__(self, address: str | Path) -> None:
-        self.engine: AsyncEngine = connect(url_of(address))
+        self.engine: AsyncEngine = connect(address)
         self.dialect = self.engine.dialect.name
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None  # SQLite has one writer at a time
 

@@ -16,11 +16,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 class UtcTimestamp(TypeDecorator[datetime]):
     """A UTC instant to the microsecond: ``TIMESTAMP(6)``, and a text on SQLite. A value without a zone is refused."""
 
-    impl = DateTime
+    impl = DateTime().with_variant(mysql.TIMESTAMP(fsp=6), "mysql")
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(mysql.TIMESTAMP(fsp=6) if dialect.name == "mysql" else DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -44,9 +41,8 @@ class AsciiId(TypeDecorator[str]):
         self.length = length
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "mysql":
-            return dialect.type_descriptor(mysql.VARCHAR(self.length, charset="ascii", collation="ascii_bin"))
-        return dialect.type_descriptor(String(self.length))
+        ascii_text = mysql.VARCHAR(self.length, charset="ascii", collation="ascii_bin")
+        return ascii_text if dialect.name == "mysql" else String(self.length)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         if value is None:
