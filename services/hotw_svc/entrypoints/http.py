@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.hotw_svc.adapters.queries.queries import Queries
-from services.hotw_svc.app.ports import Commands, View
-from shared.cause import Cause
+from services.hotw_svc.app.ports import Commands, UseCase
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import MAX_COUNT, WireModel
@@ -52,15 +51,14 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
         path: str,
         action: str,
         model: type[C],
-        use_case: Callable[[C, Cause], Awaitable[View]],
-        body_of: Callable[[Request, Mapping[str, Any]], dict[str, Any]],
+        use_case: UseCase[C],
         summary: str,
         *,
         described: bool = True,
     ) -> None:
         async def handle(request: Request) -> Response:
             asked = read_write(request, clock).unconditional()
-            command = validated(model, body_of(request, asked.body))
+            command = validated(model, _body_of(request, asked.body))
             return json_response((await use_case(command, asked.cause)).body)
 
         body = model if described else None
@@ -73,15 +71,15 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
         return [*(Parameter(name, f"Only {what}.") for name, what in filters.items()), *PAGING]
 
     path, what = "/hotw/run", "Start a run of an event's fleets, or of some"
-    write("POST", path, "hotw.run.start", StartRun, commands.start_run, _body, what)
+    write("POST", path, "hotw.run.start", StartRun, commands.start_run, what)
     path, what = "/hotw/run/{RunId}/cancel", "Stop a run; what it ordered stays"
-    write("PUT", path, "hotw.run.cancel", CancelRun, commands.cancel_run, _with_run_id, what, described=False)
+    write("PUT", path, "hotw.run.cancel", CancelRun, commands.cancel_run, what, described=False)
     path, what = "/hotw/atomic/{FleetId}/{EventId}", "Run one fleet and answer its execution"
-    write("POST", path, "hotw.fleet.execute", ExecuteFleet, commands.execute_fleet, _with_ids, what)
+    write("POST", path, "hotw.fleet.execute", ExecuteFleet, commands.execute_fleet, what)
     path, what = "/hotw/order/{FulfillmentId}", "Decide on an order"
-    write("PUT", path, "hotw.order.review", ReviewOrder, commands.review_order, _with_path, what)
+    write("PUT", path, "hotw.order.review", ReviewOrder, commands.review_order, what)
     path, what = f"{path}/delivery", "Report how many hosts of an order are delivered in total"
-    write("PUT", path, "hotw.delivery.report", ReportDelivery, commands.report_delivery, _with_path, what)
+    write("PUT", path, "hotw.delivery.report", ReportDelivery, commands.report_delivery, what)
 
     run, order, known = "hotw.run.read", "hotw.order.read", "hotw.input.read"
     read("/hotw/run/{RunId}", reads.run, run, "Read a run and its progress")
@@ -159,20 +157,11 @@ class _Reads:
         return json_response(await self._queries.known_inputs(keys["EventId"], keys["FleetId"]))
 
 
-def _body(_: Request, body: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(body)
-
-
-def _with_path(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
-    return with_keys(body, request.path_params)
-
-
-def _with_ids(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
-    return with_keys(body, checked_ids(request.path_params))
-
-
-def _with_run_id(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body's RunId may be a number or a string of digits."""
+def _body_of(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with the path's keys. Its RunId may be a number or a string of digits."""
+    keys = request.path_params
+    if "RunId" not in keys:
+        return with_keys(body, checked_ids(keys) if "FleetId" in keys else keys)
     run_id = _number(request, "RunId")
     if str(body.get("RunId", run_id)) != str(run_id):
         raise BadInput("the body's key is not the path's", [FieldError("/RunId", "correct it or leave it out")])
@@ -182,9 +171,8 @@ def _with_run_id(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:
 def _number(request: Request, name: str) -> int:
     text = request.path_params[name]
     if not text.isascii() or not text.isdigit() or len(text) > 10 or not 1 <= int(text) <= MAX_COUNT:
-        raise BadInput(
-            f"the path has a bad {name}", [FieldError(f"/{name}", f"give a whole number from 1 to {MAX_COUNT}")]
-        )
+        error = FieldError(f"/{name}", f"give a whole number from 1 to {MAX_COUNT}")
+        raise BadInput(f"the path has a bad {name}", [error])
     return int(text)
 
 

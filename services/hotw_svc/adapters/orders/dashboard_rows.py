@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +13,17 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.orders.order_rows import storable
 from services.hotw_svc.adapters.rows import Row, replace_rows
 from services.hotw_svc.domain.orders.order_book import OrderBook, due_at, order_totals
+
+TOTALS: Final = {
+    "CapacityOverrideSum": "live_hosts",
+    "LiveOrders": "live_orders",
+    "GrantedOrders": "granted_orders",
+    "OpenOrders": "open_orders",
+    "LostOrders": "lost_orders",
+    "ApprovedHosts": "approved_hosts",
+    "FulfilledHosts": "fulfilled_hosts",
+}
+"""The attributes of OrderTotals by their columns."""
 
 
 class BookNumbers(NamedTuple):
@@ -31,14 +42,8 @@ def dashboard_row(book: OrderBook, numbers: BookNumbers, *, settled_at: datetime
         "EventIndexId": numbers.event,
         "FleetIndexId": numbers.fleet,
         "ServiceIndexId": numbers.service,
-        "Purpose": book.key.purpose.value,
-        "CapacityOverrideSum": totals.live_hosts,
-        "LiveOrders": totals.live_orders,
-        "GrantedOrders": totals.granted_orders,
-        "OpenOrders": totals.open_orders,
-        "LostOrders": totals.lost_orders,
-        "ApprovedHosts": totals.approved_hosts,
-        "FulfilledHosts": totals.fulfilled_hosts,
+        "Purpose": book.key.purpose,
+        **{column: getattr(totals, name) for column, name in TOTALS.items()},
         "OrdersVersionId": book.version_id,
         "LatestExecutionId": None if book.latest is None else book.latest.execution_id,
         "Gap": 0,

@@ -20,6 +20,7 @@ from services.hotw_svc.adapters.inputs.read_models import (
     projection_key,
     state_of,
 )
+from services.hotw_svc.adapters.orders.dashboard_rows import TOTALS
 from services.hotw_svc.adapters.queries.views import execution_views, view, with_ids
 from services.hotw_svc.adapters.rows import Row, wire
 from services.hotw_svc.adapters.runs.execution_rows import FACT_COLUMNS
@@ -97,7 +98,7 @@ class Queries:
     ) -> Page:
         """Orders by FulfillmentId."""
         table = t.fulfillment_details
-        query = with_ids(table).order_by(table.c.FulfillmentId).limit(limit + 1)
+        query = with_ids(table).order_by(table.c.FulfillmentId).where(table.c.FulfillmentId > (after or ""))
         for given, column in (
             (event_id, t.event_index.c.EventId),
             (fleet_id, t.fleet_index.c.FleetId),
@@ -105,10 +106,8 @@ class Queries:
         ):
             if given is not None:
                 query = query.where(column == given)
-        if after is not None:
-            query = query.where(table.c.FulfillmentId > after)
         async with self._database.read() as connection:
-            items = [view(row) for row in (await connection.execute(query)).mappings()]
+            items = [view(row) for row in (await connection.execute(query.limit(limit + 1))).mappings()]
         return _page(items, limit, "FulfillmentId")
 
     async def dashboard(
@@ -139,14 +138,11 @@ class Queries:
             query = query.where(service.c.LeaderAlias == leader_alias)
         if owner is not None:
             query = query.where(service.c.Owner == owner)
-        if after is not None:
-            query = query.where(index.c.ServiceId > after)
         async with self._database.read() as connection:
             await _check_known(connection, t.event_index, "event", event_id)
-            rows = (await connection.execute(query)).all()
-            fleets = await _fleets_by_service(
-                connection, event_id, purpose, [row.ServiceIndexId for row in rows[:limit]]
-            )
+            rows = (await connection.execute(query.where(index.c.ServiceId > (after or "")))).all()
+            shown = [row.ServiceIndexId for row in rows[:limit]]
+            fleets = await _fleets_by_service(connection, event_id, purpose, shown)
         services = [
             {
                 "ServiceId": row.ServiceId,
@@ -234,15 +230,7 @@ async def _fleets_by_service(
 
 def _line(row: Any) -> Row:
     latest = wire({name: getattr(row, f"Its{name}") for name in _LATEST})
-    totals = OrderTotals(
-        live_hosts=row.CapacityOverrideSum,
-        live_orders=row.LiveOrders,
-        granted_orders=row.GrantedOrders,
-        open_orders=row.OpenOrders,
-        lost_orders=row.LostOrders,
-        approved_hosts=row.ApprovedHosts,
-        fulfilled_hosts=row.FulfilledHosts,
-    )
+    totals = OrderTotals(**{name: getattr(row, column) for column, name in TOTALS.items()})
     reasoning, pending_on = fleet_status(totals, latest["Status"], latest["Reasoning"])
     return {
         "FleetId": row.FleetId,

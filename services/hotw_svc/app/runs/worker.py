@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from services.hotw_svc.app.ports import Store
@@ -18,25 +17,20 @@ def run_worker(
     store: Store, clock: Clock, *, poll: float = 1.0, chunk: int = CHUNK, lease: float = LEASE_SECONDS
 ) -> Worker:
     """``poll`` is how often it looks for runs that other processes started, in seconds."""
-    return Worker("runs", _Runs(store, clock, chunk, lease), poll=poll, concurrency=_CONCURRENCY)
+    limit = chunk
 
-
-@dataclass(slots=True)
-class _Runs:
-    store: Store
-    clock: Clock
-    chunk: int
-    lease: float
-
-    async def __call__(self) -> bool:
+    async def work() -> bool:
         """One chunk of each running run; whether there is more to do at once."""
+        nonlocal limit
         more = False
-        for run_id in await self.store.read(lambda unit: unit.runs.running()):
-            result = await work_chunk(self.store, self.clock, run_id, limit=self.chunk, lease=self.lease)
+        for run_id in await store.read(lambda unit: unit.runs.running()):
+            result = await work_chunk(store, clock, run_id, limit=limit, lease=lease)
             if result.found_work:
                 more = True
                 if result.lost > result.written:  # the lease is too short for so many
-                    self.chunk = max(self.chunk // 2, _SMALLEST)
+                    limit = max(limit // 2, _SMALLEST)
             elif not result.blocked:
-                await complete_run(self.store, self.clock, run_id)
+                await complete_run(store, clock, run_id)
         return more
+
+    return Worker("runs", work, poll=poll, concurrency=_CONCURRENCY)

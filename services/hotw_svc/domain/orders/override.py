@@ -39,8 +39,8 @@ class Override:
     """A capacity override of one ASG for one event.
 
     `base_capacity` is the DesiredCapacity that the ASG has without EPIC, `value` is what it is raised to, and
-    `expiry_value` what it falls back to. `peak_end` is the end of its event's peak: an override that has started is not
-    cut before it.
+    `expiry_value` what it falls back to: the base, but never below the ASG's lower bound. `peak_end` is the end of its
+    event's peak: an override that has started is not cut before it.
     """
 
     run_id: int
@@ -96,11 +96,6 @@ def base_capacity(
         return desired_capacity
     on = [override for override in overrides if override.asg_name == asg_name and override.was_on(capacity_as_of)]
     return max(on, key=lambda override: override.start).base_capacity if on else desired_capacity
-
-
-def expiry_value(*, base: int, lower_bound: int | None) -> int:
-    """OverrideExpiryValue: the base, but never below the ASG's lower bound."""
-    return max(base, lower_bound or 0)
 
 
 def proposed(previous: Override | None, *, order: Order, window: Window, base: int, justification: str) -> Override:
@@ -171,7 +166,7 @@ def settled(
         end_offset=window.end_offset,
         base_capacity=base,
         value=base + _raise(mine),
-        expiry_value=expiry_value(base=base, lower_bound=lower_bound),
+        expiry_value=max(base, lower_bound or 0),
         status=_status(mine, started=started, start=start, end=end, now=now),
     )
 
