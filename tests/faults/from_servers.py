@@ -47,7 +47,7 @@ def _take_documents(picture: Picture, service: str, database: Any) -> None:
         elif name.endswith(_HEADS):
             _take_resource(picture, service, name.removesuffix(_HEADS), database)
     for form in open_intents(database):
-        picture.waiting.append(f"{service} intent of {len(form['Keys'])} {form['Resource']}")
+        picture.waiting.append(f"{service} intent of {len(form['Keys'])}")
     picture.letters += [letter_of(service, form["Letter"]) for form in database["dead_letters"].find({})]
 
 
@@ -63,7 +63,7 @@ def _take_resource(picture: Picture, service: str, name: str, database: Any) -> 
             _version(form["Item"]), form["LatestVersionId"], {}, (form.get("Side") or {}).get("State", {})
         )
         open_writes = form["Outbox"] if "Intent" not in form else form.get("Outbox", ())
-        picture.waiting += [f"{service} {name} {form['_id']} outbox: {write['VersionId']}" for write in open_writes]
+        picture.waiting += [f"{service} {name} {form['_id']} outbox: {write['Number']}" for write in open_writes]
     for form in database[f"{name}.items"].find({}):
         key, _, number = form["_id"].rpartition("@")
         item = _version(form["Item"])

@@ -88,9 +88,7 @@ def in_mysql(statement: str) -> Callable[[RealHarness], object]:
 LETTER = {"Id": "x", "Group": "g", "Topic": "t", "Partition": 0, "Offset": 0, "Reason": "none"}
 DOCTORED = {
     "version_numbers_are_contiguous": in_mongo("fleet", "service.items", lambda items: items.delete_many({})),
-    "outboxes_are_empty": in_mongo(
-        "fleet", "intents", lambda intents: intents.insert_one({"Keys": ["x"], "Resource": "fleet"})
-    ),
+    "outboxes_are_empty": in_mongo("fleet", "intents", lambda intents: intents.insert_one({"Keys": ["x"]})),
     "dead_letters_are_what_was_poisoned": in_mongo(
         "notify", "dead_letters", lambda letters: letters.insert_one({"_id": "x", "Letter": json.dumps(LETTER)})
     ),

@@ -95,7 +95,7 @@ class BulkCreations:
         began, new = time.monotonic(), list(documents)
         intent = Intent(new_id(), [document.key for document in documents], write)
         forms: list[Form] = [
-            {"_id": d.key, "Number": 1, "LatestVersionId": 1, "Item": encode_item(d, 1), "Intent": intent.id}
+            {"_id": d.key, "Number": 1, "LatestVersionId": 1, "Item": encode_item(d), "Intent": intent.id}
             for d in documents
         ]
         self._under_way[intent.id] = intent

@@ -1,6 +1,6 @@
 """How versions lie in MongoDB, and how names that MongoDB gives a meaning are stored.
 
-A version is one sub-document, ``Item``: ``{VersionId, Number, State, AuditMetadata, SchemaVersion, …}``. It is always
+A version is one sub-document, ``Item``: ``{VersionId, State, AuditMetadata, SchemaVersion, …}``. It is always
 written whole.
 """
 
@@ -62,15 +62,13 @@ def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
     return value
 
 
-def encode_item(document: Document, number: int) -> RawBSONDocument:
+def encode_item(document: Document) -> RawBSONDocument:
     """One version, encoded once for the head and the item alike; later changes of its state do not reach it.
 
-    ``number`` identifies the write that made it among all writes of the document. BadInput for what BSON cannot hold: a
-    zero character in a name.
+    BadInput for what BSON cannot hold: a zero character in a name.
     """
     form: Form = {
         "VersionId": document.version,
-        "Number": number,
         "Deleted": document.deleted,
         "SchemaVersion": document.schema_version,
         "AuditMetadata": {"Message": document.message, "User": document.user, "Timestamp": document.changed},
@@ -103,27 +101,15 @@ def decode(key: str, item: Form, side: Form | None = None) -> Document:
     )
 
 
-def encode_outcome(outcome: StoredOutcome) -> Form:
-    """An idempotency record without its cause's id."""
-    return {
-        "Digest": outcome.digest,
-        "Resource": outcome.resource,
-        "Key": outcome.key,
-        "Outcome": outcome.outcome.value,
-        "VersionId": outcome.version,
-        "Problem": None if outcome.problem is None else orjson.dumps(outcome.problem),
-        "Body": None if outcome.body is None else orjson.dumps(outcome.body),
-    }
+def decode_latest(form: Form) -> Document:
+    """The latest version, of a head."""
+    return decode(form["_id"], form["Item"], form.get("Side"))
 
 
-def decode_outcome(cause_id: str, form: Form) -> StoredOutcome:
-    return StoredOutcome(
-        cause_id,
-        form["Digest"],
-        form["Resource"],
-        form["Key"],
-        Outcome(form["Outcome"]),
-        form["VersionId"],
-        None if form["Problem"] is None else orjson.loads(form["Problem"]),
-        None if form["Body"] is None else orjson.loads(form["Body"]),
-    )
+def encode_outcome(outcome: StoredOutcome) -> bytes:
+    return orjson.dumps(outcome)
+
+
+def decode_outcome(data: bytes) -> StoredOutcome:
+    fields = orjson.loads(data)
+    return StoredOutcome(**{**fields, "outcome": Outcome(fields["outcome"])})

@@ -13,11 +13,12 @@ import structlog
 from shared.cause import Cause
 from shared.documents.contract import AmendFn, Change, Document, HistoryPage, ListPage, UpdateFn, Written
 from shared.documents.filters import Filters
-from shared.documents.mongo.codec import SHOWN, Form, decode, item_id
+from shared.documents.mongo.codec import SHOWN, Form, decode_latest, item_id
 from shared.documents.mongo.errors import away
+from shared.documents.mongo.heads import OpenWrite
 from shared.documents.mongo.reads import CoalescedReads, page_of, pages_of, query_of
 from shared.documents.mongo.writes import DocumentWrites
-from shared.documents.versions import amended, as_old, batches_of, first_version, updated
+from shared.documents.versions import Outcome, StoredOutcome, amended, as_old, batches_of, first_version, updated
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import State
 
@@ -52,11 +53,11 @@ class MongoDocuments:
 
     async def latest(self, key: str) -> Document | None:
         form = await self._reads.get(key)
-        return None if form is None or form["Item"]["Deleted"] else _decode(form)
+        return None if form is None or form["Item"]["Deleted"] else decode_latest(form)
 
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
         forms = await self._reads.get_many(keys)
-        return {key: _decode(form) for key, form in forms.items() if not form["Item"]["Deleted"]}
+        return {key: decode_latest(form) for key, form in forms.items() if not form["Item"]["Deleted"]}
 
     async def version(self, key: str, version: int) -> Document | None:
         page = await self.history(key, before=version + 1, limit=1)
@@ -66,24 +67,23 @@ class MongoDocuments:
         form = await self._reads.get(key)
         if form is None:
             return HistoryPage([], None)
-        head = _decode(form)
+        head = decode_latest(form)
         newest = head.version if before is None else min(head.version, before - 1)
-        wanted = {item_id(key, version): version for version in range(newest, max(0, newest - limit), -1)}
-        latest = item_id(key, head.version)
-        found = {latest: head} | await self.writes.collections.items.read([name for name in wanted if name != latest])
-        missing = [version for name, version in wanted.items() if name not in found]
+        versions = range(newest, max(0, newest - limit), -1)
+        items = await self.writes.collections.items.read([item_id(key, n) for n in versions if n != head.version])
+        found = {item.version: item for item in items.values()} | {head.version: head}
+        missing = [version for version in versions if version not in found]
         if missing:
             log.error("versions are missing", resource=self.writes.name, key=key, versions=missing)
-        oldest = min(wanted.values(), default=1)
-        return HistoryPage(
-            [as_old(found[name], head.version) for name in wanted if name in found], oldest if oldest > 1 else None
-        )
+        oldest = versions[-1] if versions else 1
+        page = [as_old(found[version], head.version) for version in versions if version in found]
+        return HistoryPage(page, oldest if oldest > 1 else None)
 
     async def list(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
     ) -> ListPage:
         forms = await self._present(where, after, limit + 1)
-        found = [_decode(form) for form in forms[:limit]]
+        found = [decode_latest(form) for form in forms[:limit]]
         return ListPage(found, found[-1].key if len(forms) > limit else None)
 
     async def _present(self, where: Mapping[str, Any] | None, after: str | None, limit: int) -> Sequence[Form]:
@@ -104,7 +104,7 @@ class MongoDocuments:
     ) -> AsyncIterator[Sequence[Document]]:
         query = {**_PRESENT, **query_of(self.filters, where, _STATE)}
         async for forms in pages_of(self.writes.collections.heads, query, SHOWN, page):
-            yield [_decode(form) for form in forms]
+            yield [decode_latest(form) for form in forms]
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         schema = self.schema_version
@@ -115,11 +115,14 @@ class MongoDocuments:
 
     async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
         cause, created = replace(cause, id=None), list[str]()
+        outcome = StoredOutcome("", "", self.writes.name, "", Outcome.VERSION, 1)
+        write = OpenWrite.of(1, outcome, [OutgoingEvent(event_type)], cause)
         publishing: list[asyncio.Task[None]] = []
         try:
             for batch in batches_of(states, _BATCH):
                 documents = [first_version(key, state, cause, self.schema_version) for key, state in batch.items()]
-                new, task = await self.writes.create(documents, event_type, cause)
+                self.writes.relay.check_room()
+                new, task = await self.writes.bulk.create(documents, write)
                 publishing.append(task)
                 created += [document.key for document in new]
                 existing = list(batch.keys() - created)
@@ -138,7 +141,3 @@ class MongoDocuments:
 
 def _unless_present(change: Change, present: Document | None) -> Change | None:
     return None if present else change
-
-
-def _decode(form: Form) -> Document:
-    return decode(form["_id"], form["Item"], form.get("Side"))

@@ -1,8 +1,12 @@
-"""What MongoDB's errors mean: which say that the server is away, so that the caller waits; all others are defects."""
+"""What MongoDB's errors mean, and how often a conditional write that lost a race is tried again.
+
+Some errors say that the server is away, so that the caller waits; all others are defects.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,8 +18,11 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
+from shared.durability.backoff import Backoff
 from shared.errors import Unavailable
 
+_ATTEMPTS: Final = 80
+_BACKOFF: Final = Backoff(first=0.004, longest=0.25)
 _DUPLICATE_KEY: Final = 11000
 # Shutting down, stepping down, not primary, interrupted: codes that older servers send without the label to retry.
 _PASSING: Final = frozenset({6, 7, 89, 91, 112, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 50})
@@ -56,3 +63,11 @@ def duplicates(error: BulkWriteError) -> list[int]:
             raise error
         found.append(int(failed["index"]))
     return found
+
+
+async def attempts() -> AsyncIterator[int]:
+    """Counts the tries of a conditional write, and waits a little longer before each; it ends after some 15 s."""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            await asyncio.sleep(_BACKOFF.before(attempt))
+        yield attempt

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
-import structlog
 from bson.raw_bson import RawBSONDocument
 from cachetools import LRUCache
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
@@ -23,15 +22,13 @@ from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
 from shared.documents.contract import Document
-from shared.documents.mongo.codec import Form, decode, decode_outcome, encode_outcome
+from shared.documents.mongo.codec import Form, decode, decode_latest, decode_outcome, encode_outcome
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.reads import find_by_id
 from shared.documents.versions import Outcome, StoredOutcome, message_of, snapshot_of, without_microseconds
 from shared.durability.outbox import OutgoingEvent
 from shared.envelope import Message
 from shared.trace import Trace
-
-log = structlog.get_logger(__name__)
 
 _REMEMBERED: Final = 50_000  # items, some MB; what is forgotten is only stored once more
 
@@ -44,14 +41,14 @@ class Items:
         self._stored: LRUCache[str, bool] = LRUCache(_REMEMBERED)
 
     async def store(self, items: Mapping[str, Form | RawBSONDocument]) -> None:
-        """Stores versions by their ids. One that exists was stored by the same write; another write is an alarm."""
+        """Stores versions by their ids. One that exists was stored by the same write."""
         forms = [{"_id": name, "Item": item} for name, item in items.items() if name not in self._stored]
         if forms:
             try:
                 with away():
                     await self._collection.insert_many(forms, ordered=False)
             except BulkWriteError as error:
-                await self._compare([forms[place] for place in duplicates(error)])
+                duplicates(error)
             for form in forms:
                 self._stored[str(form["_id"])] = True
 
@@ -59,16 +56,6 @@ class Items:
         """Those of the ids that are stored."""
         forms = await find_by_id(self._collection, ids) if ids else []
         return {form["_id"]: decode(form["_id"].rpartition("@")[0], form["Item"]) for form in forms}
-
-    async def _compare(self, forms: list[dict[str, Any]]) -> None:
-        ids = [form["_id"] for form in forms]
-        stored = {form["_id"]: form for form in await find_by_id(self._collection, ids, {"Item.Number": 1})}
-        for form in forms:
-            mine = other = form["Item"]["Number"]
-            if form["_id"] in stored:
-                other = stored[form["_id"]]["Item"]["Number"]
-            if mine != other:
-                log.critical("two writes made one version", item=form["_id"], stored=other, other=mine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +147,7 @@ def encode_open_write(write: OpenWrite, since: datetime) -> Form:
     """``since`` is real time: the sweeper takes what has been open too long, whatever the service's clock says."""
     return {
         "Number": write.number,
-        "Cause": write.outcome.cause_id,
-        **encode_outcome(write.outcome),
+        "Outcome": encode_outcome(write.outcome),
         "Events": [[event.type, event.key, event.id, data] for event, data in write.events],
         "At": write.at,
         "Since": since,
@@ -171,7 +157,7 @@ def encode_open_write(write: OpenWrite, since: datetime) -> Form:
 
 def decode_open_write(form: Form) -> OpenWrite:
     events = tuple((OutgoingEvent(*event), data) for *event, data in form["Events"])
-    return OpenWrite(form["Number"], decode_outcome(form["Cause"], form), events, form["At"], Trace(*form["Trace"]))
+    return OpenWrite(form["Number"], decode_outcome(form["Outcome"]), events, form["At"], Trace(*form["Trace"]))
 
 
 def encode_head(head: MongoHead, since: datetime) -> Form:
@@ -187,7 +173,7 @@ def encode_head(head: MongoHead, since: datetime) -> Form:
 
 def decode_head(form: Form) -> MongoHead:
     return MongoHead(
-        document=decode(form["_id"], form["Item"], form.get("Side")),
+        document=decode_latest(form),
         number=form["Number"],
         item=form["Item"],
         open_writes=tuple(decode_open_write(write) for write in form.get("Outbox", ())),

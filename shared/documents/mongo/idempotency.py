@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -59,15 +59,12 @@ class MongoIdempotencyRecords:
 
     async def store(self, outcomes: Sequence[StoredOutcome]) -> None:
         """Stores outcomes, each once: what is stored already stays."""
-        if not outcomes:
-            return
-        forms: dict[str, Form] = {}
+        named: dict[str, StoredOutcome] = {}
         for outcome in outcomes:
             own, one_of_several = record_ids(outcome.cause_id, outcome.resource, outcome.key)
-            name = one_of_several if own in forms or own in self._shared else own
-            expires_at = datetime.now(UTC) + retention_of(outcome.cause_id)
-            forms[name] = {"_id": name, **encode_outcome(outcome), "ExpiresAt": expires_at}
-        await self._insert(list(forms.values()))
+            named[one_of_several if own in named or own in self._shared else own] = outcome
+        if named:
+            await self._insert(named)
         for outcome in outcomes:
             self._open.pop(outcome.cause_id, None)
 
@@ -90,33 +87,40 @@ class MongoIdempotencyRecords:
     async def _read(self, resource: str, key: str, cause: Cause, cause_id: str) -> StoredOutcome | None:
         now = datetime.now(UTC)
         for form in (await self._reads.get_many(record_ids(cause_id, resource, key))).values():
-            if form["ExpiresAt"] <= now:
-                continue
-            cause.check_digest(form["Digest"])
-            if (form["Resource"], form["Key"]) == (resource, key):
-                return decode_outcome(cause_id, form)
+            if form["ExpiresAt"] > now:
+                outcome = decode_outcome(form["Outcome"])
+                cause.check_digest(outcome.digest)
+                if (outcome.resource, outcome.key) == (resource, key):
+                    return outcome
         return None
 
-    async def _insert(self, forms: list[Form]) -> None:
+    async def _insert(self, named: Mapping[str, StoredOutcome]) -> None:
         try:
             with away():
-                await self._collection.insert_many(forms, ordered=False)
+                await self._collection.insert_many([_encode(*one) for one in named.items()], ordered=False)
         except BulkWriteError as error:
-            await self._resolve([forms[place] for place in duplicates(error)])
+            names = list(named)
+            await self._resolve({names[place]: named[names[place]] for place in duplicates(error)})
 
-    async def _resolve(self, clashes: list[Form]) -> None:
+    async def _resolve(self, clashes: Mapping[str, StoredOutcome]) -> None:
         """Their ids are taken: by the same record, by one that has expired, or by another document of the cause."""
-        now, again = datetime.now(UTC), []
-        stored = {form["_id"]: form for form in await find_by_id(self._collection, [form["_id"] for form in clashes])}
-        for form in clashes:
-            before = stored.get(form["_id"])
-            if before is None or before["ExpiresAt"] <= now:
+        now, again = datetime.now(UTC), dict[str, StoredOutcome]()
+        stored = {form["_id"]: form for form in await find_by_id(self._collection, list(clashes))}
+        for name, outcome in clashes.items():
+            if name not in stored or stored[name]["ExpiresAt"] <= now:
                 with away():
-                    await self._collection.replace_one({"_id": form["_id"]}, form, upsert=True)
-            elif (before["Resource"], before["Key"]) != (form["Resource"], form["Key"]):
-                self._shared[form["_id"]] = True
-                again.append({**form, "_id": record_ids(form["_id"], form["Resource"], form["Key"])[1]})
-            elif (before["Outcome"], before["VersionId"]) != (form["Outcome"], form["VersionId"]):
-                log.error("one cause has two outcomes; the first stays", cause=form["_id"], stored=before, other=form)
+                    await self._collection.replace_one({"_id": name}, _encode(name, outcome), upsert=True)
+                continue
+            first = decode_outcome(stored[name]["Outcome"])
+            if (first.resource, first.key) != (outcome.resource, outcome.key):
+                self._shared[name] = True
+                again[record_ids(name, outcome.resource, outcome.key)[1]] = outcome
+            elif (first.outcome, first.version) != (outcome.outcome, outcome.version):
+                log.error("one cause has two outcomes; the first stays", cause=name, first=first, other=outcome)
         if again:
             await self._insert(again)
+
+
+def _encode(name: str, outcome: StoredOutcome) -> Form:
+    expires_at = datetime.now(UTC) + retention_of(outcome.cause_id)
+    return {"_id": name, "Outcome": encode_outcome(outcome), "ExpiresAt": expires_at}

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from shared.documents.mongo.codec import Form
 from shared.documents.mongo.errors import away
 from shared.durability.lease import Lease, LeaseLost
 
-_ATTEMPTS: Final = 8
-"""Each attempt that fails means that another holder came first. After so many the lease is left to them."""
-
 
 class MongoLeases:
     """The collection ``leases``: ``{_id: name, Holder, Fence, Until, Record}``; see ``durability.lease.Leases``.
 
-    The record is JSON text, so that it may hold every name. A holder writes under the condition that the number is the
-    one that it read, so only single-document atomicity is needed.
+    The record is JSON text, so that it may hold every name. Each call is one atomic update.
     """
 
     def __init__(self, database: AsyncIOMotorDatabase[Form]) -> None:
@@ -30,17 +27,19 @@ class MongoLeases:
         self._collection = database["leases"]
 
     async def claim(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
-        for _ in range(_ATTEMPTS):
-            now = await self._now()
+        now = await self._now()
+        free: Form = {"_id": name}
+        if not from_others:
+            free["$or"] = [{"Holder": None}, {"Holder": holder}, {"Until": {"$lt": now}}]
+        mine = {"$set": {"Holder": holder, "Until": now + timedelta(seconds=seconds)}, "$inc": {"Fence": 1}}
+        try:
             with away():
-                present = await self._collection.find_one({"_id": name})
-            if present is not None and not from_others and _is_held_by_another(present, holder, now):
-                return None
-            fence = 1 if present is None else present["Fence"] + 1
-            mine = {"Holder": holder, "Fence": fence, "Until": now + timedelta(seconds=seconds)}
-            if await self._write(name, present, mine):
-                return Lease(name, holder, fence, {} if present is None else _record(present))
-        return None
+                form = await self._collection.find_one_and_update(
+                    free, mine, upsert=True, return_document=ReturnDocument.AFTER
+                )
+        except DuplicateKeyError:  # another holder has it, or has just been the first
+            return await self.claim(name, holder, seconds, from_others=True) if from_others else None
+        return Lease(name, holder, form["Fence"], _record(form))
 
     async def renew(self, lease: Lease, seconds: float, record: Mapping[str, Any] | None = None) -> None:
         values: Form = {"Until": await self._now() + timedelta(seconds=seconds)}
@@ -66,27 +65,11 @@ class MongoLeases:
             now: datetime = (await self._database.command("isMaster"))["localTime"]
         return now.replace(tzinfo=UTC)  # a command's answer comes without a zone
 
-    async def _write(self, name: str, present: Form | None, mine: Form) -> bool:
-        """Whether nobody else has taken or renewed the lease since ``present`` was read."""
-        with away():
-            if present is None:
-                try:
-                    await self._collection.insert_one({"_id": name, **mine})
-                except DuplicateKeyError:
-                    return False
-                return True
-            unchanged = {"_id": name, "Fence": present["Fence"], "Until": present["Until"]}
-            return bool((await self._collection.update_one(unchanged, {"$set": mine})).matched_count)
-
     async def _update(self, lease: Lease, values: Form) -> bool:
         """Whether the lease was still held under its number."""
         held = {"_id": lease.name, "Holder": lease.holder, "Fence": lease.fence}
         with away():
             return bool((await self._collection.update_one(held, {"$set": values})).matched_count)
-
-
-def _is_held_by_another(present: Form, holder: str, now: datetime) -> bool:
-    return present["Holder"] not in (None, holder) and present["Until"] >= now
 
 
 def _record(present: Form) -> Mapping[str, Any]:

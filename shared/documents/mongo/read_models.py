@@ -10,9 +10,8 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.documents.filters import Filters
-from shared.documents.key_locks import attempts
 from shared.documents.mongo.codec import Form, decode_state, encode_state
-from shared.documents.mongo.errors import away, duplicates
+from shared.documents.mongo.errors import attempts, away, duplicates
 from shared.documents.mongo.reads import CoalescedReads, find_by_id, pages_of, query_of
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.errors import Unavailable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncIterator, Iterable, Mapping
+from itertools import islice
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection
@@ -82,7 +83,7 @@ class CoalescedReads:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Form | None] = loop.create_future()
         self._asked.setdefault(key, []).append(future)
-        if not self._scheduled and len(self._running) < _QUERIES_AT_ONCE:
+        if not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._start)
         return future
@@ -90,20 +91,14 @@ class CoalescedReads:
     def _start(self) -> None:
         self._scheduled = False
         while self._asked and len(self._running) < _QUERIES_AT_ONCE:
-            asked = self._asked
-            if len(asked) > _KEYS_PER_QUERY:
-                first = list(asked)[:_KEYS_PER_QUERY]
-                asked = {key: self._asked.pop(key) for key in first}
-            else:
-                self._asked = {}
-            task = asyncio.get_running_loop().create_task(self._read(asked))
+            asked = {key: self._asked.pop(key) for key in list(islice(self._asked, _KEYS_PER_QUERY))}
+            task = asyncio.create_task(self._read(asked))
             self._running.add(task)
             task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if self._asked and not self._scheduled:
-            self._start()
+        self._start()
 
     async def _read(self, asked: dict[str, list[asyncio.Future[Form | None]]]) -> None:
         waiting = [future for futures in asked.values() for future in futures]

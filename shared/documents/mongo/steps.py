@@ -86,7 +86,7 @@ class Steps:
                 item_id(head.document.key, write.version)
                 for head in heads
                 for write in head.open_writes
-                if write.version != head.document.version and self._needs_snapshot(resource, head, write)
+                if write.version != head.document.version and write.needs_snapshot
             ]
             versions = await self._collections[resource].items.read(old)
             loaded |= {(resource, head.document.key): self._prepared(resource, head, versions) for head in heads}
@@ -157,10 +157,6 @@ class Steps:
             item = head.item if is_latest and write.made_version else None
             loaded.append(PreparedWrite(write, messages, item))
         return LoadedHead(loaded)
-
-    def _needs_snapshot(self, resource: str, head: MongoHead, write: OpenWrite) -> bool:
-        """Whether a snapshot of its version is still to be published."""
-        return write.needs_snapshot and write.number > self.published_to((resource, head.document.key))
 
     def _log_missing(self, resource: str, key: str, write: OpenWrite) -> None:
         misses = self._misses.get(((resource, key), write.number), 0) + 1

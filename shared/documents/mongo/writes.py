@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
+from weakref import WeakValueDictionary
 
 from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
-from shared.documents.contract import Document, Written
-from shared.documents.key_locks import KeyLocks, attempts
+from shared.documents.contract import Written
 from shared.documents.mongo.bulk import BulkCreations
 from shared.documents.mongo.codec import Form, encode_item, encode_state, item_id
-from shared.documents.mongo.errors import away
+from shared.documents.mongo.errors import attempts, away
 from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_head, encode_open_write
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.reads import CoalescedReads
 from shared.documents.mongo.relay import MongoRelay
 from shared.documents.mongo.steps import PreparedWrite
 from shared.documents.versions import Decide, Decision, Outcome, StoredOutcome
-from shared.durability.outbox import OutgoingEvent, check_room_of_key
+from shared.durability.outbox import check_room_of_key
 from shared.errors import Unavailable
 
 _MAX_OPEN_BYTES: Final = 4_000_000  # of events with data of their own; a document may have 16 MB
@@ -39,7 +38,7 @@ class DocumentWrites:
     bulk: BulkCreations
     source: str
     _reads: CoalescedReads = field(init=False)
-    _locks: KeyLocks = field(default_factory=KeyLocks)
+    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     def __post_init__(self) -> None:
         self._reads = CoalescedReads(self.collections.heads)
@@ -52,7 +51,7 @@ class DocumentWrites:
         both reads fails the condition.
         """
         self.relay.check_room()
-        async with self._locks.hold(key):
+        async with self._locks.setdefault(key, asyncio.Lock()):  # in memory while somebody holds or awaits it
             async for _ in attempts():
                 head = await self._read(key)
                 first = await self.records.find(self.name, key, head, cause)
@@ -67,73 +66,56 @@ class DocumentWrites:
                     return decision.result()
         raise Unavailable(f"{self.name} {key} is being written by too many at once; try again")
 
-    async def create(
-        self, documents: Sequence[Document], event_type: str, cause: Cause
-    ) -> tuple[list[Document], asyncio.Task[None]]:
-        """Bulk creation: writes those of these first versions that have no head yet; see ``BulkCreations.create``."""
-        self.relay.check_room()
-        outcome = StoredOutcome("", "", self.name, "", Outcome.VERSION, 1)
-        return await self.bulk.create(documents, OpenWrite.of(1, outcome, [OutgoingEvent(event_type)], cause))
-
     async def _read(self, key: str) -> MongoHead | None:
         form = await self._reads.get(key)
         return None if form is None else decode_head(form)
 
     async def _store(self, key: str, before: MongoHead | None, decision: Decision, cause: Cause) -> bool:
-        """The one atomic write; False when another writer wrote the head meanwhile."""
+        """False when another writer wrote the head meanwhile."""
         document = decision.document
         if document is None:
             raise ValueError("a head holds a version")
-        if before is not None and before.intent is not None:
-            intent = await self.bulk.find(before.intent)
-            if intent is not None:
-                await self._take_over(before, intent.write)
+        number, open_writes, item = 1, tuple[OpenWrite, ...](), None
+        if before is not None:
+            number, open_writes, item = before.number + 1, before.open_writes, before.item
+            intent = None if before.intent is None else await self.bulk.find(before.intent)
+            if intent is not None:  # its creation is not published yet, and goes before what follows it
+                write = replace(intent.write, number=number)
+                await self._write_head(before, replace(before, number=number, open_writes=(*open_writes, write)))
                 return False
-        is_version = decision.outcome is Outcome.VERSION
-        if is_version and before is not None and before.latest_may_be_here_only:
-            await self.collections.items.store({item_id(key, before.document.version): before.item})
-        number = before.number + 1 if before else 1
-        added = OpenWrite.of(number, StoredOutcome.of_decision(decision, cause, self.name, key), decision.events, cause)
-        open_writes = (*(before.open_writes if before else ()), added)
-        check_room_of_key(f"{self.name} {key}", len(open_writes) - 1)
+            if decision.outcome is Outcome.VERSION and before.latest_may_be_here_only:
+                await self.collections.items.store({item_id(key, before.document.version): before.item})
+        check_room_of_key(f"{self.name} {key}", len(open_writes))
+        outcome = StoredOutcome.of_decision(decision, cause, self.name, key)
+        open_writes = (*open_writes, OpenWrite.of(number, outcome, decision.events, cause))
         if sum(write.event_bytes for write in open_writes) > _MAX_OPEN_BYTES:
             raise Unavailable(f"{len(open_writes)} events of {self.name} {key} wait for the broker; try again later")
-        item = encode_item(document, number) if is_version or before is None else before.item
-        head = MongoHead(document, number, item, open_writes)
-        if before is None:
-            try:
-                with away():
-                    await self.collections.heads.insert_one(encode_head(head, datetime.now(UTC)))
-            except DuplicateKeyError:
-                return False
-        else:
-            return await self._update(before, head)
-        self._hand_over(head)
-        return True
+        if item is None or decision.outcome is Outcome.VERSION:
+            item = encode_item(document)
+        return await self._write_head(before, MongoHead(document, number, item, open_writes))
 
-    async def _update(self, before: MongoHead, head: MongoHead) -> bool:
-        condition = {"_id": head.document.key, "Number": before.number}
-        with away():
-            result = await self.collections.heads.update_one(condition, _change(before, head))
-        if result.matched_count:
-            self._hand_over(head)
-        return bool(result.matched_count)
+    async def _write_head(self, before: MongoHead | None, head: MongoHead) -> bool:
+        """The one atomic write; False when another writer was first.
 
-    async def _take_over(self, head: MongoHead, creation: OpenWrite) -> None:
-        """Moves a creation that is not published yet from its intent into the head's outbox, before what follows it."""
-        write = replace(creation, number=head.number + 1)
-        await self._update(
-            head, replace(head, number=write.number, open_writes=(*head.open_writes, write), intent=None)
-        )
-
-    def _hand_over(self, head: MongoHead) -> None:
-        """Gives the relay the latest write, prepared while the state is at hand and not yet the caller's."""
+        The relay gets what it has to finish, prepared while the state is at hand and not yet the caller's.
+        """
         key, write = head.document.key, head.open_writes[-1]
+        try:
+            with away():
+                if before is None:
+                    await self.collections.heads.insert_one(encode_head(head, datetime.now(UTC)))
+                else:
+                    condition = {"_id": key, "Number": before.number}
+                    result = await self.collections.heads.update_one(condition, _change(before, head))
+                    if result.matched_count == 0:
+                        return False
+        except DuplicateKeyError:
+            return False
         self.records.written(write)
         item = head.item if write.made_version else None
-        self.relay.written(
-            (self.name, key), head, PreparedWrite(write, write.messages(key, head.document, self.source), item)
-        )
+        messages = write.messages(key, head.document, self.source)
+        self.relay.written((self.name, key), head, PreparedWrite(write, messages, item))
+        return True
 
     async def _replayed(self, first: StoredOutcome, head: MongoHead | None) -> Written:
         if first.problem is not None:

@@ -48,13 +48,13 @@ def test_no_name_has_a_meaning_to_mongodb(state: dict) -> None:
 def test_a_version_comes_back_as_it_was(state: dict) -> None:
     cause = Cause(datetime(2024, 6, 15, 9, tzinfo=UTC), "ann", Trace("c"))
     document = first_version("F1", state, cause, 1)
-    assert decode("F1", bson.decode(encode_item(document, 1).raw)) == document
+    assert decode("F1", bson.decode(encode_item(document).raw)) == document
 
 
 def test_what_mongodb_cannot_hold_is_refused() -> None:
     cause = Cause(datetime(2024, 6, 15, 9, tzinfo=UTC), "ann", Trace("c"))
     with pytest.raises(BadInput):
-        encode_item(first_version("F1", {"a\0b": 1}, cause, 1), 1)
+        encode_item(first_version("F1", {"a\0b": 1}, cause, 1))
 
 
 def test_ordinary_states_are_not_walked() -> None:
