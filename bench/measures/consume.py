@@ -136,7 +136,7 @@ class Rig:
         began = time.perf_counter()
         async with asyncio.timeout(_PATIENCE):
             await self._done.wait()
-            await consumer.settled()
+            await consumer._idle.wait()  # until the last batch is committed
         seconds = time.perf_counter() - began
         await consumer.stop()
         return {"rate": self.events / seconds}

@@ -140,9 +140,7 @@ class _RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 async def _parse(records: Batch) -> StreamMessage[Batch]:
-    first = records[0]
-    place = f"{first.topic}:{first.partition}:{first.offset}"
-    return StreamMessage(records, records, correlation_id=place)
+    return StreamMessage(records, records)
 
 
 async def _decode(message: StreamMessage[Batch]) -> Batch:

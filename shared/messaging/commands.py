@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 
-from shared.cause import Cause, UseCase, parse_if_match, refuse_condition
+from shared.cause import UseCase, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.envelope import Message, Record, decode
 from shared.errors import BadInput, Poison, Refused, UnderWay
-from shared.messaging.subscription import Done, Received, message_digest, registered
+from shared.messaging.subscription import Done, Received, registered
 from shared.schemas.base import NAME_RULE, CommandBody, is_name
 from shared.schemas.results import Accepted, CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
@@ -126,15 +126,8 @@ class CommandSubscription:
             raise BadInput(f"{self.topic} knows no {message.type}; it knows {known}", slug="unknown-command")
         body = command.validated(received.data)
         caller, audit, condition = caller_of_message(message), body.audit_metadata, parse_if_match(message.if_match)
-        cause = Cause(
-            now=clock.now(),
-            user=author_of(caller, audit),
-            trace=received.effect,
-            id=message.cause_id,
-            digest=message_digest(message),
-            message=audit.message if audit else None,
-            if_match=condition,
-        )
+        reason = audit.message if audit else None
+        cause = replace(received.cause(clock), user=author_of(caller, audit), message=reason, if_match=condition)
         authorize(caller, command.action)
         if not command.conditional:
             refuse_condition(condition, "ce_ifmatch")

@@ -10,9 +10,8 @@ from typing import Final
 import structlog
 from aiokafka.errors import CommitFailedError, KafkaError
 
-from shared.durability.failures import StopLimit, is_transient
+from shared.durability.failures import StopLimit
 from shared.envelope import Record
-from shared.errors import Unavailable
 from shared.messaging.batch_subscriber import Batch, BatchSubscriber
 from shared.messaging.consumer_context import ConsumerContext, Release, ReleaseReason
 from shared.messaging.publisher import publish_all
@@ -63,12 +62,9 @@ class Consumer:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Joins the group and begins to consume. Unavailable when the broker is away."""
+        """Joins the group and begins to consume. KafkaError or OSError when the broker is away."""
         self._context, self._leaving = replace(self._context, limit=StopLimit()), None
-        try:
-            await self._subscriber.start()
-        except (KafkaError, OSError) as error:
-            raise Unavailable(f"{self._group} cannot join its group: {error}") from error
+        await self._subscriber.start()
         self._stopped_because = None
         self._context.metrics.stopped.labels(self._group).set(0)
         self._context.metrics.in_work_seconds.labels(self._group).set_function(self._in_work)
@@ -94,21 +90,12 @@ class Consumer:
             return f"a record has been in work for {in_work:.0f} s"
         return self._stopped_because
 
-    async def settled(self) -> None:
-        """Returns when no batch is in work: the offsets of the last one are committed."""
-        await self._idle.wait()
-
     async def replay(self, record: Record) -> None:
         """Handles one record now, outside of the group's order. Raises what the handler raises."""
         received = self.subscription.read(record)
         with bind_trace(received.effect):
-            try:
-                done = await self.subscription.handle(received, self._context.clock)
-                await publish_all(self._context.publisher, done.answers)
-            except Exception as error:
-                if is_transient(error):
-                    raise Unavailable(str(error)) from error
-                raise
+            done = await self.subscription.handle(received, self._context.clock)
+            await publish_all(self._context.publisher, done.answers)
 
     # -- one batch -----------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import orjson
@@ -10,7 +11,7 @@ import structlog
 
 from shared.clock import Clock
 from shared.durability.dead_letters import DeadLetterStore, key_of, letter_of, record_of
-from shared.durability.failures import reason_of
+from shared.durability.failures import is_transient, reason_of
 from shared.envelope import Message, Record, decode
 from shared.errors import Conflict, NotFound, Poison, Unavailable
 from shared.messaging.publisher import Publisher, publish_all
@@ -84,12 +85,8 @@ class DeadLetterQueue:
             key, data = (key_of(letter) or b"").decode("utf-8", "replace"), orjson.dumps(letter.wire())
             trace = _trace_behind(record)
             messages.append(Message(self.topic, "DeadLetter", key, data, self._service, now, trace, id=letter.id))
-        try:
+        with _retried_until_it_is_done(f"dead letters could not be written to {self.topic}"):
             await publish_all(self._publisher, messages)
-        except Unavailable:
-            raise
-        except Exception as error:
-            raise Unavailable(f"a dead letter could not be written to {self.topic}: {error!r}") from error
         for letter, one in zip(letters, given_up, strict=True):
             self._metrics.dead_letters.labels(group, letter.topic, one.kind).inc()
             log.error("dead letter", dead_letter=letter.id, reason=letter.reason)
@@ -130,9 +127,9 @@ class DeadLetterQueue:
             record = await read_record(self._transport, letter.topic, letter.partition, letter.offset) or record
         try:
             await replay(record)
-        except Unavailable:
-            raise
         except Exception as error:
+            if is_transient(error):
+                raise Unavailable(str(error)) from error
             self._metrics.replays.labels("failed").inc()
             log.warning("dead letter failed again", dead_letter=letter_id, exc_info=error)
             raise Conflict(f"it failed again: {reason_of(error)}", slug="replay-failed") from error
@@ -145,13 +142,20 @@ class DeadLetterQueue:
             await self._store_one(received.data)
 
     async def _store_one(self, letter: DeadLetter) -> None:
-        try:
+        with _retried_until_it_is_done(f"dead letter {letter.id} could not be stored"):
             await self._store.put(letter)
-        except Unavailable:
-            raise
-        except Exception as error:  # retried for ever: there is nowhere else to put it
-            log.exception("a dead letter could not be stored", dead_letter=letter.id)
-            raise Unavailable(f"dead letter {letter.id} could not be stored: {error!r}") from error
+
+
+@contextmanager
+def _retried_until_it_is_done(failure: str) -> Iterator[None]:
+    """Makes any error Unavailable, which is waited out: a dead letter has nowhere else to go."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception(failure)
+        raise Unavailable(f"{failure}: {error!r}") from error
 
 
 def _trace_behind(record: Record) -> Trace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -197,13 +198,11 @@ class Oversized:
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str, str], tuple[MessageTooLarge, float]] = {}  # its error, and when (monotonic)
-        self._logged: float | None = None
+        self._logged = -math.inf
 
     def error_of(self, message: Message) -> MessageTooLarge | None:
         """Why it need not be sent now; None: send it, because the limit may have been raised meanwhile."""
-        if message.identity not in self.known:
-            return None
-        error, sent = self.known[message.identity]
+        error, sent = self.known.get(message.identity, (None, 0.0))
         return error if time.monotonic() - sent < TOO_LARGE_PAUSE else None
 
     def add(self, message: Message) -> MessageTooLarge:
@@ -212,7 +211,7 @@ class Oversized:
         self.known = {name: known for name, known in self.known.items() if now - known[1] < _FORGOTTEN}
         error = MessageTooLarge(_described(message))
         self.known[message.identity] = (error, now)
-        if self._logged is None or now - self._logged >= TOO_LARGE_PAUSE:
+        if now - self._logged >= TOO_LARGE_PAUSE:
             self._logged = now
             place = {"topic": message.topic, "key": message.key, "id": message.id, "waiting": len(self.known)}
             log.error("an event waits: it is too large to be sent", reason=str(error), **place)

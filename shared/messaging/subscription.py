@@ -51,19 +51,18 @@ class Received(Generic[D_co]):
         return message.trace._replace(causation_id=message.id)
 
     def cause(self, clock: Clock) -> Cause:
-        """The cause of what is written because of this event. Its id is the message's, the same at a redelivery."""
+        """The cause of what is written because of this message. Its id is the message's, the same at a redelivery.
+
+        The digest is that of what the message asks for: its type, its condition and its data.
+        """
+        message = self.message
         return Cause(
             now=clock.now(),
             user=AUTOMATION,
             trace=self.effect,
-            id=self.message.cause_id,
-            digest=message_digest(self.message),
+            id=message.cause_id,
+            digest=digest_of(b"\n".join((message.type.encode(), (message.if_match or "").encode(), message.data))),
         )
-
-
-def message_digest(message: Message) -> str:
-    """The digest of what a message asks for: its type, its condition and its data."""
-    return digest_of(b"\n".join((message.type.encode(), (message.if_match or "").encode(), message.data)))
 
 
 @dataclass(frozen=True, slots=True)

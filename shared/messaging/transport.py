@@ -42,9 +42,6 @@ class TopicMismatch(EpicError):
             f"topic {topic} has {found} partitions and {wanted} are asked for: keys would move between partitions; "
             f"make the registry say {found}, or move the records to a new topic"
         )
-        self.topic = topic
-        self.wanted = wanted
-        self.found = found
 
 
 @dataclass(frozen=True, slots=True)

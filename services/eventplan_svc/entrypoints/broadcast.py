@@ -59,7 +59,6 @@ class Broadcast:
         self._subscription = Subscription(_CLIENT_ID, Handler(WireModel, tuple(VIEW_STORED_BY), each=self._take))
         self._positions: dict[TopicPartition, int] = {}
         self._task: asyncio.Task[None] | None = None
-        self._built = False
         self._reason = "the readiness view is being built"
 
     async def start(self) -> None:
@@ -74,17 +73,16 @@ class Broadcast:
         """Unavailable, with the reason, while it is not complete or not kept current any more."""
         if self._task is not None and self._task.done():
             raise Unavailable("the readiness view is not kept current; see the log, and start the service anew")
-        if not self._built:
+        if not self._view.complete.is_set():
             raise Unavailable(self._reason)
 
     async def _run(self) -> None:
         attempt = 0
         while True:
             try:
-                if not self._built:
+                if not self._view.complete.is_set():
                     self._positions = await self._places()
                     await self._build()
-                    self._built = True
                     log.info("the readiness view is built")
                 attempt = 0
                 await self._follow()

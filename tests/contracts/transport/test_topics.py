@@ -45,9 +45,8 @@ async def test_another_partition_count_is_refused_naming_topic_and_counts(
     transport: Transport, new_topic: NewTopic
 ) -> None:
     topic = await new_topic(2)
-    with pytest.raises(TopicMismatch, match=f"{topic} has 2 partitions and 3 are asked for") as refused:
+    with pytest.raises(TopicMismatch, match=f"{topic} has 2 partitions and 3 are asked for"):
         await transport.create_topics([TopicSpec(topic, 3)])
-    assert (refused.value.topic, refused.value.wanted, refused.value.found) == (topic, 3, 2)
 
 
 async def test_kafkas_own_settings_are_taken(transport: Transport, new_topic: NewTopic) -> None:
