@@ -8,18 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from shared.cause import Cause
-from shared.documents import Document, State
-from shared.schemas.base import CommandBody, MergePatch, WireModel
+from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.resource_contract import ResourceContract
-from shared.schemas.validation import patched, validated
-from shared.trace import new_id
 
 M = TypeVar("M", bound=WireModel)
-
-_ABSENT: Final = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,69 +83,6 @@ class Resource(Generic[M]):
     def filter_members(self) -> Mapping[str, str]:
         """The query parameters of a list, and the stored member that each compares."""
         return {member.rpartition(".")[2]: member for member in self.filters}
-
-    def created(self, command: CommandBody, cause: Cause) -> tuple[str, State]:
-        """The key and the first state of the document that a command asks for."""
-        contract = self.contract
-        if not isinstance(command, contract.model):
-            raise TypeError(f"a {type(command).__name__} does not create a {self.name}")
-        state = _state_of(command if self.on_create is None else self.on_create(command, cause))
-        if self.assign_key is not None:
-            state.setdefault(contract.key[0], self.assign_key(cause.id or new_id()))
-        key = contract.key_in(state)
-        if contract.joined_key is not None:
-            contract.check_joined_key(command, key)
-            state[contract.joined_key] = key
-        return key, state
-
-    def updated(self, state: State, command: MergePatch, cause: Cause) -> State:
-        """The state after a merge patch. A computed member that the patch only repeats is not taken from it."""
-        model = self.contract.model
-
-        def update(before: State) -> M:
-            patch = command.patch
-            if self.computed is not None:
-                shown = self.computed(validated(model, before))
-                patch = {
-                    name: value for name, value in patch.items() if name in before or shown.get(name, _ABSENT) != value
-                }
-            after = patched(model, before, patch)
-            return after if self.on_update is None else self.on_update(validated(model, before), after, cause)
-
-        return self._next(state, update)
-
-    def acted(self, state: State, action: Action[M], command: CommandBody, cause: Cause) -> State:
-        """The state after an action."""
-        return self._next(state, lambda before: action.apply(validated(self.contract.model, before), command, cause))
-
-    def expired(self, state: State, now: datetime) -> State:
-        """The state as the clock changes it, or as it is."""
-        if self.expire is None:
-            return state
-        after = self.expire(validated(self.contract.model, self._own(state)), now)
-        return state if after is None else self._next(state, lambda _: after)
-
-    def view(self, document: Document) -> dict[str, Any]:
-        """The document as it is read."""
-        shown = document.wire()
-        if self.computed is not None and not document.deleted:
-            for name, value in self.computed(validated(self.contract.model, self._own(document.state))).items():
-                shown.setdefault(name, value)
-        return shown
-
-    def _next(self, state: State, change: Callable[[State], M]) -> State:
-        """What ``change`` makes of a state."""
-        joined = self.contract.joined_key
-        after = _state_of(change(self._own(state)))
-        return after if joined is None else {**after, joined: state[joined]}
-
-    def _own(self, state: State) -> State:
-        """The members of the model, which the joined key is not."""
-        return {name: value for name, value in state.items() if name != self.contract.joined_key}
-
-
-def _state_of(document: WireModel) -> State:
-    return document.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"audit_metadata"})
 
 
 def declarations_in(package: str, path: Sequence[str]) -> tuple[Resource[Any], ...]:

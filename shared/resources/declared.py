@@ -47,5 +47,4 @@ class Declared:
     async def expire(self) -> None:
         """Changes the documents that the clock makes expire."""
         for resources in self._resources.values():
-            if resources.resource.expire is not None:
-                await resources.expire(self._clock)
+            await resources.expire(self._clock)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from heapq import nlargest, nsmallest
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
@@ -16,9 +17,12 @@ from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
 from shared.schemas.base import CommandBody, MergePatch, WireModel
 from shared.schemas.resource_contract import ResourceContract
-from shared.trace import current_trace
+from shared.schemas.validation import patched, validated
+from shared.trace import current_trace, new_id
 
 M = TypeVar("M", bound=WireModel)
+
+_ABSENT: Final = object()
 
 Afterwards = Callable[[Written, Cause], Awaitable[None]]
 """What a service does after an action was written. It is called again when the request is repeated."""
@@ -73,7 +77,7 @@ class Resources(Reads, Generic[M]):
     def __init__(
         self, resource: Resource[M], documents: Documents, *, referenced: Mapping[str, Documents] | None = None
     ) -> None:
-        super().__init__(resource.name, documents, resource.view)
+        super().__init__(resource.name, documents, self._view)
         self.resource = resource
         self._referenced = referenced or {}
         self._afterwards: dict[str, Afterwards] = {}
@@ -99,8 +103,16 @@ class Resources(Reads, Generic[M]):
 
     async def create(self, command: CommandBody, cause: Cause) -> Written:
         """Makes the document; Conflict when there is one. Made again after a deletion, it counts its versions on."""
-        resource = self.resource
-        key, state = resource.created(command, cause)
+        resource, contract = self.resource, self.resource.contract
+        if not isinstance(command, contract.model):
+            raise TypeError(f"a {type(command).__name__} does not create a {resource.name}")
+        state = _state_of(command if resource.on_create is None else resource.on_create(command, cause))
+        if resource.assign_key is not None:
+            state.setdefault(contract.key[0], resource.assign_key(cause.id or new_id()))
+        key = contract.key_in(state)
+        if contract.joined_key is not None:
+            contract.check_joined_key(command, key)
+            state[contract.joined_key] = key
         missing = await self._missing_reference(state, resource.references)
 
         def created(present: Document | None) -> Change:
@@ -113,43 +125,73 @@ class Resources(Reads, Generic[M]):
         return await self.documents.update(key, created, cause)
 
     async def update(self, command: MergePatch, cause: Cause) -> Written:
-        """Merges the command's patch into the latest version; a patch that changes nothing makes no version."""
-        resource, key = self.resource, self.resource.contract.key_of(command)
-        own = set(resource.contract.key)
+        """Merges the command's patch into the latest version; a patch that changes nothing makes no version.
+
+        A computed member that the patch only repeats is not taken from it.
+        """
+        resource, contract, key = self.resource, self.resource.contract, self.resource.contract.key_of(command)
+        own = set(contract.key)
         named = [one for one in resource.references if not command.patch.keys().isdisjoint(set(one.key) - own)]
         present = await self.documents.latest(key) if named else None
         missing = await self._missing_reference({**(present.state if present else {}), **command.patch}, named)
 
-        def updated(state: State) -> State:
-            after = resource.updated(state, command, cause)
-            if missing is not None and any(after.get(name) != state.get(name) for one in named for name in one.key):
-                raise missing
+        def updated(before: State) -> M:
+            patch = command.patch
+            if resource.computed is not None:
+                shown = resource.computed(validated(contract.model, before))
+                patch = {
+                    name: value for name, value in patch.items() if name in before or shown.get(name, _ABSENT) != value
+                }
+            after = patched(contract.model, before, patch)
+            if resource.on_update is not None:
+                after = resource.on_update(validated(contract.model, before), after, cause)
+            if missing is not None:
+                state = _state_of(after)
+                if any(state.get(name) != before.get(name) for one in named for name in one.key):
+                    raise missing
             return after
 
         return await self._change(key, cause, updated, "updated")
 
     async def delete(self, command: CommandBody, cause: Cause) -> Written:
         """Makes a tombstone version: there is no latest version any more, the history stays."""
-        return await self._change(self.resource.contract.key_of(command), cause, lambda _: None, "deleted")
+        key = self.resource.contract.key_of(command)
+
+        def deleted(present: Document | None) -> Change:
+            if present is None:
+                raise self.missing(key)
+            return Change(None, (OutgoingEvent(f"{self.resource.topic}.deleted"),))
+
+        return await self.documents.update(key, deleted, cause, expected=cause.expected_version)
 
     async def act(self, action: Action[M], command: CommandBody, cause: Cause) -> Written:
         """Applies an action of the declaration; one that changes nothing makes no version."""
-        key = self.resource.contract.key_of(command)
-        act = partial(self.resource.acted, action=action, command=command, cause=cause)
-        written = await self._change(key, cause, act, "updated", action.event)
+        contract = self.resource.contract
+
+        def acted(before: State) -> M:
+            return action.apply(validated(contract.model, before), command, cause)
+
+        written = await self._change(contract.key_of(command), cause, acted, "updated", action.event)
         if action.word in self._afterwards:
             await self._afterwards[action.word](written, cause)
         return written
 
     async def expire(self, clock: Clock) -> None:
         """Changes the documents that the clock makes expire."""
+        expire, model = self.resource.expire, self.resource.contract.model
+        if expire is None:
+            return
+
+        def expired(before: State, now: datetime) -> M | None:
+            return expire(validated(model, before), now)
+
         async for page in self.documents.scan():
             for document in page:
-                cause = Cause(clock.now(), AUTOMATION, current_trace())
-                expire = partial(self.resource.expired, now=cause.now)
-                if expire(document.state) != document.state:
+                now = clock.now()
+                if expired(self._own(document.state), now) is not None:
                     with suppress(NotFound):  # deleted meanwhile
-                        await self._change(document.key, cause, expire, "updated")
+                        cause = Cause(now, AUTOMATION, current_trace())
+                        await self._change(document.key, cause, partial(expired, now=now), "updated")
 
     async def _missing_reference(self, state: State, references: Sequence[ResourceContract[Any]]) -> NotFound | None:
         """The refusal of the first of these references that leads nowhere. One that is absent names nothing."""
@@ -160,16 +202,20 @@ class Resources(Reads, Generic[M]):
                     return NotFound(f"there is no {contract.name} {other}; create it first")
         return None
 
-    async def _change(self, key: str, cause: Cause, change: Callable[[State], State | None], *events: str) -> Written:
-        """Writes what ``change`` makes of the state, None being a tombstone; the same state makes no version."""
+    async def _change(self, key: str, cause: Cause, rule: Callable[[State], M | None], *events: str) -> Written:
+        """Writes the document that ``rule`` makes of the present one; None, and the same document, make no version."""
+        contract = self.resource.contract
 
         def changed(present: Document | None) -> Change | None:
             if present is None:
                 raise self.missing(key)
-            state = change(present.state)
+            after = rule(self._own(present.state))
+            state = present.state if after is None else _state_of(after)
+            if contract.joined_key is not None:
+                state = {**state, contract.joined_key: key}
             if state == present.state:
                 return None
-            return Change(state, tuple(OutgoingEvent(f"{self.resource.topic}.{event}") for event in events))
+            return Change(state, tuple(OutgoingEvent(f"{contract.topic}.{event}") for event in events))
 
         return await self.documents.update(key, changed, cause, expected=cause.expected_version)
 
@@ -191,3 +237,19 @@ class Resources(Reads, Generic[M]):
             found = [one for one in found if (place(one) < last if descending else place(one) > last)]
         best = (nlargest if descending else nsmallest)(limit + 1, found, key=place)
         return best[:limit], place(best[limit - 1]) if len(best) > limit else None
+
+    def _view(self, document: Document) -> dict[str, Any]:
+        """The document with its computed members."""
+        shown, resource = document.wire(), self.resource
+        if resource.computed is not None and not document.deleted:
+            for name, value in resource.computed(validated(resource.contract.model, self._own(document.state))).items():
+                shown.setdefault(name, value)
+        return shown
+
+    def _own(self, state: State) -> State:
+        """The members of the model, which the joined key is not."""
+        return {name: value for name, value in state.items() if name != self.resource.contract.joined_key}
+
+
+def _state_of(document: WireModel) -> State:
+    return document.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"audit_metadata"})

@@ -23,7 +23,7 @@ from shared.cause import Cause
 from shared.errors import Conflict
 from shared.schemas.goldens import golden
 from shared.schemas.hotw_svc import HardwareFact, RunFact, ServiceOrders
-from shared.schemas.notify_svc.ticket import TICKET, EscalateTicket, Ticket
+from shared.schemas.notify_svc.ticket import EscalateTicket, Ticket
 from shared.trace import Trace
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)
@@ -155,9 +155,10 @@ def test_what_is_no_rise_is_refused(present: int, asked: int | None) -> None:
 
 def test_a_comment_gets_its_writer_and_time_unless_it_has_them() -> None:
     asked = {"Title": "t", "Comments": [{"Text": "a"}, {"Text": "b", "User": "u"}]}
-    _, state = TICKETS.created(TICKET.create.model_validate(asked), CAUSE)
+    assert TICKETS.on_create is not None
+    ticket = TICKETS.on_create(Ticket.model_validate(asked), CAUSE)
     stamp = "2024-06-15T09:00:00.000Z"
-    assert state["Comments"] == [
+    assert ticket.wire()["Comments"] == [
         {"User": "jsmith", "Timestamp": stamp, "Text": "a"},
         {"User": "u", "Timestamp": stamp, "Text": "b"},
     ]
