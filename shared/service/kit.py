@@ -25,8 +25,7 @@ from shared.metrics import Metrics
 from shared.resources import Declared
 from shared.service.consumers import Consumers
 from shared.service.dead_letter_routes import dead_letter_routes
-from shared.service.periodic import Periodic
-from shared.service.running import Hook, Part, RunningService, ServiceStore
+from shared.service.running import Hook, Part, Periodic, RunningService, ServiceStore
 from shared.settings import Settings
 from shared.web import Check, Gate, Routes, Unready, create_app
 

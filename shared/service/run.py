@@ -67,40 +67,31 @@ async def serve(build: Build, settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, server.handle_exit, name, None)
+        starting = asyncio.create_task(_start(service, settings, server), name="start")
         try:
-            await _serve_while_starting(server, service, settings)
+            await server.serve()
+        except SystemExit:  # uvicorn raises it when it cannot bind
+            raise EpicError("the HTTP server could not start; the log says why") from None
         finally:
+            if not starting.done():
+                await end(starting)
             await service.stop()
+        if not starting.cancelled():
+            starting.result()
     finally:
         await transport.stop()
 
 
-async def _serve_while_starting(server: uvicorn.Server, service: RunningService, settings: Settings) -> None:
-    """Serves HTTP at once, while the service may still wait for its store; raises the error that ends either."""
-    starting = asyncio.create_task(_start(service, settings), name="start")
-    answering = asyncio.create_task(_answer(server), name="http")
-    await asyncio.wait({starting, answering}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        await end(starting)
-    elif not starting.cancelled() and starting.exception() is not None:
+async def _start(service: RunningService, settings: Settings, server: uvicorn.Server) -> None:
+    """Starts the service, which may wait for its store, while HTTP is served already. A failure ends the server."""
+    try:
+        await service.open(wait=True)
+        await service.start()
+    except Exception:
         server.should_exit = True
-    await answering
-    if not starting.cancelled():
-        starting.result()
-
-
-async def _start(service: RunningService, settings: Settings) -> None:
-    await service.open(wait=True)
-    await service.start()
+        raise
     quiet_collector()
     log.info("serving", service=service.name, address=f"http://{settings.http_host}:{settings.http_port}")
-
-
-async def _answer(server: uvicorn.Server) -> None:
-    try:
-        await server.serve()
-    except SystemExit:  # uvicorn raises it when it cannot bind; raised in a task it would end the loop at once
-        raise EpicError("the HTTP server could not start; the log says why") from None
 
 
 def quiet_collector() -> None:

@@ -1,9 +1,11 @@
-"""A running service: its parts are started in order and stopped in reverse."""
+"""A running service: its parts, periodic jobs among them, are started in order and stopped in reverse."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -19,6 +21,9 @@ from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState
 from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer
+from shared.metrics import Metrics
+from shared.tasks import end
+from shared.trace import Trace, bind_trace
 from shared.web import Gate
 
 log = structlog.get_logger(__name__)
@@ -45,6 +50,41 @@ class Hook:
 
     start: Callable[[], Coroutine[Any, Any, None]] = _nothing
     stop: Callable[[], Coroutine[Any, Any, None]] = _nothing
+
+
+class Periodic:
+    """Runs a job at once and then every so many seconds, give or take a tenth.
+
+    A run that fails is logged and counted, and the next one comes all the same. Runs never overlap.
+    """
+
+    def __init__(self, name: str, every: float, fn: Callable[[], Awaitable[object]], *, metrics: Metrics) -> None:
+        self.name = name
+        self._every = every
+        self._fn = fn
+        self._metrics = metrics
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._repeat(), name=f"periodic {self.name}")
+
+    async def stop(self) -> None:
+        """Interrupts a run under way: every job must be safe to interrupt anywhere."""
+        if self._task is not None:
+            await end(self._task)
+
+    async def _repeat(self) -> None:
+        while True:
+            began, outcome = time.monotonic(), "done"
+            with bind_trace(Trace.begin()):
+                try:
+                    await self._fn()
+                except Exception:
+                    outcome = "failed"
+                    log.exception("a periodic job failed", job=self.name)
+            self._metrics.periodic_runs.labels(self.name, outcome).inc()
+            self._metrics.periodic_seconds.labels(self.name).observe(time.monotonic() - began)
+            await asyncio.sleep(self._every * random.uniform(0.9, 1.1))
 
 
 class ServiceStore(Part, Protocol):

@@ -3,8 +3,6 @@
 from shared.web.app import Check, Unready, create_app
 from shared.web.middleware import Gate
 from shared.web.requests import (
-    Page,
-    WriteRequest,
     checked_ids,
     page_of,
     query_of,
@@ -12,7 +10,7 @@ from shared.web.requests import (
     version_number,
     with_keys,
 )
-from shared.web.responses import KeepRefusal, cursor_of, json_response, page_response, problem_response
+from shared.web.responses import cursor_of, json_response, page_response
 from shared.web.routes import PAGING, Handler, Parameter, Routes
 
 __all__ = [
@@ -20,19 +18,15 @@ __all__ = [
     "Check",
     "Gate",
     "Handler",
-    "KeepRefusal",
-    "Page",
     "Parameter",
     "Routes",
     "Unready",
-    "WriteRequest",
     "checked_ids",
     "create_app",
     "cursor_of",
     "json_response",
     "page_of",
     "page_response",
-    "problem_response",
     "query_of",
     "read_write",
     "version_number",
