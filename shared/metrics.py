@@ -117,7 +117,7 @@ class Metrics:
         self.periodic_runs = self._counter(
             "epic_periodic_runs{name,outcome}",
             "Runs of a periodic job, by outcome: done, failed. If failed grows: the log has the error; the job runs "
-            "again at its next time.",
+            "again within ten seconds.",
         )
         self.periodic_seconds = self._histogram(
             "epic_periodic_seconds{name}",

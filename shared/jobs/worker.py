@@ -12,6 +12,7 @@ import structlog
 from shared.durability.backoff import Backoff, jittered
 from shared.errors import Unavailable
 from shared.tasks import end
+from shared.trace import Trace, bind_trace
 
 log = structlog.get_logger(__name__)
 
@@ -51,20 +52,18 @@ class Worker:
         failures = 0
         while True:
             self._awake.clear()
-            try:
-                more = await self._work()
-                failures = 0
-            except Exception as error:  # the worker outlives every fault
-                failures += 1
-                more = False
-                log.warning("work waits", worker=self.name, error=repr(error), exc_info=_is_unexpected(error))
+            with bind_trace(Trace.begin()):
+                try:
+                    more = await self._work()
+                    failures = 0
+                except Exception as error:  # the worker outlives every fault
+                    failures += 1
+                    more = False
+                    unexpected = not isinstance(error, Unavailable)
+                    log.warning("work waits", worker=self.name, error=repr(error), exc_info=unexpected)
             if more:
                 continue
             pause = _AFTER_FAILURE.before(failures) if failures else jittered(self._poll)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._awake.wait()
-
-
-def _is_unexpected(error: Exception) -> bool:
-    return not isinstance(error, Unavailable)

@@ -14,6 +14,7 @@ from shared.documents.sqlite import SqliteStore
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.durability.outbox import Publish
 from shared.errors import Refused
+from shared.jobs import Worker
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_context import ConsumerContext
@@ -25,7 +26,7 @@ from shared.metrics import Metrics
 from shared.resources import Declared
 from shared.service.consumers import Consumers
 from shared.service.dead_letter_routes import dead_letter_routes
-from shared.service.running import Hook, Part, Periodic, RunningService, ServiceStore
+from shared.service.running import Hook, Part, RunningService, ServiceStore, periodic
 from shared.settings import Settings
 from shared.web import Check, Gate, Routes, Unready, create_app
 
@@ -70,7 +71,7 @@ class ServiceKit(Generic[S]):
         routes: Sequence[Routes] = (),
         declared: Declared | None = None,
         subscriptions: Sequence[Subscribed] = (),
-        periodic: Sequence[Periodic] = (),
+        periodic: Sequence[Part] = (),
         parts: Sequence[Part] = (),
         checks: Sequence[Check] = (),
         description: str = "",
@@ -121,9 +122,9 @@ class ServiceKit(Generic[S]):
             gate=self._gate,
         )
 
-    def every(self, seconds: float, name: str, fn: Callable[[], Awaitable[object]]) -> Periodic:
+    def every(self, seconds: float, name: str, job: Callable[[], Awaitable[object]]) -> Worker:
         """A periodic job of this service."""
-        return Periodic(name, seconds, fn, metrics=self.metrics)
+        return periodic(name, seconds, job, self.metrics)
 
     async def _push_clock(self) -> None:
         instant = await self.store.last_instant()

@@ -9,9 +9,11 @@ import pytest
 from fastapi import FastAPI
 
 from shared.clock import RunningClock, iso
+from shared.durability.backoff import Backoff
 from shared.errors import Unavailable
+from shared.jobs import worker
 from shared.metrics import Metrics
-from shared.service import Hook, Periodic, RunningService
+from shared.service import Hook, RunningService, periodic
 
 
 def part(name: str, seen: list[str], *, fails: str = "") -> Hook:
@@ -58,7 +60,8 @@ async def test_a_store_that_is_away_is_asked_again_and_the_gate_says_so_meanwhil
     assert seen == ["not open yet: it has not answered since the start", "away: nobody answers at mysql:3306"]
 
 
-async def test_a_periodic_job_that_fails_comes_again_and_is_counted() -> None:
+async def test_a_periodic_job_that_fails_comes_again_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_AFTER_FAILURE", Backoff(first=0.001, longest=0.002))
     metrics = Metrics()
     runs = 0
     enough = asyncio.Event()
@@ -71,10 +74,10 @@ async def test_a_periodic_job_that_fails_comes_again_and_is_counted() -> None:
         if runs == 3:
             enough.set()
 
-    periodic = Periodic("sweep", 0.001, job, metrics=metrics)
-    await periodic.start()
+    sweep = periodic("sweep", 0.001, job, metrics)
+    await sweep.start()
     await asyncio.wait_for(enough.wait(), 60)
-    await periodic.stop()
+    await sweep.stop()
     text = metrics.render().decode()
     assert 'epic_periodic_runs_total{name="sweep",outcome="failed"} 1.0' in text
     assert 'epic_periodic_runs_total{name="sweep",outcome="done"}' in text
@@ -88,11 +91,11 @@ async def test_a_periodic_job_is_broken_off_when_its_service_stops() -> None:
         await asyncio.Event().wait()
         seen.append("ended by itself")
 
-    periodic = Periodic("endless", 3600, job, metrics=Metrics())
-    await periodic.start()
+    endless = periodic("endless", 3600, job, Metrics())
+    await endless.start()
     await asyncio.wait_for(running.wait(), 60)
-    await periodic.stop()
-    await periodic.stop()
+    await endless.stop()
+    await endless.stop()
     assert seen == []
 
 
