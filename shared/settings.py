@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -166,15 +165,6 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
         return Settings.model_validate(values)
     except ValidationError as error:
         raise BadSettings(_one_line(error, values)) from None
-
-
-def settings_or_exit(**given: Any) -> Settings:
-    """The same for a program's start: says the line on stderr and exits with 2."""
-    try:
-        return load_settings(**given)
-    except BadSettings as error:
-        sys.stderr.write(f"epic: {error}\n")
-        raise SystemExit(2) from None
 
 
 def _nearest(variable: str) -> str:

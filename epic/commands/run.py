@@ -62,4 +62,4 @@ def serve(
     from shared.service import run
 
     listen(chosen.http_host, chosen.http_port, give_host="EPIC_HTTP_HOST=", give_port="EPIC_HTTP_PORT=").close()
-    run(build_of(service))
+    run(build_of(service), chosen)

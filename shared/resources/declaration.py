@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Generic, TypeVar
@@ -68,10 +67,6 @@ class Resource(Generic[M]):
     @property
     def name(self) -> str:
         return self.contract.name
-
-    @cached_property
-    def topic(self) -> str:
-        return self.contract.topic
 
     @property
     def item_path(self) -> str:

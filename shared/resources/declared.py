@@ -29,7 +29,7 @@ class Declared:
         others: Mapping[str, Documents] | None = None,
     ) -> None:
         self._clock = clock
-        documents = {one.name: store.documents(one.topic, filters=one.filters) for one in declarations}
+        documents = {one.name: store.documents(one.contract.topic, filters=one.filters) for one in declarations}
         referenced = {**(others or {}), **documents}
         self._resources = {one.name: Resources(one, documents[one.name], referenced=referenced) for one in declarations}
 

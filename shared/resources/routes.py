@@ -128,7 +128,7 @@ class _Handlers(DocumentHandlers):
 def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
     """The routes of a resource: its collection, its documents, their actions, history and versions."""
     resource, do = resources.resource, _Handlers(resources, clock)
-    name, one, item, topic = resource.name, resource.contract.one, resource.item_path, resource.topic
+    name, one, item, topic = resource.name, resource.contract.one, resource.item_path, resource.contract.topic
     key = [Parameter(member, f"{default} unless given.") for member, default in resource.contract.key_defaults.items()]
     filters = [Parameter(member, f"Only those with this {member}.") for member in resource.filter_members]
     if resource.sort:

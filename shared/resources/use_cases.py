@@ -84,7 +84,7 @@ class Resources(Reads, Generic[M]):
 
     def commands(self) -> list[Command[Any]]:
         """The commands about the documents, which HTTP calls as well; none when only the service itself writes them."""
-        topic, contract = self.resource.topic, self.resource.contract
+        topic, contract = self.resource.contract.topic, self.resource.contract
         if self.resource.read_only:
             return []
         return [
@@ -120,7 +120,7 @@ class Resources(Reads, Generic[M]):
                 raise Conflict(f"{resource.name} {key} is there already; PUT changes it", slug="exists")
             if missing is not None:
                 raise missing
-            return Change(state, (OutgoingEvent(f"{resource.topic}.created"),))
+            return Change(state, (OutgoingEvent(f"{contract.topic}.created"),))
 
         return await self.documents.update(key, created, cause)
 
@@ -155,12 +155,13 @@ class Resources(Reads, Generic[M]):
 
     async def delete(self, command: CommandBody, cause: Cause) -> Written:
         """Makes a tombstone version: there is no latest version any more, the history stays."""
-        key = self.resource.contract.key_of(command)
+        contract = self.resource.contract
+        key = contract.key_of(command)
 
         def deleted(present: Document | None) -> Change:
             if present is None:
                 raise self.missing(key)
-            return Change(None, (OutgoingEvent(f"{self.resource.topic}.deleted"),))
+            return Change(None, (OutgoingEvent(f"{contract.topic}.deleted"),))
 
         return await self.documents.update(key, deleted, cause, expected=cause.expected_version)
 

@@ -21,7 +21,7 @@ from shared.log import configure_logging
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import Transport
 from shared.service.running import RunningService
-from shared.settings import Settings, settings_or_exit
+from shared.settings import Settings
 from shared.tasks import end
 
 Build = Callable[[Settings, Transport, Clock], Awaitable[RunningService]]
@@ -39,12 +39,11 @@ def open_transport(settings: Settings) -> Transport:
     return EmbeddedTransport(DurableLog(settings.data_dir))
 
 
-def run(build: Build) -> None:
-    """Runs one service in this process, configured by ``EPIC_*``, until SIGTERM or SIGINT.
+def run(build: Build, settings: Settings) -> None:
+    """Runs one service in this process until SIGTERM or SIGINT.
 
-    Exits with 2 for a bad variable, with 1 and one line for anything else that keeps it from starting.
+    Exits with 1 and one line for anything that keeps it from starting.
     """
-    settings = settings_or_exit()
     configure_logging(settings.log_level, settings.log_format)
     try:
         uvloop.run(serve(build, settings))

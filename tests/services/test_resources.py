@@ -127,7 +127,7 @@ async def test_it_is_deleted_and_its_history_stays(
     assert again.headers["etag"] == '"3"', again.text
     messages = await published(resource.contract.key_in(made))
     assert [message.type for message in messages] == [
-        f"{resource.topic}.{verb}" for verb in ("created", "deleted", "created")
+        f"{resource.contract.topic}.{verb}" for verb in ("created", "deleted", "created")
     ]
     for message in messages:
         resource.contract.snapshot.model_validate(message.body())
@@ -175,7 +175,7 @@ async def test_a_command_does_what_http_does(
         own = cause if verb == "Create" else replace(cause, id=None)
         written = await command.use_case(command.validated({**body, **key}), own)
         accepted.append(written.accepted)
-        assert command.action == f"{resource.topic}.{verb.lower()}"
+        assert command.action == f"{resource.contract.topic}.{verb.lower()}"
     assert [one.version for one in accepted] == [1, 2, 3]
     assert len({one.id for one in accepted}) == 1
 

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from shared.log import configure_logging
-from shared.settings import BadSettings, load_settings, settings_or_exit
+from shared.settings import BadSettings, load_settings
 from shared.trace import Trace, bind_trace
 
 
@@ -102,14 +102,6 @@ def test_a_password_is_not_repeated(variable: str) -> None:
 
 def test_the_variables_of_the_composed_stack_may_stay_exported() -> None:
     assert load_settings({"EPIC_PORT": "9000", "EPIC_IMAGE": "epic:1"}) == load_settings({})
-
-
-def test_a_program_ends_with_2(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("EPIC_HTTP_PORT", "many")
-    with pytest.raises(SystemExit) as ended:
-        settings_or_exit()
-    assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("epic: EPIC_HTTP_PORT is 'many'")
 
 
 @pytest.fixture
