@@ -7,6 +7,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from shared.cause import Cause
 from shared.clock import Clock, RunningClock
 from shared.documents import Store
@@ -24,11 +27,21 @@ from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.resources import Declared
-from shared.service.consumers import Consumers
-from shared.service.dead_letter_routes import dead_letter_routes
-from shared.service.running import Hook, Part, RunningService, ServiceStore, periodic
+from shared.schemas.results import DeadLetter
+from shared.service.running import Consumers, Hook, Part, RunningService, ServiceStore, periodic
 from shared.settings import Settings
-from shared.web import Check, Gate, Routes, Unready, create_app
+from shared.web import (
+    PAGING,
+    Check,
+    Gate,
+    Routes,
+    Unready,
+    create_app,
+    json_response,
+    page_of,
+    page_response,
+    query_of,
+)
 
 _BROKER_TIMEOUT: Final = 2.0  # seconds; below the three that a readiness check may take
 _SAMPLE_EVERY: Final = 5.0  # seconds; Prometheus scrapes no more often
@@ -176,3 +189,35 @@ def _open_store(settings: Settings, service: str, publish: Publish) -> Store:
     from shared.documents.mongo import MongoStore
 
     return MongoStore(settings.mongo_url, name, publish, source=service)
+
+
+def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
+    """``GET /dlq``, ``GET /dlq/{Id}``, ``POST /dlq/{Id}/replay``, ``DELETE /dlq/{Id}``."""
+    routes = Routes("dead letters")
+
+    async def listed(request: Request) -> Response:
+        page = page_of(query_of(request, ("Limit", "Cursor")))
+        letters = await dead_letters.list(page.after, page.limit + 1)
+        shown, more = letters[: page.limit], len(letters) > page.limit
+        return page_response([letter.wire() for letter in shown], shown[-1].id if more else None)
+
+    async def one(request: Request) -> Response:
+        return json_response((await dead_letters.get(request.path_params["Id"])).wire())
+
+    async def replay(request: Request) -> Response:
+        letter_id = request.path_params["Id"]
+        await dead_letters.replay(letter_id)
+        return json_response({"Id": letter_id, "Outcome": "Replayed"})
+
+    async def drop(request: Request) -> Response:
+        letter_id = request.path_params["Id"]
+        await dead_letters.drop(letter_id)
+        return json_response({"Id": letter_id, "Outcome": "Dropped"})
+
+    add, shown = routes.add, partial(routes.add, response=DeadLetter, action="dead-letter.read")
+    shown("GET", "/dlq", listed, summary="Dead letters, by id", many=True, parameters=PAGING)
+    shown("GET", "/dlq/{Id}", one, summary="One dead letter, with the record in base64")
+    summary = "Handle its record again; 409 when it fails again"
+    add("POST", "/dlq/{Id}/replay", replay, action="dead-letter.replay", summary=summary)
+    add("DELETE", "/dlq/{Id}", drop, action="dead-letter.drop", summary="Forget it for good", conditional=False)
+    return routes

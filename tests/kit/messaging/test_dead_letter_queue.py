@@ -23,7 +23,7 @@ from shared.messaging.publisher import Publisher
 from shared.messaging.settlement import Settlement
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
-from shared.service.dead_letter_routes import dead_letter_routes
+from shared.service.kit import dead_letter_routes
 from shared.trace import Trace
 from shared.web import create_app
 from tests.support import messaging as doubles

@@ -11,8 +11,8 @@ import pytest
 from shared.errors import Unavailable
 from shared.messaging.consumer import Consumer
 from shared.messaging.transport import Transport
-from shared.service import consumers
-from shared.service.consumers import Consumers
+from shared.service import running
+from shared.service.running import Consumers
 from shared.web import Unready
 
 
@@ -57,7 +57,7 @@ async def test_no_consumer_waits_for_another_to_have_joined() -> None:
 
 
 async def test_one_that_finds_the_broker_away_tries_again_beside_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "_RETRY", 0.01)
+    monkeypatch.setattr(running, "_RETRY", 0.01)
     together = asyncio.Barrier(2)
     begins = consuming([Joining(together, failures=2), Joining(together)])
     await asyncio.wait_for(begins.start(), 60)
@@ -66,7 +66,7 @@ async def test_one_that_finds_the_broker_away_tries_again_beside_the_others(monk
 
 
 async def test_stopped_while_they_join_it_is_unready_and_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumers, "_START_WAIT", 0.01)
+    monkeypatch.setattr(running, "_START_WAIT", 0.01)
     joining = [Joining(asyncio.Barrier(2))]
     begins = consuming(joining)
     await begins.start()
