@@ -123,9 +123,6 @@ def _redirect_standard_library(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers[:] = []
-        logging.getLogger(name).propagate = True
     for name in _WARNINGS_ONLY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
 
