@@ -49,14 +49,12 @@ class Publisher:
     (topic, source and id) is to be published again meanwhile, the publisher waits for the first one and sends no other.
     """
 
-    def __init__(
-        self, transport: Transport, source: str, *, metrics: Metrics | None = None, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, transport: Transport, source: str, *, metrics: Metrics | None = None) -> None:
         self.source = source
         self.oversized = Oversized()
         self._transport = transport
         self._metrics = metrics or Metrics()
-        self._patience = patience
+        self._patience = PATIENCE
         self._producer: Producer | None = None
         self._starting = asyncio.Lock()
         self._timed_out: dict[tuple[str, str, str], asyncio.Future[object]] = {}
@@ -167,8 +165,6 @@ class Publisher:
         return Unavailable(f"the broker did not take the message: {error!r}")
 
     async def _connected(self) -> Producer:
-        if self._producer is not None:
-            return self._producer
         async with self._starting:
             if self._stopped:
                 raise Unavailable("the publisher is stopped")

@@ -13,7 +13,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from shared.durability.failures import ATTEMPTS, is_transient, reason_of
-from shared.envelope import BadEnvelope, Record
+from shared.envelope import Record, Undecodable
 from shared.errors import Poison
 from shared.messaging.consumer_context import ConsumerContext, Release, Released, ReleaseReason
 from shared.messaging.dead_letter_queue import GivenUp
@@ -57,8 +57,8 @@ class Settlement:
             if len(self._records) > 1:
                 await self._handle_in_bulk()
             keys: dict[bytes | None, list[int]] = {}
-            for index, record in enumerate(self._records):
-                if self._settled[index] is None and index not in self._given_up:
+            for index, (record, outcome) in enumerate(zip(self._records, self._settled, strict=True)):
+                if outcome is None and index not in self._given_up:
                     keys.setdefault(record.key, []).append(index)
             waiting = deque(keys.values())
             if waiting:
@@ -73,7 +73,7 @@ class Settlement:
                     self._settled[index] = _DEAD
         except Released:
             pass
-        counts = Counter(zip((record.topic for record in self._records), self._settled, strict=True))
+        counts = Counter(zip([record.topic for record in self._records], self._settled, strict=True))
         for (topic, outcome), count in counts.items():
             if outcome is not None:
                 self._context.metrics.consumed.labels(self._subscription.group, topic, outcome).inc(count)
@@ -215,7 +215,7 @@ class Settlement:
     def _give_up(self, index: int, error: Exception, *, was_read: bool) -> None:
         """The record becomes a dead letter at the end of the batch. Too many that were read stop the consumer."""
         record = self._records[index]
-        decoded = was_read and not isinstance(error, BadEnvelope)
+        decoded = was_read and not isinstance(error, Undecodable)
         if decoded or not isinstance(error, Poison):
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             log.error("a record is given up", **place, exc_info=error)

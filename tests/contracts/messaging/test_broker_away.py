@@ -9,7 +9,6 @@ import pytest
 
 from shared.errors import Unavailable
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.publisher import Publisher
 from shared.trace import new_id
 from tests.contracts.messaging.harness import Harness, Seen
 from tests.support import servers
@@ -31,7 +30,7 @@ async def harness(server: servers.Server) -> AsyncIterator[Harness]:
     transport = KafkaTransport(server.url)
     await transport.start()
     made = Harness(transport, new_id()[:8])
-    made.publisher = Publisher(transport, made.service, patience=2.0)
+    made.publisher._patience = 2.0
     await made.start()
     yield made
     await made.stop()
