@@ -162,7 +162,7 @@ class SqliteDocuments:
                 some = rows[first : first + _ROWS_PER_STATEMENT]
                 connection.execute(self.sql.create(len(some)), (version, *managed, *chain.from_iterable(some)))
             connection.execute(_INSTANT, (iso(cause.now),))
-            created = {key: common._replace(key=key, state=state) for key, state in new.items()}
+            created = [common._replace(key=key, state=state) for key, state in new.items()]
             self.outbox.add_created(connection, self.sql.name, created, event_type, cause)
         deleted = [key for key, is_deleted in existing.items() if is_deleted]
         for key in deleted:

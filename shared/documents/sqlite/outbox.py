@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ _REMOVE: Final = "DELETE FROM outbox WHERE position IN (SELECT value FROM json_e
 _MAX_IN_MEMORY: Final = 24  # batches of a creation: those of a service that keeps up are published from memory
 
 _Row = tuple[Any, ...]
+_Versions = dict[tuple[str, str, int], Document]
 
 
 class SqliteOutbox:
@@ -49,7 +51,7 @@ class SqliteOutbox:
         self._writer = writer
         self._reader = reader
         self._source = source
-        self._created: dict[str, Mapping[str, Document]] = {}  # first versions, by the key of their row
+        self._created: dict[str, _Versions] = {}  # by the key of their row
         self.open = 0
 
     def add(
@@ -75,21 +77,15 @@ class SqliteOutbox:
         self.open += len(rows)
 
     def add_created(
-        self,
-        connection: sqlite3.Connection,
-        resource: str,
-        created: Mapping[str, Document],
-        event_type: str,
-        cause: Cause,
+        self, connection: sqlite3.Connection, resource: str, created: Sequence[Document], event_type: str, cause: Cause
     ) -> None:
-        """Within a transaction: adds one row for all of them. Unavailable when too many entries are open."""
+        """Within a transaction: adds one row for all first versions. Unavailable when too many entries are open."""
         check_room(self.open)
-        name, trace, keys = new_id(), cause.trace, orjson.dumps(list(created)).decode()
-        tail = (iso(cause.now), *trace, keys)
-        connection.execute(_ADD, (resource, name, 1, event_type, None, None, None, *tail))
+        name, trace, keys = new_id(), cause.trace, orjson.dumps([document.key for document in created]).decode()
+        connection.execute(_ADD, (resource, name, 1, event_type, None, None, None, iso(cause.now), *trace, keys))
         self.open += len(created)
         if len(self._created) < _MAX_IN_MEMORY:
-            self._created[name] = created
+            self._created[name] = {(resource, document.key, 1): document for document in created}
 
     async def is_empty(self) -> bool:
         return self._reader.one("SELECT 1 FROM outbox LIMIT 1") is None
@@ -113,33 +109,33 @@ class SqliteOutbox:
 
     def _page(self, connection: sqlite3.Connection, after: int, limit: int) -> list[OutboxEntry]:
         """Rows until they hold ``limit`` events; the last one may hold more."""
-        rows: list[tuple[_Row, list[str] | None]] = []
-        events, resources = 0, set[str]()
+        rows: list[tuple[_Row, list[str]]] = []
+        versions: _Versions = {}
+        missing = defaultdict[str, list[tuple[str, int]]](list)
+        events = 0
         for row in connection.execute(_PAGE, (after, limit)):
-            keys = None if row[-1] is None else orjson.loads(row[-1])
+            _, resource, name, version, _, _, _, data, *_, names = row
+            keys = [name] if names is None else orjson.loads(names)
             rows.append((row, keys))
-            if keys is None:
-                resources.add(row[1])
-            events += 1 if keys is None else len(keys)
+            created = self._created.get(name)
+            if created is not None:
+                versions |= created
+            elif data is None:
+                missing[resource] += [(key, version) for key in keys]
+            events += len(keys)
             if events >= limit:
                 break
-        versions: dict[tuple[str, str, int], Document] = {}
-        for resource in resources:
-            for query in document_statements(resource).of_outbox:
-                for found in connection.execute(query, (rows[0][0][0], rows[-1][0][0], resource)):
+        for resource, wanted in missing.items():
+            for query in document_statements(resource).wanted:
+                for found in connection.execute(query, (orjson.dumps(wanted).decode(),)):
                     versions[resource, found[0], found[1]] = decode(found)
         entries: list[OutboxEntry] = []
-        for (position, resource, name, version, kind, event_key, event_id, data, at, *trace, _), keys in rows:
+        for (position, resource, _, version, kind, event_key, event_id, data, at, *trace, _), keys in rows:
             event = OutgoingEvent(kind, event_key, event_id)
             made = partial(message_of, event, source=self._source, at=parse_instant(at), trace=Trace(*trace))
-            if keys is None:
-                snapshot = data if data is not None else snapshot_of(versions[resource, name, version])
-                entries.append(OutboxEntry(position, (resource, name), made(name, version, snapshot)))
-                continue
-            firsts = self._created.get(name) or _first_versions(connection, resource, keys)
-            entries += [
-                OutboxEntry(position, (resource, key), made(key, version, snapshot_of(firsts[key]))) for key in keys
-            ]
+            for key in keys:
+                snapshot = data if data is not None else snapshot_of(versions[resource, key, version])
+                entries.append(OutboxEntry(position, (resource, key), made(key, version, snapshot)))
         return entries
 
     def _remove(self, connection: sqlite3.Connection, entries: Sequence[OutboxEntry]) -> None:
@@ -157,13 +153,3 @@ class SqliteOutbox:
             else:
                 self._created.pop(name, None)
         connection.execute(_REMOVE, (orjson.dumps(list(published)).decode(),))
-
-
-def _first_versions(connection: sqlite3.Connection, resource: str, keys: Sequence[str]) -> dict[str, Document]:
-    """The first versions of these documents, which are the latest ones of most of them."""
-    found: dict[str, Document] = {}
-    for query in document_statements(resource).first_versions:
-        if len(found) < len(keys):
-            for row in connection.execute(query, (orjson.dumps(keys).decode(),)):
-                found[row[0]] = decode(row)
-    return found

@@ -63,13 +63,10 @@ class DocumentStatements:
         self.write = f"REPLACE INTO {heads} ({_HEAD}) VALUES ({', '.join('?' * len(_HEAD.split(', ')))})"
         self.amend = f"UPDATE {heads} SET side = ? WHERE key = ?"
         columns = ", ".join(f"v.{column}" for column in _ITEM.split(", "))
-        self.of_outbox = tuple(
-            f"SELECT {columns} FROM outbox o JOIN {table} v ON v.key = o.key AND v.version = o.version "
-            "WHERE o.position BETWEEN ? AND ? AND o.resource = ? AND o.data IS NULL AND o.keys IS NULL"
+        self.wanted = tuple(
+            f"SELECT {columns} FROM json_each(?) w CROSS JOIN {table} v "
+            "ON v.key = json_extract(w.value, '$[0]') AND v.version = json_extract(w.value, '$[1]')"
             for table in (heads, items)
-        )
-        self.first_versions = tuple(
-            f"SELECT {_ITEM} FROM {table} WHERE key IN {_KEYS} AND version = 1" for table in (heads, items)
         )
 
     def tables(self, filters: Filters) -> list[str]:
