@@ -14,6 +14,7 @@ import itertools
 import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from bench.planning import PLAN_CREATED
 from bench.process import Process
 from bench.rounds import alternate
 from bench.stage import NOW, Stage
-from shared.embedded import DurableLog, EmbeddedTransport, stored_ends
+from shared.embedded import DurableLog, EmbeddedTransport, storage
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics, follow_records
 from shared.messaging.transport import TopicSpec
@@ -197,7 +198,8 @@ class Plans:
 
     def _plans(self) -> int:
         """How many events about created plans the log's file holds."""
-        return sum(stored_ends(self._data, PLAN_CREATED).values())
+        with closing(storage.open_reader(self._data)) as connection:
+            return sum(partition.end for partition in storage.load_partitions(connection, PLAN_CREATED))
 
     async def _at_rest(self) -> None:
         while True:

@@ -3,7 +3,6 @@
 from shared.embedded.consumer import EmbeddedConsumer
 from shared.embedded.folder import DataFolderInUse
 from shared.embedded.log import DurableLog
-from shared.embedded.storage import stored_ends
 from shared.embedded.transport import EmbeddedProducer, EmbeddedTransport
 
-__all__ = ["DataFolderInUse", "DurableLog", "EmbeddedConsumer", "EmbeddedProducer", "EmbeddedTransport", "stored_ends"]
+__all__ = ["DataFolderInUse", "DurableLog", "EmbeddedConsumer", "EmbeddedProducer", "EmbeddedTransport"]

@@ -198,16 +198,8 @@ class DurableLog:
         return durable
 
     async def flush(self) -> None:
-        """Wait until everything that was appended before is durable or failed."""
+        """Wait until everything that was appended before is durable or failed: a round trip to the writing thread."""
         await self._write(lambda _: None)
-
-    async def ping(self, timeout: float) -> None:
-        """One round trip through the writing thread. KafkaConnectionError when it takes too long."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self.flush()
-        except TimeoutError:
-            raise KafkaConnectionError(f"the embedded log in {self.folder} did not answer in {timeout:g} s") from None
 
     def fetch(self, wanted: Iterable[tuple[Partition, int]], limit: int | None) -> list[Fetched]:
         """For each partition its records from an offset on, all together at most ``limit``.

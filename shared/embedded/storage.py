@@ -10,7 +10,6 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -105,25 +104,16 @@ def open_reader(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def stored_ends(folder: Path, topic: str) -> dict[int, int]:
-    """The next offset of each partition, as the file has it; other processes may ask while the log is running."""
-    with closing(open_reader(folder)) as connection:
-        return {found.name.partition: found.end for found in load_partitions(connection, topic)}
-
-
 # --- topics and partitions
 
 
-class Stored(NamedTuple):
-    """What the log keeps in memory. ``commits`` has by group and partition the offset that the group continues at."""
+def load(
+    connection: sqlite3.Connection,
+) -> tuple[dict[str, TopicSpec], dict[str, list[Partition]], dict[str, dict[TopicPartition, int]]]:
+    """The topics and their partitions, and by group and partition the offset that the group continues at.
 
-    topics: dict[str, TopicSpec]
-    partitions: dict[str, list[Partition]]
-    commits: dict[str, dict[TopicPartition, int]]
-
-
-def load(connection: sqlite3.Connection) -> Stored:
-    """What the file holds; the tables of a new file are made. UnknownFormat for a file of another version."""
+    The tables of a new file are made. UnknownFormat for a file of another version.
+    """
     _prepare(connection)
     rows = connection.execute("SELECT name, partitions, config FROM topics").fetchall()
     topics = {name: TopicSpec(name, partitions, json.loads(config)) for name, partitions, config in rows}
@@ -132,7 +122,7 @@ def load(connection: sqlite3.Connection) -> Stored:
     commits: dict[str, dict[TopicPartition, int]] = {}
     for group, partition, offset in connection.execute("SELECT group_id, partition_id, next_offset FROM commits"):
         commits.setdefault(group, {})[names[partition]] = offset
-    return Stored(topics, partitions, commits)
+    return topics, partitions, commits
 
 
 def load_partitions(connection: sqlite3.Connection, topic: str) -> list[Partition]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aiokafka import TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
 from shared.embedded.consumer import EmbeddedConsumer
@@ -67,7 +67,11 @@ class EmbeddedTransport:
         await self._log.stop()
 
     async def ping(self, timeout: float) -> None:
-        await self._log.ping(timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._log.flush()
+        except TimeoutError:
+            raise KafkaConnectionError(f"{self._log.folder} did not answer in {timeout:g} s") from None
 
     async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
         await self._log.create_topics(specs)
