@@ -27,7 +27,7 @@ from bench.planning import PLAN_CREATED
 from bench.process import Process
 from bench.rounds import alternate
 from bench.stage import NOW, Stage
-from shared.embedded import DurableLog, EmbeddedTransport, storage
+from shared.embedded import EmbeddedTransport, storage
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics, follow_records
 from shared.messaging.transport import TopicSpec
@@ -100,7 +100,7 @@ class Appends:
 
     async def log(self) -> dict[str, float]:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            async with DurableLog(Path(folder)) as log:
+            async with EmbeddedTransport(folder) as log:
                 await log.create_topics([TopicSpec(_TOPIC, 12)])
 
                 async def produce(name: int) -> None:
@@ -110,7 +110,7 @@ class Appends:
                 began = time.perf_counter()
                 await asyncio.gather(*(produce(name) for name in range(_PRODUCERS)))
                 seconds = time.perf_counter() - began
-                if sum((await EmbeddedTransport(log).end_offsets(_TOPIC)).values()) != self.records:
+                if sum((await log.end_offsets(_TOPIC)).values()) != self.records:
                     raise Disagreement("the log has not all records")
         return {"rate": self.records / seconds}
 
@@ -132,7 +132,7 @@ class Plans:
 
     async def prepare(self) -> None:
         """Starts it, plans once, and takes what that came to."""
-        transport = EmbeddedTransport(DurableLog(self._data))
+        transport = EmbeddedTransport(self._data)
         await transport.start()
         await ensure_topics(transport)
         publisher = Publisher(transport, "bench")
@@ -179,7 +179,7 @@ class Plans:
 
     async def _take(self) -> None:
         """The events of the log, and as a document what each tells of, which is what the store holds of it."""
-        transport = EmbeddedTransport(DurableLog(self._data))
+        transport = EmbeddedTransport(self._data)
         await transport.start()
         found = [record async for record in follow_records(transport, PLAN_CREATED, to_end=True)]
         await transport.stop()

@@ -15,7 +15,7 @@ from epic.configuration import AsJson, check_service, kafka_servers, run, settin
 from epic.failure import CommandFailed
 from epic.terminal import Terminal, json_text
 from shared.clock import parse_instant
-from shared.embedded import DataFolderInUse, DurableLog, EmbeddedTransport
+from shared.embedded import DataFolderInUse, EmbeddedTransport
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import GroupInUse, Transport
 from shared.schemas.topics import SERVICES
@@ -95,7 +95,7 @@ def _transport(servers: str | None, data: Path | None) -> Transport:
         raise CommandFailed(
             f"{folder} is not a data folder of an `epic up`; give one by --data, or Kafka by --bootstrap-servers"
         )
-    return EmbeddedTransport(DurableLog(folder))
+    return EmbeddedTransport(folder)
 
 
 async def _rewind_groups(transport: Transport, service: str, since: datetime | None) -> list[Row]:

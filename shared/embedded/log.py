@@ -262,10 +262,6 @@ class DurableLog:
         """Where the group continues in each partition that it ever committed."""
         return self._commits.get(group, {})
 
-    def committed_groups(self) -> list[str]:
-        """The groups that ever committed."""
-        return sorted(group for group, offsets in self._commits.items() if offsets)
-
     def group(self, name: str) -> ConsumerGroup:
         """The members that the group has in this process."""
         return self._groups.setdefault(name, ConsumerGroup(name, self._numbers))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from pathlib import Path
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, ProducerClosed
@@ -12,7 +10,7 @@ from aiokafka.structs import RecordMetadata
 
 from shared.embedded.consumer import EmbeddedConsumer
 from shared.embedded.log import DurableLog
-from shared.messaging.transport import RECORD_BYTES, Consumer, GroupInUse, Headers, Producer, TopicSpec, record_size
+from shared.messaging.transport import RECORD_BYTES, Consumer, GroupInUse, Headers, Producer, record_size
 
 
 class EmbeddedProducer:
@@ -52,32 +50,18 @@ class EmbeddedProducer:
         )
 
 
-class EmbeddedTransport:
-    """See ``Transport``. It opens and closes the log."""
-
-    def __init__(self, log: DurableLog | Path | str) -> None:
-        """``log`` may also be the data folder of a log."""
-        self._log = log if isinstance(log, DurableLog) else DurableLog(log)
-
-    async def start(self) -> None:
-        """DataFolderInUse when another process has the folder, UnknownFormat for a file of another version."""
-        await self._log.start()
-
-    async def stop(self) -> None:
-        await self._log.stop()
+class EmbeddedTransport(DurableLog):
+    """The log as a transport."""
 
     async def ping(self, timeout: float) -> None:
         try:
             async with asyncio.timeout(timeout):
-                await self._log.flush()
+                await self.flush()
         except TimeoutError:
-            raise KafkaConnectionError(f"{self._log.folder} did not answer in {timeout:g} s") from None
-
-    async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        await self._log.create_topics(specs)
+            raise KafkaConnectionError(f"{self.folder} did not answer in {timeout:g} s") from None
 
     def producer(self, *, client_id: str | None = None) -> Producer:
-        return EmbeddedProducer(self._log)
+        return EmbeddedProducer(self)
 
     def consumer(
         self,
@@ -90,7 +74,7 @@ class EmbeddedTransport:
     ) -> Consumer:
         return EmbeddedConsumer(
             *topics,
-            log=self._log,
+            log=self,
             group_id=group_id,
             auto_offset_reset=auto_offset_reset,
             client_id=client_id,
@@ -98,23 +82,23 @@ class EmbeddedTransport:
         )
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
-        return {partition.name: partition.end for partition in self._log.partitions(topic)}
+        return {partition.name: partition.end for partition in self.partitions(topic)}
 
     async def lag(self, group: str) -> dict[TopicPartition, int]:
-        committed = self._log.committed(group)
-        return {name: max(0, self._log.partition(name).end - offset) for name, offset in committed.items()}
+        committed = self.committed(group)
+        return {name: max(0, self.partition(name).end - offset) for name, offset in committed.items()}
 
     async def groups(self) -> list[str]:
-        return self._log.committed_groups()
+        return sorted(group for group, offsets in self._commits.items() if offsets)
 
     async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
-        if self._log.group(group).in_use:
+        if self.group(group).in_use:
             raise GroupInUse(f"group {group} has members")
         back: dict[TopicPartition, int] = {}
-        for name, offset in tuple(self._log.committed(group).items()):
-            partition = self._log.partition(name)
-            first = partition.start if since is None else self._log.first_since(partition, since)
+        for name, offset in tuple(self.committed(group).items()):
+            partition = self.partition(name)
+            first = partition.start if since is None else self.first_since(partition, since)
             if first < offset:
-                await self._log.commit(group, {name: first})
+                await self.commit(group, {name: first})
                 back[name] = offset - first
         return back

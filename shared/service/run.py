@@ -15,7 +15,7 @@ import uvicorn
 import uvloop
 
 from shared.clock import Clock, RunningClock
-from shared.embedded import DurableLog, EmbeddedTransport
+from shared.embedded import EmbeddedTransport
 from shared.errors import EpicError
 from shared.log import configure_logging
 from shared.messaging.kafka import KafkaTransport
@@ -36,7 +36,7 @@ def open_transport(settings: Settings) -> Transport:
     """Kafka, or the embedded log in the data folder, as the settings choose; not started."""
     if settings.transport == "kafka":
         return KafkaTransport(settings.kafka_bootstrap_servers or "")
-    return EmbeddedTransport(DurableLog(settings.data_dir))
+    return EmbeddedTransport(settings.data_dir)
 
 
 def run(build: Build, settings: Settings) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from shared.embedded import DurableLog, EmbeddedTransport
+from shared.embedded import EmbeddedTransport
 from shared.messaging.transport import TopicSpec
 from tests.support.epic_command import Run
 
 
 async def consumed(folder: Path) -> None:
     """A data folder where two services have consumed three messages."""
-    transport = EmbeddedTransport(DurableLog(folder))
+    transport = EmbeddedTransport(folder)
     await transport.start()
     await transport.create_topics([TopicSpec("event.created", 3)])
     producer = transport.producer()

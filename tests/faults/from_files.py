@@ -6,7 +6,7 @@ import json
 import sqlite3
 from pathlib import Path
 
-from shared.embedded import DurableLog, EmbeddedTransport
+from shared.embedded import EmbeddedTransport
 from shared.messaging.topic_client import follow_records
 from shared.schemas.topics import SERVICES, TOPICS
 from tests.faults.hotw_rows import letter_of, take_rows
@@ -40,7 +40,7 @@ def picture_of_files(folder: Path) -> Picture:
 
 async def published_in_folder(folder: Path) -> list[PublishedRecord]:
     """Every record of every topic of the folder's log; nobody else may have it open."""
-    transport = EmbeddedTransport(DurableLog(folder))
+    transport = EmbeddedTransport(folder)
     await transport.start()
     try:
         published: list[PublishedRecord] = []

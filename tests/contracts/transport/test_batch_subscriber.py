@@ -10,7 +10,7 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.embedded import DurableLog, EmbeddedTransport
+from shared.embedded import EmbeddedTransport
 from shared.messaging.batch_subscriber import Batch, BatchSubscriber
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import Transport
@@ -141,9 +141,7 @@ async def test_what_was_not_settled_comes_again_after_a_restart(transport: Trans
 @pytest.mark.parametrize("kind", ["embedded", "kafka"])
 async def test_a_start_fails_while_the_broker_is_away(kind: str, tmp_path: Path) -> None:
     away: Transport = (
-        EmbeddedTransport(DurableLog(str(tmp_path)))
-        if kind == "embedded"
-        else KafkaTransport(f"127.0.0.1:{free_port()}")
+        EmbeddedTransport(str(tmp_path)) if kind == "embedded" else KafkaTransport(f"127.0.0.1:{free_port()}")
     )
 
     async def handle(batch: Batch) -> None: ...

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
-from shared.embedded import DurableLog, EmbeddedTransport
+from shared.embedded import EmbeddedTransport
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import TopicMismatch, TopicSpec, Transport
 from tests.support.servers import free_port
@@ -100,9 +100,7 @@ async def test_a_transport_that_runs_answers(transport: Transport) -> None:
 
 @pytest.mark.parametrize("kind", ["embedded", "kafka"])
 async def test_a_transport_that_is_away_says_so(kind: str, tmp_path: Path) -> None:
-    away: Transport = (
-        EmbeddedTransport(DurableLog(tmp_path)) if kind == "embedded" else KafkaTransport(f"127.0.0.1:{free_port()}")
-    )
+    away: Transport = EmbeddedTransport(tmp_path) if kind == "embedded" else KafkaTransport(f"127.0.0.1:{free_port()}")
     with pytest.raises(KafkaConnectionError):
         await away.ping(1)
     await away.stop()

@@ -136,8 +136,7 @@ async def test_a_second_log_of_this_process_is_refused_too(log: DurableLog) -> N
 
 
 async def test_a_transport_that_is_stopped_has_closed_its_log(tmp_path: Path) -> None:
-    log = DurableLog(tmp_path)
-    transport = EmbeddedTransport(log)
+    transport = EmbeddedTransport(tmp_path)
     await transport.start()
     await transport.start()
     await transport.create_topics([TopicSpec("t", 1)])
@@ -147,7 +146,7 @@ async def test_a_transport_that_is_stopped_has_closed_its_log(tmp_path: Path) ->
     with pytest.raises(KafkaConnectionError, match="not running"):
         await transport.ping(60)
     with pytest.raises(KafkaConnectionError, match="not running"):
-        await log.append("t", key=b"k", value=b"v")
+        await transport.append("t", key=b"k", value=b"v")
 
 
 async def test_a_stop_waits_for_what_was_appended(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +17,6 @@ from shared.clock import FixedClock
 from shared.documents.contract import MAX_STATE_BYTES
 from shared.embedded import EmbeddedProducer, EmbeddedTransport
 from shared.messaging.publisher import TOO_LARGE_PAUSE
-from shared.messaging.transport import Producer
 from shared.schemas.results import Outcome
 from shared.settings import Settings
 from tests.support.embedded_stack import Stack, open_stack
@@ -116,30 +113,12 @@ class RefusingProducer(EmbeddedProducer):
         return await super().send(topic, value, *args, **options)
 
 
-class TakingLess(EmbeddedTransport):
-    """As a broker whose topics somebody created for small messages."""
-
-    def producer(self, *, client_id: str | None = None) -> Producer:
-        return RefusingProducer(self._log)
-
-
-@asynccontextmanager
-async def taking_less(settings: Settings, clock: FixedClock) -> AsyncIterator[Stack]:
-    async with open_stack(Stack, settings, clock) as stack:
-        assert isinstance(stack.transport, EmbeddedTransport)
-        stack.transport = less = TakingLess(stack.transport._log)
-        await less.start()
-        try:
-            yield stack
-        finally:
-            await stack.stop()
-            await less.stop()
-
-
 async def test_an_event_too_large_for_the_broker_is_what_readiness_and_log_speak_of(
-    settings: Settings, clock: FixedClock
+    settings: Settings, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with taking_less(settings, clock) as stack:
+    """As on a broker whose topics somebody created for small messages."""
+    monkeypatch.setattr(EmbeddedTransport, "producer", lambda transport, **_: RefusingProducer(transport))
+    async with open_stack(Stack, settings, clock) as stack:
         replica = await stack.start(build_fleet)
         large = {
             **SERVICE,
