@@ -22,8 +22,8 @@ from shared.clock import iso
 from shared.documents.contract import AmendFn, Change, Document, HistoryPage, ListPage, UpdateFn, Written
 from shared.documents.filters import Filters
 from shared.documents.sqlite import idempotency
+from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.outbox import SqliteOutbox
-from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.tables import DocumentStatements, decode, encode, page_of
 from shared.documents.versions import (
     Decide,
@@ -38,7 +38,6 @@ from shared.documents.versions import (
 )
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import State
-from shared.durability.sqlite_writer import Writer
 
 _BATCH: Final = 500  # documents created in one transaction, which holds up all other writers
 _BATCHES_UNDER_WAY: Final = 3
@@ -56,19 +55,18 @@ class SqliteDocuments:
     sql: DocumentStatements
     filters: Filters
     schema_version: int
-    writer: Writer
-    reader: Reader
+    file: SqliteFile
     outbox: SqliteOutbox
     wake: Callable[[], None]
 
     async def latest(self, key: str) -> Document | None:
-        row = self.reader.one(self.sql.head, (key,))
+        row = self.file.one(self.sql.head, (key,))
         document = None if row is None else decode(row)
         return None if document is None or document.deleted else document
 
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
         names = orjson.dumps(list(keys)).decode()
-        found = {row[0]: decode(row) for row in await self.reader.rows(self.sql.heads, (names,))}
+        found = {row[0]: decode(row) for row in await self.file.rows(self.sql.heads, (names,))}
         return {key: found[key] for key in dict.fromkeys(keys) if key in found}
 
     async def version(self, key: str, version: int) -> Document | None:
@@ -76,20 +74,20 @@ class SqliteDocuments:
         return next((document for document in page.items if document.version == version), None)
 
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
-        row = self.reader.one(self.sql.head, (key,))
+        row = self.file.one(self.sql.head, (key,))
         if row is None:
             return HistoryPage([], None)
         head = decode(row)
         newest = head.version if before is None else min(head.version, before - 1)
         items = [head] if newest == head.version else []
-        rows = await self.reader.rows(self.sql.versions, (key, newest - limit + 1, newest - len(items)))
+        rows = await self.file.rows(self.sql.versions, (key, newest - limit + 1, newest - len(items)))
         found = [as_old(document, head.version) for document in (*items, *map(decode, rows))]
         return HistoryPage(found, found[-1].version if found and found[-1].version > 1 else None)
 
     async def list(
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
     ) -> ListPage:
-        rows = await self.reader.rows(*page_of(self.sql.page, self.filters, where, after, limit + 1))
+        rows = await self.file.rows(*page_of(self.sql.page, self.filters, where, after, limit + 1))
         found = [decode(row) for row in rows[:limit]]
         return ListPage(found, found[-1].key if len(rows) > limit else None)
 
@@ -97,7 +95,7 @@ class SqliteDocuments:
         self, where: Mapping[str, Any] | None = None, *, page: int = 1000
     ) -> AsyncIterator[Sequence[Document]]:
         after: str | None = None
-        while rows := await self.reader.rows(*page_of(self.sql.page, self.filters, where, after, page)):
+        while rows := await self.file.rows(*page_of(self.sql.page, self.filters, where, after, page)):
             yield [decode(row) for row in rows]
             after = rows[-1][0]
 
@@ -113,7 +111,7 @@ class SqliteDocuments:
         try:
             for batch in batches_of(states, _BATCH):  # the next is made while the last ones are written
                 create = partial(self._create, states=batch, event_type=event_type, cause=cause)
-                under_way.append(self.writer.run(create))
+                under_way.append(self.file.run(create))
                 if len(under_way) == _BATCHES_UNDER_WAY:
                     created += await under_way.popleft()
                     self.wake()
@@ -126,7 +124,7 @@ class SqliteDocuments:
         return created
 
     async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:
-        outcome = await self.writer.run(partial(self._decide, key=key, cause=cause, decide=decide))
+        outcome = await self.file.run(partial(self._decide, key=key, cause=cause, decide=decide))
         if isinstance(outcome, Written):
             return outcome
         if outcome.events:

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import orjson
 
-from shared.documents.sqlite.reader import Reader
+from shared.documents.sqlite.file import SqliteFile
 from shared.durability.lease import Lease, LeaseLost
-from shared.durability.sqlite_writer import Writer
 from shared.schemas.results import DeadLetter
 
 _NOW: Final = "(julianday('now') - 2440587.5) * 86400.0"  # seconds since 1970, to the millisecond
@@ -30,45 +29,43 @@ _RELEASE: Final = f"UPDATE leases SET holder = NULL, lease_until = NULL {_HELD}"
 class SqliteDeadLetters:
     """See ``DeadLetterStore``."""
 
-    writer: Writer
-    reader: Reader
+    file: SqliteFile
 
     async def put(self, letter: DeadLetter) -> None:
-        await self.writer.execute("REPLACE INTO dead_letters VALUES (?, ?)", (letter.id, orjson.dumps(letter.wire())))
+        await self.file.execute("REPLACE INTO dead_letters VALUES (?, ?)", (letter.id, orjson.dumps(letter.wire())))
 
     async def get(self, letter_id: str) -> DeadLetter | None:
-        row = self.reader.one("SELECT letter FROM dead_letters WHERE id = ?", (letter_id,))
+        row = self.file.one("SELECT letter FROM dead_letters WHERE id = ?", (letter_id,))
         return None if row is None else DeadLetter.model_validate_json(row[0])
 
     async def list(self, after: str | None = None, limit: int = 100) -> builtins.list[DeadLetter]:
         query = "SELECT letter FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?"
-        return [DeadLetter.model_validate_json(row[0]) for row in await self.reader.rows(query, (after or "", limit))]
+        return [DeadLetter.model_validate_json(row[0]) for row in await self.file.rows(query, (after or "", limit))]
 
     async def delete(self, letter_id: str) -> bool:
-        return bool(await self.writer.execute("DELETE FROM dead_letters WHERE id = ? RETURNING id", (letter_id,)))
+        return bool(await self.file.execute("DELETE FROM dead_letters WHERE id = ? RETURNING id", (letter_id,)))
 
 
 @dataclass(frozen=True, slots=True)
 class SqliteLeases:
     """See ``durability.lease.Leases``."""
 
-    writer: Writer
-    reader: Reader
+    file: SqliteFile
 
     async def claim(self, name: str, holder: str, seconds: float, *, from_others: bool = False) -> Lease | None:
-        rows = await self.writer.execute(_CLAIM, (name, holder, seconds, from_others))
+        rows = await self.file.execute(_CLAIM, (name, holder, seconds, from_others))
         return Lease(name, holder, rows[0][0], _record(rows[0][1])) if rows else None
 
     async def renew(self, lease: Lease, seconds: float, record: Mapping[str, Any] | None = None) -> None:
         text = None if record is None else orjson.dumps(record).decode()
-        if not await self.writer.execute(_RENEW, (seconds, text, lease.name, lease.holder, lease.fence)):
+        if not await self.file.execute(_RENEW, (seconds, text, lease.name, lease.holder, lease.fence)):
             raise LeaseLost(f"the lease {lease.name} is no longer held under number {lease.fence}")
 
     async def release(self, lease: Lease) -> None:
-        await self.writer.execute(_RELEASE, (lease.name, lease.holder, lease.fence))
+        await self.file.execute(_RELEASE, (lease.name, lease.holder, lease.fence))
 
     async def record_of(self, name: str) -> Mapping[str, Any]:
-        row = self.reader.one("SELECT record FROM leases WHERE name = ?", (name,))
+        row = self.file.one("SELECT record FROM leases WHERE name = ?", (name,))
         return {} if row is None else _record(row[0])
 
 

@@ -18,12 +18,11 @@ from shared.cause import Cause
 from shared.clock import iso, parse_instant
 from shared.documents.contract import Document
 from shared.documents.sqlite import idempotency
-from shared.documents.sqlite.reader import Reader
+from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.tables import decode, document_statements
 from shared.documents.versions import message_of, snapshot_of
 from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, OutgoingEvent, check_room, check_room_of_key
 from shared.durability.relay import OutboxEntry
-from shared.durability.sqlite_writer import Writer
 from shared.trace import Trace, new_id
 
 _ADD: Final = """INSERT INTO outbox (resource, key, version, type, event_key, event_id, data, at, correlation_id,
@@ -47,9 +46,8 @@ class SqliteOutbox:
     The writer thread keeps the count; ``state`` corrects it by what other processes did.
     """
 
-    def __init__(self, writer: Writer, reader: Reader, source: str) -> None:
-        self._writer = writer
-        self._reader = reader
+    def __init__(self, file: SqliteFile, source: str) -> None:
+        self._file = file
         self._source = source
         self._created: dict[str, _Versions] = {}  # by the key of their row
         self.open = 0
@@ -88,19 +86,19 @@ class SqliteOutbox:
             self._created[name] = {(resource, document.key, 1): document for document in created}
 
     async def is_empty(self) -> bool:
-        return self._reader.one("SELECT 1 FROM outbox LIMIT 1") is None
+        return self._file.one("SELECT 1 FROM outbox LIMIT 1") is None
 
     async def page(self, after: int, limit: int, *, without: Collection[Hashable]) -> list[OutboxEntry]:
-        return await self._reader.read(partial(self._page, after=after, limit=limit))
+        return await self._file.read(partial(self._page, after=after, limit=limit))
 
     def remove(self, entries: Sequence[OutboxEntry]) -> asyncio.Future[None]:
-        return self._writer.run(partial(self._remove, entries=entries))
+        return self._file.run(partial(self._remove, entries=entries))
 
     async def tidy(self) -> None:
-        await self._writer.run(idempotency.delete_expired)
+        await self._file.run(idempotency.delete_expired)
 
     async def state(self) -> OutboxState:
-        return await self._writer.run(self.count)
+        return await self._file.run(self.count)
 
     def count(self, connection: sqlite3.Connection) -> OutboxState:
         """Within a transaction: counts what is open, whichever process wrote or removed it."""

@@ -10,10 +10,9 @@ from typing import Any
 import orjson
 
 from shared.documents.filters import Filters
-from shared.documents.sqlite.reader import Reader
+from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.tables import ReadModelStatements, page_of
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
-from shared.durability.sqlite_writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +21,7 @@ class SqliteReadModel:
 
     sql: ReadModelStatements
     filters: Filters
-    writer: Writer
-    reader: Reader
+    file: SqliteFile
 
     async def put(self, snapshots: Sequence[Snapshot]) -> set[str]:
         newest = newest_of_each_key(snapshots)
@@ -37,7 +35,7 @@ class SqliteReadModel:
             connection.executemany(self.sql.put, rows)
             return {key: (version, state) for key, version, state in connection.execute(self.sql.stored, (keys,))}
 
-        stored = await self.writer.run(put)
+        stored = await self.file.run(put)
         return {
             key
             for key, version, _, text in rows
@@ -46,16 +44,16 @@ class SqliteReadModel:
         }
 
     async def get(self, key: str) -> State | None:
-        row = self.reader.one(self.sql.one, (key,))
+        row = self.file.one(self.sql.one, (key,))
         return None if row is None else orjson.loads(row[0])
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, State]:
-        rows = await self.reader.rows(self.sql.many, (orjson.dumps(list(keys)).decode(),))
+        rows = await self.file.rows(self.sql.many, (orjson.dumps(list(keys)).decode(),))
         found = {key: orjson.loads(state) for key, state in rows}
         return {key: found[key] for key in dict.fromkeys(keys) if key in found}
 
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
         after: str | None = None
-        while rows := await self.reader.rows(*page_of(self.sql.page, self.filters, where, after, page)):
+        while rows := await self.file.rows(*page_of(self.sql.page, self.filters, where, after, page)):
             yield [orjson.loads(state) for _, state in rows]
             after = rows[-1][0]

@@ -16,16 +16,15 @@ from shared.documents.contract import Documents
 from shared.documents.filters import Filters, check_name
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.documents import SqliteDocuments
+from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.kit_tables import SqliteDeadLetters, SqliteLeases
 from shared.documents.sqlite.outbox import SqliteOutbox
 from shared.documents.sqlite.read_models import SqliteReadModel
-from shared.documents.sqlite.reader import Reader
 from shared.documents.sqlite.tables import KIT_TABLES, ReadModelStatements, document_statements
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
 from shared.durability.relay import Relay
-from shared.durability.sqlite_writer import Writer
 
 SWEEP_AFTER: Final = 5.0
 """Seconds after which another process publishes in place of one that is gone."""
@@ -39,9 +38,8 @@ class SqliteStore:
 
     def __init__(self, path: Path, publish: Publish, *, source: str, sweep_after: float = SWEEP_AFTER) -> None:
         self._path = path
-        self._writer = Writer(path)
-        self._reader = Reader(path)
-        self._outbox = SqliteOutbox(self._writer, self._reader, source)
+        self._file = SqliteFile(path)
+        self._outbox = SqliteOutbox(self._file, source)
         self._relay = Relay(self._outbox, self.leases(), publish, lease_seconds=sweep_after)
         self._documents: dict[str, SqliteDocuments] = {}
         self._read_models: dict[str, SqliteReadModel] = {}
@@ -54,8 +52,7 @@ class SqliteStore:
                 document_statements(check_name(name)),
                 Filters(filters),
                 schema_version,
-                self._writer,
-                self._reader,
+                self._file,
                 self._outbox,
                 self._relay.wake,
             )
@@ -65,15 +62,15 @@ class SqliteStore:
         if name not in self._read_models:
             self._before_start(name)
             self._read_models[name] = SqliteReadModel(
-                ReadModelStatements(check_name(name)), Filters(filters), self._writer, self._reader
+                ReadModelStatements(check_name(name)), Filters(filters), self._file
             )
         return self._read_models[name]
 
     def dead_letters(self) -> SqliteDeadLetters:
-        return SqliteDeadLetters(self._writer, self._reader)
+        return SqliteDeadLetters(self._file)
 
     def leases(self) -> SqliteLeases:
-        return SqliteLeases(self._writer, self._reader)
+        return SqliteLeases(self._file)
 
     def _before_start(self, name: str) -> None:
         if self._started:
@@ -82,9 +79,8 @@ class SqliteStore:
     async def start(self) -> None:
         self._started = True
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        await self._writer.start()
-        await self._writer.run(self._prepare)
-        self._reader.start()
+        await self._file.start()
+        await self._file.run(self._prepare)
         self._relay.start()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -97,11 +93,10 @@ class SqliteStore:
         try:
             await self._relay.stop()
         finally:
-            await self._reader.stop()
-            await self._writer.stop()
+            await self._file.stop()
 
     async def ping(self) -> None:
-        self._reader.one("SELECT 1 FROM last_instant")
+        self._file.one("SELECT 1 FROM last_instant")
 
     async def drain(self) -> None:
         await self._relay.drain()
@@ -110,11 +105,11 @@ class SqliteStore:
         return await self._outbox.state()
 
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        return await self._reader.read(partial(idempotency.find_record, cause=cause))
+        return await self._file.read(partial(idempotency.find_record, cause=cause))
 
     async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
-        return await self._writer.run(partial(idempotency.keep_record, cause=cause, record=record))
+        return await self._file.run(partial(idempotency.keep_record, cause=cause, record=record))
 
     async def last_instant(self) -> datetime | None:
-        row = self._reader.one("SELECT instant FROM last_instant")
+        row = self._file.one("SELECT instant FROM last_instant")
         return None if row is None else parse_instant(row[0])

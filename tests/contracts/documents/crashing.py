@@ -127,13 +127,11 @@ class FaultyConnection:
 def install(monkeypatch: pytest.MonkeyPatch, faults: Faults) -> None:
     """Stores opened from now on, until it is undone, are faulty ones."""
     from shared.documents.mongo import store as mongo_store
-    from shared.documents.sqlite import reader
-    from shared.durability import sqlite_writer as writer
+    from shared.durability import sqlite_writer
 
     connect_mongo: Callable[[str, str], Any] = mongo_store.connect
-    connect_sqlite: Callable[[Path], sqlite3.Connection] = writer.connect
+    connect_sqlite: Callable[[Path], sqlite3.Connection] = sqlite_writer.connect
     monkeypatch.setattr(
         mongo_store, "connect", lambda url, database: FaultyDatabase(connect_mongo(url, database), faults)
     )
-    for module in (writer, reader):
-        monkeypatch.setattr(module, "connect", lambda path: FaultyConnection(connect_sqlite(path), faults))
+    monkeypatch.setattr(sqlite_writer, "connect", lambda path: FaultyConnection(connect_sqlite(path), faults))

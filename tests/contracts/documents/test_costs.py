@@ -45,12 +45,12 @@ class Statements:
     """The statements SQLite was given by readers."""
 
     def __init__(self, store: Store) -> None:
-        self._reader = store._reader  # type: ignore[attr-defined]
+        self._file = store._file  # type: ignore[attr-defined]
 
     @contextmanager
     def counted(self) -> Iterator[list[str]]:
         sent: list[str] = []
-        connections = [self._reader._own, *self._reader._opened]
+        connections = [self._file._own, *self._file._opened]
         for connection in connections:
             connection.set_trace_callback(lambda sql: sent.append(sql) if sql not in ("BEGIN", "COMMIT") else None)
         yield sent
@@ -96,7 +96,7 @@ async def counter(backend: Backend, gate: Gate) -> Commands | Statements:
 
     async def both_threads_read() -> bool:
         await asyncio.gather(*(documents.list() for _ in range(4)))
-        return len(store._reader._opened) == 2  # type: ignore[attr-defined]
+        return len(store._file._opened) == 2  # type: ignore[attr-defined]
 
     await until(both_threads_read, "both reading threads have begun")
     return Statements(store)

@@ -1,4 +1,4 @@
-"""Reads of a service's SQLite file: short ones by key on the loop itself, longer ones in two threads."""
+"""A service's SQLite file: one thread writes, short reads by key run on the loop itself, longer ones in two threads."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shared.durability.sqlite_writer import away, connect
+from shared.durability.sqlite_writer import Writer, away
 from shared.errors import Unavailable
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
-class Reader:
-    """Sees all that is committed when a read begins."""
+class SqliteFile(Writer):
+    """A read sees all that is committed when it begins."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connect = connect
+        super().__init__(path)
         self._own: sqlite3.Connection | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
-    def start(self) -> None:
+    async def start(self) -> None:
+        await super().start()
         self._own = self._connect(self._path)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"reader {self._path.name}")
 
@@ -40,6 +40,7 @@ class Reader:
         for connection in (*self._opened, *([own] if own else [])):
             connection.close()
         self._opened.clear()
+        await super().stop()
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         """The first row, read on the loop: for reads by key, which take some 10 µs, less than a thread's turn."""
