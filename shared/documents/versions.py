@@ -86,6 +86,15 @@ class StoredOutcome:
         outcome = Outcome.REFUSED if problem else Outcome.SAME
         return cls(cause.id or "", cause.digest, "", "", outcome, 0, problem, record.body)
 
+    @classmethod
+    def decode(cls, data: bytes) -> StoredOutcome:
+        """What ``encode`` gave."""
+        fields = orjson.loads(data)
+        return cls(**{**fields, "outcome": Outcome(fields["outcome"])})
+
+    def encode(self) -> bytes:
+        return orjson.dumps(self)
+
     def record(self) -> IdempotencyRecord:
         return IdempotencyRecord(self.body, None if self.problem is None else refusal_of(self.problem))
 

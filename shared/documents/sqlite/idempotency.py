@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 import time
-
-import orjson
+from typing import Final
 
 from shared.cause import Cause
-from shared.documents.versions import Outcome, StoredOutcome, record_ids
+from shared.documents.versions import StoredOutcome, record_ids
 from shared.durability.idempotency import IdempotencyRecord, retention_of
 
-_FIND = "SELECT digest, resource, key, outcome FROM idempotency_records WHERE id IN (?, ?) AND expires_at > ?"
-_KEEP = """INSERT INTO idempotency_records (id, digest, resource, key, outcome, expires_at) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, resource = excluded.resource, key = excluded.key,
-    outcome = excluded.outcome, expires_at = excluded.expires_at WHERE idempotency_records.expires_at <= ?"""
+_FIND: Final = "SELECT outcome FROM idempotency_records WHERE id IN (?, ?) AND expires_at > ?"
+_KEEP: Final = """INSERT INTO idempotency_records (id, outcome, expires_at) VALUES (?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, expires_at = excluded.expires_at
+    WHERE idempotency_records.expires_at <= ?"""
 
 
 def find(connection: sqlite3.Connection, cause: Cause, resource: str = "", key: str = "") -> StoredOutcome | None:
@@ -22,24 +21,21 @@ def find(connection: sqlite3.Connection, cause: Cause, resource: str = "", key: 
     found: StoredOutcome | None = None
     if cause.id is None:
         return None
-    for digest, its_resource, its_key, stored in connection.execute(
-        _FIND, (*record_ids(cause.id, resource, key), int(time.time() * 1000))
-    ):
-        cause.check_digest(digest)
-        if (its_resource, its_key) == (resource, key):
-            outcome, *rest = orjson.loads(stored)
-            found = StoredOutcome(cause.id, digest, resource, key, Outcome(outcome), *rest)
+    ids = record_ids(cause.id, resource, key)
+    for (data,) in connection.execute(_FIND, (*ids, int(time.time() * 1000))):
+        outcome = StoredOutcome.decode(data)
+        cause.check_digest(outcome.digest)
+        if (outcome.resource, outcome.key) == (resource, key):
+            found = outcome
     return found
 
 
 def keep(connection: sqlite3.Connection, outcome: StoredOutcome) -> None:
     """Stores it under the cause's own id or, where another document has that, under one of its own."""
     now = int(time.time() * 1000)
-    stored = orjson.dumps((outcome.outcome, outcome.version, outcome.problem, outcome.body))
     expires_at = now + int(retention_of(outcome.cause_id).total_seconds() * 1000)
     for record_id in record_ids(outcome.cause_id, outcome.resource, outcome.key):
-        values = (record_id, outcome.digest, outcome.resource, outcome.key, stored, expires_at, now)
-        if connection.execute(_KEEP, values).rowcount:
+        if connection.execute(_KEEP, (record_id, outcome.encode(), expires_at, now)).rowcount:
             return
 
 

@@ -33,8 +33,7 @@ KIT_TABLES: Final = (
         correlation_id TEXT NOT NULL, causation_id TEXT, traceparent TEXT, keys TEXT)""",
     "CREATE INDEX IF NOT EXISTS outbox_by_document ON outbox (resource, key)",
     """CREATE TABLE IF NOT EXISTS idempotency_records (
-        id TEXT PRIMARY KEY, digest TEXT NOT NULL, resource TEXT NOT NULL, key TEXT NOT NULL, outcome BLOB NOT NULL,
-        expires_at INTEGER NOT NULL)""",
+        id TEXT PRIMARY KEY, outcome BLOB NOT NULL, expires_at INTEGER NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS idempotency_records_by_expiry ON idempotency_records (expires_at)",
     "CREATE TABLE IF NOT EXISTS dead_letters (id TEXT PRIMARY KEY, letter BLOB NOT NULL)",
     """CREATE TABLE IF NOT EXISTS leases (
