@@ -18,6 +18,9 @@ from shared.schemas.results import Accepted
 MAX_STATE_BYTES: Final = 2_097_152
 """How large a state may be as JSON: its snapshot then fits into a message (8 MiB) with room to spare."""
 
+SWEEP_AFTER: Final = 5.0
+"""Seconds after which another process finishes what one that is gone has begun."""
+
 
 class Document(NamedTuple):
     """One version of a resource. ``side`` belongs to the latest version, outside its versioned state.

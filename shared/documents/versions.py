@@ -41,6 +41,7 @@ class Decision:
     document: Document | None
     events: tuple[OutgoingEvent, ...] = ()
     refusal: Refused | None = None
+    replayed: bool = False
 
     def must_be_stored(self, cause: Cause) -> bool:
         """Whether it changes the document, or is the outcome of a cause that may come again."""
@@ -54,7 +55,7 @@ class Decision:
             raise self.refusal
         if self.document is None:
             raise ValueError("a write that was not refused has a document")
-        return Written(self.document, self.outcome is not Outcome.SAME)
+        return Written(self.document, self.outcome is not Outcome.SAME, self.replayed)
 
 
 Decide = Callable[[Document | None], Decision]
@@ -98,13 +99,10 @@ class StoredOutcome:
     def record(self) -> IdempotencyRecord:
         return IdempotencyRecord(self.body, None if self.problem is None else refusal_of(self.problem))
 
-    def result(self, document: Document | None) -> Written:
-        """The first outcome again, with the version it made; raises the refusal where it is one."""
-        if self.problem is not None:
-            raise refusal_of(self.problem)
-        if document is None:
-            raise ValueError(f"version {self.version} of {self.resource} {self.key} was written and is not there")
-        return Written(document, self.outcome is not Outcome.SAME, replayed=True)
+    def again(self, document: Document | None) -> Decision:
+        """What was decided the first time; ``document`` is the version it made."""
+        refusal = None if self.problem is None else refusal_of(self.problem)
+        return Decision(self.outcome, document, refusal=refusal, replayed=True)
 
 
 def record_ids(cause_id: str, resource: str, key: str) -> tuple[str, str]:

@@ -110,11 +110,9 @@ class Relay:
         while not await self._outbox.is_empty():
             self._passed.clear()
             self.wake()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_POLL):
                     await self._passed.wait()
-            except TimeoutError:
-                continue
 
     async def _run(self) -> None:
         failures, tidied = 0, 0.0

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 
-from shared.documents.contract import Documents
+from shared.documents.contract import SWEEP_AFTER, Documents
 from shared.documents.filters import Filters, check_name
 from shared.documents.mongo.bulk import BulkCreations
 from shared.documents.mongo.codec import Form
@@ -29,9 +29,6 @@ from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
 from shared.errors import Unavailable
 from shared.schemas.results import DeadLetter
-
-SWEEP_AFTER: Final = 5.0
-"""Seconds after which any replica may finish what another began."""
 
 _PATIENCE: Final = 30.0  # seconds for which a start waits for the server
 _DURABLE: Final[dict[str, Any]] = {"w": "majority", "journal": True, "readConcernLevel": "majority"}

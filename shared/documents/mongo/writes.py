@@ -119,7 +119,7 @@ class DocumentWrites:
 
     async def _replayed(self, first: StoredOutcome, head: MongoHead | None) -> Written:
         if first.problem is not None:
-            return first.result(None)
+            return first.again(None).result()
         if head is None or head.document.version < first.version:
             head = await self._read(first.key)  # it was read before the first outcome was written
         document = None if head is None else head.document
@@ -129,7 +129,7 @@ class DocumentWrites:
             document = None if old is None else old._replace(side=document.side)
         if document is None:
             raise Unavailable(f"version {first.version} of {self.name} {first.key} is not there yet; try again")
-        return first.result(document)
+        return first.again(document).result()
 
     async def _refused(self, key: str, cause: Cause, decision: Decision) -> Written:
         """Stores a refusal where there is no head to hold it."""

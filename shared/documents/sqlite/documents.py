@@ -124,20 +124,18 @@ class SqliteDocuments:
         return created
 
     async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:
-        outcome = await self.file.run(partial(self._decide, key=key, cause=cause, decide=decide))
-        if isinstance(outcome, Written):
-            return outcome
-        if outcome.events:
+        decision = await self.file.run(partial(self._decide, key=key, cause=cause, decide=decide))
+        if decision.events:
             self.wake()
-        return outcome.result()
+        return decision.result()
 
-    def _decide(self, connection: sqlite3.Connection, key: str, cause: Cause, decide: Decide) -> Decision | Written:
+    def _decide(self, connection: sqlite3.Connection, key: str, cause: Cause, decide: Decide) -> Decision:
         """What was decided on the head and stored; or the first outcome of the same cause again."""
         row = connection.execute(self.sql.head, (key,)).fetchone()
         head = None if row is None else decode(row)
         first = idempotency.find(connection, cause, self.sql.name, key)
         if first is not None:
-            return first.result(self._version(connection, head, first.version))
+            return first.again(self._version(connection, head, first.version))
         decision = decide(head)
         if decision.document is not None and decision.outcome in (Outcome.VERSION, Outcome.AMENDED):
             self._store(connection, decision.document, decision, cause)

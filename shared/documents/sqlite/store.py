@@ -8,11 +8,10 @@ from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Final
 
 from shared.cause import Cause
 from shared.clock import parse_instant
-from shared.documents.contract import Documents
+from shared.documents.contract import SWEEP_AFTER, Documents
 from shared.documents.filters import Filters, check_name
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.documents import SqliteDocuments
@@ -25,9 +24,6 @@ from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
 from shared.durability.relay import Relay
-
-SWEEP_AFTER: Final = 5.0
-"""Seconds after which another process publishes in place of one that is gone."""
 
 
 class SqliteStore:
