@@ -59,6 +59,9 @@ class SqliteDocuments:
     outbox: SqliteOutbox
     wake: Callable[[], None]
 
+    def tables(self) -> list[str]:
+        return self.sql.tables(self.filters)
+
     async def latest(self, key: str) -> Document | None:
         row = self.file.one(self.sql.head, (key,))
         document = None if row is None else decode(row)

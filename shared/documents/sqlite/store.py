@@ -19,7 +19,7 @@ from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.kit_tables import SqliteDeadLetters, SqliteLeases
 from shared.documents.sqlite.outbox import SqliteOutbox
 from shared.documents.sqlite.read_models import SqliteReadModel
-from shared.documents.sqlite.tables import KIT_TABLES, ReadModelStatements, document_statements
+from shared.documents.sqlite.tables import KIT_TABLES, document_statements
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
@@ -57,9 +57,7 @@ class SqliteStore:
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
         if name not in self._read_models:
             self._before_start(name)
-            self._read_models[name] = SqliteReadModel(
-                ReadModelStatements(check_name(name)), Filters(filters), self._file
-            )
+            self._read_models[name] = SqliteReadModel(check_name(name), Filters(filters), self._file)
         return self._read_models[name]
 
     def dead_letters(self) -> SqliteDeadLetters:
@@ -81,7 +79,7 @@ class SqliteStore:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         declared: list[SqliteDocuments | SqliteReadModel] = [*self._documents.values(), *self._read_models.values()]
-        for statement in chain(KIT_TABLES, *(one.sql.tables(one.filters) for one in declared)):
+        for statement in chain(KIT_TABLES, *(one.tables() for one in declared)):
             connection.execute(statement)
         self._outbox.count(connection)
 

@@ -23,7 +23,7 @@ _ITEM_COLUMNS: Final = """
     key TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, message TEXT, user TEXT NOT NULL,
     changed TEXT NOT NULL, schema_version INTEGER NOT NULL, created TEXT NOT NULL, created_by TEXT NOT NULL,
     deleted INTEGER NOT NULL"""
-_KEYS: Final = "(SELECT value FROM json_each(?))"
+KEYS: Final = "(SELECT value FROM json_each(?))"
 
 KIT_TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS last_instant (id INTEGER PRIMARY KEY CHECK (id = 1), instant TEXT NOT NULL)",
@@ -53,8 +53,8 @@ class DocumentStatements:
             f"CREATE TABLE IF NOT EXISTS {items} ({_ITEM_COLUMNS}, PRIMARY KEY (key, version))",
         )
         self.head = f"SELECT {_HEAD} FROM {heads} WHERE key = ?"
-        self.heads = f"SELECT {_HEAD} FROM {heads} WHERE key IN {_KEYS} AND deleted = 0"
-        self.existing = f"SELECT key, deleted FROM {heads} WHERE key IN {_KEYS}"
+        self.heads = f"SELECT {_HEAD} FROM {heads} WHERE key IN {KEYS} AND deleted = 0"
+        self.existing = f"SELECT key, deleted FROM {heads} WHERE key IN {KEYS}"
         self.version = f"SELECT {_ITEM} FROM {items} WHERE key = ? AND version = ?"
         self.versions = f"SELECT {_ITEM} FROM {items} WHERE key = ? AND version BETWEEN ? AND ? ORDER BY version DESC"
         self.page = f"SELECT {_HEAD} FROM {heads} WHERE deleted = 0"
@@ -70,7 +70,7 @@ class DocumentStatements:
 
     def tables(self, filters: Filters) -> list[str]:
         """Makes the tables and indexes; each statement is harmless when it is done again."""
-        return [*self._tables, *_indexes(self._heads, filters)]
+        return [*self._tables, *indexes(self._heads, filters)]
 
     def create(self, count: int) -> str:
         """Inserts heads: the columns they share, in the order of ``encode``, then key and state of each."""
@@ -85,28 +85,7 @@ class DocumentStatements:
 document_statements: Final = lru_cache(maxsize=None)(DocumentStatements)
 
 
-class ReadModelStatements:
-    """The statements on ``read_model.{name}``."""
-
-    def __init__(self, name: str) -> None:
-        table = self._table = f'"read_model.{name}"'
-        self.put = (
-            f"INSERT INTO {table} (key, version, deleted, state) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (key) DO UPDATE SET version = excluded.version, deleted = excluded.deleted, "
-            "state = excluded.state WHERE excluded.version > version"
-        )
-        self.stored = f"SELECT key, version, state FROM {table} WHERE key IN {_KEYS}"
-        self.page = f"SELECT key, state FROM {table} WHERE deleted = 0"
-        self.one = f"SELECT state FROM {table} WHERE key = ? AND deleted = 0"
-        self.many = f"SELECT key, state FROM {table} WHERE key IN {_KEYS} AND deleted = 0"
-
-    def tables(self, filters: Filters) -> list[str]:
-        """Makes the table and its indexes; each statement is harmless when it is done again."""
-        columns = "key TEXT PRIMARY KEY, version INTEGER NOT NULL, deleted INTEGER NOT NULL, state TEXT NOT NULL"
-        return [f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})", *_indexes(self._table, filters)]
-
-
-def _indexes(table: str, filters: Filters) -> list[str]:
+def indexes(table: str, filters: Filters) -> list[str]:
     name = table.strip('"')
     return [
         f'CREATE INDEX IF NOT EXISTS "{name} by {field}" ON {table} ({_field(field)}, key) WHERE deleted = 0'
@@ -143,18 +122,8 @@ def encode(document: Document) -> Row:
 
 def decode(row: Row) -> Document:
     """A row of heads or items."""
-    key, version, state, message, user, changed, schema_version, created, created_by, deleted, *side = row
+    key, version, text, message, user, changed, schema, created, created_by, deleted, *rest = row
+    state, side = orjson.loads(text), orjson.loads(rest[0]) if rest else {}
     return Document(
-        key,
-        version,
-        version,
-        orjson.loads(state),
-        message,
-        user,
-        changed,
-        schema_version,
-        created,
-        created_by,
-        bool(deleted),
-        orjson.loads(side[0]) if side else {},
+        key, version, version, state, message, user, changed, schema, created, created_by, bool(deleted), side
     )
