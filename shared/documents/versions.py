@@ -209,8 +209,3 @@ def batches_of(states: Iterable[tuple[str, State]], size: int) -> Iterator[dict[
             batch = {}
     if batch:
         yield batch
-
-
-def without_microseconds(moment: datetime) -> datetime:
-    """An instant to the millisecond, as the stores and the wire have it."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

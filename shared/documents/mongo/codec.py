@@ -17,7 +17,6 @@ from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 
 from shared.documents.contract import Document
-from shared.documents.versions import Outcome, StoredOutcome
 from shared.durability.read_model import State
 from shared.errors import BadInput
 
@@ -104,12 +103,3 @@ def decode(key: str, item: Form, side: Form | None = None) -> Document:
 def decode_latest(form: Form) -> Document:
     """The latest version, of a head."""
     return decode(form["_id"], form["Item"], form.get("Side"))
-
-
-def encode_outcome(outcome: StoredOutcome) -> bytes:
-    return orjson.dumps(outcome)
-
-
-def decode_outcome(data: bytes) -> StoredOutcome:
-    fields = orjson.loads(data)
-    return StoredOutcome(**{**fields, "outcome": Outcome(fields["outcome"])})

@@ -22,10 +22,10 @@ from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
 from shared.documents.contract import Document
-from shared.documents.mongo.codec import Form, decode, decode_latest, decode_outcome, encode_outcome
+from shared.documents.mongo.codec import Form, decode, decode_latest
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.reads import find_by_id
-from shared.documents.versions import Outcome, StoredOutcome, message_of, snapshot_of, without_microseconds
+from shared.documents.versions import Outcome, StoredOutcome, message_of, snapshot_of
 from shared.durability.outbox import OutgoingEvent
 from shared.envelope import Message
 from shared.trace import Trace
@@ -83,7 +83,8 @@ class OpenWrite:
     @classmethod
     def of(cls, number: int, outcome: StoredOutcome, events: Iterable[OutgoingEvent], cause: Cause) -> OpenWrite:
         encoded = tuple((event, None if event.data is None else orjson.dumps(event.data)) for event in events)
-        return cls(number, outcome, encoded, without_microseconds(cause.now), cause.trace)
+        at = cause.now.replace(microsecond=cause.now.microsecond // 1000 * 1000)  # to the millisecond, as it is stored
+        return cls(number, outcome, encoded, at, cause.trace)
 
     @property
     def version(self) -> int:
@@ -147,7 +148,7 @@ def encode_open_write(write: OpenWrite, since: datetime) -> Form:
     """``since`` is real time: the sweeper takes what has been open too long, whatever the service's clock says."""
     return {
         "Number": write.number,
-        "Outcome": encode_outcome(write.outcome),
+        "Outcome": write.outcome.encode(),
         "Events": [[event.type, event.key, event.id, data] for event, data in write.events],
         "At": write.at,
         "Since": since,
@@ -157,7 +158,7 @@ def encode_open_write(write: OpenWrite, since: datetime) -> Form:
 
 def decode_open_write(form: Form) -> OpenWrite:
     events = tuple((OutgoingEvent(*event), data) for *event, data in form["Events"])
-    return OpenWrite(form["Number"], decode_outcome(form["Outcome"]), events, form["At"], Trace(*form["Trace"]))
+    return OpenWrite(form["Number"], StoredOutcome.decode(form["Outcome"]), events, form["At"], Trace(*form["Trace"]))
 
 
 def encode_head(head: MongoHead, since: datetime) -> Form:

@@ -12,7 +12,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
-from shared.documents.mongo.codec import Form, decode_outcome, encode_outcome
+from shared.documents.mongo.codec import Form
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.heads import MongoHead, OpenWrite
 from shared.documents.mongo.reads import CoalescedReads, find_by_id
@@ -88,7 +88,7 @@ class MongoIdempotencyRecords:
         now = datetime.now(UTC)
         for form in (await self._reads.get_many(record_ids(cause_id, resource, key))).values():
             if form["ExpiresAt"] > now:
-                outcome = decode_outcome(form["Outcome"])
+                outcome = StoredOutcome.decode(form["Outcome"])
                 cause.check_digest(outcome.digest)
                 if (outcome.resource, outcome.key) == (resource, key):
                     return outcome
@@ -111,7 +111,7 @@ class MongoIdempotencyRecords:
                 with away():
                     await self._collection.replace_one({"_id": name}, _encode(name, outcome), upsert=True)
                 continue
-            first = decode_outcome(stored[name]["Outcome"])
+            first = StoredOutcome.decode(stored[name]["Outcome"])
             if (first.resource, first.key) != (outcome.resource, outcome.key):
                 self._shared[name] = True
                 again[record_ids(name, outcome.resource, outcome.key)[1]] = outcome
@@ -123,4 +123,4 @@ class MongoIdempotencyRecords:
 
 def _encode(name: str, outcome: StoredOutcome) -> Form:
     expires_at = datetime.now(UTC) + retention_of(outcome.cause_id)
-    return {"_id": name, "Outcome": encode_outcome(outcome), "ExpiresAt": expires_at}
+    return {"_id": name, "Outcome": outcome.encode(), "ExpiresAt": expires_at}
