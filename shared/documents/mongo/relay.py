@@ -125,14 +125,16 @@ class MongoRelay:
             state = self._heads[ref] = _OpenHead(added.write.at)
             is_full = len(self._heads) > _MAX_IN_MEMORY
             self._idle.clear()
-        published_to = self._steps.published_to(ref)
-        unknown = sum(write.number > published_to and write.number not in state.writes for write in head.open_writes)
-        if is_full or unknown > 1:  # another process's writes are open too, and go before this one
-            self._add_unloaded(state, unknown - state.unloaded)
+        number, published_to = added.write.number, self._steps.published_to(ref)
+        is_new = number not in state.writes  # otherwise it was loaded before this process knew that it is written
+        known = state.writes.keys() | {number}
+        unknown = sum(write.number > published_to and write.number not in known for write in head.open_writes)
+        if is_full or unknown:  # another process's writes are open too, and go before this one
+            self._add_unloaded(state, unknown + is_new - state.unloaded)
         else:
             self._add_unloaded(state, -state.unloaded)
-            state.writes[added.write.number] = added
-            self._open += 1
+            state.writes.setdefault(number, added)
+            self._open += is_new
         state.oldest = min(state.oldest, head.open_writes[0].at)
         if not state.busy:
             self._queue(ref)
