@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.hotw_svc.app.runs.run import NewRun, Run, ServiceShare
+from services.hotw_svc.app.runs.run import NewRun, Run
 from services.hotw_svc.domain.inputs import EventFacts, Inputs
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey
@@ -18,7 +18,15 @@ from services.hotw_svc.domain.runs.execution import Execution
 from shared.cause import Cause
 from shared.durability.read_model import Snapshot
 from shared.relational import Database, UnitOfWork
-from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, RunStatus, StartRun
+from shared.schemas.hotw_svc import (
+    CancelRun,
+    ExecuteFleet,
+    ReportDelivery,
+    ReviewOrder,
+    RunStatus,
+    ServiceOrders,
+    StartRun,
+)
 from shared.schemas.results import Accepted
 
 C = TypeVar("C")
@@ -27,19 +35,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A resource as HTTP answers with it: its id, and its members by their wire names."""
+    """A resource as HTTP answers with it: its members by their wire names, and which of them is its id."""
 
-    id: str
+    id_member: str
     body: dict[str, Any]
-
-    @classmethod
-    def of(cls, id_member: str, body: dict[str, Any]) -> View:
-        return cls(str(body[id_member]), body)
 
     @property
     def accepted(self) -> Accepted:
         """What a command is answered with."""
-        return Accepted(self.id)
+        return Accepted(str(self.body[self.id_member]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,8 @@ class RunRows(Protocol):
     async def has_open_fleets(self, run_id: int) -> bool:
         """Whether a fleet of the run has no execution yet."""
 
-    async def shares(self, run_id: int) -> list[ServiceShare]: ...
+    async def orders_by_service(self, run_id: int) -> list[ServiceOrders]:
+        """What the run ordered for each service."""
 
 
 class ClaimRows(Protocol):
@@ -209,7 +214,7 @@ class Store:
         async def body(work: UnitOfWork) -> dict[str, Any]:
             return (await fn(self.unit(work.connection, work))).body
 
-        return View.of(id_member, await self.database.run_once(cause, body))
+        return View(id_member, await self.database.run_once(cause, body))
 
 
 UseCase = Callable[[C, Cause], Awaitable[View]]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -52,7 +51,10 @@ class OrderBooks:
         event = await read_models.event(self._connection, event_id, deleted_too=True)
         if event is None:
             return []
-        dashboards = await self._dashboards(event_id, purpose, fleets)
+        board = t.hotw_dashboard
+        query = with_ids(board, service=True).where(t.event_index.c.EventId == event_id, board.c.Purpose == purpose)
+        query = query.where(t.fleet_index.c.FleetId.in_(fleets)).order_by(t.fleet_index.c.FleetId)
+        dashboards = (await self._connection.execute(query)).mappings().all()
         names = {row["FleetIndexId"]: row["FleetId"] for row in dashboards}
         orders = await order_rows.orders_of(self._connection, names, purpose)
         overrides = await order_rows.overrides_of(self._connection, names, purpose)
@@ -114,17 +116,4 @@ class OrderBooks:
         await connection.execute(update(lock).where(mine).values(Revision=lock.c.Revision + 1))
 
     def view(self, order: Order) -> View:
-        return View(order.fulfillment_id, wire(order_rows.order_columns(order)))
-
-    async def _dashboards(self, event_id: str, purpose: Purpose, fleet_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        board = t.hotw_dashboard
-        rows = await self._connection.execute(
-            with_ids(board, service=True)
-            .where(
-                t.event_index.c.EventId == event_id,
-                board.c.Purpose == purpose.value,
-                t.fleet_index.c.FleetId.in_(fleet_ids),
-            )
-            .order_by(t.fleet_index.c.FleetId)
-        )
-        return [dict(row) for row in rows.mappings()]
+        return View("FulfillmentId", wire(order_rows.order_columns(order)))

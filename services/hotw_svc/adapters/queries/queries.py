@@ -55,7 +55,7 @@ class Queries:
             found = await Runs(connection).get(run_id)
         if found is None:
             raise NotFound(f"there is no run {run_id}")
-        return View.of("RunId", run_view(found))
+        return View("RunId", run_view(found))
 
     async def executions(self, event_id: str, fleet_id: str, *, before: int | None, limit: int) -> Page:
         """A fleet's executions for an event, newest first; those older than ExecutionId ``before``."""

@@ -41,7 +41,7 @@ class Executions:
         query = with_ids(table, service=True).where(table.c.RunId == run_id, t.fleet_index.c.FleetId == fleet_id)
         rows = (await self._connection.execute(query)).mappings().all()
         views = await execution_views(self._connection, rows)
-        return View.of("ExecutionId", views[0]) if views else None
+        return View("ExecutionId", views[0]) if views else None
 
     async def write(self, run: Run, executions: Sequence[Execution]) -> list[PlacedExecution]:
         """Few statements, however many executions. Their fleets' lock rows are held, unless none of them counts."""

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.read_models import event_fleets
 from services.hotw_svc.adapters.rows import index_ids
-from services.hotw_svc.app.runs.run import NewRun, Run, ServiceShare
+from services.hotw_svc.app.runs.run import NewRun, Run
 from services.hotw_svc.domain.inputs import EventFacts
 from shared.relational import slices
-from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
+from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, ServiceOrders
 from shared.trace import Trace
 
 _EPIC: Final = "EPIC"  # the engine of this service; runs of others are only recorded
@@ -66,10 +66,7 @@ class Runs:
                 Trace=orjson.dumps(list(trace)).decode(),
             )
         )
-        key = inserted.inserted_primary_key
-        if key is None:
-            raise RuntimeError("the database gave the new run no number")
-        return int(key[0])
+        return int(inserted.lastrowid)
 
     async def _take(self, fleets: Any) -> None:
         await self._connection.execute(insert(t.run_fleet).from_select(["RunId", "FleetIndexId", "FleetId"], fleets))
@@ -120,7 +117,7 @@ class Runs:
         query = select(exists().where(t.run_fleet.c.RunId == run_id))
         return bool((await self._connection.execute(query)).scalar())
 
-    async def shares(self, run_id: int) -> list[ServiceShare]:
+    async def orders_by_service(self, run_id: int) -> list[ServiceOrders]:
         """By ServiceId."""
         execution, service = t.hotw_execution, t.service_index
         rows = await self._connection.execute(
@@ -131,7 +128,7 @@ class Runs:
             .order_by(service.c.ServiceId)
         )
         return [
-            ServiceShare(service_id=name, ordering_executions=count, ordered_hosts=int(hosts))
+            ServiceOrders(service_id=name, ordering_executions=count, ordered_hosts=int(hosts))
             for name, count, hosts in rows
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.hotw_svc.app.orders.facts import change_messages, refuse_too_large
+from services.hotw_svc.app.orders.facts import book_messages, refuse_too_large
 from services.hotw_svc.app.ports import Store, Unit, View
 from services.hotw_svc.app.runs.run import user_of
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
@@ -57,7 +57,8 @@ async def _change(
         if after is not before:
             changed = update_order_book(book, now=cause.now, changed=after, topic=topic)
             await unit.order_books.write([changed])
-            facts = change_messages(changed, now=cause.now, trace=cause.trace, user=user_of(cause.user))
+            user = user_of(cause.user)
+            facts = book_messages(changed.facts, changed.after, now=cause.now, trace=cause.trace, user=user)
             if bounded:
                 refuse_too_large(facts, ordering=False)
             await unit.work.emit(facts)

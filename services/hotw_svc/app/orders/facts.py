@@ -13,7 +13,7 @@ import orjson
 
 from services.hotw_svc.app.runs.run import SOURCE
 from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.orders.order_book import BookFact, OrderBook, OrderBookChange, OrderBookKey
+from services.hotw_svc.domain.orders.order_book import BookFact, OrderBook, OrderBookKey
 from shared.clock import iso
 from shared.envelope import Message
 from shared.errors import TooLarge
@@ -24,21 +24,14 @@ _MOST_WITH_NEW_ORDERS: Final = RECORD_BYTES * 3 // 4  # bytes of a fact; later d
 _MOST_WITH_REASONS: Final = RECORD_BYTES * 15 // 16  # deliveries and windows that end add little
 
 
-def change_messages(change: OrderBookChange, *, now: datetime, trace: Trace, user: str) -> list[Message]:
-    """The facts of a change, numbered on from the last fact before it."""
-    latest = change.after.latest
-    run_id = None if latest is None else latest.run_id
-    return book_messages(change.facts, change.after, now=now, trace=trace, user=user, run_id=run_id)
-
-
 def book_messages(
-    facts: Sequence[BookFact], book: OrderBook, *, now: datetime, trace: Trace, user: str, run_id: int | None
+    facts: Sequence[BookFact], book: OrderBook, *, now: datetime, trace: Trace, user: str
 ) -> list[Message]:
     """Messages about one change of a book, alike but for topic, number and orders; the last has the book's number."""
     if not facts:
         return []
     key = fact_key(book.key)
-    content = hardware_fact(book, now=now, user=user, run_id=run_id)
+    content = hardware_fact(book, now=now, user=user)
     messages = []
     for number, fact in enumerate(facts, start=book.version_id - len(facts) + 1):
         own = {**content, "OrdersVersionId": number, "FulfillmentIds": fact.order_ids}
@@ -54,7 +47,7 @@ def fact_key(key: OrderBookKey) -> str:
     return f"{key.event_id}#{key.fleet_id}#{key.purpose}"
 
 
-def hardware_fact(book: OrderBook, *, now: datetime, user: str, run_id: int | None) -> dict[str, Any]:
+def hardware_fact(book: OrderBook, *, now: datetime, user: str) -> dict[str, Any]:
     """The content of a fact that names no orders yet. Members without a value are left out."""
     key = book.key
     fact: dict[str, Any] = {
@@ -69,9 +62,8 @@ def hardware_fact(book: OrderBook, *, now: datetime, user: str, run_id: int | No
         "Gap": 0,
         "User": user,
     }
-    if run_id is not None:
-        fact["RunId"] = run_id
     if book.latest is not None:
+        fact["RunId"] = book.latest.run_id
         fact["Execution"] = book.latest.wire()
     return fact
 

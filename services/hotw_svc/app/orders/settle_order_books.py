@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from services.hotw_svc.app.orders.facts import change_messages
+from services.hotw_svc.app.orders.facts import book_messages
 from services.hotw_svc.app.ports import Store, Unit
 from services.hotw_svc.app.runs.run import AUTO
 from services.hotw_svc.domain.orders.order_book import OrderBookKey, update_order_book
@@ -39,4 +39,4 @@ async def _settle(unit: Unit, keys: Sequence[OrderBookKey], clock: Clock, cause:
     await unit.order_books.write(changes)
     trace = cause or Trace.begin()
     for change in changes:
-        await unit.work.emit(change_messages(change, now=now, trace=trace, user=AUTO))
+        await unit.work.emit(book_messages(change.facts, change.after, now=now, trace=trace, user=AUTO))

@@ -20,8 +20,8 @@ async def cancel_run(command: CancelRun, cause: Cause, *, store: Store) -> View:
         status = cancelled(run.status, run.run_id)
         if run.status is not RunStatus.CANCELLED:
             run = await unit.runs.end(run, status, cause.now)
-            services = await unit.runs.shares(run.run_id)
+            services = await unit.runs.orders_by_service(run.run_id)
             await unit.work.emit([run_message("hotw.run.cancelled", run, now=cause.now, services=services)])
-        return View.of("RunId", run_view(run))
+        return View("RunId", run_view(run))
 
     return await store.run_once(cause, "RunId", cancel)

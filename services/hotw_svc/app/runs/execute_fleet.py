@@ -32,7 +32,7 @@ async def execute_fleet(command: ExecuteFleet, cause: Cause, *, store: Store, cl
         raise
     if record is None:
         record = await _work_off(store, clock, run_id, command.fleet_id, cause)
-    return View.of("ExecutionId", record.result())
+    return View("ExecutionId", record.result())
 
 
 async def _work_off(store: Store, clock: Clock, run_id: int, fleet_id: str, cause: Cause) -> IdempotencyRecord:

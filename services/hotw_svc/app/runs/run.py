@@ -11,7 +11,7 @@ import orjson
 
 from shared.clock import iso
 from shared.envelope import Message
-from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
+from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, ServiceOrders
 from shared.trace import Trace
 
 SOURCE: Final = "hotw_svc"
@@ -61,32 +61,15 @@ class Run(NewRun):
         return f"HOTW-Run-{self.run_id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceShare:
-    """What a run ordered for one service: in how many executions, and how many hosts."""
-
-    service_id: str
-    ordering_executions: int
-    ordered_hosts: int
-
-
 def run_view(run: Run) -> dict[str, Any]:
     """The run as it is read."""
     ended = None if run.ended_at is None else iso(run.ended_at)
     return _members(run) | {"Engine": run.engine, "DryRun": run.dry_run, "EndedAt": ended}
 
 
-def run_message(topic: str, run: Run, *, now: datetime, services: Sequence[ServiceShare] = ()) -> Message:
+def run_message(topic: str, run: Run, *, now: datetime, services: Sequence[ServiceOrders] = ()) -> Message:
     """``hotw.run.{started,completed,cancelled}``; a run publishes each at most once."""
-    shares = [
-        {
-            "ServiceId": share.service_id,
-            "OrderingExecutions": share.ordering_executions,
-            "OrderedHosts": share.ordered_hosts,
-        }
-        for share in services
-    ]
-    fact = _members(run) | {"Services": shares}
+    fact = _members(run) | {"Services": [orders.wire() for orders in services]}
     if run.ended_at is not None:
         fact["EndedAt"] = iso(run.ended_at)
     key = str(run.run_id)

@@ -26,7 +26,7 @@ async def start_run(command: StartRun, cause: Cause, *, store: Store, wake_worke
         if not run.fleets:
             run = await unit.runs.end(run, RunStatus.COMPLETED, cause.now)
             await unit.work.emit([run_message("hotw.run.completed", run, now=cause.now)])
-        return View.of("RunId", run_view(run))
+        return View("RunId", run_view(run))
 
     run = await store.run_once(cause, "RunId", start)
     wake_workers()

@@ -66,7 +66,7 @@ async def complete_run(store: Store, clock: Clock, run_id: int) -> bool:
             return None
         now = clock.now()
         ended = await unit.runs.end(run, RunStatus.COMPLETED, now)
-        services = await unit.runs.shares(run_id)
+        services = await unit.runs.orders_by_service(run_id)
         await unit.work.emit([run_message("hotw.run.completed", ended, now=now, services=services)])
         return ended
 
@@ -192,14 +192,8 @@ def _facts(run: Run, placed: PlacedExecution) -> list[Message]:
     execution = placed.execution
     order_ids = tuple(order.fulfillment_id for order in execution.orders)
     topics = ("hotw.execution.completed", "hotw.order.placed") if order_ids else ("hotw.execution.completed",)
-    facts = book_messages(
-        [BookFact(topic, order_ids) for topic in topics],
-        placed.book,
-        now=execution.created_at,
-        trace=run.trace,
-        user=run.user,
-        run_id=run.run_id,
-    )
+    named = [BookFact(topic, order_ids) for topic in topics]
+    facts = book_messages(named, placed.book, now=execution.created_at, trace=run.trace, user=run.user)
     if order_ids:  # an execution that orders nothing adds nothing to the fact
         refuse_too_large(facts, ordering=True)
     return facts

@@ -142,7 +142,7 @@ def _concluded(
     expected = expected_delivery(inputs.run.order_type, now)
     late = bool(distribution.ordered) and expected >= inputs.event.peak_start_date
     orders = place_orders(inputs, distribution, expected=expected, now=now)
-    raises = raise_asgs(inputs, orders, now=now)
+    overrides, superseded_overrides = raise_asgs(inputs, orders, now=now)
     success = status is ExecutionStatus.SUCCESS
     sentences = (
         _outcome(need, placement, expected),
@@ -169,8 +169,8 @@ def _concluded(
         late=late,
         host_distribution=host_distribution(inputs, distribution),
         orders=orders,
-        overrides=raises.made,
-        superseded_overrides=raises.superseded,
+        overrides=overrides,
+        superseded_overrides=superseded_overrides,
         superseded_orders=_made_up_for(inputs) if success else (),
         asgs=_asg_outcomes(inputs, distribution.by_asg),
     )

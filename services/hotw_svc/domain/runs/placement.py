@@ -21,14 +21,6 @@ class Placement:
     obstacles: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Raises:
-    """The overrides an execution proposes, and the live ones they take the place of, already marked so."""
-
-    made: tuple[Override, ...] = ()
-    superseded: tuple[Override, ...] = ()
-
-
 def place(inputs: Inputs, need: int, now: datetime) -> Placement:
     """Finds room for `need` hosts; what matters only for hosts (EAP, SPCO dates, ASGs) is asked only when there are."""
     nowhere = Distribution(by_asg={}, by_zone={}, full_zones=(), shortfall=need)
@@ -67,10 +59,12 @@ def place_orders(inputs: Inputs, distribution: Distribution, *, expected: date, 
     )
 
 
-def raise_asgs(inputs: Inputs, new: Sequence[Order], *, now: datetime) -> Raises:
-    """An override for each ASG that gets hosts; an ASG's earlier one of this event is superseded."""
+def raise_asgs(
+    inputs: Inputs, new: Sequence[Order], *, now: datetime
+) -> tuple[tuple[Override, ...], tuple[Override, ...]]:
+    """An override for each ASG that gets hosts, and the ASGs' live ones of this event, which are superseded by them."""
     if not new:
-        return Raises()
+        return (), ()
     event = inputs.event
     asgs = {asg.name: asg for asg in inputs.fleet.asgs}
     live = {o.asg_name: o for o in inputs.overrides if o.is_live and o.event_id == event.event_id}
@@ -97,7 +91,7 @@ def raise_asgs(inputs: Inputs, new: Sequence[Order], *, now: datetime) -> Raises
                 now=now,
             )
         )
-    return Raises(tuple(made), tuple(superseded(live[order.asg_name]) for order in new if order.asg_name in live))
+    return tuple(made), tuple(superseded(live[order.asg_name]) for order in new if order.asg_name in live)
 
 
 def host_distribution(inputs: Inputs, distribution: Distribution) -> dict[str, int]:

@@ -204,7 +204,7 @@ def fact_of(execution: Execution, execution_id: int) -> ExecutionFact:
     return execution_fact(execution_columns(execution) | {"ExecutionId": execution_id})
 
 
-def fact(orders: list[Order], latest: ExecutionFact | None = None, run_id: int | None = None) -> dict[str, Any]:
+def fact(orders: list[Order], latest: ExecutionFact | None = None) -> dict[str, Any]:
     inputs = fortress()
     book = OrderBook(
         key=KEY,
@@ -217,14 +217,14 @@ def fact(orders: list[Order], latest: ExecutionFact | None = None, run_id: int |
         settled_under=SettledUnder.of(inputs.event),
         latest=latest,
     )
-    return json.loads(orjson.dumps(hardware_fact(book, now=NOW, user="jsmith", run_id=run_id)))
+    return json.loads(orjson.dumps(hardware_fact(book, now=NOW, user="jsmith")))
 
 
 def test_a_fact_carries_the_execution_and_every_order_and_keeps_to_the_contract() -> None:
     orders = [replace(o, execution_id=789) for o in EXECUTION.orders]
-    content = fact(orders, fact_of(EXECUTION, 789), run_id=5)
+    content = fact(orders, fact_of(EXECUTION, 789))
     assert HardwareFact.model_validate(content).wire() == content
-    assert content["Execution"]["ExecutionId"] == 789
+    assert (content["RunId"], content["Execution"]["ExecutionId"]) == (5, 789)
     assert (content["Execution"]["Needed"], content["Execution"]["CapReason"]) == (220, "MaxHostCount")
     assert [(o["AvailabilityZone"], o["FulfillmentValue"], o["ExecutionId"]) for o in content["Orders"]] == [
         ("us-east-1a", 20, 789),

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import orjson
 
-from services.hotw_svc.app.orders.facts import change_messages
+from services.hotw_svc.app.orders.facts import book_messages
 from services.hotw_svc.domain.inputs import AsgFacts, EventFacts, FleetFacts, Line
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
 from services.hotw_svc.domain.orders.order_book import (
@@ -120,7 +120,7 @@ def test_an_approval_is_one_fact_and_enables_its_asg() -> None:
     assert [(o.value, o.status) for o in change.overrides] == [(70, OverrideStatus.APPROVED)]
     assert change.enabled_asgs == ("F/1a",)
     assert change.after.version_id == 3
-    (message,) = change_messages(change, now=NOW, trace=Trace("c"), user="jsmith")
+    (message,) = book_messages(change.facts, change.after, now=NOW, trace=Trace("c"), user="jsmith")
     fact = HardwareFact.model_validate_json(message.data)
     assert (fact.orders_version_id, fact.fulfillment_ids, fact.user) == (3, ["F5-1-1"], "jsmith")
     assert fact.execution is not None
@@ -148,7 +148,7 @@ def test_where_nothing_is_due_nothing_changes() -> None:
     assert (change.orders, change.overrides) == ((), ())
     assert change.facts == ()
     assert change.after.version_id == 2
-    assert change_messages(change, now=NOW, trace=Trace("c"), user="auto") == []
+    assert book_messages(change.facts, change.after, now=NOW, trace=Trace("c"), user="auto") == []
 
 
 def test_the_end_of_the_window_expires_orders_and_overrides_by_two_facts_in_order() -> None:
@@ -156,9 +156,8 @@ def test_the_end_of_the_window_expires_orders_and_overrides_by_two_facts_in_orde
     late = datetime(2024, 7, 20, tzinfo=UTC)
     change = update_order_book(book(approved, overrides=(override(status=OverrideStatus.STARTED),)), now=late)
     assert [fact.topic for fact in change.facts] == ["hotw.order.expired", "hotw.override.expired"]
-    bodies = [
-        orjson.loads(message.data) for message in change_messages(change, now=late, trace=Trace("c"), user="auto")
-    ]
+    messages = book_messages(change.facts, change.after, now=late, trace=Trace("c"), user="auto")
+    bodies = [orjson.loads(message.data) for message in messages]
     assert [body["OrdersVersionId"] for body in bodies] == [3, 4]
     assert [order["FulfillmentStatus"] for order in bodies[0]["Orders"]] == ["Expired"]
 
@@ -167,7 +166,7 @@ def test_an_inactive_event_cancels_which_is_published_as_a_review() -> None:
     change = update_order_book(book(order(), event=replace(EVENT, is_active=False)), now=NOW)
     assert [fact.topic for fact in change.facts] == ["hotw.order.reviewed"]
     assert [o.status for o in change.overrides] == [OverrideStatus.CANCELLED]
-    (message,) = change_messages(change, now=NOW, trace=Trace("c"), user="auto")
+    (message,) = book_messages(change.facts, change.after, now=NOW, trace=Trace("c"), user="auto")
     assert "EventIsActive" not in orjson.loads(message.data)
 
 
@@ -177,7 +176,7 @@ def test_approved_orders_left_open_get_a_fact_when_their_event_stops_being_activ
     change = update_order_book(book(approved, order(), event=off), now=NOW)
     cancelled, left = (
         HardwareFact.model_validate_json(one.data)
-        for one in change_messages(change, now=NOW, trace=Trace("c"), user="auto")
+        for one in book_messages(change.facts, change.after, now=NOW, trace=Trace("c"), user="auto")
         if one.topic == "hotw.order.reviewed"
     )
     assert (cancelled.fulfillment_ids, cancelled.event_is_active) == (["F5-1-1"], None)
