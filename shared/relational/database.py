@@ -14,7 +14,7 @@ from shared.cause import Cause
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.relay import Relay
-from shared.errors import Refused, Unavailable
+from shared.errors import Refused
 from shared.relational.dead_letters import RelationalDeadLetters
 from shared.relational.lease import RelationalLeases
 from shared.relational.migration import migrate_alone
@@ -37,7 +37,7 @@ class Database(Transactions):
         self,
         address: str | Path,
         migrate: Callable[[Connection], None],
-        publish: Publish | None = None,
+        publish: Publish,
         *,
         relay_lease_seconds: float = _RELAY_LEASE_SECONDS,
     ) -> None:
@@ -46,9 +46,7 @@ class Database(Transactions):
         self._leases = RelationalLeases(self)
         self._read_models: list[ReadModelTable] = []
         self._migrate = migrate
-        self._relay: Relay | None = None
-        if publish is not None:
-            self._relay = Relay(self.open_entries, self._leases, publish, lease_seconds=relay_lease_seconds)
+        self._relay = Relay(self.open_entries, self._leases, publish, lease_seconds=relay_lease_seconds)
 
     def read_model(self, declared: ReadModelTable) -> RelationalReadModel:
         """What this service keeps of another service's resource. Declare it before ``start``."""
@@ -64,8 +62,7 @@ class Database(Transactions):
     async def start(self) -> None:
         """Brings the schema up to date and starts the relay. Unavailable when the database does not answer."""
         await self.prepare()
-        if self._relay is not None:
-            self._relay.start()
+        self._relay.start()
 
     async def prepare(self) -> None:
         """Brings the schema up to date."""
@@ -79,8 +76,7 @@ class Database(Transactions):
         await self.repeat(lambda: migrate_alone(self.engine, upgrade))
 
     async def stop(self) -> None:
-        if self._relay is not None:
-            await self._relay.stop()
+        await self._relay.stop()
         await self.engine.dispose()
 
     @contextlib.asynccontextmanager
@@ -91,8 +87,7 @@ class Database(Transactions):
             yield unit
         if unit.emitted:
             self.open_entries.open_estimate += unit.emitted
-            if self._relay is not None:
-                self._relay.wake()
+            self._relay.wake()
 
     async def write(self, fn: Callable[[UnitOfWork], Awaitable[T]]) -> T:
         """Runs ``fn`` in one transaction, as ``repeat`` does."""
@@ -149,8 +144,6 @@ class Database(Transactions):
 
     async def drain(self) -> None:
         """Publishes all that is open; returns when nothing is."""
-        if self._relay is None:
-            raise Unavailable("this store has nothing to publish with")
         await self._relay.drain()
 
     async def last_instant(self) -> datetime | None:

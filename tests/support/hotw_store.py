@@ -252,7 +252,7 @@ class Replica:
 
 
 def open_replica(address: str | Path, clock: FixedClock, broker: Broker, factors: Mapping[str, Any]) -> Replica:
-    database = Database(address, publish=broker.publish, migrate=migrate)
+    database = Database(address, migrate, broker.publish)
     return Replica(database, store_in(database, az_factors(factors)), clock, broker)
 
 

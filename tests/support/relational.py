@@ -37,7 +37,6 @@ SAMPLES = Table(
 async def publish_all(database: Database) -> None:
     """Returns once nothing is open; runs the database's relay if it does not run yet."""
     relay = database._relay
-    assert relay is not None
     if relay._task is not None:
         await relay.drain()
         return

@@ -37,14 +37,13 @@ def broker() -> Broker:
 async def opened(address: str | Path, broker: Broker) -> AsyncIterator[Callable[..., Database]]:
     """Opens the store as one more replica of the service; all are closed at the end."""
     opened: list[Database] = []
-    probe = Database(address, migrate=METADATA.create_all)
+    probe = Database(address, METADATA.create_all, broker.publish)
     await probe.prepare()
     opened.append(probe)
 
-    def open_one(*, publishing: bool = False, lease_seconds: float = 600.0) -> Database:
+    def open_one(*, lease_seconds: float = 600.0) -> Database:
         """``lease_seconds``: by default no relay that lives is taken for dead, however slow the machine is."""
-        publish = broker.publish if publishing else None
-        database = Database(address, migrate=METADATA.create_all, publish=publish, relay_lease_seconds=lease_seconds)
+        database = Database(address, METADATA.create_all, broker.publish, relay_lease_seconds=lease_seconds)
         opened.append(database)
         return database
 

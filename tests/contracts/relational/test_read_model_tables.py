@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from shared.relational import Database, ReadModelTable, UnitOfWork, ascii_id, name_text
+from tests.support.broker import Broker
 from tests.support.relational import COUNTERS, METADATA
 
 FLEETS = ReadModelTable("fleet", {"ServiceId": ascii_id(), "Place.Region": name_text()})
@@ -17,7 +18,7 @@ def fleet(number: int, version: int = 1, **more: object) -> tuple[str, int, dict
 
 
 async def opened(address: str | Path, declared: ReadModelTable) -> Database:
-    database = Database(address, migrate=METADATA.create_all)
+    database = Database(address, METADATA.create_all, Broker().publish)
     database.read_model(declared)
     await database.prepare()
     return database

@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 
 async def test_a_committed_message_goes_as_it_was_written(opened: Callable[..., Database], broker: Broker) -> None:
-    database = opened(publishing=True)
+    database = opened()
     written = message("PD2024#X#Upscaling", 1, subject="s", user="jsmith", if_match='"3"')
     await database.write(lambda unit: unit.emit([written]))
     await publish_all(database)
@@ -30,14 +30,14 @@ async def test_a_committed_message_goes_as_it_was_written(opened: Callable[..., 
 
 
 async def test_a_started_relay_is_woken_by_a_commit(opened: Callable[..., Database], broker: Broker) -> None:
-    database = opened(publishing=True)
+    database = opened()
     await database.start()
     await database.write(lambda unit: unit.emit([message("a", 1)]))
     await until(lambda: len(broker.taken) == 1, "the message")
 
 
 async def test_the_order_of_a_key_is_kept_over_batches(opened: Callable[..., Database], broker: Broker) -> None:
-    database = opened(publishing=True)
+    database = opened()
     for chunk in range(5):
         await database.write(
             lambda unit, chunk=chunk: unit.emit([message(f"k{n % 25}", chunk * 500 + n) for n in range(500)])  # type: ignore[misc]
@@ -52,9 +52,7 @@ async def test_the_order_of_a_key_is_kept_over_batches(opened: Callable[..., Dat
 async def test_only_one_of_two_relays_works_and_the_other_takes_over(
     opened: Callable[..., Database], broker: Broker
 ) -> None:
-    first, second = opened(publishing=True), opened(publishing=True)
-    assert first._relay is not None
-    assert second._relay is not None
+    first, second = opened(), opened()
     assert await first._relay._hold_lease()
     await second.write(lambda unit: unit.emit([message("a", 1)]))
     await second._relay._publish_open()
@@ -74,7 +72,7 @@ async def test_a_removal_that_fails_is_made_up_for(
     opened: Callable[..., Database], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Found by a server killed while its entries were removed: the relay then failed for ever."""
-    database = opened(publishing=True)
+    database = opened()
     remove, failures = database.open_entries._remove, iter([Unavailable("away"), Unavailable("away")])
 
     async def failing(entries: Sequence[OutboxEntry]) -> None:
@@ -90,7 +88,7 @@ async def test_a_removal_that_fails_is_made_up_for(
 
 
 async def test_the_last_instant_outlives_publishing(opened: Callable[..., Database]) -> None:
-    database = opened(publishing=True)
+    database = opened()
     assert await database.last_instant() is None
     await database.write(lambda unit: unit.emit([message("a", 1)]))
     assert await database.last_instant() == NOW
@@ -102,7 +100,7 @@ async def test_the_last_instant_outlives_publishing(opened: Callable[..., Databa
 async def test_many_writers_and_two_replicas_publish_everything_in_order(
     opened: Callable[..., Database], broker: Broker
 ) -> None:
-    replicas = [opened(publishing=True), opened(publishing=True)]
+    replicas = [opened(), opened()]
     for replica in replicas:
         await replica.start()
 
@@ -124,8 +122,7 @@ async def test_many_writers_and_two_replicas_publish_everything_in_order(
 async def test_a_lease_is_kept_while_the_broker_takes_its_time(
     opened: Callable[..., Database], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = opened(publishing=True, lease_seconds=1.0)
-    assert slow._relay is not None
+    slow = opened(lease_seconds=1.0)
     take = broker.publish
     let_go = asyncio.Event()
 
@@ -150,8 +147,7 @@ async def test_a_lease_is_kept_while_the_broker_takes_its_time(
 
 
 async def test_a_dead_relays_lease_ends_and_its_messages_go(opened: Callable[..., Database], broker: Broker) -> None:
-    dead, heir = opened(publishing=True, lease_seconds=0.5), opened(publishing=True)
-    assert dead._relay is not None
+    dead, heir = opened(lease_seconds=0.5), opened()
     await dead.write(lambda unit: unit.emit([message("a", 1)]))
     assert await dead._relay._hold_lease()
     await heir.start()

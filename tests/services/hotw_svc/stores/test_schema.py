@@ -20,6 +20,7 @@ from services.hotw_svc.adapters.store import migrate
 from services.hotw_svc.adapters.tables import METADATA
 from shared.errors import EpicError, Unavailable
 from shared.relational import KIT_TABLES, Database
+from tests.support.broker import Broker
 
 REFERENCE = {
     "hotw_run": "RunId EventIndexId RunStatus OrderType CreatedAt",
@@ -61,7 +62,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 
 
 async def opened(address: str | Path) -> Database:
-    database = Database(address, migrate=migrate)
+    database = Database(address, migrate, Broker().publish)
     await database.prepare()
     return database
 
@@ -94,7 +95,7 @@ def test_a_change_of_the_tables_comes_with_a_revision(of: str) -> None:
 async def test_the_tables_of_each_revision_become_what_the_code_reads(
     address: str | Path, dialect: str, revision: str
 ) -> None:
-    database = Database(address, migrate)
+    database = Database(address, migrate, Broker().publish)
     made = (SCHEMAS / f"{revision}.{dialect}.sql").read_text().split(";\n")
     version = ["CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"]
     async with database.begin() as connection:
@@ -177,7 +178,7 @@ async def test_who_migrates_next_sees_what_was_migrated_before_it(address: str |
         got_in_between.wait(0.5)
 
     async def migrated(*, first: bool) -> None:
-        database = Database(address, migrate=migrate)
+        database = Database(address, migrate, Broker().publish)
         if first:
             event.listen(database.engine.sync_engine, "commit", slowly)
         await database.prepare()
