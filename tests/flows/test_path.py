@@ -25,7 +25,7 @@ pytestmark = pytest.mark.embedded
 
 ROOT = Path(__file__).parents[2]
 CREATED = "eventplan.created"
-POSTS = 3
+POSTS = 12
 BOUND = 150
 
 
@@ -106,13 +106,15 @@ async def test_the_path_from_an_event_to_its_plan_enters_few_functions(stack: St
     await stack.say(service(), fleet())
     await stack.settled()
     await posted(stack, events, plans, "Warm-Up")
-    counted = []
+    path: list[CodeType] = []
     for number in range(POSTS):
         profiler.begin()
         await posted(stack, events, plans, f"PD{number}")
-        counted.append(profiler.end())
-    # Idle work goes on at the same time, but hardly within each of several posts.
-    path = [code for code in counted[0] if all(code in others for others in counted[1:])]
+        entered = profiler.end()
+        # Idle work goes on at the same time, but hardly within each of several posts; on a busy machine a post is long.
+        path = [code for code in path if code in entered] if number else entered
+        if number >= 2 and len(path) <= BOUND:
+            break
     assert len(path) <= BOUND, f"the path enters {len(path)} functions:\n{stages(path)}"
 
 
