@@ -15,11 +15,12 @@ from epic.embedded_routes import EmbeddedRoutes
 from epic.failure import CommandFailed
 from epic.gateway import Gateway
 from epic.messages import TransportMessages
+from epic.serving import Build, open_transport, quiet_collector, uvicorn_server
 from shared.clock import RunningClock
 from shared.embedded import DataFolderInUse
 from shared.messaging.transport import Transport
 from shared.schemas.topics import SERVICES
-from shared.service import Build, RunningService, open_transport, quiet_collector, uvicorn_server
+from shared.service import RunningService
 from shared.settings import Settings
 
 _BACKLOG: Final = 2048  # uvicorn's own default

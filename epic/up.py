@@ -18,15 +18,15 @@ import uvloop
 from epic.api import Api
 from epic.configuration import settings
 from epic.failure import CommandFailed
+from epic.log import configure_logging
 from epic.play import scenario
 from epic.play.fleets import print_fleets
 from epic.play.steps import STEPS
 from epic.runner import EmbeddedEpic, listen
+from epic.serving import Build
 from epic.terminal import Terminal
 from shared.clock import RunningClock, iso, parse_instant
-from shared.log import configure_logging
 from shared.schemas.topics import SERVICES
-from shared.service import Build
 from shared.settings import PREFIX, Settings
 
 _LOG: Final = "epic.log"

@@ -21,6 +21,7 @@ from faststream.kafka import KafkaBroker
 from bench.figure import Bench, Figure, at_least
 from bench.rounds import alternate
 from bench.stage import Stage
+from epic.serving import quiet_collector
 from shared.clock import RunningClock
 from shared.envelope import Message
 from shared.messaging.consumer import Consumer
@@ -34,7 +35,6 @@ from shared.metrics import Metrics
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.results import DeadLetter
 from shared.schemas.topics import MessageType, Topic
-from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 
 _EVENTS: Final = 100_000

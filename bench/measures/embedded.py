@@ -27,11 +27,11 @@ from bench.planning import PLAN_CREATED
 from bench.process import Process
 from bench.rounds import alternate
 from bench.stage import NOW, Stage
+from epic.serving import quiet_collector
 from shared.embedded import EmbeddedTransport, storage
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics, follow_records
 from shared.messaging.transport import TopicSpec
-from shared.service.run import quiet_collector
 from tests.support.servers import free_port
 
 _RECORDS: Final = 40_000

@@ -28,9 +28,9 @@ from bench.raw.kafka import consuming, create_topic, producing
 from bench.raw.mongo import connected
 from bench.rounds import alternate
 from bench.stage import Servers, Stage
+from epic.serving import quiet_collector
 from shared.envelope import encode_headers
 from shared.schemas.topics import TOPICS
-from shared.service.run import quiet_collector
 
 _SERVICES: Final = 500
 _SINGLES: Final = 200

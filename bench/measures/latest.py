@@ -18,7 +18,7 @@ from bench.raw.mongo import connected
 from bench.rounds import Side, alternate
 from bench.serving import Serving, loaded
 from bench.stage import Stage
-from shared.service.run import quiet_collector
+from epic.serving import quiet_collector
 
 _SERVICES: Final = 1_021
 _OF_SOME: Final = 20

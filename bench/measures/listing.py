@@ -16,7 +16,7 @@ from bench.raw.mongo import connected
 from bench.rounds import alternate
 from bench.serving import Serving, loaded
 from bench.stage import Stage
-from shared.service.run import quiet_collector
+from epic.serving import quiet_collector
 
 _SERVICES: Final = 2_000
 _SECONDS: Final = 3.0

@@ -25,8 +25,8 @@ from bench.raw.kafka import Raw, copies, create_topic, producing, send_all
 from bench.raw.mongo import Wire, connected
 from bench.rounds import alternate
 from bench.stage import Stage
+from epic.serving import quiet_collector
 from shared.schemas.topics import TOPICS
-from shared.service.run import quiet_collector
 
 _FLEETS: Final = 20_000
 _FEW: Final = 2_000

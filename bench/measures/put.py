@@ -22,8 +22,8 @@ from bench.raw.mongo import connected
 from bench.rounds import Side, alternate
 from bench.serving import Serving
 from bench.stage import Stage
+from epic.serving import quiet_collector
 from shared.schemas.topics import TOPICS
-from shared.service.run import quiet_collector
 
 _SERVICES: Final = 480
 _CONNECTIONS: Final = 16

@@ -25,8 +25,8 @@ from bench.raw.kafka import Counter, Raw, copies, create_topic, producing, send_
 from bench.raw.mysql import Sql
 from bench.rounds import alternate
 from bench.stage import Servers, Stage
+from epic.serving import quiet_collector
 from shared.schemas.topics import TOPICS
-from shared.service.run import quiet_collector
 
 _FLEETS: Final = 20_000
 _CHUNK: Final = 500

@@ -25,6 +25,7 @@ from bench.raw.kafka import Counter, create_topic, producing
 from bench.raw.mongo import connected
 from bench.rounds import alternate
 from bench.stage import Servers, Stage
+from epic.serving import quiet_collector
 from shared.cause import Cause
 from shared.documents import Change, Document, Documents, OutgoingEvent
 from shared.documents.mongo import MongoStore
@@ -32,7 +33,6 @@ from shared.envelope import Message, encode_headers
 from shared.errors import Unavailable
 from shared.messaging.kafka.transport import KafkaTransport
 from shared.messaging.publisher import Publisher
-from shared.service.run import quiet_collector
 from shared.trace import Trace, new_id
 
 _UPDATES: Final = 3_000

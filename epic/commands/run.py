@@ -59,7 +59,7 @@ def serve(
     check_service(service)
     chosen = settings()
     from epic.runner import build_of, listen
-    from shared.service import run
+    from epic.serving import run
 
     listen(chosen.http_host, chosen.http_port, give_host="EPIC_HTTP_HOST=", give_port="EPIC_HTTP_PORT=").close()
     run(build_of(service), chosen)

@@ -1,7 +1,7 @@
 """What is done around every route: ids, the gate, the request's body, unexpected errors, counts and log lines.
 
 It is plain ASGI: Starlette's ``BaseHTTPMiddleware`` costs 30 % of a request, this costs 2 %. The server passes on HTTP
-requests only: it runs without WebSockets and without the lifespan protocol (``service.run.uvicorn_server``).
+requests only: it runs without WebSockets and without the lifespan protocol (``epic.serving.uvicorn_server``).
 """
 
 from __future__ import annotations

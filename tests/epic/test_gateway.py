@@ -12,9 +12,9 @@ from fastapi.responses import JSONResponse
 from epic.gateway import Gateway
 from epic.routes import ANY, Route, routes_of
 from epic.runner import builds
+from epic.serving import open_transport
 from shared.clock import FixedClock
 from shared.schemas.topics import SERVICES
-from shared.service import open_transport
 from shared.settings import Settings
 
 PATHS = {

@@ -19,12 +19,13 @@ from epic.failure import CommandFailed
 from epic.messages import HttpMessages, SeenRecord
 from epic.play import scenario
 from epic.runner import EmbeddedEpic, listen
+from epic.serving import Build
 from epic.up import settings_of
 from shared.clock import Clock, RunningClock, parse_instant
 from shared.envelope import Message
 from shared.messaging.topic_client import ensure_topics
 from shared.messaging.transport import Transport
-from shared.service import Build, Hook, RunningService
+from shared.service import Hook, RunningService
 from shared.settings import Settings
 from shared.trace import Trace
 from tests.support.waiting import until

@@ -14,9 +14,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from epic.runner import builds
+from epic.serving import open_transport
 from shared.clock import RunningClock
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS
-from shared.service import open_transport
 from shared.settings import Settings
 from tests.faults.picture import PublishedRecord
 

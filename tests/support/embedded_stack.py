@@ -12,13 +12,14 @@ import orjson
 from aiokafka import TopicPartition
 
 from epic.messages import TransportMessages
+from epic.serving import open_transport
 from shared.clock import Clock, FixedClock
 from shared.envelope import Message
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics
 from shared.messaging.transport import Transport
 from shared.schemas.results import CommandResult
-from shared.service import RunningService, open_transport
+from shared.service import RunningService
 from shared.settings import Settings
 from shared.trace import Trace
 from tests.support.http import calling

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from shared.log import configure_logging
+from epic.log import configure_logging
 from shared.settings import BadSettings, load_settings
 from shared.trace import Trace, bind_trace
 
@@ -157,7 +157,7 @@ def test_a_client_that_repeats_itself_is_logged_every_ten_seconds(
     log_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("shared.log.time.monotonic", lambda: now)
+    monkeypatch.setattr("epic.log.time.monotonic", lambda: now)
     configure_logging("info", "json", file=log_file)
     for number in range(25):
         logging.getLogger("aiokafka.conn").error("no connection to node %s", number)
@@ -170,7 +170,7 @@ def test_a_client_that_repeats_itself_is_logged_every_ten_seconds(
 
 
 def test_a_full_log_file_is_kept_beside_the_new_one(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.log._FILE_BYTES", 150)
+    monkeypatch.setattr("epic.log._FILE_BYTES", 150)
     configure_logging("info", "json", file=log_file)
     for number in range(4):
         structlog.get_logger("a").info("an event", number=number, padding="x" * 60)

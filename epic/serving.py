@@ -14,10 +14,10 @@ import structlog
 import uvicorn
 import uvloop
 
+from epic.log import configure_logging
 from shared.clock import Clock, RunningClock
 from shared.embedded import EmbeddedTransport
 from shared.errors import EpicError
-from shared.log import configure_logging
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.transport import Transport
 from shared.service.running import RunningService
