@@ -25,8 +25,8 @@ _logger: Final = logging.getLogger(__name__)
 class EmbeddedConsumer:
     """Waits for appends instead of polling, and never commits by itself.
 
-    ``patience_ms`` is the least time that ``getmany`` waits for a first record. A partition is read from the group's
-    committed offset, and where there is none, or it has been removed, from where ``auto_offset_reset`` says.
+    A partition is read from the group's committed offset, and where there is none, or it has been removed, from where
+    ``auto_offset_reset`` says.
     """
 
     def __init__(
@@ -36,13 +36,11 @@ class EmbeddedConsumer:
         client_id: str | None = None,
         group_id: str | None = None,
         auto_offset_reset: str = "earliest",
-        patience_ms: float = 0,
     ) -> None:
         if auto_offset_reset not in ("earliest", "latest"):
             raise ValueError(f"auto_offset_reset is earliest or latest, not {auto_offset_reset!r}")
         self._log = log
         self._from_end = auto_offset_reset == "latest"
-        self._patience = patience_ms / 1000
         self._group_id = group_id
         self.member_id = f"{client_id or 'epic-consumer'}-{uuid4()}"
         self.topics = frozenset(topics)
@@ -120,7 +118,7 @@ class EmbeddedConsumer:
         self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + max(timeout_ms / 1000, self._patience)
+        deadline = loop.time() + timeout_ms / 1000
         await asyncio.sleep(0)  # else a consumer that always finds records would starve the event loop
         while True:
             if self.stopped:

@@ -70,15 +70,9 @@ class EmbeddedTransport(DurableLog):
         auto_offset_reset: str = "earliest",
         client_id: str | None = None,
         rebalance_timeout_ms: int | None = None,
-        patience_ms: int = 0,
     ) -> Consumer:
         return EmbeddedConsumer(
-            *topics,
-            log=self,
-            group_id=group_id,
-            auto_offset_reset=auto_offset_reset,
-            client_id=client_id,
-            patience_ms=patience_ms,
+            *topics, log=self, group_id=group_id, auto_offset_reset=auto_offset_reset, client_id=client_id
         )
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:

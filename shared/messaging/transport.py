@@ -112,7 +112,10 @@ class Consumer(Protocol):
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """At most ``max_records`` records; waits for the first, empty after the timeout. ConsumerStoppedError."""
+        """At most ``max_records`` records; waits for the first, empty after the timeout. ConsumerStoppedError.
+
+        A stop ends the wait.
+        """
 
     async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
         """Store where the group continues: at the positions, or at these offsets. Durable when this returns.
@@ -157,9 +160,7 @@ class Transport(Protocol):
         auto_offset_reset: str = "earliest",
         client_id: str | None = None,
         rebalance_timeout_ms: int | None = None,
-        patience_ms: int = 0,
-    ) -> Consumer:
-        """A consumer of these topics. Its ``getmany`` waits at least ``patience_ms`` for a first record."""
+    ) -> Consumer: ...
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
         """For each partition the offset of its next record. UnknownTopicOrPartitionError for an unknown topic."""

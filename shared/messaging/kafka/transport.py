@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     CommitFailedError,
-    ConsumerStoppedError,
     KafkaConnectionError,
     KafkaError,
     UnknownTopicOrPartitionError,
@@ -25,7 +24,6 @@ T = TypeVar("T")
 _BATCH_BYTES: Final = 131_072  # eight times aiokafka's default, because the relay sends thousands of records at once
 _SETTLING_SECONDS: Final = 30  # a new cluster needs some seconds to create its topic of committed offsets
 _RETRY_SECONDS: Final = 0.1
-_SLICE_MS: Final = 1_000  # aiokafka raises the coordinator's fatal errors when a fetch begins, not while it waits
 
 
 class KafkaTransport:
@@ -79,16 +77,16 @@ class KafkaTransport:
         auto_offset_reset: str = "earliest",
         client_id: str | None = None,
         rebalance_timeout_ms: int | None = None,
-        patience_ms: int = 0,
     ) -> Consumer:
-        consumer: Consumer = _WaitingConsumer(
+        consumer: Consumer = AIOKafkaConsumer(
             *topics,
-            patience_ms=patience_ms,
             bootstrap_servers=self.bootstrap_servers,
             client_id=client_id or self._client_id,
             group_id=group_id,
             auto_offset_reset=auto_offset_reset,
             rebalance_timeout_ms=rebalance_timeout_ms,
+            enable_auto_commit=False,
+            isolation_level="read_committed",  # records of aborted transactions are not shown
         )
         return consumer
 
@@ -156,31 +154,6 @@ class KafkaTransport:
                     await consumer.start()
                     self._clients, self._connection = (admin, consumer), connection.pop_all()
             return self._clients
-
-
-class _WaitingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka carries no types
-    """``getmany`` waits at least ``patience_ms`` for a first record. Records of aborted transactions are not shown."""
-
-    def __init__(self, *topics: str, patience_ms: int, **options: Any) -> None:
-        super().__init__(*topics, **options, enable_auto_commit=False, isolation_level="read_committed")
-        self._patience_ms = patience_ms
-
-    async def getmany(
-        self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
-    ) -> dict[TopicPartition, list[ConsumerRecord]]:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + max(timeout_ms, self._patience_ms) / 1000
-        while True:
-            left = max(0.0, (deadline - loop.time()) * 1000)
-            records: dict[TopicPartition, list[ConsumerRecord]] = await super().getmany(
-                *partitions, timeout_ms=min(left, _SLICE_MS), max_records=max_records
-            )
-            if records:
-                return records
-            if self._closed:
-                raise ConsumerStoppedError
-            if left == 0.0:
-                return {}
 
 
 async def _when_ready(ask: Callable[[], Awaitable[T]]) -> T:
