@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from docs import golden_messages
 from epic.routes import Route, patterns_of, routes_of
 from epic.runner import builds
-from shared.clock import FixedClock
+from shared.clock import RunningClock
 from shared.embedded import EmbeddedTransport
 from shared.messaging.transport import RECORD_BYTES
 from shared.metrics import Metrics
@@ -164,7 +164,7 @@ async def _apps() -> dict[str, FastAPI]:
     """The application of each service. Nothing is started."""
     with tempfile.TemporaryDirectory() as folder:
         settings, transport = load_settings({}, data_dir=Path(folder)), EmbeddedTransport(Path(folder))
-        clock = FixedClock("2024-06-15T09:00:00Z")
+        clock = RunningClock()
         return {service: (await build(settings, transport, clock)).app for service, build in builds().items()}
 
 

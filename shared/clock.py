@@ -72,19 +72,3 @@ class RunningClock:
         behind = instant - self.now()
         if behind > timedelta():
             self._ahead += behind
-
-
-class FixedClock:
-    """A clock for tests: it stands still until a test moves it."""
-
-    def __init__(self, start: str | datetime) -> None:
-        self._now = parse_instant(start) if isinstance(start, str) else start
-
-    def now(self) -> datetime:
-        return self._now
-
-    def advance(self, by: timedelta) -> None:
-        self._now += by
-
-    def set(self, moment: str | datetime) -> None:
-        self._now = parse_instant(moment) if isinstance(moment, str) else moment

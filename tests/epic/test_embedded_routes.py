@@ -12,10 +12,11 @@ import pytest
 from epic.embedded_routes import EmbeddedRoutes
 from epic.failure import CommandFailed
 from epic.messages import SeenRecord, wire_of
-from shared.clock import FixedClock, parse_instant
+from shared.clock import parse_instant
 from shared.envelope import Message, encode_headers
 from shared.schemas.results import CommandResult, Outcome
 from shared.trace import Trace
+from tests.support.clock import FixedClock
 
 NOW = "2024-06-15T09:00:00Z"
 

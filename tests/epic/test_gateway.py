@@ -13,9 +13,9 @@ from epic.gateway import Gateway
 from epic.routes import ANY, Route, routes_of
 from epic.runner import builds
 from epic.serving import open_transport
-from shared.clock import FixedClock
 from shared.schemas.topics import SERVICES
 from shared.settings import Settings
+from tests.support.clock import FixedClock
 
 PATHS = {
     "fleet_svc": ["/service", "/service/{ServiceId}", "/fleet", "/fleet/event/{EventId}", "/fleet/{FleetId}/{EventId}"],

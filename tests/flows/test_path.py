@@ -15,8 +15,8 @@ import pytest
 
 from services.event_svc.bootstrap import build as build_event
 from services.eventplan_svc.bootstrap import build as build_eventplan
-from shared.clock import FixedClock
 from shared.settings import Settings
+from tests.support.clock import FixedClock
 from tests.support.embedded_stack import Replica, Stack, open_stack
 from tests.support.snapshots import fleet, service
 from tests.support.waiting import eventually, until

@@ -9,13 +9,13 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from shared.cause import Cause
-from shared.clock import FixedClock
 from shared.envelope import Message, decode, encode_headers, plain_type
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Subscription
 from shared.schemas.goldens import golden, golden_path, goldens
 from shared.schemas.results import Accepted
 from shared.schemas.topics import TOPICS, MessageType, Topic
+from tests.support.clock import FixedClock
 
 TYPES = [(topic, kind) for topic in TOPICS.values() for kind in topic.messages]
 EACH_TYPE = pytest.mark.parametrize(

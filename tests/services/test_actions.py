@@ -8,13 +8,13 @@ import pytest
 from starlette.routing import BaseRoute
 
 from epic.runner import SERVICES, builds
-from shared.clock import FixedClock
 from shared.embedded import EmbeddedTransport
 from shared.messaging.commands import CommandSubscription
 from shared.security import is_action
 from shared.service import RunningService
 from shared.settings import load_settings
 from shared.web.routes import EpicRoute
+from tests.support.clock import FixedClock
 
 
 async def built(service: str, folder: Path) -> RunningService:

@@ -14,7 +14,6 @@ import pytest
 
 from epic.rows import declarations
 from shared.cause import Cause
-from shared.clock import FixedClock
 from shared.documents import Change
 from shared.documents.sqlite import SqliteStore
 from shared.messaging.commands import Command
@@ -22,6 +21,7 @@ from shared.resources import Declared, Resource
 from shared.schemas.goldens import golden
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace
+from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.http import app_of, calling, pointers
 

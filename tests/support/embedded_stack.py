@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from epic.messages import TransportMessages
 from epic.serving import open_transport
-from shared.clock import Clock, FixedClock
+from shared.clock import Clock
 from shared.envelope import Message
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics
@@ -22,6 +22,7 @@ from shared.schemas.results import CommandResult
 from shared.service import RunningService
 from shared.settings import Settings
 from shared.trace import Trace
+from tests.support.clock import FixedClock
 from tests.support.http import calling
 from tests.support.snapshots import TopicBody, message
 from tests.support.transport import messages_of

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.clock import FixedClock
 from shared.documents.sqlite import SqliteStore
 from shared.envelope import Message
 from shared.settings import Settings, load_settings
 from tests.support.broker import Broker
+from tests.support.clock import FixedClock
 
 Published = Callable[..., Awaitable[list[Message]]]
 

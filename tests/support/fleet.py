@@ -14,11 +14,12 @@ from services.fleet_svc.bootstrap import build as build_fleet
 from services.fleet_svc.bootstrap import commands_of
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.resources import RESOURCES
-from shared.clock import Clock, FixedClock
+from shared.clock import Clock
 from shared.documents import Store
 from shared.resources import Declared
 from shared.settings import Settings
 from shared.web import Routes
+from tests.support.clock import FixedClock
 from tests.support.embedded_stack import Stack, open_stack
 
 BARE = {"FleetId": "F1", "ServiceId": "S1", "FleetConfiguration": {"Region": "us-east-1", "HostThroughPutTPM": 250}}

@@ -24,13 +24,14 @@ from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.app.runs.start_run import start_run
 from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
 from shared.cause import Cause
-from shared.clock import FixedClock, parse_instant
+from shared.clock import parse_instant
 from shared.durability.read_model import Snapshot
 from shared.envelope import Message
 from shared.relational import Database
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace
+from tests.support.clock import FixedClock
 from tests.support.relational import publish_all
 
 NOW = "2024-06-15T09:00:00Z"

@@ -24,7 +24,6 @@ from services.notify_svc.app.warn_of_open_orders import warn_of_open_orders
 from services.notify_svc.resources.notification import NOTIFICATIONS
 from services.notify_svc.resources.ticket import TICKETS
 from shared.cause import Cause
-from shared.clock import FixedClock
 from shared.documents import Document, Documents, ReadModel, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
@@ -32,6 +31,7 @@ from shared.envelope import Message
 from shared.schemas.goldens import golden
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 from shared.trace import Trace
+from tests.support.clock import FixedClock
 from tests.support.servers import HOST
 
 SMTP_TIMEOUT = 60.0

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from shared.cause import Cause
-from shared.clock import FixedClock
 from shared.durability.backoff import Backoff
 from shared.durability.failures import StopLimit
 from shared.envelope import Record
@@ -19,6 +18,7 @@ from shared.messaging.settlement import Settlement
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.metrics import Metrics
 from shared.schemas.results import Accepted, CommandResult
+from tests.support.clock import FixedClock
 from tests.support.messaging import NOW, MakeThing, MemoryBroker, MemoryLetters, Thing, record_of, registry
 
 AT_ONCE = Backoff(0.001, 0.001)

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clock import FixedClock
 from shared.durability.backoff import Backoff
 from shared.durability.dead_letters import letter_of, record_of
 from shared.durability.failures import StopLimit
@@ -27,6 +26,7 @@ from shared.service.kit import dead_letter_routes
 from shared.trace import Trace
 from shared.web import create_app
 from tests.support import messaging as doubles
+from tests.support.clock import FixedClock
 from tests.support.messaging import NOW, MemoryBroker, MemoryLetters, event, raw, registry
 
 GROUP = "test_svc.things"

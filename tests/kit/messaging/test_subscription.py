@@ -10,7 +10,6 @@ import orjson
 import pytest
 
 from shared.cause import AUTOMATION, Cause, IfMatch
-from shared.clock import FixedClock
 from shared.envelope import Message
 from shared.errors import Poison, Stale
 from shared.messaging.commands import Command, CommandSubscription
@@ -18,6 +17,7 @@ from shared.messaging.subscription import Handler, Received, Subscription
 from shared.schemas.base import CommandBody
 from shared.schemas.fleet_svc.projection import PROJECTION
 from shared.schemas.results import Accepted, Outcome
+from tests.support.clock import FixedClock
 from tests.support.messaging import NOW, MakeThing, Thing, event, raw, record_of, registry
 
 CLOCK = FixedClock(NOW)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shared.clock import Clock, FixedClock
+from shared.clock import Clock
 from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Declared, Resource
@@ -22,6 +22,7 @@ from shared.schemas.results import Outcome
 from shared.schemas.topics import TOPICS, command_type, topics_of
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings, load_settings
+from tests.support.clock import FixedClock
 from tests.support.embedded_stack import Stack, open_stack
 from tests.support.http import pointers
 from tests.support.waiting import eventually

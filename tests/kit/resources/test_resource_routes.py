@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from shared.cause import Cause
-from shared.clock import FixedClock
 from shared.documents import Documents
 from shared.documents.sqlite import SqliteStore
 from shared.resources import Declared, Resource
@@ -17,6 +16,7 @@ from shared.schemas.fleet_svc.fleet import FLEET
 from shared.schemas.fleet_svc.projection import PROJECTION
 from shared.schemas.resource_contract import ResourceContract
 from shared.trace import Trace
+from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.http import app_of, calling, pointers
 

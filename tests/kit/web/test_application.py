@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.cause import Cause
-from shared.clock import FixedClock
 from shared.errors import BadInput, Conflict, FieldError, NotFound, Refused, Unavailable, UnderWay
 from shared.trace import add_trace_ids, current_trace
 from shared.web import Check, Routes, Unready, json_response, read_write
+from tests.support.clock import FixedClock
 from tests.support.http import app_of, calling, pointers
 
 CLOCK = FixedClock("2024-06-15T09:00:00Z")

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from services.event_svc.resources import RESOURCES
-from shared.clock import FixedClock
 from shared.documents import Documents
 from shared.documents.sqlite import SqliteStore
 from shared.resources import Declared
+from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.http import app_of, calling, pointers
 from tests.support.reference import EVENT as PRIME_DAY

@@ -9,9 +9,9 @@ from pathlib import Path
 import pymongo
 import pytest
 
-from shared.clock import FixedClock
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
+from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import NOW, Home, Process, Published
 
 

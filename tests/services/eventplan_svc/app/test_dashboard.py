@@ -15,9 +15,9 @@ from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Service
 from services.eventplan_svc.domain.lifecycle import new_plan, plan_template
 from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS, SUB_IDS
-from shared.clock import FixedClock
 from shared.errors import NotFound, Unavailable
 from shared.schemas.eventplan_svc import MilestoneStatus
+from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import NOW, Process, milestones
 from tests.support.snapshots import TopicBody, event, fleet, projection, service
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from shared.clock import FixedClock
+from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process
 from tests.support.http import app_of, calling, pointers
 from tests.support.snapshots import event, fleet, projection, service

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from shared.clock import FixedClock
+from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process, Published
 from tests.support.snapshots import TopicBody, event, fleet, projection, service
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.clock import FixedClock
 from shared.errors import BadInput, Conflict, NotFound, Refused, Stale
+from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process, Published, state
 from tests.support.snapshots import TopicBody, event, fleet, projection, service
 

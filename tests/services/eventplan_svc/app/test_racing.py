@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.clock import FixedClock
+from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Home, Process, state
 from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 

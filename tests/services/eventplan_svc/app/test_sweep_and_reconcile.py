@@ -7,10 +7,10 @@ import pytest
 
 from services.eventplan_svc.app.reconcile import Reconcile
 from services.eventplan_svc.domain.inputs import Event, Fleet, Service
-from shared.clock import FixedClock
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
+from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Home, Process, Published, state
 from tests.support.snapshots import TopicBody, event, fleet, projection, service
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.clock import FixedClock
 from shared.settings import Settings
+from tests.support.clock import FixedClock
 from tests.support.embedded_stack import open_stack
 from tests.support.eventplan_processes import NOW, EventPlans
 

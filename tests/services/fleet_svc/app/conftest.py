@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from services.fleet_svc.app.fleets import Fleets
-from shared.clock import FixedClock
 from shared.documents.sqlite import SqliteStore
+from tests.support.clock import FixedClock
 from tests.support.fleet import FailingAt, routes_on
 from tests.support.http import app_of, calling
 

@@ -9,8 +9,8 @@ import pytest
 
 from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.app.mend_lines import mend_lines
-from shared.clock import FixedClock
 from shared.documents.sqlite.documents import SqliteDocuments
+from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.fleet import BARE, FailingAt, ok
 

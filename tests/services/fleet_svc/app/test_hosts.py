@@ -10,10 +10,10 @@ import pytest
 from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.app.hosts import on_orders_changed
 from shared.cause import Cause
-from shared.clock import FixedClock
 from shared.schemas.fleet_svc.fleet import InventoryReported
 from shared.schemas.hotw_svc import HardwareFact
 from shared.trace import Trace
+from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.fleet import BARE, ok
 from tests.support.http import pointers

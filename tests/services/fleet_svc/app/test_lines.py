@@ -7,8 +7,8 @@ from datetime import timedelta
 import httpx
 
 from services.fleet_svc.app.fleets import Fleets
-from shared.clock import FixedClock
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.fleet import BARE, ok
 from tests.support.http import pointers

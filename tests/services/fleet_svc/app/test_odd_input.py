@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from services.event_svc.resources import RESOURCES as EVENT_RESOURCES
 from services.fleet_svc.app.fleets import Fleets
-from shared.clock import FixedClock
 from shared.documents.sqlite import SqliteStore
 from shared.resources import Declared
 from tests.support import reference
 from tests.support.broker import Broker
+from tests.support.clock import FixedClock
 from tests.support.fleet import routes_on
 from tests.support.http import app_of, calling
 

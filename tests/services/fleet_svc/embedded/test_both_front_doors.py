@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.clock import FixedClock
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot, InventoryReported
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.results import Outcome
 from shared.settings import Settings
+from tests.support.clock import FixedClock
 from tests.support.fleet import Both, running
 from tests.support.reference import EVENT, FLEET, INVENTORY, PROJECTION, SERVICE
 

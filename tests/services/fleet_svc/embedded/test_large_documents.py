@@ -13,12 +13,12 @@ from aiokafka.errors import MessageSizeTooLargeError
 from structlog.testing import capture_logs
 
 from services.fleet_svc.bootstrap import build as build_fleet
-from shared.clock import FixedClock
 from shared.documents.contract import MAX_STATE_BYTES
 from shared.embedded import EmbeddedProducer, EmbeddedTransport
 from shared.messaging.publisher import TOO_LARGE_PAUSE
 from shared.schemas.results import Outcome
 from shared.settings import Settings
+from tests.support.clock import FixedClock
 from tests.support.embedded_stack import Stack, open_stack
 from tests.support.fleet import Both
 from tests.support.reference import FLEET, SERVICE

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.clock import FixedClock
 from shared.settings import Settings, load_settings
+from tests.support.clock import FixedClock
 from tests.support.embedded_stack import open_stack
 from tests.support.hotw_stack import Hotw
 from tests.support.hotw_store import AZ_FACTORS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.clock import FixedClock
+from tests.support.clock import FixedClock
 from tests.support.hotw_store import AZ_FACTORS, NOW, Broker, Replica, open_replica
 from tests.support.relational import mysql_database
 

@@ -9,9 +9,9 @@ import pytest
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.app.runs.worker import run_worker
-from shared.clock import FixedClock
 from shared.errors import Unavailable
 from tests.support import servers
+from tests.support.clock import FixedClock
 from tests.support.hotw_store import AZ_FACTORS, NOW, Broker, Replica, counted, many, open_replica
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]

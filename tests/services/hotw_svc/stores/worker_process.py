@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from services.hotw_svc.app.runs.work_run import ChunkResult, work_chunk
-from shared.clock import FixedClock
 from shared.errors import Unavailable
+from tests.support.clock import FixedClock
 from tests.support.hotw_store import AZ_FACTORS, NOW, Broker, open_replica
 from tests.support.relational import publish_all
 
