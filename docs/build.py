@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 from starlette.types import ASGIApp
 
 from docs import golden_messages
+from epic.configuration import load_settings
 from epic.routes import Route, patterns_of, routes_of
 from epic.runner import builds
 from shared.clock import RunningClock
@@ -29,7 +30,7 @@ from shared.messaging.transport import RECORD_BYTES
 from shared.metrics import Metrics
 from shared.schemas.base import MAX_COUNT, Id
 from shared.schemas.topics import TOPICS, Topic
-from shared.settings import PREFIX, Settings, load_settings
+from shared.settings import PREFIX, Settings
 
 FOLDER = Path(__file__).parent / "reference"
 NGINX = Path(__file__).parents[1] / "deploy" / "nginx" / "epic.conf"

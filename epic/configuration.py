@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
+import difflib
+import os
+from collections.abc import Coroutine, Mapping
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 import uvloop
+from pydantic import ValidationError
 
 from epic.failure import CommandFailed
 from shared.schemas.topics import SERVICES
-from shared.settings import BadSettings, Settings, load_settings
+from shared.settings import PREFIX, Settings, without_password
 
 T = TypeVar("T")
+
+_OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER", "EPIC_LONG"})
+_OF_COMPOSE: Final = frozenset({"EPIC_PORT", "EPIC_IMAGE"})  # docker-compose.yml's own, often exported beside EPIC's
 
 Url = Annotated[
     str | None,
@@ -40,12 +46,41 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(work)
 
 
-def settings(**given: Any) -> Settings:
-    """The settings; ``given`` overrides the ``EPIC_*`` variables. CommandFailed, in one line, when one is wrong."""
+def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """The settings of the environment, what is ``given`` winning (None counts as not given).
+
+    CommandFailed names the first variable that is unknown or wrong, and the remedy, in one line.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable in _OF_THE_TESTS | _OF_COMPOSE:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in Settings.model_fields:
+            raise CommandFailed(f"{variable} is not a variable of EPIC; {_nearest(variable)}")
+        if value:
+            values[name] = value
+    values |= {name: value for name, value in given.items() if value is not None}
     try:
-        return load_settings(**given)
-    except BadSettings as error:
-        raise CommandFailed(str(error)) from None
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise CommandFailed(_one_line(error, values)) from None
+
+
+def _nearest(variable: str) -> str:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    near = difflib.get_close_matches(variable, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"unset it; known are {', '.join(known)}"
+
+
+def _one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
+    first = error.errors(include_url=False)[0]
+    reason = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return reason
+    name = str(first["loc"][0])
+    return f"{PREFIX}{name.upper()} is {without_password(str(values.get(name)))!r}: {reason[0].lower()}{reason[1:]}"
 
 
 def url_of(url: str | None) -> str:
@@ -54,14 +89,14 @@ def url_of(url: str | None) -> str:
         if not url.startswith(("http://", "https://")):
             raise CommandFailed(f"--url {url} is not an address; give one such as http://127.0.0.1:8000")
         return url.rstrip("/")
-    known = settings()
+    known = load_settings()
     host = "127.0.0.1" if known.http_host in ("0.0.0.0", "::") else known.http_host  # noqa: S104
     return f"http://{f'[{host}]' if ':' in host else host}:{known.http_port}"
 
 
 def kafka_servers(given: str | None) -> str | None:
     """The Kafka servers; None: the messages are those of an ``epic up`` and are reached over its HTTP."""
-    return given or settings().kafka_bootstrap_servers
+    return given or load_settings().kafka_bootstrap_servers
 
 
 def check_service(name: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import uvloop
 
 from epic.api import Api
-from epic.configuration import settings
+from epic.configuration import load_settings
 from epic.failure import CommandFailed
 from epic.log import configure_logging
 from epic.play import scenario
@@ -54,7 +54,7 @@ def settings_of(*, play: bool, **given: Any) -> Settings:
         raise CommandFailed(
             f"{PREFIX}TRANSPORT is {asked!r}, and `epic up` is always embedded: unset it, or run `epic serve SERVICE`"
         )
-    known = settings(transport="embedded", **given)
+    known = load_settings(transport="embedded", **given)
     own: dict[str, Any] = {"mongo_url": None, "mysql_url": None, "kafka_bootstrap_servers": None}
     if play:
         if known.now is not None and ("@" in known.now or parse_instant(known.now) != parse_instant(scenario.NOW)):

@@ -1,31 +1,20 @@
-"""The configuration: every ``EPIC_*`` variable, its type, its default, and the one line printed when it is wrong."""
+"""The configuration: every ``EPIC_*`` variable, its type and its default."""
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.clock import parse_instant
-from shared.errors import EpicError
 
 PREFIX: Final = "EPIC_"
-_OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER", "EPIC_LONG"})
-_OF_COMPOSE: Final = frozenset({"EPIC_PORT", "EPIC_IMAGE"})  # docker-compose.yml's own, often exported beside EPIC's
-
 _SECRET: Final = re.compile(r"(//[^:/@]*):.*@")
-
-
-class BadSettings(EpicError):
-    """A variable is unknown or has a bad value; the message is one line that names it and the remedy."""
 
 
 def _parts(url: str) -> SplitResult | None:
@@ -38,7 +27,7 @@ def _parts(url: str) -> SplitResult | None:
     return parts
 
 
-def _shown(text: str) -> str:
+def without_password(text: str) -> str:
     """The text without the password of a URL in it, since it may be logged."""
     return _SECRET.sub(r"\1:***@", text)
 
@@ -60,7 +49,7 @@ def _mongo_url(value: str) -> str:
             parse_uri(value, warn=False)
     except (PyMongoError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise ValueError(f"give mongodb://user:password@host:27017 ({_shown(reason)})") from None
+        raise ValueError(f"give mongodb://user:password@host:27017 ({without_password(reason)})") from None
     return value
 
 
@@ -143,40 +132,3 @@ class Settings(BaseModel):
         if self.transport == "kafka" and not self.kafka_bootstrap_servers:
             raise ValueError("transport is kafka, so set EPIC_KAFKA_BOOTSTRAP_SERVERS, such as kafka:9092")
         return self
-
-
-def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
-    """The settings of the environment, what is ``given`` winning (None counts as not given).
-
-    BadSettings names the first variable that is unknown or wrong, and the remedy, in one line.
-    """
-    environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable in _OF_THE_TESTS | _OF_COMPOSE:
-            continue
-        name = variable.removeprefix(PREFIX).lower()
-        if name not in Settings.model_fields:
-            raise BadSettings(f"{variable} is not a variable of EPIC; {_nearest(variable)}")
-        if value:
-            values[name] = value
-    values |= {name: value for name, value in given.items() if value is not None}
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise BadSettings(_one_line(error, values)) from None
-
-
-def _nearest(variable: str) -> str:
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    near = difflib.get_close_matches(variable, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"unset it; known are {', '.join(known)}"
-
-
-def _one_line(error: ValidationError, values: Mapping[str, Any]) -> str:
-    first = error.errors(include_url=False)[0]
-    reason = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return reason
-    name = str(first["loc"][0])
-    return f"{PREFIX}{name.upper()} is {_shown(str(values.get(name)))!r}: {reason[0].lower()}{reason[1:]}"

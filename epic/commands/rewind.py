@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
-from epic.configuration import AsJson, check_service, kafka_servers, run, settings
+from epic.configuration import AsJson, check_service, kafka_servers, load_settings, run
 from epic.failure import CommandFailed
 from epic.terminal import Terminal, json_text
 from shared.clock import parse_instant
@@ -90,7 +90,7 @@ async def _rewind(service: str, since: datetime | None, servers: str | None, dat
 def _transport(servers: str | None, data: Path | None) -> Transport:
     if servers is not None:
         return KafkaTransport(servers)
-    folder = data or settings().data_dir
+    folder = data or load_settings().data_dir
     if not (folder / "messages.db").exists():
         raise CommandFailed(
             f"{folder} is not a data folder of an `epic up`; give one by --data, or Kafka by --bootstrap-servers"

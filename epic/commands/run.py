@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from epic.configuration import check_service, settings
+from epic.configuration import check_service, load_settings
 from epic.failure import CommandFailed
 from shared.clock import parse_instant
 from shared.schemas.topics import SERVICES
@@ -57,7 +57,7 @@ def serve(
 ) -> None:
     """Run one service, configured by EPIC_* variables: on Kafka, MongoDB and MySQL with EPIC_TRANSPORT=kafka."""
     check_service(service)
-    chosen = settings()
+    chosen = load_settings()
     from epic.runner import build_of, listen
     from epic.serving import run
 

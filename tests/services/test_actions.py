@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from starlette.routing import BaseRoute
 
+from epic.configuration import load_settings
 from epic.runner import SERVICES, builds
 from shared.embedded import EmbeddedTransport
 from shared.messaging.commands import CommandSubscription
 from shared.security import is_action
 from shared.service import RunningService
-from shared.settings import load_settings
 from shared.web.routes import EpicRoute
 from tests.support.clock import FixedClock
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from epic.configuration import load_settings
 from shared.documents.sqlite import SqliteStore
 from shared.envelope import Message
-from shared.settings import Settings, load_settings
+from shared.settings import Settings
 from tests.support.broker import Broker
 from tests.support.clock import FixedClock
 

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+from epic.configuration import load_settings
 from services.event_svc.bootstrap import build as build_event
 from services.hotw_svc.bootstrap import build as build_hotw
 from services.notify_svc.bootstrap import build as build_notify
 from services.notify_svc.domain.open_orders import GATHERING
-from shared.settings import load_settings
 from tests.support.clock import FixedClock
 from tests.support.embedded_stack import Stack, open_stack
 from tests.support.hotw_store import (

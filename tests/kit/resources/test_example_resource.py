@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from epic.configuration import load_settings
 from shared.clock import Clock
 from shared.messaging.commands import CommandSubscription
 from shared.messaging.transport import Transport
@@ -21,7 +22,7 @@ from shared.resources import Declared, Resource
 from shared.schemas.results import Outcome
 from shared.schemas.topics import TOPICS, command_type, topics_of
 from shared.service import DocumentKit, RunningService
-from shared.settings import Settings, load_settings
+from shared.settings import Settings
 from tests.support.clock import FixedClock
 from tests.support.embedded_stack import Stack, open_stack
 from tests.support.http import pointers

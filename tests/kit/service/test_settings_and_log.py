@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import structlog
 
+from epic.configuration import load_settings
+from epic.failure import CommandFailed
 from epic.log import configure_logging
-from shared.settings import BadSettings, load_settings
 from shared.trace import Trace, bind_trace
 
 
@@ -68,7 +69,7 @@ def test_every_variable_is_read() -> None:
     ],
 )
 def test_what_is_wrong_is_one_line_with_the_remedy(variable: str, value: str, remedy: str) -> None:
-    with pytest.raises(BadSettings) as bad:
+    with pytest.raises(CommandFailed) as bad:
         load_settings({variable: value})
     assert remedy in str(bad.value)
     assert "\n" not in str(bad.value)
@@ -94,7 +95,7 @@ def test_the_addresses_of_servers_are_taken_in_every_usual_form(variable: str, v
 
 @pytest.mark.parametrize("variable", ["EPIC_MYSQL_URL", "EPIC_MONGO_URL", "EPIC_SMTP_URL"])
 def test_a_password_is_not_repeated(variable: str) -> None:
-    with pytest.raises(BadSettings) as bad:
+    with pytest.raises(CommandFailed) as bad:
         load_settings({variable: "ftp://epic:s3cr:et@host:99999/x"})
     assert "s3cr" not in str(bad.value)
     assert "et@" not in str(bad.value)

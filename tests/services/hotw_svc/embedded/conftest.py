@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import Settings, load_settings
+from epic.configuration import load_settings
+from shared.settings import Settings
 from tests.support.clock import FixedClock
 from tests.support.embedded_stack import open_stack
 from tests.support.hotw_stack import Hotw
