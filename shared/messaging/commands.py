@@ -50,13 +50,6 @@ class Command(Generic[C]):
     def name(self) -> str:
         return self.model.__name__
 
-    def validated(self, body: Mapping[str, Any]) -> C:
-        """The body by its contract. BadInput, as over HTTP, when it does not fit.
-
-        Managed fields are ignored, so that a document may be sent back as it was read.
-        """
-        return validated(self.model, body)
-
 
 class CommandSubscription:
     """The commands of one topic. The answer of each is on ``command.results`` before the command is settled.
@@ -124,7 +117,7 @@ class CommandSubscription:
         if command is None:
             known = ", ".join(sorted(self.commands))
             raise BadInput(f"{self.topic} knows no {message.type}; it knows {known}", slug="unknown-command")
-        body = command.validated(received.data)
+        body = validated(command.model, received.data)
         caller, audit, condition = caller_of_message(message), body.audit_metadata, parse_if_match(message.if_match)
         reason = audit.message if audit else None
         cause = replace(received.cause(clock), user=author_of(caller, audit), message=reason, if_match=condition)

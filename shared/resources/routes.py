@@ -57,10 +57,8 @@ class DocumentHandlers:
     async def write(self, command: Command[Any], request: Request) -> Response:
         """A write of one document, by the use case that the command on the topic calls as well."""
         keys, _ = self.keys(request)
-        write = read_write(request, self.clock)
-        if not command.conditional:
-            write.unconditional()
-        written = await command.use_case(validated(command.model, with_keys(write.body, keys)), write.cause)
+        body, cause = read_write(request, self.clock, conditional=command.conditional)
+        written = await command.use_case(validated(command.model, with_keys(body, keys)), cause)
         if not isinstance(written, Written):
             raise TypeError(f"{command.name} does not write a document")
         return self.response(written.document)
@@ -88,16 +86,15 @@ class _Handlers(DocumentHandlers):
         self.contract = resources.resource.contract
 
     def keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
-        query = query_of(request, (*self.contract.key_defaults, *also)) if request.scope["query_string"] else {}
+        query = query_of(request, (*self.contract.key_defaults, *also))
         values = {**self.contract.key_defaults, **request.path_params, **query}
         return checked_ids({name: values[name] for name in self.contract.key}), query
 
     async def create(self, command: Command[Any], request: Request) -> Response:
-        write = read_write(request, self.clock)
-        body = write.body
+        body, cause = read_write(request, self.clock)
         if request.scope["query_string"]:
             body = with_keys(body, query_of(request, self.contract.key_defaults))
-        return self.response((await self.resources.create(validated(command.model, body), write.cause)).document)
+        return self.response((await self.resources.create(validated(command.model, body), cause)).document)
 
     async def list(self, request: Request) -> Response:
         filters = self.resource.filter_members

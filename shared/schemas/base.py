@@ -18,9 +18,11 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from shared.clock import iso, parse_instant
 
+RULE: Final = "rule"
 MAX_COUNT = 2_147_483_647
 # Days and numbers far enough from what a date, a column or a JSON number can hold for EPIC to reckon on from them.
 FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(9000, 12, 31)
@@ -57,6 +59,11 @@ def check_id(value: str) -> str:
     if value in RESERVED_IDS:
         raise ValueError(f"{value!r} is a word of the API itself; choose another id")
     return value
+
+
+def broken_rule(member: str, detail: str) -> PydanticCustomError:
+    """The error of a rule about several members of an object. It points to ``member``, one of them."""
+    return PydanticCustomError(RULE, "{detail}", {"member": member, "detail": detail})
 
 
 def is_name(value: str) -> bool:

@@ -10,7 +10,6 @@ import orjson
 
 from shared.clock import parse_instant
 from shared.envelope import Message
-from shared.schemas.topics import TOPICS
 from shared.trace import Trace
 
 _FOLDER: Final = Path(__file__).parent / "golden"
@@ -41,8 +40,3 @@ def golden(topic: str, ce_type: str) -> Message:
         if_match=event.get("ifmatch"),
         user=event.get("user"),
     )
-
-
-def goldens() -> list[Message]:
-    """The golden message of every type in the registry."""
-    return [golden(topic.name, kind.ce_type) for topic in TOPICS.values() for kind in topic.messages]

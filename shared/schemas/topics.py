@@ -183,16 +183,7 @@ TOPICS: Final[dict[str, Topic]] = {
         _commands("fleet_svc", " or ".join({one.key[0]: None for one in RESOURCES["fleet_svc"]}), partitions=12),
         _commands("event_svc", "EventId"),
         _commands("eventplan_svc", "FleetId", partitions=12),
-        _commands(
-            "hotw_svc",
-            "FleetId or EventId",
-            StartRun,
-            CancelRun,
-            ExecuteFleet,
-            ReviewOrder,
-            ReportDelivery,
-            partitions=12,
-        ),
+        _commands("hotw_svc", "FleetId or EventId", *_HOTW_COMMANDS, partitions=12),
         _commands("notify_svc", "TicketId or ServiceId"),
         Topic(
             COMMAND_RESULTS,

@@ -9,7 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import WireModel
+from shared.schemas.base import RULE, WireModel
 
 M = TypeVar("M", bound=WireModel)
 
@@ -58,18 +58,20 @@ def field_errors(error: ValidationError) -> list[FieldError]:
     """Each problem pydantic found, as a JSON pointer and a remedy."""
     found = []
     for item in error.errors(include_url=False, include_context=True):
-        kind, message = item["type"], item["msg"]
+        kind, message, location = item["type"], item["msg"], item["loc"]
         if kind == "missing":
             message = "required; add it"
         elif kind == "extra_forbidden":
             message = "unknown field; remove it or correct its name"
         elif kind == "value_error":  # the contracts' own words, which may begin with a field's name
             message = message.removeprefix("Value error, ")
+        elif kind == RULE:
+            location = (*location, item["ctx"]["member"])
         elif kind in _REMEDIES:
             message = _REMEDIES[kind].format(**item.get("ctx", {}))
         else:
             message = message[0].lower() + message[1:]
-        found.append(FieldError(_pointer(item["loc"]), message))
+        found.append(FieldError(_pointer(location), message))
     return found
 
 
@@ -78,8 +80,7 @@ def validated(model: type[M], fields: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(fields, by_alias=True, by_name=False)
     except ValidationError as error:
-        errors = [_named(model, item) for item in field_errors(error)]
-        raise BadInput(_DETAIL, errors) from None
+        raise BadInput(_DETAIL, field_errors(error)) from None
 
 
 def merge_patch(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,23 +105,6 @@ def patched(model: type[M], state: Mapping[str, Any], patch: Mapping[str, Any]) 
     return validated(model, merge_patch(state, patch))
 
 
-def _named(model: type[WireModel], error: FieldError) -> FieldError:
-    """An error about a whole object points to the first member its sentence names."""
-    at: Any = model
-    for part in error.pointer.split("/")[1:]:
-        at = _member(at, part)
-    here = _fields(at)
-    detail = error.detail[:1].upper() + error.detail[1:]  # a name at its beginning may have lost its capital
-    for word in (word.strip(",.;:") for word in detail.split()):
-        pointed = (
-            word if word in here else next((n for n, kind in here.items() if word in _fields(_element(kind))), None)
-        )
-        if pointed is not None:
-            shown = detail if detail.startswith(word) else error.detail
-            return FieldError(f"{error.pointer}/{pointed}", shown)
-    return error
-
-
 def _fields(annotation: Any) -> dict[str, Any]:
     """The wire names and types of a contract's members; none for anything else."""
     for part in (annotation, *get_args(annotation)):
@@ -135,11 +119,6 @@ def _element(annotation: Any) -> Any:
         if get_origin(part) in (list, tuple, dict):
             return get_args(part)[-1]
     return None
-
-
-def _member(annotation: Any, name: str) -> Any:
-    element = _element(annotation)
-    return element if element is not None else _fields(annotation).get(name)
 
 
 def _unknown_nulls(annotation: Any, patch: Mapping[str, Any], at: str) -> list[FieldError]:

@@ -27,24 +27,12 @@ PAGE: Final = 100
 MAX_PAGE: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
-    """One write asked for over HTTP: the JSON object and its cause."""
-
-    body: dict[str, Any]
-    cause: Cause
-
-    def unconditional(self) -> WriteRequest:
-        """This, for a write that has no version to compare. BadInput when it came with an If-Match all the same."""
-        refuse_condition(self.cause.if_match, "If-Match")
-        return self
-
-
-def read_write(request: Request, clock: Clock) -> WriteRequest:
-    """The write in a request; an empty body is an empty object.
+def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> tuple[dict[str, Any], Cause]:
+    """The JSON object of a write, and its cause; an empty body is an empty object.
 
     The user is ``X-Epic-User``, else ``AuditMetadata.User``, else anonymous. With an ``Idempotency-Key`` the cause has
-    an id: ``{user} {METHOD} {path} {key}``, the query being part of the path.
+    an id: ``{user} {METHOD} {path} {key}``, the query being part of the path. BadInput for an If-Match unless the write
+    is ``conditional``: it has a version to compare.
     """
     scope, headers = request.scope, request.headers
     raw = scope.get(BODY, b"")
@@ -66,8 +54,10 @@ def read_write(request: Request, clock: Clock) -> WriteRequest:
         message=audit.message if audit else None,
     )
     scope[CAUSE] = cause  # before the condition is read: a bad one is refused under this cause's id
-    condition = headers.get("if-match")
-    return WriteRequest(body, replace(cause, if_match=parse_if_match(condition)) if condition else cause)
+    condition = parse_if_match(headers.get("if-match"))
+    if not conditional:
+        refuse_condition(condition, "If-Match")
+    return body, replace(cause, if_match=condition) if condition else cause
 
 
 def query_of(request: Request, known: Collection[str]) -> dict[str, str]:

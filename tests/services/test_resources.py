@@ -20,6 +20,7 @@ from shared.messaging.commands import Command
 from shared.resources import Declared, Resource
 from shared.schemas.goldens import golden
 from shared.schemas.topics import TOPICS
+from shared.schemas.validation import validated
 from shared.trace import Trace
 from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
@@ -173,7 +174,7 @@ async def test_a_command_does_what_http_does(
         body = body_of(resource, verb)
         key = {} if verb == "Create" else dict(zip(resource.contract.key, accepted[0].id.split("#"), strict=True))
         own = cause if verb == "Create" else replace(cause, id=None)
-        written = await command.use_case(command.validated({**body, **key}), own)
+        written = await command.use_case(validated(command.model, {**body, **key}), own)
         accepted.append(written.accepted)
         assert command.action == f"{resource.contract.topic}.{verb.lower()}"
     assert [one.version for one in accepted] == [1, 2, 3]

@@ -69,12 +69,12 @@ def routes(
     async def dashboard(request: Request) -> Response:
         query_of(request, ())
         event_id = checked_ids(request.path_params)["EventId"]
-        asked = read_write(request, clock).unconditional()
-        query = validated(DashboardQuery, asked.body)
+        body, _ = read_write(request, clock, conditional=False)
+        query = validated(DashboardQuery, body)
         after = page_of({"Cursor": query.cursor} if query.cursor else {}).after
         shown = await show_dashboard(event_id, query, after)
-        body = {"EventId": event_id, "Services": shown.services, "Totals": shown.totals}
-        return json_response({**body, "NextCursor": cursor_of(shown.next_after)})
+        board = {"EventId": event_id, "Services": shown.services, "Totals": shown.totals}
+        return json_response({**board, "NextCursor": cursor_of(shown.next_after)})
 
     write("POST", "/eventplan", CreateEventPlan, "Make a plan by hand")
     read("/eventplan", matching, "List plans", many=True, parameters=[*filters, *PAGING])

@@ -57,12 +57,12 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
         described: bool = True,
     ) -> None:
         async def handle(request: Request) -> Response:
-            asked = read_write(request, clock).unconditional()
-            command = validated(model, _body_of(request, asked.body))
-            return json_response((await use_case(command, asked.cause)).body)
+            body, cause = read_write(request, clock, conditional=False)
+            command = validated(model, _body_of(request, body))
+            return json_response((await use_case(command, cause)).body)
 
-        body = model if described else None
-        made.add(method, path, handle, action=action, summary=summary, body=body, conditional=False)
+        taken = model if described else None
+        made.add(method, path, handle, action=action, summary=summary, body=taken, conditional=False)
 
     def read(path: str, handler: Handler, action: str, summary: str, **page: Any) -> None:
         made.add("GET", path, handler, action=action, summary=summary, **page)

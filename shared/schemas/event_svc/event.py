@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from shared.schemas.base import Count, Flag, Id, Name, Snapshot, WireDate, WireModel
+from shared.schemas.base import Count, Flag, Id, Name, Snapshot, WireDate, WireModel, broken_rule
 from shared.schemas.resource_contract import ResourceContract
 
 
@@ -21,7 +21,7 @@ class SPCOEventDates(WireModel):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.spco_start_date and self.spco_end_date and self.spco_start_date > self.spco_end_date:
-            raise ValueError("SPCOStartDate must not be after SPCOEndDate")
+            raise broken_rule("SPCOStartDate", "SPCOStartDate must not be after SPCOEndDate")
         return self
 
 
@@ -43,9 +43,9 @@ class Event(WireModel):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.peak_start_date > self.peak_end_date:
-            raise ValueError("PeakStartDate must not be after PeakEndDate")
+            raise broken_rule("PeakStartDate", "PeakStartDate must not be after PeakEndDate")
         if (self.emergent_scale_start_date or date.min) > self.peak_end_date:
-            raise ValueError("EmergentScaleStartDate must not be after PeakEndDate")
+            raise broken_rule("EmergentScaleStartDate", "EmergentScaleStartDate must not be after PeakEndDate")
         return self
 
 

@@ -18,6 +18,7 @@ from shared.schemas.base import (
     PositiveCount,
     Snapshot,
     WireModel,
+    broken_rule,
 )
 from shared.schemas.resource_contract import ResourceContract
 
@@ -63,7 +64,8 @@ class FleetConfiguration(WireModel):
         seen: set[str] = set()
         for asg in self.asg_properties or ():
             if asg.auto_scaling_group_name in seen:
-                raise ValueError(f"AutoScalingGroupName {asg.auto_scaling_group_name} is given twice; give it once")
+                name = asg.auto_scaling_group_name
+                raise broken_rule("ASGProperties", f"AutoScalingGroupName {name} is given twice; give it once")
             seen.add(asg.auto_scaling_group_name)
         return self
 

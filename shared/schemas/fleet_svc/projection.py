@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from pydantic import model_validator
 
-from shared.schemas.base import Count, Flag, Id, JoinedKey, Name, Snapshot, WireModel
+from shared.schemas.base import Count, Flag, Id, JoinedKey, Name, Snapshot, WireModel, broken_rule
 from shared.schemas.resource_contract import ResourceContract
 
 
@@ -32,7 +32,9 @@ class Projection(WireModel):
     @model_validator(mode="after")
     def _one_tpm(self) -> Self:
         if self.total_input_tpm is None and self.cloud_tune_projection is None and self.manual_override is None:
-            raise ValueError("give at least one of TotalInputTPM, CloudTuneProjection and ManualOverride")
+            raise broken_rule(
+                "TotalInputTPM", "give at least one of TotalInputTPM, CloudTuneProjection and ManualOverride"
+            )
         return self
 
 

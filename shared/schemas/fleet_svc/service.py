@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from shared.schemas.base import Count, DecimalNumber, Id, Name, Snapshot, WireModel
+from shared.schemas.base import Count, DecimalNumber, Id, Name, Snapshot, WireModel, broken_rule
 from shared.schemas.resource_contract import ResourceContract
 
 
@@ -33,7 +33,7 @@ class Philosophy(WireModel):
     @model_validator(mode="after")
     def _bounds(self) -> Self:
         if self.max_hosts is not None and self.min_hosts is not None and self.min_hosts > self.max_hosts:
-            raise ValueError("MinHosts must not exceed MaxHosts")
+            raise broken_rule("MinHosts", "MinHosts must not exceed MaxHosts")
         return self
 
 

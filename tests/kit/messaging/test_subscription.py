@@ -17,6 +17,7 @@ from shared.messaging.subscription import Handler, Received, Subscription
 from shared.schemas.base import CommandBody
 from shared.schemas.fleet_svc.projection import PROJECTION
 from shared.schemas.results import Accepted, Outcome
+from shared.schemas.validation import validated
 from tests.support.clock import FixedClock
 from tests.support.messaging import NOW, MakeThing, Thing, event, raw, record_of, registry
 
@@ -127,7 +128,7 @@ def test_a_handler_of_another_contract_is_an_error_when_the_service_is_wired() -
 def test_a_command_may_hold_what_a_document_is_read_with(member: str) -> None:
     body = {"FleetId": "F", "EventId": "E", "TotalInputTPM": 5, member: "F#E#Peak"}
 
-    assert Command(PROJECTION.create, accept, "projection.create").validated(body).fleet_id == "F"  # type: ignore[attr-defined]
+    assert validated(PROJECTION.create, body).wire()["FleetId"] == "F"
 
 
 @pytest.mark.parametrize("audit", ["nonsense", {"User": 5}, {"Colour": "red"}])
@@ -141,7 +142,7 @@ async def test_a_command_with_bad_audit_metadata_is_refused(audit: Any) -> None:
 
 def test_a_merge_patch_may_hold_any_member_and_null() -> None:
     body = {"FleetId": "F", "EventId": "E", "ManualOverride": None}
-    command = Command(PROJECTION.update, accept, "projection.update").validated(body)
+    command = validated(PROJECTION.update, body)
 
     assert command.patch == {"ManualOverride": None}
 

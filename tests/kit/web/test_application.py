@@ -26,10 +26,9 @@ def routes() -> Routes:
     routes = Routes("test")
 
     async def echo(request: Request) -> Response:
-        asked = read_write(request, CLOCK)
-        cause = asked.cause
+        body, cause = read_write(request, CLOCK)
         return json_response(
-            {"Body": asked.body, "User": cause.user, "Id": cause.id, "Correlation": cause.trace.correlation_id}
+            {"Body": body, "User": cause.user, "Id": cause.id, "Correlation": cause.trace.correlation_id}
         )
 
     async def fail(request: Request) -> Response:
@@ -191,8 +190,8 @@ async def test_the_refusal_of_a_keyed_write_is_kept_before_it_is_answered() -> N
     routes = Routes("test")
 
     async def refuse(request: Request) -> Response:
-        asked = read_write(request, CLOCK)
-        raise NotFound(f"no {len(kept)} {asked.body}")
+        body, _ = read_write(request, CLOCK)
+        raise NotFound(f"no {len(kept)} {body}")
 
     routes.add("PUT", "/refuse", refuse, action="test.read", summary="Refuse")
     async with calling(app_of(routes, keep_refusal=keep)) as client:
