@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from inspect import isawaitable
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, IllegalOperation, IllegalStateError, KafkaConnectionError
 
 from shared.embedded.storage import Partition
+from shared.tasks import end
 
 if TYPE_CHECKING:
     from shared.embedded.log import DurableLog
@@ -98,19 +100,23 @@ class EmbeddedConsumer:
     async def revoke(self) -> None:
         self._rebalancing = True
         if self._listener is not None:
-            called = self._listener.on_partitions_revoked(self.assignment())
-            if isawaitable(called):
-                await called
+            await self._notify(self._listener.on_partitions_revoked)
 
     async def resume(self) -> None:
         try:
             if self._listener is not None:
-                called = self._listener.on_partitions_assigned(self.assignment())
-                if isawaitable(called):
-                    await called
+                await self._notify(self._listener.on_partitions_assigned)
         finally:
             self._rebalancing = False
             self._wake.set()
+
+    async def _notify(self, listener: Callable[[set[TopicPartition]], Any]) -> None:
+        try:
+            called = listener(self.assignment())
+            if isawaitable(called):
+                await called
+        except Exception:
+            _logger.exception("a rebalance listener of group %s failed", self._group_id)
 
     # --- records
 
@@ -199,17 +205,11 @@ class ConsumerGroup:
     No two members ever have a partition at once. A listener that fails is logged, and the rebalance continues.
     """
 
-    def __init__(self, name: str, partitions_for_topic: Callable[[str], set[int] | None]) -> None:
-        self.name = name
-        self.partitions_for_topic = partitions_for_topic  # aiokafka's assignor asks the group as it asks a cluster
-        self._members: dict[str, EmbeddedConsumer] = {}
+    def __init__(self, partitions: Callable[[str], Sequence[Partition]]) -> None:
+        self._partitions = partitions
         self._rebalancing = asyncio.Lock()
         self._rebalances: set[asyncio.Task[None]] = set()
-
-    @property
-    def in_use(self) -> bool:
-        """Whether it has members."""
-        return bool(self._members)
+        self.members: list[EmbeddedConsumer] = []
 
     async def join(self, member: EmbeddedConsumer) -> None:
         """Returns when the member has its share."""
@@ -218,14 +218,13 @@ class ConsumerGroup:
 
     def leave(self, member: EmbeddedConsumer) -> None:
         """The others get its share soon; its listener is not called any more."""
-        if self._members.pop(member.member_id, None) is not None:
+        if member in self.members:
+            self.members.remove(member)
             self._start(self._rebalance())
 
     async def close(self) -> None:
-        """Abandon the rebalances under way."""
-        for task in tuple(self._rebalances):
-            task.cancel()
-        await asyncio.gather(*self._rebalances, return_exceptions=True)
+        """Abandons the rebalances under way."""
+        await end(*self._rebalances)
 
     def _start(self, rebalance: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(rebalance)
@@ -235,25 +234,14 @@ class ConsumerGroup:
 
     async def _rebalance(self, joining: EmbeddedConsumer | None = None) -> None:
         async with self._rebalancing:
-            await asyncio.gather(*(self._notify(member.revoke) for member in self._members.values()))
-            if joining is not None:
-                self._members[joining.member_id] = joining
-            self._members = {name: member for name, member in self._members.items() if not member.stopped}
-            for name, share in self._shares().items():
-                self._members[name].read(share)
-            await asyncio.gather(*(self._notify(member.resume) for member in self._members.values()))
-
-    def _shares(self) -> Mapping[str, set[TopicPartition]]:
-        subscribed = {
-            name: RoundRobinPartitionAssignor.metadata(sorted(member.topics)) for name, member in self._members.items()
-        }
-        return {
-            name: {TopicPartition(topic, number) for topic, numbers in given.assignment for number in numbers}
-            for name, given in RoundRobinPartitionAssignor.assign(self, subscribed).items()
-        }
-
-    async def _notify(self, member: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        try:
-            await member()
-        except Exception:
-            _logger.exception("a rebalance listener of group %s failed", self.name)
+            await asyncio.gather(*(member.revoke() for member in self.members))
+            if joining is not None and not joining.stopped:
+                self.members.append(joining)
+            shares = defaultdict[EmbeddedConsumer, list[TopicPartition]](list)
+            turns = cycle(self.members)
+            for topic in sorted({topic for member in self.members for topic in member.topics}):
+                for partition in self._partitions(topic):
+                    shares[next(member for member in turns if topic in member.topics)].append(partition.name)
+            for member in self.members:
+                member.read(shares[member])
+            await asyncio.gather(*(member.resume() for member in self.members))

@@ -19,8 +19,7 @@ from aiokafka.structs import RecordMetadata
 from shared.durability.sqlite_writer import Writer
 from shared.embedded import storage
 from shared.embedded.consumer import ConsumerGroup
-from shared.embedded.folder import claim_folder
-from shared.embedded.storage import Fetched, Partition, Row
+from shared.embedded.storage import Fetched, Partition, Row, claim_folder
 from shared.embedded.sweeping import compact, expire
 from shared.errors import Unavailable
 from shared.messaging.transport import Headers, TopicMismatch, TopicSpec, partition_of
@@ -62,7 +61,6 @@ class DurableLog:
         self._sweep_seconds = sweep_seconds
         self._claim = -1  # the descriptor of the claimed folder
         self._changing = asyncio.Lock()
-        self._sweeping = asyncio.Lock()
         self._writer: Writer | None = None
         self._reader: sqlite3.Connection | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -264,23 +262,19 @@ class DurableLog:
 
     def group(self, name: str) -> ConsumerGroup:
         """The members that the group has in this process."""
-        return self._groups.setdefault(name, ConsumerGroup(name, self._numbers))
-
-    def _numbers(self, topic: str) -> set[int] | None:
-        return set(range(self._topics[topic].partitions)) if topic in self._topics else None
+        return self._groups.setdefault(name, ConsumerGroup(self.partitions))
 
     # --- retention and compaction
 
     async def sweep(self, now_ms: int | None = None) -> None:
         """Remove expired and replaced records, as of ``now_ms`` (default: the present). Appending goes on."""
         now = self._now_ms() if now_ms is None else now_ms
-        async with self._sweeping:
-            for topic, spec in tuple(self._topics.items()):
-                for partition in self._partitions[topic]:
-                    if "delete" in spec.policies:
-                        await expire(self.folder, self._write, partition, spec, now)
-                    if "compact" in spec.policies:
-                        await compact(self.folder, self._write, partition, spec, now)
+        for topic, spec in tuple(self._topics.items()):
+            for partition in self._partitions[topic]:
+                if "delete" in spec.policies:
+                    await expire(self.folder, self._write, partition, spec, now)
+                if "compact" in spec.policies:
+                    await compact(self.folder, self._write, partition, spec, now)
 
     async def _sweep_regularly(self) -> None:
         while True:

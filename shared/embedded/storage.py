@@ -1,4 +1,4 @@
-"""The file of the embedded log: its SQLite schema and every statement that runs on it.
+"""The file of the embedded log: who may open it, its SQLite schema and every statement that runs on it.
 
 A record's id is the id of its partition, shifted left by 40 bits, plus its offset. The records of a partition therefore
 lie together and in order in one B-tree, and an append touches only the end of its partition's stretch.
@@ -6,7 +6,9 @@ lie together and in order in one B-tree, and an append touches only the end of i
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,20 +24,23 @@ from shared.errors import EpicError
 from shared.messaging.transport import Headers, TopicSpec
 
 FILE_NAME: Final = "messages.db"
-_FORMAT: Final = 2  # 1 stored Kafka's record batches
+_FORMAT: Final = 3  # 1 stored Kafka's record batches, 2 how far compaction had looked
 _OFFSET_BITS: Final = 40  # 10^12 records in a partition, 8 million partitions
 _ROWS_A_STATEMENT: Final = 100  # more of them gain nothing, and SQLite takes 5,461 rows of six values
 _FETCH_BYTES: Final = 4_194_304  # reading it holds up the event loop for some 10 ms
 _SCHEMA: Final = (
     "CREATE TABLE topics (name TEXT PRIMARY KEY, partitions INTEGER NOT NULL, config TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE partitions (id INTEGER PRIMARY KEY, topic TEXT NOT NULL, number INTEGER NOT NULL, "
-    "first_offset INTEGER NOT NULL DEFAULT 0, next_offset INTEGER NOT NULL DEFAULT 0, "
-    "compacted_to INTEGER NOT NULL DEFAULT 0, compacted_records INTEGER NOT NULL DEFAULT 0, UNIQUE (topic, number))",
+    "first_offset INTEGER NOT NULL DEFAULT 0, next_offset INTEGER NOT NULL DEFAULT 0, UNIQUE (topic, number))",
     "CREATE TABLE records (id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, checksum INTEGER NOT NULL, "
     "key BLOB, headers BLOB NOT NULL, value BLOB)",
     "CREATE TABLE commits (group_id TEXT NOT NULL, partition_id INTEGER NOT NULL, next_offset INTEGER NOT NULL, "
     "PRIMARY KEY (group_id, partition_id)) WITHOUT ROWID",
 )
+
+
+class DataFolderInUse(EpicError):
+    """Another process, or another log of this process, has the data folder open."""
 
 
 class UnknownFormat(EpicError):
@@ -57,17 +62,17 @@ class Row(NamedTuple):
 class Partition:
     """``start`` is the offset of the oldest record kept, ``end`` the one behind the newest durable record.
 
-    Compaction has looked at the records before ``compacted_to`` and left ``compacted_records`` of them. ``next`` is the
-    offset of the next append; it is ahead of ``end`` by what is not durable yet. ``watchers`` are called when ``end``
-    grows.
+    Compaction has looked, since the start, at the records before ``compacted_to`` and left ``compacted_records`` of
+    them. ``next`` is the offset of the next append; it is ahead of ``end`` by what is not durable yet. ``watchers`` are
+    called when ``end`` grows.
     """
 
     id: int
     name: TopicPartition
     start: int
     end: int
-    compacted_to: int
-    compacted_records: int
+    compacted_to: int = 0
+    compacted_records: int = 0
     next: int = field(init=False)
     watchers: set[Callable[[], None]] = field(default_factory=set)
 
@@ -80,6 +85,27 @@ class Fetched(NamedTuple):
 
     records: list[ConsumerRecord]
     next_offset: int
+
+
+def claim_folder(folder: Path) -> int:
+    """Claims a folder, and creates a missing one. DataFolderInUse when another claim holds it, in any process.
+
+    Returns the descriptor of an open file. The claim ends when that is closed, or with the process.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder / "in-use.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(file, 20, 0).decode(errors="replace").strip() or "unknown"
+        os.close(file)
+        raise DataFolderInUse(
+            f"the data folder {folder.resolve()} is in use by process {holder}: "
+            "stop that one first, or start this one on another folder (--data DIR or EPIC_DATA_DIR)"
+        ) from None
+    os.ftruncate(file, 0)
+    os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+    return file
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -128,15 +154,12 @@ def load(
 def load_partitions(connection: sqlite3.Connection, topic: str) -> list[Partition]:
     """In the order of their numbers."""
     rows = connection.execute(
-        "SELECT id, number, first_offset, compacted_to, compacted_records, max(next_offset, coalesce((SELECT max(id) "
-        "FROM records WHERE id >= partitions.id << ?1 AND id < (partitions.id + 1) << ?1) - (id << ?1) + 1, 0)) "
+        "SELECT id, number, first_offset, max(next_offset, coalesce((SELECT max(id) FROM records "
+        "WHERE id >= partitions.id << ?1 AND id < (partitions.id + 1) << ?1) - (id << ?1) + 1, 0)) "
         "FROM partitions WHERE topic = ?2 ORDER BY number",
         (_OFFSET_BITS, topic),
     ).fetchall()
-    return [
-        Partition(found, TopicPartition(topic, number), start, end, compacted_to, compacted_records)
-        for found, number, start, compacted_to, compacted_records, end in rows
-    ]
+    return [Partition(found, TopicPartition(topic, number), start, end) for found, number, start, end in rows]
 
 
 def create_topic(connection: sqlite3.Connection, spec: TopicSpec) -> list[Partition]:
@@ -249,27 +272,23 @@ def delete_before(connection: sqlite3.Connection, partition: int, before: int, n
     return reached
 
 
-def superseded(connection: sqlite3.Connection, partition: int, before: int) -> list[int]:
-    """The ids of the records before an offset that have a newer record with their key there."""
+def superseded(connection: sqlite3.Connection, partition: int, before: int) -> tuple[list[int], int]:
+    """Of the records before an offset the ids of those that have a newer record with their key there.
+
+    And how many others there are. The newest record is always one of them, so that ``next_offset`` is not needed.
+    """
     first = partition << _OFFSET_BITS
     rows = connection.execute(
-        "SELECT id FROM records WHERE id >= ?1 AND id < ?2 AND key IS NOT NULL AND id NOT IN "
-        "(SELECT max(id) FROM records WHERE id >= ?1 AND id < ?2 GROUP BY key)",
+        "SELECT id, id IN (SELECT max(id) FROM records WHERE id >= ?1 AND id < ?2 GROUP BY key) FROM records "
+        "WHERE id >= ?1 AND id < ?2",
         (first, first + before),
-    )
-    return [record for (record,) in rows]
+    ).fetchall()
+    ids = [record for record, is_newest in rows if not is_newest]
+    return ids, len(rows) - len(ids)
 
 
 def delete_records(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
     connection.executemany("DELETE FROM records WHERE id = ?", [(record,) for record in ids])
-
-
-def mark_compacted(connection: sqlite3.Connection, partition: int, before: int, left: int, next_offset: int) -> None:
-    """Store how far compaction has looked, and how many records it left there."""
-    connection.execute(
-        "UPDATE partitions SET compacted_to = ?, compacted_records = ?, next_offset = max(next_offset, ?) WHERE id = ?",
-        (before, left, next_offset, partition),
-    )
 
 
 def _checksum(key: bytes | None, headers: bytes, value: bytes | None) -> int:

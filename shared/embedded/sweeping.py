@@ -41,23 +41,18 @@ async def compact(folder: Path, write: Write, partition: Partition, spec: TopicS
     """Keep of each key the newest of the records older than ``min.compaction.lag.ms``, tombstones too.
 
     Offsets stay, and younger records are left alone. Nothing is done before ``min.cleanable.dirty.ratio`` of the
-    records is new since the last time.
+    records is new since the last time, or since the start.
     """
-    end = partition.end
+    start, end = partition.compacted_to, partition.end
     young = now - spec.setting("min.compaction.lag.ms", 0) + 1
-    before = await _read(
-        folder, lambda file: storage.first_since(file, partition.id, partition.compacted_to, end, young)
-    )
-    new = before - partition.compacted_to
+    before = await _read(folder, lambda file: storage.first_since(file, partition.id, start, end, young))
+    new = before - start
     ratio = float(spec.config.get("min.cleanable.dirty.ratio", 0.5))
     if new <= 0 or new < ratio * (new + partition.compacted_records):
         return
-    ids = await _read(folder, lambda file: storage.superseded(file, partition.id, before))
+    ids, left = await _read(folder, lambda file: storage.superseded(file, partition.id, before))
     for first in range(0, len(ids), _RECORDS_A_TRANSACTION):
-        portion = ids[first : first + _RECORDS_A_TRANSACTION]
-        await write(partial(storage.delete_records, ids=portion))
-    left = max(0, new + partition.compacted_records - len(ids))
-    await write(lambda file: storage.mark_compacted(file, partition.id, before, left, end))
+        await write(partial(storage.delete_records, ids=ids[first : first + _RECORDS_A_TRANSACTION]))
     partition.compacted_to, partition.compacted_records = before, left
 
 

@@ -86,7 +86,7 @@ class EmbeddedTransport(DurableLog):
         return sorted(group for group, offsets in self._commits.items() if offsets)
 
     async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
-        if self.group(group).in_use:
+        if self.group(group).members:
             raise GroupInUse(f"group {group} has members")
         back: dict[TopicPartition, int] = {}
         for name, offset in tuple(self.committed(group).items()):

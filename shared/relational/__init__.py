@@ -2,11 +2,20 @@
 
 from shared.relational.bulk import insert_rows, slices
 from shared.relational.database import Database
-from shared.relational.lease import RELEASED, claimed, is_free, is_held
+from shared.relational.kit_stores import RELEASED, claimed, is_free, is_held
 from shared.relational.migration import migrations_in, run_environment
 from shared.relational.read_models import ReadModelTable
-from shared.relational.tables import KIT_TABLES, TABLE_OPTIONS, create_missing, lease_columns
-from shared.relational.types import UtcTimestamp, ascii_id, big_integer, database_now, long_text, name_text
+from shared.relational.tables import (
+    KIT_TABLES,
+    TABLE_OPTIONS,
+    UtcTimestamp,
+    big_integer,
+    create_missing,
+    database_now,
+    lease_columns,
+    long_text,
+    short_text,
+)
 from shared.relational.unit_of_work import UnitOfWork
 
 __all__ = [
@@ -17,7 +26,6 @@ __all__ = [
     "ReadModelTable",
     "UnitOfWork",
     "UtcTimestamp",
-    "ascii_id",
     "big_integer",
     "claimed",
     "create_missing",
@@ -28,7 +36,7 @@ __all__ = [
     "lease_columns",
     "long_text",
     "migrations_in",
-    "name_text",
     "run_environment",
+    "short_text",
     "slices",
 ]

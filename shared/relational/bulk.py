@@ -12,7 +12,7 @@ from sqlalchemy import Dialect, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
-from shared.relational.types import UtcTimestamp
+from shared.relational.tables import UtcTimestamp
 
 _Convert = Callable[[Any], Any] | None
 _MAX_CHARACTERS: Final = 1_000_000
@@ -66,7 +66,7 @@ def _texts(rows: Iterator[list[Any]]) -> Iterator[str]:
     parts: list[str] = []
     length = 0
     for row in rows:
-        part = f"({','.join([_LITERALS[value.__class__](value) for value in row])})"
+        part = f"({','.join([_LITERALS.get(value.__class__, _text)(value) for value in row])})"
         length += len(part) + 1
         if length > _MAX_CHARACTERS and parts:
             yield ",".join(parts)
@@ -83,7 +83,6 @@ def _text(value: str) -> str:
 
 
 _LITERALS: Final[dict[type, Callable[[Any], str]]] = {
-    str: _text,
     int: str,
     bool: lambda value: "1" if value else "0",
     type(None): lambda value: "NULL",
@@ -91,4 +90,4 @@ _LITERALS: Final[dict[type, Callable[[Any], str]]] = {
     date: lambda value: f"'{value.isoformat()}'",
     Decimal: str,
 }
-"""How a value of each type is written as a literal. No column has values of another type."""
+"""How a value is written as a literal that is no text. No column has values of another type."""

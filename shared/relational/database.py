@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.cause import Cause
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.relay import Relay
 from shared.errors import Refused
-from shared.relational.dead_letters import RelationalDeadLetters
-from shared.relational.lease import RelationalLeases
+from shared.relational.kit_stores import RelationalDeadLetters, RelationalLeases
 from shared.relational.migration import migrate_alone
 from shared.relational.outbox import RelationalOutbox
 from shared.relational.read_models import ReadModelTable, RelationalReadModel
@@ -42,7 +41,7 @@ class Database(Transactions):
         relay_lease_seconds: float = _RELAY_LEASE_SECONDS,
     ) -> None:
         super().__init__(address)
-        self.open_entries = RelationalOutbox(self, tidy=self.purge)
+        self.open_entries = RelationalOutbox(self)
         self._leases = RelationalLeases(self)
         self._read_models: list[ReadModelTable] = []
         self._migrate = migrate
@@ -73,30 +72,24 @@ class Database(Transactions):
             for declared in self._read_models:
                 declared.bring_up_to_date(connection)
 
-        await self.repeat(lambda: migrate_alone(self.engine, upgrade))
+        await migrate_alone(self, upgrade)
 
     async def stop(self) -> None:
         await self._relay.stop()
         await self.engine.dispose()
 
-    @contextlib.asynccontextmanager
-    async def unit(self) -> AsyncIterator[UnitOfWork]:
-        """One transaction, committed at the end unless something is raised; ``write`` also tries it again."""
-        async with self.begin() as connection:
-            unit = UnitOfWork(connection, self.open_entries)
-            yield unit
-        if unit.emitted:
-            self.open_entries.open_estimate += unit.emitted
-            self._relay.wake()
-
     async def write(self, fn: Callable[[UnitOfWork], Awaitable[T]]) -> T:
-        """Runs ``fn`` in one transaction, as ``repeat`` does."""
+        """Runs ``fn`` in one transaction, as ``repeat`` does; its messages are published once it is committed."""
 
-        async def attempt() -> T:
-            async with self.unit() as unit:
-                return await fn(unit)
+        async def attempt(connection: AsyncConnection) -> tuple[T, int]:
+            unit = UnitOfWork(connection, self.open_entries)
+            return await fn(unit), unit.emitted
 
-        return await self.repeat(attempt)
+        result, emitted = await self.transact(attempt)
+        if emitted:
+            self.open_entries.open_estimate += emitted
+            self._relay.wake()
+        return result
 
     async def run_once(self, cause: Cause, fn: Callable[[UnitOfWork], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         """A write under a cause's id: its body, which is the stored outcome where the same request came before.
@@ -104,11 +97,12 @@ class Database(Transactions):
         ``fn`` runs in the transaction that stores the outcome. A Refused that it raises is stored too.
         """
 
-        async def outcome(unit: UnitOfWork) -> IdempotencyRecord:
-            return IdempotencyRecord(body=await fn(unit))
+        async def first(unit: UnitOfWork) -> IdempotencyRecord:
+            before = await unit.record_of(cause)
+            return before or await unit.add_record(cause, IdempotencyRecord(body=await fn(unit)))
 
         try:
-            record = await self._first_record(cause, outcome)
+            record = await self.write(first)
         except Refused as refusal:
             await self.keep_refusal(cause, refusal)
             raise
@@ -117,27 +111,15 @@ class Database(Transactions):
     async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
         """Stores an outcome; the one that was stored first, if there is one."""
 
-        async def outcome(_: UnitOfWork) -> IdempotencyRecord:
-            return record
+        async def first(unit: UnitOfWork) -> IdempotencyRecord:
+            return await unit.record_of(cause) or await unit.add_record(cause, record)
 
-        return await self._first_record(cause, outcome)
+        return await self.write(first)
 
     async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
         """Stores a refusal that is final, and raises it, or the one that was stored first."""
         if cause.id is not None and is_final(refusal):
             (await self.keep_record(cause, IdempotencyRecord(refusal=refusal))).result()
-
-    async def _first_record(
-        self, cause: Cause, outcome: Callable[[UnitOfWork], Awaitable[IdempotencyRecord]]
-    ) -> IdempotencyRecord:
-        async def attempt(unit: UnitOfWork) -> IdempotencyRecord:
-            record = await unit.record_of(cause)
-            if record is None:
-                record = await outcome(unit)
-                await unit.add_record(cause, record)
-            return record
-
-        return await self.write(attempt)
 
     async def outbox(self) -> OutboxState:
         return await self.open_entries.state()
@@ -149,10 +131,3 @@ class Database(Transactions):
     async def last_instant(self) -> datetime | None:
         """The latest instant that is stored: the clock must not start before it."""
         return await self.open_entries.last_instant()
-
-    async def purge(self) -> int:
-        """Deletes idempotency records whose time is over, and inbox entries older than any record; how many rows."""
-        purged = 0
-        while some := await self.write(UnitOfWork.purge):
-            purged += some
-        return purged

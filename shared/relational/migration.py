@@ -10,10 +10,9 @@ from alembic import command, context
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.errors import EpicError, Unavailable
-from shared.relational.engine import WRITING
+from shared.relational.transactions import Transactions
 
 _LOCK_SECONDS: Final = 120  # longer than any migration takes; a process that dies releases the lock
 _LOCK_NAME: Final = 64  # characters, the most that MySQL takes
@@ -42,25 +41,29 @@ def migrations_in(folder: Path, *, name: str) -> Callable[[Connection], None]:
     return upgrade
 
 
-async def migrate_alone(engine: AsyncEngine, upgrade: Callable[[Connection], None]) -> None:
+async def migrate_alone(transactions: Transactions, upgrade: Callable[[Connection], None]) -> None:
     """Runs ``upgrade`` while no other process does. On SQLite it is one transaction.
 
     Unavailable when another process holds the database's lock for two minutes.
     """
-    if engine.dialect.name == "sqlite":
-        async with engine.execution_options(**{WRITING: True}).begin() as connection:
-            await connection.run_sync(upgrade)
+    if transactions.dialect == "sqlite":
+        await transactions.transact(lambda connection: connection.run_sync(upgrade))
         return
-    async with engine.connect() as connection:
-        lock = {"name": f"epic-migrate-{engine.url.database}"[:_LOCK_NAME], "seconds": _LOCK_SECONDS}
-        if (await connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)).scalar() != 1:
-            raise Unavailable(f"another process has been migrating {engine.url.database} for {_LOCK_SECONDS} s")
-        try:
-            await connection.run_sync(upgrade)
-            await connection.commit()  # before the lock is released: the next holder must see the revision
-        finally:
-            await connection.rollback()
-            await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock["name"]})
+    database = transactions.engine.url.database
+    lock = {"name": f"epic-migrate-{database}"[:_LOCK_NAME], "seconds": _LOCK_SECONDS}
+
+    async def under_lock() -> None:
+        async with transactions.engine.connect() as connection:
+            if (await connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)).scalar() != 1:
+                raise Unavailable(f"another process has been migrating {database} for {_LOCK_SECONDS} s")
+            try:
+                await connection.run_sync(upgrade)
+                await connection.commit()  # before the lock is released: the next holder must see the revision
+            finally:
+                await connection.rollback()
+                await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": lock["name"]})
+
+    await transactions.repeat(under_lock)
 
 
 def run_environment() -> None:

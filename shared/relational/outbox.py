@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,23 +15,23 @@ from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, chec
 from shared.durability.relay import OutboxEntry
 from shared.envelope import Message, Record, decode, encode_headers
 from shared.relational.bulk import insert_rows
-from shared.relational.tables import META, OUTBOX
+from shared.relational.tables import IDEMPOTENCY_RECORDS, META, OUTBOX, database_now
 from shared.relational.transactions import Transactions
 
 _LAST_INSTANT: Final = META.c.Name == "last-instant"
 _MAX_LEFT_OUT: Final = 500
+_EXPIRED_AT_ONCE: Final = 5000  # idempotency records; a transaction of some 100 ms
 
 
 class RelationalOutbox:
-    """See ``durability.relay.OutboxTable``. ``tidy`` deletes what has expired beside the outbox.
+    """See ``durability.relay.OutboxTable``.
 
     A writer holds the row lock of the messages' key before it adds them, so that the numbers of a key follow the order
     of the commits.
     """
 
-    def __init__(self, transactions: Transactions, *, tidy: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
-        self._tidy = tidy
         self._removing: asyncio.Task[None] | None = None
         self.open_estimate = 0
         """The last count, corrected by what this process has added and removed since; the limits go by it."""
@@ -84,7 +84,11 @@ class RelationalOutbox:
         self.open_estimate = max(0, self.open_estimate - len(entries))
 
     async def tidy(self) -> None:
-        await self._tidy()
+        """Deletes the idempotency records whose time is over."""
+        ids, ends = IDEMPOTENCY_RECORDS.c.RecordId, IDEMPOTENCY_RECORDS.c.ExpiresAt
+        over = select(ids).where(ends < database_now()).limit(_EXPIRED_AT_ONCE).subquery()
+        while await self._transactions.execute(delete(IDEMPOTENCY_RECORDS).where(ids.in_(select(over.c.RecordId)))):
+            pass
 
     async def state(self) -> OutboxState:
         """Counts the open entries."""

@@ -27,9 +27,8 @@ from sqlalchemy.types import TypeEngine
 
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.relational.bulk import insert_rows, slices
-from shared.relational.tables import TABLE_OPTIONS, create_missing
+from shared.relational.tables import TABLE_OPTIONS, big_integer, create_missing, long_text, short_text
 from shared.relational.transactions import Transactions
-from shared.relational.types import ascii_id, big_integer, long_text
 
 _KEY_LENGTH: Final = 400
 """The longest key is a projection's, of three ids of 128 characters."""
@@ -40,9 +39,9 @@ class ReadModelTable:
     """The declaration of a read model, and its statements within the caller's transaction.
 
     ``filters`` maps each field that is filtered or joined by (``A.B`` is B inside A) to the type of its column:
-    ``table.c["A.B"]``. A column is null where the field is absent. Keys are ASCII, as all of EPIC's ids are.
+    ``table.c["A.B"]``. A column is null where the field is absent.
 
-    >>> FLEETS = ReadModelTable("fleet", {"ServiceId": ascii_id(), "FleetConfiguration.Region": name_text()})
+    >>> FLEETS = ReadModelTable("fleet", {"ServiceId": short_text(), "FleetConfiguration.Region": short_text()})
     >>> select(FLEETS.table.c.Key).where(FLEETS.table.c.ServiceId == "X", FLEETS.is_present)
     """
 
@@ -52,7 +51,7 @@ class ReadModelTable:
         self.table = Table(
             f"read_model_{name}",
             MetaData(),
-            Column("Key", ascii_id(_KEY_LENGTH), primary_key=True),
+            Column("Key", short_text(_KEY_LENGTH), primary_key=True),
             Column("VersionId", big_integer(), nullable=False),
             Column("Deleted", Boolean, nullable=False),
             Column("State", long_text(), nullable=False),

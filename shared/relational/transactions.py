@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Executable, text
+from sqlalchemy import Executable, literal, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -41,9 +41,9 @@ class Transactions:
 
     async def ping(self) -> None:
         """Unavailable when no answer comes within five seconds."""
-        async with self.read() as connection:
+        with _unavailable_when_away():
             async with asyncio.timeout(_PING_SECONDS):
-                await connection.execute(text("SELECT 1"))
+                await self.rows(select(literal(1)))
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -57,18 +57,12 @@ class Transactions:
         async with self.read() as connection:
             return (await connection.execute(query)).all()
 
-    @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One writing transaction, committed at the end unless something is raised. To be run by ``repeat``."""
-        writing = self.engine.execution_options(**{WRITING: True})
-        async with self._writer or contextlib.nullcontext(), writing.begin() as connection:
-            yield connection
-
     async def transact(self, fn: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Runs ``fn`` in one writing transaction, as ``repeat`` does."""
+        """Runs ``fn`` in one writing transaction, as ``repeat`` does; it is committed unless something is raised."""
+        writing = self.engine.execution_options(**{WRITING: True})
 
         async def attempt() -> T:
-            async with self.begin() as connection:
+            async with self._writer or contextlib.nullcontext(), writing.begin() as connection:
                 return await fn(connection)
 
         return await self.repeat(attempt)

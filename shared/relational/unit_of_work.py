@@ -4,37 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.cause import Cause
-from shared.durability.idempotency import RETENTION_OF_MESSAGES, IdempotencyRecord, retention_of
+from shared.durability.idempotency import IdempotencyRecord, retention_of
 from shared.envelope import Message
 from shared.errors import refusal_of
 from shared.relational.outbox import RelationalOutbox
-from shared.relational.tables import IDEMPOTENCY_RECORDS, INBOX
-from shared.relational.types import database_now
-
-_UNDER_WAY: Final = "UnderWay"
-_DONE: Final = "Done"
-_REFUSED: Final = "Refused"
-_PURGED_AT_ONCE: Final = 5000  # records; a transaction of some 100 ms
+from shared.relational.tables import IDEMPOTENCY_RECORDS, database_now
 
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """One transaction: state, inbox, idempotency records and outbox entries are all written, or none of them.
+    """One transaction: state, idempotency records, inbox and outbox entries are all written, or none of them.
 
     A cause without an id has no record.
     """
 
     connection: AsyncConnection
     _outbox: RelationalOutbox
-    emitted: int = field(default=0)
+    emitted: int = 0
 
     async def emit(self, messages: Sequence[Message]) -> None:
         """Publishes messages once this transaction is committed. The row lock of their key must be held."""
@@ -49,79 +43,54 @@ class UnitOfWork:
         if cause.id is None:
             return None
         table = IDEMPOTENCY_RECORDS
-        is_its = table.c.RecordId == _digest(cause.id)
+        is_its = table.c.RecordId == _record_id(cause.id)
         is_over = (table.c.ExpiresAt <= database_now()).label("IsOver")
-        query = select(table.c.Digest, table.c.State, table.c.Reference, table.c.Body, is_over).where(is_its)
-        row = (await self.connection.execute(query)).first()
+        row = (await self.connection.execute(select(table, is_over).where(is_its))).first()
         if row is None:
             return None
         if row.IsOver:
             await self.connection.execute(delete(table).where(is_its))
             return None
         cause.check_digest(row.Digest)
-        body = None if row.Body is None else orjson.loads(row.Body)
-        if row.State == _REFUSED:
-            return IdempotencyRecord(refusal=refusal_of(body or {}))
-        return IdempotencyRecord(body=body, under_way=row.State == _UNDER_WAY, reference=row.Reference)
+        body, problem = orjson.loads(row.Outcome)
+        return IdempotencyRecord(body, problem and refusal_of(problem), row.UnderWay, row.Reference)
 
-    async def add_record(self, cause: Cause, record: IdempotencyRecord) -> None:
+    async def add_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
         """Stores the first outcome. Of two at once the later fails on the key, and its transaction is tried again."""
-        if cause.id is None:
-            return
-        state, body = _stored(record)
-        row = {
-            "RecordId": _digest(cause.id),
-            "Cause": cause.id,
-            "Digest": cause.digest,
-            "State": state,
-            "Reference": record.reference,
-            "Body": body,
-            "ExpiresAt": database_now(retention_of(cause.id).total_seconds()),
-        }
-        await self.connection.execute(insert(IDEMPOTENCY_RECORDS).values(row))
+        if cause.id is not None:
+            row = _outcome(record) | {
+                "RecordId": _record_id(cause.id),
+                "Digest": cause.digest,
+                "Reference": record.reference,
+                "ExpiresAt": database_now(retention_of(cause.id).total_seconds()),
+            }
+            await self.connection.execute(insert(IDEMPOTENCY_RECORDS).values(row))
+        return record
 
     async def finish_record(self, cause: Cause, record: IdempotencyRecord) -> None:
         """Stores the outcome of what was under way; an outcome that is there already stays."""
-        if cause.id is None:
-            return
-        state, body = _stored(record)
-        table = IDEMPOTENCY_RECORDS
-        its = (table.c.RecordId == _digest(cause.id), table.c.State == _UNDER_WAY)
-        await self.connection.execute(update(table).where(*its).values(State=state, Body=body))
+        if cause.id is not None:
+            table = IDEMPOTENCY_RECORDS
+            open_one = update(table).where(table.c.RecordId == _record_id(cause.id), table.c.UnderWay)
+            await self.connection.execute(open_one.values(_outcome(record)))
 
-    async def take_message(self, message_id: str, *, consumer: str) -> bool:
+    async def take_message(self, cause: Cause, *, consumer: str) -> bool:
         """Whether the message is new to the consumer, which has handled it once this transaction is committed.
 
-        For handlers whose effect is neither a version nor answered, so that nothing else shows that it is there.
+        The inbox: a record without a body. It is for handlers whose effect is neither a version nor answered, so that
+        nothing else shows that it is there.
         """
-        key = _digest(message_id)
-        seen = select(INBOX.c.SeenAt).where(INBOX.c.Consumer == consumer, INBOX.c.MessageId == key)
-        if (await self.connection.execute(seen)).first() is not None:
+        taking = replace(cause, id=f"{consumer} {cause.id}")
+        if await self.record_of(taking) is not None:
             return False
-        row = {"Consumer": consumer, "MessageId": key, "SeenAt": database_now()}
-        await self.connection.execute(insert(INBOX).values(row))
+        await self.add_record(taking, IdempotencyRecord())
         return True
 
-    async def purge(self) -> int:
-        """Deletes 5,000 records whose time is over, and the inbox entries of messages that cannot come again.
 
-        How many records and entries it were.
-        """
-        past = database_now(-RETENTION_OF_MESSAGES.total_seconds())
-        entries = await self.connection.execute(delete(INBOX).where(INBOX.c.SeenAt < past))
-        table = IDEMPOTENCY_RECORDS
-        over = select(table.c.RecordId).where(table.c.ExpiresAt < database_now()).limit(_PURGED_AT_ONCE).subquery()
-        records = await self.connection.execute(delete(table).where(table.c.RecordId.in_(select(over.c.RecordId))))
-        return entries.rowcount + records.rowcount
+def _outcome(record: IdempotencyRecord) -> dict[str, Any]:
+    problem = record.refusal and record.refusal.problem()
+    return {"UnderWay": record.under_way, "Outcome": orjson.dumps((record.body, problem)).decode()}
 
 
-def _stored(record: IdempotencyRecord) -> tuple[str, str | None]:
-    if record.refusal is not None:
-        return _REFUSED, orjson.dumps(record.refusal.problem()).decode()
-    if record.under_way:
-        return _UNDER_WAY, None
-    return _DONE, orjson.dumps(record.body).decode()
-
-
-def _digest(identity: str) -> str:
+def _record_id(identity: str) -> str:
     return hashlib.blake2b(identity.encode(), digest_size=32).hexdigest()

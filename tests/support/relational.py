@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import JSON, Boolean, Column, Date, Integer, MetaData, Numeric, String, Table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.relational import TABLE_OPTIONS, Database, UtcTimestamp, long_text, name_text
+from shared.relational import TABLE_OPTIONS, Database, UtcTimestamp, long_text, short_text
 
 METADATA = MetaData()
 COUNTERS = Table(
@@ -24,7 +24,7 @@ SAMPLES = Table(
     METADATA,
     Column("Number", Integer, primary_key=True, autoincrement=False),
     Column("Words", long_text(), nullable=True),
-    Column("Name", name_text(), nullable=True),
+    Column("Name", short_text(), nullable=True),
     Column("Factor", Numeric(9, 2), nullable=True),
     Column("Flag", Boolean, nullable=True),
     Column("At", UtcTimestamp(), nullable=True),

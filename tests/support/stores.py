@@ -21,7 +21,7 @@ from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.lease import Leases
 from shared.durability.outbox import OutboxState, Publish
 from shared.envelope import Message
-from shared.relational import Database, ReadModelTable, name_text
+from shared.relational import Database, ReadModelTable, short_text
 from shared.trace import Trace
 from tests.support.broker import Broker
 from tests.support.relational import METADATA, mysql_database
@@ -48,7 +48,7 @@ class RelationalStore(Database):
     """A relational store whose read models are declared as those of documents are: each filter is a name."""
 
     def read_model(self, name: str, *, filters: tuple[str, ...] = ()) -> ReadModel:  # type: ignore[override]
-        return super().read_model(ReadModelTable(name, {field: name_text() for field in filters}))
+        return super().read_model(ReadModelTable(name, {field: short_text() for field in filters}))
 
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
         return await self.write(lambda unit: unit.record_of(cause))

@@ -8,7 +8,7 @@ from sqlalchemy import JSON, Boolean, Column, Date, Index, Integer, MetaData, Nu
 from sqlalchemy.sql.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-from shared.relational import TABLE_OPTIONS, UtcTimestamp, ascii_id, big_integer, lease_columns, long_text, name_text
+from shared.relational import TABLE_OPTIONS, UtcTimestamp, big_integer, lease_columns, long_text, short_text
 
 METADATA: Final = MetaData()
 _Type = TypeEngine[Any] | type[TypeEngine[Any]]
@@ -38,7 +38,7 @@ def _table(name: str, *items: SchemaItem) -> Table:
 
 def _numbered(name: str, number: str, string_id: str) -> Table:
     """String ids and their numbers: given once, never changed."""
-    return _table(name, _serial(number), Column(string_id, ascii_id(), nullable=False, unique=True))
+    return _table(name, _serial(number), Column(string_id, short_text(), nullable=False, unique=True))
 
 
 # -- string ids and their numbers ------------------------------------------------------------------------------------
@@ -53,13 +53,13 @@ hotw_run: Final = _table(
     "hotw_run",
     _serial("RunId"),
     *_required(Integer, "EventIndexId"),
-    *_required(ascii_id(16), "RunStatus", "OrderType"),
+    *_required(short_text(16), "RunStatus", "OrderType"),
     *_required(UtcTimestamp(), "CreatedAt"),
-    *_required(ascii_id(16), "Purpose"),
-    *_required(name_text(), "User"),
+    *_required(short_text(16), "Purpose"),
+    *_required(short_text(), "User"),
     *_required(Integer, "Fleets"),
     *_required(Boolean, "DryRun"),
-    *_required(ascii_id(16), "Engine"),
+    *_required(short_text(16), "Engine"),
     *_optional(UtcTimestamp(), "EndedAt"),
     *_required(long_text(), "Trace"),
     Index("hotw_run_status", "RunStatus", "RunId"),
@@ -79,23 +79,23 @@ hotw_execution: Final = _table(
         "CapacityOverrideSum",
         "PendingEPICFMCHostOrder",
     ),
-    *_optional(name_text(), "PreferredHostType"),
+    *_optional(short_text(), "PreferredHostType"),
     *_optional(Boolean, "Homogeneous"),
-    *_required(ascii_id(16), "Status"),
+    *_required(short_text(16), "Status"),
     *_required(Text, "Reasoning"),
     *_optional(Integer, "FleetVersionId", "DesiredCapacity", "ChildDesiredCapacity"),
     *_optional(JSON, "HostDistribution"),
-    *_required(name_text(), "User"),
+    *_required(short_text(), "User"),
     *_required(UtcTimestamp(), "CreatedAt"),
-    *_required(ascii_id(16), "Purpose", "OrderType"),
+    *_required(short_text(16), "Purpose", "OrderType"),
     *_optional(Integer, "Needed"),
     *_optional(Text, "CapReason"),
     *_required(Integer, "OrderedHosts", "Shortfall"),
-    *_optional(ascii_id(16), "FleetLine"),
-    *_optional(ascii_id(32), "FailCode"),
+    *_optional(short_text(16), "FleetLine"),
+    *_optional(short_text(32), "FailCode"),
     *_optional(JSON, "InputVersions"),
     *_required(Boolean, "DryRun"),
-    *_required(ascii_id(16), "Engine"),
+    *_required(short_text(16), "Engine"),
     UniqueConstraint("RunId", "FleetIndexId", name="hotw_execution_once"),
     Index("hotw_execution_fleet", "FleetIndexId", "EventIndexId", "ExecutionId"),
 )
@@ -106,11 +106,11 @@ hotw_execution: Final = _table(
 def _asg_columns() -> list[SchemaItem]:
     return [
         *_key(Integer, "FleetIndexId"),
-        *_key(name_text(), "AutoScalingGroupName"),
-        *_optional(name_text(), "AsgTag", "HostType", "AutoScalingGroupRegion"),
+        *_key(short_text(), "AutoScalingGroupName"),
+        *_optional(short_text(), "AsgTag", "HostType", "AutoScalingGroupRegion"),
         *_required(Boolean, "EAPOnboardingStatus", "EAPEnableStatus"),
         *_optional(Integer, "AsgCapacityLowerBound"),
-        *_optional(name_text(), "AutoScalingGroupARN"),
+        *_optional(short_text(), "AutoScalingGroupARN"),
     ]
 
 
@@ -123,7 +123,7 @@ preferred_asg: Final = _table(
     _serial("RecordId"),
     *_required(Integer, "FleetIndexId", "EventIndexId"),
     *_required(JSON, "ASGs"),
-    *_required(name_text(), "UpdatedBy"),
+    *_required(short_text(), "UpdatedBy"),
     *_required(UtcTimestamp(), "UpdatedAt"),
     UniqueConstraint("FleetIndexId", "EventIndexId", name="preferred_asg_once"),
 )
@@ -133,39 +133,39 @@ preferred_asg: Final = _table(
 capacity_override_details: Final = _table(
     "capacity_override_details",
     *_key(Integer, "RunId", "FleetIndexId"),
-    *_key(name_text(), "AutoScalingGroupName"),
-    *_required(name_text(400), "CapacityOverrideName"),
+    *_key(short_text(), "AutoScalingGroupName"),
+    *_required(short_text(400), "CapacityOverrideName"),
     *_required(UtcTimestamp(), "StartTime"),
-    *_required(ascii_id(32), "Duration"),
+    *_required(short_text(32), "Duration"),
     *_required(Integer, "OverrideValue", "OverrideExpiryValue"),
-    *_optional(name_text(), "OverrideTag"),
+    *_optional(short_text(), "OverrideTag"),
     *_required(Integer, "StartOffset", "EndOffset"),
     *_required(Boolean, "PlaceOrderIfRequired"),
-    *_required(ascii_id(16), "OverrideType"),
+    *_required(short_text(16), "OverrideType"),
     *_required(Text, "Justification"),
     *_required(Integer, "EventIndexId"),
-    *_required(ascii_id(16), "Purpose"),
+    *_required(short_text(16), "Purpose"),
     *_required(UtcTimestamp(), "EndTime", "PeakEnd"),
     *_required(Integer, "BaseCapacity"),
-    *_required(ascii_id(16), "OverrideStatus"),
+    *_required(short_text(16), "OverrideStatus"),
     Index("override_fleet", "FleetIndexId", "EventIndexId"),
 )
 fulfillment_details: Final = _table(
     "fulfillment_details",
-    *_key(ascii_id(64), "FulfillmentId"),
-    *_required(name_text(), "AutoScalingGroupName"),
-    *_required(ascii_id(16), "FulfillmentType", "FulfillmentStatus"),
+    *_key(short_text(64), "FulfillmentId"),
+    *_required(short_text(), "AutoScalingGroupName"),
+    *_required(short_text(16), "FulfillmentType", "FulfillmentStatus"),
     *_required(Integer, "FulfillmentValue"),
     *_required(Date, "FulfillmentDate"),
     *_optional(Text, "FulfillmentLink"),
     *_required(Boolean, "IsEmergent"),
     *_required(Integer, "RunId", "FleetIndexId", "ExecutionId", "EventIndexId"),
-    *_required(ascii_id(16), "Purpose"),
-    *_required(name_text(), "AvailabilityZone"),
+    *_required(short_text(16), "Purpose"),
+    *_required(short_text(), "AvailabilityZone"),
     *_required(Integer, "FulfilledHosts"),
     *_required(UtcTimestamp(), "PlacedAt"),
     *_optional(UtcTimestamp(), "StatusSince", "ApprovedAt"),
-    *_optional(name_text(), "DecidedBy"),
+    *_optional(short_text(), "DecidedBy"),
     *_optional(long_text(), "Reason"),
     *_required(Boolean, "Superseded"),
     *_required(JSON, "Deliveries"),
@@ -176,7 +176,7 @@ fulfillment_details: Final = _table(
 hotw_dashboard: Final = _table(
     "hotw_dashboard",
     *_key(Integer, "EventIndexId", "FleetIndexId"),
-    *_key(ascii_id(16), "Purpose"),
+    *_key(short_text(16), "Purpose"),
     *_required(Integer, "ServiceIndexId", "CapacityOverrideSum", "OrdersVersionId"),
     *_optional(Integer, "LatestExecutionId"),
     *_required(
@@ -202,14 +202,14 @@ hotw_dashboard: Final = _table(
 run_fleet: Final = _table(
     "run_fleet",
     *_key(Integer, "RunId", "FleetIndexId"),
-    *_required(ascii_id(), "FleetId"),
+    *_required(short_text(), "FleetId"),
     *_optional(UtcTimestamp(), "ClaimUntil", "BlockedSince"),
 )
 fleet_lock: Final = _table(
     "fleet_lock",
-    *_key(ascii_id(), "FleetId"),
+    *_key(short_text(), "FleetId"),
     *_optional(UtcTimestamp(), "LockTimestamp"),
-    *_optional(name_text(64), "LockedBy"),
+    *_optional(short_text(64), "LockedBy"),
     *lease_columns(),
     *_required(big_integer(), "Revision"),
 )

@@ -192,7 +192,7 @@ async def test_records_damaged_on_disk_are_not_handed_out(tmp_path: Path) -> Non
             await read_all(log, "t")
 
 
-@pytest.mark.parametrize("version", [1, 99])
+@pytest.mark.parametrize("version", [1, 2, 99])
 async def test_a_file_of_another_version_is_refused_with_a_remedy(tmp_path: Path, version: int) -> None:
     async with DurableLog(tmp_path):
         pass

@@ -14,16 +14,16 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import facts
 from services.hotw_svc.app.ports import InputKind
 from services.hotw_svc.domain.inputs import EventFacts
-from shared.relational import ReadModelTable, ascii_id, name_text
+from shared.relational import ReadModelTable, short_text
 from shared.schemas.fleet_svc.service import ServiceType
 
 REGION: Final = "FleetConfiguration.Region"
 
 EVENTS: Final = ReadModelTable("event")
 SERVICES: Final = ReadModelTable(
-    "service", {"ServiceType": ascii_id(16), "Owner": name_text(), "LeaderAlias": name_text()}
+    "service", {"ServiceType": short_text(16), "Owner": short_text(), "LeaderAlias": short_text()}
 )
-FLEETS: Final = ReadModelTable("fleet", {"ServiceId": ascii_id(), REGION: name_text()})
+FLEETS: Final = ReadModelTable("fleet", {"ServiceId": short_text(), REGION: short_text()})
 """A fleet's own line has its FleetId as the key, its line for an event ``FleetId#EventId``."""
 PROJECTIONS: Final = ReadModelTable("projection")
 INVENTORIES: Final = ReadModelTable("inventory")

@@ -55,9 +55,10 @@ async def test_a_worker_that_dies_holding_a_chunk_is_succeeded(hotw: Replica, an
     await survivor.work(run["RunId"])
     halfway = await hotw.read_run(run["RunId"])
     assert (halfway["RunStatus"], halfway["Executions"]) == ("Running", 7)
-    async with hotw.database.unit() as unit:
-        await unit.connection.execute(update(t.fleet_lock).values(LeaseUntil=database_now(-1)))
-        await unit.connection.execute(update(t.run_fleet).values(ClaimUntil=database_now(-1)))
+    await hotw.database.execute(
+        update(t.fleet_lock).values(LeaseUntil=database_now(-1)),
+        update(t.run_fleet).values(ClaimUntil=database_now(-1)),
+    )
     await survivor.work(run["RunId"])
     assert (await hotw.read_run(run["RunId"]))["RunStatus"] == "Completed"
     assert await counted(hotw, t.hotw_execution) == 12
@@ -165,9 +166,10 @@ async def test_locks_are_free_after_a_run_and_say_who_has_them_during_it(hotw: R
         lock = (await connection.execute(select(t.fleet_lock))).one()
     assert (lock.FleetId, lock.LockedBy) == (FLEET, f"HOTW-Run-{run['RunId']}")
     assert lock.LeaseUntil - lock.LockTimestamp == timedelta(seconds=30)
-    async with hotw.database.unit() as unit:
-        await unit.connection.execute(update(t.fleet_lock).values(LeaseUntil=None))
-        await unit.connection.execute(update(t.run_fleet).values(ClaimUntil=None))
+    await hotw.database.execute(
+        update(t.fleet_lock).values(LeaseUntil=None),
+        update(t.run_fleet).values(ClaimUntil=None),
+    )
     await hotw.work(run["RunId"])
     async with hotw.database.read() as connection:
         lock = (await connection.execute(select(t.fleet_lock))).one()

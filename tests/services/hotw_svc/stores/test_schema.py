@@ -98,7 +98,7 @@ async def test_the_tables_of_each_revision_become_what_the_code_reads(
     database = Database(address, migrate, Broker().publish)
     made = (SCHEMAS / f"{revision}.{dialect}.sql").read_text().split(";\n")
     version = ["CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"]
-    async with database.begin() as connection:
+    async with database.engine.begin() as connection:
         for statement in [*filter(None, made), *version, f"INSERT INTO alembic_version VALUES ('{revision}')"]:
             await connection.exec_driver_sql(statement)
     await database.prepare()
@@ -160,9 +160,9 @@ async def test_a_migration_broken_off_is_finished_by_the_next_start(address: str
 
 async def test_ids_are_compared_byte_by_byte(address: str | Path) -> None:
     database = await opened(address)
-    async with database.unit() as unit:
-        for name in ("Fleet", "fleet", "FLEET"):
-            await unit.connection.execute(text("INSERT INTO fleet_index (FleetId) VALUES (:name)"), {"name": name})
+    await database.execute(
+        *(text(f"INSERT INTO fleet_index (FleetId) VALUES ('{name}')") for name in ("Fleet", "fleet", "FLEET"))
+    )
     async with database.read() as connection:
         found = await connection.execute(text("SELECT FleetId FROM fleet_index WHERE FleetId = 'fleet'"))
         assert found.scalars().all() == ["fleet"]

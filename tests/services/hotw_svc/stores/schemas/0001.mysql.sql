@@ -30,21 +30,21 @@ CREATE TABLE capacity_override_details (
 `AutoScalingGroupName` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `CapacityOverrideName` VARCHAR(400) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `StartTime` TIMESTAMP(6) NOT NULL,
-`Duration` VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Duration` VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `OverrideValue` INTEGER NOT NULL,
 `OverrideExpiryValue` INTEGER NOT NULL,
 `OverrideTag` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `StartOffset` INTEGER NOT NULL,
 `EndOffset` INTEGER NOT NULL,
 `PlaceOrderIfRequired` BOOL NOT NULL,
-`OverrideType` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`OverrideType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Justification` TEXT NOT NULL,
 `EventIndexId` INTEGER NOT NULL,
-`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `EndTime` TIMESTAMP(6) NOT NULL,
 `PeakEnd` TIMESTAMP(6) NOT NULL,
 `BaseCapacity` INTEGER NOT NULL,
-`OverrideStatus` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`OverrideStatus` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`RunId`, `FleetIndexId`, `AutoScalingGroupName`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX override_fleet ON capacity_override_details (`FleetIndexId`, `EventIndexId`);
@@ -55,31 +55,31 @@ PRIMARY KEY (`Id`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE event_index (
 `EventIndexId` INTEGER NOT NULL AUTO_INCREMENT,
-`EventId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`EventId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`EventIndexId`),
 UNIQUE (`EventId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE fleet_index (
 `FleetIndexId` INTEGER NOT NULL AUTO_INCREMENT,
-`FleetId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`FleetId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`FleetIndexId`),
 UNIQUE (`FleetId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE fleet_lock (
-`FleetId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`FleetId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `LockTimestamp` TIMESTAMP(6) NULL,
 `LockedBy` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
-`Holder` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
+`Holder` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `LeaseUntil` TIMESTAMP(6) NULL,
 `Fence` BIGINT NOT NULL,
 `Revision` BIGINT NOT NULL,
 PRIMARY KEY (`FleetId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE fulfillment_details (
-`FulfillmentId` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`FulfillmentId` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `AutoScalingGroupName` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-`FulfillmentType` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-`FulfillmentStatus` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`FulfillmentType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`FulfillmentStatus` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `FulfillmentValue` INTEGER NOT NULL,
 `FulfillmentDate` DATE NOT NULL,
 `FulfillmentLink` TEXT,
@@ -88,7 +88,7 @@ CREATE TABLE fulfillment_details (
 `FleetIndexId` INTEGER NOT NULL,
 `ExecutionId` INTEGER NOT NULL,
 `EventIndexId` INTEGER NOT NULL,
-`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `AvailabilityZone` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `FulfilledHosts` INTEGER NOT NULL,
 `PlacedAt` TIMESTAMP(6) NOT NULL,
@@ -106,7 +106,7 @@ CREATE INDEX fulfillment_run ON fulfillment_details (`RunId`, `FleetIndexId`);
 CREATE TABLE hotw_dashboard (
 `EventIndexId` INTEGER NOT NULL,
 `FleetIndexId` INTEGER NOT NULL,
-`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `ServiceIndexId` INTEGER NOT NULL,
 `CapacityOverrideSum` INTEGER NOT NULL,
 `OrdersVersionId` INTEGER NOT NULL,
@@ -143,7 +143,7 @@ CREATE TABLE hotw_execution (
 `PendingEPICFMCHostOrder` INTEGER,
 `PreferredHostType` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `Homogeneous` BOOL,
-`Status` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Status` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Reasoning` TEXT NOT NULL,
 `FleetVersionId` INTEGER,
 `DesiredCapacity` INTEGER,
@@ -151,17 +151,17 @@ CREATE TABLE hotw_execution (
 `HostDistribution` JSON,
 `User` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `CreatedAt` TIMESTAMP(6) NOT NULL,
-`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-`OrderType` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`OrderType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Needed` INTEGER,
 `CapReason` TEXT,
 `OrderedHosts` INTEGER NOT NULL,
 `Shortfall` INTEGER NOT NULL,
-`FleetLine` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin,
-`FailCode` VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin,
+`FleetLine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`FailCode` VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `InputVersions` JSON,
 `DryRun` BOOL NOT NULL,
-`Engine` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Engine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`ExecutionId`),
 CONSTRAINT hotw_execution_once UNIQUE (`RunId`, `FleetIndexId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
@@ -169,14 +169,14 @@ CREATE INDEX hotw_execution_fleet ON hotw_execution (`FleetIndexId`, `EventIndex
 CREATE TABLE hotw_run (
 `RunId` INTEGER NOT NULL AUTO_INCREMENT,
 `EventIndexId` INTEGER NOT NULL,
-`RunStatus` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-`OrderType` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`RunStatus` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`OrderType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `CreatedAt` TIMESTAMP(6) NOT NULL,
-`Purpose` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `User` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Fleets` INTEGER NOT NULL,
 `DryRun` BOOL NOT NULL,
-`Engine` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Engine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `EndedAt` TIMESTAMP(6) NULL,
 `Trace` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`RunId`)
@@ -184,40 +184,32 @@ PRIMARY KEY (`RunId`)
 CREATE INDEX hotw_run_event ON hotw_run (`EventIndexId`, `RunId`);
 CREATE INDEX hotw_run_status ON hotw_run (`RunStatus`, `RunId`);
 CREATE TABLE idempotency_records (
-`RecordId` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-`Cause` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-`Digest` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-`State` VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`RecordId` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Digest` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`UnderWay` BOOL NOT NULL,
 `Reference` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
-`Body` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`Outcome` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `ExpiresAt` TIMESTAMP(6) NOT NULL,
 PRIMARY KEY (`RecordId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX idempotency_records_expire ON idempotency_records (`ExpiresAt`);
-CREATE TABLE inbox (
-`Consumer` VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-`MessageId` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-`SeenAt` TIMESTAMP(6) NOT NULL,
-PRIMARY KEY (`Consumer`, `MessageId`)
-)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
-CREATE INDEX inbox_seen ON inbox (`SeenAt`);
 CREATE TABLE leases (
-`Name` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-`Holder` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
+`Name` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Holder` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `LeaseUntil` TIMESTAMP(6) NULL,
 `Fence` BIGINT NOT NULL,
 `Record` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 PRIMARY KEY (`Name`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE meta (
-`Name` VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Name` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Instant` TIMESTAMP(6) NULL,
 PRIMARY KEY (`Name`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE outbox (
 `Id` BIGINT NOT NULL AUTO_INCREMENT,
 `MessageId` VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-`Topic` VARCHAR(249) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`Topic` VARCHAR(249) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `MessageKey` VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `OccurredAt` TIMESTAMP(6) NOT NULL,
 `Headers` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -238,14 +230,14 @@ CONSTRAINT preferred_asg_once UNIQUE (`FleetIndexId`, `EventIndexId`)
 CREATE TABLE run_fleet (
 `RunId` INTEGER NOT NULL,
 `FleetIndexId` INTEGER NOT NULL,
-`FleetId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`FleetId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `ClaimUntil` TIMESTAMP(6) NULL,
 `BlockedSince` TIMESTAMP(6) NULL,
 PRIMARY KEY (`RunId`, `FleetIndexId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE service_index (
 `ServiceIndexId` INTEGER NOT NULL AUTO_INCREMENT,
-`ServiceId` VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+`ServiceId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`ServiceIndexId`),
 UNIQUE (`ServiceId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;

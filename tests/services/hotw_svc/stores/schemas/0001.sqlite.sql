@@ -55,16 +55,16 @@ PRIMARY KEY ("Id")
 );
 CREATE TABLE event_index (
 "EventIndexId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-"EventId" VARCHAR(128) NOT NULL,
+"EventId" VARCHAR(255) NOT NULL,
 UNIQUE ("EventId")
 );
 CREATE TABLE fleet_index (
 "FleetIndexId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-"FleetId" VARCHAR(128) NOT NULL,
+"FleetId" VARCHAR(255) NOT NULL,
 UNIQUE ("FleetId")
 );
 CREATE TABLE fleet_lock (
-"FleetId" VARCHAR(128) NOT NULL,
+"FleetId" VARCHAR(255) NOT NULL,
 "LockTimestamp" DATETIME,
 "LockedBy" VARCHAR(64),
 "Holder" VARCHAR(64),
@@ -181,22 +181,14 @@ CREATE INDEX hotw_run_event ON hotw_run ("EventIndexId", "RunId");
 CREATE INDEX hotw_run_status ON hotw_run ("RunStatus", "RunId");
 CREATE TABLE idempotency_records (
 "RecordId" VARCHAR(64) NOT NULL,
-"Cause" TEXT NOT NULL,
 "Digest" VARCHAR(64) NOT NULL,
-"State" VARCHAR(16) NOT NULL,
+"UnderWay" BOOLEAN NOT NULL,
 "Reference" VARCHAR(255),
-"Body" TEXT,
+"Outcome" TEXT NOT NULL,
 "ExpiresAt" DATETIME NOT NULL,
 PRIMARY KEY ("RecordId")
 );
 CREATE INDEX idempotency_records_expire ON idempotency_records ("ExpiresAt");
-CREATE TABLE inbox (
-"Consumer" VARCHAR(128) NOT NULL,
-"MessageId" VARCHAR(64) NOT NULL,
-"SeenAt" DATETIME NOT NULL,
-PRIMARY KEY ("Consumer", "MessageId")
-);
-CREATE INDEX inbox_seen ON inbox ("SeenAt");
 CREATE TABLE leases (
 "Name" VARCHAR(64) NOT NULL,
 "Holder" VARCHAR(64),
@@ -232,13 +224,13 @@ CONSTRAINT preferred_asg_once UNIQUE ("FleetIndexId", "EventIndexId")
 CREATE TABLE run_fleet (
 "RunId" INTEGER NOT NULL,
 "FleetIndexId" INTEGER NOT NULL,
-"FleetId" VARCHAR(128) NOT NULL,
+"FleetId" VARCHAR(255) NOT NULL,
 "ClaimUntil" DATETIME,
 "BlockedSince" DATETIME,
 PRIMARY KEY ("RunId", "FleetIndexId")
 );
 CREATE TABLE service_index (
 "ServiceIndexId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-"ServiceId" VARCHAR(128) NOT NULL,
+"ServiceId" VARCHAR(255) NOT NULL,
 UNIQUE ("ServiceId")
 );
