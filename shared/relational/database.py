@@ -18,7 +18,7 @@ from shared.errors import Refused
 from shared.relational.kit_stores import RelationalDeadLetters, RelationalLeases
 from shared.relational.migration import migrate_alone
 from shared.relational.outbox import RelationalOutbox
-from shared.relational.read_models import ReadModelTable, RelationalReadModel
+from shared.relational.read_models import ReadModelTable
 from shared.relational.tables import KIT_TABLES, create_missing
 from shared.relational.transactions import Transactions
 from shared.relational.unit_of_work import UnitOfWork
@@ -47,10 +47,9 @@ class Database(Transactions):
         self._migrate = migrate
         self._relay = Relay(self.open_entries, self._leases, publish, lease_seconds=relay_lease_seconds)
 
-    def read_model(self, declared: ReadModelTable) -> RelationalReadModel:
-        """What this service keeps of another service's resource. Declare it before ``start``."""
-        self._read_models.append(declared)
-        return RelationalReadModel(declared, self)
+    def declare(self, *read_models: ReadModelTable) -> None:
+        """Read models that the schema has too, from the next ``start`` on."""
+        self._read_models += read_models
 
     def dead_letters(self) -> RelationalDeadLetters:
         return RelationalDeadLetters(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -28,7 +28,6 @@ from sqlalchemy.types import TypeEngine
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.relational.bulk import insert_rows, slices
 from shared.relational.tables import TABLE_OPTIONS, big_integer, create_missing, long_text, short_text
-from shared.relational.transactions import Transactions
 
 _KEY_LENGTH: Final = 400
 """The longest key is a projection's, of three ids of 128 characters."""
@@ -126,34 +125,3 @@ class ReadModelTable:
                 value = value.get(part) if isinstance(value, Mapping) else None
             values[column] = value
         return values
-
-
-class RelationalReadModel:
-    """See ``durability.read_model.ReadModel``."""
-
-    def __init__(self, declared: ReadModelTable, transactions: Transactions) -> None:
-        self._declared = declared
-        self._transactions = transactions
-
-    async def put(self, snapshots: Sequence[Snapshot]) -> set[str]:
-        return await self._transactions.transact(lambda connection: self._declared.put(connection, snapshots))
-
-    async def get(self, key: str) -> State | None:
-        return (await self.get_many([key])).get(key)
-
-    async def get_many(self, keys: Sequence[str]) -> dict[str, State]:
-        async with self._transactions.read() as connection:
-            rows = await self._declared.rows(connection, keys)
-        return {key: orjson.loads(row.State) for key, row in rows.items() if not row.Deleted}
-
-    async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        table, equal = self._declared.table, where or {}
-        unknown = equal.keys() - self._declared.filters
-        if unknown:
-            raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
-        query = select(table.c.Key, table.c.State).where(self._declared.is_present).order_by(table.c.Key)
-        query = query.where(*(table.c[field].is_not_distinct_from(value) for field, value in equal.items()))
-        after = ""
-        while rows := await self._transactions.rows(query.where(table.c.Key > after).limit(page)):
-            yield [orjson.loads(row.State) for row in rows]
-            after = rows[-1].Key

@@ -24,7 +24,7 @@ from shared.envelope import Message
 from shared.relational import Database, ReadModelTable, short_text
 from shared.trace import Trace
 from tests.support.broker import Broker
-from tests.support.relational import METADATA, mysql_database
+from tests.support.relational import METADATA, RelationalReadModel, mysql_database
 
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 TRACE = Trace("correlation", "command", None)
@@ -47,8 +47,10 @@ class AnyStore(Protocol):
 class RelationalStore(Database):
     """A relational store whose read models are declared as those of documents are: each filter is a name."""
 
-    def read_model(self, name: str, *, filters: tuple[str, ...] = ()) -> ReadModel:  # type: ignore[override]
-        return super().read_model(ReadModelTable(name, {field: short_text() for field in filters}))
+    def read_model(self, name: str, *, filters: tuple[str, ...] = ()) -> ReadModel:
+        table = ReadModelTable(name, {field: short_text() for field in filters})
+        self.declare(table)
+        return RelationalReadModel(table, self)
 
     async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
         return await self.write(lambda unit: unit.record_of(cause))

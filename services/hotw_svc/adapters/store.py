@@ -22,8 +22,7 @@ migrate: Final = migrations_in(Path(__file__).parent / "migrations", name="hotw_
 
 def store_in(database: Database, az_factors: AzFactors) -> Store:
     """The store of one process of hotw_svc. ``az_factors`` are the region's, as configured."""
-    for declared in READ_MODELS.values():
-        database.read_model(declared)
+    database.declare(*READ_MODELS.values())
 
     def unit(connection: AsyncConnection, work: UnitOfWork | None) -> Unit:
         return Unit(

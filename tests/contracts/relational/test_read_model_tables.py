@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from shared.relational import Database, ReadModelTable, UnitOfWork, short_text
 from tests.support.broker import Broker
-from tests.support.relational import COUNTERS, METADATA
+from tests.support.relational import COUNTERS, METADATA, RelationalReadModel
 
 FLEETS = ReadModelTable("fleet", {"ServiceId": short_text(), "Place.Region": short_text()})
 
@@ -19,7 +19,7 @@ def fleet(number: int, version: int = 1, **more: object) -> tuple[str, int, dict
 
 async def opened(address: str | Path, declared: ReadModelTable) -> Database:
     database = Database(address, METADATA.create_all, Broker().publish)
-    database.read_model(declared)
+    database.declare(declared)
     await database.prepare()
     return database
 
@@ -48,7 +48,7 @@ async def test_a_query_joins_by_the_declared_columns_and_leaves_tombstones_out(a
 
 async def test_more_keys_than_one_statement_names_are_read_and_written(address: str | Path) -> None:
     database = await opened(address, FLEETS)
-    model = database.read_model(FLEETS)
+    model = RelationalReadModel(FLEETS, database)
     keys = {f"F{n}" for n in range(6000)}
     for version in (1, 2):
         assert await model.put([fleet(n, version) for n in range(6000)]) == keys
@@ -62,7 +62,7 @@ async def test_a_filter_declared_later_finds_what_is_stored_already(address: str
     await before.stop()
     for _ in range(2):
         after = await opened(address, FLEETS)
-        model = after.read_model(FLEETS)
+        model = RelationalReadModel(FLEETS, after)
         pages = [len(page) async for page in model.scan({"Place.Region": "NA", "ServiceId": "S1"})]
         assert sum(pages) == 500
         await after.stop()
