@@ -12,7 +12,6 @@ from shared.envelope import Message
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import NAME_RULE, AuditMetadata, is_name
 
-ACTION_RULE: Final = "lower-case words joined by dots, the last one a verb, such as event.create or hotw.run.start"
 _ACTION: Final = re.compile(r"[a-z][a-z-]*(\.[a-z][a-z-]*){1,3}")
 _USER_HEADER: Final = b"x-epic-user"
 
@@ -60,9 +59,11 @@ def author_of(caller: Principal, audit: AuditMetadata | None) -> str:
     return caller.name
 
 
-def is_action(text: str) -> bool:
-    """Whether the text has the form of an action's name; ``ACTION_RULE`` describes the form."""
-    return _ACTION.fullmatch(text) is not None
+def check_action(action: str) -> None:
+    """ValueError for a text that has not the form of an action's name."""
+    if not _ACTION.fullmatch(action):
+        rule = "lower-case words joined by dots, the last one a verb, such as event.create or hotw.run.start"
+        raise ValueError(f"{action!r} is no action; give {rule}")
 
 
 def authorize(principal: Principal, action: str) -> None:

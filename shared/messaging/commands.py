@@ -17,7 +17,7 @@ from shared.schemas.base import NAME_RULE, CommandBody, is_name
 from shared.schemas.results import Accepted, CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
 from shared.schemas.validation import validated
-from shared.security import ACTION_RULE, author_of, authorize, caller_of_message, is_action
+from shared.security import author_of, authorize, caller_of_message, check_action
 
 C = TypeVar("C", bound=CommandBody)
 
@@ -43,8 +43,7 @@ class Command(Generic[C]):
     conditional: bool = True
 
     def __post_init__(self) -> None:
-        if not is_action(self.action):
-            raise ValueError(f"the action of {self.name} must be {ACTION_RULE}")
+        check_action(self.action)
 
     @property
     def name(self) -> str:

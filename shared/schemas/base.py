@@ -35,21 +35,12 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NAME = r"^[^\x00-\x1f\x7f\s]([^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s])?$"
 NAME_RULE = "1 to 255 printable characters, with no space at either end"
 # Words that the wire writes in capitals; a member that differs (``AsgTag``) names its alias itself.
-_ACRONYMS = {
-    "arn": "ARN",
-    "asg": "ASG",
-    "bau": "BAU",
-    "ct": "CT",
-    "eap": "EAP",
-    "eta": "ETA",
-    "spco": "SPCO",
-    "tpm": "TPM",
-}
+_ACRONYMS = frozenset({"arn", "asg", "bau", "ct", "eap", "eta", "spco", "tpm"})
 
 
 def wire_name(attribute: str) -> str:
     """``peak_start_date`` is ``PeakStartDate`` on the wire, ``input_tpm`` is ``InputTPM``."""
-    return "".join(_ACRONYMS.get(part, part.capitalize()) for part in attribute.split("_"))
+    return "".join(part.upper() if part in _ACRONYMS else part.capitalize() for part in attribute.split("_"))
 
 
 def check_id(value: str) -> str:

@@ -30,18 +30,7 @@ from shared.resources import Declared
 from shared.schemas.results import DeadLetter
 from shared.service.running import Consumers, Hook, Part, RunningService, ServiceStore, periodic
 from shared.settings import Settings
-from shared.web import (
-    PAGING,
-    Check,
-    Gate,
-    Routes,
-    Unready,
-    create_app,
-    json_response,
-    page_of,
-    page_response,
-    query_of,
-)
+from shared.web import PAGING, Check, Gate, Routes, Unready, create_app, json_response, page_of, page_response, query_of
 
 _BROKER_TIMEOUT: Final = 2.0  # seconds; below the three that a readiness check may take
 _SAMPLE_EVERY: Final = 5.0  # seconds; Prometheus scrapes no more often

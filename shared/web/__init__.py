@@ -2,14 +2,7 @@
 
 from shared.web.app import Check, Unready, create_app
 from shared.web.middleware import Gate
-from shared.web.requests import (
-    checked_ids,
-    page_of,
-    query_of,
-    read_write,
-    version_number,
-    with_keys,
-)
+from shared.web.requests import checked_ids, page_of, query_of, read_write, version_number, with_keys
 from shared.web.responses import cursor_of, json_response, page_response
 from shared.web.routes import PAGING, Handler, Parameter, Routes
 

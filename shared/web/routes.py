@@ -20,7 +20,7 @@ from starlette.routing import Match, Route, request_response
 from starlette.types import Scope
 
 from shared.errors import FieldError
-from shared.security import ACTION_RULE, authorize, caller_of_http, is_action
+from shared.security import authorize, caller_of_http, check_action
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -118,8 +118,7 @@ class Routes:
         ``many``: the response is a page, ``{Items: [response], NextCursor}``. ``conditional=False``: a PUT or DELETE
         of something without a version, which takes no If-Match.
         """
-        if not is_action(action):
-            raise ValueError(f"{method} {path}: {action!r} is no action; give {ACTION_RULE}")
+        check_action(action)
         described: dict[str, Any] = {"parameters": [*_path_parameters(path), *parameters]}
         if method in ("POST", "PUT", "DELETE"):
             described["parameters"] += [_IDEMPOTENCY_KEY]
