@@ -14,8 +14,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from shared.schemas.goldens import golden_path
-from shared.schemas.topics import TOPICS, MessageType, Topic
+from shared.schemas.topics import TOPICS, MessageType, Topic, golden_path
 
 _TIME = "2024-06-15T09:00:00.000Z"
 _FIRST_DAY = date(2024, 7, 16)

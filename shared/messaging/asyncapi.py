@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Final
 
+import orjson
 from pydantic.json_schema import models_json_schema
 
 from shared.messaging.transport import RECORD_BYTES
-from shared.schemas.goldens import golden
-from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic
+from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic, golden_path
 
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _HEADERS: Final[dict[str, Any]] = {
@@ -96,6 +96,7 @@ def _operation(action: str, topic: Topic) -> dict[str, Any]:
 
 
 def _message(topic: Topic, kind: MessageType) -> dict[str, Any]:
+    golden = orjson.loads(golden_path(topic.name, kind.ce_type).read_bytes())
     return {
         "name": kind.ce_type,
         "title": kind.model.__name__,
@@ -105,7 +106,7 @@ def _message(topic: Topic, kind: MessageType) -> dict[str, Any]:
         "payload": {"$ref": _SCHEMAS.format(model=kind.model.__name__)},
         "correlationId": {"location": "$message.header#/ce_correlationid"},
         "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}, "bindingVersion": "0.5.0"}},
-        "examples": [{"name": "golden", "payload": golden(topic.name, kind.ce_type).body()}],
+        "examples": [{"name": "golden", "payload": golden["data"]}],
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ from shared.schemas.results import CommandResult, DeadLetter
 SERVICES: Final = ("fleet_svc", "event_svc", "eventplan_svc", "hotw_svc", "notify_svc")
 COMMAND_RESULTS: Final = "command.results"
 
+_GOLDEN: Final = Path(__file__).parent / "golden"
+_DLQ: Final = ".dlq"
 _DAY_MS: Final = 86_400_000
 _COMPACTED: Final = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7 * _DAY_MS)}
 _SEVEN_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}
@@ -163,7 +166,14 @@ def _dead_letters(service: str) -> Topic:
 
 def dead_letters_of(service: str) -> str:
     """The name of a service's dead letter topic."""
-    return f"{service}.dlq"
+    return f"{service}{_DLQ}"
+
+
+def golden_path(topic: str, ce_type: str) -> Path:
+    """The file of a type's golden message, one structured CloudEvent; a dead letter is the same whoever's it is."""
+    if topic.endswith(_DLQ):
+        return _GOLDEN / "dlq.json"
+    return _GOLDEN / (f"{topic}.json" if ce_type in (topic, "*") else f"{topic}.{ce_type}.json")
 
 
 TOPICS: Final[dict[str, Topic]] = {

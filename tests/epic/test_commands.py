@@ -11,10 +11,10 @@ import orjson
 import pytest
 
 from epic.messages import SeenRecord
-from shared.schemas.goldens import golden
 from shared.schemas.topics import SERVICES, TOPICS
 from tests.epic.fake import Asked, FakeEpic, problem
 from tests.support.epic_command import Run
+from tests.support.goldens import golden
 
 LETTER: dict[str, Any] = {
     "Id": "hotw_svc.commands:hotw.commands:3:17",

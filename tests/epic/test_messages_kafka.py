@@ -12,7 +12,7 @@ import pytest
 from epic import cli
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.topic_client import ensure_topics
-from shared.schemas.goldens import golden
+from tests.support.goldens import golden
 
 pytestmark = pytest.mark.docker
 

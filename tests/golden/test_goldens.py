@@ -12,10 +12,10 @@ from shared.cause import Cause
 from shared.envelope import Message, decode, encode_headers, plain_type
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Subscription
-from shared.schemas.goldens import golden, golden_path
 from shared.schemas.results import Accepted
-from shared.schemas.topics import TOPICS, MessageType, Topic
+from shared.schemas.topics import TOPICS, MessageType, Topic, golden_path
 from tests.support.clock import FixedClock
+from tests.support.goldens import golden
 
 TYPES = [(topic, kind) for topic in TOPICS.values() for kind in topic.messages]
 EACH_TYPE = pytest.mark.parametrize(

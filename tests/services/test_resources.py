@@ -18,12 +18,12 @@ from shared.documents import Change
 from shared.documents.sqlite import SqliteStore
 from shared.messaging.commands import Command
 from shared.resources import Declared, Resource
-from shared.schemas.goldens import golden
 from shared.schemas.topics import TOPICS
 from shared.schemas.validation import validated
 from shared.trace import Trace
 from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
+from tests.support.goldens import golden
 from tests.support.http import app_of, calling, pointers
 
 ALL = [resource for resources in declarations().values() for resource in resources]

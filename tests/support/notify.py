@@ -28,10 +28,10 @@ from shared.documents import Document, Documents, ReadModel, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.envelope import Message
-from shared.schemas.goldens import golden
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 from shared.trace import Trace
 from tests.support.clock import FixedClock
+from tests.support.goldens import golden
 from tests.support.servers import HOST
 
 SMTP_TIMEOUT = 60.0

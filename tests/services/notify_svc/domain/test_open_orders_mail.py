@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from services.notify_svc.adapters.templates import Templates
 from services.notify_svc.domain.notification import Notification
 from services.notify_svc.domain.open_orders import Line, first_mail, line_of, mail_id, missing_in, with_lines
-from shared.schemas.goldens import golden
 from shared.schemas.hotw_svc import HardwareFact
 from shared.trace import Trace
+from tests.support.goldens import golden
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REVIEWED = golden("hotw.order.reviewed", "hotw.order.reviewed").body()

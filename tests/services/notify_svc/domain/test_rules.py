@@ -21,10 +21,10 @@ from services.notify_svc.domain.tickets import (
 from services.notify_svc.resources.ticket import TICKETS, escalated
 from shared.cause import Cause
 from shared.errors import Conflict
-from shared.schemas.goldens import golden
 from shared.schemas.hotw_svc import HardwareFact, RunFact, ServiceOrders
 from shared.schemas.notify_svc.ticket import EscalateTicket, Ticket
 from shared.trace import Trace
+from tests.support.goldens import golden
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)
 TRACE = Trace("c", "m", None)

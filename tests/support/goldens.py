@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import Final
 
 import orjson
 
 from shared.clock import parse_instant
 from shared.envelope import Message
+from shared.schemas.topics import golden_path
 from shared.trace import Trace
-
-_FOLDER: Final = Path(__file__).parent / "golden"
-_DLQ: Final = ".dlq"
-
-
-def golden_path(topic: str, ce_type: str) -> Path:
-    """Where it lies: the topic's file, or the type's of the topic; a dead letter is the same whoever's it is."""
-    if topic.endswith(_DLQ):
-        return _FOLDER / "dlq.json"
-    return _FOLDER / (f"{topic}.json" if ce_type in (topic, "*") else f"{topic}.{ce_type}.json")
 
 
 @cache
