@@ -40,6 +40,14 @@ class ReadModel(Protocol):
         """
 
 
+def field_of(state: State, field: str) -> Any:
+    """The value of a declared field; None where it is absent."""
+    value: Any = state
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
 def newest_of_each_key(snapshots: Sequence[Snapshot]) -> dict[str, tuple[int, State]]:
     """The newest version and state of each key; of one version given twice the first."""
     newest: dict[str, tuple[int, State]] = {}

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
-from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
+from shared.durability.read_model import Snapshot, State, field_of, is_same_state, newest_of_each_key
 from shared.relational.bulk import insert_rows, slices
 from shared.relational.tables import TABLE_OPTIONS, big_integer, create_missing, long_text, short_text
 
@@ -118,10 +118,4 @@ class ReadModelTable:
 
     def _filtered(self, state: State) -> dict[str, Any]:
         """The values of the filters' columns, by the columns' names."""
-        values = {}
-        for field, column in self.filters.items():
-            value: Any = state
-            for part in field.split("."):
-                value = value.get(part) if isinstance(value, Mapping) else None
-            values[column] = value
-        return values
+        return {column: field_of(state, field) for field, column in self.filters.items()}

@@ -94,10 +94,8 @@ class BulkCreations:
         """
         began, new = time.monotonic(), list(documents)
         intent = Intent(new_id(), [document.key for document in documents], write)
-        forms: list[Form] = [
-            {"_id": d.key, "Number": 1, "LatestVersionId": 1, "Item": encode_item(d), "Intent": intent.id}
-            for d in documents
-        ]
+        of_type, common = self._collections[intent.resource], {"Number": 1, "LatestVersionId": 1, "Intent": intent.id}
+        forms: list[Form] = [{"_id": d.key, **common, "Item": encode_item(d, of_type.filters)} for d in documents]
         self._under_way[intent.id] = intent
         try:
             await note_instant(self._meta, write.at)
@@ -110,7 +108,7 @@ class BulkCreations:
                 raise Unavailable("MongoDB is too slow for a bulk creation; try again")
             try:
                 with away():
-                    await self._collections[intent.resource].heads.insert_many(forms, ordered=False)
+                    await of_type.heads.insert_many(forms, ordered=False)
             except BulkWriteError as error:
                 existing = set(duplicates(error))
                 new = [document for place, document in enumerate(documents) if place not in existing]

@@ -12,8 +12,7 @@ import structlog
 
 from shared.cause import Cause
 from shared.documents.contract import AmendFn, Change, Document, HistoryPage, ListPage, UpdateFn, Written
-from shared.documents.filters import Filters
-from shared.documents.mongo.codec import SHOWN, Form, decode_latest, item_id
+from shared.documents.mongo.codec import SHOWN, Form, decode_latest, field_name, item_id
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import OpenWrite
 from shared.documents.mongo.reads import CoalescedReads, page_of, pages_of, query_of
@@ -26,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 _BATCH: Final = 1000  # documents created by one command; the keys of so many lie in one intent
 _BATCHES_TO_PUBLISH: Final = 2  # while the next is written; this bounds the memory
-_STATE: Final = "Item.State."
+_FIELDS: Final = "Item.Fields."
 _PRESENT: Final = {"Item.Deleted": False}
 
 
@@ -35,7 +34,6 @@ class MongoDocuments:
     """See ``Documents``. The collections are ``{name}.heads`` and ``{name}.items``."""
 
     writes: DocumentWrites
-    filters: Filters
     schema_version: int
     _reads: CoalescedReads = field(init=False)
 
@@ -48,8 +46,8 @@ class MongoDocuments:
         with away():
             await collection.create_index([("_id", 1), ("Number", 1)], unique=True)
             await collection.create_index("Outbox.Since", sparse=True)
-            for path in self.filters.fields:
-                await collection.create_index([(_STATE + path, 1), ("_id", 1)])
+            for field_ in self.writes.collections.filters.fields:
+                await collection.create_index([(_FIELDS + field_name(field_), 1), ("_id", 1)])
 
     async def latest(self, key: str) -> Document | None:
         form = await self._reads.get(key)
@@ -91,18 +89,18 @@ class MongoDocuments:
 
         No index separates them from the others: a server that is asked to leave them out reads every document.
         """
-        query = query_of(self.filters, where, _STATE, after)
+        query = query_of(self.writes.collections.filters, where, _FIELDS, after)
         forms = await page_of(self.writes.collections.heads, query, SHOWN, limit)
         present = [form for form in forms if not form["Item"]["Deleted"]]
         if len(present) < len(forms) == limit:
-            rest = {**_PRESENT, **query_of(self.filters, where, _STATE, forms[-1]["_id"])}
+            rest = {**_PRESENT, **query_of(self.writes.collections.filters, where, _FIELDS, forms[-1]["_id"])}
             present += await page_of(self.writes.collections.heads, rest, SHOWN, limit - len(present))
         return present
 
     async def scan(
         self, where: Mapping[str, Any] | None = None, *, page: int = 1000
     ) -> AsyncIterator[Sequence[Document]]:
-        query = {**_PRESENT, **query_of(self.filters, where, _STATE)}
+        query = {**_PRESENT, **query_of(self.writes.collections.filters, where, _FIELDS)}
         async for forms in pages_of(self.writes.collections.heads, query, SHOWN, page):
             yield [decode_latest(form) for form in forms]
 

@@ -15,13 +15,13 @@ from datetime import datetime
 from typing import Final
 
 import orjson
-from bson.raw_bson import RawBSONDocument
 from cachetools import LRUCache
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
 from shared.documents.contract import Document
+from shared.documents.filters import Filters
 from shared.documents.mongo.codec import Form, decode, decode_latest
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.reads import find_by_id
@@ -40,7 +40,7 @@ class Items:
         self._collection = database[f"{resource}.items"]
         self._stored: LRUCache[str, bool] = LRUCache(_REMEMBERED)
 
-    async def store(self, items: Mapping[str, Form | RawBSONDocument]) -> None:
+    async def store(self, items: Mapping[str, Form]) -> None:
         """Stores versions by their ids. One that exists was stored by the same write."""
         forms = [{"_id": name, "Item": item} for name, item in items.items() if name not in self._stored]
         if forms:
@@ -60,10 +60,11 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Collections:
-    """Where one resource type lies: its heads, and the versions that were overwritten."""
+    """Where one resource type lies: its heads, and the versions that were overwritten; and what it is filtered by."""
 
     heads: AsyncIOMotorCollection[Form]
     items: Items
+    filters: Filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class MongoHead:
 
     document: Document
     number: int
-    item: Form | RawBSONDocument
+    item: Form
     open_writes: tuple[OpenWrite, ...] = ()
     intent: str | None = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.documents.filters import Filters
-from shared.documents.mongo.codec import Form
+from shared.documents.mongo.codec import Form, field_name
 from shared.documents.mongo.errors import away
 
 _KEYS_PER_QUERY: Final = 500
@@ -31,7 +30,7 @@ async def find_by_id(
 
 def query_of(filters: Filters, where: Mapping[str, Any] | None, prefix: str, after: str | None = None) -> Form:
     """The query for equality in the fields of ``where``, which lie under ``prefix``."""
-    query: Form = {prefix + field: value for field, value in filters.wanted(where).items()}
+    query: Form = {prefix + field_name(field): value for field, value in filters.wanted(where).items()}
     if after is not None:
         query["_id"] = {"$gt": after}
     return query
@@ -79,7 +78,7 @@ class CoalescedReads:
         return {key: form for key, form in zip(wanted, forms, strict=True) if form is not None}
 
     def get(self, key: str) -> asyncio.Future[Form | None]:
-        """The document as it is after this call began; the caller's own copy."""
+        """The document as it is after this call began, to be read only: others may get the same one."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Form | None] = loop.create_future()
         self._asked.setdefault(key, []).append(future)
@@ -110,7 +109,6 @@ class CoalescedReads:
                     future.set_exception(error)
             return
         for key, futures in asked.items():
-            form = found.get(key)
-            for index, future in enumerate(futures):
+            for future in futures:
                 if not future.done():
-                    future.set_result(form if form is None or index == 0 else copy.deepcopy(form))
+                    future.set_result(found.get(key))

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from bson.raw_bson import RawBSONDocument
 from cachetools import LRUCache
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import UpdateOne
@@ -42,7 +41,7 @@ class PreparedWrite:
 
     write: OpenWrite
     messages: Sequence[Message]
-    item: Form | RawBSONDocument | None = None
+    item: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Steps:
 
     async def store_and_remove(self, batch: Mapping[Ref, Sequence[PreparedWrite]]) -> None:
         """Stores the versions and idempotency records of published writes, then removes the writes."""
-        items: dict[str, dict[str, Form | RawBSONDocument]] = {}
+        items: dict[str, dict[str, Form]] = {}
         removals: dict[str, list[UpdateOne]] = {}
         outcomes, instants = [], []
         for (resource, key), writes in batch.items():

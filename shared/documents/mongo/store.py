@@ -74,10 +74,12 @@ class MongoStore:
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
         if name not in self._documents:
             self._before_start(name)
-            collections = Collections(self._database[f"{check_name(name)}.heads"], Items(self._database, name))
+            collections = Collections(
+                self._database[f"{check_name(name)}.heads"], Items(self._database, name), Filters(filters)
+            )
             self._collections[name] = collections
             writes = DocumentWrites(name, collections, self._records, self._relay, self._bulk, self._source)
-            self._documents[name] = MongoDocuments(writes, Filters(filters), schema_version)
+            self._documents[name] = MongoDocuments(writes, schema_version)
         return self._documents[name]
 
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Final
 from weakref import WeakValueDictionary
 
+import orjson
 from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
 from shared.documents.contract import Written
 from shared.documents.mongo.bulk import BulkCreations
-from shared.documents.mongo.codec import Form, encode_item, encode_state, item_id
+from shared.documents.mongo.codec import Form, encode_item, item_id
 from shared.documents.mongo.errors import attempts, away
 from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_head, encode_open_write
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
@@ -91,7 +92,7 @@ class DocumentWrites:
         if sum(write.event_bytes for write in open_writes) > _MAX_OPEN_BYTES:
             raise Unavailable(f"{len(open_writes)} events of {self.name} {key} wait for the broker; try again later")
         if item is None or decision.outcome is Outcome.VERSION:
-            item = encode_item(document)
+            item = encode_item(document, self.collections.filters)
         return await self._write_head(before, MongoHead(document, number, item, open_writes))
 
     async def _write_head(self, before: MongoHead | None, head: MongoHead) -> bool:
@@ -143,7 +144,7 @@ def _change(before: MongoHead, head: MongoHead) -> Form:
     change: Form = {"$push": {"Outbox": encode_open_write(head.open_writes[-1], datetime.now(UTC))}}
     fields: Form = {}
     if head.document.side != before.document.side:
-        fields["Side"] = encode_state(head.document.side)
+        fields["Side"] = orjson.dumps(head.document.side).decode()
     if head.item is not before.item:
         fields["Item"] = head.item
         fields["LatestVersionId"] = head.document.version
