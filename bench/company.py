@@ -13,7 +13,7 @@ from bench.stage import NOW
 from epic.sample import SampleCompany
 from shared.clock import parse_instant
 from shared.envelope import Message
-from shared.messaging.kafka.transport import KafkaTransport
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics
 from shared.trace import Trace

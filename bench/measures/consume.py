@@ -27,10 +27,9 @@ from shared.envelope import Message
 from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_context import ConsumerContext
 from shared.messaging.dead_letter_queue import DeadLetterQueue
-from shared.messaging.kafka.transport import KafkaTransport
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscription
-from shared.messaging.topic_client import topic_specs
 from shared.metrics import Metrics
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.results import DeadLetter
@@ -69,14 +68,14 @@ class Rig:
         self.transport = transport
         self.events = events
         kind = MessageType(_TYPE, ProjectionSnapshot, "")
-        self.registry = {_TOPIC: Topic(_TOPIC, "bench", "", (kind,), (), (), _PARTITIONS, {})}
+        self.registry = {_TOPIC: Topic(_TOPIC, _PARTITIONS, messages=(kind,), owner="bench")}
         self.few = max(1, events // 10)
         self._seen = 0
         self._wanted = 0
         self._done = asyncio.Event()
 
     async def fill(self) -> None:
-        await self.transport.create_topics(topic_specs(self.registry.values()))
+        await self.transport.create_topics(list(self.registry.values()))
         publisher = Publisher(self.transport, "bench")
         for first in range(0, self.events, _FILL):
             await publish_all(publisher, [_event(n) for n in range(first, min(first + _FILL, self.events))])

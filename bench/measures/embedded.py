@@ -31,7 +31,7 @@ from epic.serving import quiet_collector
 from shared.embedded import EmbeddedTransport, storage
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.topic_client import ensure_topics, follow_records
-from shared.messaging.transport import TopicSpec
+from shared.schemas.topics import Topic
 from tests.support.servers import free_port
 
 _RECORDS: Final = 40_000
@@ -101,7 +101,7 @@ class Appends:
     async def log(self) -> dict[str, float]:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             async with EmbeddedTransport(folder) as log:
-                await log.create_topics([TopicSpec(_TOPIC, 12)])
+                await log.create_topics([Topic(_TOPIC, 12)])
 
                 async def produce(name: int) -> None:
                     for number in range(name, self.records, _PRODUCERS):

@@ -31,7 +31,7 @@ from shared.documents import Change, Document, Documents, OutgoingEvent
 from shared.documents.mongo import MongoStore
 from shared.envelope import Message, encode_headers
 from shared.errors import Unavailable
-from shared.messaging.kafka.transport import KafkaTransport
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher
 from shared.trace import Trace, new_id
 

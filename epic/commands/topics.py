@@ -51,8 +51,8 @@ def _types(topic: Topic) -> str:
 
 def _kept(topic: Topic) -> str:
     """``7 days``; for a compacted topic ``the newest of each key, and all of 7 days``."""
-    if "compact" in topic.config.get("cleanup.policy", ""):
-        lag = int(topic.config.get("min.compaction.lag.ms", 0)) // _DAY_MS
+    if "compact" in topic.policies:
+        lag = topic.setting("min.compaction.lag.ms", 0) // _DAY_MS
         return f"the newest of each key, and all of {lag} days"
     return f"{int(topic.config['retention.ms']) // _DAY_MS} days"
 

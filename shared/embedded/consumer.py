@@ -27,8 +27,8 @@ _logger: Final = logging.getLogger(__name__)
 class EmbeddedConsumer:
     """Waits for appends instead of polling, and never commits by itself.
 
-    A partition is read from the group's committed offset, and where there is none, or it has been removed, from where
-    ``auto_offset_reset`` says.
+    A partition is read from the group's committed offset, and where there is none, or it has been removed, from the
+    first record.
     """
 
     def __init__(
@@ -37,12 +37,8 @@ class EmbeddedConsumer:
         log: DurableLog,
         client_id: str | None = None,
         group_id: str | None = None,
-        auto_offset_reset: str = "earliest",
     ) -> None:
-        if auto_offset_reset not in ("earliest", "latest"):
-            raise ValueError(f"auto_offset_reset is earliest or latest, not {auto_offset_reset!r}")
         self._log = log
-        self._from_end = auto_offset_reset == "latest"
         self._group_id = group_id
         self.member_id = f"{client_id or 'epic-consumer'}-{uuid4()}"
         self.topics = frozenset(topics)
@@ -180,7 +176,7 @@ class EmbeddedConsumer:
             partition.watchers.discard(self._wake.set)
         committed = self._log.committed(self._group_id) if self._group_id is not None else {}
         self._partitions = {name: self._log.partition(name) for name in sorted(names)}
-        self._positions = {name: committed.get(name, self._reset(name)) for name in self._partitions}
+        self._positions = {name: committed.get(name, found.start) for name, found in self._partitions.items()}
         for partition in self._partitions.values():
             partition.watchers.add(self._wake.set)
         self._wake.set()
@@ -191,12 +187,8 @@ class EmbeddedConsumer:
         if position is None:
             raise IllegalStateError(f"partition {name.partition} of {name.topic} is not assigned")
         if not self._partitions[name].start <= position <= self._partitions[name].end:
-            position = self._positions[name] = self._reset(name)
+            position = self._positions[name] = self._partitions[name].start
         return position
-
-    def _reset(self, name: TopicPartition) -> int:
-        partition = self._partitions[name]
-        return partition.end if self._from_end else partition.start
 
 
 class ConsumerGroup:

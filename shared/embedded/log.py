@@ -22,7 +22,8 @@ from shared.embedded.consumer import ConsumerGroup
 from shared.embedded.storage import Fetched, Partition, Row, claim_folder
 from shared.embedded.sweeping import compact, expire
 from shared.errors import Unavailable
-from shared.messaging.transport import Headers, TopicMismatch, TopicSpec, partition_of
+from shared.messaging.transport import Headers, TopicMismatch, partition_of
+from shared.schemas.topics import Topic
 from shared.tasks import end
 
 _logger: Final = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class DurableLog:
         self._writer: Writer | None = None
         self._reader: sqlite3.Connection | None = None
         self._sweeper: asyncio.Task[None] | None = None
-        self._topics: dict[str, TopicSpec] = {}
+        self._topics: dict[str, Topic] = {}
         self._partitions: dict[str, list[Partition]] = {}
         self._commits: dict[str, dict[TopicPartition, int]] = {}
         self._groups: dict[str, ConsumerGroup] = {}
@@ -126,18 +127,18 @@ class DurableLog:
 
     # --- topics
 
-    async def create_topics(self, specs: Iterable[TopicSpec]) -> None:
+    async def create_topics(self, topics: Iterable[Topic]) -> None:
         """Create the topics that are missing, all or none. TopicMismatch when one has another partition count."""
         async with self._changing:
-            specs = list(specs)
-            missing = {spec.name: spec for spec in specs if spec.name not in self._topics}
-            for spec in specs:
-                found = (self._topics | missing)[spec.name]
-                if found.partitions != spec.partitions:
-                    raise TopicMismatch(spec.name, wanted=spec.partitions, found=found.partitions)
+            topics = list(topics)
+            missing = {topic.name: topic for topic in topics if topic.name not in self._topics}
+            for topic in topics:
+                found = (self._topics | missing)[topic.name]
+                if found.partitions != topic.partitions:
+                    raise TopicMismatch(topic.name, wanted=topic.partitions, found=found.partitions)
             if missing:
                 self._partitions |= await self._write(
-                    lambda file: {spec.name: storage.create_topic(file, spec) for spec in missing.values()}
+                    lambda file: {topic.name: storage.create_topic(file, topic) for topic in missing.values()}
                 )
                 self._topics |= missing
 
@@ -269,12 +270,12 @@ class DurableLog:
     async def sweep(self, now_ms: int | None = None) -> None:
         """Remove expired and replaced records, as of ``now_ms`` (default: the present). Appending goes on."""
         now = self._now_ms() if now_ms is None else now_ms
-        for topic, spec in tuple(self._topics.items()):
-            for partition in self._partitions[topic]:
-                if "delete" in spec.policies:
-                    await expire(self.folder, self._write, partition, spec, now)
-                if "compact" in spec.policies:
-                    await compact(self.folder, self._write, partition, spec, now)
+        for topic in tuple(self._topics.values()):
+            for partition in self._partitions[topic.name]:
+                if "delete" in topic.policies:
+                    await expire(self.folder, self._write, partition, topic, now)
+                if "compact" in topic.policies:
+                    await compact(self.folder, self._write, partition, topic, now)
 
     async def _sweep_regularly(self) -> None:
         while True:

@@ -21,7 +21,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import CorruptRecordException
 
 from shared.errors import EpicError
-from shared.messaging.transport import Headers, TopicSpec
+from shared.messaging.transport import Headers
+from shared.schemas.topics import Topic
 
 FILE_NAME: Final = "messages.db"
 _FORMAT: Final = 3  # 1 stored Kafka's record batches, 2 how far compaction had looked
@@ -135,14 +136,14 @@ def open_reader(folder: Path) -> sqlite3.Connection:
 
 def load(
     connection: sqlite3.Connection,
-) -> tuple[dict[str, TopicSpec], dict[str, list[Partition]], dict[str, dict[TopicPartition, int]]]:
+) -> tuple[dict[str, Topic], dict[str, list[Partition]], dict[str, dict[TopicPartition, int]]]:
     """The topics and their partitions, and by group and partition the offset that the group continues at.
 
     The tables of a new file are made. UnknownFormat for a file of another version.
     """
     _prepare(connection)
     rows = connection.execute("SELECT name, partitions, config FROM topics").fetchall()
-    topics = {name: TopicSpec(name, partitions, json.loads(config)) for name, partitions, config in rows}
+    topics = {name: Topic(name, partitions, json.loads(config)) for name, partitions, config in rows}
     partitions = {topic: load_partitions(connection, topic) for topic in topics}
     names = {partition.id: partition.name for found in partitions.values() for partition in found}
     commits: dict[str, dict[TopicPartition, int]] = {}
@@ -162,13 +163,13 @@ def load_partitions(connection: sqlite3.Connection, topic: str) -> list[Partitio
     return [Partition(found, TopicPartition(topic, number), start, end) for found, number, start, end in rows]
 
 
-def create_topic(connection: sqlite3.Connection, spec: TopicSpec) -> list[Partition]:
+def create_topic(connection: sqlite3.Connection, topic: Topic) -> list[Partition]:
     connection.execute(
-        "INSERT INTO topics VALUES (?, ?, ?)", (spec.name, spec.partitions, json.dumps(dict(spec.config)))
+        "INSERT INTO topics VALUES (?, ?, ?)", (topic.name, topic.partitions, json.dumps(dict(topic.config)))
     )
-    numbers = [(spec.name, number) for number in range(spec.partitions)]
+    numbers = [(topic.name, number) for number in range(topic.partitions)]
     connection.executemany("INSERT INTO partitions (topic, number) VALUES (?, ?)", numbers)
-    return load_partitions(connection, spec.name)
+    return load_partitions(connection, topic.name)
 
 
 # --- records

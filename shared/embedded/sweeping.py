@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from shared.embedded import storage
 from shared.embedded.storage import Partition
-from shared.messaging.transport import TopicSpec
+from shared.schemas.topics import Topic
 
 _SEVEN_DAYS_MS: Final = 604_800_000  # Kafka's default of retention.ms
 _RECORDS_A_TRANSACTION: Final = 5_000  # some 10 ms of the writer, which appends wait for
@@ -22,9 +22,9 @@ Write = Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
 """Runs a transaction in the writing thread."""
 
 
-async def expire(folder: Path, write: Write, partition: Partition, spec: TopicSpec, now: int) -> None:
+async def expire(folder: Path, write: Write, partition: Partition, topic: Topic, now: int) -> None:
     """Delete the records at the beginning that are older than ``retention.ms`` (-1 keeps them for ever)."""
-    retention = spec.setting("retention.ms", _SEVEN_DAYS_MS)
+    retention = topic.setting("retention.ms", _SEVEN_DAYS_MS)
     if retention < 0:
         return
     end = partition.end
@@ -37,17 +37,17 @@ async def expire(folder: Path, write: Write, partition: Partition, spec: TopicSp
         )
 
 
-async def compact(folder: Path, write: Write, partition: Partition, spec: TopicSpec, now: int) -> None:
+async def compact(folder: Path, write: Write, partition: Partition, topic: Topic, now: int) -> None:
     """Keep of each key the newest of the records older than ``min.compaction.lag.ms``, tombstones too.
 
     Offsets stay, and younger records are left alone. Nothing is done before ``min.cleanable.dirty.ratio`` of the
     records is new since the last time, or since the start.
     """
     start, end = partition.compacted_to, partition.end
-    young = now - spec.setting("min.compaction.lag.ms", 0) + 1
+    young = now - topic.setting("min.compaction.lag.ms", 0) + 1
     before = await _read(folder, lambda file: storage.first_since(file, partition.id, start, end, young))
     new = before - start
-    ratio = float(spec.config.get("min.cleanable.dirty.ratio", 0.5))
+    ratio = float(topic.config.get("min.cleanable.dirty.ratio", 0.5))
     if new <= 0 or new < ratio * (new + partition.compacted_records):
         return
     ids, left = await _read(folder, lambda file: storage.superseded(file, partition.id, before))

@@ -67,13 +67,10 @@ class EmbeddedTransport(DurableLog):
         self,
         *topics: str,
         group_id: str | None = None,
-        auto_offset_reset: str = "earliest",
         client_id: str | None = None,
         rebalance_timeout_ms: int | None = None,
     ) -> Consumer:
-        return EmbeddedConsumer(
-            *topics, log=self, group_id=group_id, auto_offset_reset=auto_offset_reset, client_id=client_id
-        )
+        return EmbeddedConsumer(*topics, log=self, group_id=group_id, client_id=client_id)
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
         return {partition.name: partition.end for partition in self.partitions(topic)}

@@ -61,7 +61,7 @@ def asyncapi(service: str | None = None) -> dict[str, Any]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    configuration: dict[str, Any] = {"cleanup.policy": topic.config.get("cleanup.policy", "delete").split(",")}
+    configuration: dict[str, Any] = {"cleanup.policy": topic.policies}
     if "retention.ms" in topic.config:
         configuration["retention.ms"] = int(topic.config["retention.ms"])
     kafka = {

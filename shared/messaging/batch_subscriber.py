@@ -32,7 +32,7 @@ _SLICE_MS: Final = 1_000
 """How long one fetch waits: aiokafka raises the coordinator's fatal errors when a fetch begins, not while it waits."""
 _REBALANCE_MS: Final = 30_000
 """How long the broker waits for a member that still works on its batch; longer than a handover takes."""
-_USED_OPTIONS: Final = ("group_id", "client_id", "auto_offset_reset", "rebalance_timeout_ms")
+_USED_OPTIONS: Final = ("group_id", "client_id", "rebalance_timeout_ms")
 """Of the options that FastStream gives a client of its own."""
 
 Batch: TypeAlias = tuple[ConsumerRecord, ...]
@@ -62,7 +62,6 @@ class BatchSubscriber:
             group_id=group,
             batch=True,
             max_records=max_records,
-            auto_offset_reset="earliest",
             rebalance_timeout_ms=_REBALANCE_MS,
             ack_policy=AckPolicy.MANUAL,
             parser=_parse,

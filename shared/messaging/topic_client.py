@@ -6,25 +6,19 @@ Nothing here needs FastStream, which takes a second to import.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Final
 
 from aiokafka import ConsumerRecord, TopicPartition
 
 from shared.errors import Unavailable
-from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport
-from shared.schemas.topics import TOPICS, Topic
+from shared.messaging.transport import Transport
+from shared.schemas.topics import TOPICS
 
 _POLL_MS: Final = 1_000  # a waiting consumer returns earlier, when a record is there
 _POLL_TO_END_MS: Final = 100  # the end of a topic is noticed after so long
 _READ_SECONDS: Final = 30.0  # as long as a publisher waits for the broker
-
-
-def topic_specs(topics: Iterable[Topic]) -> list[TopicSpec]:
-    """The registry's topics as a transport creates them; each takes the largest record that EPIC sends."""
-    size = {"max.message.bytes": str(RECORD_BYTES)}
-    return [TopicSpec(topic.name, topic.partitions, {**topic.config, **size}) for topic in topics]
 
 
 async def ensure_topics(transport: Transport, service: str | None = None) -> None:
@@ -37,7 +31,7 @@ async def ensure_topics(transport: Transport, service: str | None = None) -> Non
         for topic in TOPICS.values()
         if service is None or service in (topic.owner, *topic.producers, *topic.consumers)
     ]
-    await transport.create_topics(topic_specs(wanted))
+    await transport.create_topics(wanted)
 
 
 async def follow_records(

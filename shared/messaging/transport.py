@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from random import choice
 from typing import Final, Protocol, TypeVar
@@ -17,6 +15,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from shared.errors import EpicError
+from shared.schemas.topics import Topic
 
 RECORD_BYTES: Final = 8_388_608
 """The largest record EPIC sends and takes, headers and framing included; producers, topics and the log enforce it.
@@ -27,7 +26,6 @@ Headers = Sequence[tuple[str, bytes | None]]
 P = TypeVar("P")
 
 _KEYS_KEPT: Final = 65_536  # three events of 20,000 fleets; the hash costs more than the rest of a record's append
-_TOPIC_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class GroupInUse(EpicError):
@@ -42,33 +40,6 @@ class TopicMismatch(EpicError):
             f"topic {topic} has {found} partitions and {wanted} are asked for: keys would move between partitions; "
             f"make the registry say {found}, or move the records to a new topic"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class TopicSpec:
-    """A topic that must exist. ``config`` uses Kafka's names (``cleanup.policy``, ``retention.ms``, …).
-
-    ValueError for a name or a count that Kafka would refuse.
-    """
-
-    name: str
-    partitions: int
-    config: Mapping[str, str | int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not _TOPIC_NAME.fullmatch(self.name) or self.name in (".", ".."):
-            raise ValueError(f"{self.name!r} is no topic name: 1 to 249 of letters, digits, '.', '_' and '-'")
-        if self.partitions < 1:
-            raise ValueError(f"topic {self.name} needs at least one partition, not {self.partitions}")
-
-    def setting(self, name: str, default: int) -> int:
-        """A whole number of the config, or the default."""
-        return int(self.config.get(name, default))
-
-    @property
-    def policies(self) -> frozenset[str]:
-        """``compact``, ``delete`` or both; ``delete`` is the default."""
-        return frozenset(part.strip() for part in str(self.config.get("cleanup.policy", "delete")).split(","))
 
 
 class Producer(Protocol):
@@ -144,8 +115,8 @@ class Transport(Protocol):
     async def ping(self, timeout: float) -> None:
         """One round trip to the broker. KafkaConnectionError if it takes longer than ``timeout`` seconds."""
 
-    async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        """Create the topics that do not exist, and wait until all can be written to.
+    async def create_topics(self, topics: Sequence[Topic]) -> None:
+        """Create the topics that do not exist, and wait until all can be written to, with records of any size allowed.
 
         An existing topic stays as it is, except that its ``max.message.bytes`` may be raised. Idempotent, and safe in
         several processes at once. TopicMismatch when a partition count differs.
@@ -157,10 +128,10 @@ class Transport(Protocol):
         self,
         *topics: str,
         group_id: str | None = None,
-        auto_offset_reset: str = "earliest",
         client_id: str | None = None,
         rebalance_timeout_ms: int | None = None,
-    ) -> Consumer: ...
+    ) -> Consumer:
+        """A consumer of these topics. Where the group has committed nothing, it begins at the first record."""
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
         """For each partition the offset of its next record. UnknownTopicOrPartitionError for an unknown topic."""

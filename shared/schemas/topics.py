@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,7 @@ COMMAND_RESULTS: Final = "command.results"
 
 _GOLDEN: Final = Path(__file__).parent / "golden"
 _DLQ: Final = ".dlq"
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _DAY_MS: Final = 86_400_000
 _COMPACTED: Final = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7 * _DAY_MS)}
 _SEVEN_DAYS: Final = {"cleanup.policy": "delete", "retention.ms": str(7 * _DAY_MS)}
@@ -51,16 +53,34 @@ class MessageType:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. ``key`` describes the key of its records; ``config`` is Kafka's own."""
+    """One topic. ``config`` is Kafka's own (``cleanup.policy``, ``retention.ms``, …); ``key`` describes the key.
+
+    ValueError for a name or a partition count that Kafka would refuse.
+    """
 
     name: str
-    owner: str
-    key: str
-    messages: tuple[MessageType, ...]
-    producers: tuple[str, ...]
-    consumers: tuple[str, ...]
     partitions: int
-    config: dict[str, str]
+    config: Mapping[str, str | int] = field(default_factory=dict)
+    owner: str = ""
+    key: str = ""
+    messages: tuple[MessageType, ...] = ()
+    producers: tuple[str, ...] = ()
+    consumers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or self.name in (".", ".."):
+            raise ValueError(f"{self.name!r} is no topic name: 1 to 249 of letters, digits, '.', '_' and '-'")
+        if self.partitions < 1:
+            raise ValueError(f"topic {self.name} needs at least one partition, not {self.partitions}")
+
+    def setting(self, name: str, default: int) -> int:
+        """A whole number of the config, or the default."""
+        return int(self.config.get(name, default))
+
+    @property
+    def policies(self) -> list[str]:
+        """``compact``, ``delete`` or both; ``delete`` is the default."""
+        return [part.strip() for part in str(self.config.get("cleanup.policy", "delete")).split(",")]
 
     def message(self, ce_type: str) -> MessageType | None:
         return next((message for message in self.messages if message.ce_type == ce_type), None)
@@ -94,7 +114,7 @@ def _event(
     config: dict[str, str] = _COMPACTED,
 ) -> Topic:
     """A topic that carries one type of event, which has the topic's name."""
-    return Topic(name, owner, key, (MessageType(name, model, summary),), (owner,), consumers, partitions, config)
+    return Topic(name, partitions, config, owner, key, (MessageType(name, model, summary),), (owner,), consumers)
 
 
 def topics_of(contract: ResourceContract[Any]) -> list[Topic]:
@@ -125,7 +145,7 @@ def _commands(service: str, key: str, *others: type[WireModel], partitions: int 
     models = (*(command for contract in RESOURCES[service] for command in contract.commands), *others)
     messages = tuple(map(command_type, models))
     name = f"{service.removesuffix('_svc')}.commands"
-    return Topic(name, service, key, messages, ("anyone",), (service,), partitions, _SEVEN_DAYS)
+    return Topic(name, partitions, _SEVEN_DAYS, service, key, messages, ("anyone",), (service,))
 
 
 def _of_hotw(
@@ -161,7 +181,7 @@ _HARDWARE_EVENTS: Final = {
 def _dead_letters(service: str) -> Topic:
     kind = MessageType("DeadLetter", DeadLetter, f"A record {service} can never handle.")
     own = (service,)
-    return Topic(dead_letters_of(service), service, "the dead record's own", (kind,), own, own, 3, _THIRTY_DAYS)
+    return Topic(dead_letters_of(service), 3, _THIRTY_DAYS, service, "the dead record's own", (kind,), own, own)
 
 
 def dead_letters_of(service: str) -> str:
@@ -197,13 +217,13 @@ TOPICS: Final[dict[str, Topic]] = {
         _commands("notify_svc", "TicketId or ServiceId"),
         Topic(
             COMMAND_RESULTS,
+            12,
+            _SEVEN_DAYS,
             "kit",
             "the command's key",
             (MessageType("*", CommandResult, "The answer of a command; its ce_type is the command's."),),
             SERVICES,
             ("anyone",),
-            12,
-            _SEVEN_DAYS,
         ),
         *map(_dead_letters, SERVICES),
     ]

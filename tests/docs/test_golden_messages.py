@@ -36,7 +36,7 @@ class Impossible(WireModel):
 
 def test_an_example_has_the_defaults_and_its_days_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = MessageType("good", Rotation, ""), MessageType("bad", Impossible, "")
-    topic = Topic("rotation.created", "fleet_svc", "Name", (good, bad), ("fleet_svc",), (), 3, {})
+    topic = Topic("rotation.created", 3, {}, "fleet_svc", "Name", (good, bad), ("fleet_svc",))
     files = {tmp_path / "bad.json": (topic, bad), tmp_path / "good.json": (topic, good)}
     monkeypatch.setattr(golden_messages, "missing", lambda: files)
     refused, written = golden_messages.write()

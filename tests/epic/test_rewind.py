@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.embedded import EmbeddedTransport
-from shared.messaging.transport import TopicSpec
+from shared.schemas.topics import Topic
 from tests.support.epic_command import Run
 
 
@@ -17,7 +17,7 @@ async def consumed(folder: Path) -> None:
     """A data folder where two services have consumed three messages."""
     transport = EmbeddedTransport(folder)
     await transport.start()
-    await transport.create_topics([TopicSpec("event.created", 3)])
+    await transport.create_topics([Topic("event.created", 3)])
     producer = transport.producer()
     await producer.start()
     for value in (b"1", b"2", b"3"):

@@ -33,7 +33,7 @@ class MakeThing(CommandBody):
 
 
 def topic(name: str, *types: MessageType, owner: str = "test_svc", partitions: int = 3) -> Topic:
-    return Topic(name, owner, "ThingId", types, (owner,), (owner,), partitions, {})
+    return Topic(name, partitions, {}, owner, "ThingId", types, (owner,), (owner,))
 
 
 def registry(suffix: str = "", partitions: int = 3) -> dict[str, Topic]:

@@ -19,7 +19,6 @@ from shared.messaging.consumer_context import ConsumerContext, Tuning
 from shared.messaging.dead_letter_queue import DeadLetterQueue
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
-from shared.messaging.topic_client import topic_specs
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.schemas.results import Accepted
@@ -66,7 +65,7 @@ class Harness:
         self._consumers: list[Consumer] = []
 
     async def start(self) -> None:
-        await self.transport.create_topics(topic_specs(self.registry.values()))
+        await self.transport.create_topics(list(self.registry.values()))
 
     async def stop(self) -> None:
         await asyncio.gather(*(consumer.stop() for consumer in self._consumers))

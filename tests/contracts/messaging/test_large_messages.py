@@ -12,7 +12,8 @@ from shared.errors import MessageTooLarge
 from shared.messaging import publisher as publisher_module
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.subscription import Received
-from shared.messaging.transport import RECORD_BYTES, TopicSpec, Transport, partition_of
+from shared.messaging.transport import RECORD_BYTES, Transport, partition_of
+from shared.schemas.topics import Topic
 from shared.trace import new_id
 from tests.contracts.messaging.harness import Harness
 from tests.support.messaging import Thing
@@ -99,7 +100,7 @@ async def test_a_topic_that_takes_less_refuses_alone_and_says_what_to_set(
     transport: Transport = KafkaTransport(kafka_bootstrap)
     await transport.start()
     harness = Harness(transport, new_id()[:8], partitions=1)
-    await transport.create_topics([TopicSpec(harness.created, 1, {"max.message.bytes": 100_000})])
+    await transport.create_topics([Topic(harness.created, 1, {"max.message.bytes": 100_000})])
     try:
         large = harness.event("big", 1, data("big", 400_000))
         (error,) = await harness.publisher.publish([large])

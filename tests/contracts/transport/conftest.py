@@ -10,7 +10,8 @@ import pytest
 
 from shared.embedded import EmbeddedTransport
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.transport import TopicSpec, Transport
+from shared.messaging.transport import Transport
+from shared.schemas.topics import Topic
 from tests.support.transport import NewTopic
 
 
@@ -34,7 +35,7 @@ def new_topic(transport: Transport) -> NewTopic:
     async def make(partitions: int = 3, **config: str | int) -> str:
         name = f"test.{uuid4().hex}"
         await transport.create_topics(
-            [TopicSpec(name, partitions, {key.replace("_", "."): value for key, value in config.items()})]
+            [Topic(name, partitions, {key.replace("_", "."): value for key, value in config.items()})]
         )
         return name
 

@@ -56,14 +56,18 @@ async def test_groups_know_nothing_of_each_other(transport: Transport, new_topic
             await consumer.commit()
 
 
-async def test_a_new_group_begins_where_auto_offset_reset_says(transport: Transport, new_topic: NewTopic) -> None:
+async def test_a_new_group_begins_at_the_first_record(transport: Transport, new_topic: NewTopic) -> None:
     topic = await new_topic(1)
     place = TopicPartition(topic, 0)
     await send(transport, topic, [b"old"])
-    async with consuming(transport, topic, group_id=f"{topic}.new", auto_offset_reset="latest") as consumer:
-        assert await consumer.position(place) == 1
+    async with consuming(
+        transport,
+        topic,
+        group_id=f"{topic}.new",
+    ) as consumer:
+        assert await consumer.position(place) == 0
         await send(transport, topic, [b"new"])
-        assert values(await take(consumer, 1)) == [b"new"]
+        assert values(await take(consumer, 2)) == [b"old", b"new"]
 
 
 async def test_a_seek_delivers_again(transport: Transport, new_topic: NewTopic) -> None:

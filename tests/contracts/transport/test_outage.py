@@ -16,7 +16,7 @@ from aiokafka.errors import (
 )
 
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.transport import TopicSpec
+from shared.schemas.topics import Topic
 from tests.support import servers
 from tests.support.transport import consuming, producing, send, send_and_wait, take, values
 from tests.support.waiting import until
@@ -36,7 +36,7 @@ async def server() -> AsyncIterator[servers.Server]:
 async def test_clients_live_through_an_outage_and_nothing_acknowledged_is_lost(server: servers.Server) -> None:
     transport = KafkaTransport(server.url)
     await transport.start()
-    await transport.create_topics([TopicSpec("t", 1)])
+    await transport.create_topics([Topic("t", 1)])
     async with (
         producing(transport) as producer,
         consuming(transport, "t", group_id="g") as consumer,

@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError, Unkn
 
 from shared.embedded import EmbeddedTransport
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.transport import TopicMismatch, TopicSpec, Transport
+from shared.messaging.transport import TopicMismatch, Transport
+from shared.schemas.topics import Topic
 from tests.support.servers import free_port
 from tests.support.transport import NewTopic, consuming, send, take
 from tests.support.waiting import until
@@ -35,7 +36,7 @@ async def test_making_topics_again_changes_nothing(transport: Transport, new_top
     topic = await new_topic(2)
     await send(transport, topic, [b"kept"])
 
-    await asyncio.gather(*(transport.create_topics([TopicSpec(topic, 2)]) for _ in range(3)))
+    await asyncio.gather(*(transport.create_topics([Topic(topic, 2)]) for _ in range(3)))
 
     assert sum((await transport.end_offsets(topic)).values()) == 1
     await transport.create_topics([])
@@ -46,7 +47,7 @@ async def test_another_partition_count_is_refused_naming_topic_and_counts(
 ) -> None:
     topic = await new_topic(2)
     with pytest.raises(TopicMismatch, match=f"{topic} has 2 partitions and 3 are asked for"):
-        await transport.create_topics([TopicSpec(topic, 3)])
+        await transport.create_topics([Topic(topic, 3)])
 
 
 async def test_kafkas_own_settings_are_taken(transport: Transport, new_topic: NewTopic) -> None:
@@ -60,7 +61,7 @@ async def test_the_largest_record_of_a_topic_is_raised_and_its_other_settings_st
     topic = await new_topic(1, max_message_bytes=100_000, retention_ms=777_000_000)
 
     for _ in range(2):
-        await transport.create_topics([TopicSpec(topic, 1, {"max.message.bytes": "8388608"})])
+        await transport.create_topics([Topic(topic, 1, {"max.message.bytes": "8388608"})])
 
     async def taken() -> bool:
         try:
@@ -109,4 +110,4 @@ async def test_a_transport_that_is_away_says_so(kind: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["", "with space", "a/b", "x" * 250, "."])
 def test_a_name_kafka_would_refuse_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no topic name"):
-        TopicSpec(name, 1)
+        Topic(name, 1)

@@ -17,7 +17,7 @@ from aiokafka.errors import CorruptRecordException, KafkaConnectionError, KafkaS
 
 from shared.embedded import DataFolderInUse, DurableLog, EmbeddedTransport, storage
 from shared.embedded.storage import UnknownFormat
-from shared.messaging.transport import TopicSpec
+from shared.schemas.topics import Topic
 from tests.support.logs import fill, read_all, read_values
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 APPENDING = """
 import asyncio, sys
 from shared.embedded import DurableLog
-from shared.messaging.transport import TopicSpec
+from shared.schemas.topics import Topic
 
 async def produce(log, name):
     number = 0
@@ -36,7 +36,7 @@ async def produce(log, name):
 
 async def main():
     async with DurableLog(sys.argv[1]) as log:
-        await log.create_topics([TopicSpec("t", 3)])
+        await log.create_topics([Topic("t", 3)])
         await asyncio.gather(*(produce(log, name) for name in range(20)))
 
 asyncio.run(main())
@@ -67,7 +67,7 @@ def run(script: str, folder: Path) -> subprocess.Popen[str]:
 
 async def test_a_log_goes_on_where_it_was(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 2, {"retention.ms": 5})])
+        await log.create_topics([Topic("t", 2, {"retention.ms": 5})])
         await fill(log, "t", [b"1", b"2"])
         where = (await log.append("t", key=b"k", value=b"3")).topic_partition
         await log.commit("g", {where: 1})
@@ -139,7 +139,7 @@ async def test_a_transport_that_is_stopped_has_closed_its_log(tmp_path: Path) ->
     transport = EmbeddedTransport(tmp_path)
     await transport.start()
     await transport.start()
-    await transport.create_topics([TopicSpec("t", 1)])
+    await transport.create_topics([Topic("t", 1)])
     await transport.ping(60)
     await transport.stop()
     await transport.stop()
@@ -152,7 +152,7 @@ async def test_a_transport_that_is_stopped_has_closed_its_log(tmp_path: Path) ->
 async def test_a_stop_waits_for_what_was_appended(tmp_path: Path) -> None:
     log = DurableLog(tmp_path)
     await log.start()
-    await log.create_topics([TopicSpec("t", 1)])
+    await log.create_topics([Topic("t", 1)])
     future = log.append("t", key=b"k", value=b"v")
     await log.stop()
     assert (await future).offset == 0
@@ -161,7 +161,7 @@ async def test_a_stop_waits_for_what_was_appended(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_fails_refuses_and_is_tried_anew(log: DurableLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    await log.create_topics([TopicSpec("t", 1)])
+    await log.create_topics([Topic("t", 1)])
     await fill(log, "t", [b"before"])
     real = storage.insert_records
 
@@ -181,7 +181,7 @@ async def test_a_disk_that_fails_refuses_and_is_tried_anew(log: DurableLog, monk
 
 async def test_records_damaged_on_disk_are_not_handed_out(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 1)])
+        await log.create_topics([Topic("t", 1)])
         await fill(log, "t", [b"precious"])
     with sqlite3.connect(tmp_path / "messages.db") as connection:
         connection.execute("UPDATE records SET value = ?", (b"pr3cious",))
@@ -206,7 +206,7 @@ async def test_a_file_of_another_version_is_refused_with_a_remedy(tmp_path: Path
 
 async def test_whoever_sends_too_much_waits_for_the_disk(log: DurableLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.embedded.log._UNWRITTEN_BYTES", 100_000)
-    await log.create_topics([TopicSpec("t", 1)])
+    await log.create_topics([Topic("t", 1)])
     sent = []
     for _ in range(50):
         await log.room.wait()

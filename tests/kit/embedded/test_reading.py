@@ -17,7 +17,7 @@ from aiokafka.errors import (
 )
 
 from shared.embedded import DurableLog, EmbeddedConsumer, EmbeddedProducer
-from shared.messaging.transport import TopicSpec
+from shared.schemas.topics import Topic
 from tests.support.logs import fill, read_all, read_values
 
 
@@ -29,7 +29,7 @@ async def one(consumer: EmbeddedConsumer) -> ConsumerRecord:
 
 async def test_every_record_is_read_once_and_from_its_own_topic(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 3), TopicSpec("other", 1)])
+        await log.create_topics([Topic("t", 3), Topic("other", 1)])
         written = set()
         for number in range(40):
             await log.append("other", key=b"k", value=b"not this")
@@ -43,7 +43,7 @@ async def test_every_record_is_read_once_and_from_its_own_topic(tmp_path: Path) 
 
 async def test_much_is_read_in_pieces_and_whole(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 2)])
+        await log.create_topics([Topic("t", 2)])
         for number in range(2):
             appends = [log.append("t", key=b"", value=b"x" * 50_000, partition=number) for _ in range(120)]
             await asyncio.gather(*appends)
@@ -55,7 +55,7 @@ async def test_much_is_read_in_pieces_and_whole(tmp_path: Path) -> None:
 
 async def test_a_seek_into_the_middle_of_what_was_written_together_begins_there(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 1)])
+        await log.create_topics([Topic("t", 1)])
         await asyncio.gather(*(log.append("t", key=b"k", value=b"%d" % number) for number in range(100)))
         consumer = EmbeddedConsumer("t", log=log)
         await consumer.start()
@@ -66,7 +66,7 @@ async def test_a_seek_into_the_middle_of_what_was_written_together_begins_there(
 
 
 async def test_partitions_take_turns(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 3)])
+    await log.create_topics([Topic("t", 3)])
     await asyncio.gather(*(log.append("t", key=b"", value=b"v", partition=n) for n in range(3) for _ in range(50)))
     consumer = EmbeddedConsumer("t", log=log)
     await consumer.start()
@@ -77,7 +77,7 @@ async def test_partitions_take_turns(log: DurableLog) -> None:
 
 async def test_a_seek_during_a_fetch_wins(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 1)])
+        await log.create_topics([Topic("t", 1)])
         await fill(log, "t", [b"%d" % number for number in range(20)])
         consumer = EmbeddedConsumer("t", log=log)
         await consumer.start()
@@ -91,7 +91,7 @@ async def test_a_seek_during_a_fetch_wins(tmp_path: Path) -> None:
 
 async def test_a_long_stretch_without_records_of_a_partition_is_passed_over(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 2, {"cleanup.policy": "compact"})])
+        await log.create_topics([Topic("t", 2, {"cleanup.policy": "compact"})])
         await log.append("t", key=b"a", value=b"replaced", partition=0, timestamp_ms=1)
         for number in range(6):
             await log.append("t", key=b"%d" % number, value=b"x" * 1_000_000, partition=1, timestamp_ms=1)
@@ -108,7 +108,7 @@ async def test_a_long_stretch_without_records_of_a_partition_is_passed_over(tmp_
 
 async def test_a_cancelled_fetch_loses_nothing(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 1)])
+        await log.create_topics([Topic("t", 1)])
         await fill(log, "t", [b"%d" % number for number in range(20)])
         consumer = EmbeddedConsumer("t", log=log)
         await consumer.start()
@@ -135,7 +135,7 @@ class Seeking(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 async def test_a_listener_may_seek_before_anything_is_read(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1)])
+    await log.create_topics([Topic("t", 1)])
     await fill(log, "t", [b"old"])
     consumer = EmbeddedConsumer(log=log, group_id="g")
     consumer.subscribe(["t"], listener=Seeking(consumer))
@@ -156,7 +156,7 @@ class Failing(ConsumerRebalanceListener):  # type: ignore[misc]
 async def test_a_listener_that_fails_is_logged_and_reading_goes_on(
     log: DurableLog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await log.create_topics([TopicSpec("t", 2)])
+    await log.create_topics([Topic("t", 2)])
     consumer = EmbeddedConsumer(log=log, group_id="g")
     consumer.subscribe(["t"], listener=Failing())
     await consumer.start()
@@ -171,7 +171,7 @@ async def test_a_listener_that_fails_is_logged_and_reading_goes_on(
 
 
 async def test_a_consumer_stopped_while_it_joins_keeps_no_partition(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 2)])
+    await log.create_topics([Topic("t", 2)])
     joining = EmbeddedConsumer("t", log=log, group_id="g")
     start = asyncio.create_task(joining.start())
     await asyncio.sleep(0)
@@ -199,12 +199,10 @@ async def test_reading_needs_a_topic_that_exists_and_a_log_that_runs(log: Durabl
     await consumer.stop()
     with pytest.raises(ConsumerStoppedError):
         await consumer.getmany()
-    with pytest.raises(ValueError, match="auto_offset_reset"):
-        EmbeddedConsumer(log=log, auto_offset_reset="sometimes")
 
 
 async def test_a_producer_that_does_not_run_sends_nothing(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1)])
+    await log.create_topics([Topic("t", 1)])
     producer = EmbeddedProducer(log)
     with pytest.raises(ProducerClosed):
         await producer.send("t", b"v")

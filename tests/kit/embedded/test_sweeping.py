@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.embedded import DurableLog, EmbeddedConsumer
-from shared.messaging.transport import TopicSpec
+from shared.schemas.topics import Topic
 from tests.support.logs import fill, read_all, read_values
 
 DAY = 86_400_000
 
 
 async def test_compaction_keeps_the_newest_of_each_key(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1, {"cleanup.policy": "compact"})])
+    await log.create_topics([Topic("t", 1, {"cleanup.policy": "compact"})])
     for number in range(5):
         for key in (b"a", b"b"):
             await fill(log, "t", [b"%s%d" % (key, number)], key=key)
@@ -33,7 +33,7 @@ async def test_compaction_keeps_the_newest_of_each_key(log: DurableLog) -> None:
 
 
 async def test_compaction_leaves_young_records_alone(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1, {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7 * DAY)})])
+    await log.create_topics([Topic("t", 1, {"cleanup.policy": "compact", "min.compaction.lag.ms": str(7 * DAY)})])
     await fill(log, "t", [b"old1", b"old2"], at=1 * DAY)
     await fill(log, "t", [b"new1", b"new2"], at=8 * DAY)
 
@@ -45,7 +45,7 @@ async def test_compaction_leaves_young_records_alone(log: DurableLog) -> None:
 
 
 async def test_compaction_waits_until_enough_is_new(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1, {"cleanup.policy": "compact"})])
+    await log.create_topics([Topic("t", 1, {"cleanup.policy": "compact"})])
     for number in range(10):
         await fill(log, "t", [b"v"], key=b"%d" % number)
     await log.sweep(2_000)
@@ -59,7 +59,7 @@ async def test_compaction_waits_until_enough_is_new(log: DurableLog) -> None:
 
 async def test_expired_records_go_and_offsets_are_never_used_again(tmp_path: Path) -> None:
     async with DurableLog(tmp_path) as log:
-        await log.create_topics([TopicSpec("t", 1, {"retention.ms": str(7 * DAY)})])
+        await log.create_topics([Topic("t", 1, {"retention.ms": str(7 * DAY)})])
         await fill(log, "t", [b"old1", b"old2"], at=1 * DAY)
         await fill(log, "t", [b"new"], at=5 * DAY)
         await log.sweep(9 * DAY)
@@ -76,7 +76,7 @@ async def test_expired_records_go_and_offsets_are_never_used_again(tmp_path: Pat
 
 
 async def test_what_is_kept_for_ever_stays(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1, {"retention.ms": -1}), TopicSpec("d", 1)])
+    await log.create_topics([Topic("t", 1, {"retention.ms": -1}), Topic("d", 1)])
     for topic in ("t", "d"):
         await fill(log, topic, [b"v"], at=0)
     await log.sweep(7 * DAY)
@@ -86,7 +86,7 @@ async def test_what_is_kept_for_ever_stays(log: DurableLog) -> None:
 
 
 async def test_what_is_appended_while_sweeping_stays(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1, {"retention.ms": 1})])
+    await log.create_topics([Topic("t", 1, {"retention.ms": 1})])
     await fill(log, "t", [b"old"] * 5)
     appends = [log.append("t", key=b"k", value=b"new", timestamp_ms=9_000) for _ in range(50)]
     await asyncio.gather(log.sweep(9_000), *appends)
@@ -94,26 +94,23 @@ async def test_what_is_appended_while_sweeping_stays(log: DurableLog) -> None:
 
 
 async def test_a_reader_behind_what_expired_begins_anew(log: DurableLog) -> None:
-    await log.create_topics([TopicSpec("t", 1, {"retention.ms": 1})])
+    await log.create_topics([Topic("t", 1, {"retention.ms": 1})])
     place = TopicPartition("t", 0)
     await fill(log, "t", [b"1", b"2"])
-    consumers = {reset: EmbeddedConsumer("t", log=log, auto_offset_reset=reset) for reset in ("earliest", "latest")}
-    for consumer in consumers.values():
-        await consumer.start()
-        consumer.seek(place, 0)
+    consumer = EmbeddedConsumer("t", log=log)
+    await consumer.start()
+    consumer.seek(place, 0)
     await log.sweep(5_000)
     await fill(log, "t", [b"3"])
 
-    assert [record.value for record in (await consumers["earliest"].getmany())[place]] == [b"3"]
-    assert await consumers["latest"].getmany() == {}
-    assert await consumers["latest"].position(place) == 3
-    for consumer in consumers.values():
-        await consumer.stop()
+    assert [record.value for record in (await consumer.getmany())[place]] == [b"3"]
+    assert await consumer.position(place) == 3
+    await consumer.stop()
 
 
 async def test_a_log_sweeps_by_itself(tmp_path: Path) -> None:
     async with DurableLog(tmp_path, sweep_seconds=0.01) as log:
-        await log.create_topics([TopicSpec("t", 1, {"retention.ms": 1})])
+        await log.create_topics([Topic("t", 1, {"retention.ms": 1})])
         await fill(log, "t", [b"old"])
         async with asyncio.timeout(60):
             while log.partitions("t")[0].start == 0:
@@ -136,7 +133,7 @@ STEPS = st.lists(
 @given(steps=STEPS)
 def test_whatever_happens_the_newest_of_each_key_and_the_order_stay(steps: list[Step]) -> None:
     async def play(folder: str) -> None:
-        spec = TopicSpec("t", 2, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0"})
+        spec = Topic("t", 2, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0"})
         written: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         swept = -1
         log = DurableLog(folder)

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, TypeVar
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     CommitFailedError,
     KafkaConnectionError,
     KafkaError,
+    LeaderNotAvailableError,
+    TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
+    for_code,
 )
 
-from shared.messaging.kafka.topic_creation import create_topics
-from shared.messaging.transport import RECORD_BYTES, Consumer, GroupInUse, Producer, TopicSpec, partition_of
+from shared.messaging.transport import (
+    RECORD_BYTES,
+    Consumer,
+    GroupInUse,
+    Producer,
+    TopicMismatch,
+    partition_of,
+)
+from shared.schemas.topics import Topic
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 _BATCH_BYTES: Final = 131_072  # eight times aiokafka's default, because the relay sends thousands of records at once
-_SETTLING_SECONDS: Final = 30  # a new cluster needs some seconds to create its topic of committed offsets
+_SETTLING_SECONDS: Final = 30  # a loaded or new cluster needs some seconds to elect the leaders of all topics
 _RETRY_SECONDS: Final = 0.1
+_LARGEST_RECORD: Final = "max.message.bytes"
+_DYNAMIC_TOPIC_CONFIG: Final = 1  # Kafka's number for "set on this topic", since version 1 of DescribeConfigs
 
 
 class KafkaTransport:
@@ -53,10 +69,10 @@ class KafkaTransport:
                 f"Kafka at {self.bootstrap_servers} does not answer: {error or f'nothing in {timeout:g} s'}"
             ) from error
 
-    async def create_topics(self, specs: Sequence[TopicSpec]) -> None:
-        if specs:
+    async def create_topics(self, topics: Sequence[Topic]) -> None:
+        if topics:
             admin, _ = await self._connected()
-            await create_topics(admin, specs)
+            await _create_topics(admin, topics)
 
     def producer(self, *, client_id: str | None = None) -> Producer:
         producer: Producer = AIOKafkaProducer(
@@ -74,7 +90,6 @@ class KafkaTransport:
         self,
         *topics: str,
         group_id: str | None = None,
-        auto_offset_reset: str = "earliest",
         client_id: str | None = None,
         rebalance_timeout_ms: int | None = None,
     ) -> Consumer:
@@ -83,7 +98,7 @@ class KafkaTransport:
             bootstrap_servers=self.bootstrap_servers,
             client_id=client_id or self._client_id,
             group_id=group_id,
-            auto_offset_reset=auto_offset_reset,
+            auto_offset_reset="earliest",
             rebalance_timeout_ms=rebalance_timeout_ms,
             enable_auto_commit=False,
             isolation_level="read_committed",  # records of aborted transactions are not shown
@@ -154,6 +169,78 @@ class KafkaTransport:
                     await consumer.start()
                     self._clients, self._connection = (admin, consumer), connection.pop_all()
             return self._clients
+
+
+async def _create_topics(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
+    wanted = {topic.name: topic for topic in topics}
+    response = await admin.create_topics([_new_topic(topic) for topic in wanted.values()])
+    existing: list[str] = []
+    for failed in response.to_object()["topic_errors"]:
+        error = for_code(failed["error_code"])
+        if error is TopicAlreadyExistsError:
+            existing.append(failed["topic"])
+        elif failed["error_code"]:
+            raise error(f"topic {failed['topic']}: {failed['error_message']}")
+    await _when_ready(lambda: _check_leaders(admin, wanted))
+    if existing:
+        await _raise_largest_record(admin, {name: _largest_record(wanted[name]) for name in existing})
+
+
+def _new_topic(topic: Topic) -> NewTopic:
+    # The replication factor -1 is the broker's default; Kafka accepts it only beside an empty assignment.
+    config = {name: str(value) for name, value in topic.config.items()}
+    return NewTopic(topic.name, topic.partitions, -1, {}, config | {_LARGEST_RECORD: str(_largest_record(topic))})
+
+
+def _largest_record(topic: Topic) -> int:
+    return topic.setting(_LARGEST_RECORD, RECORD_BYTES)
+
+
+async def _check_leaders(admin: AIOKafkaAdminClient, wanted: Mapping[str, Topic]) -> None:
+    """LeaderNotAvailableError for a topic that cannot be written to yet, TopicMismatch for another partition count."""
+    for described in await admin.describe_topics(list(wanted)):
+        topic, partitions = wanted[described["topic"]], described["partitions"]
+        if described["error_code"] or not partitions or any(found["leader"] < 0 for found in partitions):
+            raise LeaderNotAvailableError(f"topic {topic.name} has partitions without a leader")
+        if len(partitions) != topic.partitions:
+            raise TopicMismatch(topic.name, wanted=topic.partitions, found=len(partitions))
+
+
+async def _raise_largest_record(admin: AIOKafkaAdminClient, wanted: Mapping[str, int]) -> None:
+    """Let each topic take records of so many bytes; a topic that takes larger ones stays as it is.
+
+    A broker that refuses is no reason not to start: a warning is logged, and records that are too large wait.
+    """
+    changed: list[ConfigResource] = []
+    try:
+        for response in await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
+        ):
+            for code, message, _, name, settings in response.resources:
+                _raise_for(code, name, message)
+                found = {setting: value for setting, value, *_ in settings}
+                if int(found[_LARGEST_RECORD]) < wanted[name]:
+                    # AlterConfigs replaces the topic's own settings, so all of them are sent again.
+                    own = {
+                        setting: value
+                        for setting, value, _, source, *_ in settings
+                        if (source == _DYNAMIC_TOPIC_CONFIG if response.API_VERSION else not source)
+                    }
+                    own[_LARGEST_RECORD] = str(wanted[name])
+                    changed.append(ConfigResource(ConfigResourceType.TOPIC, name, own))
+        if changed:
+            for response in await admin.alter_configs(changed):
+                for code, message, _, name in response.resources:
+                    _raise_for(code, name, message)
+            log.info("topics take larger records now", topics=sorted(resource.name for resource in changed))
+    except (KafkaError, NotImplementedError) as error:
+        hint = "the largest record of the topics could not be raised; set it by hand"
+        log.warning(hint, setting=_LARGEST_RECORD, error=repr(error))
+
+
+def _raise_for(code: int, topic: str, message: str) -> None:
+    if code:
+        raise for_code(code)(f"topic {topic}: {message}")
 
 
 async def _when_ready(ask: Callable[[], Awaitable[T]]) -> T:

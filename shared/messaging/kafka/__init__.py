@@ -1,5 +1,0 @@
-"""Real Kafka behind the transport contract."""
-
-from shared.messaging.kafka.transport import KafkaTransport
-
-__all__ = ["KafkaTransport"]
