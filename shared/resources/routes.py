@@ -1,20 +1,21 @@
-"""The HTTP routes of a declared resource."""
+"""The declared resources of one service: their HTTP routes, their commands and their expiry."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.clock import Clock
-from shared.documents import Document, Written
+from shared.documents import Document, Documents, Store, Written
 from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Command
+from shared.resources.declaration import Resource
 from shared.resources.use_cases import Reads, Resources
-from shared.schemas.base import CommandBody, WireModel
+from shared.schemas.base import CommandBody
 from shared.schemas.validation import validated
 from shared.web import (
     PAGING,
@@ -29,8 +30,6 @@ from shared.web import (
     version_number,
     with_keys,
 )
-
-M = TypeVar("M", bound=WireModel)
 
 
 class DocumentHandlers:
@@ -122,7 +121,7 @@ class _Handlers(DocumentHandlers):
         return page_response([self.reads.view(item) for item in items], after)
 
 
-def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
+def _routes(resources: Resources[Any], clock: Clock) -> Routes:
     """The routes of a resource: its collection, its documents, their actions, history and versions."""
     resource, do = resources.resource, _Handlers(resources, clock)
     name, one, item, topic = resource.name, resource.contract.one, resource.item_path, resource.contract.topic
@@ -155,3 +154,37 @@ def resource_routes(resources: Resources[M], clock: Clock) -> Routes:
         read(path, do.history, summary=summary, many=True, parameters=[*key, *PAGING])
     read(f"{item}/versions/{{VersionId}}", do.version, summary=f"One version of {one}", parameters=key)
     return routes
+
+
+class Declared:
+    """The declared resources of a service on its store, which must not be started yet.
+
+    ``others``: the documents of resources that are not declared and that declarations reference, by name.
+    """
+
+    def __init__(
+        self,
+        declarations: Sequence[Resource[Any]],
+        store: Store,
+        clock: Clock,
+        *,
+        others: Mapping[str, Documents] | None = None,
+    ) -> None:
+        self._clock = clock
+        documents = {one.name: store.documents(one.contract.topic, filters=one.filters) for one in declarations}
+        referenced = {**(others or {}), **documents}
+        self._resources = {one.name: Resources(one, documents[one.name], referenced=referenced) for one in declarations}
+
+    def __getitem__(self, name: str) -> Resources[Any]:
+        return self._resources[name]
+
+    def routes(self) -> list[Routes]:
+        return [_routes(resources, self._clock) for resources in self._resources.values()]
+
+    def commands(self) -> list[Command[Any]]:
+        """The commands of every resource, through the use cases that HTTP calls as well."""
+        return [command for resources in self._resources.values() for command in resources.commands()]
+
+    async def expire(self) -> None:
+        for resources in self._resources.values():
+            await resources.expire(self._clock)

@@ -25,7 +25,7 @@ from shared.web.responses import problem_response
 log = structlog.get_logger(__name__)
 
 BODY: Final = "epic.body"
-"""The key in a request's scope under which its body is, as bytes; absent when there is none."""
+"""The key in a request's scope under which its body is, as bytes; a read has none."""
 
 BODY_LIMIT: Final = 1_048_576
 """The bytes of a request's body: what the largest document and the largest message may have."""
@@ -49,7 +49,7 @@ class RequestMiddleware:
 
     - It binds the request's trace for all effects and log lines, and returns the correlation id.
     - While the gate is closed, it answers 503, except on the kit's own pages.
-    - It reads the whole body before the route is called; a body over the limit is 413.
+    - It reads the whole body of a write before the route is called; a body over the limit is 413.
     - It logs an unexpected error with its stack trace, and answers 500 without it. Once the response has begun, the
       error goes on to the server, which breaks the connection off.
     - It counts and times the request by its route's pattern, and logs it unless it is a successful read: those are too
@@ -103,29 +103,19 @@ class RequestMiddleware:
         closed = self._gate.closed
         if closed is not None and scope["path"] not in _ALWAYS_OPEN:
             return problem_response(Unavailable(f"the service is not open yet: its store is {closed}"), scope["path"])
-        size = None
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                size = int(value) if value.isdigit() else 0
-                break
-            if name == b"transfer-encoding":
-                size = 0  # in chunks: unknown until it is read
-        if size is None:
+        if scope["method"] in _READS:
             return None
-        parts: list[bytes] = []
-        if size <= BODY_LIMIT:
-            size, more = 0, True
-            while more and size <= BODY_LIMIT:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                more = message.get("more_body", False)
-        if size > BODY_LIMIT:
+        body, more = bytearray(), True
+        while more and len(body) <= BODY_LIMIT:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        if len(body) > BODY_LIMIT:
             refused = TooLarge(f"the body is over {BODY_LIMIT} bytes; send less, or several requests")
             return problem_response(refused, scope["path"])
-        scope[BODY] = b"".join(parts)
+        scope[BODY] = bytes(body)
         return None
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
