@@ -21,23 +21,12 @@ def digest_of(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
-def id_of_http(user: str, method: str, path: str, key: str) -> str:
-    """The id of an HTTP write with an Idempotency-Key; the path with its query."""
-    return f"{user} {method} {path} {key}"
-
-
 @dataclass(frozen=True, slots=True)
 class IfMatch:
     """The version that a write is meant for; ``base``: the version of the base line, where there is no own line yet."""
 
     version: int
     base: bool = False
-
-    def plain(self) -> int:
-        """The version of the resource itself. Stale when it is a base line's."""
-        if self.base:
-            raise Stale(f'If-Match "base-{self.version}" is no version of this resource; read it again')
-        return self.version
 
 
 def parse_if_match(text: str | None) -> IfMatch | None:
@@ -79,7 +68,11 @@ class Cause:
     @property
     def expected_version(self) -> int | None:
         """The version that the resource must have; None: any. Stale when ``if_match`` is a base line's version."""
-        return self.if_match.plain() if self.if_match else None
+        if self.if_match is None:
+            return None
+        if self.if_match.base:
+            raise Stale(f'If-Match "base-{self.if_match.version}" is no version of this resource; read it again')
+        return self.if_match.version
 
     def check_digest(self, first: str) -> None:
         """Conflict ``id-reused`` when this id came with another body at first."""

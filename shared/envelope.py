@@ -21,10 +21,6 @@ _OPTIONAL: Final = ("ce_correlationid", "ce_causationid", "traceparent", "ce_sub
 _REQUIRED: Final = ("id", "source", "type", "specversion")
 
 
-class Undecodable(Poison):
-    """The record is no CloudEvent, its attributes cannot be read, or its data is no JSON object."""
-
-
 @dataclass(frozen=True, slots=True)
 class Record:
     """A record with those members of aiokafka's ConsumerRecord that EPIC uses; either serves where one is asked for.
@@ -68,7 +64,7 @@ class Message:
         return self.topic, self.source, self.id
 
     def body(self) -> dict[str, Any]:
-        """The data as a JSON object. Undecodable when it is not one."""
+        """The data as a JSON object. Poison when it is not one."""
         return _json_object(self.data, "the data")
 
 
@@ -97,7 +93,7 @@ def encode_headers(message: Message) -> list[tuple[str, bytes]]:
 
 
 def decode(record: Record) -> Message:
-    """The CloudEvent in a record. Undecodable, with what is missing, when it is not one.
+    """The CloudEvent in a record. Poison, with what is missing or cannot be read, when it is not one.
 
     CloudEvents headers must be UTF-8; other headers may hold anything.
     """
@@ -107,7 +103,7 @@ def decode(record: Record) -> Message:
         if "ce_id" not in headers:  # not binary mode as EPIC writes it: structured, or other letter case
             return _decode_otherwise(record, key)
         if headers["ce_specversion"] != b"1.0":
-            raise Undecodable(f"ce_specversion is {headers['ce_specversion'].decode()!r}; only 1.0 is understood")
+            raise Poison(f"ce_specversion is {headers['ce_specversion'].decode()!r}; only 1.0 is understood")
         identity = headers["ce_id"].decode()
         time = headers.get("ce_time")
         optional = [value.decode() if (value := headers.get(name)) else None for name in _OPTIONAL]
@@ -126,9 +122,9 @@ def decode(record: Record) -> Message:
             user,
         )
     except UnicodeDecodeError as error:
-        raise Undecodable(f"a CloudEvents header or the key is not UTF-8: {error}") from None
+        raise Poison(f"a CloudEvents header or the key is not UTF-8: {error}") from None
     except ValueError as error:
-        raise Undecodable(f"ce_time: {error}") from None
+        raise Poison(f"ce_time: {error}") from None
     except KeyError:
         raise _incomplete(headers) from None
 
@@ -147,9 +143,9 @@ def plain_type(record: Record) -> bytes | None:
     return None
 
 
-def _incomplete(headers: Mapping[str, bytes]) -> Undecodable:
+def _incomplete(headers: Mapping[str, bytes]) -> Poison:
     missing = [f"ce_{name}" for name in _REQUIRED if not headers.get(f"ce_{name}")]
-    return Undecodable(f"no CloudEvent: {', '.join(missing)} missing")
+    return Poison(f"no CloudEvent: {', '.join(missing)} missing")
 
 
 def _decode_otherwise(record: Record, key: str) -> Message:
@@ -177,14 +173,14 @@ def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
     try:
         return headers, base64.b64decode(envelope["data_base64"], validate=True)
     except (ValueError, TypeError):
-        raise Undecodable("data_base64 of the structured CloudEvent is not base64") from None
+        raise Poison("data_base64 of the structured CloudEvent is not base64") from None
 
 
 def _json_object(data: bytes, what: str) -> dict[str, Any]:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise Undecodable(f"{what} is not JSON: {error}") from None
+        raise Poison(f"{what} is not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise Undecodable(f"{what} is not a JSON object")
+        raise Poison(f"{what} is not a JSON object")
     return value

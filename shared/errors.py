@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -13,9 +13,6 @@ class FieldError:
 
     pointer: str
     detail: str
-
-    def wire(self) -> dict[str, str]:
-        return {"pointer": self.pointer, "detail": self.detail}
 
 
 class EpicError(Exception):
@@ -59,7 +56,7 @@ class Problem(EpicError):
             "detail": self.detail,
         }
         if self.errors:
-            body["errors"] = [error.wire() for error in self.errors]
+            body["errors"] = [asdict(error) for error in self.errors]
         return body
 
 
@@ -117,7 +114,7 @@ class MessageTooLarge(EpicError):
 
 
 class Poison(EpicError):
-    """A message that can never be handled: undecodable, or failing unexpectedly every time."""
+    """A message that can never be handled: it is no CloudEvent, or its data does not fit the contract."""
 
 
 def refusal_of(problem: dict[str, Any]) -> Refused:

@@ -29,13 +29,10 @@ class DeadLetterStore(Protocol):
         """Whether it was there."""
 
 
-def letter_id(group: str, record: Record) -> str:
-    """The same record of the same group is one dead letter, however often it is given up."""
-    return f"{group}:{record.topic}:{record.partition}:{record.offset}"
-
-
 def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: datetime) -> DeadLetter:
-    """The dead letter of a record. A value, key or headers too large to copy stay in the topic; replay reads them."""
+    """The dead letter of a record: the same one, however often a group gives the record up.
+
+    A value, key or headers too large to copy stay in the topic; replay reads them."""
     value, key, headers, note = record.value, record.key, record.headers, ""
     if value is not None and len(value) > _VALUE_BYTES:
         note = f" (its {len(value)} bytes are left in {record.topic}, not copied here)"
@@ -45,7 +42,7 @@ def letter_of(record: Record, *, group: str, reason: str, attempts: int, now: da
         note += f" (its key and headers, {rest} bytes, are left in {record.topic}, not copied here, nor is its value)"
         value, key, headers = None, None, ()
     return DeadLetter(
-        id=letter_id(group, record),
+        id=f"{group}:{record.topic}:{record.partition}:{record.offset}",
         group=group,
         topic=record.topic,
         partition=record.partition,
@@ -67,15 +64,10 @@ def record_of(letter: DeadLetter) -> Record:
         letter.partition,
         letter.offset,
         int(letter.timestamp.timestamp() * 1000),
-        key_of(letter),
+        _bytes(letter.key),
         _bytes(letter.value),
         tuple((name, content.encode()) for name, content in letter.headers),
     )
-
-
-def key_of(letter: DeadLetter) -> bytes | None:
-    """The key of the record that a dead letter holds."""
-    return _bytes(letter.key)
 
 
 def _base64(value: bytes | None) -> str | None:

@@ -12,7 +12,7 @@ from shared.cause import UseCase, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.envelope import Message, Record, decode
 from shared.errors import BadInput, Poison, Refused, UnderWay
-from shared.messaging.subscription import Done, Received, registered
+from shared.messaging.subscription import Done, Received
 from shared.schemas.base import NAME_RULE, CommandBody, is_name
 from shared.schemas.results import Accepted, CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
@@ -68,7 +68,7 @@ class CommandSubscription:
     ) -> None:
         self.topic = topic
         self.topics = (topic,)
-        self.owner = registered(registry, topic).owner
+        self.owner = registry[topic].owner
         self.group = f"{self.owner}.commands"
         self.commands = {command.name: command for command in commands}
         self._results = results

@@ -10,7 +10,7 @@ import orjson
 import structlog
 
 from shared.clock import Clock
-from shared.durability.dead_letters import DeadLetterStore, key_of, letter_of, record_of
+from shared.durability.dead_letters import DeadLetterStore, letter_of, record_of
 from shared.durability.failures import is_transient, reason_of
 from shared.envelope import Message, Record, decode
 from shared.errors import Conflict, NotFound, Poison, Unavailable
@@ -82,7 +82,8 @@ class DeadLetterQueue:
             if letter.topic == self.topic:
                 await self._store_one(letter)
                 continue
-            key, data = (key_of(letter) or b"").decode("utf-8", "replace"), orjson.dumps(letter.wire())
+            key = (record.key or b"").decode("utf-8", "replace") if letter.key is not None else ""
+            data = orjson.dumps(letter.wire())
             trace = _trace_behind(record)
             messages.append(Message(self.topic, "DeadLetter", key, data, self._service, now, trace, id=letter.id))
         with _retried_until_it_is_done(f"dead letters could not be written to {self.topic}"):

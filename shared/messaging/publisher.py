@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -131,7 +132,8 @@ class Publisher:
         finally:
             for message, future in zip(messages, futures, strict=True):
                 if future is not None and not future.done():
-                    self._keep_watching(message, future)
+                    self._timed_out[message.identity] = future
+                    future.add_done_callback(partial(self._forget, message.identity))
         for index, (message, future) in enumerate(zip(messages, futures, strict=True)):
             if future is None or not future.done():
                 late = Unavailable(f"the broker did not acknowledge within {self._patience:.0f} s")
@@ -141,11 +143,6 @@ class Publisher:
             elif self.oversized.known:
                 self.oversized.known.pop(message.identity, None)
         return errors
-
-    def _keep_watching(self, message: Message, future: asyncio.Future[object]) -> None:
-        name = message.identity
-        self._timed_out[name] = future
-        future.add_done_callback(lambda done: self._forget(name, done))
 
     def _forget(self, name: tuple[str, str, str], future: asyncio.Future[object]) -> None:
         if self._timed_out.get(name) is future:

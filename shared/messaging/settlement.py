@@ -13,7 +13,7 @@ import structlog
 from aiokafka import TopicPartition
 
 from shared.durability.failures import ATTEMPTS, is_transient, reason_of
-from shared.envelope import Record, Undecodable
+from shared.envelope import Record
 from shared.errors import Poison
 from shared.messaging.consumer_context import ConsumerContext, Release, Released, ReleaseReason
 from shared.messaging.dead_letter_queue import GivenUp
@@ -215,11 +215,11 @@ class Settlement:
     def _give_up(self, index: int, error: Exception, *, was_read: bool) -> None:
         """The record becomes a dead letter at the end of the batch. Too many that were read stop the consumer."""
         record = self._records[index]
-        decoded = was_read and not isinstance(error, Undecodable)
-        if decoded or not isinstance(error, Poison):
+        if not isinstance(error, Poison):
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             log.error("a record is given up", **place, exc_info=error)
-        attempts = ATTEMPTS if decoded and not isinstance(error, Poison) else 1
-        self._given_up[index] = GivenUp(record, reason_of(error), attempts, "failed" if decoded else "undecodable")
-        if decoded and self._context.limit.failed(repr(record.key)):
+        failed = was_read and not isinstance(error, Poison)  # a plain record's envelope is read when it is asked for
+        kind, attempts = ("failed", ATTEMPTS) if failed else ("undecodable", 1)
+        self._given_up[index] = GivenUp(record, reason_of(error), attempts, kind)
+        if failed and self._context.limit.failed(repr(record.key)):
             self.release.request(ReleaseReason.STOP_LIMIT)

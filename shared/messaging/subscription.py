@@ -132,7 +132,7 @@ class Subscription:
         self._handle_one = {name: handler.one for name, handler in handler_of.items()}
         self._contracts: dict[tuple[str, bytes], tuple[type[WireModel], Callable[..., WireModel]]] = {}
         for name, handler in handler_of.items():
-            for kind in registered(registry, name).messages:
+            for kind in registry[name].messages:
                 if not issubclass(kind.model, handler.model):
                     raise TypeError(f"{name} carries {kind.model.__name__}, its handler takes {handler.model.__name__}")
                 validate = kind.model.__pydantic_validator__.validate_json
@@ -150,7 +150,8 @@ class Subscription:
         try:
             data = validate(message.data if message else record.value or b"", extra="ignore")
         except ValidationError as error:
-            raise Poison(f"the data is no {model.__name__}: {_listed(error)}") from None
+            listed = "; ".join(f"{item.pointer or '/'}: {item.detail}" for item in field_errors(error))
+            raise Poison(f"the data is no {model.__name__}: {listed}") from None
         return Received(record, data, message)
 
     async def handle(self, received: Received[Any], clock: Clock) -> Done:
@@ -176,14 +177,3 @@ class Subscription:
 
 _ACCEPTED: Final = Done(Outcome.ACCEPTED)
 _REFUSED: Final = Done(Outcome.REFUSED)
-
-
-def registered(registry: Mapping[str, Topic], name: str) -> Topic:
-    """The topic of that name. KeyError, when a service is put together, for one that the registry does not have."""
-    if name not in registry:
-        raise KeyError(f"topic {name} is not in the registry (shared/schemas/topics.py)")
-    return registry[name]
-
-
-def _listed(error: ValidationError) -> str:
-    return "; ".join(f"{item.pointer or '/'}: {item.detail}" for item in field_errors(error))

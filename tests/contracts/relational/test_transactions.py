@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert, literal, select, update
 
-from shared.cause import Cause, id_of_http
+from shared.cause import Cause
 from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import MAX_OPEN_ENTRIES, MAX_OPEN_ENTRIES_PER_KEY
 from shared.envelope import Message
@@ -218,7 +218,7 @@ async def test_nothing_young_is_purged(database: Database) -> None:
 
 
 async def test_an_idempotency_key_is_kept_24_h_and_free_again_afterwards(database: Database) -> None:
-    key = cause(id_of_http("ann", "POST", "/hotw/run", "key-1"))
+    key = cause("ann POST /hotw/run key-1")
     table = IDEMPOTENCY_RECORDS
 
     async def answered(body: dict[str, object]) -> dict[str, object]:

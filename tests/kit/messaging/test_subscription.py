@@ -113,7 +113,7 @@ def test_the_envelope_and_the_validated_data_are_there() -> None:
 
 
 def test_an_unregistered_topic_is_an_error_when_the_service_is_wired() -> None:
-    with pytest.raises(KeyError, match=r"topic nothing\.created is not in the registry"):
+    with pytest.raises(KeyError, match=r"nothing\.created"):
         Subscription("test_svc.things", Handler(Thing, ("nothing.created",), each=ignore))
 
 
