@@ -193,19 +193,15 @@ def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
     async def one(request: Request) -> Response:
         return json_response((await dead_letters.get(request.path_params["Id"])).wire())
 
-    async def replay(request: Request) -> Response:
+    async def settle(act: Callable[[str], Awaitable[None]], outcome: str, request: Request) -> Response:
         letter_id = request.path_params["Id"]
-        await dead_letters.replay(letter_id)
-        return json_response({"Id": letter_id, "Outcome": "Replayed"})
-
-    async def drop(request: Request) -> Response:
-        letter_id = request.path_params["Id"]
-        await dead_letters.drop(letter_id)
-        return json_response({"Id": letter_id, "Outcome": "Dropped"})
+        await act(letter_id)
+        return json_response({"Id": letter_id, "Outcome": outcome})
 
     add, shown = routes.add, partial(routes.add, response=DeadLetter, action="dead-letter.read")
     shown("GET", "/dlq", listed, summary="Dead letters, by id", many=True, parameters=PAGING)
     shown("GET", "/dlq/{Id}", one, summary="One dead letter, with the record in base64")
+    replay, drop = partial(settle, dead_letters.replay, "Replayed"), partial(settle, dead_letters.drop, "Dropped")
     summary = "Handle its record again; 409 when it fails again"
     add("POST", "/dlq/{Id}/replay", replay, action="dead-letter.replay", summary=summary)
     add("DELETE", "/dlq/{Id}", drop, action="dead-letter.drop", summary="Forget it for good", conditional=False)

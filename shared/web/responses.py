@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -79,27 +78,16 @@ def handle_errors(app: Starlette, keep_refusal: KeepRefusal | None = None) -> No
     app.add_exception_handler(HTTPException, _no_route)
 
 
-async def _no_route(request: Request, error: Any) -> Response:
-    """404 for an unknown path, 405 for a path that has other methods, and whatever else Starlette raises."""
-    path, headers = request.url.path, error.headers
-    allowed = _allowed(request) if error.status_code in (404, 405) else []
-    if error.status_code == 404 and not allowed:
-        problem: Problem = NotFound(f"there is no {path}; /openapi.json lists what there is", slug="no-such-path")
-    elif allowed:
-        headers = {"allow": ", ".join(allowed)}
-        detail = f"{request.method} is not for {path}; use {' or '.join(allowed)}"
-        problem = Problem(detail, slug="bad-method", status=405, title="Method not allowed")
-    else:
-        title = HTTPStatus(error.status_code).phrase
-        slug = title.lower().replace(" ", "-")
-        problem = Problem(str(error.detail), slug=slug, status=error.status_code, title=title)
-    return problem_response(problem, path, headers)
-
-
-def _allowed(request: Request) -> list[str]:
-    """The methods that the path has."""
-    allowed: set[str] = set()
+async def _no_route(request: Request, _: Any) -> Response:
+    """404 for an unknown path, and 405 for a path that has other methods; Starlette raises nothing else."""
+    path, allowed = request.url.path, set[str]()
     for route in request.app.router.routes:
         if isinstance(route, Route) and Route.matches(route, dict(request.scope))[0] is not Match.NONE:
             allowed |= route.methods or set()
-    return sorted(allowed)
+    if not allowed:
+        unknown = NotFound(f"there is no {path}; /openapi.json lists what there is", slug="no-such-path")
+        return problem_response(unknown, path)
+    methods = sorted(allowed)
+    detail = f"{request.method} is not for {path}; use {' or '.join(methods)}"
+    problem = Problem(detail, slug="bad-method", status=405, title="Method not allowed")
+    return problem_response(problem, path, {"allow": ", ".join(methods)})
