@@ -103,10 +103,10 @@ RESOURCES: Final = _resource_contracts()
 
 
 def _event(
-    name: str,
     model: type[WireModel],
+    name: str,
     summary: str,
-    consumers: tuple[str, ...],
+    consumers: tuple[str, ...] = (),
     *,
     owner: str,
     key: str,
@@ -119,16 +119,17 @@ def _event(
 
 def topics_of(contract: ResourceContract[Any]) -> list[Topic]:
     """The topics of a resource's events."""
-    resource, model = contract.topic, contract.snapshot
+    resource = contract.topic
     joined = contract.key[0] if len(contract.key) == 1 else "#".join(f"{{{name}}}" for name in contract.key)
-    event = partial(_event, owner=contract.owner, key=contract.key_text or joined, partitions=contract.partitions)
+    key, partitions = contract.key_text or joined, contract.partitions
+    event = partial(_event, contract.snapshot, owner=contract.owner, key=key, partitions=partitions)
     return [
         *(
-            event(f"{resource}.{verb}", model, _SUMMARIES[verb].format(contract.name), contract.consumers)
+            event(f"{resource}.{verb}", _SUMMARIES[verb].format(contract.name), contract.consumers)
             for verb in contract.events
         ),
         *(
-            event(f"{resource}.{extra.verb}", model, extra.summary, extra.consumers, config=_THIRTY_DAYS)
+            event(f"{resource}.{extra.verb}", extra.summary, extra.consumers, config=_THIRTY_DAYS)
             for extra in contract.extra_events
         ),
     ]
@@ -148,34 +149,10 @@ def _commands(service: str, key: str, *others: type[WireModel], partitions: int 
     return Topic(name, partitions, _SEVEN_DAYS, service, key, messages, ("anyone",), (service,))
 
 
-def _of_hotw(
-    model: type[WireModel], key: str, config: dict[str, str], events: Mapping[str, tuple[str, str]]
-) -> list[Topic]:
-    """The topics of events that carry one kind of fact, by name: the consumers, and the meaning."""
-    event = partial(_event, owner="hotw_svc", key=key, config=config)
-    return [
-        event(f"hotw.{name}", model, summary, tuple(consumers.split())) for name, (consumers, summary) in events.items()
-    ]
-
-
 _HOTW_COMMANDS: Final = (StartRun, CancelRun, ExecuteFleet, ReviewOrder, ReportDelivery)
-_RUN_EVENTS: Final = {
-    "run.started": ("", "A run began."),
-    "run.completed": ("notify_svc", "Every fleet of a run has its execution."),
-    "run.cancelled": ("", "A run was stopped by hand."),
-}
-_HARDWARE_EVENTS: Final = {
-    "execution.completed": ("eventplan_svc", "The need of one fleet was computed."),
-    "order.placed": ("eventplan_svc fleet_svc notify_svc", "An execution ordered hosts."),
-    "order.reviewed": (
-        "eventplan_svc fleet_svc notify_svc",
-        "An order was decided on, or is left open by an event made inactive or deleted.",
-    ),
-    "order.expired": ("eventplan_svc fleet_svc", "An order's window ended before all of it was delivered."),
-    "fulfillment.updated": ("eventplan_svc fleet_svc", "Hosts of an order were delivered."),
-    "override.started": ("", "An approved override's window began."),
-    "override.expired": ("", "An override's window ended."),
-}
+_run_event: Final = partial(_event, RunFact, owner="hotw_svc", key="RunId", config=_THIRTY_DAYS)
+_hardware_event: Final = partial(_event, HardwareFact, owner="hotw_svc", key="{EventId}#{FleetId}#{Purpose}")
+_OF_ORDERS: Final = ("eventplan_svc", "fleet_svc")
 
 
 def _dead_letters(service: str) -> Topic:
@@ -201,15 +178,27 @@ TOPICS: Final[dict[str, Topic]] = {
     for topic in [
         *(topic for contracts in RESOURCES.values() for contract in contracts for topic in topics_of(contract)),
         _event(
-            "fleet.inventory.reported",
             InventoryReported,
+            "fleet.inventory.reported",
             "Somebody counted the hosts of a fleet.",
             ("hotw_svc",),
             owner="fleet_svc",
             key="FleetId",
         ),
-        *_of_hotw(RunFact, "RunId", _THIRTY_DAYS, _RUN_EVENTS),
-        *_of_hotw(HardwareFact, "{EventId}#{FleetId}#{Purpose}", _COMPACTED, _HARDWARE_EVENTS),
+        _run_event("hotw.run.started", "A run began."),
+        _run_event("hotw.run.completed", "Every fleet of a run has its execution.", ("notify_svc",)),
+        _run_event("hotw.run.cancelled", "A run was stopped by hand."),
+        _hardware_event("hotw.execution.completed", "The need of one fleet was computed.", ("eventplan_svc",)),
+        _hardware_event("hotw.order.placed", "An execution ordered hosts.", (*_OF_ORDERS, "notify_svc")),
+        _hardware_event(
+            "hotw.order.reviewed",
+            "An order was decided on, or is left open by an event made inactive or deleted.",
+            (*_OF_ORDERS, "notify_svc"),
+        ),
+        _hardware_event("hotw.order.expired", "An order's window ended before all of it was delivered.", _OF_ORDERS),
+        _hardware_event("hotw.fulfillment.updated", "Hosts of an order were delivered.", _OF_ORDERS),
+        _hardware_event("hotw.override.started", "An approved override's window began."),
+        _hardware_event("hotw.override.expired", "An override's window ended."),
         _commands("fleet_svc", " or ".join({one.key[0]: None for one in RESOURCES["fleet_svc"]}), partitions=12),
         _commands("event_svc", "EventId"),
         _commands("eventplan_svc", "FleetId", partitions=12),
