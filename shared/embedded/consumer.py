@@ -32,11 +32,7 @@ class EmbeddedConsumer:
     """
 
     def __init__(
-        self,
-        *topics: str,
-        log: DurableLog,
-        client_id: str | None = None,
-        group_id: str | None = None,
+        self, *topics: str, log: DurableLog, client_id: str | None = None, group_id: str | None = None
     ) -> None:
         self._log = log
         self._group_id = group_id
@@ -182,12 +178,12 @@ class EmbeddedConsumer:
         self._wake.set()
 
     def _position(self, name: TopicPartition) -> int:
-        """IllegalStateError for a partition that is not assigned. A position that was removed is reset."""
-        position = self._positions.get(name)
-        if position is None:
+        """IllegalStateError for a partition that is not assigned. A removed one becomes the first record."""
+        if name not in self._positions:
             raise IllegalStateError(f"partition {name.partition} of {name.topic} is not assigned")
-        if not self._partitions[name].start <= position <= self._partitions[name].end:
-            position = self._positions[name] = self._partitions[name].start
+        position, partition = self._positions[name], self._partitions[name]
+        if not partition.start <= position <= partition.end:
+            position = self._positions[name] = partition.start
         return position
 
 

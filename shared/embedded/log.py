@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeVar
@@ -50,21 +51,13 @@ class DurableLog:
     for writing. Expired records, and records replaced in a compacted topic, are removed every ``sweep_seconds``.
     """
 
-    def __init__(
-        self,
-        folder: Path | str,
-        *,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        sweep_seconds: float = 600.0,
-    ) -> None:
+    def __init__(self, folder: Path | str, *, sweep_seconds: float = 600.0) -> None:
         self.folder = Path(folder)
-        self._now_ms = now_ms
         self._sweep_seconds = sweep_seconds
-        self._claim = -1  # the descriptor of the claimed folder
         self._changing = asyncio.Lock()
         self._writer: Writer | None = None
         self._reader: sqlite3.Connection | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._opened = AsyncExitStack()  # what a stop closes
         self._topics: dict[str, Topic] = {}
         self._partitions: dict[str, list[Partition]] = {}
         self._commits: dict[str, dict[TopicPartition, int]] = {}
@@ -76,15 +69,32 @@ class DurableLog:
 
     async def start(self) -> None:
         """DataFolderInUse when another process has the folder, UnknownFormat for a file of another version."""
-        async with self._changing:
-            if self._writer is None:
-                await self._open()
+        async with self._changing, AsyncExitStack() as opened:
+            if self.running:
+                return
+            opened.callback(os.close, claim_folder(self.folder))
+            writer = Writer(self.folder / storage.FILE_NAME)
+            opened.push_async_callback(writer.stop)
+            await writer.start()
+            self._topics, self._partitions, self._commits = await writer.run(storage.load)
+            self._reader = opened.enter_context(closing(storage.open_reader(self.folder)))
+            self._writer = writer
+            sweeper = asyncio.create_task(self._sweep_regularly(), name="sweeper of the embedded log")
+            opened.push_async_callback(self._end, sweeper)
+            self._opened = opened.pop_all()
 
     async def stop(self) -> None:
         """Returns when every append is on the disk."""
         async with self._changing:
-            if self._writer is not None:
-                await self._close(self._writer)
+            await self._opened.aclose()
+
+    async def _end(self, sweeper: asyncio.Task[None]) -> None:
+        await end(sweeper)
+        for group in self._groups.values():
+            await group.close()
+        self._groups.clear()
+        self._hand_over()
+        self._writer = self._reader = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -96,34 +106,6 @@ class DurableLog:
     @property
     def running(self) -> bool:
         return self._writer is not None
-
-    async def _open(self) -> None:
-        self._claim = claim_folder(self.folder)
-        writer = Writer(self.folder / storage.FILE_NAME)
-        try:
-            await writer.start()
-            self._topics, self._partitions, self._commits = await writer.run(storage.load)
-            self._reader = storage.open_reader(self.folder)
-        except BaseException:
-            await writer.stop()
-            os.close(self._claim)
-            raise
-        self._writer = writer
-        self._sweeper = asyncio.create_task(self._sweep_regularly(), name="sweeper of the embedded log")
-
-    async def _close(self, writer: Writer) -> None:
-        if self._sweeper is not None:
-            await end(self._sweeper)
-        for group in self._groups.values():
-            await group.close()
-        self._groups.clear()
-        self._hand_over()
-        self._writer = None
-        await writer.stop()
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = None
-        os.close(self._claim)
 
     # --- topics
 
@@ -184,7 +166,7 @@ class DurableLog:
             place = partition_of(key, found, found)
         else:
             place = self.partition(TopicPartition(topic, partition))
-        timestamp = self._now_ms() if timestamp_ms is None else timestamp_ms
+        timestamp = time.time_ns() // 1_000_000 if timestamp_ms is None else timestamp_ms
         row = storage.new_row(place.id, place.next, timestamp, key, value, headers)
         if not self._appends:
             asyncio.get_running_loop().call_soon(self._hand_over)
@@ -269,11 +251,11 @@ class DurableLog:
 
     async def sweep(self, now_ms: int | None = None) -> None:
         """Remove expired and replaced records, as of ``now_ms`` (default: the present). Appending goes on."""
-        now = self._now_ms() if now_ms is None else now_ms
+        now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
         for topic in tuple(self._topics.values()):
             for partition in self._partitions[topic.name]:
                 if "delete" in topic.policies:
-                    await expire(self.folder, self._write, partition, topic, now)
+                    await expire(self._write, partition, topic, now)
                 if "compact" in topic.policies:
                     await compact(self.folder, self._write, partition, topic, now)
 

@@ -13,6 +13,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -258,17 +259,24 @@ def first_since(connection: sqlite3.Connection, partition: int, begin: int, end:
     return end if found is None else found[0] - first
 
 
-def delete_before(connection: sqlite3.Connection, partition: int, before: int, next_offset: int, limit: int) -> int:
-    """Delete at most ``limit`` of the oldest records before an offset; returns the partition's new first offset."""
-    first = partition << _OFFSET_BITS
-    bound = connection.execute(
-        "SELECT id FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT 1 OFFSET ?", (first, first + before, limit)
-    ).fetchone()
-    reached = before if bound is None else bound[0] - first
+def delete_expired(connection: sqlite3.Connection, partition: Partition, since: int, limit: int) -> int:
+    """Delete the oldest records, at most ``limit``, up to the first one of that time (ms) or later.
+
+    Returns the partition's new first offset.
+    """
+    first = partition.id << _OFFSET_BITS
+    rows = connection.execute(
+        "SELECT id, timestamp FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+        (first, first + partition.end, limit),
+    )
+    expired: list[int] = [record for record, _ in takewhile(lambda row: row[1] < since, rows)]
+    if not expired:
+        return partition.start
+    reached = expired[-1] + 1 - first
     connection.execute("DELETE FROM records WHERE id >= ? AND id < ?", (first, first + reached))
     connection.execute(
-        "UPDATE partitions SET first_offset = ?, next_offset = max(next_offset, ?) WHERE id = ?",
-        (reached, next_offset, partition),
+        "UPDATE partitions SET first_offset = ?1, next_offset = max(next_offset, ?1) WHERE id = ?2",
+        (reached, partition.id),
     )
     return reached
 

@@ -22,19 +22,14 @@ Write = Callable[[Callable[[sqlite3.Connection], Any]], Awaitable[Any]]
 """Runs a transaction in the writing thread."""
 
 
-async def expire(folder: Path, write: Write, partition: Partition, topic: Topic, now: int) -> None:
+async def expire(write: Write, partition: Partition, topic: Topic, now: int) -> None:
     """Delete the records at the beginning that are older than ``retention.ms`` (-1 keeps them for ever)."""
     retention = topic.setting("retention.ms", _SEVEN_DAYS_MS)
     if retention < 0:
         return
-    end = partition.end
-    before = await _read(
-        folder, lambda file: storage.first_since(file, partition.id, partition.start, end, now - retention)
-    )
-    while partition.start < before:
-        partition.start = await write(
-            lambda file: storage.delete_before(file, partition.id, before, end, _RECORDS_A_TRANSACTION)
-        )
+    delete = partial(storage.delete_expired, partition=partition, since=now - retention, limit=_RECORDS_A_TRANSACTION)
+    while (start := await write(delete)) > partition.start:
+        partition.start = start
 
 
 async def compact(folder: Path, write: Write, partition: Partition, topic: Topic, now: int) -> None:

@@ -29,8 +29,7 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
     if not rows:
         return
     names = tuple(column.name for column in table.columns if column.name in rows[0])
-    statement, converts = _prepared(table, connection.dialect, names)
-    columns = tuple(zip(names, converts, strict=True))
+    statement, columns = _prepared(table, connection.dialect, names)
     values = ([row[name] if convert is None else convert(row[name]) for name, convert in columns] for row in rows)
     if connection.dialect.name == "mysql":
         for some in _texts(values):
@@ -47,10 +46,9 @@ def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 @lru_cache(maxsize=256)
-def _prepared(table: Table, dialect: Dialect, names: tuple[str, ...]) -> tuple[str, tuple[_Convert, ...]]:
+def _prepared(table: Table, dialect: Dialect, names: tuple[str, ...]) -> tuple[str, list[tuple[str, _Convert]]]:
     quote = dialect.identifier_preparer.quote
-    types = {column.name: column.type for column in table.columns}
-    converts = tuple(_convert(types[name], dialect) for name in names)
+    converts = [(column.name, _convert(column.type, dialect)) for column in table.columns if column.name in names]
     return f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))})", converts
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -12,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.cause import Cause
 from shared.durability.idempotency import IdempotencyRecord, is_final
-from shared.durability.outbox import OutboxState, Publish
+from shared.durability.outbox import Publish
 from shared.durability.relay import Relay
 from shared.errors import Refused
 from shared.relational.kit_stores import RelationalDeadLetters, RelationalLeases
@@ -46,6 +45,9 @@ class Database(Transactions):
         self._read_models: list[ReadModelTable] = []
         self._migrate = migrate
         self._relay = Relay(self.open_entries, self._leases, publish, lease_seconds=relay_lease_seconds)
+        self.outbox = self.open_entries.state
+        self.last_instant = self.open_entries.last_instant
+        self.drain = self._relay.drain
 
     def declare(self, *read_models: ReadModelTable) -> None:
         """Read models that the schema has too, from the next ``start`` on."""
@@ -119,14 +121,3 @@ class Database(Transactions):
         """Stores a refusal that is final, and raises it, or the one that was stored first."""
         if cause.id is not None and is_final(refusal):
             (await self.keep_record(cause, IdempotencyRecord(refusal=refusal))).result()
-
-    async def outbox(self) -> OutboxState:
-        return await self.open_entries.state()
-
-    async def drain(self) -> None:
-        """Publishes all that is open; returns when nothing is."""
-        await self._relay.drain()
-
-    async def last_instant(self) -> datetime | None:
-        """The latest instant that is stored: the clock must not start before it."""
-        return await self.open_entries.last_instant()

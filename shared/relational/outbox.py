@@ -106,7 +106,6 @@ class RelationalOutbox:
 
 def _row(message: Message) -> dict[str, Any]:
     return {
-        "MessageId": message.id,
         "Topic": message.topic,
         "MessageKey": message.key,
         "OccurredAt": message.time,

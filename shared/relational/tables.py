@@ -118,7 +118,6 @@ def _table(name: str, *items: SchemaItem) -> Table:
 OUTBOX: Final = _table(
     "outbox",
     Column("Id", big_integer(), primary_key=True, autoincrement=True),
-    Column("MessageId", short_text(512), nullable=False),
     Column("Topic", short_text(249), nullable=False),
     Column("MessageKey", short_text(512), nullable=False),
     Column("OccurredAt", UtcTimestamp(), nullable=False),

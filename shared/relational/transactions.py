@@ -62,7 +62,7 @@ class Transactions:
     """
 
     def __init__(self, address: str | Path) -> None:
-        self.engine: AsyncEngine = _connect(address)
+        self.engine = _sqlite(address) if isinstance(address, Path) else _mysql(address)
         self.dialect = self.engine.dialect.name
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None  # SQLite has one writer at a time
 
@@ -157,11 +157,6 @@ def _code(error: DBAPIError) -> int | None:
 
 def _is_sqlites(error: DBAPIError, *texts: str) -> bool:
     return isinstance(error, OperationalError) and any(text in str(error.orig) for text in texts)
-
-
-def _connect(address: str | Path) -> AsyncEngine:
-    """An engine on a MySQL URL (``mysql://…``) or a SQLite file; nothing is connected yet."""
-    return _sqlite(address) if isinstance(address, Path) else _mysql(address)
 
 
 def _mysql(address: str) -> AsyncEngine:

@@ -32,7 +32,7 @@ def take_rows(picture: Picture, select: Callable[[str], list[Row]]) -> None:
     for name in _READ_MODELS:
         rows = select(f"SELECT `Key`, VersionId FROM read_model_{name}")
         picture.replicas["hotw_svc", name] = {row["Key"]: row["VersionId"] for row in rows}
-    picture.waiting += [f"hotw_svc outbox: {row['MessageId']}" for row in select("SELECT MessageId FROM outbox")]
+    picture.waiting += [f"hotw_svc outbox: {row['MessageKey']}" for row in select("SELECT MessageKey FROM outbox")]
     letters = select("SELECT Id, Letter FROM dead_letters")
     picture.letters += [letter_of("hotw_svc", row["Letter"]) for row in letters]
 

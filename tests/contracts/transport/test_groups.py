@@ -60,11 +60,7 @@ async def test_a_new_group_begins_at_the_first_record(transport: Transport, new_
     topic = await new_topic(1)
     place = TopicPartition(topic, 0)
     await send(transport, topic, [b"old"])
-    async with consuming(
-        transport,
-        topic,
-        group_id=f"{topic}.new",
-    ) as consumer:
+    async with consuming(transport, topic, group_id=f"{topic}.new") as consumer:
         assert await consumer.position(place) == 0
         await send(transport, topic, [b"new"])
         assert values(await take(consumer, 2)) == [b"old", b"new"]
