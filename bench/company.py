@@ -15,7 +15,7 @@ from shared.clock import parse_instant
 from shared.envelope import Message
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.topic_client import ensure_topics
+from shared.messaging.transport import ensure_topics
 from shared.trace import Trace
 
 FLEETS_EACH: Final = 10

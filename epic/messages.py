@@ -18,8 +18,7 @@ from shared.clock import iso
 from shared.envelope import Message, Record, decode, encode_headers
 from shared.errors import MessageTooLarge, Poison, Unavailable
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.topic_client import follow_records
-from shared.messaging.transport import Transport
+from shared.messaging.transport import Transport, follow_records
 from shared.schemas.results import CommandResult
 from shared.schemas.topics import COMMAND_RESULTS
 

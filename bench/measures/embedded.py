@@ -30,7 +30,7 @@ from bench.stage import NOW, Stage
 from epic.serving import quiet_collector
 from shared.embedded import EmbeddedTransport, storage
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.topic_client import ensure_topics, follow_records
+from shared.messaging.transport import ensure_topics, follow_records
 from shared.schemas.topics import Topic
 from tests.support.servers import free_port
 

@@ -63,13 +63,7 @@ class EmbeddedTransport(DurableLog):
     def producer(self, *, client_id: str | None = None) -> Producer:
         return EmbeddedProducer(self)
 
-    def consumer(
-        self,
-        *topics: str,
-        group_id: str | None = None,
-        client_id: str | None = None,
-        rebalance_timeout_ms: int | None = None,
-    ) -> Consumer:
+    def consumer(self, *topics: str, group_id: str | None = None, client_id: str | None = None) -> Consumer:
         return EmbeddedConsumer(*topics, log=self, group_id=group_id, client_id=client_id)
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:

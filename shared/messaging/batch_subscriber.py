@@ -30,10 +30,6 @@ _LOGGER.setLevel(logging.ERROR)  # its warnings say at each start that it create
 
 _SLICE_MS: Final = 1_000
 """How long one fetch waits: aiokafka raises the coordinator's fatal errors when a fetch begins, not while it waits."""
-_REBALANCE_MS: Final = 30_000
-"""How long the broker waits for a member that still works on its batch; longer than a handover takes."""
-_USED_OPTIONS: Final = ("group_id", "client_id", "rebalance_timeout_ms")
-"""Of the options that FastStream gives a client of its own."""
 
 Batch: TypeAlias = tuple[ConsumerRecord, ...]
 """The records of one fetch, in the order of each partition."""
@@ -62,7 +58,6 @@ class BatchSubscriber:
             group_id=group,
             batch=True,
             max_records=max_records,
-            rebalance_timeout_ms=_REBALANCE_MS,
             ack_policy=AckPolicy.MANUAL,
             parser=_parse,
             decoder=_decode,
@@ -110,19 +105,17 @@ class _ConsumingBroker(KafkaBroker):
 
     consumer: Consumer
 
-    def __init__(self, transport: Transport, client_id: str) -> None:
-        super().__init__(
-            client_id=client_id, consumer_only=True, apply_types=False, logger=_LOGGER, log_level=logging.DEBUG
-        )
+    def __init__(self, transport: Transport, group: str) -> None:
+        super().__init__(consumer_only=True, apply_types=False, logger=_LOGGER, log_level=logging.DEBUG)
         self._transport = transport
+        self._group = group
 
     async def _connect(self) -> Callable[..., Any]:
         self.config.broker_config.builder = self._new_consumer
         return self._new_consumer
 
-    def _new_consumer(self, **given: Any) -> _WaitingConsumer:
-        used = {name: given[name] for name in _USED_OPTIONS}
-        self.consumer = self._transport.consumer(**used)
+    def _new_consumer(self, **_: Any) -> _WaitingConsumer:
+        self.consumer = self._transport.consumer(group_id=self._group, client_id=self._group)
         return _WaitingConsumer(self.consumer)
 
 

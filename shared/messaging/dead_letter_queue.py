@@ -16,8 +16,7 @@ from shared.envelope import Message, Record, decode
 from shared.errors import Conflict, NotFound, Poison, Unavailable
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.subscription import Handler, Received, Subscription
-from shared.messaging.topic_client import read_record
-from shared.messaging.transport import Transport
+from shared.messaging.transport import Transport, read_record
 from shared.metrics import Metrics
 from shared.schemas.results import DeadLetter
 from shared.schemas.topics import TOPICS, Topic, dead_letters_of

@@ -21,14 +21,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from shared.messaging.transport import (
-    RECORD_BYTES,
-    Consumer,
-    GroupInUse,
-    Producer,
-    TopicMismatch,
-    partition_of,
-)
+from shared.messaging.transport import RECORD_BYTES, Consumer, GroupInUse, Producer, TopicMismatch, partition_of
 from shared.schemas.topics import Topic
 
 log = structlog.get_logger(__name__)
@@ -38,6 +31,7 @@ T = TypeVar("T")
 _BATCH_BYTES: Final = 131_072  # eight times aiokafka's default, because the relay sends thousands of records at once
 _SETTLING_SECONDS: Final = 30  # a loaded or new cluster needs some seconds to elect the leaders of all topics
 _RETRY_SECONDS: Final = 0.1
+_REBALANCE_MS: Final = 30_000  # for a member that still works on its batch; longer than a handover takes
 _LARGEST_RECORD: Final = "max.message.bytes"
 _DYNAMIC_TOPIC_CONFIG: Final = 1  # Kafka's number for "set on this topic", since version 1 of DescribeConfigs
 
@@ -86,20 +80,14 @@ class KafkaTransport:
         )
         return producer
 
-    def consumer(
-        self,
-        *topics: str,
-        group_id: str | None = None,
-        client_id: str | None = None,
-        rebalance_timeout_ms: int | None = None,
-    ) -> Consumer:
+    def consumer(self, *topics: str, group_id: str | None = None, client_id: str | None = None) -> Consumer:
         consumer: Consumer = AIOKafkaConsumer(
             *topics,
             bootstrap_servers=self.bootstrap_servers,
             client_id=client_id or self._client_id,
             group_id=group_id,
             auto_offset_reset="earliest",
-            rebalance_timeout_ms=rebalance_timeout_ms,
+            rebalance_timeout_ms=_REBALANCE_MS,
             enable_auto_commit=False,
             isolation_level="read_committed",  # records of aborted transactions are not shown
         )

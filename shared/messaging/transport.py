@@ -1,9 +1,13 @@
-"""The contract of a transport: its clients, its topics, its errors. Kafka and the embedded log fulfil it alike."""
+"""The contract of a transport, which Kafka and the embedded log fulfil alike; and what is done with any: to create the
+registry's topics, and to read records without a consumer group.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import Future
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from functools import lru_cache
 from random import choice
 from typing import Final, Protocol, TypeVar
@@ -14,8 +18,8 @@ from aiokafka.partitioner import murmur2
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from shared.errors import EpicError
-from shared.schemas.topics import Topic
+from shared.errors import EpicError, Unavailable
+from shared.schemas.topics import TOPICS, Topic
 
 RECORD_BYTES: Final = 8_388_608
 """The largest record EPIC sends and takes, headers and framing included; producers, topics and the log enforce it.
@@ -26,6 +30,9 @@ Headers = Sequence[tuple[str, bytes | None]]
 P = TypeVar("P")
 
 _KEYS_KEPT: Final = 65_536  # three events of 20,000 fleets; the hash costs more than the rest of a record's append
+_POLL_MS: Final = 1_000  # a waiting consumer returns earlier, when a record is there
+_POLL_TO_END_MS: Final = 100  # the end of a topic is noticed after so long
+_READ_SECONDS: Final = 30.0  # as long as a publisher waits for the broker
 
 
 class GroupInUse(EpicError):
@@ -124,13 +131,7 @@ class Transport(Protocol):
 
     def producer(self, *, client_id: str | None = None) -> Producer: ...
 
-    def consumer(
-        self,
-        *topics: str,
-        group_id: str | None = None,
-        client_id: str | None = None,
-        rebalance_timeout_ms: int | None = None,
-    ) -> Consumer:
+    def consumer(self, *topics: str, group_id: str | None = None, client_id: str | None = None) -> Consumer:
         """A consumer of these topics. Where the group has committed nothing, it begins at the first record."""
 
     async def end_offsets(self, topic: str) -> dict[TopicPartition, int]:
@@ -163,3 +164,59 @@ def partition_of(key: bytes | None, partitions: Sequence[P], available: Sequence
     if key is None:
         return choice(available or partitions)
     return partitions[(_hash_of(key) & 0x7FFFFFFF) % len(partitions)]
+
+
+async def ensure_topics(transport: Transport, service: str | None = None) -> None:
+    """Creates the topics that a service owns, produces or consumes, where they are missing; without one, all topics.
+
+    Idempotent. A service creates what it consumes as well, so that services may start in any order.
+    """
+    wanted = [
+        topic
+        for topic in TOPICS.values()
+        if service is None or service in (topic.owner, *topic.producers, *topic.consumers)
+    ]
+    await transport.create_topics(wanted)
+
+
+async def follow_records(
+    transport: Transport, topic: str, since: Mapping[TopicPartition, int] | None = None, *, to_end: bool = False
+) -> AsyncGenerator[ConsumerRecord, None]:
+    """The records of some partitions from these offsets on; without offsets, all records of the topic.
+
+    Endless; with ``to_end`` up to the end that the topic has now. UnknownTopicOrPartitionError.
+    """
+    ends = await transport.end_offsets(topic)
+    positions = dict.fromkeys(ends, 0) if since is None else since
+    if to_end and all(offset >= ends[place] for place, offset in positions.items()):
+        return
+    consumer = transport.consumer()
+    await consumer.start()
+    try:
+        consumer.assign(list(positions))
+        for place, offset in positions.items():
+            consumer.seek(place, offset)
+        while not to_end or any([await consumer.position(place) < ends[place] for place in positions]):
+            batch = await consumer.getmany(timeout_ms=_POLL_TO_END_MS if to_end else _POLL_MS)
+            for place, records in batch.items():
+                for record in records:
+                    if not to_end or record.offset < ends[place]:
+                        yield record
+    finally:
+        await consumer.stop()
+
+
+async def read_record(transport: Transport, topic: str, partition: int, offset: int) -> ConsumerRecord | None:
+    """The record at one offset; None when it is no longer there. Unavailable when it does not come in time."""
+    since = {TopicPartition(topic, partition): offset}
+    try:
+        async with (
+            asyncio.timeout(_READ_SECONDS),
+            aclosing(follow_records(transport, topic, since, to_end=True)) as records,
+        ):
+            async for record in records:
+                return record if record.offset == offset else None
+    except TimeoutError:
+        late = f"{topic}-{partition} did not give its record {offset} in {_READ_SECONDS:.0f} s"
+        raise Unavailable(late) from None
+    return None

@@ -22,8 +22,7 @@ from shared.durability.outbox import OutboxState
 from shared.errors import Unavailable
 from shared.jobs import Worker
 from shared.messaging.consumer import Consumer
-from shared.messaging.topic_client import ensure_topics
-from shared.messaging.transport import Transport
+from shared.messaging.transport import Transport, ensure_topics
 from shared.metrics import Metrics
 from shared.tasks import end
 from shared.web import Gate, Unready

@@ -11,7 +11,7 @@ import pytest
 
 from epic import cli
 from shared.messaging.kafka import KafkaTransport
-from shared.messaging.topic_client import ensure_topics
+from shared.messaging.transport import ensure_topics
 from tests.support.goldens import golden
 
 pytestmark = pytest.mark.docker

@@ -23,8 +23,7 @@ from epic.serving import Build
 from epic.up import settings_of
 from shared.clock import Clock, RunningClock, parse_instant
 from shared.envelope import Message
-from shared.messaging.topic_client import ensure_topics
-from shared.messaging.transport import Transport
+from shared.messaging.transport import Transport, ensure_topics
 from shared.service import Hook, RunningService
 from shared.settings import Settings
 from shared.trace import Trace

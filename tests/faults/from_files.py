@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from shared.embedded import EmbeddedTransport
-from shared.messaging.topic_client import follow_records
+from shared.messaging.transport import follow_records
 from shared.schemas.topics import SERVICES, TOPICS
 from tests.faults.hotw_rows import letter_of, take_rows
 from tests.faults.picture import Picture, PublishedRecord, Row, Stored, Version, canonical

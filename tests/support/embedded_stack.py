@@ -16,8 +16,7 @@ from epic.serving import open_transport
 from shared.clock import Clock
 from shared.envelope import Message
 from shared.messaging.publisher import Publisher, publish_all
-from shared.messaging.topic_client import ensure_topics
-from shared.messaging.transport import Transport
+from shared.messaging.transport import Transport, ensure_topics
 from shared.schemas.results import CommandResult
 from shared.service import RunningService
 from shared.settings import Settings

@@ -11,8 +11,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.structs import RecordMetadata
 
 from shared.envelope import Message, decode
-from shared.messaging.topic_client import follow_records
-from shared.messaging.transport import Consumer, Producer, Transport
+from shared.messaging.transport import Consumer, Producer, Transport, follow_records
 
 NewTopic = Callable[..., Awaitable[str]]
 """Creates a topic that no other test uses, with so many partitions and these settings, and returns its name."""

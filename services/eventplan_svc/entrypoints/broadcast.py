@@ -17,8 +17,7 @@ from shared.durability.backoff import Backoff
 from shared.envelope import Record
 from shared.errors import Unavailable
 from shared.messaging.subscription import Handler, Received, Subscription
-from shared.messaging.topic_client import ensure_topics
-from shared.messaging.transport import Transport
+from shared.messaging.transport import Transport, ensure_topics
 from shared.schemas.base import WireModel
 from shared.tasks import end
 

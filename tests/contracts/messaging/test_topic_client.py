@@ -14,8 +14,7 @@ from epic.messages import TransportMessages
 from shared.cause import Cause
 from shared.envelope import Message, decode
 from shared.errors import Conflict
-from shared.messaging.topic_client import ensure_topics, follow_records, read_record
-from shared.messaging.transport import Transport
+from shared.messaging.transport import Transport, ensure_topics, follow_records, read_record
 from shared.schemas.results import Accepted, CommandResult, Outcome
 from shared.schemas.topics import TOPICS
 from tests.contracts.messaging.harness import Harness

@@ -9,8 +9,7 @@ import pytest
 from aiokafka.errors import ConsumerStoppedError, MessageSizeTooLargeError, UnknownError
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared.messaging.topic_client import follow_records
-from shared.messaging.transport import RECORD_BYTES, Transport
+from shared.messaging.transport import RECORD_BYTES, Transport, follow_records
 from tests.support.transport import NewTopic, consuming, producing, send, send_and_wait, take, values
 
 
