@@ -49,8 +49,6 @@ class EmbeddedConsumer:
         self._wake = asyncio.Event()
         self._rebalancing = False
 
-    # --- what is read
-
     def subscribe(
         self, topics: Sequence[str] = (), pattern: str | None = None, listener: ConsumerRebalanceListener | None = None
     ) -> None:
@@ -68,8 +66,6 @@ class EmbeddedConsumer:
     def assignment(self) -> set[TopicPartition]:
         return set(self._positions)
 
-    # --- life
-
     async def start(self) -> None:
         """Returns when this consumer has its share. UnknownTopicOrPartitionError for a topic that does not exist."""
         if not self._log.running:
@@ -86,8 +82,6 @@ class EmbeddedConsumer:
         if self._group_id is not None:
             self._log.group(self._group_id).leave(self)
         self.read(())
-
-    # --- as its group sees it
 
     async def revoke(self) -> None:
         self._rebalancing = True
@@ -109,8 +103,6 @@ class EmbeddedConsumer:
                 await called
         except Exception:
             _logger.exception("a rebalance listener of group %s failed", self._group_id)
-
-    # --- records
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
@@ -145,8 +137,6 @@ class EmbeddedConsumer:
             if records:
                 taken[partition.name] = records
         return taken
-
-    # --- positions
 
     async def commit(self, offsets: Mapping[TopicPartition, int] | None = None) -> None:
         if self._group_id is None:

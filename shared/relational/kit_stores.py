@@ -55,9 +55,9 @@ class RelationalLeases:
             changed = (await connection.execute(taking)).rowcount
             row = (await connection.execute(select(LEASES).where(LEASES.c.Name == name))).first()
             if row is None:
-                await connection.execute(insert(LEASES).values({**values, "Name": name, "Fence": 1}))
+                await connection.execute(insert(LEASES).values({**values, "Name": name, "Fence": 1, "Record": "{}"}))
                 return Lease(name, holder, 1)
-            return Lease(name, holder, row.Fence, _record(row.Record)) if changed else None
+            return Lease(name, holder, row.Fence, orjson.loads(row.Record)) if changed else None
 
         return await self.transactions.transact(claim)
 
@@ -73,16 +73,12 @@ class RelationalLeases:
 
     async def record_of(self, name: str) -> Mapping[str, Any]:
         rows = await self.transactions.rows(select(LEASES.c.Record).where(LEASES.c.Name == name))
-        return _record(rows[0].Record) if rows else {}
+        return orjson.loads(rows[0].Record) if rows else {}
 
     async def _update(self, lease: Lease, values: Mapping[str, Any]) -> int:
         """1 where the lease was still held under its number, else 0."""
         held = (LEASES.c.Name == lease.name, LEASES.c.Holder == lease.holder, LEASES.c.Fence == lease.fence)
         return await self.transactions.execute(update(LEASES).where(*held).values(values))
-
-
-def _record(text: str | None) -> Mapping[str, Any]:
-    return {} if text is None else orjson.loads(text)
 
 
 @dataclass(frozen=True, slots=True)

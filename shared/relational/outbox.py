@@ -92,9 +92,9 @@ class RelationalOutbox:
 
     async def state(self) -> OutboxState:
         """Counts the open entries."""
-        [row] = await self._transactions.rows(select(func.count(), func.min(OUTBOX.c.OccurredAt)).select_from(OUTBOX))
-        self.open_estimate = row[0]
-        return OutboxState(row[0], row[1])
+        counting = select(func.count(), func.min(OUTBOX.c.OccurredAt)).select_from(OUTBOX)
+        [(self.open_estimate, oldest)] = await self._transactions.rows(counting)
+        return OutboxState(self.open_estimate, oldest)
 
     async def last_instant(self) -> datetime | None:
         """The latest instant that a message of this service was dated by, whether it is published yet or not."""

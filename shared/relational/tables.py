@@ -139,7 +139,7 @@ LEASES: Final = _table(
     "leases",
     Column("Name", short_text(64), primary_key=True),
     *lease_columns(),
-    Column("Record", long_text(), nullable=True),
+    Column("Record", long_text(), nullable=False),
 )
 DEAD_LETTERS: Final = _table(
     "dead_letters", Column("Id", short_text(512), primary_key=True), Column("Letter", long_text(), nullable=False)

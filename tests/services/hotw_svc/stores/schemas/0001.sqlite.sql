@@ -194,7 +194,7 @@ CREATE TABLE leases (
 "Holder" VARCHAR(64),
 "LeaseUntil" DATETIME,
 "Fence" INTEGER NOT NULL,
-"Record" TEXT,
+"Record" TEXT NOT NULL,
 PRIMARY KEY ("Name")
 );
 CREATE TABLE meta (
