@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from shared.cause import Cause
 from shared.durability.dead_letters import DeadLetterStore
-from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.lease import Leases
 from shared.durability.outbox import OutboxState, OutgoingEvent
 from shared.durability.read_model import ReadModel, State
+from shared.errors import Refused
 from shared.schemas.results import Accepted
 
 MAX_STATE_BYTES: Final = 2_097_152
@@ -194,11 +194,8 @@ class Store(Protocol):
     async def outbox(self) -> OutboxState:
         """What waits for the broker, as far as this replica knows: its own writes, and others' after some seconds."""
 
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        """What ``keep_record`` stored for this cause. Conflict ``id-reused`` when its body was another."""
-
-    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
-        """Stores the outcome of a request that is no document update; of several the first, which is returned."""
+    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
+        """Stores a final refusal of a request that is no document update; raises it, or the one stored first."""
 
     async def last_instant(self) -> datetime | None:
         """The latest instant of any write: the service's clock must not start before it."""

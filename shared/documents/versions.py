@@ -16,7 +16,7 @@ import orjson
 from shared.cause import Cause
 from shared.clock import iso
 from shared.documents.contract import MAX_STATE_BYTES, AmendFn, Document, UpdateFn, Written
-from shared.durability.idempotency import IdempotencyRecord, is_final
+from shared.durability.idempotency import is_final
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import State
 from shared.envelope import Message
@@ -73,19 +73,12 @@ class StoredOutcome:
     outcome: Outcome
     version: int
     problem: dict[str, Any] | None = None
-    body: dict[str, Any] | None = None
 
     @classmethod
     def of_decision(cls, decision: Decision, cause: Cause, resource: str, key: str) -> StoredOutcome:
         version = decision.document.version if decision.document else 0
         problem = decision.refusal.problem() if decision.refusal else None
         return cls(cause.id or "", cause.digest, resource, key, decision.outcome, version, problem)
-
-    @classmethod
-    def of_record(cls, record: IdempotencyRecord, cause: Cause) -> StoredOutcome:
-        problem = record.refusal.problem() if record.refusal else None
-        outcome = Outcome.REFUSED if problem else Outcome.SAME
-        return cls(cause.id or "", cause.digest, "", "", outcome, 0, problem, record.body)
 
     @classmethod
     def decode(cls, data: bytes) -> StoredOutcome:
@@ -95,9 +88,6 @@ class StoredOutcome:
 
     def encode(self) -> bytes:
         return orjson.dumps(self)
-
-    def record(self) -> IdempotencyRecord:
-        return IdempotencyRecord(self.body, None if self.problem is None else refusal_of(self.problem))
 
     def again(self, document: Document | None) -> Decision:
         """What was decided the first time; ``document`` is the version it made."""

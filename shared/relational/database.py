@@ -109,15 +109,12 @@ class Database(Transactions):
             raise
         return record.result()
 
-    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
-        """Stores an outcome; the one that was stored first, if there is one."""
-
-        async def first(unit: UnitOfWork) -> IdempotencyRecord:
-            return await unit.record_of(cause) or await unit.add_record(cause, record)
-
-        return await self.write(first)
-
     async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
         """Stores a refusal that is final, and raises it, or the one that was stored first."""
+
+        async def first(unit: UnitOfWork) -> IdempotencyRecord:
+            before = await unit.record_of(cause)
+            return before or await unit.add_record(cause, IdempotencyRecord(refusal=refusal))
+
         if cause.id is not None and is_final(refusal):
-            (await self.keep_record(cause, IdempotencyRecord(refusal=refusal))).result()
+            (await self.write(first)).result()

@@ -10,13 +10,10 @@ from typing import Any, Final, Generic, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.cause import Cause
 from shared.clock import Clock, RunningClock
 from shared.documents import Store
 from shared.documents.sqlite import SqliteStore
-from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.durability.outbox import Publish
-from shared.errors import Refused
 from shared.jobs import Worker
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
@@ -102,7 +99,7 @@ class ServiceKit(Generic[S]):
                 *checks,
             ],
             asyncapi=lambda: asyncapi(self.name),
-            keep_refusal=self._keep_refusal,
+            keep_refusal=self.store.keep_refusal,
             gate=self._gate,
             cors_origins=self._settings.cors_origins,
             description=description,
@@ -135,10 +132,6 @@ class ServiceKit(Generic[S]):
 
     async def _open_gate(self) -> None:
         self._gate.closed = None
-
-    async def _keep_refusal(self, cause: Cause, refusal: Refused) -> None:
-        if is_final(refusal):
-            (await self.store.keep_record(cause, IdempotencyRecord(refusal=refusal))).result()
 
     async def _check_store(self) -> None:
         if self._gate.closed is not None:

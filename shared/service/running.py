@@ -17,9 +17,8 @@ from fastapi import FastAPI
 from shared.cause import Cause
 from shared.durability.backoff import Backoff
 from shared.durability.dead_letters import DeadLetterStore
-from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.outbox import OutboxState
-from shared.errors import Unavailable
+from shared.errors import Refused, Unavailable
 from shared.jobs import Worker
 from shared.messaging.consumer import Consumer
 from shared.messaging.transport import Transport, ensure_topics
@@ -147,8 +146,8 @@ class ServiceStore(Part, Protocol):
     async def last_instant(self) -> datetime | None:
         """The latest instant stored: the clock must not start before it."""
 
-    async def keep_record(self, cause: Cause, answer: IdempotencyRecord) -> IdempotencyRecord:
-        """Keeps an idempotency record; returns the one kept first, if there was one."""
+    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
+        """Stores a final refusal; raises it, or the one stored first."""
 
 
 @dataclass(slots=True)

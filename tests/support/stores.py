@@ -17,10 +17,10 @@ from shared.documents import Change, OutgoingEvent, ReadModel
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.durability.dead_letters import DeadLetterStore
-from shared.durability.idempotency import IdempotencyRecord
 from shared.durability.lease import Leases
 from shared.durability.outbox import OutboxState, Publish
 from shared.envelope import Message
+from shared.errors import Refused
 from shared.relational import Database, ReadModelTable, short_text
 from shared.trace import Trace
 from tests.support.broker import Broker
@@ -40,8 +40,7 @@ class AnyStore(Protocol):
     async def stop(self) -> None: ...
     async def drain(self) -> None: ...
     async def outbox(self) -> OutboxState: ...
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None: ...
-    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord: ...
+    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None: ...
 
 
 class RelationalStore(Database):
@@ -51,9 +50,6 @@ class RelationalStore(Database):
         table = ReadModelTable(name, {field: short_text() for field in filters})
         self.declare(table)
         return RelationalReadModel(table, self)
-
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        return await self.write(lambda unit: unit.record_of(cause))
 
 
 class MakeStore(Protocol):

@@ -16,8 +16,9 @@ from shared.documents.mongo.codec import Form
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.heads import MongoHead, OpenWrite
 from shared.documents.mongo.reads import CoalescedReads, find_by_id
-from shared.documents.versions import StoredOutcome, record_ids
-from shared.durability.idempotency import IdempotencyRecord, retention_of
+from shared.documents.versions import Decision, Outcome, StoredOutcome, record_ids
+from shared.durability.idempotency import retention_of
+from shared.errors import Refused
 
 log = structlog.get_logger(__name__)
 
@@ -73,16 +74,11 @@ class MongoIdempotencyRecords:
         await self.store([outcome])
         return await self._read(outcome.resource, outcome.key, cause, outcome.cause_id) or outcome
 
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        """The record of a request that is no document update."""
-        found = await self.find("", "", None, cause)
-        return None if found is None else found.record()
-
-    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
-        """Stores the record of a request that is no document update; of several the first, which is returned."""
-        if cause.id is None:
-            return record
-        return (await self.store_first(cause, StoredOutcome.of_record(record, cause))).record()
+    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
+        decision = Decision(Outcome.REFUSED, None, refusal=refusal)
+        if decision.must_be_stored(cause):
+            first = await self.store_first(cause, StoredOutcome.of_decision(decision, cause, "", ""))
+            first.again(None).result()
 
     async def _read(self, resource: str, key: str, cause: Cause, cause_id: str) -> StoredOutcome | None:
         now = datetime.now(UTC)

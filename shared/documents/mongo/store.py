@@ -66,8 +66,7 @@ class MongoStore:
         steps = Steps(self._database, self._collections, self._records, publish, source)
         self._relay = MongoRelay(steps, self._collections, self._bulk, sweep_after)
         self.drain = self._relay.drain
-        self.record_of = self._records.record_of
-        self.keep_record = self._records.keep_record
+        self.keep_refusal = self._records.keep_refusal
         self._source = source
         self._started = False
 

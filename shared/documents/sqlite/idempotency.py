@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.cause import Cause
 from shared.documents.versions import StoredOutcome, record_ids
-from shared.durability.idempotency import IdempotencyRecord, retention_of
+from shared.durability.idempotency import retention_of
 
 _FIND: Final = "SELECT outcome FROM idempotency_records WHERE id IN (?, ?) AND expires_at > ?"
 _KEEP: Final = """INSERT INTO idempotency_records (id, outcome, expires_at) VALUES (?, ?, ?)
@@ -39,18 +39,12 @@ def keep(connection: sqlite3.Connection, outcome: StoredOutcome) -> None:
             return
 
 
-def find_record(connection: sqlite3.Connection, cause: Cause) -> IdempotencyRecord | None:
-    """The record of a request that is no document update."""
-    found = find(connection, cause)
-    return None if found is None else found.record()
-
-
-def keep_record(connection: sqlite3.Connection, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
-    """Stores the record of a request that is no document update; of several the first, which is returned."""
-    before = find_record(connection, cause)
-    if before is None and cause.id is not None:
-        keep(connection, StoredOutcome.of_record(record, cause))
-    return before or record
+def store_first(connection: sqlite3.Connection, cause: Cause, outcome: StoredOutcome) -> StoredOutcome:
+    """Stores the outcome of a request that is no document update, and returns the one that was first."""
+    first = find(connection, cause)
+    if first is None:
+        keep(connection, outcome)
+    return first or outcome
 
 
 def delete_expired(connection: sqlite3.Connection, limit: int = 5000) -> int:

@@ -20,10 +20,11 @@ from shared.documents.sqlite.kit_tables import SqliteDeadLetters, SqliteLeases
 from shared.documents.sqlite.outbox import SqliteOutbox
 from shared.documents.sqlite.read_models import SqliteReadModel
 from shared.documents.sqlite.tables import KIT_TABLES, document_statements
-from shared.durability.idempotency import IdempotencyRecord
+from shared.documents.versions import Decision, Outcome, StoredOutcome
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
 from shared.durability.relay import Relay
+from shared.errors import Refused
 
 
 class SqliteStore:
@@ -98,11 +99,12 @@ class SqliteStore:
     async def outbox(self) -> OutboxState:
         return await self._outbox.state()
 
-    async def record_of(self, cause: Cause) -> IdempotencyRecord | None:
-        return await self._file.read(partial(idempotency.find_record, cause=cause))
-
-    async def keep_record(self, cause: Cause, record: IdempotencyRecord) -> IdempotencyRecord:
-        return await self._file.run(partial(idempotency.keep_record, cause=cause, record=record))
+    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
+        decision = Decision(Outcome.REFUSED, None, refusal=refusal)
+        if decision.must_be_stored(cause):
+            outcome = StoredOutcome.of_decision(decision, cause, "", "")
+            first = await self._file.run(partial(idempotency.store_first, cause=cause, outcome=outcome))
+            first.again(None).result()
 
     async def last_instant(self) -> datetime | None:
         row = self._file.one("SELECT instant FROM last_instant")

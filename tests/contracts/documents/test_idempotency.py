@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from shared.documents import Change, Documents, Store
-from shared.durability.idempotency import IdempotencyRecord
 from shared.errors import Conflict, NotFound, Refused, Stale, Unavailable
 from tests.support.document_stores import Backend, adding, cause, creating, setting
 
@@ -174,7 +173,7 @@ async def test_two_replicas_at_once_are_refused_alike(backend: Backend) -> None:
 async def test_other_answers_and_documents_answers_do_not_meet(store: Store, documents: Documents) -> None:
     await documents.update("F1", creating({"A": 1}), cause("c1"))
     await store.drain()
-    assert await store.record_of(cause("c1")) is None
-    await store.keep_record(cause("c1"), IdempotencyRecord({"B": 1}))
-    assert await store.record_of(cause("c1")) == IdempotencyRecord({"B": 1})
+    for refusal in (NotFound("gone"), NotFound("another")):
+        with pytest.raises(NotFound, match="gone"):
+            await store.keep_refusal(cause("c1"), refusal)
     assert (await documents.update("F1", adding(), cause("c1"))).document.state == {"A": 1}

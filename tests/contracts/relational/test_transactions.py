@@ -107,7 +107,8 @@ async def test_transactions_that_lock_in_opposite_order_both_end(opened: Callabl
 
 async def test_times_keep_their_microseconds_and_the_database_has_utc(database: Database) -> None:
     began = datetime.now(UTC)
-    assert await database.keep_record(cause(), IdempotencyRecord(body={"x": 1})) == IdempotencyRecord(body={"x": 1})
+    await database.write(lambda unit: unit.add_record(cause(), IdempotencyRecord(body={"x": 1})))
+    assert await record_of(database, cause()) == IdempotencyRecord(body={"x": 1})
     async with database.read() as connection:
         table = IDEMPOTENCY_RECORDS
         until = (await connection.execute(select(table.c.ExpiresAt))).scalar_one()
@@ -210,7 +211,7 @@ async def test_too_many_open_messages_refuse_the_write(database: Database) -> No
 
 
 async def test_nothing_young_is_purged(database: Database) -> None:
-    await database.keep_record(cause(), IdempotencyRecord(body={}))
+    await database.write(lambda unit: unit.add_record(cause(), IdempotencyRecord(body={})))
     await database.write(lambda unit: taken(unit, "orders", "m1"))
     await database.open_entries.tidy()
     assert await record_of(database, cause()) is not None

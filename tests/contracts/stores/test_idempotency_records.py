@@ -1,14 +1,14 @@
-"""Idempotency records: the first outcome of a request is stored, and the same request gets it again."""
+"""Idempotency records of refusals: the first is stored, and the same request gets it again."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from shared.cause import Cause
-from shared.durability.idempotency import IdempotencyRecord
-from shared.errors import Conflict, NotFound, Refused
+from shared.errors import BadInput, Conflict, FieldError, NotFound, Refused
 from shared.trace import Trace
 from tests.support.stores import NOW, AnyStore, MakeStore
 
@@ -17,34 +17,29 @@ def cause(cause_id: str | None, *, digest: str = "d") -> Cause:
     return Cause(NOW, "ann", Trace("correlation"), cause_id, digest)
 
 
-async def test_the_first_of_several_outcomes_is_the_stored_one(store: AnyStore) -> None:
-    first = IdempotencyRecord({"a.b": 1})
-    assert await store.record_of(cause("c1")) is None
-    assert await store.keep_record(cause("c1"), first) == first
-    assert await store.keep_record(cause("c1"), IdempotencyRecord({"Other": 1})) == first
-    assert await store.record_of(cause("c1")) == first
-
-
-async def test_the_same_id_with_another_body_is_refused(store: AnyStore) -> None:
-    await store.keep_record(cause("c1"), IdempotencyRecord({}))
-    with pytest.raises(Conflict) as refused:
-        await store.record_of(cause("c1", digest="other"))
-    assert refused.value.slug == "id-reused"
+async def kept(store: AnyStore, given: Cause, refusal: Refused) -> dict[str, Any]:
+    """The refusal that is raised."""
+    with pytest.raises(Refused) as raised:
+        await store.keep_refusal(given, refusal)
+    return raised.value.problem()
 
 
 async def test_a_refusal_is_stored_and_raised_again_as_it_was(store: AnyStore) -> None:
-    await store.keep_record(cause("c2"), IdempotencyRecord(refusal=NotFound("gone")))
-    stored = await store.record_of(cause("c2"))
-    assert stored is not None
-    with pytest.raises(Refused, match="gone") as raised:
-        stored.result()
-    assert raised.value.problem() == NotFound("gone").problem()
+    first = BadInput("not so", [FieldError("/a.b", "no number")])
+    assert await kept(store, cause("c1"), first) == first.problem()
+    assert await kept(store, cause("c1"), NotFound("gone")) == first.problem()
+    assert await kept(store, cause("c2"), NotFound("gone")) == NotFound("gone").problem()
 
 
-async def test_without_an_id_nothing_is_stored(store: AnyStore) -> None:
-    record = IdempotencyRecord({"A": 1})
-    assert await store.keep_record(cause(None), record) == record
-    assert await store.record_of(cause(None)) is None
+async def test_the_same_id_with_another_body_is_refused(store: AnyStore) -> None:
+    await kept(store, cause("c1"), NotFound("gone"))
+    assert (await kept(store, cause("c1", digest="other"), NotFound("gone")))["type"].endswith("id-reused")
+
+
+async def test_what_is_not_final_or_has_no_id_is_not_stored(store: AnyStore) -> None:
+    await store.keep_refusal(cause(None), NotFound("gone"))
+    await store.keep_refusal(cause("c1"), Refused("too many", slug="rate", status=429))
+    assert await kept(store, cause("c1"), NotFound("gone")) == NotFound("gone").problem()
 
 
 async def test_two_processes_at_once_get_one_outcome(make_store: MakeStore) -> None:
@@ -52,7 +47,6 @@ async def test_two_processes_at_once_get_one_outcome(make_store: MakeStore) -> N
     for one in stores:
         await one.start()
     for number in range(10):
-        outcomes = await asyncio.gather(
-            *(one.keep_record(cause(f"c{number}"), IdempotencyRecord({"By": n})) for n, one in enumerate(stores))
-        )
-        assert outcomes[0] == outcomes[1] == await stores[0].record_of(cause(f"c{number}"))
+        given = cause(f"c{number}")
+        first, second = await asyncio.gather(*(kept(one, given, Conflict(f"by {n}")) for n, one in enumerate(stores)))
+        assert first == second == await kept(stores[0], given, NotFound("later"))
