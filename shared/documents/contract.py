@@ -124,6 +124,8 @@ class Documents(Protocol):
 
     async def version(self, key: str, version: int) -> Document | None:
         """One version, tombstones included."""
+        page = await self.history(key, before=version + 1, limit=1)
+        return next((document for document in page.items if document.version == version), None)
 
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
         """Versions older than ``before``, newest first, tombstones included; a page costs the same however many."""
@@ -137,8 +139,15 @@ class Documents(Protocol):
         absent field. ValueError for a field that was not declared.
         """
 
-    def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[Document]]:
+    async def scan(
+        self, where: Mapping[str, Any] | None = None, *, page: int = 1000
+    ) -> AsyncIterator[Sequence[Document]]:
         """All that ``list`` would give, page by page in one pass. The pages are not of one instant."""
+        found = await self.list(where, limit=page)
+        yield found.items
+        while found.next_after is not None:
+            found = await self.list(where, after=found.next_after, limit=page)
+            yield found.items
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         """Makes the next version, by ``fn`` of the present document (None when there is none, or a tombstone).

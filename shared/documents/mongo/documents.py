@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -11,11 +11,11 @@ from typing import Any, Final
 import structlog
 
 from shared.cause import Cause
-from shared.documents.contract import AmendFn, Change, Document, HistoryPage, ListPage, UpdateFn, Written
+from shared.documents.contract import AmendFn, Change, Document, Documents, HistoryPage, ListPage, UpdateFn, Written
 from shared.documents.mongo.codec import SHOWN, Form, decode_latest, field_name, item_id
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import OpenWrite
-from shared.documents.mongo.reads import CoalescedReads, page_of, pages_of, query_of
+from shared.documents.mongo.reads import CoalescedReads, page_of, query_of
 from shared.documents.mongo.writes import DocumentWrites
 from shared.documents.versions import Outcome, StoredOutcome, amended, as_old, batches_of, first_version, updated
 from shared.durability.outbox import OutgoingEvent
@@ -30,7 +30,7 @@ _PRESENT: Final = {"Item.Deleted": False}
 
 
 @dataclass(slots=True)
-class MongoDocuments:
+class MongoDocuments(Documents):
     """See ``Documents``. The collections are ``{name}.heads`` and ``{name}.items``."""
 
     writes: DocumentWrites
@@ -56,10 +56,6 @@ class MongoDocuments:
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
         forms = await self._reads.get_many(keys)
         return {key: decode_latest(form) for key, form in forms.items() if not form["Item"]["Deleted"]}
-
-    async def version(self, key: str, version: int) -> Document | None:
-        page = await self.history(key, before=version + 1, limit=1)
-        return next((document for document in page.items if document.version == version), None)
 
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
         form = await self._reads.get(key)
@@ -96,13 +92,6 @@ class MongoDocuments:
             rest = {**_PRESENT, **query_of(self.writes.collections.filters, where, _FIELDS, forms[-1]["_id"])}
             present += await page_of(self.writes.collections.heads, rest, SHOWN, limit - len(present))
         return present
-
-    async def scan(
-        self, where: Mapping[str, Any] | None = None, *, page: int = 1000
-    ) -> AsyncIterator[Sequence[Document]]:
-        query = {**_PRESENT, **query_of(self.writes.collections.filters, where, _FIELDS)}
-        async for forms in pages_of(self.writes.collections.heads, query, SHOWN, page):
-            yield [decode_latest(form) for form in forms]
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         schema = self.schema_version

@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError
 from shared.documents.filters import Filters
 from shared.documents.mongo.codec import Form, decode_state, encode_state, field_name
 from shared.documents.mongo.errors import attempts, away, duplicates
-from shared.documents.mongo.reads import CoalescedReads, find_by_id, pages_of, query_of
+from shared.documents.mongo.reads import CoalescedReads, find_by_id, page_of, query_of
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.errors import Unavailable
 
@@ -84,6 +84,7 @@ class MongoReadModel:
         return {key: decode_state(form) for key, form in forms.items() if not form["Deleted"]}
 
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        query = {"Deleted": False, **query_of(self._filters, where, _FIELDS)}
-        async for forms in pages_of(self._collection, query, None, page):
-            yield [decode_state(form) for form in forms]
+        after: str | None = None
+        while forms := await page_of(self._collection, query_of(self._filters, where, _FIELDS, after), None, page):
+            yield [decode_state(form) for form in forms if not form["Deleted"]]
+            after = forms[-1]["_id"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -43,22 +43,6 @@ async def page_of(
     with away():
         cursor = collection.find(query, projection, sort=[("_id", 1)], limit=limit, batch_size=limit + 1)
         return await cursor.to_list(None)
-
-
-async def pages_of(
-    collection: AsyncIOMotorCollection[Form], query: Form, projection: Mapping[str, Any] | None, page: int
-) -> AsyncIterator[list[Form]]:
-    """All documents by key, from one cursor."""
-    cursor = collection.find(query, projection, sort=[("_id", 1)], batch_size=page)
-    try:
-        while True:
-            with away():
-                forms = await cursor.to_list(page)
-            if not forms:
-                return
-            yield forms
-    finally:
-        await cursor.close()
 
 
 class CoalescedReads:

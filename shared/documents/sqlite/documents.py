@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -19,7 +19,7 @@ import orjson
 
 from shared.cause import Cause
 from shared.clock import iso
-from shared.documents.contract import AmendFn, Change, Document, HistoryPage, ListPage, UpdateFn, Written
+from shared.documents.contract import AmendFn, Change, Document, Documents, HistoryPage, ListPage, UpdateFn, Written
 from shared.documents.filters import Filters
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.file import SqliteFile
@@ -49,7 +49,7 @@ _INSTANT: Final = """INSERT INTO last_instant (id, instant) VALUES (1, ?)
 
 
 @dataclass(frozen=True, slots=True)
-class SqliteDocuments:
+class SqliteDocuments(Documents):
     """See ``Documents``. ``wake`` wakes the relay."""
 
     sql: DocumentStatements
@@ -72,10 +72,6 @@ class SqliteDocuments:
         found = {row[0]: decode(row) for row in await self.file.rows(self.sql.heads, (names,))}
         return {key: found[key] for key in dict.fromkeys(keys) if key in found}
 
-    async def version(self, key: str, version: int) -> Document | None:
-        page = await self.history(key, before=version + 1, limit=1)
-        return next((document for document in page.items if document.version == version), None)
-
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
         row = self.file.one(self.sql.head, (key,))
         if row is None:
@@ -93,14 +89,6 @@ class SqliteDocuments:
         rows = await self.file.rows(*page_of(self.sql.page, self.filters, where, after, limit + 1))
         found = [decode(row) for row in rows[:limit]]
         return ListPage(found, found[-1].key if len(rows) > limit else None)
-
-    async def scan(
-        self, where: Mapping[str, Any] | None = None, *, page: int = 1000
-    ) -> AsyncIterator[Sequence[Document]]:
-        after: str | None = None
-        while rows := await self.file.rows(*page_of(self.sql.page, self.filters, where, after, page)):
-            yield [decode(row) for row in rows]
-            after = rows[-1][0]
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         return await self._write(key, cause, lambda head: updated(head, key, fn, cause, expected, self.schema_version))
