@@ -1,30 +1,52 @@
-"""One resource type's versioned documents in MongoDB."""
+"""One resource type's versioned documents in MongoDB.
+
+A write reads the head, decides, and updates the head once under a condition; again when another writer was faster.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
+import orjson
 import structlog
+from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
 from shared.documents.contract import AmendFn, Change, Document, Documents, HistoryPage, ListPage, UpdateFn, Written
-from shared.documents.mongo.codec import SHOWN, Form, decode_latest, field_name, item_id
-from shared.documents.mongo.errors import away
-from shared.documents.mongo.heads import OpenWrite
+from shared.documents.mongo.bulk import BulkCreations
+from shared.documents.mongo.codec import SHOWN, Form, decode_latest, encode_item, field_name, item_id
+from shared.documents.mongo.errors import attempts, away
+from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_head, encode_open_write
+from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.reads import CoalescedReads, page_of, query_of
-from shared.documents.mongo.writes import DocumentWrites
-from shared.documents.versions import Outcome, StoredOutcome, amended, as_old, batches_of, first_version, updated
-from shared.durability.outbox import OutgoingEvent
+from shared.documents.mongo.relay import MongoRelay
+from shared.documents.mongo.steps import PreparedWrite
+from shared.documents.versions import (
+    Decide,
+    Decision,
+    Outcome,
+    StoredOutcome,
+    amended,
+    as_old,
+    batches_of,
+    first_version,
+    updated,
+)
+from shared.durability.outbox import OutgoingEvent, check_room_of_key
 from shared.durability.read_model import State
+from shared.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
 _BATCH: Final = 1000  # documents created by one command; the keys of so many lie in one intent
 _BATCHES_TO_PUBLISH: Final = 2  # while the next is written; this bounds the memory
+_MAX_OPEN_BYTES: Final = 4_000_000  # of events with data of their own; a document may have 16 MB
 _FIELDS: Final = "Item.Fields."
 _PRESENT: Final = {"Item.Deleted": False}
 
@@ -33,42 +55,50 @@ _PRESENT: Final = {"Item.Deleted": False}
 class MongoDocuments(Documents):
     """See ``Documents``. The collections are ``{name}.heads`` and ``{name}.items``."""
 
-    writes: DocumentWrites
+    name: str
     schema_version: int
-    _reads: CoalescedReads = field(init=False)
+    collections: Collections
+    records: MongoIdempotencyRecords
+    relay: MongoRelay
+    bulk: BulkCreations
+    source: str
+    _shown: CoalescedReads = field(init=False)
+    _heads: CoalescedReads = field(init=False)
+    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     def __post_init__(self) -> None:
-        self._reads = CoalescedReads(self.writes.collections.heads, SHOWN)
+        self._shown = CoalescedReads(self.collections.heads, SHOWN)
+        self._heads = CoalescedReads(self.collections.heads)
 
     async def prepare(self) -> None:
         """Makes the indexes. The unique one serves servers that use an index only for exactly the keys of a query."""
-        collection = self.writes.collections.heads
+        collection = self.collections.heads
         with away():
             await collection.create_index([("_id", 1), ("Number", 1)], unique=True)
             await collection.create_index("Outbox.Since", sparse=True)
-            for field_ in self.writes.collections.filters.fields:
+            for field_ in self.collections.filters.fields:
                 await collection.create_index([(_FIELDS + field_name(field_), 1), ("_id", 1)])
 
     async def latest(self, key: str) -> Document | None:
-        form = await self._reads.get(key)
+        form = await self._shown.get(key)
         return None if form is None or form["Item"]["Deleted"] else decode_latest(form)
 
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
-        forms = await self._reads.get_many(keys)
+        forms = await self._shown.get_many(keys)
         return {key: decode_latest(form) for key, form in forms.items() if not form["Item"]["Deleted"]}
 
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
-        form = await self._reads.get(key)
+        form = await self._shown.get(key)
         if form is None:
             return HistoryPage([], None)
         head = decode_latest(form)
         newest = head.version if before is None else min(head.version, before - 1)
         versions = range(newest, max(0, newest - limit), -1)
-        items = await self.writes.collections.items.read([item_id(key, n) for n in versions if n != head.version])
+        items = await self.collections.items.read([item_id(key, n) for n in versions if n != head.version])
         found = {item.version: item for item in items.values()} | {head.version: head}
         missing = [version for version in versions if version not in found]
         if missing:
-            log.error("versions are missing", resource=self.writes.name, key=key, versions=missing)
+            log.error("versions are missing", resource=self.name, key=key, versions=missing)
         oldest = versions[-1] if versions else 1
         page = [as_old(found[version], head.version) for version in versions if version in found]
         return HistoryPage(page, oldest if oldest > 1 else None)
@@ -85,31 +115,31 @@ class MongoDocuments(Documents):
 
         No index separates them from the others: a server that is asked to leave them out reads every document.
         """
-        query = query_of(self.writes.collections.filters, where, _FIELDS, after)
-        forms = await page_of(self.writes.collections.heads, query, SHOWN, limit)
+        query = query_of(self.collections.filters, where, _FIELDS, after)
+        forms = await page_of(self.collections.heads, query, SHOWN, limit)
         present = [form for form in forms if not form["Item"]["Deleted"]]
         if len(present) < len(forms) == limit:
-            rest = {**_PRESENT, **query_of(self.writes.collections.filters, where, _FIELDS, forms[-1]["_id"])}
-            present += await page_of(self.writes.collections.heads, rest, SHOWN, limit - len(present))
+            rest = {**_PRESENT, **query_of(self.collections.filters, where, _FIELDS, forms[-1]["_id"])}
+            present += await page_of(self.collections.heads, rest, SHOWN, limit - len(present))
         return present
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         schema = self.schema_version
-        return await self.writes.write(key, cause, lambda head: updated(head, key, fn, cause, expected, schema))
+        return await self._write(key, cause, lambda head: updated(head, key, fn, cause, expected, schema))
 
     async def amend(self, key: str, fn: AmendFn, cause: Cause) -> Written:
-        return await self.writes.write(key, cause, lambda head: amended(head, key, fn, cause))
+        return await self._write(key, cause, lambda head: amended(head, key, fn, cause))
 
     async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
         cause, created = replace(cause, id=None), list[str]()
-        outcome = StoredOutcome("", "", self.writes.name, "", Outcome.VERSION, 1)
+        outcome = StoredOutcome("", "", self.name, "", Outcome.VERSION, 1)
         write = OpenWrite.of(1, outcome, [OutgoingEvent(event_type)], cause)
         publishing: list[asyncio.Task[None]] = []
         try:
             for batch in batches_of(states, _BATCH):
                 documents = [first_version(key, state, cause, self.schema_version) for key, state in batch.items()]
-                self.writes.relay.check_room()
-                new, task = await self.writes.bulk.create(documents, write)
+                self.relay.check_room()
+                new, task = await self.bulk.create(documents, write)
                 publishing.append(task)
                 created += [document.key for document in new]
                 existing = list(batch.keys() - created)
@@ -125,6 +155,115 @@ class MongoDocuments(Documents):
                 task.cancel()
         return created
 
+    async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:
+        """Decides on the newest head until what was decided is written, or nothing has to be.
+
+        The order matters: head, then idempotency records, then the conditional update. An outcome leaves the head's
+        outbox only once its record is stored, so an earlier one is seen in either place; one that is written after
+        both reads fails the condition.
+        """
+        self.relay.check_room()
+        async with self._locks.setdefault(key, asyncio.Lock()):  # in memory while somebody holds or awaits it
+            async for _ in attempts():
+                head = await self._read(key)
+                first = await self.records.find(self.name, key, head, cause)
+                if first is not None:
+                    return await self._replayed(first, head)
+                decision = decide(None if head is None else head.document)
+                if not decision.must_be_stored(cause):
+                    return decision.result()
+                if decision.document is None:
+                    return await self._refused(key, cause, decision)
+                if await self._store(key, head, decision, cause):
+                    return decision.result()
+        raise Unavailable(f"{self.name} {key} is being written by too many at once; try again")
+
+    async def _read(self, key: str) -> MongoHead | None:
+        form = await self._heads.get(key)
+        return None if form is None else decode_head(form)
+
+    async def _store(self, key: str, before: MongoHead | None, decision: Decision, cause: Cause) -> bool:
+        """False when another writer wrote the head meanwhile."""
+        document = decision.document
+        if document is None:
+            raise ValueError("a head holds a version")
+        number, open_writes, item = 1, tuple[OpenWrite, ...](), None
+        if before is not None:
+            number, open_writes, item = before.number + 1, before.open_writes, before.item
+            intent = None if before.intent is None else await self.bulk.find(before.intent)
+            if intent is not None:  # its creation is not published yet, and goes before what follows it
+                write = replace(intent.write, number=number)
+                await self._write_head(before, replace(before, number=number, open_writes=(*open_writes, write)))
+                return False
+            if decision.outcome is Outcome.VERSION and before.latest_may_be_here_only:
+                await self.collections.items.store({item_id(key, before.document.version): before.item})
+        check_room_of_key(f"{self.name} {key}", len(open_writes))
+        outcome = StoredOutcome.of_decision(decision, cause, self.name, key)
+        open_writes = (*open_writes, OpenWrite.of(number, outcome, decision.events, cause))
+        if sum(write.event_bytes for write in open_writes) > _MAX_OPEN_BYTES:
+            raise Unavailable(f"{len(open_writes)} events of {self.name} {key} wait for the broker; try again later")
+        if item is None or decision.outcome is Outcome.VERSION:
+            item = encode_item(document, self.collections.filters)
+        return await self._write_head(before, MongoHead(document, number, item, open_writes))
+
+    async def _write_head(self, before: MongoHead | None, head: MongoHead) -> bool:
+        """The one atomic write; False when another writer was first.
+
+        The relay gets what it has to finish, prepared while the state is at hand and not yet the caller's.
+        """
+        key, write = head.document.key, head.open_writes[-1]
+        try:
+            with away():
+                if before is None:
+                    await self.collections.heads.insert_one(encode_head(head, datetime.now(UTC)))
+                else:
+                    condition = {"_id": key, "Number": before.number}
+                    result = await self.collections.heads.update_one(condition, _change(before, head))
+                    if result.matched_count == 0:
+                        return False
+        except DuplicateKeyError:
+            return False
+        self.records.written(write)
+        item = head.item if write.made_version else None
+        messages = write.messages(key, head.document, self.source)
+        self.relay.written((self.name, key), head, PreparedWrite(write, messages, item))
+        return True
+
+    async def _replayed(self, first: StoredOutcome, head: MongoHead | None) -> Written:
+        if first.problem is not None:
+            return first.again(None).result()
+        if head is None or head.document.version < first.version:
+            head = await self._read(first.key)  # it was read before the first outcome was written
+        document = None if head is None else head.document
+        if document is not None and document.version != first.version:  # overwritten since, and stored before that
+            name = item_id(first.key, first.version)
+            old = (await self.collections.items.read([name])).get(name)
+            document = None if old is None else old._replace(side=document.side)
+        if document is None:
+            raise Unavailable(f"version {first.version} of {self.name} {first.key} is not there yet; try again")
+        return first.again(document).result()
+
+    async def _refused(self, key: str, cause: Cause, decision: Decision) -> Written:
+        """Stores a refusal where there is no head to hold it."""
+        mine = StoredOutcome.of_decision(decision, cause, self.name, key)
+        first = await self.records.store_first(cause, mine)
+        return await self._replayed(first, None) if first.problem != mine.problem else decision.result()
+
 
 def _unless_present(change: Change, present: Document | None) -> Change | None:
     return None if present else change
+
+
+def _change(before: MongoHead, head: MongoHead) -> Form:
+    """``Number`` is written last: where a server shows a write in parts, whoever sees it sees all of it."""
+    change: Form = {"$push": {"Outbox": encode_open_write(head.open_writes[-1], datetime.now(UTC))}}
+    fields: Form = {}
+    if head.document.side != before.document.side:
+        fields["Side"] = orjson.dumps(head.document.side).decode()
+    if head.item is not before.item:
+        fields["Item"] = head.item
+        fields["LatestVersionId"] = head.document.version
+    if before.intent is not None:
+        change["$unset"] = {"Intent": ""}
+    change["$set"] = {**fields, "Number": head.number}
+    return change

@@ -24,7 +24,6 @@ from shared.documents.mongo.read_models import MongoReadModel
 from shared.documents.mongo.reads import page_of
 from shared.documents.mongo.relay import MongoRelay
 from shared.documents.mongo.steps import Steps
-from shared.documents.mongo.writes import DocumentWrites
 from shared.durability.outbox import OutboxState, Publish
 from shared.durability.read_model import ReadModel
 from shared.errors import Unavailable
@@ -77,8 +76,9 @@ class MongoStore:
                 self._database[f"{check_name(name)}.heads"], Items(self._database, name), Filters(filters)
             )
             self._collections[name] = collections
-            writes = DocumentWrites(name, collections, self._records, self._relay, self._bulk, self._source)
-            self._documents[name] = MongoDocuments(writes, schema_version)
+            self._documents[name] = MongoDocuments(
+                name, schema_version, collections, self._records, self._relay, self._bulk, self._source
+            )
         return self._documents[name]
 
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
