@@ -174,6 +174,6 @@ async def test_other_answers_and_documents_answers_do_not_meet(store: Store, doc
     await documents.update("F1", creating({"A": 1}), cause("c1"))
     await store.drain()
     for refusal in (NotFound("gone"), NotFound("another")):
-        with pytest.raises(NotFound, match="gone"):
+        with pytest.raises(Refused, match="gone"):
             await store.keep_refusal(cause("c1"), refusal)
     assert (await documents.update("F1", adding(), cause("c1"))).document.state == {"A": 1}
