@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from shared.cause import Cause
-from shared.durability.dead_letters import DeadLetterStore
-from shared.durability.lease import Leases
-from shared.durability.outbox import OutboxState, OutgoingEvent
+from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import ReadModel, State
-from shared.errors import Refused
+from shared.durability.store import ServiceStore
 from shared.schemas.results import Accepted
 
 MAX_STATE_BYTES: Final = 2_097_152
@@ -174,8 +171,8 @@ class Documents(Protocol):
         """
 
 
-class Store(Protocol):
-    """One service's document store: its resource types, read models, idempotency records, dead letters and outbox.
+class Store(ServiceStore, Protocol):
+    """One service's document store.
 
     Declare resource types and read models before ``start``.
     """
@@ -183,28 +180,3 @@ class Store(Protocol):
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents: ...
 
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel: ...
-
-    def dead_letters(self) -> DeadLetterStore: ...
-
-    def leases(self) -> Leases: ...
-
-    async def start(self) -> None:
-        """Connects and begins to publish what is open. Unavailable when the store stays away for 30 s."""
-
-    async def stop(self) -> None:
-        """Ends; what is not published yet is published at the next start, or by another replica."""
-
-    async def ping(self) -> None:
-        """Unavailable when the store does not respond."""
-
-    async def drain(self) -> None:
-        """Publishes all that is open, whoever wrote it; returns when nothing is."""
-
-    async def outbox(self) -> OutboxState:
-        """What waits for the broker, as far as this replica knows: its own writes, and others' after some seconds."""
-
-    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
-        """Stores a final refusal of a request that is no document update; raises it, or the one stored first."""
-
-    async def last_instant(self) -> datetime | None:
-        """The latest instant of any write: the service's clock must not start before it."""

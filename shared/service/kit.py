@@ -14,6 +14,7 @@ from shared.clock import Clock, RunningClock
 from shared.documents import Store
 from shared.documents.sqlite import SqliteStore
 from shared.durability.outbox import Publish
+from shared.durability.store import ServiceStore
 from shared.jobs import Worker
 from shared.messaging.asyncapi import asyncapi
 from shared.messaging.consumer import Consumer
@@ -25,7 +26,7 @@ from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.resources import Declared
 from shared.schemas.results import DeadLetter
-from shared.service.running import Consumers, Hook, Part, RunningService, ServiceStore, periodic
+from shared.service.running import Consumers, Hook, Part, RunningService, periodic
 from shared.settings import Settings
 from shared.web import PAGING, Check, Gate, Routes, Unready, create_app, json_response, page_of, page_response, query_of
 

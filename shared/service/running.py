@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import count
 from typing import Any, Final, Protocol
 
@@ -14,11 +13,9 @@ import structlog
 from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 
-from shared.cause import Cause
 from shared.durability.backoff import Backoff
-from shared.durability.dead_letters import DeadLetterStore
-from shared.durability.outbox import OutboxState
-from shared.errors import Refused, Unavailable
+from shared.durability.store import ServiceStore
+from shared.errors import Unavailable
 from shared.jobs import Worker
 from shared.messaging.consumer import Consumer
 from shared.messaging.transport import Transport, ensure_topics
@@ -129,25 +126,6 @@ class Consumers:
         if halted:
             raise Unready("; ".join(halted))
         return {"Groups": {one.subscription.group: {"State": "running", "Lag": one.lag} for one in self._consumers}}
-
-
-class ServiceStore(Part, Protocol):
-    """What the kit needs of a service's store, of documents and rows alike."""
-
-    def dead_letters(self) -> DeadLetterStore:
-        """Where the service's dead letters are kept."""
-
-    async def ping(self) -> None:
-        """Unavailable when the store does not answer."""
-
-    async def outbox(self) -> OutboxState:
-        """What waits to be published."""
-
-    async def last_instant(self) -> datetime | None:
-        """The latest instant stored: the clock must not start before it."""
-
-    async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
-        """Stores a final refusal; raises it, or the one stored first."""
 
 
 @dataclass(slots=True)

@@ -174,7 +174,7 @@ class MongoDocuments(Documents):
                     return decision.result()
                 if decision.document is None:
                     return await self._refused(key, cause, decision)
-                if await self._store(key, head, decision, cause):
+                if await self._store(head, decision.document, decision, cause):
                     return decision.result()
         raise Unavailable(f"{self.name} {key} is being written by too many at once; try again")
 
@@ -182,11 +182,9 @@ class MongoDocuments(Documents):
         form = await self._heads.get(key)
         return None if form is None else decode_head(form)
 
-    async def _store(self, key: str, before: MongoHead | None, decision: Decision, cause: Cause) -> bool:
+    async def _store(self, before: MongoHead | None, document: Document, decision: Decision, cause: Cause) -> bool:
         """False when another writer wrote the head meanwhile."""
-        document = decision.document
-        if document is None:
-            raise ValueError("a head holds a version")
+        key = document.key
         number, open_writes, item = 1, tuple[OpenWrite, ...](), None
         if before is not None:
             number, open_writes, item = before.number + 1, before.open_writes, before.item
