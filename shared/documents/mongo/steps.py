@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
 from cachetools import LRUCache
-from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 
 from shared.documents.contract import Document
@@ -52,24 +53,18 @@ class LoadedHead:
     missing: int = 0
 
 
+@dataclass(frozen=True, slots=True)
 class Steps:
     """No head may be in two batches of ``publish`` at once, because its events go in order."""
 
-    def __init__(
-        self,
-        database: AsyncIOMotorDatabase[Form],
-        collections: Mapping[str, Collections],
-        records: MongoIdempotencyRecords,
-        publish: Publish,
-        source: str,
-    ) -> None:
-        self._meta = database["meta"]
-        self._collections = collections
-        self._records = records
-        self._publish = publish
-        self._source = source
-        self._published_to: LRUCache[Ref, int] = LRUCache(_REMEMBERED)
-        self._misses: LRUCache[tuple[Ref, int], int] = LRUCache(_REMEMBERED)  # how often a version was not there
+    meta: AsyncIOMotorCollection[Form]
+    collections: Mapping[str, Collections]
+    records: MongoIdempotencyRecords
+    send: Publish
+    source: str
+    _published_to: LRUCache[Ref, int] = field(default_factory=partial(LRUCache, _REMEMBERED))
+    _misses: LRUCache[tuple[Ref, int], int] = field(default_factory=partial(LRUCache, _REMEMBERED))
+    """How often a version was not there."""
 
     def published_to(self, ref: Ref) -> int:
         """Up to which number this process has published a head, as far as it remembers."""
@@ -79,7 +74,7 @@ class Steps:
         """The open writes of heads as they are stored; a head without any is left out."""
         loaded: dict[Ref, LoadedHead] = {}
         for resource, keys in _by_resource(refs).items():
-            forms = await find_by_id(self._collections[resource].heads, keys)
+            forms = await find_by_id(self.collections[resource].heads, keys)
             heads = [decode_head(form) for form in forms if form.get("Outbox")]
             old = [
                 item_id(head.document.key, write.version)
@@ -87,7 +82,7 @@ class Steps:
                 for write in head.open_writes
                 if write.version != head.document.version and write.needs_snapshot
             ]
-            versions = await self._collections[resource].items.read(old)
+            versions = await self.collections[resource].items.read(old)
             loaded |= {(resource, head.document.key): self._prepared(resource, head, versions) for head in heads}
         return loaded
 
@@ -97,7 +92,7 @@ class Steps:
         Nobody who consumes a version needs its item, which the head still holds, so this is the first step.
         """
         messages = [message for writes in batch.values() for prepared in writes for message in prepared.messages]
-        outcomes = iter(await self._publish(messages) if messages else ())
+        outcomes = iter(await self.send(messages) if messages else ())
         published: dict[Ref, set[int]] = {}
         for ref, writes in batch.items():
             done, failed = set[int](), False
@@ -133,13 +128,13 @@ class Steps:
                 if write.outcome.cause_id:
                     outcomes.append(write.outcome)
         await asyncio.gather(
-            note_instant(self._meta, max(instants)),
-            self._records.store(outcomes),
-            *(self._collections[resource].items.store(new) for resource, new in items.items()),
+            note_instant(self.meta, max(instants)),
+            self.records.store(outcomes),
+            *(self.collections[resource].items.store(new) for resource, new in items.items()),
         )
         with away():
             for resource, updates in removals.items():
-                await self._collections[resource].heads.bulk_write(updates, ordered=False)
+                await self.collections[resource].heads.bulk_write(updates, ordered=False)
 
     def _prepared(self, resource: str, head: MongoHead, versions: Mapping[str, Document]) -> LoadedHead:
         key, latest = head.document.key, head.document.version
@@ -152,7 +147,7 @@ class Steps:
                 if document is None and write.needs_snapshot:
                     self._log_missing(resource, key, write)
                     return LoadedHead(loaded, missing=len(head.open_writes) - len(loaded))
-                messages = write.messages(key, document, self._source)
+                messages = write.messages(key, document, self.source)
             item = head.item if is_latest and write.made_version else None
             loaded.append(PreparedWrite(write, messages, item))
         return LoadedHead(loaded)
