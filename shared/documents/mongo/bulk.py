@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 from cachetools import LRUCache
-from motor.motor_asyncio import AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import BulkWriteError
 
 from shared.documents.contract import Document
@@ -33,7 +34,6 @@ log = structlog.get_logger(__name__)
 
 _FRESH: Final = 20.0  # seconds for which no process takes an intent's creator to be gone
 _REMEMBERED: Final = 10_000  # closed intents; what is forgotten costs a read
-_CREATOR_GONE: Final = 6  # sweeps after which the creator is taken to be gone
 _SECOND_LOOK: Final = timedelta(minutes=10)  # in case it was not gone, and wrote heads after all
 
 
@@ -51,33 +51,26 @@ class Intent:
         return self.write.outcome.resource
 
 
+@dataclass(frozen=True, slots=True)
 class BulkCreations:
-    """The bulk creations of one store, and the collection ``intents``. ``sweep_after`` as the relay's.
+    """The bulk creations of one store. ``patience``: after it, the creator of an intent is taken to be gone.
 
     ``Since`` of a stored intent is the real time from which a sweeper takes it.
     """
 
-    def __init__(
-        self,
-        database: AsyncIOMotorDatabase[Form],
-        collections: Mapping[str, Collections],
-        publish: Publish,
-        source: str,
-        sweep_after: float,
-    ) -> None:
-        self._intents = database["intents"]
-        self._meta = database["meta"]
-        self._collections = collections
-        self._publish = publish
-        self._source = source
-        self._patience = timedelta(seconds=sweep_after * _CREATOR_GONE)
-        self._under_way: dict[str, Intent] = {}  # by this process
-        self._waiting: dict[str, Intent] = {}  # for a sweeper that finds the broker back
-        self._closed: LRUCache[str, bool] = LRUCache(_REMEMBERED)
+    intents: AsyncIOMotorCollection[Form]
+    meta: AsyncIOMotorCollection[Form]
+    collections: Mapping[str, Collections]
+    send: Publish
+    source: str
+    patience: timedelta
+    _under_way: dict[str, Intent] = field(default_factory=dict)  # by this process
+    _waiting: dict[str, Intent] = field(default_factory=dict)  # for a sweeper that finds the broker back
+    _closed: LRUCache[str, bool] = field(default_factory=partial(LRUCache, _REMEMBERED))
 
     async def prepare(self) -> None:
         with away():
-            await self._intents.create_index("Since")
+            await self.intents.create_index("Since")
 
     def state(self) -> OutboxState:
         """How many documents were made in bulk and are not published yet, as far as this process knows."""
@@ -94,14 +87,14 @@ class BulkCreations:
         """
         began, new = time.monotonic(), list(documents)
         intent = Intent(new_id(), [document.key for document in documents], write)
-        of_type, common = self._collections[intent.resource], {"Number": 1, "LatestVersionId": 1, "Intent": intent.id}
+        of_type, common = self.collections[intent.resource], {"Number": 1, "LatestVersionId": 1, "Intent": intent.id}
         forms: list[Form] = [{"_id": d.key, **common, "Item": encode_item(d, of_type.filters)} for d in documents]
         self._under_way[intent.id] = intent
         try:
-            await note_instant(self._meta, write.at)
+            await note_instant(self.meta, write.at)
             with away():
-                since = datetime.now(UTC) + self._patience
-                await self._intents.insert_one(
+                since = datetime.now(UTC) + self.patience
+                await self.intents.insert_one(
                     {"_id": intent.id, "Keys": intent.keys, **encode_open_write(write, since)}
                 )
             if time.monotonic() - began > _FRESH:
@@ -124,7 +117,7 @@ class BulkCreations:
         if intent_id in self._closed:
             return None
         with away():
-            form = await self._intents.find_one({"_id": intent_id})
+            form = await self.intents.find_one({"_id": intent_id})
         if form is None:
             self._closed[intent_id] = True
             return None
@@ -134,14 +127,14 @@ class BulkCreations:
         """Publishes what was left behind, whoever began it; with a ``before`` to come, also what is not due yet."""
         now, known = datetime.now(UTC), set(self._waiting)
         with away():
-            forms = await self._intents.find({"Since": {"$lt": max(now, before)}}, sort=[("Since", 1)]).to_list(None)
+            forms = await self.intents.find({"Since": {"$lt": max(now, before)}}, sort=[("Since", 1)]).to_list(None)
         for intent_id in known - {form["_id"] for form in forms}:
             self._waiting.pop(intent_id, None)  # another process has closed it
         for form in forms:
             intent = _decode(form)
             if intent.id in self._under_way or (intent.complete and form["Since"] > now):
                 continue
-            found = await find_by_id(self._collections[intent.resource].heads, intent.keys)
+            found = await find_by_id(self.collections[intent.resource].heads, intent.keys)
             heads = [decode(head["_id"], head["Item"]) for head in found if head.get("Intent") == intent.id]
             if not await self._published(intent, [document for document in heads if document.version == 1]):
                 self._waiting[intent.id] = intent
@@ -164,9 +157,9 @@ class BulkCreations:
 
     async def _published(self, intent: Intent, documents: Sequence[Document]) -> bool:
         messages = [
-            message for document in documents for message in intent.write.messages(document.key, document, self._source)
+            message for document in documents for message in intent.write.messages(document.key, document, self.source)
         ]
-        outcomes = await self._publish(messages) if messages else []
+        outcomes = await self.send(messages) if messages else []
         failed = next((error for error in outcomes if error is not None), None)
         if failed is not None:
             log.warning("documents created in bulk wait to be published", resource=intent.resource, error=str(failed))
@@ -175,11 +168,11 @@ class BulkCreations:
     async def _complete(self, intent: Intent, since: datetime) -> None:
         """Leaves it to a sweeper from that instant on, which then closes it."""
         with away():
-            await self._intents.update_one({"_id": intent.id}, {"$set": {"Complete": True, "Since": since}})
+            await self.intents.update_one({"_id": intent.id}, {"$set": {"Complete": True, "Since": since}})
 
     async def _close(self, intent: Intent) -> None:
         with away():
-            await self._intents.delete_one({"_id": intent.id})
+            await self.intents.delete_one({"_id": intent.id})
         self._closed[intent.id] = True
 
 

@@ -32,6 +32,7 @@ from shared.errors import Unavailable
 from shared.schemas.results import DeadLetter
 
 _PATIENCE: Final = 30.0  # seconds for which a start waits for the server
+_CREATOR_GONE: Final = 6  # sweeps after which the creator is taken to be gone
 _DURABLE: Final[dict[str, Any]] = {"w": "majority", "journal": True, "readConcernLevel": "majority"}
 
 
@@ -63,8 +64,10 @@ class MongoStore:
         self._documents: dict[str, MongoDocuments] = {}
         self._read_models: dict[str, MongoReadModel] = {}
         self._records = MongoIdempotencyRecords(self._database)
-        self._bulk = BulkCreations(self._database, self._collections, publish, source, sweep_after)
-        steps = Steps(self._database["meta"], self._collections, self._records, publish, source)
+        intents, meta = self._database["intents"], self._database["meta"]
+        patience = timedelta(seconds=sweep_after * _CREATOR_GONE)
+        self._bulk = BulkCreations(intents, meta, self._collections, publish, source, patience)
+        steps = Steps(meta, self._collections, self._records, publish, source)
         self._relay = MongoRelay(steps, self._collections, self._bulk, sweep_after)
         self.drain = self._relay.drain
         self.keep_refusal = self._records.keep_refusal
