@@ -22,7 +22,7 @@ from shared.documents.contract import AmendFn, Change, Document, Documents, Hist
 from shared.documents.mongo.bulk import BulkCreations
 from shared.documents.mongo.codec import SHOWN, Form, decode_latest, encode_item, field_name, item_id
 from shared.documents.mongo.errors import attempts, away
-from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_head, encode_open_write
+from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_open_write
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.reads import CoalescedReads, page_of, query_of
 from shared.documents.mongo.relay import MongoRelay
@@ -213,7 +213,9 @@ class MongoDocuments(Documents):
         try:
             with away():
                 if before is None:
-                    await self.collections.heads.insert_one(encode_head(head, datetime.now(UTC)))
+                    first = {"_id": key, "Number": head.number, "LatestVersionId": head.document.version}
+                    outbox = [encode_open_write(write, datetime.now(UTC))]
+                    await self.collections.heads.insert_one({**first, "Item": head.item, "Outbox": outbox})
                 else:
                     condition = {"_id": key, "Number": before.number}
                     result = await self.collections.heads.update_one(condition, _change(before, head))

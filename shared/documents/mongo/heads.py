@@ -162,17 +162,6 @@ def decode_open_write(form: Form) -> OpenWrite:
     return OpenWrite(form["Number"], StoredOutcome.decode(form["Outcome"]), events, form["At"], Trace(*form["Trace"]))
 
 
-def encode_head(head: MongoHead, since: datetime) -> Form:
-    """A head that is written for the first time."""
-    return {
-        "_id": head.document.key,
-        "Number": head.number,
-        "LatestVersionId": head.document.version,
-        "Item": head.item,
-        "Outbox": [encode_open_write(write, since) for write in head.open_writes],
-    }
-
-
 def decode_head(form: Form) -> MongoHead:
     return MongoHead(
         document=decode_latest(form),
