@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pymongo
 import pymysql
 from pymysql.cursors import DictCursor
@@ -59,9 +60,8 @@ def open_intents(database: Any) -> Iterable[Row]:
 def _take_resource(picture: Picture, service: str, name: str, database: Any) -> None:
     documents = picture.documents.setdefault((service, name), {})
     for form in database[f"{name}{_HEADS}"].find({}):
-        documents[form["_id"]] = Stored(
-            _version(form["Item"]), form["LatestVersionId"], {}, (form.get("Side") or {}).get("State", {})
-        )
+        side = orjson.loads(form["Side"]) if form.get("Side") else {}
+        documents[form["_id"]] = Stored(_version(form["Item"]), form["LatestVersionId"], {}, side)
         open_writes = form["Outbox"] if "Intent" not in form else form.get("Outbox", ())
         picture.waiting += [f"{service} {name} {form['_id']} outbox: {write['Number']}" for write in open_writes]
     for form in database[f"{name}.items"].find({}):
@@ -74,7 +74,8 @@ def _take_resource(picture: Picture, service: str, name: str, database: Any) -> 
 
 
 def _version(item: Row) -> Version:
-    return Version(item["VersionId"], canonical(item), item["State"], item["Deleted"], item["AuditMetadata"]["Message"])
+    state = orjson.loads(item["State"])
+    return Version(item["VersionId"], canonical(item), state, item["Deleted"], item["AuditMetadata"]["Message"])
 
 
 def _take_mysql(picture: Picture, mysql_url: str) -> None:
