@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.cause import Cause
 from shared.durability.idempotency import IdempotencyRecord, is_final
 from shared.durability.outbox import Publish
+from shared.durability.read_model import ReadModel
 from shared.durability.relay import Relay
 from shared.errors import Refused
 from shared.relational.kit_stores import RelationalDeadLetters, RelationalLeases
 from shared.relational.migration import migrate_alone
 from shared.relational.outbox import RelationalOutbox
-from shared.relational.read_models import ReadModelTable
-from shared.relational.tables import KIT_TABLES, create_missing
+from shared.relational.read_models import ReadModelTable, RelationalReadModel
+from shared.relational.tables import KIT_TABLES, create_missing, short_text
 from shared.relational.transactions import Transactions
 from shared.relational.unit_of_work import UnitOfWork
 
@@ -50,8 +51,14 @@ class Database(Transactions):
         self.drain = self._relay.drain
 
     def declare(self, *read_models: ReadModelTable) -> None:
-        """Read models that the schema has too, from the next ``start`` on."""
+        """Read models to join with, in the schema from the next ``start`` on."""
         self._read_models += read_models
+
+    def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
+        """Declares a read model that is used by itself, as a document store's are. Each filter is a text column."""
+        declared = ReadModelTable(name, {field: short_text() for field in filters})
+        self.declare(declared)
+        return RelationalReadModel(declared, self)
 
     def dead_letters(self) -> RelationalDeadLetters:
         return RelationalDeadLetters(self)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -28,6 +29,7 @@ from sqlalchemy.types import TypeEngine
 from shared.durability.read_model import Snapshot, State, field_of, is_same_state, newest_of_each_key
 from shared.relational.bulk import insert_rows, slices
 from shared.relational.tables import TABLE_OPTIONS, big_integer, create_missing, long_text, short_text
+from shared.relational.transactions import Transactions
 
 _KEY_LENGTH: Final = 400
 """The longest key is a projection's, of three ids of 128 characters."""
@@ -119,3 +121,34 @@ class ReadModelTable:
     def _filtered(self, state: State) -> dict[str, Any]:
         """The values of the filters' columns, by the columns' names."""
         return {column: field_of(state, field) for field, column in self.filters.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class RelationalReadModel:
+    """See ``ReadModel``. Each call is a transaction by itself."""
+
+    declared: ReadModelTable
+    database: Transactions
+
+    async def put(self, snapshots: Sequence[Snapshot]) -> set[str]:
+        return await self.database.transact(lambda connection: self.declared.put(connection, snapshots))
+
+    async def get(self, key: str) -> State | None:
+        return (await self.get_many([key])).get(key)
+
+    async def get_many(self, keys: Sequence[str]) -> dict[str, State]:
+        async with self.database.read() as connection:
+            rows = await self.declared.rows(connection, keys)
+        return {key: orjson.loads(row.State) for key, row in rows.items() if not row.Deleted}
+
+    async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
+        table, equal = self.declared.table, where or {}
+        unknown = equal.keys() - self.declared.filters
+        if unknown:
+            raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
+        query = select(table.c.Key, table.c.State).where(self.declared.is_present).order_by(table.c.Key)
+        query = query.where(*(table.c[field].is_not_distinct_from(value) for field, value in equal.items()))
+        after = ""
+        while rows := await self.database.rows(query.where(table.c.Key > after).limit(page)):
+            yield [orjson.loads(row.State) for row in rows]
+            after = rows[-1].Key

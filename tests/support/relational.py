@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
-import orjson
-from sqlalchemy import JSON, Boolean, Column, Date, Integer, MetaData, Numeric, String, Table, select, text
+from sqlalchemy import JSON, Boolean, Column, Date, Integer, MetaData, Numeric, String, Table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.durability.read_model import Snapshot, State
-from shared.relational import TABLE_OPTIONS, Database, ReadModelTable, UtcTimestamp, long_text, short_text
+from shared.relational import TABLE_OPTIONS, Database, UtcTimestamp, long_text, short_text
 
 METADATA = MetaData()
 COUNTERS = Table(
@@ -36,37 +32,6 @@ SAMPLES = Table(
     Column("Members", JSON, nullable=True),
     **TABLE_OPTIONS,
 )
-
-
-@dataclass(frozen=True)
-class RelationalReadModel:
-    """The contract of read models on a table of a relational store."""
-
-    declared: ReadModelTable
-    database: Database
-
-    async def put(self, snapshots: Sequence[Snapshot]) -> set[str]:
-        return await self.database.transact(lambda connection: self.declared.put(connection, snapshots))
-
-    async def get(self, key: str) -> State | None:
-        return (await self.get_many([key])).get(key)
-
-    async def get_many(self, keys: Sequence[str]) -> dict[str, State]:
-        async with self.database.read() as connection:
-            rows = await self.declared.rows(connection, keys)
-        return {key: orjson.loads(row.State) for key, row in rows.items() if not row.Deleted}
-
-    async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        table, equal = self.declared.table, where or {}
-        unknown = equal.keys() - self.declared.filters
-        if unknown:
-            raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
-        query = select(table.c.Key, table.c.State).where(self.declared.is_present).order_by(table.c.Key)
-        query = query.where(*(table.c[field].is_not_distinct_from(value) for field, value in equal.items()))
-        after = ""
-        while rows := await self.database.rows(query.where(table.c.Key > after).limit(page)):
-            yield [orjson.loads(row.State) for row in rows]
-            after = rows[-1].Key
 
 
 async def publish_all(database: Database) -> None:

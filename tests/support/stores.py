@@ -21,10 +21,10 @@ from shared.durability.lease import Leases
 from shared.durability.outbox import OutboxState, Publish
 from shared.envelope import Message
 from shared.errors import Refused
-from shared.relational import Database, ReadModelTable, short_text
+from shared.relational import Database
 from shared.trace import Trace
 from tests.support.broker import Broker
-from tests.support.relational import METADATA, RelationalReadModel, mysql_database
+from tests.support.relational import METADATA, mysql_database
 
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 TRACE = Trace("correlation", "command", None)
@@ -41,15 +41,6 @@ class AnyStore(Protocol):
     async def drain(self) -> None: ...
     async def outbox(self) -> OutboxState: ...
     async def keep_refusal(self, cause: Cause, refusal: Refused) -> None: ...
-
-
-class RelationalStore(Database):
-    """A relational store whose read models are declared as those of documents are: each filter is a name."""
-
-    def read_model(self, name: str, *, filters: tuple[str, ...] = ()) -> ReadModel:
-        table = ReadModelTable(name, {field: short_text() for field in filters})
-        self.declare(table)
-        return RelationalReadModel(table, self)
 
 
 class MakeStore(Protocol):
@@ -104,8 +95,8 @@ async def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
                     root = request.getfixturevalue("mysql_url")
                     address = await at_end.enter_async_context(mysql_database(root))
 
-                def make(publish: Publish) -> RelationalStore:
-                    return RelationalStore(address, publish=publish, migrate=METADATA.create_all)
+                def make(publish: Publish) -> Database:
+                    return Database(address, publish=publish, migrate=METADATA.create_all)
 
         def made(publish: Publish | None = None) -> AnyStore:
             store = make(publish or Broker().publish)

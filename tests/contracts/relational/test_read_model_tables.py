@@ -7,8 +7,9 @@ from pathlib import Path
 from sqlalchemy import select
 
 from shared.relational import Database, ReadModelTable, UnitOfWork, short_text
+from shared.relational.read_models import RelationalReadModel
 from tests.support.broker import Broker
-from tests.support.relational import COUNTERS, METADATA, RelationalReadModel
+from tests.support.relational import COUNTERS, METADATA
 
 FLEETS = ReadModelTable("fleet", {"ServiceId": short_text(), "Place.Region": short_text()})
 
