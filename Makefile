@@ -48,6 +48,7 @@ test: .venv/.dev ## everything that can run on this machine, saying what it left
 	  'rules, golden messages, the kit and the epic command' '1 minute' \
 	  'embedded: services and flows on SQLite in one process' '2 minutes' \
 	  'Docker: contracts and flows on real Kafka, MongoDB and MySQL' '6 minutes; left out without Docker'
+	@$(BIN)/python -m tests.support.docker_engine
 	@$(BIN)/pytest -n 2 --dist loadfile --durations=10 $(ARGS)
 
 test-long: .venv/.dev ## 2,000 services of ten fleets each on both set-ups; a quarter of an hour

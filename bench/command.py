@@ -26,7 +26,7 @@ from bench.page import write_table
 from bench.process import ROOT
 from bench.rounds import FULL_ROUNDS, QUICK_ROUNDS, Scale
 from bench.stage import Stage
-from tests.support.servers import docker_missing
+from tests.support import docker_engine
 
 _RESULTS: Final = ROOT / "bench" / "results.json"
 _PAGE: Final = ROOT / "docs" / "performance.md"
@@ -38,9 +38,9 @@ _NOT_HERE: Final = 2
 def main() -> None:
     options = _options()
     chosen = [bench for bench in BENCHES if not options.names or bench.name in options.names]
-    why = docker_missing() if any(bench.needs_docker for bench in chosen) else None
+    why = docker_engine.missing() if any(bench.needs_docker for bench in chosen) else None
     if why is not None:
-        _say(f"{why}: the benches measure real Kafka, MongoDB and MySQL; start Docker, or take `embedded` alone")
+        _say(f"{why}: the benches measure real Kafka, MongoDB and MySQL; `embedded` alone needs none")
         raise SystemExit(_NOT_HERE)
     _quiet_libraries()
     scale = Scale(options.rounds or (QUICK_ROUNDS if options.quick else FULL_ROUNDS), options.quick)

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support.docker_engine import IMAGES
+
 _DRIVERS: Final = (
     "aiokafka",
     "motor",
@@ -24,11 +26,7 @@ _DRIVERS: Final = (
     "pydantic",
     "orjson",
 )
-_IMAGES: Final = {
-    "Kafka": ("KAFKA_IMAGE", "apache/kafka:3.9.1"),
-    "MongoDB": ("MONGO_IMAGE", "mongo:7.0"),
-    "MySQL": ("MYSQL_IMAGE", "mysql:8.4"),
-}
+_SERVERS: Final = {"Kafka": "KAFKA_IMAGE", "MongoDB": "MONGO_IMAGE", "MySQL": "MYSQL_IMAGE"}
 
 
 def described(command: str, servers: Mapping[str, str]) -> dict[str, Any]:
@@ -42,7 +40,7 @@ def described(command: str, servers: Mapping[str, str]) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "drivers": {name: version(name) for name in _DRIVERS},
-        "images": {kind: os.environ.get(name, default) for kind, (name, default) in _IMAGES.items()},
+        "images": {kind: IMAGES[name] for kind, name in _SERVERS.items()},
         "servers": dict(servers),
     }
 

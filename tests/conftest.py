@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 import structlog
 
-from tests.support import servers
+from tests.support import docker_engine, servers
 from tests.support.fixtures import broker, clock, published, settings, store  # noqa: F401 - fixtures
 from tests.support.progress import LongTests
 
@@ -20,32 +20,39 @@ hypothesis.settings.register_profile("epic", parent=hypothesis.settings(), deadl
 hypothesis.settings.load_profile("epic")
 
 _PROGRESS: Final = pytest.StashKey[LongTests]()
-_LEFT_OUT: Final = "left out: "
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where the tests on real servers are required, nothing runs without what they need; said once, not by each."""
+    is_worker, selected = hasattr(config, "workerinput"), config.getoption("markexpr")
+    if docker_engine.REQUIRED and not is_worker and "not docker" not in selected:
+        missing = docker_engine.missing()
+        if missing is not None:
+            raise pytest.UsageError(f"EPIC_REQUIRE_DOCKER=1 or CI=true asks for real servers: {missing}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("EPIC_LONG") != "1":
         _leave_out(items, "long", "they take minutes each; `make test-long` runs them")
-    missing = servers.docker_missing() if any(item.get_closest_marker("docker") for item in items) else None
-    if missing is not None and not servers.REQUIRED:
-        remedy = "start Docker to run them, or set EPIC_REQUIRE_DOCKER=1 to make this a failure"
-        _leave_out(items, "docker", f"{missing}; {remedy}")
+    if not docker_engine.REQUIRED and any(item.get_closest_marker("docker") for item in items):
+        missing = docker_engine.missing()
+        if missing is not None:
+            _leave_out(items, "docker", f"{missing}, or set EPIC_REQUIRE_DOCKER=1 to make this a failure")
 
 
 def _leave_out(items: list[pytest.Item], marker: str, reason: str) -> None:
     for item in items:
         if item.get_closest_marker(marker):
-            item.add_marker(pytest.mark.skip(reason=f"{_LEFT_OUT}marked {marker}: {reason}"))
+            item.add_marker(pytest.mark.skip(reason=f"marked {marker}: {reason}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says which tests were left out and how to run them. The reports come from all workers."""
     reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
-    left_out = {reason.partition(_LEFT_OUT)[2]: count for reason, count in reasons.items() if _LEFT_OUT in reason}
-    if left_out:
+    if reasons:
         terminalreporter.section("left out", yellow=True)
-    for reason, count in left_out.items():
-        terminalreporter.line(f"{count} tests {reason}")
+    for reason, count in reasons.items():
+        terminalreporter.line(f"{count} tests {reason.removeprefix('Skipped: ')}")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -23,7 +23,7 @@ from tests.faults.harness import real_harness
 from tests.faults.mending import mend_and_replay
 from tests.faults.plan import Sizes
 from tests.faults.rounds import Harness, Report, play_round, settle
-from tests.support.servers import docker_missing
+from tests.support import docker_engine
 
 PARTS: Final = ("rounds", "embedded", "availability", "fuzz")
 _KILLS_A_ROUND: Final = 8
@@ -173,7 +173,7 @@ async def play(options: argparse.Namespace) -> int:
 
 def main() -> int:
     options = arguments()
-    why = docker_missing()
+    why = docker_engine.missing()
     if why is not None and options.only != ["embedded"]:
         print(f"the faults need Docker, and {why}; --only embedded needs none", file=sys.stderr)
         return 2

@@ -1,7 +1,6 @@
 """The real servers of the tests: Kafka, a MongoDB-wire store and MySQL, each a container on a port of its own.
 
-Images come from ``KAFKA_IMAGE``, ``MONGO_IMAGE`` and ``MYSQL_IMAGE``, the public ones by default. A server can be
-stopped and started again with its data and its port, as the fault tests do.
+A server can be stopped and started again with its data and its port, as the fault tests do.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from contextlib import suppress
 from docker.models.containers import Container
 from testcontainers.core.container import DockerContainer
 
+from tests.support.docker_engine import IMAGES
+
 HOST = "127.0.0.1"
-REQUIRED = os.environ.get("CI") == "true" or os.environ.get("EPIC_REQUIRE_DOCKER") == "1"
 # Below what Linux and macOS take for outgoing connections. Each process of a parallel run has ports of its own.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _NEVER_OUTGOING = range(20_000 + _WORKER, 32_768, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
@@ -41,20 +41,6 @@ def free_port() -> int:
             if port not in _given:
                 _given.add(port)
                 return port
-
-
-def docker_missing() -> str | None:
-    """Why no container can be started here; None when one can."""
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        client = docker.from_env()
-        client.ping()
-        client.close()
-    except DockerException as error:
-        return f"no Docker engine answers ({type(error).__name__})"
-    return None
 
 
 class Server:
@@ -127,7 +113,7 @@ def _plain(image: str, inner: int, outer: int, *, lasting: bool = False) -> Dock
 def kafka(*, lasting: bool = False) -> Server:
     """Apache Kafka, one KRaft node; ``url`` is the bootstrap address. ``lasting``: as fast as it gets, in time."""
     port = free_port()
-    container = _plain(os.environ.get("KAFKA_IMAGE", "apache/kafka:3.9.1"), 9092, port, lasting=lasting)
+    container = _plain(IMAGES["KAFKA_IMAGE"], 9092, port, lasting=lasting)
     for name, value in {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
@@ -155,7 +141,7 @@ def mongo(*, lasting: bool = False) -> Server:
     """A MongoDB-wire server; ``url`` is the connection string. ``lasting`` as with Kafka."""
     port = free_port()
     url = f"mongodb://{HOST}:{port}/?directConnection=true"
-    container = _plain(os.environ.get("MONGO_IMAGE", "mongo:7.0"), 27017, port, lasting=lasting)
+    container = _plain(IMAGES["MONGO_IMAGE"], 27017, port, lasting=lasting)
     return Server(
         container, port, url, lambda: _mongo_answers(url), has_journal=lambda: "wiredTiger" in _mongo_engines(url)
     )
@@ -164,7 +150,7 @@ def mongo(*, lasting: bool = False) -> Server:
 def mysql(*, lasting: bool = False) -> Server:
     """MySQL; ``url`` is SQLAlchemy's for aiomysql, of the database ``hotw``. It is the same ``lasting`` or not."""
     port = free_port()
-    container = _plain(os.environ.get("MYSQL_IMAGE", "mysql:8.4"), 3306, port, lasting=lasting)
+    container = _plain(IMAGES["MYSQL_IMAGE"], 3306, port, lasting=lasting)
     for name, value in {
         "MYSQL_ROOT_PASSWORD": "root",
         "MYSQL_DATABASE": "hotw",

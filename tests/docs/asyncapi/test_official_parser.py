@@ -13,7 +13,7 @@ import pytest
 
 from shared.messaging.asyncapi import asyncapi
 from shared.schemas.topics import SERVICES, TOPICS
-from tests.support.servers import REQUIRED
+from tests.support.docker_engine import REQUIRED
 
 pytestmark = pytest.mark.slow
 
