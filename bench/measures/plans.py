@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -52,9 +51,7 @@ class Floor:
         await create_topic(on.kafka, _TOPIC, TOPICS[PLAN_CREATED].partitions)
         await self._collection.create_index([("_id", 1), ("Number", 1)], unique=True)
         async with connected(on.mongo, "eventplan") as database:
-            found = (
-                await database["eventplan.heads"].find({"_id": {"$regex": f"^{re.escape(event_id)}#"}}).to_list(None)
-            )
+            found = await database["eventplan.heads"].find({"Item.State.EventId": event_id}).to_list(None)
         self._forms = found
         self._records = await copies(on.kafka, PLAN_CREATED, f"{event_id}#".encode())
         keys_stored, published_keys = {form["_id"].encode() for form in found}, {raw.key for raw in self._records}

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from shared.durability.read_model import State, field_of
-
 _FIELD: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -35,7 +33,3 @@ class Filters:
         if unknown:
             raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
         return {field: where[field] for field in self.fields if field in where}
-
-    def values(self, state: State) -> dict[str, Any]:
-        """What a state has in the declared fields."""
-        return {field: field_of(state, field) for field in self.fields}

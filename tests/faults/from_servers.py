@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pymongo
 import pymysql
 from pymysql.cursors import DictCursor
 from sqlalchemy import make_url
 
+from shared.documents.mongo.codec import decode_state
 from shared.schemas.topics import SERVICES
 from tests.faults.hotw_rows import letter_of, take_rows
 from tests.faults.picture import Picture, Row, Stored, Version, canonical
@@ -60,7 +60,7 @@ def open_intents(database: Any) -> Iterable[Row]:
 def _take_resource(picture: Picture, service: str, name: str, database: Any) -> None:
     documents = picture.documents.setdefault((service, name), {})
     for form in database[f"{name}{_HEADS}"].find({}):
-        side = orjson.loads(form["Side"]) if form.get("Side") else {}
+        side = decode_state(form["Side"]) if form.get("Side") else {}
         documents[form["_id"]] = Stored(_version(form["Item"]), form["LatestVersionId"], {}, side)
         open_writes = form["Outbox"] if "Intent" not in form else form.get("Outbox", ())
         picture.waiting += [f"{service} {name} {form['_id']} outbox: {write['Number']}" for write in open_writes]
@@ -74,8 +74,8 @@ def _take_resource(picture: Picture, service: str, name: str, database: Any) -> 
 
 
 def _version(item: Row) -> Version:
-    state = orjson.loads(item["State"])
-    return Version(item["VersionId"], canonical(item), state, item["Deleted"], item["AuditMetadata"]["Message"])
+    message = item["AuditMetadata"]["Message"]
+    return Version(item["VersionId"], canonical(item), decode_state(item), item["Deleted"], message)
 
 
 def _take_mysql(picture: Picture, mysql_url: str) -> None:

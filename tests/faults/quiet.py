@@ -7,11 +7,11 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 import pymongo
 import pymysql
 from sqlalchemy import make_url
 
+from shared.documents.mongo.codec import decode_state
 from shared.schemas.topics import SERVICES
 from tests.faults.doors import Stuck
 from tests.faults.from_servers import open_intents
@@ -113,11 +113,11 @@ class Quiet:
         return found + self._mails() + self._rows()
 
     def _mails(self) -> list[str]:
-        waiting = self._mongo["notify"]["notification.heads"].find({"Item.Fields.Status": "Pending"})
+        waiting = self._mongo["notify"]["notification.heads"].find({"Item.State.Status": "Pending"})
         return [
             f"the mail {form['_id']} waits"
             for form in waiting
-            if _is_to_be_sent(orjson.loads(form["Item"]["State"]), mails_too=self._mails_too)
+            if _is_to_be_sent(decode_state(form["Item"]), mails_too=self._mails_too)
         ]
 
     def _rows(self) -> list[str]:

@@ -88,7 +88,7 @@ class BulkCreations:
         began, new = time.monotonic(), list(documents)
         intent = Intent(new_id(), [document.key for document in documents], write)
         of_type, common = self.collections[intent.resource], {"Number": 1, "LatestVersionId": 1, "Intent": intent.id}
-        forms: list[Form] = [{"_id": d.key, **common, "Item": encode_item(d, of_type.filters)} for d in documents]
+        forms: list[Form] = [{"_id": d.key, **common, "Item": encode_item(d)} for d in documents]
         self._under_way[intent.id] = intent
         try:
             await note_instant(self.meta, write.at)

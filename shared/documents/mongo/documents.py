@@ -13,14 +13,14 @@ from functools import partial
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-import orjson
 import structlog
 from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
 from shared.documents.contract import AmendFn, Change, Document, Documents, HistoryPage, ListPage, UpdateFn, Written
+from shared.documents.filters import Filters
 from shared.documents.mongo.bulk import BulkCreations
-from shared.documents.mongo.codec import SHOWN, Form, decode_latest, encode_item, field_name, item_id
+from shared.documents.mongo.codec import SHOWN, Form, decode_latest, encode_item, encode_state, item_id
 from shared.documents.mongo.errors import attempts, away
 from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_open_write
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
@@ -46,8 +46,8 @@ log = structlog.get_logger(__name__)
 
 _BATCH: Final = 1000  # documents created by one command; the keys of so many lie in one intent
 _BATCHES_TO_PUBLISH: Final = 2  # while the next is written; this bounds the memory
-_MAX_OPEN_BYTES: Final = 4_000_000  # of events with data of their own; a document may have 16 MB
-_FIELDS: Final = "Item.Fields."
+_MAX_OPEN_BYTES: Final = 4_000_000  # of events with their data; of a document's 16 MiB a state may take 12
+_STATE: Final = "Item.State."
 _PRESENT: Final = {"Item.Deleted": False}
 
 
@@ -58,6 +58,7 @@ class MongoDocuments(Documents):
     name: str
     schema_version: int
     collections: Collections
+    filters: Filters
     records: MongoIdempotencyRecords
     relay: MongoRelay
     bulk: BulkCreations
@@ -76,8 +77,8 @@ class MongoDocuments(Documents):
         with away():
             await collection.create_index([("_id", 1), ("Number", 1)], unique=True)
             await collection.create_index("Outbox.Since", sparse=True)
-            for field_ in self.collections.filters.fields:
-                await collection.create_index([(_FIELDS + field_name(field_), 1), ("_id", 1)])
+            for path in self.filters.fields:
+                await collection.create_index([(_STATE + path, 1), ("_id", 1)])
 
     async def latest(self, key: str) -> Document | None:
         form = await self._shown.get(key)
@@ -115,11 +116,11 @@ class MongoDocuments(Documents):
 
         No index separates them from the others: a server that is asked to leave them out reads every document.
         """
-        query = query_of(self.collections.filters, where, _FIELDS, after)
+        query = query_of(self.filters, where, _STATE, after)
         forms = await page_of(self.collections.heads, query, SHOWN, limit)
         present = [form for form in forms if not form["Item"]["Deleted"]]
         if len(present) < len(forms) == limit:
-            rest = {**_PRESENT, **query_of(self.collections.filters, where, _FIELDS, forms[-1]["_id"])}
+            rest = {**_PRESENT, **query_of(self.filters, where, _STATE, forms[-1]["_id"])}
             present += await page_of(self.collections.heads, rest, SHOWN, limit - len(present))
         return present
 
@@ -201,7 +202,7 @@ class MongoDocuments(Documents):
         if sum(write.event_bytes for write in open_writes) > _MAX_OPEN_BYTES:
             raise Unavailable(f"{len(open_writes)} events of {self.name} {key} wait for the broker; try again later")
         if item is None or decision.outcome is Outcome.VERSION:
-            item = encode_item(document, self.collections.filters)
+            item = encode_item(document)
         return await self._write_head(before, MongoHead(document, number, item, open_writes))
 
     async def _write_head(self, before: MongoHead | None, head: MongoHead) -> bool:
@@ -259,7 +260,7 @@ def _change(before: MongoHead, head: MongoHead) -> Form:
     change: Form = {"$push": {"Outbox": encode_open_write(head.open_writes[-1], datetime.now(UTC))}}
     fields: Form = {}
     if head.document.side != before.document.side:
-        fields["Side"] = orjson.dumps(head.document.side).decode()
+        fields["Side"] = encode_state(head.document.side)
     if head.item is not before.item:
         fields["Item"] = head.item
         fields["LatestVersionId"] = head.document.version

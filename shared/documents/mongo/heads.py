@@ -21,7 +21,6 @@ from pymongo.errors import BulkWriteError
 
 from shared.cause import Cause
 from shared.documents.contract import Document
-from shared.documents.filters import Filters
 from shared.documents.mongo.codec import Form, decode, decode_latest
 from shared.documents.mongo.errors import away, duplicates
 from shared.documents.mongo.reads import find_by_id
@@ -60,11 +59,10 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Collections:
-    """Where one resource type lies: its heads, and the versions that were overwritten; and what it is filtered by."""
+    """Where one resource type lies: its heads, and the versions that were overwritten."""
 
     heads: AsyncIOMotorCollection[Form]
     items: Items
-    filters: Filters
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,17 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.documents.filters import Filters
-from shared.documents.mongo.codec import Form, decode_state, encode_state, field_name
+from shared.documents.mongo.codec import Form, decode_state, encode_state
 from shared.documents.mongo.errors import attempts, away, duplicates
 from shared.documents.mongo.reads import CoalescedReads, find_by_id, page_of, query_of
 from shared.durability.read_model import Snapshot, State, is_same_state, newest_of_each_key
 from shared.errors import Unavailable
 
-_FIELDS: Final = "Fields."
+_STATE: Final = "State."
 
 
 class MongoReadModel:
-    """See ``ReadModel``. In the collection lie ``{_id: key, Version, Deleted, State, Fields}``."""
+    """See ``ReadModel``. In the collection lie ``{_id: key, Version, Deleted, State, Rewritten}``."""
 
     def __init__(self, collection: AsyncIOMotorCollection[Form], filters: Filters) -> None:
         self._collection = collection
@@ -31,7 +31,7 @@ class MongoReadModel:
         with away():
             await self._collection.create_index([("_id", 1), ("Version", 1)], unique=True)
             for field in self._filters.fields:
-                await self._collection.create_index([(_FIELDS + field_name(field), 1), ("_id", 1)])
+                await self._collection.create_index([(_STATE + field, 1), ("_id", 1)])
 
     async def put(self, snapshots: Sequence[Snapshot]) -> set[str]:
         newest = newest_of_each_key(snapshots)
@@ -43,17 +43,11 @@ class MongoReadModel:
             stored = {form["_id"]: form["Version"] for form in await find_by_id(self._collection, left, {"Version": 1})}
             accepted |= await self._same([key for key in left if stored.get(key) == newest[key][0]], newest)
             left = [key for key in left if key not in stored or stored[key] < newest[key][0]]
-            writes = [self._write(key, stored.get(key), *newest[key]) for key in left]
+            writes = [_write(key, stored.get(key), *newest[key]) for key in left]
             if writes and await self._all_written(writes):
                 accepted.update(left)
                 left = []
         raise Unavailable("a read model is being written by too many at once; try again")
-
-    def _write(self, key: str, stored: int | None, version: int, state: State) -> InsertOne[Form] | UpdateOne:
-        form = {"Deleted": state.get("Deleted") is True, **encode_state(state, self._filters), "Version": version}
-        if stored is None:
-            return InsertOne({"_id": key, **form})
-        return UpdateOne({"_id": key, "Version": stored}, {"$set": form})
 
     async def _same(self, keys: list[str], newest: Mapping[str, tuple[int, State]]) -> set[str]:
         """Those of the keys whose stored state is the given one, which was delivered before."""
@@ -85,6 +79,13 @@ class MongoReadModel:
 
     async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
         after: str | None = None
-        while forms := await page_of(self._collection, query_of(self._filters, where, _FIELDS, after), None, page):
+        while forms := await page_of(self._collection, query_of(self._filters, where, _STATE, after), None, page):
             yield [decode_state(form) for form in forms if not form["Deleted"]]
             after = forms[-1]["_id"]
+
+
+def _write(key: str, stored: int | None, version: int, state: State) -> InsertOne[Form] | UpdateOne:
+    form = {"Deleted": state.get("Deleted") is True, **encode_state(state), "Version": version}
+    if stored is None:
+        return InsertOne({"_id": key, **form})
+    return UpdateOne({"_id": key, "Version": stored}, {"$set": form})

@@ -77,12 +77,10 @@ class MongoStore:
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
         if name not in self._documents:
             self._before_start(name)
-            collections = Collections(
-                self._database[f"{check_name(name)}.heads"], Items(self._database, name), Filters(filters)
-            )
-            self._collections[name] = collections
+            collections = Collections(self._database[f"{check_name(name)}.heads"], Items(self._database, name))
+            self._collections[name], declared = collections, Filters(filters)
             self._documents[name] = MongoDocuments(
-                name, schema_version, collections, self._records, self._relay, self._bulk, self._source
+                name, schema_version, collections, declared, self._records, self._relay, self._bulk, self._source
             )
         return self._documents[name]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from shared.clock import iso
@@ -150,6 +152,7 @@ async def test_a_scan_gives_all_that_a_list_would(documents: Documents) -> None:
         {"$set": {"$inc": [{"$ref": "x", "$id": 1}]}, "a.b": {".": 1}},
         {"．": 1, "＄": {"％．": 2, "％": 3}, "x": "a.b $c"},
         {'say "a.b"': 1, "back\\slash.": 2},
+        {"": {"": 1, "_id": 2}, "zero\0": "\0", "Largest": [2**63 - 1, -(2**63), 1.0, 1e300]},
     ],
 )
 async def test_any_name_of_json_is_kept_as_it_is(backend: Backend, documents: Documents, state: dict) -> None:
@@ -170,7 +173,7 @@ async def test_what_is_read_is_the_callers_to_change(backend: Backend, documents
     written = await documents.update("F1", lambda _: Change(state, (OutgoingEvent("thing.created"),)), cause())
     written.document.state["List"].append(2)
     state["List"].append(3)
-    first, second = await documents.latest("F1"), await documents.latest("F1")
+    first, second = await asyncio.gather(documents.latest("F1"), documents.latest("F1"))
     first.state["List"].append(4)
     await backend.stores[0].drain()
     assert second.state == (await documents.latest("F1")).state == {"List": [1]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import bson
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from shared.cause import Cause
 from shared.documents.filters import Filters, check_name
 from shared.documents.mongo.codec import decode, decode_state, encode_item, encode_state
 from shared.documents.versions import first_version
+from shared.errors import BadInput
 from shared.trace import Trace
 
 AWKWARD = st.text(st.sampled_from('.$%2E4"\\:,{ax ．\n'), max_size=6)
@@ -27,22 +29,55 @@ JSON = st.recursive(
 STATE = st.dictionaries(TEXT, JSON, max_size=5)
 
 
+def stored(state: dict) -> dict:
+    """What is read of a state that was written."""
+    return bson.decode(bson.encode(encode_state(state)))
+
+
+def names_in(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [*value, *(name for member in value.values() for name in names_in(member))]
+    return [name for member in value for name in names_in(member)] if isinstance(value, list) else []
+
+
 @given(STATE)
 def test_any_json_comes_back_as_it_was(state: dict) -> None:
-    assert decode_state(encode_state(state, Filters([]))) == state
+    assert orjson.dumps(decode_state(stored(state))) == orjson.dumps(state)
+
+
+@given(STATE)
+def test_no_name_has_a_meaning_to_mongodb(state: dict) -> None:
+    assert not [name for name in names_in(stored(state)["State"]) if set(name) & set(".$\0")]
 
 
 @given(STATE)
 def test_a_version_comes_back_as_it_was(state: dict) -> None:
     cause = Cause(datetime(2024, 6, 15, 9, tzinfo=UTC), "ann", Trace("c"))
     document = first_version("F1", state, cause, 1)
-    assert decode("F1", bson.decode(bson.encode(encode_item(document, Filters([]))))) == document
+    assert decode("F1", bson.decode(bson.encode(encode_item(document)))) == document
 
 
-def test_filtered_fields_lie_beside_the_state() -> None:
-    filters = Filters(["ServiceId", "Place.Region", "Owner.Name"])
-    fields = encode_state({"ServiceId": "S", "Place": {"Region": "NA"}, "Owner": 1}, filters)["Fields"]
-    assert fields == {"ServiceId": "S", "Place/Region": "NA", "Owner/Name": None}
+def test_ordinary_states_lie_as_they_are() -> None:
+    state = {"Name": 'a.b $c%: "ünï.code"\\', "Count": 1.5, "List": [{"ETA": "2024-06-01T00:00:00.000Z"}]}
+    assert stored(state) == {"State": state, "Rewritten": False}
+
+
+def test_names_with_signs_are_rewritten() -> None:
+    state = {"HostDistribution": {"c5.2xlarge": "$5.00"}, "5%": {'"$x"': 1, "\0": 2}}
+    names = {"HostDistribution": {"c5%2E2xlarge": "$5.00"}, "5%25": {'"%24x"': 1, "%00": 2}}
+    assert stored(state) == {"State": names, "Rewritten": True}
+
+
+def test_later_changes_of_a_state_do_not_reach_what_is_stored() -> None:
+    state: dict = {"List": [1]}
+    encoded = encode_state(state)
+    state["List"].append(2)
+    assert encoded["State"]["List"] == [1]
+
+
+def test_what_mongodb_cannot_hold_is_refused() -> None:
+    with pytest.raises(BadInput, match="64 bits"):
+        encode_state({"Count": 2**63})
 
 
 def test_only_declared_fields_are_asked_for() -> None:
