@@ -62,11 +62,12 @@ class Distribution:
 def apportion(hosts: int, weights: Sequence[int], rooms: Sequence[int]) -> tuple[list[int], int]:
     """Spread `hosts` over claims in proportion to their weights by largest remainder, earlier claims first on ties.
 
-    What a claim has no room for is spread again, by the same rule, over those that still have some. A claim of weight
-    0 gets nothing. Answers the shares, in the claims' order, and what found no room.
+    A claim of weight 0 or without room takes no part (7.5.20, 7.5.21).
+    What a claim has no room for is spread again, by the same rule, over those that still have some (7.5.22, 7.5.23).
+    Answers the shares, in the claims' order, and what found no room (7.5.24).
     """
     shares = [0] * len(weights)
-    takers = [i for i, weight in enumerate(weights) if weight > 0]
+    takers = [i for i, weight in enumerate(weights) if weight > 0 and rooms[i] > 0]
     left = hosts
     while left and takers:
         refused = 0

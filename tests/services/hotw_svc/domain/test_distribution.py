@@ -61,6 +61,16 @@ def test_a_full_zone_pushes_its_whole_share_on() -> None:
     assert spread.full_zones == ("a",)
 
 
+def test_a_full_zone_takes_no_part_from_the_start_7_5_20() -> None:
+    spread = distribute(50, sites(a=0, b=None, c=None))
+    assert dict(spread.by_zone) == {"b": 25, "c": 25}
+
+
+def test_a_full_asg_takes_no_part_from_the_start_7_5_21() -> None:
+    spread = distribute(50, [Site("one", "a", 0), Site("three", "a"), Site("two", "a")])
+    assert dict(spread.by_asg) == {"three": 25, "two": 25}
+
+
 def test_it_is_spread_on_until_every_zone_is_full() -> None:
     spread = distribute(50, sites(a=5, b=22, c=4), TWO_TWO_ONE)
     assert dict(spread.by_zone) == {"a": 5, "b": 22, "c": 4}
@@ -125,6 +135,25 @@ def test_there_is_a_shortfall_only_when_every_zone_that_may_take_hosts_is_full(
     assert spread.shortfall == max(0, need - room)
     if spread.shortfall:
         assert set(spread.full_zones) == usable
+
+
+@given(st.integers(0, 500), fleets, factor_maps)
+def test_what_is_full_changes_nothing_for_the_others_7_5_20(need: int, fleet: list[Site], weights: AzFactors) -> None:
+    spread = distribute(need, fleet, weights)
+    without = distribute(need, [site for site in fleet if site.room], weights)
+    assert (spread.by_asg, spread.by_zone, spread.shortfall) == (without.by_asg, without.by_zone, without.shortfall)
+
+
+@given(st.integers(0, 500), fleets, factor_maps)
+def test_zones_that_keep_room_share_in_proportion_7_5_22(need: int, fleet: list[Site], weights: AzFactors) -> None:
+    """A zone that is not full has its part of what any other has, but for the host of a remainder in each round."""
+    spread = distribute(need, fleet, weights)
+    shares = {zone: spread.by_zone.get(zone, 0) for zone in {site.zone for site in fleet} if weights.weight(zone)}
+    rounds = len(shares)
+    for zone, share in shares.items():
+        if share < room_of(zone, fleet):
+            for other, others in shares.items():
+                assert (share + rounds) * weights.weight(other) >= (others - rounds) * weights.weight(zone)
 
 
 @given(st.integers(0, 500), fleets, factor_maps, st.randoms(use_true_random=False))

@@ -46,7 +46,7 @@ def test_room_is_what_the_base_and_this_events_orders_leave_of_max_override_capa
     assert [o.recommended for o in done.asgs] == [18, 30, 30]
 
 
-def test_hosts_a_dead_order_delivered_still_take_room() -> None:
+def test_hosts_a_lost_order_delivered_still_take_room_7_5_17() -> None:
     dead = order("a", status=FulfillmentStatus.CANCELLED, deliveries=(Delivery(4, NOW),))
     done = run(fleet={"asgs": asgs(10, desired=50)}, orders=(dead,))
     assert done.ordered_hosts == 6
