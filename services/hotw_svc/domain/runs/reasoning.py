@@ -76,11 +76,9 @@ def requirement(needed: Requirement, inputs: Inputs) -> str:
             f"{whole(needed.peak.value)} TPM × {plain(needed.buffer_factor)} buffer{headroom} / "
             f"{whole(inputs.fleet.host_throughput_tpm or 0)} TPM per host = {hosts(needed.needed)} needed"
         )
-    if needed.crossed:
-        minimum, cap = whole(inputs.philosophy.min_hosts or 0), whole(needed.required)
-        return f"{start}, {cap} required: MinHosts is {minimum}, but the cap of {cap} wins."
     if needed.cap is not None:
-        return f"{start}, {whole(needed.required)} required ({whole(needed.required)} is {needed.cap})."
+        minimum = f", MinHosts is {whole(inputs.philosophy.min_hosts or 0)}" if needed.crossed else ""
+        return f"{start}{minimum}, {whole(needed.required)} required ({whole(needed.required)} is {needed.cap})."
     if needed.raised:
         return f"{start}, {whole(needed.required)} required (MinHosts)."
     return f"{start}."

@@ -27,8 +27,8 @@ class PeakTPM:
 class Requirement:
     """Needed and RequiredHosts, and the bound that made them differ.
 
-    `peak` is None only for a Fixed need. `cap` names the bound that lowered the need, as in "200 is MaxHostCount";
-    `crossed`: MinHosts lies above the lowest cap.
+    `peak` is None only for a Fixed need. `cap` names the bound that lowered the need or MinHosts, as in "200 is
+    MaxHostCount" (7.4.10); `crossed`: it is MinHosts, above the need, that it lowered (7.4.9).
     """
 
     needed: int
@@ -107,9 +107,9 @@ def required(inputs: Inputs) -> Requirement:
         peak=peak,
         buffer_factor=factor,
         headroom=headroom,
-        cap=name if bounded < needed else None,
+        cap=name if bounded < floored else None,
         raised=bounded > needed,
-        crossed=cap is not None and minimum > cap,
+        crossed=bounded < floored > needed,
     )
 
 

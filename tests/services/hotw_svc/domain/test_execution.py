@@ -110,7 +110,9 @@ def test_reasoning_says_how_bounds_and_headroom_came_in() -> None:
     assert "× 1.1 buffer × 1.2 headroom / 250 TPM per host = 264 hosts needed, 200 required" in reasoning(
         philosophy=Philosophy(strategy=CapacityStrategy.PERFORMANCE_BASED, headroom_percentage=20)  # type: ignore[arg-type]
     )
-    assert "200 required: MinHosts is 300, but the cap of 200 wins." in reasoning(philosophy=Philosophy(min_hosts=300))
+    assert "= 220 hosts needed, MinHosts is 300, 200 required (200 is MaxHostCount)." in reasoning(
+        philosophy=Philosophy(min_hosts=300)
+    )
     assert "= 1 host needed, 10 required (MinHosts)." in reasoning(projection={"manual_override": 100})
     assert "180 required (180 is the service's MaxHosts)" in reasoning(philosophy=Philosophy(max_hosts=180))
     assert "CapacityStrategy is Fixed: 160 hosts needed (MinHosts)." in reasoning(

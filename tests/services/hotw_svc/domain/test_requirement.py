@@ -164,6 +164,22 @@ def test_where_min_hosts_crosses_the_cap_the_cap_wins() -> None:
     assert (requirement.required, requirement.crossed) == (200, True)
 
 
+@pytest.mark.parametrize(
+    ("max_host_count", "max_hosts", "cap"), [(200, None, "MaxHostCount"), (None, 200, "the service's MaxHosts")]
+)
+def test_the_cap_that_lowers_min_hosts_alone_is_named_7_4_10(
+    max_host_count: int | None, max_hosts: int | None, cap: str
+) -> None:
+    requirement = required(
+        fortress(
+            projection={"manual_override": 10_000},
+            fleet={"max_host_count": max_host_count},
+            philosophy=Philosophy(min_hosts=300, max_hosts=max_hosts),
+        )
+    )
+    assert (requirement.needed, requirement.required, requirement.cap) == (44, 200, cap)
+
+
 def test_a_need_no_column_can_keep_is_refused_in_words() -> None:
     inputs = fortress(projection={"manual_override": MAX_COUNT}, fleet={"host_throughput_tpm": 1})
     sentence = too_large(required(inputs))
@@ -182,7 +198,7 @@ bounds = st.none() | st.integers(0, 1_000)
     lower=bounds,
     strategy=st.sampled_from([None, CapacityStrategy.PERFORMANCE_BASED, CapacityStrategy.COST_BASED]),
 )
-def test_required_lies_between_the_bounds_and_is_the_need_where_they_allow_it(
+def test_required_lies_between_the_bounds_and_what_lowered_it_is_named_7_4_10(
     tpm: int, throughput: int, own: int | None, upper: int | None, lower: int | None, strategy: CapacityStrategy | None
 ) -> None:
     inputs = fortress(
@@ -199,3 +215,5 @@ def test_required_lies_between_the_bounds_and_is_the_need_where_they_allow_it(
     if (lower or 0) <= requirement.needed and (cap is None or requirement.needed <= cap):
         assert requirement.required == requirement.needed
         assert requirement.cap is None
+    lowered = requirement.required < max(requirement.needed, lower or 0)
+    assert (requirement.cap is not None) == lowered
