@@ -133,13 +133,13 @@ def decide(
 ) -> Order:
     """The order after a decision; the very same object when the decision changes nothing.
 
-    A repeated Approve or Delay that names another FulfillmentDate moves that date; any other repetition changes
-    nothing. Raises Conflict for every transition the rule does not know.
+    A repeated Delay that names another FulfillmentDate moves that date (7.8.10a); any other repetition changes nothing
+    (7.8.10). Raises Conflict for every transition the rule does not know (7.8.11).
     """
     status = _OUTCOME[decision]
     expected = order.fulfillment_date if fulfillment_date is None else fulfillment_date
     if order.status is status:
-        if not order.is_open or expected == order.fulfillment_date:
+        if status is not Status.DELAYED or expected == order.fulfillment_date:
             return order
         return replace(order, fulfillment_date=expected, reason=reason or order.reason, decided_by=user)
     if not may_become(order, status):

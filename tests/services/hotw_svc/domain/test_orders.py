@@ -74,10 +74,15 @@ def test_the_same_decision_again_changes_nothing(decision: Decision, status: Ful
     assert once.status is status
 
 
-def test_a_delay_that_names_another_day_moves_the_day() -> None:
+def test_a_delay_that_names_another_day_moves_the_day_7_8_10a() -> None:
     delayed = review(order(), Decision.DELAY, fulfillment_date=date(2024, 7, 1))
     again = review(delayed, Decision.DELAY, fulfillment_date=date(2024, 7, 5))
     assert (again.status, again.fulfillment_date) == (D, date(2024, 7, 5))
+
+
+def test_an_approval_that_names_another_day_changes_nothing_the_second_time_7_8_10() -> None:
+    approved = review(order(), Decision.APPROVE, fulfillment_date=date(2024, 7, 1))
+    assert review(approved, Decision.APPROVE, fulfillment_date=date(2024, 7, 5)) is approved
 
 
 def test_a_rejection_that_names_a_day_changes_nothing_the_second_time() -> None:
