@@ -47,6 +47,19 @@ class MilestoneStatus(StrEnum):
     BLOCKED = "Blocked"
 
 
+def action_pending_on(milestone: MilestoneId, status: MilestoneStatus, owner: str | None) -> str | None:
+    """Who has to act on an open milestone, the first that fits of 6.6.13 to 6.6.18; ``owner`` is the service's."""
+    if status is MilestoneStatus.PENDING_ON_SERVICE_OWNER:
+        return owner
+    if milestone is MilestoneId.HARDWARE_ORDER_APPROVAL:
+        return "AWS"
+    if status is MilestoneStatus.PENDING_ON_EPIC:
+        return "EPIC"
+    if milestone is MilestoneId.HARDWARE_FULFILLMENT:
+        return "FMC"
+    return "EPIC" if milestone is MilestoneId.PLACE_HARDWARE_ORDER else owner
+
+
 class PeakReadyStatus(StrEnum):
     GREEN = "Green"
     YELLOW = "Yellow"
@@ -155,6 +168,6 @@ EVENT_PLAN: Final = ResourceContract(
     given_commands=(CreateEventPlan, SetMilestoneStatus, SetMilestone, ReplaceMilestones),
     events=("created", "updated"),
     extra_events=(ExtraEvent("ready", "Every milestone of a plan turned Green."),),
-    consumers=("eventplan_svc",),
+    consumers=("eventplan_svc", "hotw_svc"),
     partitions=12,
 )

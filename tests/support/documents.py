@@ -82,4 +82,9 @@ async def worked_example(caller: Caller) -> str:
         lambda page: page["Totals"]["ByMilestone"]["HardwareFulfillment"].get("Completed") == 1,
         "the dashboard shows the delivery",
     )
+    await eventually(
+        lambda: caller.call("GET", "/hotw/dashboard/PD2024/Upscaling"),
+        lambda page: page["Services"][0]["Fleets"][0]["StatusReasoning"] is None,
+        "HOTW's dashboard shows that no hardware milestone is open",
+    )
     return await read_all(caller)

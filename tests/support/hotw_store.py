@@ -125,6 +125,31 @@ def inventory_body(fleet_id: str = FLEET, hosts: int = 150, as_of: str = "2024-0
     return {"FleetId": fleet_id, "HostsPresent": hosts, "AsOf": as_of, "Source": "Apollo"}
 
 
+def plan_body(fleet_id: str = FLEET, version: int = 8, **milestones: tuple[str, str]) -> dict[str, Any]:
+    """The plan of a fleet whose milestones are NotStarted, but for those given with their status and message."""
+
+    def milestone(name: str, **members: Any) -> dict[str, Any]:
+        status, message = milestones.get(name, ("NotStarted", None))
+        given = {} if message is None else {"MilestoneMessage": message}
+        return {"EventMilestoneId": name, "MilestoneCompletionStatus": status, **given, **members}
+
+    subs = [milestone("PlaceHardwareOrder"), milestone("HardwareOrderApproval")]
+    return {
+        "EventPlanId": f"{EVENT}#{fleet_id}",
+        "EventId": EVENT,
+        "FleetId": fleet_id,
+        "ServiceId": SERVICE,
+        "VersionId": version,
+        "EventMilestone": [
+            milestone("GatherProjectionFromUpstream", ETA="2024-06-01"),
+            milestone("HardwareOrder", ETA="2024-06-16", SubMilestones=subs),
+            milestone("HardwareFulfillment", ETA="2024-07-06"),
+        ],
+        "EventDescaleMilestone": [],
+        "AuditMetadata": AUDIT,
+    }
+
+
 def snapshot(key: str, body: Mapping[str, Any], *, deleted: bool = False) -> Snapshot:
     """The resource as a read model stores it; an inventory's version is its AsOf."""
     version = int(body["VersionId"]) if "VersionId" in body else int(parse_instant(body["AsOf"]).timestamp() * 1000)

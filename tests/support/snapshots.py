@@ -175,7 +175,8 @@ _KEYS = {
     "event": ("EventId",),
     "projection": ("FleetId", "EventId", "ProjectionType"),
     "hotw": ("EventId", "FleetId", "Purpose"),
-    "eventplan": ("FleetId",),
+    "eventplan": ("EventId", "FleetId"),
+    "eventplan.commands": ("FleetId",),
 }
 
 
@@ -189,7 +190,8 @@ def message(
 ) -> Message:
     """One message of another service, or a command."""
     topic, body = published
-    key = "#".join(str(body[name]) for name in _KEYS[topic.partition(".")[0]] if name in body)
+    members = _KEYS.get(topic) or _KEYS[topic.partition(".")[0]]
+    key = "#".join(str(body[name]) for name in members if name in body)
     return Message(
         topic=topic,
         type=ce_type or topic,

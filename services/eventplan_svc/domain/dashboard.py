@@ -12,18 +12,10 @@ from services.eventplan_svc.domain.inputs import Service
 from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS
 from services.eventplan_svc.domain.plan import Plan
 from services.eventplan_svc.domain.readiness import COLOUR_OF, worst
-from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
+from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus, action_pending_on
 
-_EPIC: Final = "EPIC"
-# By name, because these are asked for each row, and an attribute of an enum costs three times as much.
+# By name, because it is asked for each row, and an attribute of an enum costs three times as much.
 _RED: Final = PeakReadyStatus.RED
-_ON_EPIC: Final = MilestoneStatus.PENDING_ON_EPIC
-_ON_OWNER: Final = MilestoneStatus.PENDING_ON_SERVICE_OWNER
-_PENDING_ON: Final = {
-    MilestoneId.PLACE_HARDWARE_ORDER: _EPIC,
-    MilestoneId.HARDWARE_ORDER_APPROVAL: "AWS",
-    MilestoneId.HARDWARE_FULFILLMENT: "FMC",
-}
 _Counted = tuple[tuple[MilestoneStatus, ...], PeakReadyStatus, str | None]
 
 
@@ -35,13 +27,6 @@ class Awaited:
     status: MilestoneStatus
     eta: str | None
     message: str | None
-
-    def pending_on(self, owner: str) -> str:
-        """Who has to act: the service's owner, EPIC, AWS (approval) or FMC (fulfilment)."""
-        if self.status is _ON_OWNER:
-            return owner
-        otherwise = _EPIC if self.status is _ON_EPIC else owner
-        return _PENDING_ON.get(self.milestone_id, otherwise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +86,7 @@ def fleet_row(
         "EventMilestone": awaited and awaited.milestone_id,
         "ETA": awaited and awaited.eta,
         "StatusReasoning": awaited and awaited.message,
-        "ActionPendingOn": awaited and awaited.pending_on(owner),
+        "ActionPendingOn": awaited and action_pending_on(awaited.milestone_id, awaited.status, owner),
     }
 
 

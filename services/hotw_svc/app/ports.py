@@ -99,6 +99,7 @@ class InputKind(StrEnum):
     FLEET = "fleet"
     PROJECTION = "projection"
     INVENTORY = "inventory"
+    PLAN = "plan"
 
 
 class RunRows(Protocol):

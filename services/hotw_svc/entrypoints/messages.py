@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from services.hotw_svc.adapters.inputs.read_models import plan_state
 from services.hotw_svc.app.ports import Commands, InputKind
 from shared.durability.read_model import Snapshot
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.event_svc.event import EventSnapshot
+from shared.schemas.eventplan_svc import EventPlanSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot, InventoryReported
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
@@ -24,11 +26,18 @@ R = TypeVar("R", EventSnapshot, ServiceSnapshot, FleetSnapshot, ProjectionSnapsh
 def subscriptions(
     commands: Commands, *, on_inputs_changed: OnInputsChanged, on_event_changed: OnEventChanged
 ) -> list[Subscribed]:
-    """All of them. Events have a group of their own, because a changed event may move many order books."""
+    """All of them. Events have a group of their own, because a changed event may move many order books.
+
+    So have plans, because they change by the thousand and nothing that HOTW works out depends on them.
+    """
 
     async def events(batch: Sequence[Received[EventSnapshot]]) -> None:
         for received in batch:
             await on_event_changed(_snapshot(received), received.effect)
+
+    async def plans(batch: Sequence[Received[EventPlanSnapshot]]) -> None:
+        kept = [(one.message.key, one.data.version_id, plan_state(one.data)) for one in batch]
+        await on_inputs_changed(InputKind.PLAN, kept)
 
     def inputs(model: type[R], topics: Sequence[str], kind: InputKind) -> Handler[R]:
         async def handle(batch: Sequence[Received[R]]) -> None:
@@ -44,6 +53,9 @@ def subscriptions(
             inputs(FleetSnapshot, _changes("fleet"), InputKind.FLEET),
             inputs(ProjectionSnapshot, _changes("projection"), InputKind.PROJECTION),
             inputs(InventoryReported, ["fleet.inventory.reported"], InputKind.INVENTORY),
+        ),
+        Subscription(
+            "hotw_svc.plans", Handler(EventPlanSnapshot, ["eventplan.created", "eventplan.updated"], bulk=plans)
         ),
         CommandSubscription("hotw.commands", _commands(commands)),
     ]

@@ -1,4 +1,4 @@
-"""The read models of HOTW: the newest version of each event, service, fleet, projection and inventory."""
+"""The read models of HOTW: the newest version of each event, service, fleet, projection, inventory and plan."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import facts
 from services.hotw_svc.app.ports import InputKind
+from services.hotw_svc.domain.fleet_status import HARDWARE_MILESTONES, HardwareMilestone
 from services.hotw_svc.domain.inputs import EventFacts
+from shared.durability.read_model import State
 from shared.relational import ReadModelTable, short_text
+from shared.schemas.eventplan_svc import EventPlan, MilestoneId, MilestoneStatus
 from shared.schemas.fleet_svc.service import ServiceType
 
 REGION: Final = "FleetConfiguration.Region"
@@ -28,6 +31,8 @@ FLEETS: Final = ReadModelTable("fleet", {"ServiceId": short_text(), REGION: shor
 PROJECTIONS: Final = ReadModelTable("projection")
 INVENTORIES: Final = ReadModelTable("inventory")
 """The version of an inventory is its AsOf, in milliseconds since 1970."""
+PLANS: Final = ReadModelTable("plan")
+"""Of a plan only the hardware milestones are kept (``plan_state``)."""
 
 READ_MODELS: Final = {
     InputKind.EVENT: EVENTS,
@@ -35,6 +40,7 @@ READ_MODELS: Final = {
     InputKind.FLEET: FLEETS,
     InputKind.PROJECTION: PROJECTIONS,
     InputKind.INVENTORY: INVENTORIES,
+    InputKind.PLAN: PLANS,
 }
 
 
@@ -83,6 +89,28 @@ async def fleet_lines(
 def projection_key(fleet_id: str, event_id: str) -> str:
     """The key of the projection that a run plans by."""
     return f"{fleet_id}#{event_id}#Peak"
+
+
+def plan_key(event_id: str, fleet_id: str) -> str:
+    """The key of a fleet's plan for an event."""
+    return f"{event_id}#{fleet_id}"
+
+
+def plan_state(plan: EventPlan) -> State:
+    """What is kept of a plan: the status and message of its hardware milestones, in their order (7.17.14)."""
+    leaves = [leaf for milestone in plan.event_milestone for leaf in milestone.sub_milestones or (milestone,)]
+    kept = [
+        (leaf.event_milestone_id, leaf.milestone_completion_status, leaf.milestone_message)
+        for leaf in leaves
+        if leaf.event_milestone_id in HARDWARE_MILESTONES
+    ]
+    return {"HardwareMilestones": kept}
+
+
+def hardware_milestones(state: str) -> list[HardwareMilestone]:
+    """The hardware milestones in the stored ``plan_state`` of a plan."""
+    kept = orjson.loads(state)["HardwareMilestones"]
+    return [HardwareMilestone(MilestoneId(name), MilestoneStatus(status), message) for name, status, message in kept]
 
 
 def state_of(row: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,26 +14,20 @@ from services.hotw_svc.adapters.inputs.read_models import (
     FLEETS,
     INVENTORIES,
     PROJECTIONS,
-    REGION,
     SERVICES,
     event_fleets,
     projection_key,
     state_of,
 )
-from services.hotw_svc.adapters.orders.dashboard_rows import TOTALS
+from services.hotw_svc.adapters.queries.dashboard import dashboard_services
 from services.hotw_svc.adapters.queries.views import execution_views, view, with_ids
-from services.hotw_svc.adapters.rows import Row, wire
-from services.hotw_svc.adapters.runs.execution_rows import FACT_COLUMNS
+from services.hotw_svc.adapters.rows import Row
 from services.hotw_svc.adapters.runs.run_rows import Runs
-from services.hotw_svc.app.fleet_status import fleet_status
 from services.hotw_svc.app.ports import View
 from services.hotw_svc.app.runs.run import run_view
-from services.hotw_svc.domain.orders.order_book import OrderTotals
 from shared.errors import NotFound
 from shared.relational import Database, ReadModelTable
 from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
-
-_LATEST: Final = tuple(name for name in FACT_COLUMNS.values() if name != "CapReason")  # of LatestExecution
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,37 +115,20 @@ class Queries:
         limit: int = 1000,
     ) -> Page:
         """The event's services with their fleets, by ServiceId."""
-        board, index, service = t.hotw_dashboard, t.service_index, SERVICES.table
-        with_lines = (
-            select(board.c.ServiceIndexId)
-            .join(t.event_index, t.event_index.c.EventIndexId == board.c.EventIndexId)
-            .where(t.event_index.c.EventId == event_id, board.c.Purpose == purpose.value)
-        )
-        query = (
-            select(index.c.ServiceIndexId, index.c.ServiceId, service.c.Owner, service.c.LeaderAlias)
-            .outerjoin(service, service.c.Key == index.c.ServiceId)
-            .where(index.c.ServiceIndexId.in_(with_lines))
-            .order_by(index.c.ServiceId)
-            .limit(limit + 1)
-        )
-        if leader_alias is not None:
-            query = query.where(service.c.LeaderAlias == leader_alias)
-        if owner is not None:
-            query = query.where(service.c.Owner == owner)
         async with self._database.read() as connection:
-            await _check_known(connection, t.event_index, "event", event_id)
-            rows = (await connection.execute(query.where(index.c.ServiceId > (after or "")))).all()
-            shown = [row.ServiceIndexId for row in rows[:limit]]
-            fleets = await _fleets_by_service(connection, event_id, purpose, shown)
-        services = [
-            {
-                "ServiceId": row.ServiceId,
-                "Owner": row.Owner,
-                "LeaderAlias": row.LeaderAlias,
-                "Fleets": fleets.get(row.ServiceIndexId, []),
-            }
-            for row in rows
-        ]
+            event = await _one(connection, EVENTS, event_id)
+            if event is None:
+                raise NotFound(f"there is no event {event_id}")
+            services = await dashboard_services(
+                connection,
+                event_id,
+                purpose,
+                regions=state_of(event)["RegionList"],
+                leader_alias=leader_alias,
+                owner=owner,
+                after=after,
+                limit=limit + 1,
+            )
         return _page(services, limit, "ServiceId")
 
     async def known_inputs(self, event_id: str, fleet_id: str) -> dict[str, Any]:
@@ -197,53 +174,6 @@ class Queries:
                 .outerjoin(inventory, inventory.c.Key == fleet.c.FleetId)
             )
         return {"EventId": event_id, **dict(counted.mappings().one())}
-
-
-async def _fleets_by_service(
-    connection: AsyncConnection, event_id: str, purpose: Purpose, services: list[int]
-) -> dict[int, list[Row]]:
-    """The dashboard lines of the services, by FleetId, each with the fleet's latest execution."""
-    if not services:
-        return {}
-    board, execution, fleet = t.hotw_dashboard, t.hotw_execution, FLEETS.table
-    rows = await connection.execute(
-        select(
-            board,
-            t.fleet_index.c.FleetId,
-            fleet.c[REGION].label("Region"),
-            *(execution.c[name].label(f"Its{name}") for name in _LATEST),
-        )
-        .join(t.event_index, t.event_index.c.EventIndexId == board.c.EventIndexId)
-        .join(t.fleet_index, t.fleet_index.c.FleetIndexId == board.c.FleetIndexId)
-        .outerjoin(fleet, fleet.c.Key == t.fleet_index.c.FleetId)
-        .outerjoin(execution, execution.c.ExecutionId == board.c.LatestExecutionId)
-        .where(
-            t.event_index.c.EventId == event_id, board.c.Purpose == purpose.value, board.c.ServiceIndexId.in_(services)
-        )
-        .order_by(t.fleet_index.c.FleetId)
-    )
-    found: dict[int, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row.ServiceIndexId, []).append(_line(row))
-    return found
-
-
-def _line(row: Any) -> Row:
-    latest = wire({name: getattr(row, f"Its{name}") for name in _LATEST})
-    totals = OrderTotals(**{name: getattr(row, column) for column, name in TOTALS.items()})
-    reasoning, pending_on = fleet_status(totals, latest["Status"], latest["Reasoning"])
-    return {
-        "FleetId": row.FleetId,
-        "Region": row.Region,
-        "CapacityOverrideSum": totals.live_hosts,
-        "OrderedHosts": totals.live_hosts,
-        "ApprovedHosts": totals.approved_hosts,
-        "FulfilledHosts": totals.fulfilled_hosts,
-        "Gap": row.Gap,
-        "StatusReasoning": reasoning,
-        "ActionPendingOn": pending_on,
-        "LatestExecution": None if latest["ExecutionId"] is None else latest,
-    }
 
 
 def _page(items: list[Row], limit: int, key: str) -> Page:

@@ -11,7 +11,7 @@ from shared.envelope import Message
 from shared.trace import Trace
 from tests.support.embedded_stack import Replica
 from tests.support.hotw_stack import Hotw
-from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, inventory_body
+from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, inventory_body, plan_body
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -157,3 +157,14 @@ async def test_a_moved_event_moves_overrides_through_the_log(stack: Hotw) -> Non
         return {override["StartTime"][:10] for override in items[0]["CapacityOverrideDetails"]}
 
     await eventually(windows, lambda seen: seen == {"2024-07-19"}, "the overrides start the day before the new peak")
+
+
+async def test_the_dashboard_shows_what_the_plan_s_events_say_7_17_14(stack: Hotw) -> None:
+    replica = await stack.replica()
+    await settled_in(stack, replica)
+    blocked = {"PlaceHardwareOrder": ("Blocked", "Blocked: finance says no")}
+    await stack.say(("eventplan.created", plan_body(version=1)), ("eventplan.updated", plan_body(version=2, **blocked)))
+    await stack.settled()
+    board = await replica.get(f"/hotw/dashboard/{EVENT}/Upscaling")
+    fleet = board["Services"][0]["Fleets"][0]
+    assert (fleet["StatusReasoning"], fleet["ActionPendingOn"]) == ("Blocked: finance says no", "EPIC")
