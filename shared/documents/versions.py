@@ -110,12 +110,12 @@ def updated(head: Document | None, key: str, fn: UpdateFn, cause: Cause, expecte
         if expected is not None and present is not None and present.version != expected:
             raise Stale(f"{key} is at version {present.version}, not {expected}; read it again")
         change = fn(present)
+        if expected is not None and present is None:
+            raise Stale(f"there is no version {expected} of {key}")
         if change is None or (change.state is None and present is None):
             if present is None:
                 raise NotFound(f"there is no {key}")
             return Decision(Outcome.SAME, present)
-        if expected is not None and present is None:
-            raise Stale(f"there is no version {expected} of {key}")
         size = 0 if change.state is None else len(orjson.dumps(change.state))
         if size > MAX_STATE_BYTES:
             raise TooLarge(
@@ -136,8 +136,8 @@ def updated(head: Document | None, key: str, fn: UpdateFn, cause: Cause, expecte
         user=user,
         changed=changed,
         schema_version=schema,
-        created=present.created if present else changed,
-        created_by=present.created_by if present else user,
+        created=head.created if head else changed,
+        created_by=head.created_by if head else user,
         deleted=change.state is None,
         side=present.side if present and change.state is not None else {},
     )

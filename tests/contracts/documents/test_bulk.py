@@ -26,8 +26,10 @@ async def test_what_is_there_is_left_alone(store: Store, documents: Documents, b
 async def test_a_tombstone_is_no_document(store: Store, documents: Documents, broker: Broker) -> None:
     await documents.update("F1", creating({"A": 1}), cause())
     await documents.update("F1", lambda _: Change(None, (OutgoingEvent("thing.deleted"),)), cause())
-    assert await documents.create_many([("F1", {"A": 2}), ("F2", {"A": 2})], "thing.created", cause()) == ["F2", "F1"]
-    assert (await documents.latest("F1")).version == 3
+    states = [("F1", {"A": 2}), ("F2", {"A": 2})]
+    assert await documents.create_many(states, "thing.created", cause(user="bob")) == ["F2", "F1"]
+    latest = await documents.latest("F1")
+    assert (latest.version, latest.user, latest.created_by) == (3, "bob", "ann")  # 3.18d
     await store.drain()
     assert [message.type for message in broker.of("F1")] == ["thing.created", "thing.deleted", "thing.created"]
 

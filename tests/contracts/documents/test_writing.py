@@ -58,8 +58,9 @@ async def test_a_stale_condition_writes_nothing(documents: Documents) -> None:
     await documents.update("F1", adding(), cause(), expected=1)
     with pytest.raises(Stale):
         await documents.update("F1", adding(), cause(), expected=1)
-    with pytest.raises(Stale):
-        await documents.update("new", adding(), cause(), expected=1)
+    for change in (adding(), lambda _: None):
+        with pytest.raises(Stale):
+            await documents.update("new", change, cause(), expected=1)
     assert (await documents.latest("F1")).version == 2
     assert await documents.latest("new") is None
 
@@ -79,7 +80,8 @@ async def test_a_deleted_document_is_gone_and_its_history_stays(documents: Docum
         await documents.amend("F1", lambda _: ({}, ()), cause())
 
 
-async def test_a_document_made_anew_goes_on_counting(documents: Documents) -> None:
+async def test_a_document_made_anew_goes_on_counting_and_stays_created_at_first(documents: Documents) -> None:
+    """3.18c, 3.18d."""
     await documents.update("F1", creating({"A": 1}), cause())
     await documents.amend("F1", lambda _: ({"Hosts": 3}, ()), cause())
     await documents.update("F1", lambda _: Change(None, ()), cause())
@@ -93,7 +95,9 @@ async def test_a_document_made_anew_goes_on_counting(documents: Documents) -> No
     again = (await documents.update("F1", create, later)).document
     assert seen == [None]
     assert (again.version, again.state, again.side) == (3, {"B": 2}, {})
-    assert (again.created_by, again.created) == ("bob", iso(NOW + timedelta(days=1)))
+    assert (again.user, again.changed) == ("bob", iso(NOW + timedelta(days=1)))
+    assert (again.created_by, again.created) == ("ann", iso(NOW))
+    assert await documents.latest("F1") == again
     assert [document.version for document in (await documents.history("F1")).items] == [3, 2, 1]
 
 
