@@ -10,9 +10,10 @@ from services.fleet_svc.app.delete_fleet import delete_fleet
 from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.app.hosts import on_orders_changed, report_inventory
 from services.fleet_svc.app.mend_lines import mend_lines
+from services.fleet_svc.app.on_events_changed import on_events_changed
 from services.fleet_svc.app.update_fleet import update_fleet
 from services.fleet_svc.entrypoints.http import fleet_routes
-from services.fleet_svc.entrypoints.messages import host_orders
+from services.fleet_svc.entrypoints.messages import subscriptions
 from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock
 from shared.messaging.commands import Command, CommandSubscription
@@ -36,7 +37,11 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         routes=[fleet_routes(commands, fleets, clock)],
         subscriptions=[
             CommandSubscription("fleet.commands", [*declared.commands(), *commands]),
-            host_orders(partial(on_orders_changed, fleets=fleets), clock),
+            *subscriptions(
+                on_orders_changed=partial(on_orders_changed, fleets=fleets),
+                on_events_changed=partial(on_events_changed, fleets=fleets),
+                clock=clock,
+            ),
         ],
         periodic=[kit.every(_MEND_EVERY, "mend fleet lines", partial(mend_lines, clock, fleets=fleets))],
         description="Services, their fleets with hosts and lines for events, and projections.",

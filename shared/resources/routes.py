@@ -50,7 +50,8 @@ class DocumentHandlers:
     def key(self, request: Request) -> str:
         return "#".join(self.keys(request)[0].values())
 
-    def response(self, document: Document) -> Response:
+    def response(self, document: Document, request: Request) -> Response:
+        """The answer to ``request`` with this document."""
         return json_response(self.reads.view(document), version=document.version)
 
     async def write(self, command: Command[Any], request: Request) -> Response:
@@ -60,13 +61,13 @@ class DocumentHandlers:
         written = await command.use_case(validated(command.model, with_keys(body, keys)), cause)
         if not isinstance(written, Written):
             raise TypeError(f"{command.name} does not write a document")
-        return self.response(written.document)
+        return self.response(written.document, request)
 
     async def latest(self, request: Request) -> Response:
-        return self.response(await self.reads.latest(self.key(request)))
+        return self.response(await self.reads.latest(self.key(request)), request)
 
     async def version(self, request: Request) -> Response:
-        return self.response(await self.reads.version(self.key(request), version_number(request)))
+        return self.response(await self.reads.version(self.key(request), version_number(request)), request)
 
     async def history(self, request: Request) -> Response:
         keys, query = self.keys(request, "Limit", "Cursor")
@@ -93,7 +94,7 @@ class _Handlers(DocumentHandlers):
         body, cause = read_write(request, self.clock)
         if request.scope["query_string"]:
             body = with_keys(body, query_of(request, self.contract.key_defaults))
-        return self.response((await self.resources.create(validated(command.model, body), cause)).document)
+        return self.response((await self.resources.create(validated(command.model, body), cause)).document, request)
 
     async def list(self, request: Request) -> Response:
         filters = self.resource.filter_members
@@ -138,11 +139,11 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
 
         def write(method: str, path: str, model: type[CommandBody], summary: str, body: type[Any] | None) -> None:
             command = commands[model]
-            handler = partial(do.create if method == "POST" else do.write, command)
+            handler = partial(do.create if model is contract.create else do.write, command)
             add(method, path, handler, action=command.action, summary=summary, body=body, parameters=key)
 
         for action in resource.actions:
-            write("PUT", f"{item}/{action.word}", action.command, action.summary, action.command)
+            write(action.method, f"{item}/{action.word}", action.command, action.summary, action.command)
         write("POST", resource.path, contract.create, f"Create {one}", contract.body)
         write("PUT", item, contract.update, f"Change {one} by a merge patch (RFC 7396)", contract.body)
         write("DELETE", item, contract.delete, f"Delete {one}; its history stays", None)

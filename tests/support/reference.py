@@ -94,6 +94,67 @@ EVENT: dict[str, Any] = {
     "EmergentScaleStartDate": "2024-07-09",
 }
 
+PLAN: dict[str, Any] = {
+    "EventPlanId": "PD2024#FORTRESSService-NA-X0",
+    "VersionId": 8,
+    "LatestVersionId": 8,
+    "FleetId": "FORTRESSService-NA-X0",
+    "EventId": "PD2024",
+    "ServiceId": "FORTRESSService",
+    "EventMilestone": [
+        {
+            "EventMilestoneId": "GatherProjectionFromUpstream",
+            "MilestoneCompletionStatus": "Completed",
+            "MilestoneMessage": "All upstream projections verified",
+            "PeakReadyStatus": "Green",
+            "ETA": "2024-06-01",
+            "LastUpdatedTimestamp": "2024-06-01T12:00:00Z",
+        },
+        {
+            "EventMilestoneId": "HardwareOrder",
+            "MilestoneCompletionStatus": "Completed",
+            "MilestoneMessage": "[Automated] Hardware order placed: SPCO-789",
+            "PeakReadyStatus": "Green",
+            "SubMilestones": [
+                {
+                    "EventMilestoneId": "PlaceHardwareOrder",
+                    "MilestoneCompletionStatus": "Completed",
+                    "MilestoneMessage": "50 hosts ordered via HOTW",
+                },
+                {
+                    "EventMilestoneId": "HardwareOrderApproval",
+                    "MilestoneCompletionStatus": "Completed",
+                    "MilestoneMessage": "Order approved by AWS",
+                },
+            ],
+        },
+        {
+            "EventMilestoneId": "HardwareFulfillment",
+            "MilestoneCompletionStatus": "InProgress",
+            "MilestoneMessage": "1 of 4 orders pending",
+            "PeakReadyStatus": "Yellow",
+        },
+        {
+            "EventMilestoneId": "CommunicateTPMToDownstream",
+            "MilestoneCompletionStatus": "NotStarted",
+            "PeakReadyStatus": "Red",
+        },
+        {
+            "EventMilestoneId": "UpdateThrottlingInSDC",
+            "MilestoneCompletionStatus": "NotStarted",
+            "PeakReadyStatus": "Red",
+        },
+    ],
+    "EventDescaleMilestone": [
+        {"EventMilestoneId": "GatherDescaleProjections", "MilestoneCompletionStatus": "NotStarted"}
+    ],
+    "AuditMetadata": {
+        "Message": "HOTW placed hardware order",
+        "User": "HOTWAutomation",
+        "Timestamp": "2024-06-15T09:00:00Z",
+    },
+}
+
 PROJECTION: dict[str, Any] = {
     "ProjectionId": "FORTRESSService-NA-X0#PD2024#Peak",
     "VersionId": 3,

@@ -1,4 +1,7 @@
-"""The documents of fleets: their own lines in one collection, the lines for events in another, read together."""
+"""The documents of fleets: their own lines in one collection, the lines for events in another, read together.
+
+Beside them is the read model of Events, which holds that an Event is known and nothing else of it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.documents import Document, HistoryPage, ListPage, State, Store
+from shared.errors import NotFound
 from shared.resources import Reads
 
 FILTERS: Final = {"ServiceId": "ServiceId", "Region": "FleetConfiguration.Region"}
@@ -31,7 +35,8 @@ class Fleets(Reads):
 
     def __init__(self, store: Store) -> None:
         self.bases = store.documents("fleet", filters=tuple(FILTERS.values()))
-        self.lines = store.documents("fleet_line", filters=("FleetId",))
+        self.lines = store.documents("fleet_line", filters=("FleetId", "EventId"))
+        self.events = store.read_model("event")
         super().__init__("Fleet", self.bases, _view)
         self._of_lines = Reads("Fleet", self.lines)
 
@@ -57,7 +62,9 @@ class Fleets(Reads):
         return await super().version(key.partition("#")[0], version)
 
     async def page(self, event_id: str | None, where: Mapping[str, Any], *, after: str | None, limit: int) -> ListPage:
-        """Every fleet as ``latest`` gives it, ordered by id."""
+        """Every fleet as ``latest`` gives it, ordered by id. NotFound for an Event that was never known (4.20)."""
+        if event_id is not None and not await self._knows(event_id):
+            raise NotFound(f"there is no Event {event_id}")
         page = await self.bases.list(where, after=after, limit=limit)
         if event_id is None:
             return page
@@ -69,6 +76,12 @@ class Fleets(Reads):
     async def lines_of(self, fleet_id: str) -> list[Document]:
         """Every line that a fleet has for an event."""
         return [line async for page in self.lines.scan({"FleetId": fleet_id}) for line in page]
+
+    async def _knows(self, event_id: str) -> bool:
+        """Whether the Event was published, or a fleet has a line for it, whose Event may still be on its way (4.21)."""
+        if await self.events.get(event_id) is not None:
+            return True
+        return bool((await self.lines.list({"EventId": event_id}, limit=1)).items)
 
     async def _has_line(self, key: str) -> bool:
         """Whether it is the key of an event's line that there is, or was once."""

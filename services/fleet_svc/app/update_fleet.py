@@ -10,7 +10,7 @@ from services.fleet_svc.app.fleets import Fleets, beside, line_key
 from services.fleet_svc.domain.fleet_lines import Line, change_line, changed, follow_base, line_of, place
 from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent, Written
-from shared.errors import NotFound, Stale
+from shared.errors import NotFound, Refused, Stale
 from shared.schemas.fleet_svc.fleet import UpdateFleet
 from shared.schemas.validation import patched
 
@@ -48,7 +48,8 @@ async def _update_base(command: UpdateFleet, cause: Cause, *, fleets: Fleets) ->
 
 
 async def _update_line(command: UpdateFleet, event_id: str, cause: Cause, *, fleets: Fleets) -> Written:
-    """The event's line, created as a copy of the base by its first change.
+    """The event's line, created as a copy of the base by its first change. An empty patch creates none (3.30a): the
+    outcome is the base that stands in for the line.
 
     An If-Match of the base holds only while there is no line and the base is at that version.
     """
@@ -62,6 +63,8 @@ async def _update_line(command: UpdateFleet, event_id: str, cause: Cause, *, fle
             raise fleets.missing(fleet_id)
         if if_match is not None and if_match.base and (present is not None or document.version != if_match.version):
             raise Stale(f"If-Match is not what GET /fleet/{fleet_id}/{event_id} gives now; read it again")
+        if present is None and not command.patch:
+            return None
         is_first = present is None
         base = Line.model_validate(document.state)
         line = line_of(base, event_id, document.version) if present is None else Line.model_validate(present.state)
@@ -72,11 +75,26 @@ async def _update_line(command: UpdateFleet, event_id: str, cause: Cause, *, fle
 
     key = line_key(fleet_id, event_id)
     expected = if_match.version if if_match is not None and not if_match.base else None
-    written = await fleets.lines.update(key, updated, cause, expected=expected)
+    try:
+        written = await fleets.lines.update(key, updated, cause, expected=expected)
+    except Refused as refusal:  # of no narrower type where it is the first outcome again
+        if command.patch or refusal.status != NotFound.status:
+            raise
+        return await _unchanged_base(fleet_id, cause, fleets=fleets)
     if is_first and await fleets.bases.latest(fleet_id) is None:  # deleted meanwhile, its lines before this one
         await delete_line(key, cause, fleets=fleets)
         raise fleets.missing(fleet_id)
     return written if document is None else replace(written, document=beside(written.document, document))
+
+
+async def _unchanged_base(fleet_id: str, cause: Cause, *, fleets: Fleets) -> Written:
+    """The base as the outcome of a request that changes nothing."""
+
+    def unchanged(present: Document | None) -> None:
+        if present is None:
+            raise fleets.missing(fleet_id)
+
+    return await fleets.bases.update(fleet_id, unchanged, cause)
 
 
 async def follow(key: str, base: Document, cause: Cause, *, fleets: Fleets) -> None:

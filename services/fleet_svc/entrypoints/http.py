@@ -13,6 +13,7 @@ from starlette.responses import Response
 from services.fleet_svc.app.fleets import FILTERS, Fleets
 from shared.cause import Cause
 from shared.clock import Clock
+from shared.documents import Document
 from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Acceptable, Command
 from shared.resources import DocumentHandlers
@@ -80,10 +81,10 @@ class _Handlers(DocumentHandlers):
         super().__init__(fleets, clock)
         self._fleets = fleets
 
-    async def latest(self, request: Request) -> Response:
-        key = self.key(request)
-        document = await self._fleets.latest(key)
-        return json_response(self._fleets.view(document), version=document.version, base=document.key != key)
+    def response(self, document: Document, request: Request) -> Response:
+        """The base stands in for a line where the path names an Event and the document is of none."""
+        stands_in = "EventId" in request.path_params and "EventId" not in document.state
+        return json_response(self.reads.view(document), version=document.version, base=stands_in)
 
     async def list(self, request: Request) -> Response:
         ids, query = self.keys(request, *FILTERS, "Limit", "Cursor")

@@ -58,5 +58,5 @@ EVENT: Final = ResourceContract(
     owner="event_svc",
     key=("EventId",),
     given_snapshot=EventSnapshot,
-    consumers=("eventplan_svc", "hotw_svc", "notify_svc"),
+    consumers=("fleet_svc", "eventplan_svc", "hotw_svc", "notify_svc"),
 )

@@ -46,7 +46,8 @@ async def test_a_deleted_fleet_takes_its_lines_with_it_and_comes_back_without_th
     assert (await ok(http.delete("/fleet/F1")))["Deleted"] is True
     assert (await http.get("/fleet/F1")).status_code == 404
     assert (await http.get("/fleet/F1/PD")).status_code == 404
-    assert (await http.put("/fleet/F1/PD", json={})).status_code == 404
+    for body in ({}, {"ServiceId": "S2"}):
+        assert (await http.put("/fleet/F1/PD", json=body)).status_code == 404
     assert (await http.delete("/fleet/F1")).status_code == 404
     assert [item["VersionId"] for item in (await ok(http.get("/fleet/F1/versions")))["Items"]] == [2, 1]
     assert [item["VersionId"] for item in (await ok(http.get("/fleet/F1/PD/versions")))["Items"]] == [2, 1]
@@ -80,5 +81,5 @@ async def test_a_line_begun_while_its_fleet_is_deleted_does_not_stay(
         return await plain(documents, key, *args, **options)
 
     monkeypatch.setattr(SqliteDocuments, "update", deleted_meanwhile)
-    assert (await http.put("/fleet/F1/PD", json={})).status_code == 404
+    assert (await http.put("/fleet/F1/PD", json={"ServiceId": "S1"})).status_code == 404
     assert await fleets.lines.latest("F1#PD") is None

@@ -97,9 +97,31 @@ async def test_versions_are_those_of_the_line_where_there_is_one(http: httpx.Asy
     await ok(http.put("/fleet/F1", json={"ServiceId": "S2"}))
     assert [v["VersionId"] for v in (await ok(http.get("/fleet/F1/PD/versions")))["Items"]] == [2, 1]
     assert (await ok(http.get("/fleet/F1/PD/versions/1")))["ServiceId"] == "S1"
-    await ok(http.put("/fleet/F1/PD", json={}))
+    await ok(http.put("/fleet/F1/PD", json={"FleetConfiguration": {"MaxHostCount": 9}}))
     assert [v["VersionId"] for v in (await ok(http.get("/fleet/F1/PD/versions")))["Items"]] == [1]
     assert (await http.get("/fleet/F1/PD/versions/2")).status_code == 404
     assert (await ok(http.get("/fleet/F1/PD/versions/0")))["EventId"] == "PD"
     assert (await ok(http.get("/fleet/F1/versions/2")))["ServiceId"] == "S2"
     assert (await http.get("/fleet/none/PD/versions")).status_code == 404
+
+
+async def test_an_empty_put_makes_no_line(http: httpx.AsyncClient, fleets: Fleets, published: Published) -> None:
+    """3.30a, and 3.46b for the conditions."""
+    base = await ok(http.post("/fleet", json=BARE))
+    key = {"Idempotency-Key": "k"}
+    for body, headers in (
+        ({}, key),
+        ({"AuditMetadata": {"Message": "looked at it"}}, {}),
+        ({"VersionId": 7, "CapacityAsOf": None}, {}),
+        ({}, {"If-Match": '"base-1"'}),
+    ):
+        answer = await http.put("/fleet/F1/PD", json=body, headers=headers)
+        assert (answer.status_code, answer.headers["etag"], answer.json()) == (200, '"base-1"', base), body
+    for stale in ('"base-2"', '"1"'):
+        assert (await http.put("/fleet/F1/PD", json={}, headers={"If-Match": stale})).status_code == 412
+    assert (await fleets.lines.list()).items == []
+    assert len(await published()) == 1
+    await ok(http.put("/fleet/F1/PD", json={"FleetConfiguration": {"MaxHostCount": 9}}))
+    again = await http.put("/fleet/F1/PD", json={}, headers=key)
+    assert (again.headers["etag"], again.json()) == ('"base-1"', base), "the same request gets its first answer"
+    assert (await http.put("/fleet/F1/PD", json={})).headers["etag"] == '"1"'

@@ -7,8 +7,11 @@ import re
 
 import httpx
 
+from services.fleet_svc.app.fleets import Fleets
+from services.fleet_svc.app.on_events_changed import on_events_changed
+from shared.schemas.event_svc.event import EventSnapshot
 from tests.support.fleet import ok
-from tests.support.reference import FLEET, PROJECTION, SERVICE
+from tests.support.reference import EVENT, FLEET, PROJECTION, SERVICE
 
 F = "/fleet/FORTRESSService-NA-X0"
 
@@ -50,6 +53,21 @@ async def test_every_fleet_is_listed_as_it_is_for_an_event(http: httpx.AsyncClie
     page = await ok(http.get("/fleet/event/PD?Limit=2"))
     rest = await ok(http.get(f"/fleet/event/PD?Limit=2&Cursor={page['NextCursor']}"))
     assert [item["FleetId"] for item in rest["Items"]] == ["F3"]
+
+
+async def test_the_fleets_of_an_event_that_was_never_known_are_404(http: httpx.AsyncClient, fleets: Fleets) -> None:
+    """4.20, 4.21."""
+    await ok(http.post("/fleet", json=FLEET | {"EventId": None}))
+    missing = await http.get("/fleet/event/NOPE")
+    assert (missing.status_code, missing.json()["detail"]) == (404, "there is no Event NOPE")
+    created = EventSnapshot.model_validate({**EVENT, "VersionId": 1, "AuditMetadata": {}})
+    await on_events_changed([created], fleets=fleets)
+    assert len((await ok(http.get("/fleet/event/PD2024")))["Items"]) == 1
+    deleted = created.model_copy(update={"version_id": 2, "deleted": True})
+    await on_events_changed([deleted, created], fleets=fleets)
+    assert len((await ok(http.get("/fleet/event/PD2024")))["Items"]) == 1, "it was known"
+    await ok(http.put(f"{F}/NOPE", json={"FleetConfiguration": {"MaxHostCount": 9}}))
+    assert [item["EventId"] for item in (await ok(http.get("/fleet/event/NOPE")))["Items"]] == ["NOPE"]
 
 
 async def test_a_projection_needs_its_fleet(http: httpx.AsyncClient) -> None:

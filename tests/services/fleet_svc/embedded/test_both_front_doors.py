@@ -183,6 +183,15 @@ async def test_orders_that_hotw_publishes_are_shown(stack: Both) -> None:
     assert fleet["VersionId"] == 1
 
 
+async def test_an_event_is_known_to_fleet_svc_once_it_is_published(stack: Both) -> None:
+    """4.20."""
+    assert (await stack.fleet.get("/fleet/event/PD2024")).status_code == 404
+    await ok(stack.event.post("/event", json=EVENT))
+    await ok(stack.event.delete("/event/PD2024"))
+    await stack.settled()
+    assert await ok(stack.fleet.get("/fleet/event/PD2024")) == {"Items": [], "NextCursor": None}
+
+
 async def test_both_are_ready_and_say_what_they_are_made_of(stack: Both) -> None:
     for replica in stack.replicas:
         http = replica.http
