@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -123,10 +123,19 @@ class CreateEventPlan(PlanCommand):
     pass
 
 
+_OneMilestone = Annotated[
+    Id,
+    Field(
+        examples=[MilestoneId.GATHER_PROJECTION.value], json_schema_extra={"enum": [one.value for one in MilestoneId]}
+    ),
+]
+"""The milestone that a request is about. One that no plan has is not found (6.2.25), as with any other id."""
+
+
 class SetMilestoneStatus(PlanCommand):
     """``PUT /eventplan/{EventId}/{FleetId}/status``."""
 
-    event_milestone_id: MilestoneId
+    event_milestone_id: _OneMilestone
     milestone_completion_status: MilestoneStatus
     milestone_message: Text | None = None
 
@@ -134,14 +143,14 @@ class SetMilestoneStatus(PlanCommand):
 class SetMilestone(PlanCommand):
     """``PUT /eventplan/{EventId}/{FleetId}/milestone``: what is given changes; ``ETA`` null is automatic again."""
 
-    event_milestone_id: MilestoneId
+    event_milestone_id: _OneMilestone
     milestone_completion_status: MilestoneStatus | None = None
     milestone_message: Text | None = None
     eta: WireDate | None = None
 
 
 class ReplaceMilestones(PlanCommand):
-    """``PUT /eventplan/{EventId}/{FleetId}/milestones``: exactly the known ids, in order."""
+    """``PUT /eventplan/{EventId}/{FleetId}/milestones``: exactly the known ids, in order; any of the descale ids."""
 
     event_milestone: list[Milestone]
     event_descale_milestone: list[Milestone] | None = None

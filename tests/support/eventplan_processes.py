@@ -10,12 +10,14 @@ import orjson
 
 from services.eventplan_svc.app.show_dashboard import Dashboard, show_dashboard
 from services.eventplan_svc.bootstrap import Wiring, build
+from services.eventplan_svc.domain.inputs import Event, Fleet, Service
 from shared.cause import Cause, IfMatch
 from shared.clock import Clock
 from shared.documents import Store, Written
 from shared.envelope import Message, Record
 from shared.messaging.commands import CommandSubscription
 from shared.messaging.subscription import Done
+from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.eventplan_svc import (
     CreateEventPlan,
     DashboardQuery,
@@ -25,6 +27,8 @@ from shared.schemas.eventplan_svc import (
     SetMilestone,
     SetMilestoneStatus,
 )
+from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.trace import Trace
 from tests.support.embedded_stack import Replica, Stack
 from tests.support.messaging import record_of
@@ -58,6 +62,19 @@ class Process:
             batches.setdefault(group, []).append(record_of(message(one, self.clock.now())))
         for group, records in batches.items():
             await self.handle(group, records)
+
+    async def know(self, *published: TopicBody) -> None:
+        """Keeps events, fleets and services, and makes no plan: as a process does that dies in between."""
+        read_models = self.wiring.read_models
+        for topic, body in published:
+            match topic.partition(".")[0]:
+                case "event":
+                    await read_models.events.put([(body["EventId"], Event.of(EventSnapshot.model_validate(body)))])
+                case "fleet":
+                    await read_models.fleets.put([(body["FleetId"], Fleet.of(FleetSnapshot.model_validate(body)))])
+                case _:
+                    service = Service.of(ServiceSnapshot.model_validate(body))
+                    await read_models.services.put([(service.service_id, service)])
 
     async def handle(self, group: str, records: Iterable[Record]) -> None:
         subscription = next(sub for sub in self.wiring.subscriptions if sub.group == group)

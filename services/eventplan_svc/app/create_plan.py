@@ -6,6 +6,7 @@ from services.eventplan_svc.app.planner import Planner
 from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.domain.changes import check_keys
 from services.eventplan_svc.domain.lifecycle import check_creation_by_hand, new_plan, plan_template
+from services.eventplan_svc.domain.milestones import utc_day
 from services.eventplan_svc.domain.plan import Plan, plan_id
 from shared.cause import Cause
 from shared.documents import Written
@@ -14,10 +15,10 @@ from shared.schemas.eventplan_svc import CreateEventPlan
 
 
 async def create_plan(command: CreateEventPlan, cause: Cause, *, planner: Planner) -> Written:
-    """Makes the plan, whatever the event's dates. Idempotent by the cause's id.
+    """Makes the plan; closed where the fleet's region is not among the event's (6.1.19c). Idempotent by the cause's id.
 
-    NotFound: event or fleet unknown or deleted. Conflict: the plan is there already, or its service is deleted or not
-    Registered. BadInput: EventPlanId or ServiceId is not the plan's.
+    NotFound: event or fleet unknown or deleted. Conflict: the plan is there already, its service is deleted or not
+    Registered, or its event is inactive or past. BadInput: EventPlanId or ServiceId is not the plan's.
     """
     key = plan_id(command.event_id, command.fleet_id)
     since = await planner.read_models.generation()
@@ -46,7 +47,7 @@ async def _planned(command: CreateEventPlan, cause: Cause, read_models: ReadMode
         return NotFound(f"there is no Fleet {command.fleet_id}")
     [inputs] = await read_models.inputs_of_fleets(event, [fleet])
     try:
-        check_creation_by_hand(inputs)
+        check_creation_by_hand(inputs, utc_day(cause.now))
         plan = new_plan(plan_template(event, cause.now), inputs, cause.now)
         check_keys(plan, command)
     except Refused as refusal:

@@ -77,15 +77,16 @@ def _gathered(projection: Projection) -> Derivation:
 
 
 def peak_tpm_milestone(name: MilestoneId, facts: Facts, state: AutomationState) -> tuple[Derivation, str]:
-    """A milestone that a person completed for one PeakTPM, and falls back when that changes; and since when."""
-    done, projection = state.done_for.get(name), facts.projection
+    """A milestone that a person completed for one PeakTPM, and falls back when that changes; and since when.
+
+    A milestone that was done before there was a PeakTPM falls back when there is one (6.4.53 to 6.4.55).
+    """
+    done, projection_at = state.done_for.get(name), facts.projection.at if facts.projection else ""
     if done is None:
-        return nothing_derived(name), projection.at if projection else ""
-    if projection is None:
-        return Derivation(MilestoneStatus.COMPLETED, done.message), done.at
-    at = max(done.at, projection.at)
-    if done.peak_tpm == facts.peak_tpm:
+        return nothing_derived(name), projection_at
+    at = max(done.at, projection_at)
+    if facts.projection is None or done.peak_tpm == facts.peak_tpm:
         return Derivation(MilestoneStatus.COMPLETED, done.message), at
     now = "the projection is deleted" if facts.peak_tpm is None else f"PeakTPM is {facts.peak_tpm} now"
-    message = f"{now}, this was done for {done.peak_tpm}"
-    return Derivation(MilestoneStatus.PENDING_ON_SERVICE_OWNER, message), at
+    then = "before there was one" if done.peak_tpm is None else f"for {done.peak_tpm}"
+    return Derivation(MilestoneStatus.PENDING_ON_SERVICE_OWNER, f"{now}, this was done {then}"), at

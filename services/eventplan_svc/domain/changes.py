@@ -1,7 +1,7 @@
 """What a person's request does to the milestones of a plan.
 
-A request that changes nothing gives back the same plan. BadInput names a member that cannot be taken; Conflict
-``plan-closed`` and ``parent-status`` are the rules' refusals.
+A request that changes nothing gives back the same plan. BadInput names a member that cannot be taken, NotFound a
+milestone that no plan has; Conflict ``plan-closed`` and ``parent-status`` are the rules' refusals.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from services.eventplan_svc.domain.milestones import (
 from services.eventplan_svc.domain.plan import AutomationState, DoneFor, Plan
 from services.eventplan_svc.domain.readiness import coloured
 from shared.clock import iso
-from shared.errors import BadInput, Conflict, FieldError
+from shared.errors import BadInput, Conflict, FieldError, NotFound
 from shared.schemas import eventplan_svc as contract
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus
 
@@ -46,20 +46,20 @@ class _Request:
 def set_milestone_status(plan: Plan, wanted: contract.SetMilestoneStatus, facts: Facts, now: datetime) -> Plan:
     """Sets the status, and the message where one is given (null removes it), of any milestone or sub."""
     message = wanted.milestone_message if "milestone_message" in wanted.model_fields_set else KEEP
-    request = _Request(wanted.event_milestone_id, wanted.milestone_completion_status, message)
+    request = _Request(_known(wanted.event_milestone_id), wanted.milestone_completion_status, message)
     return _granted(plan, [request], facts, now)
 
 
 def set_milestone(plan: Plan, wanted: contract.SetMilestone, facts: Facts, now: datetime) -> Plan:
     """Sets what is given. A null message is removed, a null ETA is automatic again."""
+    milestone_id = _known(wanted.event_milestone_id)
     given, status = wanted.model_fields_set, wanted.milestone_completion_status
     if "milestone_completion_status" in given and status is None:
         raise _bad("/MilestoneCompletionStatus", f"give one of {', '.join(MilestoneStatus)}")
-    if "eta" in given and wanted.event_milestone_id in PARENT_OF:
-        parent = PARENT_OF[wanted.event_milestone_id]
-        raise _bad("/ETA", f"{wanted.event_milestone_id} goes by the ETA of {parent}; set that")
+    if "eta" in given and milestone_id in PARENT_OF:
+        raise _bad("/ETA", f"{milestone_id} goes by the ETA of {PARENT_OF[milestone_id]}; set that")
     request = _Request(
-        wanted.event_milestone_id,
+        milestone_id,
         KEEP if status is None else status,
         wanted.milestone_message if "milestone_message" in given else KEEP,
         _day(wanted.eta) if "eta" in given else KEEP,
@@ -68,14 +68,15 @@ def set_milestone(plan: Plan, wanted: contract.SetMilestone, facts: Facts, now: 
 
 
 def replace_milestones(plan: Plan, wanted: contract.ReplaceMilestones, facts: Facts, now: datetime) -> Plan:
-    """Replaces a whole list, which must hold exactly the known ids, in order; the descale list where it is given.
+    """Replaces a whole list, which must hold exactly the known ids, in order (6.2.19). Of the descale milestones it
+    replaces those that are given, which must be in order; the others stay (6.2.20, 6.2.21).
 
     A milestone sent without a message has none, one without an ETA has its automatic one. A parent may be sent as it
     was read although its subs change.
     """
     requests = _requests(wanted.event_milestone, UPSCALE_IDS, "/EventMilestone")
     if wanted.event_descale_milestone is not None:
-        requests += _requests(wanted.event_descale_milestone, DESCALE_IDS, "/EventDescaleMilestone")
+        requests += _requests(wanted.event_descale_milestone, DESCALE_IDS, "/EventDescaleMilestone", some=True)
     return _granted(plan, requests, facts, now)
 
 
@@ -91,8 +92,18 @@ def check_keys(plan: Plan, wanted: contract.PlanCommand) -> None:
         raise BadInput("the body's keys are not the plan's", wrong, slug="key-mismatch")
 
 
-def _requests(items: Sequence[contract.Milestone], ids: Sequence[MilestoneId], pointer: str) -> list[_Request]:
-    _check_ids(items, ids, pointer)
+def _known(milestone_id: str) -> MilestoneId:
+    try:
+        return MilestoneId(milestone_id)
+    except ValueError:
+        raise NotFound(f"there is no milestone {milestone_id}; give one of {', '.join(MilestoneId)}") from None
+
+
+def _requests(
+    items: Sequence[contract.Milestone], ids: Sequence[MilestoneId], pointer: str, *, some: bool = False
+) -> list[_Request]:
+    """What is asked of each. ``some``: the list may hold only some of the ids."""
+    _check_ids(items, ids, pointer, some=some)
     requests = []
     for number, item in enumerate(items):
         subs = item.sub_milestones or []
@@ -105,9 +116,15 @@ def _requests(items: Sequence[contract.Milestone], ids: Sequence[MilestoneId], p
     return requests
 
 
-def _check_ids(items: Sequence[contract.SubMilestone], ids: Sequence[MilestoneId], pointer: str) -> None:
-    if [item.event_milestone_id for item in items] != list(ids):
-        raise _bad(pointer, f"must hold exactly {', '.join(ids)}, in this order" if ids else "has no sub-milestones")
+def _check_ids(
+    items: Sequence[contract.SubMilestone], ids: Sequence[MilestoneId], pointer: str, *, some: bool = False
+) -> None:
+    given = [item.event_milestone_id for item in items]
+    if given == [name for name in ids if not some or name in given]:
+        return
+    if not ids:
+        raise _bad(pointer, "has no sub-milestones")
+    raise _bad(pointer, f"must hold {'only' if some else 'exactly'} {', '.join(ids)}, in this order")
 
 
 def _day(day: date | None) -> str | None:
@@ -159,9 +176,8 @@ def _remembering(
     done_for = dict(state.done_for)
     held = done_for.pop(name, None)
     if new.is_completed():
-        peak_tpm = facts.peak_tpm if turned else held.peak_tpm if held else None
-        if peak_tpm is not None:
-            done_for[name] = DoneFor(peak_tpm, at, new.message)
+        peak_tpm = facts.peak_tpm if turned or held is None else held.peak_tpm
+        done_for[name] = DoneFor(peak_tpm, at, new.message)
     state = replace(state, done_for=done_for)
     # The person knew these facts: automation writes again only when they come to something else.
     derivation, _ = peak_tpm_milestone(name, facts, state)

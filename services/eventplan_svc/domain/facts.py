@@ -28,8 +28,6 @@ class Projection:
 
     @classmethod
     def of(cls, snapshot: ProjectionSnapshot) -> Self:
-        """``peak_tpm`` is ManualOverride, else CloudTuneProjection, else TotalInputTPM (HOTW rule 3)."""
-        given = (snapshot.manual_override, snapshot.cloud_tune_projection, snapshot.total_input_tpm)
         changed_at = snapshot.audit_metadata.timestamp
         owner = () if snapshot.is_verified_by_owner else ("the owner",)
         upstreams = snapshot.upstream_projections or ()
@@ -37,7 +35,7 @@ class Projection:
             version=snapshot.version_id,
             at=iso(changed_at) if changed_at else "",
             deleted=snapshot.deleted,
-            peak_tpm=next((tpm for tpm in given if tpm is not None), None),
+            peak_tpm=snapshot.peak_tpm,
             unverified=(*owner, *(one.upstream_service_id for one in upstreams if not one.is_verified)),
         )
 

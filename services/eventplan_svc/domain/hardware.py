@@ -33,33 +33,35 @@ def hardware_milestones(hardware: Hardware, peak_start: str) -> dict[MilestoneId
 
 
 def _needs_nothing(hardware: Hardware) -> bool:
-    """Whether there is nothing to order, nothing on order, and nothing lost that has to be ordered anew."""
+    """Whether there is nothing to order, nothing on order, and nothing lost that has to be ordered anew (6.4.19)."""
     execution = hardware.execution
     if execution is None or execution.status is not ExecutionStatus.SUCCESS or execution.capacity_override_sum:
         return False
     return not hardware.gap and not any(order.is_live or order.is_lost for order in hardware.orders)
 
 
-def _undelivered_of_lost(hardware: Hardware) -> int:
-    return sum(order.fulfillment_value - order.fulfilled_hosts for order in hardware.orders if order.is_lost)
+def _missing(hardware: Hardware) -> int:
+    """The hosts that nobody brings: undelivered ones of lost orders and the shortfall, else the gap (6.4.19a, b)."""
+    undelivered = sum(order.fulfillment_value - order.fulfilled_hosts for order in hardware.orders if order.is_lost)
+    shortfall = hardware.execution.shortfall if hardware.execution else 0
+    return undelivered + shortfall or hardware.gap
 
 
 def _order_message(hardware: Hardware) -> str | None:
+    """6.4.31 to 6.4.33; None before there is an order."""
     if _needs_nothing(hardware):
-        message = _NO_HOSTS_NEEDED
-    elif hardware.orders:
-        newest = max(order.execution_id for order in hardware.orders)
-        message = f"[Automated] Hardware order placed: SPCO-{newest}"
-    else:
+        return _NO_HOSTS_NEEDED
+    if not hardware.orders:
         return None
-    execution = hardware.execution
+    newest, execution = max(order.execution_id for order in hardware.orders), hardware.execution
+    message = f"[Automated] Hardware order placed: SPCO-{newest}"
     if execution is not None and execution.cap_reason:
         message += f" ({execution.needed} needed, {execution.required_hosts} is {execution.cap_reason})"
     return message
 
 
 def _placed(hardware: Hardware) -> Derivation:
-    """PlaceHardwareOrder: the first rule that fits."""
+    """PlaceHardwareOrder: the first rule that fits (6.4.20 to 6.4.25b)."""
     execution = hardware.execution
     if execution is not None and execution.status is ExecutionStatus.FAIL:
         return Derivation(MilestoneStatus.BLOCKED, execution.reasoning)
@@ -74,18 +76,17 @@ def _placed(hardware: Hardware) -> Derivation:
         ordered = sum(order.fulfillment_value for order in live)
         return Derivation(MilestoneStatus.COMPLETED, f"{_hosts(ordered)} ordered via HOTW")
     if any(order.is_lost for order in hardware.orders):
-        again = _hosts(_undelivered_of_lost(hardware))
-        return Derivation(MilestoneStatus.PENDING_ON_EPIC, f"{again} to be ordered anew")
+        return Derivation(MilestoneStatus.PENDING_ON_EPIC, f"{_hosts(_missing(hardware))} to be ordered anew")
     if _needs_nothing(hardware):
         return _NOTHING_NEEDED
-    if execution is not None:  # it found a need, and an outside engine has not ordered yet
+    if execution is not None:  # a Success with a need: an outside engine has not ordered yet
         wanted = _hosts(execution.capacity_override_sum)
         return Derivation(MilestoneStatus.PENDING_ON_EPIC, f"{wanted} to be ordered")
     return _NOT_STARTED
 
 
 def _approved(hardware: Hardware) -> Derivation:
-    """HardwareOrderApproval: the first rule that fits."""
+    """HardwareOrderApproval: the first rule that fits (6.4.26 to 6.4.30)."""
     lost = [order for order in hardware.orders if order.is_lost]
     if lost:
         newest = max(lost, key=lambda order: (order.execution_id, order.fulfillment_id))
@@ -101,21 +102,27 @@ def _approved(hardware: Hardware) -> Derivation:
 
 
 def _fulfilled(hardware: Hardware, peak_start: str) -> Derivation:
-    """HardwareFulfillment: the first rule that fits. A delivery on the peak's first day comes after its start."""
+    """HardwareFulfillment: the first rule that fits (6.4.34 to 6.4.40).
+
+    A delivery on the peak's first day comes after its start.
+    """
     waiting = [order for order in hardware.orders if order.is_open]
     if any(order.fulfillment_date >= peak_start for order in waiting):
         return Derivation(MilestoneStatus.BLOCKED, "arrives after the peak")
-    live = sum(order.is_live for order in hardware.orders)
+    live, missing = sum(order.is_live for order in hardware.orders), _missing(hardware)
     if waiting:
         return Derivation(MilestoneStatus.IN_PROGRESS, f"{len(waiting)} of {live} orders pending")
-    if not live:
-        return _NOTHING_NEEDED if _needs_nothing(hardware) else _NOT_STARTED
-    shortfall = hardware.execution.shortfall if hardware.execution else 0
-    missing = _undelivered_of_lost(hardware) + shortfall or hardware.gap
-    delivered = f"{live} of {live} orders delivered"
-    if missing or any(order.is_lost for order in hardware.orders):
+    if live:
+        delivered = f"{live} of {live} orders delivered"
+        if not missing:
+            return Derivation(MilestoneStatus.COMPLETED, delivered)
         return Derivation(MilestoneStatus.PENDING_ON_EPIC, f"{delivered}, {_hosts(missing)} still missing")
-    return Derivation(MilestoneStatus.COMPLETED, delivered)
+    lost = [order for order in hardware.orders if order.is_lost]
+    came = sum(order.fulfilled_hosts for order in lost)
+    if came:
+        wanted = _hosts(sum(order.fulfillment_value for order in lost))
+        return Derivation(MilestoneStatus.PENDING_ON_EPIC, f"{came} of {wanted} came, {missing} still missing")
+    return _NOTHING_NEEDED if _needs_nothing(hardware) else _NOT_STARTED
 
 
 def _hosts(count: int) -> str:

@@ -25,13 +25,17 @@ from shared.errors import Conflict
 from shared.schemas.eventplan_svc import MilestoneId, PeakReadyStatus
 
 
-def check_creation_by_hand(inputs: PlanInputs) -> None:
-    """Conflict unless the fleet's service is there and Registered."""
-    service, service_id = inputs.service, inputs.fleet.service_id
+def check_creation_by_hand(inputs: PlanInputs, today: str) -> None:
+    """Conflict unless the fleet's service is Registered, and the event active and not past (6.1.18 to 6.1.19b)."""
+    event, service, service_id = inputs.event, inputs.service, inputs.fleet.service_id
     if service is None or service.deleted:
         raise Conflict(f"service {service_id} is deleted or was never created", slug="service-deleted")
     if not service.registered:
         raise Conflict(f"service {service_id} is not Registered", slug="service-not-registered")
+    if not event.active:
+        raise Conflict(f"event {event.event_id} is not active", slug="event-inactive")
+    if event.peak_end < today:
+        raise Conflict(f"the peak of {event.event_id} was over on {event.peak_end}", slug="peak-over")
 
 
 def closing_reason(inputs: PlanInputs) -> str | None:

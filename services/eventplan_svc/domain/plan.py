@@ -33,9 +33,9 @@ def nothing_derived(milestone_id: MilestoneId) -> Derivation:
 
 @dataclass(frozen=True, slots=True)
 class DoneFor:
-    """A person's completion of a milestone, which holds for one PeakTPM only."""
+    """A person's completion of a milestone, which holds for one PeakTPM only; None: there was none (6.4.55)."""
 
-    peak_tpm: int
+    peak_tpm: int | None
     at: str
     message: str | None
 

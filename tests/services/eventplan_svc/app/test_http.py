@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from tests.support import reference
 from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process
 from tests.support.http import app_of, calling, pointers
@@ -88,6 +89,22 @@ async def test_a_plan_may_be_posted_back_whole_as_it_was_read(http: httpx.AsyncC
     assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
 
 
+async def test_the_references_own_plan_is_taken_as_it_stands(http: httpx.AsyncClient) -> None:
+    """4.163, 6.2.20: it holds one of the descale milestones."""
+    answer = await http.put(f"{PLAN}/milestones", json=reference.PLAN)
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"2"'), answer.text
+    plan = answer.json()
+    for given, taken in zip(reference.PLAN["EventMilestone"], plan["EventMilestone"], strict=True):
+        for member in ("MilestoneCompletionStatus", "MilestoneMessage", "PeakReadyStatus"):
+            assert taken.get(member) == given.get(member)
+    assert [one["EventMilestoneId"] for one in plan["EventDescaleMilestone"]] == [
+        "GatherDescaleProjections",
+        "PlaceDescaleOrder",
+        "DescaleFulfillment",
+        "RestoreThrottling",
+    ]
+
+
 async def test_a_stale_if_match_is_412(http: httpx.AsyncClient) -> None:
     answer = await http.put(f"{PLAN}/status", json=DONE, headers={"If-Match": '"7"'})
     assert (answer.status_code, answer.headers["content-type"]) == (412, "application/problem+json")
@@ -122,7 +139,9 @@ async def test_the_same_key_gets_the_same_answer(http: httpx.AsyncClient) -> Non
         ("PUT", f"{PLAN}/milestone", {**DONE, "Colour": "Red"}, 400, ["/Colour"]),
         ("PUT", f"{PLAN}/milestone", {**DONE, "EventPlanId": "PD2023#X"}, 400, ["/EventPlanId"]),
         ("PUT", f"{PLAN}/milestone", {**DONE, "Colour/": "Red"}, 400, ["/Colour~1"]),
-        ("PUT", f"{PLAN}/milestone", {**DONE, "EventMilestoneId": "BuyHardware"}, 400, ["/EventMilestoneId"]),
+        ("PUT", f"{PLAN}/milestone", {**DONE, "EventMilestoneId": "BuyHardware"}, 404, []),
+        ("PUT", f"{PLAN}/status", {**DONE, "EventMilestoneId": "BuyHardware"}, 404, []),
+        ("PUT", f"{PLAN}/status", {**DONE, "EventMilestoneId": "buy/hardware"}, 400, ["/EventMilestoneId"]),
         ("PUT", f"{PLAN}/milestone", {**DONE, "EventMilestoneId": None}, 400, ["/EventMilestoneId"]),
         ("PUT", f"{PLAN}/milestone", {**DONE, "MilestoneMessage": 5}, 400, ["/MilestoneMessage"]),
         ("PUT", f"{PLAN}/milestone", {**DONE, "ETA": "tomorrow"}, 400, ["/ETA"]),

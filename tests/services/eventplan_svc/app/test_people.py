@@ -11,16 +11,16 @@ from tests.support.snapshots import TopicBody, event, fleet, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())
-BY_HAND = {"EventId": "Past", "FleetId": FLEET_ID}
-PAST = event("Past", start="2024-03-01", end="2024-03-02")
+BY_HAND = {"EventId": "PD2024", "FleetId": FLEET_ID}
 DONE = {"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus": "Completed"}
 
 
-async def test_a_person_makes_a_plan_automation_does_not(process: Process, published: Published) -> None:
-    await process.take(PAST, fleet(), service(), projection(event_id="Past"))
-    written = await process.create_plan({**BY_HAND, "EventPlanId": f"Past#{FLEET_ID}"})
-    assert written.document.key == f"Past#{FLEET_ID}"
-    plan = await process.plan(event_id="Past")
+async def test_a_person_makes_a_plan_that_automation_has_not_made(process: Process, published: Published) -> None:
+    await process.know(*THE_THREE)
+    await process.take(projection())
+    written = await process.create_plan({**BY_HAND, "EventPlanId": f"PD2024#{FLEET_ID}"})
+    assert written.document.key == f"PD2024#{FLEET_ID}"
+    plan = await process.plan()
     assert (plan["VersionId"], plan["AuditMetadata"]["User"]) == (1, "somebody")
     assert state(plan, "GatherProjectionFromUpstream")[0] == "Completed"
     assert [message.type for message in await published()] == ["eventplan.created"]
@@ -30,21 +30,32 @@ async def test_a_person_makes_a_plan_automation_does_not(process: Process, publi
     ("known", "refusal", "slug"),
     [
         ((fleet(), service()), NotFound, "not-found"),
-        ((PAST, service()), NotFound, "not-found"),
-        ((PAST, fleet(version=2, deleted=True), service()), NotFound, "not-found"),
-        ((event("Past", 2, deleted=True), fleet(), service()), NotFound, "not-found"),
-        ((PAST, fleet()), Conflict, "service-deleted"),
-        ((PAST, fleet(), service(version=2, deleted=True)), Conflict, "service-deleted"),
-        ((PAST, fleet(), service(ServiceType="Onboarding")), Conflict, "service-not-registered"),
+        ((event(), service()), NotFound, "not-found"),
+        ((event(), fleet(version=2, deleted=True), service()), NotFound, "not-found"),
+        ((event(version=2, deleted=True), fleet(), service()), NotFound, "not-found"),
+        ((event(), fleet()), Conflict, "service-deleted"),
+        ((event(), fleet(), service(version=2, deleted=True)), Conflict, "service-deleted"),
+        ((event(), fleet(), service(ServiceType="Onboarding")), Conflict, "service-not-registered"),
+        ((event(active=False), fleet(), service()), Conflict, "event-inactive"),
+        ((event(start="2024-04-29", end="2024-04-30"), fleet(), service()), Conflict, "peak-over"),
     ],
 )
 async def test_a_plan_by_hand_is_refused(
     process: Process, known: tuple[TopicBody, ...], refusal: type[Refused], slug: str
 ) -> None:
-    await process.take(*known)
+    """6.1.15 to 6.1.19b."""
+    await process.know(*known)
     with pytest.raises(refusal) as refused:
         await process.create_plan(BY_HAND)
     assert refused.value.slug == slug
+
+
+async def test_a_plan_outside_the_events_regions_is_made_closed(process: Process) -> None:
+    """6.1.19c; on the last day the peak is not past."""
+    await process.know(event(start="2024-05-01", end="2024-05-01"), fleet(region="us-west-1"), service())
+    written = await process.create_plan(BY_HAND)
+    reason = "region us-west-1 is not in the RegionList of PD2024"
+    assert written.document.state["Closed"] == {"Reason": reason, "Since": "2024-05-01T09:00:00.000Z"}
 
 
 async def test_a_plan_that_is_there_is_not_made_again(process: Process) -> None:
@@ -56,12 +67,12 @@ async def test_a_plan_that_is_there_is_not_made_again(process: Process) -> None:
 @pytest.mark.parametrize(
     ("more", "pointer"),
     [
-        ({"EventPlanId": "Past#Another"}, "/EventPlanId"),
+        ({"EventPlanId": "PD2024#Another"}, "/EventPlanId"),
         ({"ServiceId": "Another"}, "/ServiceId"),
     ],
 )
 async def test_a_bad_member_is_named(process: Process, more: dict[str, str], pointer: str) -> None:
-    await process.take(PAST, fleet(), service())
+    await process.know(*THE_THREE)
     with pytest.raises(BadInput) as refused:
         await process.create_plan({**BY_HAND, **more})
     assert [error.pointer for error in refused.value.errors] == [pointer]
@@ -71,7 +82,7 @@ async def test_the_same_request_again_gets_its_first_answer_whatever_has_changed
     cause = process.person("somebody POST /eventplan k1", "d1")
     with pytest.raises(NotFound):
         await process.create_plan(BY_HAND, cause)
-    await process.take(PAST, fleet(), service())
+    await process.know(*THE_THREE)
     with pytest.raises(Refused) as refused:
         await process.create_plan(BY_HAND, cause)
     assert refused.value.status == 404
@@ -131,25 +142,25 @@ async def test_facts_do_not_undo_what_a_person_set_after_them(process: Process, 
 
 
 async def test_every_write_can_be_asked_for_by_a_command_and_is_answered_once(process: Process) -> None:
-    await process.take(PAST, *THE_THREE)
-    ids = {"EventId": "Past", "FleetId": FLEET_ID}
+    await process.know(*THE_THREE)
+    ids = BY_HAND
     made = await process.command("CreateEventPlan", "make", ids)
     assert (made["Outcome"], made["VersionId"]) == ("Accepted", 1)
-    read = await process.plan(event_id="Past")
+    read = await process.plan()
     assert (await process.command("SetMilestoneStatus", "set", {**ids, **DONE}))["VersionId"] == 2
-    detail = {**ids, "EventMilestoneId": "HardwareFulfillment", "ETA": "2024-02-01"}
+    detail = {**ids, "EventMilestoneId": "HardwareFulfillment", "ETA": "2024-07-01"}
     assert (await process.command("SetMilestone", "detail", detail))["VersionId"] == 3
     whole = {**ids, "EventMilestone": read["EventMilestone"], "EventDescaleMilestone": read["EventDescaleMilestone"]}
     assert (await process.command("ReplaceMilestones", "replace", whole))["VersionId"] == 4
     assert (await process.command("SetMilestoneStatus", "set", {**ids, **DONE}))["VersionId"] == 2
     assert (await process.command("CreateEventPlan", "again", ids))["Problem"]["status"] == 409
-    assert (await process.plan(event_id="Past"))["VersionId"] == 4
+    assert (await process.plan())["VersionId"] == 4
 
 
 @pytest.mark.parametrize(
     ("ce_type", "more", "status"),
     [
-        ("SetMilestoneStatus", {"EventMilestoneId": "Nothing", "MilestoneCompletionStatus": "Completed"}, 400),
+        ("SetMilestoneStatus", {"EventMilestoneId": "Nothing", "MilestoneCompletionStatus": "Completed"}, 404),
         ("SetMilestoneStatus", {**DONE, "ETA": "2024-07-01"}, 400),
         ("SetMilestoneStatus", {**DONE, "FleetId": "Unknown"}, 404),
         ("SetMilestoneStatus", {"EventMilestoneId": "HardwareOrder", "MilestoneCompletionStatus": "Completed"}, 409),

@@ -30,6 +30,7 @@ from tests.support.plans import (
     status,
     stored,
 )
+from tests.support.reference import PLAN
 
 GATHER = "GatherProjectionFromUpstream"
 COMMUNICATE = "CommunicateTPMToDownstream"
@@ -58,48 +59,7 @@ def test_the_references_plan_comes_out_of_its_facts() -> None:
             {**one, "SubMilestones": as_there(one["SubMilestones"])} if "SubMilestones" in one else one for one in kept
         ]
 
-    assert as_there(plan["EventMilestone"]) == [
-        {
-            "EventMilestoneId": "GatherProjectionFromUpstream",
-            "MilestoneCompletionStatus": "Completed",
-            "MilestoneMessage": "All upstream projections verified",
-            "PeakReadyStatus": "Green",
-        },
-        {
-            "EventMilestoneId": "HardwareOrder",
-            "MilestoneCompletionStatus": "Completed",
-            "MilestoneMessage": "[Automated] Hardware order placed: SPCO-789",
-            "PeakReadyStatus": "Green",
-            "SubMilestones": [
-                {
-                    "EventMilestoneId": "PlaceHardwareOrder",
-                    "MilestoneCompletionStatus": "Completed",
-                    "MilestoneMessage": "50 hosts ordered via HOTW",
-                },
-                {
-                    "EventMilestoneId": "HardwareOrderApproval",
-                    "MilestoneCompletionStatus": "Completed",
-                    "MilestoneMessage": "Order approved by AWS",
-                },
-            ],
-        },
-        {
-            "EventMilestoneId": "HardwareFulfillment",
-            "MilestoneCompletionStatus": "InProgress",
-            "MilestoneMessage": "1 of 4 orders pending",
-            "PeakReadyStatus": "Yellow",
-        },
-        {
-            "EventMilestoneId": "CommunicateTPMToDownstream",
-            "MilestoneCompletionStatus": "NotStarted",
-            "PeakReadyStatus": "Red",
-        },
-        {
-            "EventMilestoneId": "UpdateThrottlingInSDC",
-            "MilestoneCompletionStatus": "NotStarted",
-            "PeakReadyStatus": "Red",
-        },
-    ]
+    assert as_there(plan["EventMilestone"]) == as_there(PLAN["EventMilestone"])
     assert plan["EventMilestone"][0]["ETA"] == "2024-06-01"
     assert EventPlan.model_validate(plan, extra="ignore").wire()["EventMilestone"] == plan["EventMilestone"]
 
@@ -218,6 +178,35 @@ def test_what_a_person_completed_stays_when_the_projection_changed_before() -> N
     plan = by_hand(refresh(a_plan(), known), COMMUNICATE, "Completed", "06-03", known)
     late = facts(projection(2, tpm=60_000, when="06-02"))
     assert status(refresh(plan, late), COMMUNICATE) == "Completed"
+
+
+def test_what_was_done_before_there_was_a_projection_falls_back_when_it_comes() -> None:
+    """6.4.53 to 6.4.55: no PeakTPM at all counts as one."""
+    for name in (COMMUNICATE, THROTTLING):
+        plan = by_hand(a_plan(), name, "Completed", "06-01")
+        assert revision(plan, NO_FACTS) is None
+        plan = refresh(plan, facts(projection(1, when="06-02")))
+        assert state(plan, name) == (
+            "PendingOnServiceOwner",
+            "PeakTPM is 50000 now, this was done before there was one",
+        )
+        assert state(refresh(plan, facts(projection(2, when="06-03", deleted=True))), name) == ("Completed", None)
+
+
+def test_what_was_done_without_a_projection_stays_when_an_older_one_comes_late() -> None:
+    """6.4.6, 6.4.9: automation writes only what is newer than the person's change."""
+    plan = by_hand(a_plan(), THROTTLING, "Completed", "06-03")
+    plan = refresh(plan, facts(projection(1, when="06-02")))
+    assert status(plan, THROTTLING) == "Completed"
+    assert status(refresh(plan, facts(projection(2, tpm=60_000, when="06-04"))), THROTTLING) == "PendingOnServiceOwner"
+
+
+def test_what_was_done_after_the_projection_was_deleted_falls_back_at_the_next() -> None:
+    """6.4.55."""
+    deleted = facts(projection(2, when="05-21", deleted=True))
+    plan = by_hand(refresh(a_plan(), deleted), COMMUNICATE, "Completed", "06-01", deleted)
+    assert status(plan, COMMUNICATE) == "Completed"
+    assert status(refresh(plan, facts(projection(3, when="06-02"))), COMMUNICATE) == "PendingOnServiceOwner"
 
 
 def test_another_status_of_a_person_ends_what_a_milestone_was_done_for() -> None:

@@ -157,6 +157,27 @@ def test_the_whole_list_is_replaced() -> None:
     assert plan.milestone(MilestoneId("CommunicateTPMToDownstream")).source == "Automated"
 
 
+def test_of_the_descale_milestones_those_that_are_given_are_replaced() -> None:
+    """6.2.20, 6.2.21."""
+    plan = put_details(a_plan(), "RestoreThrottling", MilestoneMessage="by the owner", ETA="2024-08-02")
+    body = as_read(plan)
+    done = {"MilestoneCompletionStatus": "Completed"}
+    body["EventDescaleMilestone"] = [
+        {"EventMilestoneId": "GatherDescaleProjections", **done},
+        {"EventMilestoneId": "DescaleFulfillment", **done, "MilestoneMessage": "all gone"},
+    ]
+    after = put_list(plan, body)
+    assert [milestone.status for milestone in after.descale_milestones] == [
+        "Completed",
+        "NotStarted",
+        "Completed",
+        "NotStarted",
+    ]
+    assert state(after, "DescaleFulfillment") == ("Completed", "all gone")
+    assert after.descale_milestones[3] == plan.descale_milestones[3]
+    assert put_list(plan, {**body, "EventDescaleMilestone": []}) is plan
+
+
 def test_an_eta_sent_back_as_read_stays_automatic() -> None:
     plan = a_plan()
     body = as_read(plan)
@@ -200,8 +221,16 @@ def _subs_of_a_leaf(body: dict[str, Any]) -> None:
     body["EventMilestone"][0]["SubMilestones"] = body["EventMilestone"][1]["SubMilestones"]
 
 
-def _descale_short(body: dict[str, Any]) -> None:
-    body["EventDescaleMilestone"].pop()
+def _descale_out_of_order(body: dict[str, Any]) -> None:
+    body["EventDescaleMilestone"] = body["EventDescaleMilestone"][2:0:-1]
+
+
+def _descale_twice(body: dict[str, Any]) -> None:
+    body["EventDescaleMilestone"] = body["EventDescaleMilestone"][:1] * 2
+
+
+def _no_descale(body: dict[str, Any]) -> None:
+    body["EventDescaleMilestone"] = body["EventMilestone"][:1]
 
 
 @pytest.mark.parametrize(
@@ -213,7 +242,9 @@ def _descale_short(body: dict[str, Any]) -> None:
         (_without_subs, "/EventMilestone/1/SubMilestones"),
         (_subs_out_of_order, "/EventMilestone/1/SubMilestones"),
         (_subs_of_a_leaf, "/EventMilestone/0/SubMilestones"),
-        (_descale_short, "/EventDescaleMilestone"),
+        (_descale_out_of_order, "/EventDescaleMilestone"),
+        (_descale_twice, "/EventDescaleMilestone"),
+        (_no_descale, "/EventDescaleMilestone"),
     ],
 )
 def test_a_list_must_hold_exactly_the_known_milestones_in_order(

@@ -155,15 +155,42 @@ def test_where_nothing_is_needed_all_of_it_is_completed() -> None:
         assert (nothing[name].status, nothing[name].message) == ("Completed", "No hosts needed")
 
 
-def test_nothing_is_needed_says_so_even_where_a_cap_made_it_so() -> None:
+def test_where_nothing_is_needed_the_message_names_no_cap() -> None:
+    """6.4.33: "No hosts needed" instead."""
     capped = execution(needed=0, Needed=220, RequiredHosts=150, CapReason="MaxHostCount")
-    assert own_message(fact(run=capped)) == "No hosts needed (220 needed, 150 is MaxHostCount)"
+    assert own_message(fact(run=capped)) == "No hosts needed"
+    assert own_message(fact(run=execution(CapReason="MaxHostCount"))) is None
 
 
 def test_an_order_lost_after_nothing_was_needed_is_still_to_be_ordered_anew() -> None:
     lost = fact(order("Rejected", 50, ExecutionId=700, Reason="no"), run=execution(needed=0))
     assert placed(lost) == ("PendingOnEPIC", "50 hosts to be ordered anew")
     assert fulfilled(lost) == ("NotStarted", None)
+
+
+def test_what_is_to_be_ordered_anew_is_all_that_is_missing() -> None:
+    """6.4.24, 6.4.19a: undelivered hosts of lost orders and the shortfall."""
+    lost = fact(order("Expired", 10, FulfilledHosts=4), run=execution(Shortfall=3))
+    assert placed(lost) == ("PendingOnEPIC", "9 hosts to be ordered anew")
+
+
+def test_lost_orders_that_delivered_a_part_wait_for_epic() -> None:
+    """6.4.38."""
+    lost = fact(order("Expired", 6, number=1, FulfilledHosts=4), order("Cancelled", 4, number=2))
+    assert fulfilled(lost) == ("PendingOnEPIC", "4 of 10 hosts came, 6 still missing")
+    made_up = order("Expired", 6, FulfilledHosts=4, Superseded=True)
+    assert fulfilled(fact(made_up, run=execution(needed=0))) == ("Completed", "No hosts needed")
+    assert fulfilled(fact(order("Expired", 10))) == ("NotStarted", None)
+
+
+def test_an_open_order_goes_before_what_lost_ones_delivered() -> None:
+    """6.4.34, 6.4.35: the first rule that fits decides."""
+    lost = order("Expired", 10, number=1, FulfilledHosts=4)
+    assert fulfilled(fact(lost, order(number=2))) == ("InProgress", "1 of 1 orders pending")
+    late = order(number=2, FulfillmentDate="2024-07-16")
+    assert fulfilled(fact(lost, late)) == ("Blocked", "arrives after the peak")
+    came = order("Fulfilled", number=2)
+    assert fulfilled(fact(lost, came)) == ("PendingOnEPIC", "1 of 1 orders delivered, 6 hosts still missing")
 
 
 def test_an_outside_engine_that_published_no_order_leaves_the_hosts_to_be_ordered() -> None:
@@ -184,11 +211,18 @@ def test_without_execution_and_orders_nothing_is_started() -> None:
     }
 
 
+def partly_delivered(status: str, hosts: int, came: int, **members: Any) -> dict[str, Any]:
+    """An order of which, where it may be, a part has come."""
+    may_be = status in ("Approved", "Delayed", "Cancelled", "Expired")
+    return order(status, hosts, **members, **({"FulfilledHosts": min(came, hosts - 1)} if may_be else {}))
+
+
 ORDERS = st.lists(
     st.builds(
-        order,
+        partly_delivered,
         st.sampled_from(["Pending", "Approved", "Rejected", "Cancelled", "Delayed", "Fulfilled", "Expired"]),
         st.integers(1, 50),
+        st.integers(0, 49),
         number=st.integers(1, 9),
         EverApproved=st.booleans(),
         Superseded=st.booleans(),
@@ -231,3 +265,69 @@ def test_the_order_of_the_orders_does_not_matter(
     distinct = list({o["FulfillmentId"]: o for o in orders}.values())
     shuffled = random.sample(distinct, len(distinct))
     assert hardware_milestones(fact(*distinct, run=run), PEAK) == hardware_milestones(fact(*shuffled, run=run), PEAK)
+
+
+def first_fit(rows: list[tuple[bool, str, str | None]]) -> tuple[str, str | None]:
+    """The first row of a table whose condition holds, as 6.4 writes them."""
+    return next((status, message) for condition, status, message in rows if condition)
+
+
+@given(ORDERS, EXECUTIONS, st.integers(0, 3))
+def test_the_three_tables_are_first_fit(orders: list[dict[str, Any]], run: dict[str, Any], gap: int) -> None:
+    """6.4.19 to 6.4.40, row by row."""
+    known = fact(*orders, run=run, gap=gap)
+    live = [o for o in orders if o["FulfillmentStatus"] not in ("Rejected", "Cancelled", "Expired")]
+    lost = [o for o in orders if o not in live and not o["Superseded"]]
+    pending = [o for o in live if o["FulfillmentStatus"] != "Fulfilled"]
+    late = any(o["FulfillmentDate"] >= PEAK for o in pending)
+    granted = [
+        o
+        for o in live
+        if o["FulfillmentStatus"] in ("Approved", "Fulfilled")
+        or (o["FulfillmentStatus"] == "Delayed" and o["EverApproved"])
+    ]
+    status, total = run["Status"], run["CapacityOverrideSum"]
+    nothing = status == "Success" and total == 0 and not (live or gap or lost)
+    undelivered = sum(o["FulfillmentValue"] - o["FulfilledHosts"] for o in lost)
+    missing = undelivered + run["Shortfall"] or gap
+    came, wanted = sum(o["FulfilledHosts"] for o in lost), sum(o["FulfillmentValue"] for o in lost)
+    ordered = sum(o["FulfillmentValue"] for o in live)
+    partly = f"{run['OrderedHosts']} of {hosts(total)} ordered, {run['Shortfall']} found no room"
+    of_lost = approved(known)[1]
+    assert placed(known) == first_fit(
+        [
+            (status == "Fail", "Blocked", run["Reasoning"]),
+            (status == "PartialSuccess", "Blocked", partly),
+            (gap > 0, "PendingOnEPIC", f"gap of {hosts(gap)}"),
+            (bool(live), "Completed", f"{hosts(ordered)} ordered via HOTW"),
+            (bool(lost), "PendingOnEPIC", f"{hosts(missing)} to be ordered anew"),
+            (nothing, "Completed", "No hosts needed"),
+            (status == "Success" and total > 0 and not live, "PendingOnEPIC", f"{hosts(total)} to be ordered"),
+            (True, "NotStarted", None),
+        ]
+    )
+    assert approved(known) == first_fit(
+        [
+            (bool(lost), "Blocked", of_lost),
+            (bool(live) and granted == live, "Completed", "Order approved by AWS"),
+            (bool(live), "PendingOnEPIC", f"{len(granted)} of {len(live)} approved"),
+            (nothing, "Completed", "No hosts needed"),
+            (True, "NotStarted", None),
+        ]
+    )
+    delivered = f"{len(live)} of {len(live)} orders delivered"
+    assert fulfilled(known) == first_fit(
+        [
+            (late, "Blocked", "arrives after the peak"),
+            (bool(pending), "InProgress", f"{len(pending)} of {len(live)} orders pending"),
+            (bool(live) and not missing, "Completed", delivered),
+            (bool(live), "PendingOnEPIC", f"{delivered}, {hosts(missing)} still missing"),
+            (came > 0, "PendingOnEPIC", f"{came} of {hosts(wanted)} came, {missing} still missing"),
+            (nothing, "Completed", "No hosts needed"),
+            (True, "NotStarted", None),
+        ]
+    )
+
+
+def hosts(count: int) -> str:
+    return "1 host" if count == 1 else f"{count} hosts"

@@ -102,15 +102,18 @@ def test_no_plan_is_due_once_the_peaks_last_day_is_over() -> None:
     assert not INPUTS.is_due("2024-07-18")
 
 
-def test_making_a_plan_by_hand_is_refused_for_a_service_deleted_or_not_registered() -> None:
-    check_creation_by_hand(INPUTS)
-    for service, slug in (
-        (None, "service-deleted"),
-        (inputs(service={"deleted": True}).service, "service-deleted"),
-        (inputs(service={"registered": False}).service, "service-not-registered"),
+def test_making_a_plan_by_hand_is_refused_where_automation_would_make_none() -> None:
+    """6.1.18 to 6.1.19b."""
+    check_creation_by_hand(INPUTS, "2024-07-17")
+    for refused, today, slug in (
+        (PlanInputs(EVENT, FLEET, None), "2024-05-01", "service-deleted"),
+        (inputs(service={"deleted": True}), "2024-05-01", "service-deleted"),
+        (inputs(service={"registered": False}), "2024-05-01", "service-not-registered"),
+        (inputs(event={"active": False}), "2024-05-01", "event-inactive"),
+        (INPUTS, "2024-07-18", "peak-over"),
     ):
         with pytest.raises(Conflict) as caught:
-            check_creation_by_hand(PlanInputs(EVENT, FLEET, service))
+            check_creation_by_hand(refused, today)
         assert (caught.value.slug, caught.value.status) == (slug, 409)
 
 
