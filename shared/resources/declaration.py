@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from shared.cause import Cause
 from shared.schemas.base import CommandBody, WireModel
@@ -18,16 +18,17 @@ M = TypeVar("M", bound=WireModel)
 
 @dataclass(frozen=True, kw_only=True)
 class Action(Generic[M]):
-    """A further request about a document: ``PUT {path of the document}/{word}``, or its command.
+    """A further request about a document: ``{method} {path of the document}/{word}``, or its command.
 
     ``apply`` is pure: by the document, the command and the cause it gives the next document, or raises Refused.
-    ``event`` names the event that is published with the new version, beside ``updated``.
+    ``event`` names an event that is published with the new version, beside ``updated``.
     """
 
     word: str
+    method: Literal["PUT", "POST"] = "PUT"
     command: type[CommandBody]
     apply: Callable[[M, Any, Cause], M]
-    event: str
+    event: str | None = None
     summary: str
 
 
@@ -41,6 +42,8 @@ class Resource(Generic[M]):
     ``references``: resources of the same store that a document names by their key. Each must exist when the document is
     created, and when an update makes it name another; a member that is absent names nothing.
     ``on_create``, ``on_update``: check and complete a new document, or the document before and after a change.
+    ``implied``: members that a change sets, by their attributes, where the request does not state them; by the document
+    before and after it.
     ``assign_key``: the key of a document that is created without one, by a text that is the same when the request is
     repeated.
     ``computed``: members by wire name that a read shows where nobody gave them.
@@ -56,6 +59,7 @@ class Resource(Generic[M]):
     references: tuple[ResourceContract[Any], ...] = ()
     on_create: Callable[[M, Cause], M] | None = None
     on_update: Callable[[M, M, Cause], M] | None = None
+    implied: Callable[[M, M], Mapping[str, Any]] | None = None
     assign_key: Callable[[str], str] | None = None
     computed: Callable[[M], Mapping[str, Any]] | None = None
     expire: Callable[[M, datetime], M | None] | None = None

@@ -143,6 +143,10 @@ class Resources(Reads, Generic[M]):
                     name: value for name, value in patch.items() if name in before or shown.get(name, _ABSENT) != value
                 }
             after = patched(contract.model, before, patch)
+            if resource.implied is not None:
+                implied = resource.implied(validated(contract.model, before), after)
+                stated = {attribute for attribute, field in contract.model.model_fields.items() if field.alias in patch}
+                after = after.model_copy(update={name: implied[name] for name in implied.keys() - stated})
             if resource.on_update is not None:
                 after = resource.on_update(validated(contract.model, before), after, cause)
             if missing is not None:
@@ -172,7 +176,8 @@ class Resources(Reads, Generic[M]):
         def acted(before: State) -> M:
             return action.apply(validated(contract.model, before), command, cause)
 
-        written = await self._change(contract.key_of(command), cause, acted, "updated", action.event)
+        events = ("updated",) if action.event is None else ("updated", action.event)
+        written = await self._change(contract.key_of(command), cause, acted, *events)
         if action.word in self._afterwards:
             await self._afterwards[action.word](written, cause)
         return written

@@ -1,20 +1,46 @@
 """Projections: how much traffic a fleet will get during an event.
 
-The fleet must exist. Whether the event exists is known to event_svc alone.
+The fleet must exist. Whether the event exists is known to event_svc alone. Who verified a figure did not verify another
+one in its place.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+from shared.cause import Cause
 from shared.resources import Resource
 from shared.schemas.fleet_svc.fleet import FLEET
-from shared.schemas.fleet_svc.projection import PROJECTION
+from shared.schemas.fleet_svc.projection import PROJECTION, Projection, UpstreamProjection
+
+
+def _unverified(before: Projection, after: Projection) -> Mapping[str, Any]:
+    """Another PeakTPM is not verified by the owner (4.442)."""
+    return {} if before.peak_tpm == after.peak_tpm else {"is_verified_by_owner": False}
+
+
+def _updated(before: Projection, after: Projection, cause: Cause) -> Projection:
+    """Another UpstreamTPM is not verified by its upstream (4.443). A patch gives each entry of the list whole, so what
+    it does not state is absent.
+    """
+    known = {one.upstream_service_id: one.upstream_tpm for one in before.upstream_projections or ()}
+
+    def judged(one: UpstreamProjection) -> UpstreamProjection:
+        changed = known.get(one.upstream_service_id, one.upstream_tpm) != one.upstream_tpm
+        return one.model_copy(update={"is_verified": False}) if changed and one.is_verified is None else one
+
+    if after.upstream_projections is None:
+        return after
+    return after.model_copy(update={"upstream_projections": [judged(one) for one in after.upstream_projections]})
+
 
 PROJECTIONS: Final = Resource(
     contract=PROJECTION,
     path="/projection",
     filters=("EventId", "FleetId"),
     references=(FLEET,),
+    on_update=_updated,
+    implied=_unverified,
     also_history=("/projection/{FleetId}/{EventId}/history",),
 )

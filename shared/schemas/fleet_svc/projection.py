@@ -29,9 +29,15 @@ class Projection(WireModel):
     projection_source: Name | None = None
     upstream_projections: list[UpstreamProjection] | None = None
 
+    @property
+    def peak_tpm(self) -> int | None:
+        """ManualOverride, else CloudTuneProjection, else TotalInputTPM (7.3.5)."""
+        given = (self.manual_override, self.cloud_tune_projection, self.total_input_tpm)
+        return next((tpm for tpm in given if tpm is not None), None)
+
     @model_validator(mode="after")
     def _one_tpm(self) -> Self:
-        if self.total_input_tpm is None and self.cloud_tune_projection is None and self.manual_override is None:
+        if self.peak_tpm is None:
             raise broken_rule(
                 "TotalInputTPM", "give at least one of TotalInputTPM, CloudTuneProjection and ManualOverride"
             )

@@ -34,6 +34,8 @@ class Philosophy(WireModel):
     def _bounds(self) -> Self:
         if self.max_hosts is not None and self.min_hosts is not None and self.min_hosts > self.max_hosts:
             raise broken_rule("MinHosts", "MinHosts must not exceed MaxHosts")
+        if self.capacity_strategy is CapacityStrategy.FIXED and self.min_hosts is None:  # 4.493
+            raise broken_rule("MinHosts", "required with the CapacityStrategy Fixed, which needs exactly so many hosts")
         return self
 
 

@@ -93,8 +93,12 @@ def test_each_bad_member_is_pointed_to(change: dict[str, Any], pointer: str) -> 
     assert [error.pointer for error in refused.value.errors] == [pointer]
 
 
-def test_a_rule_about_an_inner_object_points_into_it() -> None:
-    philosophy = {"MinHosts": 10, "MaxHosts": 5}
+RULES_OF_A_PHILOSOPHY = [{"MinHosts": 10, "MaxHosts": 5}, {"CapacityStrategy": "Fixed", "MaxHosts": 5}]
+
+
+@pytest.mark.parametrize("philosophy", RULES_OF_A_PHILOSOPHY)
+def test_a_rule_about_an_inner_object_points_into_it(philosophy: dict[str, Any]) -> None:
+    """4.490a, 4.493a."""
     with pytest.raises(BadInput) as refused:
         validated(Service, {"ServiceId": "S", "ServiceType": "Registered", "Owner": "o", "Philosophy": philosophy})
     assert [error.pointer for error in refused.value.errors] == ["/Philosophy/MinHosts"]
