@@ -27,7 +27,7 @@ class TicketComment(WireModel):
 
 
 class Ticket(WireModel):
-    """A SIM ticket. ``TicketId`` is assigned unless given."""
+    """A SIM ticket. ``TicketId`` is assigned unless given. ``Comments`` are only added to."""
 
     ticket_id: Id | None = None
     title: Name
@@ -39,6 +39,13 @@ class Ticket(WireModel):
     service_id: Id | None = None
     fleet_id: Id | None = None
     comments: list[TicketComment] | None = None
+
+
+class CommentTicket(CommandBody):
+    """``POST /ticket/{TicketId}/comment``: adds a comment by who asks, now."""
+
+    ticket_id: Id
+    text: Text
 
 
 class EscalateTicket(CommandBody):
@@ -54,5 +61,5 @@ TICKET: Final = ResourceContract(
     owner="notify_svc",
     key=("TicketId",),
     extra_events=(ExtraEvent("escalated", "A ticket's severity was raised."),),
-    actions=(EscalateTicket,),
+    actions=(CommentTicket, EscalateTicket),
 )

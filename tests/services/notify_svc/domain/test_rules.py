@@ -137,8 +137,11 @@ def test_an_execution_that_ordered_nothing_opens_no_ticket() -> None:
 CAUSE = Cause(NOW, "jsmith", Trace.begin())
 
 
-@pytest.mark.parametrize(("present", "asked", "result"), [(3, None, 2), (3, 1, 1), (2, None, 1)])
-def test_a_severity_rises(present: int, asked: int | None, result: int) -> None:
+@pytest.mark.parametrize(
+    ("present", "asked", "result"), [(3, None, 2), (3, 1, 1), (2, None, 1), (1, None, 1), (1, 1, 1)]
+)
+def test_a_severity_rises_to_one_and_stays_there(present: int, asked: int | None, result: int) -> None:
+    """8.4.4, 8.4.4a."""
     command = EscalateTicket(ticket_id="T", severity=asked, reason="it burns")
     ticket = escalated(Ticket(ticket_id="T", title="t", severity=present), command, CAUSE)
     assert ticket.severity == result
@@ -146,7 +149,7 @@ def test_a_severity_rises(present: int, asked: int | None, result: int) -> None:
     assert ticket.comments[-1].text == f"Escalated from severity {present} to {result}: it burns"
 
 
-@pytest.mark.parametrize(("present", "asked"), [(1, None), (2, 2), (2, 3), (1, 1)])
+@pytest.mark.parametrize(("present", "asked"), [(2, 2), (2, 3), (1, 2)])
 def test_what_is_no_rise_is_refused(present: int, asked: int | None) -> None:
     ticket, command = Ticket(ticket_id="T", title="t", severity=present), EscalateTicket(ticket_id="T", severity=asked)
     with pytest.raises(Conflict):
