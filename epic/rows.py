@@ -13,11 +13,14 @@ from urllib.parse import quote
 
 import orjson
 
+from shared import exact_json
+from shared.errors import BadInput
 from shared.resources import Resource
 from shared.schemas.base import VERSION_MEMBERS, WireModel, wire_names
 from shared.schemas.fleet_svc.fleet import FLEET, Inventory
 from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.topics import SERVICES
+from shared.schemas.validation import decode_object
 
 _KEY_BYTES: Final = 16
 
@@ -118,11 +121,9 @@ def read_row(line: bytes) -> Request:
     those of one kind alone.
     """
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise BadRow(f"not JSON: {error}; put one JSON object on the line") from None
-    if not isinstance(row, dict):
-        raise BadRow('not a JSON object; put one object on the line, such as {"Resource": "Service", "ServiceId": …}')
+        row = decode_object(line)
+    except BadInput as error:
+        raise BadRow(error.detail) from None
     kind = _named(row.pop("Resource")) if "Resource" in row else _recognised(row)
     for member in kind.names:
         if not isinstance(row.get(member), str) or not row[member]:
@@ -154,8 +155,8 @@ def _request(kind: Kind, row: dict[str, Any]) -> Request:
     for member in kind.key:
         if f"{{{member}}}" in path:
             path = path.replace(f"{{{member}}}", quote(row.pop(member), safe=""))
-    body = orjson.dumps(row)
+    body = exact_json.dumps(row)
     digest = hashlib.blake2b(digest_size=_KEY_BYTES)
     digest.update(f"{kind.method} {path} {'#'.join(names)} ".encode())
-    digest.update(orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
+    digest.update(orjson.dumps(row, default=str, option=orjson.OPT_SORT_KEYS))
     return Request(kind.name, "#".join(names), kind.phase, kind.method, path, body, f"row-{digest.hexdigest()}")

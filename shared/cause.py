@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from shared.errors import BadInput, Conflict, FieldError, Stale
+import orjson
+
+from shared.errors import BadInput, Conflict, FieldError, Refused, Stale
 from shared.trace import Trace
 
 AUTOMATION: Final = "EPICAutomation"
 _TAG: Final = re.compile(r'(?:W/)?"(base-)?([1-9][0-9]{0,9})"|(base-)?([1-9][0-9]{0,9})')
 
 
-def digest_of(body: bytes) -> str:
-    """Tells two bodies under one idempotency id apart."""
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
+def digest_of(content: bytes) -> str:
+    """Tells two contents under one idempotency id apart."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def digest_of_request(body: Mapping[str, Any], condition: str | None, kind: str = "") -> str:
+    """Tells two requests under one idempotency id apart: by the body as JSON, whatever the order of its members, and by
+    the condition, as If-Match or ce_ifmatch gives it (rules 3.35, 3.35a). ``kind`` is a command's type."""
+    value = orjson.dumps(body, default=str, option=orjson.OPT_SORT_KEYS)  # str: of a Decimal, see ``exact_json``
+    return digest_of(b"\n".join((kind.encode(), (condition or "").encode(), value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +60,10 @@ def refuse_condition(condition: IfMatch | None, name: str) -> None:
 class Cause:
     """The cause of one write.
 
-    ``id`` names the request across redeliveries: ``{ce_source}/{ce_id}`` of a command, ``{user} {method} {path} {key}``
-    of an HTTP write with an Idempotency-Key, ``{topic type}/{event id}`` of an event; None: no idempotency record is
-    kept. ``digest`` is the digest of the request's body: the same id with another digest is refused (409). ``message``
-    is the reason that the asker gave. ``if_match`` is the version that the write is meant for.
+    ``id`` names the request across redeliveries (rules 3.33, 3.34, 3.36): user, ce_source and ce_id of a command, a
+    line each; ``{user} {method} {path} {key}`` of an HTTP write with an Idempotency-Key; ``{ce_source}/{ce_id}`` of an
+    event; None: no idempotency record is kept. ``digest`` tells requests apart: the same id with another digest is
+    refused (409). ``message`` is the reason that the asker gave. ``if_match`` is the version that is written for.
     """
 
     now: datetime
@@ -75,9 +84,9 @@ class Cause:
         return self.if_match.version
 
     def check_digest(self, first: str) -> None:
-        """Conflict ``id-reused`` when this id came with another body at first."""
+        """Conflict ``id-reused`` when this id came with another body or condition at first (rule 3.40)."""
         if self.digest != first:
-            detail = "this Idempotency-Key, or command id, was used before with another body; use a new one"
+            detail = "this Idempotency-Key, or command id, was used before with another body or If-Match; use a new one"
             raise Conflict(detail, slug="id-reused")
 
 
@@ -85,3 +94,5 @@ C = TypeVar("C")
 R = TypeVar("R")
 UseCase: TypeAlias = Callable[[C, Cause], Awaitable[R]]
 """A use case bound to its stores: HTTP and commands call the same one."""
+KeepRefusal: TypeAlias = Callable[[Cause, Refused], Awaitable[None]]
+"""Keeps a refusal as the idempotency record of its cause; raises the first refusal if the cause had another before."""

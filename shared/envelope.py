@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import orjson
 
+from shared import exact_json
 from shared.clock import iso, parse_instant
 from shared.errors import Poison
+from shared.exact_json import MAY_BE_INEXACT
 from shared.trace import Trace, new_id
 
 _STRUCTURED: Final = b"application/cloudevents+json"
@@ -100,8 +102,8 @@ def decode(record: Record) -> Message:
     headers = {name: value for name, value in record.headers if value}
     try:
         key = "" if record.key is None else record.key.decode()
-        if "ce_id" not in headers:  # not binary mode as EPIC writes it: structured, or other letter case
-            return _decode_otherwise(record, key)
+        if "ce_id" not in headers:
+            return decode(binary_form(record))
         if headers["ce_specversion"] != b"1.0":
             raise Poison(f"ce_specversion is {headers['ce_specversion'].decode()!r}; only 1.0 is understood")
         identity = headers["ce_id"].decode()
@@ -143,33 +145,37 @@ def plain_type(record: Record) -> bytes | None:
     return None
 
 
+def binary_form(record: Record) -> Record:
+    """The same CloudEvent in binary mode, header names in lower case. Poison when a required attribute is missing."""
+    headers = {name.lower(): value for name, value in record.headers if value}
+    data = record.value
+    if "ce_id" not in headers and headers.get("content-type", b"").lower().startswith(_STRUCTURED):
+        headers, data = _structured(data or b"")
+    if any(f"ce_{name}" not in headers for name in _REQUIRED):
+        raise _incomplete(headers)
+    place = (record.topic, record.partition, record.offset, record.timestamp)
+    return Record(*place, record.key, data, tuple(headers.items()))
+
+
 def _incomplete(headers: Mapping[str, bytes]) -> Poison:
     missing = [f"ce_{name}" for name in _REQUIRED if not headers.get(f"ce_{name}")]
     return Poison(f"no CloudEvent: {', '.join(missing)} missing")
 
 
-def _decode_otherwise(record: Record, key: str) -> Message:
-    """Structured mode, or binary mode with header names in another letter case."""
-    headers = {name.lower(): value for name, value in record.headers if value}
-    if headers.get("content-type", b"").lower().startswith(_STRUCTURED):
-        headers, data = _structured(record.value or b"")
-    else:
-        data = record.value or b""
-    if "ce_id" not in headers:
-        raise _incomplete(headers)
-    place = (record.topic, record.partition, record.offset, record.timestamp)
-    return decode(Record(*place, key.encode(), data, tuple(headers.items())))
-
-
 def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
     envelope = _json_object(value, "the structured CloudEvent")
+    if MAY_BE_INEXACT.search(value):
+        try:
+            envelope = exact_json.loads(value)
+        except ValueError as error:
+            raise Poison(f"the structured CloudEvent cannot be read: {error}") from None
     headers = {
         name if name == "traceparent" else f"ce_{name}": str(item).encode()
         for name, item in envelope.items()
         if name not in ("data", "data_base64") and item not in (None, "")
     }
     if "data_base64" not in envelope:
-        return headers, orjson.dumps(envelope.get("data"))
+        return headers, exact_json.dumps(envelope.get("data"))
     try:
         return headers, base64.b64decode(envelope["data_base64"], validate=True)
     except (ValueError, TypeError):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
-import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.clock import parse_instant
@@ -77,9 +77,9 @@ def _now(value: str) -> str:
 
 def _factors(value: Any) -> Any:
     try:
-        given = orjson.loads(value) if isinstance(value, str) else value
+        given = json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
         factors = {zone: Decimal(str(factor)) for zone, factor in given.items()}
-    except (orjson.JSONDecodeError, ArithmeticError, AttributeError):
+    except (json.JSONDecodeError, ArithmeticError, AttributeError):
         raise ValueError('give JSON, zone to factor, such as {"us-east-1a": 2, "us-east-1c": 1}') from None
     for zone, factor in factors.items():
         if not factor.is_finite() or factor < 0:

@@ -10,11 +10,11 @@ from typing import Any, Final
 from shared.errors import Refused
 
 RETENTION_OF_MESSAGES: Final = timedelta(days=30)
-"""Longer than any topic keeps its records, so no message can come again after its record is gone."""
+"""Longer than any topic keeps its records, so no message can come again after its record is gone (rule 3.38)."""
 
-_RETENTION_OF_KEYS: Final = timedelta(hours=24)  # what clients may rely on for an Idempotency-Key
-_ID_OF_HTTP: Final = re.compile(r" (?:POST|PUT|PATCH|DELETE) /")
-_COME_AGAIN: Final = frozenset({401, 429, 503})
+_RETENTION_OF_KEYS: Final = timedelta(hours=24)  # what clients may rely on for an Idempotency-Key (rule 3.38a)
+_ID_OF_HTTP: Final = re.compile(r".* (?:POST|PUT|PATCH|DELETE) /.*")  # one line; a command's id has several
+_COME_AGAIN: Final = frozenset({401, 403, 429, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,14 @@ class IdempotencyRecord:
 
 
 def is_final(refusal: Refused) -> bool:
-    """Whether a refusal is the outcome of the request; otherwise it only asks the caller to come again."""
-    return refusal.status not in _COME_AGAIN and refusal.slug not in ("under-way", "id-reused")
+    """Whether a refusal is the outcome of the request; otherwise it asks the caller to come again, or with another id.
+
+    Not final are 401, 403, 429, 503 and whatever has a Retry-After (rule 3.42), and the refusal of another request
+    under a known id.
+    """
+    return refusal.status not in _COME_AGAIN and refusal.retry_after is None and refusal.slug != "id-reused"
 
 
 def retention_of(cause_id: str) -> timedelta:
     """How long the record of a cause is kept: 24 hours for an Idempotency-Key, 30 days for a message."""
-    return _RETENTION_OF_KEYS if _ID_OF_HTTP.search(cause_id) else RETENTION_OF_MESSAGES
+    return _RETENTION_OF_KEYS if _ID_OF_HTTP.fullmatch(cause_id) else RETENTION_OF_MESSAGES

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Collection, Hashable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Final, NamedTuple, Protocol
 
 import structlog
 
 from shared.durability.backoff import Backoff
 from shared.durability.lease import Lease, LeaseLost, Leases
-from shared.durability.outbox import Publish
+from shared.durability.outbox import Lane, OutboxFull, Publish
+from shared.durability.room import STALLED_SECONDS, Room
 from shared.envelope import Message
 from shared.errors import MessageTooLarge, Unavailable
 from shared.tasks import end
@@ -36,7 +37,7 @@ class OutboxEntry(NamedTuple):
     """An outgoing event's place in the outbox. The entries of one ``lane`` are published in their order."""
 
     position: int
-    lane: Hashable
+    lane: Lane
     message: Message
 
 
@@ -46,7 +47,7 @@ class OutboxTable(Protocol):
     async def is_empty(self) -> bool:
         """Whether nothing is open; cheap enough to be asked every time."""
 
-    async def page(self, after: int, limit: int, *, without: Collection[Hashable]) -> Sequence[OutboxEntry]:
+    async def page(self, after: int, limit: int, *, without: Collection[Lane]) -> Sequence[OutboxEntry]:
         """About ``limit`` of the oldest entries behind the position ``after``; it may leave out those lanes.
 
         No position is given twice. A backend whose positions do not follow the order of commits starts at the oldest
@@ -74,10 +75,12 @@ class Relay:
         self._process = new_id()
         self._lease: Lease | None = None
         self._renew_at = 0.0
-        self._held_back: set[Hashable] = set()  # lanes whose next message was not acknowledged
+        self._held_back: set[Lane] = set()  # lanes whose next message was not acknowledged
         self._after = 0  # all entries up to this position are removed, or in a lane that is held back
         self._tries = 0  # of the lanes that are held back, in a row
         self._retry_at = 0.0
+        self._progress = time.monotonic()  # when the broker last took something, or had nothing to take
+        self._room = Room()
         self._committed = asyncio.Event()
         self._passed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -114,12 +117,22 @@ class Relay:
                 async with asyncio.timeout(_POLL):
                     await self._passed.wait()
 
+    async def wait_for_room(self, full: OutboxFull, since: float) -> None:
+        """Returns when a write that found its lane full, asked for at ``since`` (monotonic), should be tried again.
+
+        Raises as ``Room.wait`` does.
+        """
+        is_stalled = full.lane in self._held_back or time.monotonic() - self._progress > STALLED_SECONDS
+        await self._room.wait(full, since=since, stalled=is_stalled)
+
     async def _run(self) -> None:
         failures, tidied = 0, 0.0
         while True:
             is_taking = True
             try:
                 is_taking = await self._outbox.is_empty() or await self._publish_open()
+                if is_taking:
+                    self._progress = time.monotonic()
                 if time.monotonic() - tidied > _TIDY_EVERY and await self._hold_lease():
                     await self._outbox.tidy()
                     tidied = time.monotonic()
@@ -170,6 +183,7 @@ class Relay:
             self._after = 0
         some_acknowledged, is_taking = False, True
         removal: Awaitable[None] | None = None
+        removed: Sequence[OutboxEntry] = ()
         while is_taking and await self._hold_lease():
             page = await self._outbox.page(self._after, _PAGE, without=self._held_back)
             if not page:
@@ -179,11 +193,17 @@ class Relay:
             acknowledged = await self._publish_entries(entries) if entries else []
             if removal is not None:
                 await removal
-            removal = self._outbox.remove(acknowledged) if acknowledged else None
+                if self._room.writers:
+                    self._room.make(entry.lane for entry in removed)
+            if acknowledged:
+                self._progress = time.monotonic()
+            removal, removed = self._outbox.remove(acknowledged) if acknowledged else None, acknowledged
             some_acknowledged = some_acknowledged or bool(acknowledged)
             is_taking = bool(acknowledged) or not entries
         if removal is not None:
             await removal
+            if self._room.writers:
+                self._room.make(entry.lane for entry in removed)
         is_new = some_acknowledged and not self._held_back <= before  # by itself, while the broker takes the others
         if not self._held_back:
             self._tries, self._retry_at = 0, 0.0

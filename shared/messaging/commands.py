@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import orjson
 
-from shared.cause import UseCase, parse_if_match, refuse_condition
+from shared.cause import Cause, KeepRefusal, UseCase, digest_of_request, parse_if_match, refuse_condition
 from shared.clock import Clock
-from shared.envelope import Message, Record, decode
-from shared.errors import BadInput, Poison, Refused, UnderWay
+from shared.envelope import Message, Record
+from shared.errors import BadInput, Refused, UnderWay
+from shared.messaging.command_envelope import read_body, read_envelope
 from shared.messaging.subscription import Done, Received
-from shared.schemas.base import NAME_RULE, CommandBody, is_name
+from shared.schemas.base import CommandBody
 from shared.schemas.results import Accepted, CommandResult, Outcome
 from shared.schemas.topics import COMMAND_RESULTS, TOPICS, Topic
 from shared.schemas.validation import validated
 from shared.security import author_of, authorize, caller_of_message, check_action
 
 C = TypeVar("C", bound=CommandBody)
+
+Body: TypeAlias = Mapping[str, Any] | Refused
+"""What a command asks for as JSON, or the refusal that it is answered with."""
 
 
 class Acceptable(Protocol):
@@ -53,10 +57,13 @@ class Command(Generic[C]):
 class CommandSubscription:
     """The commands of one topic. The answer of each is on ``command.results`` before the command is settled.
 
-    A command of an unknown type, or with a body that does not fit, is answered Refused, as over HTTP.
+    A dead letter is only what rule 5.24a names: a record without one of the required attributes or a JSON object. Every
+    other fault is answered Refused, as over HTTP. ``keep_refusal`` keeps a refusal as the command's idempotency record;
+    the kit sets it to that of the service's store.
     """
 
     handle_all = None
+    keep_refusal: KeepRefusal | None = None
 
     def __init__(
         self,
@@ -73,14 +80,14 @@ class CommandSubscription:
         self.commands = {command.name: command for command in commands}
         self._results = results
 
-    def read(self, record: Record) -> Received[Mapping[str, Any]]:
-        message = decode(record)
-        for attribute, value in (("ce_id", message.id), ("ce_source", message.source), ("ce_user", message.user)):
-            if value is not None and not is_name(value):  # the answer could not carry it
-                raise Poison(f"{attribute} of a command must be {NAME_RULE}")
-        return Received(record, message.body(), message)
+    def read(self, record: Record) -> Received[Body]:
+        message, faults = read_envelope(record)
+        body: Body = read_body(message)
+        if faults:
+            body = BadInput("the command has bad attributes; see errors", faults)
+        return Received(record, body, message)
 
-    async def handle(self, received: Received[Mapping[str, Any]], clock: Clock) -> Done:
+    async def handle(self, received: Received[Body], clock: Clock) -> Done:
         accepted, problem = Accepted(), None
         try:
             accepted = await self._obeyed(received, clock)
@@ -109,19 +116,44 @@ class CommandSubscription:
         )
         return Done(outcome, (answer,))
 
-    async def _obeyed(self, received: Received[Mapping[str, Any]], clock: Clock) -> Accepted:
-        """Calls the command's use case with the cause of its writes: who asks, why, and for which version."""
-        message = received.message
+    async def _obeyed(self, received: Received[Body], clock: Clock) -> Accepted:
+        """Obeys a command under the cause of its writes: who asks, why, and under which id.
+
+        The id is the asker's, ce_source and ce_id (rules 3.33, 3.36), so that two askers never meet in one record.
+        """
+        message, body = received.message, received.data
+        if isinstance(body, Refused):
+            raise body
+        given = {name: body[name] for name in ("AuditMetadata",) if name in body}
+        audit = validated(CommandBody, given).audit_metadata
+        user = author_of(caller_of_message(message), audit)
+        cause = Cause(
+            now=clock.now(),
+            user=user,
+            trace=received.effect,
+            id=f"{user}\n{message.source}\n{message.id}",
+            digest=digest_of_request(body, message.if_match, message.type),
+            message=audit.message if audit else None,
+        )
+        try:
+            return await self._called(message, body, cause)
+        except UnderWay:
+            raise
+        except Refused as refusal:
+            if self.keep_refusal is not None:
+                await self.keep_refusal(cause, refusal)
+            raise
+
+    async def _called(self, message: Message, body: Mapping[str, Any], cause: Cause) -> Accepted:
+        """Calls the command's use case with its contract."""
         command = self.commands.get(message.type)
         if command is None:
             known = ", ".join(sorted(self.commands))
             raise BadInput(f"{self.topic} knows no {message.type}; it knows {known}", slug="unknown-command")
-        body = validated(command.model, received.data)
-        caller, audit, condition = caller_of_message(message), body.audit_metadata, parse_if_match(message.if_match)
-        reason = audit.message if audit else None
-        cause = replace(received.cause(clock), user=author_of(caller, audit), message=reason, if_match=condition)
-        authorize(caller, command.action)
+        condition = parse_if_match(message.if_match)
+        contract = validated(command.model, body)
+        authorize(caller_of_message(message), command.action)
         if not command.conditional:
             refuse_condition(condition, "ce_ifmatch")
-        outcome = await command.use_case(body, cause)
+        outcome = await command.use_case(contract, replace(cause, if_match=condition))
         return outcome if isinstance(outcome, Accepted) else outcome.accepted

@@ -53,7 +53,7 @@ class Received(Generic[D_co]):
     def cause(self, clock: Clock) -> Cause:
         """The cause of what is written because of this message. Its id is the message's, the same at a redelivery.
 
-        The digest is that of what the message asks for: its type, its condition and its data.
+        The digest is that of its type and its data.
         """
         message = self.message
         return Cause(
@@ -61,7 +61,7 @@ class Received(Generic[D_co]):
             user=AUTOMATION,
             trace=self.effect,
             id=message.cause_id,
-            digest=digest_of(b"\n".join((message.type.encode(), (message.if_match or "").encode(), message.data))),
+            digest=digest_of(b"\n".join((message.type.encode(), message.data))),
         )
 
 

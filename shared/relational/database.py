@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.cause import Cause
 from shared.durability.idempotency import IdempotencyRecord, is_final
-from shared.durability.outbox import Publish
+from shared.durability.outbox import OutboxFull, Publish
 from shared.durability.read_model import ReadModel
 from shared.durability.relay import Relay
 from shared.errors import Refused
@@ -87,13 +88,22 @@ class Database(Transactions):
         await self.engine.dispose()
 
     async def write(self, fn: Callable[[UnitOfWork], Awaitable[T]]) -> T:
-        """Runs ``fn`` in one transaction, as ``repeat`` does; its messages are published once it is committed."""
+        """Runs ``fn`` in one transaction, as ``repeat`` does; its messages are published once it is committed.
+
+        It runs again when the relay has made room in an outbox that was full.
+        """
 
         async def attempt(connection: AsyncConnection) -> tuple[T, int]:
             unit = UnitOfWork(connection, self.open_entries)
             return await fn(unit), unit.emitted
 
-        result, emitted = await self.transact(attempt)
+        asked_at = time.monotonic()
+        while True:
+            try:
+                result, emitted = await self.transact(attempt)
+                break
+            except OutboxFull as full:
+                await self._relay.wait_for_room(full, asked_at)
         if emitted:
             self.open_entries.open_estimate += emitted
             self._relay.wake()

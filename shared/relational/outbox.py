@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Row, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, check_room, check_room_of_key
+from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_LANE, Lane, OutboxState, check_room, check_room_of_lane
 from shared.durability.relay import OutboxEntry
 from shared.envelope import Message, Record, decode, encode_headers
 from shared.relational.bulk import insert_rows
@@ -37,21 +37,24 @@ class RelationalOutbox:
         """The last count, corrected by what this process has added and removed since; the limits go by it."""
 
     async def add(self, connection: AsyncConnection, messages: Sequence[Message]) -> None:
-        """Adds messages in the caller's transaction. Unavailable when too many entries are open, in all or of a key."""
+        """Adds messages in the caller's transaction.
+
+        Unavailable when too many entries are open, OutboxFull when too many of a message's key are.
+        """
         if not messages:
             return
         check_room(self.open_estimate)
-        if self.open_estimate >= MAX_OPEN_ENTRIES_PER_KEY:
+        if self.open_estimate >= MAX_OPEN_ENTRIES_PER_LANE:
             key = OUTBOX.c.MessageKey
             of_keys = select(key, func.count()).where(key.in_({message.key for message in messages})).group_by(key)
             for name, count in await connection.execute(of_keys):
-                check_room_of_key(name, count)
+                check_room_of_lane(name, count)
         await insert_rows(connection, OUTBOX, [_row(message) for message in messages])
 
     async def is_empty(self) -> bool:
         return not await self._transactions.rows(select(OUTBOX.c.Id).limit(1))
 
-    async def page(self, after: int, limit: int, *, without: Collection[Hashable]) -> Sequence[OutboxEntry]:
+    async def page(self, after: int, limit: int, *, without: Collection[Lane]) -> Sequence[OutboxEntry]:
         """The oldest entries, whatever ``after`` is: a transaction with lower numbers may have been committed since.
 
         The lanes are the messages' keys. Nothing when more lanes are left out than one statement names: then the broker

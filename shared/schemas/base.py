@@ -23,10 +23,15 @@ from pydantic_core import PydanticCustomError
 from shared.clock import iso, parse_instant
 
 RULE: Final = "rule"
+BODY_LIMIT: Final = 1_048_576
+"""The most bytes of a request's body, by HTTP and by command (rule 4.11e): what it asks for fits into any message."""
 MAX_COUNT = 2_147_483_647
-# Days and numbers far enough from what a date, a column or a JSON number can hold for EPIC to reckon on from them.
+# Days far enough from what a date or a column can hold for EPIC to reckon on from them.
 FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(9000, 12, 31)
-MAX_DECIMAL = 10**15
+MAX_DECIMAL: Final = MAX_COUNT
+"""Up to here every decimal of six places has a float of its own (one every 2^-22), so any reader of a JSON number gets
+the decimal that was meant."""
+MAX_PLACES: Final = 6
 # Words of the API's own paths (rule 2.11c): an id may stand where one of them stands.
 RESERVED_IDS = frozenset(
     {"event", "latest", "versions", "inventory", "dashboard", "status", "history", "run", "order", "review"}
@@ -70,15 +75,25 @@ def whole_number(value: Any) -> Any:
         if not re.fullmatch(r"[0-9]{1,10}", value):
             raise ValueError(f"give a whole number from 0 to {MAX_COUNT}, as a number or a string of digits")
         return int(value)
-    if isinstance(value, float):
-        if not value.is_integer():
+    if isinstance(value, float | Decimal):
+        if not -MAX_COUNT <= value <= MAX_COUNT:
+            raise ValueError(f"give a whole number from 0 to {MAX_COUNT}")
+        if value != int(value):
             raise ValueError("give a whole number, without a fraction")
         return int(value)
     return value
 
 
+def _at_most_six_places(value: Decimal) -> Decimal:
+    """Rule 2.15a. By the digits themselves: the arithmetic of decimals rounds what has more than 28."""
+    _, digits, exponent = value.as_tuple()
+    if isinstance(exponent, int) and exponent < -MAX_PLACES and any(digits[MAX_PLACES + exponent :]):
+        raise ValueError(f"give at most {MAX_PLACES} decimal places")
+    return value
+
+
 def _number(value: Decimal) -> int | float:
-    """The JSON number of a decimal, whole where it is whole; repr round-trips, so no digit is lost on the way."""
+    """The JSON number of a decimal, whole where it is whole. Exact, see ``MAX_DECIMAL``."""
     return int(value) if value == value.to_integral_value() else float(value)
 
 
@@ -120,7 +135,8 @@ PositiveCount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX
 Flag = Annotated[bool, Strict()]
 DecimalNumber = Annotated[
     Decimal,
-    Field(ge=-MAX_DECIMAL, le=MAX_DECIMAL),
+    Field(ge=0, le=MAX_DECIMAL),
+    AfterValidator(_at_most_six_places),
     PlainSerializer(_number, when_used="json"),
     WithJsonSchema({"type": "number"}),
 ]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from shared.schemas.base import Instant, JoinedKey, Name, Text, WireModel
+
+Repeated = Annotated[str, Field(max_length=255)]
+"""What an answer repeats of a command as it was given: not checked, because the answer may say that it is bad."""
 
 
 class Outcome(StrEnum):
@@ -23,10 +28,13 @@ class Accepted:
 
 
 class CommandResult(WireModel):
-    """What ``command.results`` carries; ce_type and key are the command's, ce_causationid is its id."""
+    """What ``command.results`` carries; ce_type and key are the command's, ce_causationid is its id.
 
-    command_id: Name
-    source: Name
+    ``CommandId`` and ``Source`` are repeated as they were given, up to 255 characters.
+    """
+
+    command_id: Repeated
+    source: Repeated
     outcome: Outcome
     id: JoinedKey | None = None
     version_id: int | None = None

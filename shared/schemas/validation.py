@@ -8,20 +8,31 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 import orjson
 from pydantic import ValidationError
 
+from shared import exact_json
 from shared.errors import BadInput, FieldError
+from shared.exact_json import MAY_BE_INEXACT
 from shared.schemas.base import RULE, WireModel
 
 M = TypeVar("M", bound=WireModel)
 
-_DETAIL: Final = "the request has bad fields; see errors"
+NO_OBJECT: Final = frozenset({"not-json", "not-an-object"})
+"""The slugs of ``decode_object`` for a body that holds no JSON object."""
+
+_MOST_ERRORS: Final = (
+    100  # a person corrects these first; a body of 1 MiB can have 200,000, and a message has its limit
+)
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in ``body``. BadInput when it is none (NaN and Infinity are no JSON)."""
+    """The JSON object in ``body``, its decimals exact (rule 2.15). BadInput when it is none; NaN is no JSON."""
     try:
         value = orjson.loads(body)
+        if MAY_BE_INEXACT.search(body):
+            value = exact_json.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadInput(f"the body is not JSON: {error}; send one JSON object", slug="not-json") from None
+    except ValueError as error:
+        raise BadInput(f"the body cannot be read: {error}; send less", slug="no-bounds") from None
     if not isinstance(value, dict):
         raise BadInput('the body must be one JSON object, such as {"EventId": "PD2024"}', slug="not-an-object")
     return value
@@ -80,7 +91,12 @@ def validated(model: type[M], fields: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(fields, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise BadInput(_DETAIL, field_errors(error)) from None
+        raise _bad_fields(field_errors(error)) from None
+
+
+def _bad_fields(errors: list[FieldError]) -> BadInput:
+    which = "errors" if len(errors) <= _MOST_ERRORS else f"errors for the first {_MOST_ERRORS} of {len(errors)}"
+    return BadInput(f"the request has bad fields; see {which}", errors[:_MOST_ERRORS])
 
 
 def merge_patch(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +117,7 @@ def patched(model: type[M], state: Mapping[str, Any], patch: Mapping[str, Any]) 
     """The document after a merge patch. BadInput names every bad, missing or unknown member."""
     errors = _unknown_nulls(model, patch, "")
     if errors:
-        raise BadInput(_DETAIL, errors)
+        raise _bad_fields(errors)
     return validated(model, merge_patch(state, patch))
 
 

@@ -17,6 +17,7 @@ from shared.durability.outbox import Publish
 from shared.durability.store import ServiceStore
 from shared.jobs import Worker
 from shared.messaging.asyncapi import asyncapi
+from shared.messaging.commands import CommandSubscription
 from shared.messaging.consumer import Consumer
 from shared.messaging.consumer_context import ConsumerContext
 from shared.messaging.dead_letter_queue import DeadLetterQueue
@@ -80,6 +81,9 @@ class ServiceKit(Generic[S]):
 
         ``declared`` adds its routes, and the job that lets documents expire; the caller subscribes to its commands.
         """
+        for subscription in subscriptions:
+            if isinstance(subscription, CommandSubscription):
+                subscription.keep_refusal = self.store.keep_refusal
         consumers = [
             Consumer(
                 self._transport,

@@ -15,10 +15,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.cause import KeepRefusal
 from shared.errors import EpicError
 from shared.metrics import Metrics
 from shared.web.middleware import Gate, RequestMiddleware
-from shared.web.responses import KeepRefusal, handle_errors, json_response
+from shared.web.responses import handle_errors, json_response
 from shared.web.routes import Handler, Routes, openapi
 
 log = structlog.get_logger(__name__)

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import Problem, TooLarge, Unavailable
 from shared.metrics import Metrics
+from shared.schemas.base import BODY_LIMIT
 from shared.trace import Trace, bind_trace, new_id, parse_traceparent
 from shared.web.responses import problem_response
 
@@ -26,9 +27,6 @@ log = structlog.get_logger(__name__)
 
 BODY: Final = "epic.body"
 """The key in a request's scope under which its body is, as bytes; a read has none."""
-
-BODY_LIMIT: Final = 1_048_576
-"""The bytes of a request's body: what the largest document and the largest message may have."""
 
 _CORRELATION: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 

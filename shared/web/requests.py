@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 from starlette.requests import Request
 
-from shared.cause import Cause, digest_of, parse_if_match, refuse_condition
+from shared.cause import Cause, digest_of_request, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import NAME_RULE, CommandBody, check_id, is_name
@@ -50,7 +50,7 @@ def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> t
         user=user,
         trace=current_trace(),
         id=f"{user} {request.method} {path} {key}" if key else None,
-        digest=digest_of(raw) if key else "",
+        digest=digest_of_request(body, headers.get("if-match")) if key else "",
         message=audit.message if audit else None,
     )
     scope[CAUSE] = cause  # before the condition is read: a bad one is refused under this cause's id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -14,15 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from shared.cause import Cause
+from shared.cause import Cause, KeepRefusal
 from shared.errors import NotFound, Problem, Refused, Unavailable
 
 log = structlog.get_logger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
-
-KeepRefusal = Callable[[Cause, Refused], Awaitable[None]]
-"""Keeps a refusal as the cause's idempotency record; raises the first refusal when the cause already had another."""
 
 CAUSE: Final = "epic.cause"
 """The key in a request's scope under which the cause of a write is, once it has been read."""

@@ -110,7 +110,7 @@ async def test_each_failed_row_is_named_by_file_line_resource_field_and_remedy(e
         "a.ndjson:4: Fleet F: /FleetConfiguration/Region: required; add it",
         f"a.ndjson:5: Resource 'Flet' is not known; use one of {', '.join(KINDS)}",
     ]
-    assert failures[0].text().startswith("a.ndjson:2: not JSON: ")
+    assert failures[0].text().startswith("a.ndjson:2: the body is not JSON: ")
     assert outcome.loaded == {"Service": 1}
     wire = outcome.wire()
     assert (wire["Rows"], wire["Failed"], len(wire["Errors"])) == (4, 3, 3)

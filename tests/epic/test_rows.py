@@ -81,7 +81,7 @@ def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
     ("text", "reason"),
     [
         (b"{", "not JSON"),
-        (b"[1]", "not a JSON object"),
+        (b"[1]", "must be one JSON object"),
         (b"NaN", "not JSON"),
         (b'{"Resource":"Fleeet","FleetId":"F"}', "'Fleeet' is not known; use one of Service,"),
         (b'{"Resource":["Fleet"]}', "is not known"),

@@ -95,8 +95,8 @@ async def _write_some(
     for record, sent in futures:
         where = await sent
         found.records += 1
-        if record.refused:
-            command = (record.key or b"").decode()
+        if record.answered is not None:
+            command = record.answered
             ledger.commands[command] = Command(command, topic.name, "fuzzed", command, {})
             found.refused.add(command)
         else:

@@ -24,13 +24,16 @@ Headers = list[tuple[str, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class Fuzzed:
-    """One record. ``refused``: it is a command that is answered so; any other is a dead letter wherever it is taken."""
+    """One record. ``answered``: the CommandId that it is answered Refused under, if it is such a command.
+
+    Any other is a dead letter wherever it is taken.
+    """
 
     kind: str
     key: bytes | None
     value: bytes | None
     headers: Headers
-    refused: bool = False
+    answered: str | None = None
 
 
 def fuzzed(topic: Topic, rng: random.Random, name: str) -> Fuzzed:
@@ -54,7 +57,7 @@ def fuzzed(topic: Topic, rng: random.Random, name: str) -> Fuzzed:
 
 
 def _with(made: Fuzzed, kind: str, **changes: Any) -> Fuzzed:
-    members = {name: getattr(made, name) for name in ("key", "value", "headers", "refused")}
+    members = {name: getattr(made, name) for name in ("key", "value", "headers", "answered")}
     return Fuzzed(kind, **{**members, **changes})
 
 
@@ -80,16 +83,18 @@ def _bad_value(made: Fuzzed, rng: random.Random, topic: Topic) -> Fuzzed:
 
 
 def _bad_headers(made: Fuzzed, rng: random.Random, topic: Topic) -> Fuzzed:
-    headers = made.headers
+    """A command whose attributes are all there, though one is bad, is answered."""
+    headers, id_ = made.headers, (made.key or b"").decode()
+    answered = id_ if topic.name.endswith(".commands") else None
     if rng.random() < 0.15:
-        return _with(made, "a key that is no UTF-8", key=b"\xff\xfe" + rng.randbytes(3))
+        return _with(made, "a key that is no UTF-8", key=b"\xff\xfe" + rng.randbytes(3), answered=answered)
     name = rng.choice([name for name, _ in headers])
     others = [header for header in headers if header[0] != name]
     changed: dict[str, Headers] = {
         f"no {name}": others,
         f"empty {name}": [*others, (name, b"")],
         f"null {name}": [*others, (name, None)],
-        f"{name} no UTF-8": [*others, (name, b"\xff\xfe")],
+        f"{name} no UTF-8": [*others, (name, b"\xff\xfe" + id_.encode())],
         "no headers": [],
         "another specversion": [*(h for h in headers if h[0] != "ce_specversion"), ("ce_specversion", b"0.3")],
         "no time": [*headers, ("ce_time", b"yesterday")],
@@ -97,7 +102,11 @@ def _bad_headers(made: Fuzzed, rng: random.Random, topic: Topic) -> Fuzzed:
         "headers of another kind": [("x", b"y"), ("ce-id", b"1")],
     }
     kind = rng.choice(list(changed))
-    return _with(made, kind, headers=changed[kind])
+    if kind not in ("another specversion", "no time", "a time without a zone") and "UTF-8" not in kind:
+        answered = None
+    elif kind == "ce_id no UTF-8" and answered is not None:
+        answered = f"\\xff\\xfe{id_}"
+    return _with(made, kind, headers=changed[kind], answered=answered)
 
 
 def _bad_structure(made: Fuzzed, rng: random.Random, topic: Topic) -> Fuzzed:
@@ -138,9 +147,10 @@ def _bad_member(made: Fuzzed, rng: random.Random, topic: Topic) -> Fuzzed:
 
 
 def _refused(made: Fuzzed, rng: random.Random, topic: Topic) -> Fuzzed:
+    answered = (made.key or b"").decode()
     others = [header for header in made.headers if header[0] != "ce_type"]
     if rng.random() < 0.5:
         unknown = [*others, ("ce_type", rng.choice([b"DoNothing", b"createservice", b"x" * 200]))]
-        return _with(made, "an unknown command", headers=unknown, refused=True)
+        return _with(made, "an unknown command", headers=unknown, answered=answered)
     value = rng.choice([b"{}", b'{"Unknown": 1}', b'{"ServiceId": ["S"], "EventId": 4, "FleetId": {}}'])
-    return _with(made, "a command of another object", value=value, refused=True)
+    return _with(made, "a command of another object", value=value, answered=answered)

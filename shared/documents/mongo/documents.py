@@ -6,12 +6,12 @@ A write reads the head, decides, and updates the head once under a condition; ag
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 import structlog
 from pymongo.errors import DuplicateKeyError
@@ -27,6 +27,7 @@ from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.reads import CoalescedReads, page_of, query_of
 from shared.documents.mongo.relay import MongoRelay
 from shared.documents.mongo.steps import PreparedWrite
+from shared.documents.mongo.turns import Turns
 from shared.documents.versions import (
     Decide,
     Decision,
@@ -38,7 +39,7 @@ from shared.documents.versions import (
     first_version,
     updated,
 )
-from shared.durability.outbox import OutgoingEvent, check_room_of_key
+from shared.durability.outbox import OutboxFull, OutgoingEvent, check_room_of_lane
 from shared.durability.read_model import State
 from shared.errors import Unavailable
 
@@ -65,11 +66,12 @@ class MongoDocuments(Documents):
     source: str
     _shown: CoalescedReads = field(init=False)
     _heads: CoalescedReads = field(init=False)
-    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    _turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
         self._shown = CoalescedReads(self.collections.heads, SHOWN)
         self._heads = CoalescedReads(self.collections.heads)
+        self._turns = Turns(self.name)
 
     async def prepare(self) -> None:
         """Makes the indexes. The unique one serves servers that use an index only for exactly the keys of a query."""
@@ -164,7 +166,8 @@ class MongoDocuments(Documents):
         both reads fails the condition.
         """
         self.relay.check_room()
-        async with self._locks.setdefault(key, asyncio.Lock()):  # in memory while somebody holds or awaits it
+        asked_at = time.monotonic()
+        async with self._turns.turn(key):
             async for _ in attempts():
                 head = await self._read(key)
                 first = await self.records.find(self.name, key, head, cause)
@@ -175,9 +178,12 @@ class MongoDocuments(Documents):
                     return decision.result()
                 if decision.document is None:
                     return await self._refused(key, cause, decision)
-                if await self._store(head, decision.document, decision, cause):
-                    return decision.result()
-        raise Unavailable(f"{self.name} {key} is being written by too many at once; try again")
+                try:
+                    if await self._store(head, decision.document, decision, cause):
+                        return decision.result()
+                except OutboxFull as full:
+                    await self.relay.wait_for_room(full, asked_at)
+        raise Unavailable(f"other processes write {self.name} {key} all the time; try again", slug="busy", title="Busy")
 
     async def _read(self, key: str) -> MongoHead | None:
         form = await self._heads.get(key)
@@ -196,11 +202,11 @@ class MongoDocuments(Documents):
                 return False
             if decision.outcome is Outcome.VERSION and before.latest_may_be_here_only:
                 await self.collections.items.store({item_id(key, before.document.version): before.item})
-        check_room_of_key(f"{self.name} {key}", len(open_writes))
+        check_room_of_lane((self.name, key), len(open_writes))
         outcome = StoredOutcome.of_decision(decision, cause, self.name, key)
         open_writes = (*open_writes, OpenWrite.of(number, outcome, decision.events, cause))
         if sum(write.event_bytes for write in open_writes) > _MAX_OPEN_BYTES:
-            raise Unavailable(f"{len(open_writes)} events of {self.name} {key} wait for the broker; try again later")
+            raise OutboxFull((self.name, key), len(open_writes))
         if item is None or decision.outcome is Outcome.VERSION:
             item = encode_item(document)
         return await self._write_head(before, MongoHead(document, number, item, open_writes))

@@ -16,7 +16,7 @@ from shared.durability.backoff import Backoff
 from shared.errors import Unavailable
 
 _ATTEMPTS: Final = 80
-_BACKOFF: Final = Backoff(first=0.004, longest=0.25)
+_BACKOFF: Final = Backoff(first=0.004, longest=0.1)  # a write takes milliseconds
 _DUPLICATE_KEY: Final = 11000
 # Shutting down, stepping down, not primary, interrupted: codes that older servers send without the label to retry.
 _PASSING: Final = frozenset({6, 7, 89, 91, 112, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 50})
@@ -60,7 +60,7 @@ def duplicates(error: BulkWriteError) -> list[int]:
 
 
 async def attempts() -> AsyncIterator[int]:
-    """Counts the tries of a conditional write, and waits a little longer before each; it ends after some 15 s."""
+    """Counts the tries of a conditional write, waiting a little longer before each; it ends after some six s."""
     for attempt in range(_ATTEMPTS):
         if attempt:
             await asyncio.sleep(_BACKOFF.before(attempt))

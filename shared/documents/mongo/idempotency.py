@@ -44,9 +44,10 @@ class MongoIdempotencyRecords:
             self._open[write.outcome.cause_id] = write.outcome.digest
 
     async def find(self, resource: str, key: str, head: MongoHead | None, cause: Cause) -> StoredOutcome | None:
-        """The first outcome of this cause for this document. Conflict ``id-reused`` when its body was another.
+        """The first outcome of this cause for this document, or its refusal before it came to one (rule 3.39).
 
-        ``head`` must have been read before this is called: an outcome leaves the head's outbox only once it is here.
+        Conflict ``id-reused`` when its body was another. ``head`` must have been read before this is called: an outcome
+        leaves the head's outbox only once it is here.
         """
         if cause.id is None:
             return None
@@ -81,14 +82,17 @@ class MongoIdempotencyRecords:
             first.again(None).result()
 
     async def _read(self, resource: str, key: str, cause: Cause, cause_id: str) -> StoredOutcome | None:
-        now = datetime.now(UTC)
-        for form in (await self._reads.get_many(record_ids(cause_id, resource, key))).values():
+        now, found = datetime.now(UTC), None
+        ids = {*record_ids(cause_id, resource, key), *record_ids(cause_id, "", "")}
+        for form in (await self._reads.get_many(ids)).values():
             if form["ExpiresAt"] > now:
                 outcome = StoredOutcome.decode(form["Outcome"])
                 cause.check_digest(outcome.digest)
                 if (outcome.resource, outcome.key) == (resource, key):
                     return outcome
-        return None
+                if not outcome.resource:
+                    found = outcome
+        return found
 
     async def _insert(self, named: Mapping[str, StoredOutcome]) -> None:
         try:

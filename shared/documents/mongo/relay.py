@@ -22,13 +22,15 @@ from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import Collections, MongoHead
 from shared.documents.mongo.steps import LoadedHead, PreparedWrite, Ref, Steps
 from shared.durability.backoff import Backoff, jittered
-from shared.durability.outbox import OutboxState, check_room
+from shared.durability.outbox import OutboxFull, OutboxState, check_room
+from shared.durability.room import STALLED_SECONDS, Room
 from shared.errors import Unavailable
 from shared.tasks import end
 
 log = structlog.get_logger(__name__)
 
 _BATCH: Final = 500  # heads in one step: more gain nothing, and one that fails is repeated whole
+_BATCH_OF_A_HEAD: Final = 50  # a head's events go one after another, and whatever is in the batch with them waits
 _BATCHES_AT_ONCE: Final = 3
 _GATHER_TO_PUBLISH: Final = 0.002  # seconds; a write that is alone is not kept waiting
 _GATHER_TO_REMOVE: Final = 0.03
@@ -48,6 +50,7 @@ class _OpenHead:
     unloaded: int = 0  # about how many more only the store knows; they are loaded before more is published
     busy: bool = False  # in a batch, or resting after one that failed
     failures: int = 0
+    progress: float = field(default_factory=time.monotonic)  # when the first was written, or the broker took the last
 
     @property
     def pending(self) -> list[int]:
@@ -69,6 +72,7 @@ class MongoRelay:
         self._open = 0  # writes of all heads
         self._to_publish: dict[Ref, None] = {}
         self._to_remove: dict[Ref, dict[int, PreparedWrite]] = {}
+        self._room = Room()
         self._removal_failures = 0
         self._publish_wake = asyncio.Event()
         self._remove_wake = asyncio.Event()
@@ -95,6 +99,15 @@ class MongoRelay:
     def check_room(self) -> None:
         """Unavailable when too much waits for the broker already."""
         check_room(self._open + self._bulk.state().open)
+
+    async def wait_for_room(self, full: OutboxFull, since: float) -> None:
+        """Returns when a write that found its head full, asked for at ``since`` (monotonic), should be tried again.
+
+        Raises as ``Room.wait`` does.
+        """
+        head = self._heads.get(full.lane) if isinstance(full.lane, tuple) else None
+        is_stalled = head is not None and (head.failures > 0 or time.monotonic() - head.progress > STALLED_SECONDS)
+        await self._room.wait(full, since=since, stalled=is_stalled)
 
     def state(self) -> OutboxState:
         bulk = self._bulk.state()
@@ -159,7 +172,8 @@ class MongoRelay:
         state.writes = new
         self._add_unloaded(state, loaded.missing)
         last = loaded.writes[-1].write.number if loaded.writes else 0
-        return [state.writes[number] for number in state.pending if number <= last]
+        pending = [number for number in state.pending if number <= last]
+        return [state.writes[number] for number in pending[:_BATCH_OF_A_HEAD]]
 
     def _published(self, ref: Ref, batch: Sequence[PreparedWrite], published: Collection[int], *, failed: bool) -> None:
         """pending → published, where the broker acknowledged; the rest is tried again after a while."""
@@ -168,6 +182,7 @@ class MongoRelay:
         for number in published:
             self._to_remove.setdefault(ref, {})[number] = state.writes[number]
         if published:
+            state.progress = time.monotonic()
             self._remove_wake.set()
         if failed or len(published) < len(batch):
             state.failures = 0 if published else state.failures + 1
@@ -232,7 +247,8 @@ class MongoRelay:
 
     async def _publish_batch(self, refs: Sequence[Ref]) -> None:
         to_load = {ref: self._heads[ref].unloaded for ref in refs if self._heads[ref].unloaded}
-        batch = {ref: [self._heads[ref].writes[n] for n in self._heads[ref].pending] for ref in refs}
+        heads = {ref: self._heads[ref] for ref in refs}
+        batch = {ref: [head.writes[n] for n in head.pending[:_BATCH_OF_A_HEAD]] for ref, head in heads.items()}
         published: dict[Ref, set[int]] = {}
         failed = set(refs)
         for ref, count in to_load.items():
@@ -275,6 +291,7 @@ class MongoRelay:
             self._removal_failures = 0
             for ref, writes in batch.items():
                 self._removed(ref, writes.keys())
+            self._room.make(batch)
             return
         self._removal_failures += 1
         await asyncio.sleep(_BACKOFF.before(self._removal_failures))

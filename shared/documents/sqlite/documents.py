@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -36,8 +37,9 @@ from shared.documents.versions import (
     first_version,
     updated,
 )
-from shared.durability.outbox import OutgoingEvent
+from shared.durability.outbox import OutboxFull, OutgoingEvent
 from shared.durability.read_model import State
+from shared.durability.relay import Relay
 
 _BATCH: Final = 500  # documents created in one transaction, which holds up all other writers
 _BATCHES_UNDER_WAY: Final = 3
@@ -50,14 +52,14 @@ _INSTANT: Final = """INSERT INTO last_instant (id, instant) VALUES (1, ?)
 
 @dataclass(frozen=True, slots=True)
 class SqliteDocuments(Documents):
-    """See ``Documents``. ``wake`` wakes the relay."""
+    """See ``Documents``."""
 
     sql: DocumentStatements
     filters: Filters
     schema_version: int
     file: SqliteFile
     outbox: SqliteOutbox
-    wake: Callable[[], None]
+    relay: Relay
 
     def tables(self) -> list[str]:
         return self.sql.tables(self.filters)
@@ -105,19 +107,25 @@ class SqliteDocuments(Documents):
                 under_way.append(self.file.run(create))
                 if len(under_way) == _BATCHES_UNDER_WAY:
                     created += await under_way.popleft()
-                    self.wake()
+                    self.relay.wake()
             while under_way:
                 created += await under_way.popleft()
-                self.wake()
+                self.relay.wake()
         except Exception:
             await asyncio.gather(*under_way, return_exceptions=True)
             raise
         return created
 
     async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:
-        decision = await self.file.run(partial(self._decide, key=key, cause=cause, decide=decide))
+        asked_at = time.monotonic()
+        while True:
+            try:
+                decision = await self.file.run(partial(self._decide, key=key, cause=cause, decide=decide))
+                break
+            except OutboxFull as full:
+                await self.relay.wait_for_room(full, asked_at)
         if decision.events:
-            self.wake()
+            self.relay.wake()
         return decision.result()
 
     def _decide(self, connection: sqlite3.Connection, key: str, cause: Cause, decide: Decide) -> Decision:

@@ -10,22 +10,27 @@ from shared.cause import Cause
 from shared.documents.versions import StoredOutcome, record_ids
 from shared.durability.idempotency import retention_of
 
-_FIND: Final = "SELECT outcome FROM idempotency_records WHERE id IN (?, ?) AND expires_at > ?"
+_FIND: Final = "SELECT outcome FROM idempotency_records WHERE id IN (?, ?, ?, ?) AND expires_at > ?"
 _KEEP: Final = """INSERT INTO idempotency_records (id, outcome, expires_at) VALUES (?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, expires_at = excluded.expires_at
     WHERE idempotency_records.expires_at <= ?"""
 
 
 def find(connection: sqlite3.Connection, cause: Cause, resource: str = "", key: str = "") -> StoredOutcome | None:
-    """The first outcome of this cause for this document. Conflict ``id-reused`` when its body was another."""
+    """The first outcome of this cause for this document, or its refusal before it came to one (rule 3.39).
+
+    Conflict ``id-reused`` when its body was another.
+    """
     found: StoredOutcome | None = None
     if cause.id is None:
         return None
-    ids = record_ids(cause.id, resource, key)
+    ids = (*record_ids(cause.id, resource, key), *record_ids(cause.id, "", ""))
     for (data,) in connection.execute(_FIND, (*ids, int(time.time() * 1000))):
         outcome = StoredOutcome.decode(data)
         cause.check_digest(outcome.digest)
         if (outcome.resource, outcome.key) == (resource, key):
+            return outcome
+        if not outcome.resource:
             found = outcome
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -21,7 +21,14 @@ from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.tables import decode, document_statements
 from shared.documents.versions import message_of, snapshot_of
-from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState, OutgoingEvent, check_room, check_room_of_key
+from shared.durability.outbox import (
+    MAX_OPEN_ENTRIES_PER_LANE,
+    Lane,
+    OutboxState,
+    OutgoingEvent,
+    check_room,
+    check_room_of_lane,
+)
 from shared.durability.relay import OutboxEntry
 from shared.trace import Trace, new_id
 
@@ -61,10 +68,13 @@ class SqliteOutbox:
         events: Iterable[OutgoingEvent],
         cause: Cause,
     ) -> None:
-        """Within a transaction: adds the events of a write. Unavailable when too many entries are open."""
+        """Within a transaction: adds the events of a write.
+
+        Unavailable when too many entries are open, OutboxFull when too many of this document are.
+        """
         check_room(self.open)
-        if self.open >= MAX_OPEN_ENTRIES_PER_KEY:
-            check_room_of_key(f"{resource} {key}", connection.execute(_OF_ONE, (resource, key)).fetchone()[0])
+        if self.open >= MAX_OPEN_ENTRIES_PER_LANE:
+            check_room_of_lane((resource, key), connection.execute(_OF_ONE, (resource, key)).fetchone()[0])
         trace = cause.trace
         tail = (iso(cause.now), *trace, None)
         rows = [
@@ -88,7 +98,7 @@ class SqliteOutbox:
     async def is_empty(self) -> bool:
         return self._file.one("SELECT 1 FROM outbox LIMIT 1") is None
 
-    async def page(self, after: int, limit: int, *, without: Collection[Hashable]) -> list[OutboxEntry]:
+    async def page(self, after: int, limit: int, *, without: Collection[Lane]) -> list[OutboxEntry]:
         return await self._file.read(partial(self._page, after=after, limit=limit))
 
     def remove(self, entries: Sequence[OutboxEntry]) -> asyncio.Future[None]:
@@ -139,7 +149,7 @@ class SqliteOutbox:
     def _remove(self, connection: sqlite3.Connection, entries: Sequence[OutboxEntry]) -> None:
         published: dict[int, set[str]] = {}
         for position, lane, _ in entries:
-            published.setdefault(position, set()).add(lane[1])  # type: ignore[index] # a lane here is (resource, key)
+            published.setdefault(position, set()).add(lane[1])  # a lane here is (resource, key)
         self.open = max(0, self.open - len(entries))
         for position, name, keys in connection.execute(_OF_MANY, (orjson.dumps(list(published)).decode(),)).fetchall():
             left = [key for key in orjson.loads(keys) if key not in published[position]]

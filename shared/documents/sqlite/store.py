@@ -68,7 +68,7 @@ class SqliteStore:
                 schema_version,
                 self._file,
                 self._outbox,
-                self._relay.wake,
+                self._relay,
             )
         return self._documents[name]
 

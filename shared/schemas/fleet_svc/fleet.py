@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
 from pydantic import Field, model_validator
 
@@ -50,8 +50,8 @@ class FleetConfiguration(WireModel):
     apollo_name: Name | None = None
     region: Name
     host_through_put_tpm: PositiveCount
-    buffer_percentage: Annotated[DecimalNumber, Field(ge=0)] | None = None
-    ct_factor: Annotated[DecimalNumber, Field(ge=0)] | None = None
+    buffer_percentage: DecimalNumber | None = None
+    ct_factor: DecimalNumber | None = None
     max_host_count: Count | None = None
     host_type: Name | None = None
     asg_properties: list[ASGProperty] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,7 @@ class Philosophy(WireModel):
     max_hosts: Count | None = None
     min_hosts: Count | None = None
     capacity_strategy: CapacityStrategy | None = None
-    headroom_percentage: Annotated[DecimalNumber, Field(ge=0)] | None = None
+    headroom_percentage: DecimalNumber | None = None
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

@@ -170,6 +170,24 @@ async def test_two_replicas_at_once_are_refused_alike(backend: Backend) -> None:
         assert outcomes[0] == outcomes[2] == await outcome(replicas[1], f"c{number}")
 
 
+async def test_a_request_refused_before_any_document_stays_refused_3_39(
+    store: Store, documents: Documents, settled: bool
+) -> None:
+    """Such as a reference that led nowhere, and that leads somewhere by now."""
+    with pytest.raises(Refused, match="no such fleet"):
+        await store.keep_refusal(cause("c1"), NotFound("no such fleet"))
+    await documents.update("F0", adding(), cause("c2"))
+    with pytest.raises(Refused, match="full"):
+        await store.keep_refusal(cause("c2"), Conflict("full"))
+    if settled:
+        await store.drain()
+    for number in (1, 2):
+        with pytest.raises(Refused, match="no such fleet" if number == 1 else "full"):
+            await documents.update("F1", adding(), cause(f"c{number}"))
+    assert await documents.latest("F1") is None
+    assert (await documents.update("F0", adding(), cause("c2"))).replayed
+
+
 async def test_other_answers_and_documents_answers_do_not_meet(store: Store, documents: Documents) -> None:
     await documents.update("F1", creating({"A": 1}), cause("c1"))
     await store.drain()

@@ -11,7 +11,7 @@ from sqlalchemy import insert, literal, select, update
 
 from shared.cause import Cause
 from shared.durability.idempotency import IdempotencyRecord
-from shared.durability.outbox import MAX_OPEN_ENTRIES, MAX_OPEN_ENTRIES_PER_KEY
+from shared.durability.outbox import MAX_OPEN_ENTRIES, MAX_OPEN_ENTRIES_PER_LANE
 from shared.envelope import Message
 from shared.errors import Conflict, NotFound, Unavailable, UnderWay
 from shared.relational import Database, UnitOfWork, database_now
@@ -201,7 +201,7 @@ async def test_an_answer_under_way_is_finished_once(database: Database) -> None:
 
 
 async def test_too_many_open_messages_refuse_the_write(database: Database) -> None:
-    await database.write(lambda unit: unit.emit([message("k", n) for n in range(MAX_OPEN_ENTRIES_PER_KEY)]))
+    await database.write(lambda unit: unit.emit([message("k", n) for n in range(MAX_OPEN_ENTRIES_PER_LANE)]))
     with pytest.raises(Unavailable, match="events of k"):
         await database.write(lambda unit: unit.emit([message("k", 1000)]))
     await database.write(lambda unit: unit.emit([message("other", 1)]))

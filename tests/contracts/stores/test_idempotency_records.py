@@ -36,9 +36,11 @@ async def test_the_same_id_with_another_body_is_refused(store: AnyStore) -> None
     assert (await kept(store, cause("c1", digest="other"), NotFound("gone")))["type"].endswith("id-reused")
 
 
-async def test_what_is_not_final_or_has_no_id_is_not_stored(store: AnyStore) -> None:
+async def test_what_is_not_final_or_has_no_id_is_not_stored_3_42(store: AnyStore) -> None:
     await store.keep_refusal(cause(None), NotFound("gone"))
-    await store.keep_refusal(cause("c1"), Refused("too many", slug="rate", status=429))
+    for status in (401, 403, 429, 503):
+        await store.keep_refusal(cause("c1"), Refused("not now", slug="not-now", status=status))
+    await store.keep_refusal(cause("c1"), Conflict("in migration", retry_after=5))
     assert await kept(store, cause("c1"), NotFound("gone")) == NotFound("gone").problem()
 
 

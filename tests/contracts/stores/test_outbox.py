@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from structlog.testing import capture_logs
 
-from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_KEY, OutboxState
+from shared.durability.outbox import MAX_OPEN_ENTRIES_PER_LANE, OutboxState
+from shared.envelope import Message
 from shared.errors import Unavailable
 from tests.support.broker import Broker
 from tests.support.stores import NOW, AnyStore, MakeStore, numbers_of, write_event
@@ -82,17 +84,35 @@ async def test_a_message_that_is_too_large_is_no_broker_that_is_away(store: AnyS
     assert numbers_of(broker, "F1") == [1, 2, 3]
 
 
-async def test_too_many_open_entries_of_a_key_refuse_its_next_write(store: AnyStore, broker: Broker) -> None:
+async def test_too_many_open_entries_of_a_key_refuse_its_next_write_4_12a(store: AnyStore, broker: Broker) -> None:
     broker.away = True
-    await write(store, "F1", MAX_OPEN_ENTRIES_PER_KEY)
-    with pytest.raises(Unavailable):
-        await write_event(store, "F1", MAX_OPEN_ENTRIES_PER_KEY + 1)
+    await write(store, "F1", MAX_OPEN_ENTRIES_PER_LANE)
+    with pytest.raises(Unavailable, match=r"200 events of .*F1 wait for the broker"):
+        await write_event(store, "F1", MAX_OPEN_ENTRIES_PER_LANE + 1)
     await write_event(store, "F2", 1)
     broker.away = False
     await store.drain()
-    await write_event(store, "F1", MAX_OPEN_ENTRIES_PER_KEY + 1)
+    await write_event(store, "F1", MAX_OPEN_ENTRIES_PER_LANE + 1)
     await store.drain()
-    assert numbers_of(broker, "F1") == list(range(1, MAX_OPEN_ENTRIES_PER_KEY + 2))
+    assert numbers_of(broker, "F1") == list(range(1, MAX_OPEN_ENTRIES_PER_LANE + 2))
+
+
+async def test_fifty_writers_of_one_key_are_all_served_while_the_broker_is_well_4_12a(
+    make_store: MakeStore, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They write faster than the broker acknowledges, and wait for room when the outbox is full."""
+    for module in ("shared.durability.outbox", "shared.documents.sqlite.outbox", "shared.relational.outbox"):
+        monkeypatch.setattr(f"{module}.MAX_OPEN_ENTRIES_PER_LANE", 20)
+
+    async def acknowledge_one_by_one(messages: Sequence[Message]) -> list[Exception | None]:
+        await asyncio.sleep(0.002 * len(messages))
+        return await broker.publish(messages)
+
+    store = make_store(acknowledge_one_by_one)
+    await store.start()
+    await asyncio.gather(*(write(store, "F1", 4 * n, first=4 * n - 3) for n in range(1, 51)))
+    await store.drain()
+    assert len(numbers_of(broker, "F1")) == 200
 
 
 async def test_too_many_open_entries_in_all_refuse_every_write(

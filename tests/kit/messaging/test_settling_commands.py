@@ -7,12 +7,14 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from shared.cause import Cause
-from shared.errors import NotFound, UnderWay
+from shared.errors import NotFound, Refused, UnderWay
 from shared.messaging.consumer_context import Release, ReleaseReason
-from shared.schemas.results import Accepted, Outcome
+from shared.schemas.results import Accepted, CommandResult, Outcome
+from shared.trace import Trace
 from tests.kit.messaging.harness import Harness, batch
 from tests.support.messaging import MakeThing, event, raw, record_of
 from tests.support.waiting import until
@@ -21,6 +23,15 @@ from tests.support.waiting import until
 def command(key: str = "a", data: Any = None, *, ce_type: str = "MakeThing", **more: Any) -> Any:
     body = {"ThingId": key} if data is None else data
     return replace(event(key, topic="thing.commands", data=body, **more), type=ce_type)
+
+
+async def never(command: MakeThing, cause: Cause) -> Accepted:
+    raise AssertionError("must not be called")
+
+
+def named(result: CommandResult) -> list[str]:
+    """The fields that the answer names."""
+    return [error["pointer"] for error in (result.problem or {}).get("errors", ())]
 
 
 async def test_a_command_is_answered_with_what_it_made(harness: Harness) -> None:
@@ -118,29 +129,128 @@ async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(harness
     assert harness.resume_at() == {("thing.commands", 0): 0}
 
 
-async def test_no_json_object_or_no_ce_headers_make_a_command_a_dead_letter(harness: Harness) -> None:
-    async def make(command: MakeThing, cause: Cause) -> Accepted:
-        raise AssertionError("must not be called")
+@pytest.mark.parametrize("missing", ["ce_id", "ce_source", "ce_type", "ce_specversion", "one JSON object"])
+async def test_what_lacks_a_required_part_is_a_dead_letter_5_24a(harness: Harness, missing: str) -> None:
+    headers = [header for header in record_of(command()).headers if header[0] != missing]
+    data = b"[1]" if missing == "one JSON object" else b'{"ThingId":"a"}'
 
-    headers = record_of(command()).headers
-    records = [
-        raw("thing.commands", b"a", b"[1]", headers, offset=0),
-        raw("thing.commands", b"a", b'{"ThingId":"a"}', (), offset=1),
-    ]
-    assert await harness.settle(harness.commands(make), records) is None
+    assert await harness.settle(harness.commands(never), [raw("thing.commands", b"a", data, headers)]) is None
+
+    (letter,) = harness.dead_letters()
+    assert missing in letter["Reason"]
+    assert letter["Attempts"] == 1
     assert harness.answers() == []
-    assert sorted(letter["Offset"] for letter in harness.dead_letters()) == [0, 1]
 
 
 @pytest.mark.parametrize(
-    "more", [{"id": "i" * 256}, {"id": "a\nb"}, {"source": "s" * 256}, {"user": "u" * 256}, {"user": " u"}]
+    ("more", "pointer"),
+    [
+        ({"id": "i" * 256}, "/ce_id"),
+        ({"id": "a\nb"}, "/ce_id"),
+        ({"source": "s" * 256}, "/ce_source"),
+        ({"type": "t" * 256}, "/ce_type"),
+        ({"user": "u" * 256}, "/ce_user"),
+        ({"user": " u"}, "/ce_user"),
+        ({"key": "k" * 513}, "/key"),
+        ({"if_match": '"1", ' * 1000}, "/ce_ifmatch"),
+        ({"trace": Trace("c" * 256)}, "/ce_correlationid"),
+        ({"trace": Trace("c", None, "p" * 256)}, "/traceparent"),
+    ],
 )
-async def test_a_command_that_could_not_be_answered_is_not_obeyed(harness: Harness, more: dict[str, str]) -> None:
+async def test_a_bad_attribute_is_answered_refused_5_24b(harness: Harness, more: dict[str, Any], pointer: str) -> None:
+    given = replace(command(), **more)
+
+    assert await harness.settle(harness.commands(never), batch(given)) is None
+
+    (result,) = harness.answers()
+    assert (result.outcome, named(result)) == (Outcome.REFUSED, [pointer])
+    assert (result.command_id, result.source) == (given.id[:255], given.source[:255])
+    assert harness.dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ce_time", b"yesterday"),
+        ("ce_time", b"2024-06-15T09:00:00"),
+        ("ce_specversion", b"0.3"),
+        ("ce_id", b"\xff"),
+        ("ce_user", b"\xff"),
+        ("key", b"\xff"),
+    ],
+)
+async def test_an_unreadable_attribute_is_answered_refused_5_24b(harness: Harness, name: str, value: bytes) -> None:
+    given = record_of(command(id="c1"))
+    headers = [*(header for header in given.headers if header[0] != name), (name, value)]
+    key = value if name == "key" else b"a"
+
+    assert await harness.settle(harness.commands(never), [raw(given.topic, key, given.value, headers)]) is None
+
+    (result,) = harness.answers()
+    assert (result.outcome, named(result)) == (Outcome.REFUSED, [f"/{name}"])
+    assert result.command_id == ("\\xff" if name == "ce_id" else "c1")
+    assert harness.dead_letters() == []
+
+
+async def test_a_body_over_1_mib_is_refused_as_over_http_4_11e(harness: Harness) -> None:
+    data = {"ThingId": "a", "AuditMetadata": {"Message": "x" * 1_048_576}}
+
+    await harness.settle(harness.commands(never), batch(command(data=data)))
+
+    (result,) = harness.answers()
+    assert result.problem is not None
+    assert result.problem["status"] == 413
+
+
+async def test_an_answer_names_a_hundred_bad_fields_however_many_there_are(harness: Harness) -> None:
+    data = {"ThingId": "a", **{f"M{number}": 1 for number in range(1000)}}
+
+    await harness.settle(harness.commands(never), batch(command(data=data)))
+
+    (result,) = harness.answers()
+    assert len(named(result)) == 100
+    assert result.problem is not None
+    assert result.problem["detail"] == "the request has bad fields; see errors for the first 100 of 1000"
+
+
+async def test_a_command_in_structured_mode_is_obeyed_5_2b(harness: Harness) -> None:
     async def make(command: MakeThing, cause: Cause) -> Accepted:
-        raise AssertionError("must not be called")
+        return Accepted(f"{command.thing_id} by {cause.user}", 1)
 
-    assert await harness.settle(harness.commands(make), batch(replace(command(), **more))) is None
+    envelope = {
+        "specversion": "1.0",
+        "id": "c1",
+        "source": "/kcat",
+        "type": "MakeThing",
+        "user": "jsmith",
+        "data": {"ThingId": "a"},
+    }
+    content = [("content-type", b"application/cloudevents+json; charset=utf-8")]
+    await harness.settle(harness.commands(make), [raw("thing.commands", b"a", orjson.dumps(envelope), content)])
 
-    (letters,) = harness.dead_letters()
-    assert letters["Attempts"] == 1
-    assert letters["Reason"].startswith(f"ce_{next(iter(more))} of a command must be 1 to 255 printable characters")
+    (result,) = harness.answers()
+    assert (result.outcome, result.command_id, result.id) == (Outcome.ACCEPTED, "c1", "a by jsmith")
+
+
+async def test_a_refusal_is_kept_under_the_command_s_id_3_31(harness: Harness) -> None:
+    """So the same command again gets the same answer, whatever has changed meanwhile (3.39)."""
+    kept: dict[str | None, tuple[str, Refused]] = {}
+
+    async def keep(cause: Cause, refusal: Refused) -> None:
+        digest, first = kept.setdefault(cause.id, (cause.digest, refusal))
+        cause.check_digest(digest)
+        raise first
+
+    async def make(command: MakeThing, cause: Cause) -> Accepted:
+        raise NotFound(f"{len(kept)} are kept")
+
+    commands = harness.commands(make)
+    commands.keep_refusal = keep
+    other = command(data={"ThingId": "b"}, id="c1")
+    bad = command(data={"ThingId": "a", "Colour": "red"}, id="c2")
+    await harness.settle(commands, batch(command(id="c1"), command(id="c1"), other, bad, command(id="c2")))
+
+    details = [result.problem and result.problem["type"] for result in harness.answers()]
+    reused = "urn:epic:problem:id-reused"
+    assert details == ["urn:epic:problem:not-found"] * 2 + [reused, "urn:epic:problem:bad-input", reused]
+    assert harness.answers()[1].problem == harness.answers()[0].problem

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from shared.cause import AUTOMATION, Cause, IfMatch
+from shared.durability.idempotency import retention_of
 from shared.envelope import Message
 from shared.errors import Poison, Stale
 from shared.messaging.commands import Command, CommandSubscription
@@ -101,8 +102,37 @@ async def test_a_command_s_reason_is_kept() -> None:
 @pytest.mark.parametrize(
     "other", [command({"ThingId": "b"}), command(if_match='"3"'), replace(command(), type="BreakThing")]
 )
-async def test_another_body_condition_or_type_under_the_same_id_has_another_digest(other: Message) -> None:
+async def test_another_body_condition_or_type_is_another_request_3_35(other: Message) -> None:
     assert (await cause_of(other)).digest != (await cause_of(command())).digest
+
+
+async def test_the_order_of_members_makes_no_other_request_3_35a() -> None:
+    one, other = (
+        replace(command(), data=data)
+        for data in (
+            b'{"ThingId":"a","AuditMetadata":{"User":"u","Message":"m"}}',
+            b'{ "AuditMetadata": {"Message": "m", "User": "u"}, "ThingId": "a" }',
+        )
+    )
+    assert (await cause_of(one)).digest == (await cause_of(other)).digest
+
+
+async def test_a_command_s_record_is_its_asker_s_under_source_and_id_3_33_3_36() -> None:
+    named = [
+        command(id="c1", source="s"),
+        command(id="c2", source="s"),
+        command(id="c1", source="t"),
+        command(id="c1", source="s", user="asmith"),
+        command({"ThingId": "a", "AuditMetadata": {"User": "jsmith"}}, id="c1", source="s"),
+        command(id="b/c", source="a"),
+        command(id="c", source="a/b"),
+    ]
+    ids = [(await cause_of(one)).id for one in named]
+
+    assert len(set(ids)) == len(named)
+    assert (await cause_of(named[0])).id == ids[0]
+    assert ids[0] is not None
+    assert retention_of(ids[0]).days == 30
 
 
 def test_the_envelope_and_the_validated_data_are_there() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from pydantic import ValidationError
 from shared.schemas.base import (
     FIRST_DAY,
     LAST_DAY,
+    MAX_COUNT,
     MAX_DECIMAL,
+    Count,
     DecimalNumber,
     Instant,
     JoinedKey,
@@ -35,6 +38,7 @@ class Thing(WireModel):
     day: WireDate | None = None
     moment: Instant | None = None
     number: DecimalNumber | None = None
+    count: Count | None = None
 
 
 def refused(model: type[WireModel], body: dict[str, Any]) -> dict[str, str]:
@@ -55,9 +59,12 @@ def refused(model: type[WireModel], body: dict[str, Any]) -> dict[str, str]:
         ("Moment", "soon", "'soon' is no time; give one such as 2024-06-15T09:00:00Z"),
         ("Moment", "2024-06-15T09:00:00", "has no time zone; add Z"),
         ("Number", 1e30, f"give {MAX_DECIMAL} or less"),
-        ("Number", "-1e30", f"give -{MAX_DECIMAL} or more"),
+        ("Number", -0.5, "give 0 or more"),
         ("Number", "1E+999999", f"give {MAX_DECIMAL} or less"),
         ("Number", "NaN", "give a finite number"),
+        ("Count", Decimal("1E+999999"), f"give a whole number from 0 to {MAX_COUNT}"),
+        ("Count", 1e30, f"give a whole number from 0 to {MAX_COUNT}"),
+        ("Count", Decimal("1.000000000000000001"), "give a whole number, without a fraction"),
         ("Name", "", "not empty"),
         ("Name", " x", "no space at either end"),
         ("Name", "x\u00a0", "no space at either end"),
@@ -90,11 +97,9 @@ def test_the_two_judges_of_a_name_agree(text: str) -> None:
         assert is_name(text)
 
 
-@given(st.dates(FIRST_DAY, LAST_DAY), st.decimals(-MAX_DECIMAL, MAX_DECIMAL, allow_nan=False))
-def test_what_is_taken_goes_out_as_json(day: Any, number: Any) -> None:
-    detail = Thing.model_validate({"Day": day.isoformat(), "Number": str(number)}).wire()
-    assert detail["Day"] == day.isoformat()
-    assert abs(detail["Number"]) <= MAX_DECIMAL
+@given(st.dates(FIRST_DAY, LAST_DAY))
+def test_a_day_that_is_taken_goes_out_as_it_came(day: Any) -> None:
+    assert Thing.model_validate({"Day": day.isoformat()}).wire()["Day"] == day.isoformat()
 
 
 def test_the_longest_ids_joined_fit_all_that_carries_them() -> None:

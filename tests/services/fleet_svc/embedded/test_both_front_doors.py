@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from shared.schemas.event_svc.event import EventSnapshot
@@ -111,6 +112,33 @@ async def test_a_command_is_refused_as_http_refuses(stack: Both) -> None:
         assert by_message.problem.get("errors") == problem.get("errors"), kind
 
 
+@pytest.mark.parametrize("written", ["10.000000000000000001", '"10.000000000000000001"', "0.1234567", "1e-7"])
+async def test_a_decimal_of_more_than_six_places_is_refused_by_either_door_2_15c(stack: Both, written: str) -> None:
+    configuration = {**FLEET["FleetConfiguration"], "BufferPercentage": orjson.Fragment(written)}
+    body = {**FLEET, "FleetConfiguration": configuration}
+    content = {"Content-Type": "application/json"}
+
+    over_http = await stack.fleet.post("/fleet", content=orjson.dumps(body), headers=content)
+    by_message = await stack.ask("fleet.commands", "CreateFleet", body)
+
+    errors = [{"pointer": "/FleetConfiguration/BufferPercentage", "detail": "give at most 6 decimal places"}]
+    assert (over_http.status_code, over_http.json()["errors"]) == (400, errors)
+    assert by_message.problem is not None
+    assert (by_message.problem["status"], by_message.problem["errors"]) == (400, errors)
+
+
+async def test_a_decimal_is_stored_and_published_as_it_was_given_2_15(stack: Both) -> None:
+    written = "2147483646.123457"
+    configuration = {**FLEET["FleetConfiguration"], "BufferPercentage": orjson.Fragment(written), "CTFactor": "0.1"}
+    assert (await stack.ask("fleet.commands", "CreateFleet", {**FLEET, "FleetConfiguration": configuration})).id
+
+    read = await stack.fleet.get(f"/fleet/{FLEET_ID}")
+    (event,) = [one for one in await stack.published("fleet.created") if one.key == FLEET_ID]
+    for text in (read.text, event.data.decode()):
+        assert f'"BufferPercentage":{written}' in text
+        assert '"CTFactor":0.1,' in text
+
+
 async def test_a_redelivered_command_changes_nothing_and_gets_its_first_answer(stack: Both) -> None:
     create = stack.command("fleet.commands", "CreateFleet", FLEET, id="c-1")
     first = await stack.ask("fleet.commands", "CreateFleet", FLEET, id="c-1")
@@ -124,6 +152,19 @@ async def test_a_redelivered_command_changes_nothing_and_gets_its_first_answer(s
     assert other.problem["type"] == "urn:epic:problem:id-reused"
     assert len(await stack.published("fleet.created")) == 2
     assert (await ok(stack.fleet.get(f"/fleet/{FLEET_ID}/PD2024")))["FleetConfiguration"]["MaxHostCount"] == 300
+
+
+async def test_a_refused_command_stays_refused_when_it_comes_again_3_39(stack: Both) -> None:
+    create = stack.command("fleet.commands", "CreateProjection", PROJECTION, id="c-1")
+    first = await stack.ask("fleet.commands", "CreateProjection", PROJECTION, id="c-1")
+    await by_http(stack)
+    await ok(stack.fleet.delete(f"/projection/{FLEET_ID}/PD2024"))
+    await stack.send(create)
+    again = await stack.ask("fleet.commands", "CreateProjection", PROJECTION, id="c-1")
+
+    assert first.problem is not None
+    assert (first.problem["status"], again.problem) == (404, first.problem)
+    assert (await stack.fleet.get(f"/projection/{FLEET_ID}/PD2024")).status_code == 404
 
 
 async def test_an_unknown_command_is_refused_and_what_is_no_command_is_a_dead_letter(

@@ -1,0 +1,74 @@
+"""What makes two HTTP writes the same request: user, path and key, and beside them the body as JSON and If-Match."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.cause import Cause
+from shared.web import Routes, json_response, read_write
+from tests.support.clock import FixedClock
+from tests.support.http import app_of, calling
+
+BODY = '{"A": 1, "B": {"C": [1, 2], "D": "x"}}'
+
+
+@pytest.fixture
+def causes() -> list[Cause]:
+    return []
+
+
+@pytest.fixture
+async def http(causes: list[Cause]) -> AsyncIterator[httpx.AsyncClient]:
+    async def keep(request: Request) -> Response:
+        causes.append(read_write(request, FixedClock("2024-06-15T09:00:00Z"))[1])
+        return json_response({})
+
+    routes = Routes("test")
+    routes.add("PUT", "/thing/{Id}", keep, action="test.write", summary="Keep the cause")
+    async with calling(app_of(routes)) as client:
+        yield client
+
+
+async def put(http: httpx.AsyncClient, body: str, path: str = "/thing/a", **headers: str) -> None:
+    sent = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    assert (await http.put(path, content=body, headers=sent)).status_code == 200
+
+
+async def test_the_order_of_members_makes_no_other_request_3_35a(http: httpx.AsyncClient, causes: list[Cause]) -> None:
+    await put(http, BODY)
+    await put(http, '{"B":{"D":"x","C":[1,2]},"A":1}')
+
+    assert causes[0].digest == causes[1].digest
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ('{"A": 1, "B": {"C": [2, 1], "D": "x"}}', {}),
+        ('{"A": 1.000000000000000001, "B": {"C": [1, 2], "D": "x"}}', {}),
+        (BODY, {"If_Match": '"3"'}),
+    ],
+)
+async def test_another_value_or_if_match_is_another_request_3_35(
+    http: httpx.AsyncClient, causes: list[Cause], body: str, headers: dict[str, str]
+) -> None:
+    await put(http, BODY)
+    await put(http, body, **headers)
+
+    assert causes[0].id == causes[1].id
+    assert causes[0].digest != causes[1].digest
+
+
+async def test_a_write_s_record_is_kept_by_user_path_and_key_3_34(http: httpx.AsyncClient, causes: list[Cause]) -> None:
+    await put(http, BODY)
+    await put(http, BODY, X_Epic_User="ann")
+    await put(http, BODY, path="/thing/b")
+    await put(http, BODY, Idempotency_Key="other")
+
+    assert len({cause.id for cause in causes}) == 4
