@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -53,22 +53,28 @@ async def event(connection: AsyncConnection, event_id: str, *, deleted_too: bool
     return replace(found, is_active=False) if row.Deleted else found
 
 
-def event_fleets(regions: Iterable[str]) -> Select[Any]:
-    """The fleets that belong to an event of these regions, as FleetIndexId, FleetId and ServiceId.
+def is_event_fleet(regions: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a row of ``FLEETS``, joined to its service's of ``SERVICES``, belongs to an event of these regions.
 
-    They are those of Registered services. The domain's ``why_outside`` gives the reasons for the others.
+    The domain's ``why_outside`` gives the reasons for the others.
     """
+    fleet, service = FLEETS.table, SERVICES.table
+    return and_(
+        FLEETS.is_present,
+        fleet.c[REGION].in_(list(regions)),
+        SERVICES.is_present,
+        service.c.ServiceType == ServiceType.REGISTERED.value,
+    )
+
+
+def event_fleets(regions: Iterable[str]) -> Select[Any]:
+    """The fleets that belong to an event of these regions, as FleetIndexId, FleetId and ServiceId."""
     fleet, service = FLEETS.table, SERVICES.table
     return (
         select(t.fleet_index.c.FleetIndexId, t.fleet_index.c.FleetId, fleet.c.ServiceId)
         .join(fleet, fleet.c.Key == t.fleet_index.c.FleetId)
         .join(service, service.c.Key == fleet.c.ServiceId)
-        .where(
-            FLEETS.is_present,
-            fleet.c[REGION].in_(list(regions)),
-            SERVICES.is_present,
-            service.c.ServiceType == ServiceType.REGISTERED.value,
-        )
+        .where(is_event_fleet(regions))
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ScalarSelect, Subquery, and_, literal, select, union
+from sqlalchemy import FromClause, Select, and_, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -18,8 +18,8 @@ from services.hotw_svc.adapters.inputs.read_models import (
     PLANS,
     REGION,
     SERVICES,
-    event_fleets,
     hardware_milestones,
+    is_event_fleet,
     plan_key,
 )
 from services.hotw_svc.adapters.orders.dashboard_rows import TOTALS
@@ -44,13 +44,13 @@ async def dashboard_services(
     limit: int,
 ) -> list[Row]:
     """The first services after ``after`` with their fleets, by ServiceId and FleetId. ``regions``: the event's."""
-    shown, service = _shown(event_id, purpose, regions), SERVICES.table
+    books, service, fleet = _books(event_id, purpose), SERVICES.table, FLEETS.table
+    has_row = or_(is_event_fleet(regions), t.hotw_dashboard.c.LiveOrders > 0)
+    its_fleets = select(fleet.c.Key).select_from(books).where(fleet.c.ServiceId == service.c.Key, has_row)
     query = (
-        select(shown.c.ServiceId, service.c.Owner, service.c.LeaderAlias)
-        .select_from(shown.outerjoin(service, service.c.Key == shown.c.ServiceId))
-        .where(shown.c.ServiceId > (after or ""))
-        .distinct()
-        .order_by(shown.c.ServiceId)
+        select(service.c.Key, service.c.Owner, service.c.LeaderAlias)
+        .where(service.c.Key > (after or ""), its_fleets.correlate(service).exists())
+        .order_by(service.c.Key)
         .limit(limit)
     )
     if leader_alias is not None:
@@ -58,71 +58,55 @@ async def dashboard_services(
     if owner is not None:
         query = query.where(service.c.Owner == owner)
     services = (await connection.execute(query)).all()
-    owners = {row.ServiceId: row.Owner for row in services}
-    fleets: dict[str, list[Row]] = {service_id: [] for service_id in owners}
-    for row in await _fleet_rows(connection, event_id, purpose, shown, list(owners)):
-        fleets[row.ServiceId].append(_line(row, owners[row.ServiceId]))
+    fleets: dict[str, list[Row]] = {row.Key: [] for row in services}
+    rows = _rows(event_id, books).where(fleet.c.ServiceId.in_(list(fleets)), has_row)
+    for row in await connection.execute(rows):
+        fleets[row.ServiceId].append(_line(row))
     return [
-        {
-            "ServiceId": row.ServiceId,
-            "Owner": row.Owner,
-            "LeaderAlias": row.LeaderAlias,
-            "Fleets": fleets[row.ServiceId],
-        }
+        {"ServiceId": row.Key, "Owner": row.Owner, "LeaderAlias": row.LeaderAlias, "Fleets": fleets[row.Key]}
         for row in services
     ]
 
 
-def _shown(event_id: str, purpose: Purpose, regions: Sequence[str]) -> Subquery:
-    """The fleets that have a row, as FleetIndexId, FleetId and ServiceId."""
+def _books(event_id: str, purpose: Purpose) -> FromClause:
+    """Every fleet with its order book, where it has one."""
     board, fleet, index = t.hotw_dashboard, FLEETS.table, t.fleet_index
-    with_orders = (
-        select(index.c.FleetIndexId, index.c.FleetId, fleet.c.ServiceId)
-        .select_from(index)
-        .join(board, board.c.FleetIndexId == index.c.FleetIndexId)
-        .join(fleet, fleet.c.Key == index.c.FleetId)
-        .where(board.c.EventIndexId == _number(event_id), board.c.Purpose == purpose.value, board.c.LiveOrders > 0)
-    )
-    return union(event_fleets(regions), with_orders).subquery("shown")
-
-
-async def _fleet_rows(
-    connection: AsyncConnection, event_id: str, purpose: Purpose, shown: Subquery, services: Sequence[str]
-) -> Sequence[Any]:
-    """What is known of the services' fleets, by FleetId; the columns of what a fleet does not have are null."""
-    board, execution, fleet, plan = t.hotw_dashboard, t.hotw_execution, FLEETS.table, PLANS.table
+    event = select(t.event_index.c.EventIndexId).where(t.event_index.c.EventId == event_id).scalar_subquery()
     its_board = and_(
-        board.c.FleetIndexId == shown.c.FleetIndexId,
-        board.c.EventIndexId == _number(event_id),
-        board.c.Purpose == purpose.value,
+        board.c.FleetIndexId == index.c.FleetIndexId, board.c.EventIndexId == event, board.c.Purpose == purpose.value
     )
-    query = (
+    return fleet.join(index, index.c.FleetId == fleet.c.Key).outerjoin(board, its_board)
+
+
+def _rows(event_id: str, books: FromClause) -> Select[Any]:
+    """What is known of fleets, by FleetId; the columns of what a fleet does not have are null."""
+    board, execution = t.hotw_dashboard, t.hotw_execution
+    fleet, plan, service = FLEETS.table, PLANS.table, SERVICES.table
+    return (
         select(
-            shown.c.FleetId,
-            shown.c.ServiceId,
+            fleet.c.Key.label("FleetId"),
+            fleet.c.ServiceId,
             fleet.c[REGION].label("Region"),
+            service.c.Owner,
             *(board.c[name] for name in (*TOTALS, "Gap")),
             *(execution.c[name].label(f"Its{name}") for name in _LATEST),
             plan.c.State.label("Plan"),
         )
-        .select_from(shown)
-        .join(fleet, fleet.c.Key == shown.c.FleetId)
-        .outerjoin(board, its_board)
+        .select_from(books)
+        .join(service, service.c.Key == fleet.c.ServiceId)
         .outerjoin(execution, execution.c.ExecutionId == board.c.LatestExecutionId)
-        .outerjoin(plan, plan.c.Key == literal(plan_key(event_id, "")) + shown.c.FleetId)
-        .where(shown.c.ServiceId.in_(services))
-        .order_by(shown.c.FleetId)
+        .outerjoin(plan, plan.c.Key == literal(plan_key(event_id, "")) + fleet.c.Key)
+        .order_by(fleet.c.Key)
     )
-    return (await connection.execute(query)).all()
 
 
-def _line(row: Any, owner: str | None) -> Row:
+def _line(row: Any) -> Row:
     latest = wire({name: getattr(row, f"Its{name}") for name in _LATEST})
     totals = OrderTotals(**{name: getattr(row, column) or 0 for column, name in TOTALS.items()})
     if row.Plan is None:
         status = unplanned_status(totals, latest["Status"], latest["Reasoning"])
     else:
-        status = planned_status(hardware_milestones(row.Plan), owner)
+        status = planned_status(hardware_milestones(row.Plan), row.Owner)
     return {
         "FleetId": row.FleetId,
         "Region": row.Region,
@@ -135,8 +119,3 @@ def _line(row: Any, owner: str | None) -> Row:
         "ActionPendingOn": status.pending_on,
         "LatestExecution": None if latest["ExecutionId"] is None else latest,
     }
-
-
-def _number(event_id: str) -> ScalarSelect[int]:
-    """The event's EventIndexId."""
-    return select(t.event_index.c.EventIndexId).where(t.event_index.c.EventId == event_id).scalar_subquery()
