@@ -52,4 +52,8 @@ STATUSES: Final[dict[str, tuple[dict[str, str], ...]]] = {
 
 # A projection that rises too late for a standard order: its order is emergent.
 RISING_FLEET: Final = "ShippingService-NA-X0"
-LATE_RISE: Final = {"TotalInputTPM": 18_000, "AuditMetadata": {"Message": "Same-day delivery joins the event"}}
+LATE_RISE: Final = {
+    "TotalInputTPM": 18_000,
+    "IsVerifiedByOwner": True,
+    "AuditMetadata": {"Message": "Same-day delivery joins the event"},
+}
