@@ -242,10 +242,10 @@ def asg_columns(outcome: AsgOutcome, execution: Execution) -> Row:
 
 
 def half_up(value: Fraction) -> Decimal:
-    """A number of 0 or more with two decimal places, half rounded up."""
+    """A number with two decimal places, half rounded up (7.3.10)."""
     hundredths = (value.numerator * 200 + value.denominator) // (2 * value.denominator)
     return Decimal(hundredths).scaleb(-2)
 
 
 def _factor(value: Fraction | None) -> Decimal | None:
-    return None if value is None or value > _MAX_FACTOR else half_up(value)
+    return None if value is None or abs(value) > _MAX_FACTOR else half_up(value)

@@ -73,11 +73,12 @@ def missing(inputs: Inputs) -> tuple[str, ...]:
         found.append(f"No PeakTPM: neither a projection for {inputs.event.event_id} nor FleetProjection gives a TPM.")
     if not fleet.host_throughput_tpm:
         found.append("No HostThroughPutTPM: what one host can take is not known.")
-    if buffer_factor(fleet) > MAX_FACTOR:
-        found.append(
-            f"BufferPercentage {plain(fleet.buffer_percentage)} cannot be right: the buffer factor may be "
-            f"{plain(MAX_FACTOR)} at most."
-        )
+    for name, percentage, factor in (
+        ("BufferPercentage", fleet.buffer_percentage, buffer_factor(fleet)),
+        ("HeadroomPercentage", philosophy.headroom_percentage, philosophy.headroom),
+    ):
+        if not 0 <= factor <= MAX_FACTOR:
+            found.append(f"{name} {plain(percentage)} cannot be right: its factor is from 0 to {plain(MAX_FACTOR)}.")
     return tuple(found)
 
 

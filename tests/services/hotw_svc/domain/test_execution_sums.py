@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
+from services.hotw_svc.adapters.runs.execution_rows import execution_columns
 from services.hotw_svc.domain.inputs import Inputs, InventoryFacts, Philosophy
 from services.hotw_svc.domain.orders.order import Delivery, Order, decide
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
@@ -137,15 +139,30 @@ def test_the_order_in_which_asgs_and_orders_are_listed_does_not_matter(inputs: I
 
 
 big = st.integers(0, MAX_COUNT)
+FACTORS = ("BufferFactor", "CTPeakFactor")
+COUNTS = ("Needed", "RequiredHosts", "CapacityOverrideSum", "HostsPresentInApollo", "DesiredCapacity", "Shortfall")
 
 
-@given(tpm=big, throughput=st.integers(1, MAX_COUNT), desired=big, present=big, child=big, minimum=big)
+percentages = st.integers(-(10**15), 10**15) | st.integers(-200, 200)
+
+
+@given(
+    tpm=big,
+    throughput=st.integers(1, MAX_COUNT),
+    desired=big,
+    present=big,
+    child=big,
+    minimum=big,
+    percentage=percentages.map(Fraction),
+)
 def test_no_number_a_document_may_hold_makes_it_raise(
-    tpm: int, throughput: int, desired: int, present: int, child: int, minimum: int
+    tpm: int, throughput: int, desired: int, present: int, child: int, minimum: int, percentage: Fraction
 ) -> None:
     done = run(
         projection={"manual_override": tpm},
         fleet={
+            "buffer_percentage": percentage,
+            "ct_factor": percentage,
             "host_throughput_tpm": throughput,
             "asgs": asgs(None, None, desired=desired),
             "max_host_count": None,
@@ -154,5 +171,8 @@ def test_no_number_a_document_may_hold_makes_it_raise(
         philosophy=Philosophy(min_hosts=minimum),
         inventory=InventoryFacts(present, NOW),
     )
+    columns = execution_columns(done)
+    assert all(-999_99 <= 100 * columns[name] <= 999_99 for name in FACTORS if columns[name] is not None)
+    assert all(0 <= columns[name] <= MAX_COUNT for name in COUNTS if columns[name] is not None)
     for made in done.overrides:
         assert made.base_capacity + sum(o.value for o in done.orders if o.asg_name == made.asg_name) <= MAX_COUNT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -47,7 +48,7 @@ def test_needed_is_the_ceiling_of_the_exact_ratio(
 
 
 @given(st.decimals(min_value=0, max_value=999, places=4, allow_nan=False, allow_infinity=False))
-def test_stored_factors_are_rounded_half_up_to_two_places(value: Decimal) -> None:
+def test_stored_factors_are_rounded_half_up_to_two_places_7_3_10(value: Decimal) -> None:
     assert half_up(exact(value)) == value.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
@@ -128,8 +129,20 @@ def test_everything_missing_is_named() -> None:
     assert missing(inputs) == (
         "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM.",
         "No HostThroughPutTPM: what one host can take is not known.",
-        "BufferPercentage 200,000 cannot be right: the buffer factor may be 999.99 at most.",
+        "BufferPercentage 200,000 cannot be right: its factor is from 0 to 999.99.",
     )
+
+
+@pytest.mark.parametrize("percentage", [Fraction(-101), Fraction(-(10**15)), Fraction(99_900)])
+def test_a_percentage_without_a_sensible_factor_is_named_and_gives_no_need(percentage: Fraction) -> None:
+    performance = Philosophy(strategy=CapacityStrategy.PERFORMANCE_BASED, headroom_percentage=percentage)
+    (buffer,) = missing(fortress(fleet={"buffer_percentage": percentage}))
+    (headroom,) = missing(fortress(philosophy=performance))
+    assert buffer.startswith("BufferPercentage")
+    assert buffer.endswith("its factor is from 0 to 999.99.")
+    assert headroom.startswith("HeadroomPercentage")
+    assert missing(fortress(philosophy=replace(performance, strategy=CapacityStrategy.COST_BASED))) == ()
+    assert missing(fortress(fleet={"buffer_percentage": Fraction(-100)})) == ()
 
 
 @pytest.mark.parametrize(
