@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import orjson
 from fastapi import FastAPI
-from pydantic import TypeAdapter
 from pydantic_core import PydanticUndefined
 from starlette.types import ASGIApp
 
@@ -28,9 +27,11 @@ from shared.clock import RunningClock
 from shared.embedded import EmbeddedTransport
 from shared.messaging.transport import RECORD_BYTES
 from shared.metrics import Metrics
-from shared.schemas.base import MAX_COUNT, Id
+from shared.schemas.base import ID_PATTERN, MAX_COUNT
+from shared.schemas.eventplan_svc import ONLY_EPIC_SETS
 from shared.schemas.topics import TOPICS, Topic
 from shared.settings import PREFIX, Settings
+from shared.web.openapi import MERGE_PATCH
 
 FOLDER = Path(__file__).parent / "reference"
 NGINX = Path(__file__).parents[1] / "deploy" / "nginx" / "epic.conf"
@@ -85,12 +86,32 @@ def _operations(openapi: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 _FEW = 4
-_ID_EXAMPLES = TypeAdapter(Id).json_schema()["examples"]
 
 
 def _body_of(operation: dict[str, Any]) -> str:
+    """The component of an operation's body, ``""`` where it takes none."""
     body = operation.get("requestBody")
     return body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] if body else ""
+
+
+def _is_patch(operation: dict[str, Any]) -> bool:
+    return MERGE_PATCH in operation.get("requestBody", {}).get("content", {})
+
+
+def _heading(component: str) -> str:
+    return component.removesuffix("-Input")
+
+
+def _link(component: str) -> str:
+    return f"[{_heading(component)}](#{_heading(component).lower()})"
+
+
+def _body_cell(operation: dict[str, Any]) -> str:
+    """What an operation takes. A merge patch has the members of what makes the document, none of them required."""
+    body = _body_of(operation)
+    if _is_patch(operation):
+        return f"some of {_link(body.replace('Update', 'Create', 1))}"
+    return _link(body) if body else ""
 
 
 def _values(schema: dict[str, Any]) -> str:
@@ -104,22 +125,22 @@ def _kind(schema: dict[str, Any], schemas: dict[str, Any], inner: list[str]) -> 
         if len(schemas[name].get("enum", ())) in range(1, _FEW + 1):
             return _values(schemas[name])
         inner.append(name)
-        return f"[{name}](#{name.lower()})"
+        return _link(name)
     if "anyOf" in schema:
         return _kind(next(one for one in schema["anyOf"] if one.get("type") != "null"), schemas, inner)
-    if "patternProperties" in schema:
-        return f"object: a name → {_kind(next(iter(schema['patternProperties'].values())), schemas, inner)}"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"object: a name → {_kind(schema['additionalProperties'], schemas, inner)}"
     if schema["type"] == "array":
         least, most = schema.get("minItems"), schema.get("maxItems")
         bounds = ", ".join([f"at least {least}"] * bool(least) + [f"at most {most}"] * bool(most))
         return f"list of {_kind(schema['items'], schemas, inner)}" + (f" ({bounds})" if bounds else "")
     if schema["type"] == "integer":
-        least, most = schema.get("ge", schema.get("minimum")), schema.get("le", schema.get("maximum"))
+        least, most = schema["minimum"], schema["maximum"]
         return f"whole number from {least}" + (f" to {most}" if most != MAX_COUNT else "")
     if schema["type"] == "string":
         if "format" in schema:
             return {"date": "day", "date-time": "time"}[schema["format"]]
-        if schema.get("examples") == _ID_EXAMPLES:
+        if schema.get("pattern") == ID_PATTERN:
             return "id"
         return f"text, up to {schema['maxLength']}" if "maxLength" in schema else "text"
     return "`true` · `false`" if schema["type"] == "boolean" else str(schema["type"])
@@ -137,7 +158,7 @@ def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], li
             continue
         listed.add(name)
         if "enum" in schemas[name]:
-            yield f"### {name}\n{_values(schemas[name])}"
+            yield f"### {_heading(name)}\n{_values(schemas[name])}"
             continue
         inner: list[str] = []
         rows = [
@@ -147,9 +168,9 @@ def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], li
                 "yes" if member in schemas[name].get("required", ()) else _default(schema),
             ]
             for member, schema in schemas[name]["properties"].items()
-            if not schema.get("readOnly")
+            if schema.get("description") != ONLY_EPIC_SETS
         ]
-        head = f"### {name}\n" + (f"{taken[name]}\n\n" if name in taken else "")
+        head = f"### {_heading(name)}\n" + (f"{taken[name]}\n\n" if name in taken else "")
         yield head + _table(["member", "what it takes", "required, or the default"], iter(rows))
         yield from _bodies(inner, schemas, taken, listed)
 
@@ -182,7 +203,7 @@ async def api_page(apps: dict[str, FastAPI]) -> str:
                 f"`{method}`",
                 f"`{path}`",
                 operation.get("summary", ""),
-                f"[{body}](#{body.lower()})" if (body := _body_of(operation)) else "",
+                _body_cell(operation),
                 ", ".join(f"`{item['name']}`" for item in operation.get("parameters", ()) if item["in"] == "query"),
             ]
             for method, path, operation in operations
@@ -190,7 +211,7 @@ async def api_page(apps: dict[str, FastAPI]) -> str:
         sections.append(f"## {service}\n{_table(['method', 'path', '', 'body', 'query'], rows)}\n")
         taken: dict[str, str] = {}
         for method, path, operation in operations:
-            if body := _body_of(operation):
+            if (body := _body_of(operation)) and not _is_patch(operation):
                 taken[body] = f"{taken[body]}, `{method} {path}`" if body in taken else f"`{method} {path}`"
         bodies += _bodies(list(taken), document["components"]["schemas"], taken, listed)
     kit = (
@@ -218,9 +239,10 @@ Behind the gateway with the service's name in front.
 {_table(["method", "path", ""], kit)}
 
 # Bodies
-`PUT` of a resource merges (RFC 7396): what is left out stays, `null` clears; "required" is what `POST` needs. What the path names may be
-left out of the body. An unknown member is refused, except those that only EPIC sets, which may come back as they were read. A day is
-`2024-07-16`, a time `2024-06-15T09:00:00Z`; an id is 1 to 128 letters, digits, `.`, `_`, `-`.
+`PUT` of a resource merges (RFC 7396), as `application/json` or `application/merge-patch+json`: what is left out stays, `null` clears an
+optional member; "required" is what `POST` needs. What the path gives may be repeated in the body. An unknown member is refused, except
+those that only EPIC sets, which may come back as they were read. A day is `2024-07-16`, a time `2024-06-15T09:00:00Z`; an id is 1 to 128
+letters, digits, `.`, `_`, `-`.
 
 {(chr(10) * 2).join(bodies)}
 """

@@ -74,12 +74,12 @@ def _value(schema: dict[str, Any], definitions: dict[str, Any], days: Iterator[i
     if schema["type"] == "array":
         return [_value(schema["items"], definitions, days)]
     if schema["type"] in ("integer", "number"):
-        return schema.get("ge", schema.get("minimum", 1)) or 1
+        return schema.get("minimum", 1) or 1
     if schema["type"] == "boolean":
         return False
     if schema.get("format") == "date":
         return (_FIRST_DAY + timedelta(days=next(days))).isoformat()
-    return schema.get("examples", [_TIME if schema.get("format") == "date-time" else "text"])[0]
+    return _TIME if schema.get("format") == "date-time" else "text"
 
 
 def write() -> Iterator[str]:

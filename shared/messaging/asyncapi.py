@@ -7,12 +7,13 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode
 
 from shared.messaging.transport import RECORD_BYTES
+from shared.schemas.json_schema import ANSWER, REQUEST, Schemas
 from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic, golden_path
 
-_SCHEMAS: Final = "#/components/schemas/{model}"
+_COMMANDS: Final = ".commands"
 _HEADERS: Final[dict[str, Any]] = {
     "type": "object",
     "description": "CloudEvents 1.0, Kafka binary binding; structured mode is read as well.",
@@ -43,6 +44,7 @@ def asyncapi(service: str | None = None) -> dict[str, Any]:
         for topic in TOPICS.values()
         if topic.name == COMMAND_RESULTS or not {*topic.producers, *topic.consumers}.isdisjoint(services)
     ]
+    schemas = Schemas((kind.model, _mode(topic)) for topic in topics for kind in topic.messages)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -54,8 +56,10 @@ def asyncapi(service: str | None = None) -> dict[str, Any]:
         "channels": {topic.name: _channel(topic) for topic in topics},
         "operations": {name: operation for one in services for name, operation in _operations(one, topics)},
         "components": {
-            "messages": {_name(topic, kind): _message(topic, kind) for topic in topics for kind in topic.messages},
-            "schemas": {"CloudEventHeaders": _HEADERS, **_schemas(topics)},
+            "messages": {
+                _name(topic, kind): _message(topic, kind, schemas) for topic in topics for kind in topic.messages
+            },
+            "schemas": {"CloudEventHeaders": _HEADERS, **schemas.components()},
         },
     }
 
@@ -84,7 +88,7 @@ def _operations(service: str, topics: Iterable[Topic]) -> Iterable[tuple[str, di
             yield f"{service}.sends.{topic.name}", _operation("send", topic)
         if service in topic.consumers:
             operation = _operation("receive", topic)
-            if topic.name.endswith(".commands"):
+            if topic.name.endswith(_COMMANDS):
                 operation["reply"] = {"channel": {"$ref": f"#/channels/{COMMAND_RESULTS}"}}
             yield f"{service}.receives.{topic.name}", operation
 
@@ -95,7 +99,7 @@ def _operation(action: str, topic: Topic) -> dict[str, Any]:
     return {"action": action, "channel": {"$ref": channel}, "messages": messages}
 
 
-def _message(topic: Topic, kind: MessageType) -> dict[str, Any]:
+def _message(topic: Topic, kind: MessageType, schemas: Schemas) -> dict[str, Any]:
     golden = orjson.loads(golden_path(topic.name, kind.ce_type).read_bytes())
     return {
         "name": kind.ce_type,
@@ -103,18 +107,16 @@ def _message(topic: Topic, kind: MessageType) -> dict[str, Any]:
         "summary": kind.summary,
         "contentType": "application/json",
         "headers": {"$ref": "#/components/schemas/CloudEventHeaders"},
-        "payload": {"$ref": _SCHEMAS.format(model=kind.model.__name__)},
+        "payload": schemas.ref(kind.model, _mode(topic)),
         "correlationId": {"location": "$message.header#/ce_correlationid"},
         "bindings": {"kafka": {"key": {"type": "string", "description": topic.key}, "bindingVersion": "0.5.0"}},
         "examples": [{"name": "golden", "payload": golden["data"]}],
     }
 
 
-def _schemas(topics: Iterable[Topic]) -> dict[str, Any]:
-    models = sorted({kind.model for topic in topics for kind in topic.messages}, key=lambda model: model.__name__)
-    _, schema = models_json_schema([(model, "validation") for model in models], ref_template=_SCHEMAS)
-    found: dict[str, Any] = schema["$defs"]
-    return found
+def _mode(topic: Topic) -> JsonSchemaMode:
+    """A command is what EPIC takes; every other message is what EPIC writes."""
+    return REQUEST if topic.name.endswith(_COMMANDS) else ANSWER
 
 
 def _shown(kind: MessageType) -> str:

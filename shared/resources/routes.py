@@ -15,7 +15,7 @@ from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Command
 from shared.resources.declaration import Resource
 from shared.resources.use_cases import Reads, Resources
-from shared.schemas.base import CommandBody
+from shared.schemas.base import CommandBody, Id
 from shared.schemas.validation import validated
 from shared.web import (
     PAGING,
@@ -23,6 +23,7 @@ from shared.web import (
     Routes,
     checked_ids,
     json_response,
+    operation_id_of,
     page_of,
     page_response,
     query_of,
@@ -126,34 +127,49 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
     """The routes of a resource: its collection, its documents, their actions, history and versions."""
     resource, do = resources.resource, _Handlers(resources, clock)
     name, one, item, topic = resource.name, resource.contract.one, resource.item_path, resource.contract.topic
-    key = [Parameter(member, f"{default} unless given.") for member, default in resource.contract.key_defaults.items()]
+    defaults = resource.contract.key_defaults.items()
+    key = [Parameter(member, f"{default} unless given.", of=Id) for member, default in defaults]
     filters = [Parameter(member, f"Only those with this {member}.") for member in resource.filter_members]
     if resource.sort:
         members = ", ".join(resource.sort)
         filters.append(Parameter("Sort", f"Sorted by this member, or in reverse with - before it: {members}."))
-    routes = Routes(name)
+    description = (resource.contract.model.__doc__ or "").partition("\n")[0]
+    routes = Routes(name, description)
     add = partial(routes.add, response=resource.contract.read)
     read = partial(add, "GET", action=f"{topic}.read")
     if not resource.read_only:
         contract, commands = resource.contract, {command.model: command for command in resources.commands()}
 
-        def write(method: str, path: str, model: type[CommandBody], summary: str, body: type[Any] | None) -> None:
-            command = commands[model]
-            handler = partial(do.create if model is contract.create else do.write, command)
-            add(method, path, handler, action=command.action, summary=summary, body=body, parameters=key)
+        def write(method: str, path: str, model: type[CommandBody], summary: str) -> None:
+            command, is_new = commands[model], model is contract.create
+            add(
+                method,
+                path,
+                partial(do.create if is_new else do.write, command),
+                action=command.action,
+                operation_id=operation_id_of(model),
+                summary=summary,
+                body=None if method == "DELETE" else model,
+                parameters=() if is_new else key,
+            )
 
         for action in resource.actions:
-            write(action.method, f"{item}/{action.word}", action.command, action.summary, action.command)
-        write("POST", resource.path, contract.create, f"Create {one}", contract.body)
-        write("PUT", item, contract.update, f"Change {one} by a merge patch (RFC 7396)", contract.body)
-        write("DELETE", item, contract.delete, f"Delete {one}; its history stays", None)
-    read(resource.path, do.list, summary=f"List {name}s", many=True, parameters=[*filters, *PAGING])
-    for path in (*resource.also_latest, item):
-        read(path, do.latest, summary=f"The latest version of {one}", parameters=key)
-    for path in (f"{item}/versions", *resource.also_history):
-        summary = f"Every version of {one}, newest first"
-        read(path, do.history, summary=summary, many=True, parameters=[*key, *PAGING])
-    read(f"{item}/versions/{{VersionId}}", do.version, summary=f"One version of {one}", parameters=key)
+            write(action.method, f"{item}/{action.word}", action.command, action.summary)
+        write("POST", resource.path, contract.create, f"Create {one}")
+        write("PUT", item, contract.update, f"Change {one} by a merge patch (RFC 7396)")
+        write("DELETE", item, contract.delete, f"Delete {one}; its history stays")
+    every, many = f"list{name}s", [*filters, *PAGING]
+    read(resource.path, do.list, operation_id=every, summary=f"List {name}s", many=True, parameters=many)
+    paths = {item: f"get{name}", **dict.fromkeys(resource.also_latest, f"getLatest{name}")}
+    for path, operation_id in reversed(paths.items()):
+        summary = f"The latest version of {one}"
+        read(path, do.latest, operation_id=operation_id, summary=summary, parameters=key)
+    paths = {f"{item}/versions": f"list{name}Versions", **dict.fromkeys(resource.also_history, f"list{name}History")}
+    for path, operation_id in paths.items():
+        summary, paged = f"Every version of {one}, newest first", [*key, *PAGING]
+        read(path, do.history, operation_id=operation_id, summary=summary, many=True, parameters=paged)
+    path, operation_id, summary = f"{item}/versions/{{VersionId}}", f"get{name}Version", f"One version of {one}"
+    read(path, do.version, operation_id=operation_id, summary=summary, parameters=key)
     return routes
 
 

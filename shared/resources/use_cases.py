@@ -15,7 +15,8 @@ from shared.documents import Change, Document, Documents, HistoryPage, OutgoingE
 from shared.errors import Conflict, NotFound
 from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
-from shared.schemas.base import CommandBody, MergePatch, WireModel
+from shared.schemas.base import CommandBody, WireModel
+from shared.schemas.merge_patch import MergePatch
 from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.validation import patched, validated
 from shared.trace import current_trace, new_id

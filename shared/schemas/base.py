@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from shared.clock import iso, parse_instant
+from shared.schemas.numbers import WholeNumber
 
 RULE: Final = "rule"
 BODY_LIMIT: Final = 1_048_576
@@ -28,15 +29,19 @@ BODY_LIMIT: Final = 1_048_576
 MAX_COUNT = 2_147_483_647
 # Days far enough from what a date or a column can hold for EPIC to reckon on from them.
 FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(9000, 12, 31)
+_YEARS: Final = "(197[1-9]|19[89][0-9]|[2-8][0-9]{3}|9000)-"
 MAX_DECIMAL: Final = MAX_COUNT
 """Up to here every decimal of six places has a float of its own (one every 2^-22), so any reader of a JSON number gets
 the decimal that was meant."""
 MAX_PLACES: Final = 6
+MAX_PAGE: Final = 1000
+"""The most items of a page of a list."""
 # Words of the API's own paths (rule 2.11c): an id may stand where one of them stands.
 RESERVED_IDS = frozenset(
     {"event", "latest", "versions", "inventory", "dashboard", "status", "history", "run", "order", "review"}
 )
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+ID_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_ID = re.compile(ID_PATTERN)
 _NAME = r"^[^\x00-\x1f\x7f\s]([^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s])?$"
 NAME_RULE = "1 to 255 printable characters, with no space at either end"
 # Words that the wire writes in capitals; a member that differs (``AsgTag``) names its alias itself.
@@ -65,23 +70,6 @@ def broken_rule(member: str, detail: str) -> PydanticCustomError:
 def is_name(value: str) -> bool:
     """Whether it can be a ``Name``; ``NAME_RULE`` says what can."""
     return len(value) <= 255 and re.fullmatch(_NAME, value) is not None
-
-
-def whole_number(value: Any) -> Any:
-    """A whole number, also from a string of digits; ValueError says what to give."""
-    if isinstance(value, bool) or value is None:
-        raise ValueError("give a whole number")
-    if isinstance(value, str):
-        if not re.fullmatch(r"[0-9]{1,10}", value):
-            raise ValueError(f"give a whole number from 0 to {MAX_COUNT}, as a number or a string of digits")
-        return int(value)
-    if isinstance(value, float | Decimal):
-        if not -MAX_COUNT <= value <= MAX_COUNT:
-            raise ValueError(f"give a whole number from 0 to {MAX_COUNT}")
-        if value != int(value):
-            raise ValueError("give a whole number, without a fraction")
-        return int(value)
-    return value
 
 
 def _at_most_six_places(value: Decimal) -> Decimal:
@@ -125,23 +113,34 @@ def _date(value: Any) -> Any:
     return day
 
 
-Id = Annotated[str, AfterValidator(check_id), Field(examples=["FORTRESSService-NA-X0"])]
+Id = Annotated[str, AfterValidator(check_id), WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
 Name = Annotated[str, Field(max_length=255, pattern=_NAME)]
 JoinedKey = Annotated[str, Field(max_length=512, pattern=_NAME)]
 """The key of a resource that has several ids, such as FleetId#EventId#Peak."""
 Text = Annotated[str, Field(max_length=16_384)]
-Count = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_COUNT)]
-PositiveCount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_COUNT)]
+Count = Annotated[int, WholeNumber(0, MAX_COUNT)]
+PositiveCount = Annotated[int, WholeNumber(1, MAX_COUNT)]
+PageSize = Annotated[int, WholeNumber(1, MAX_PAGE)]
 Flag = Annotated[bool, Strict()]
+_DECIMAL: Final = {"type": "number", "minimum": 0, "maximum": MAX_DECIMAL}
+_DECIMAL_TEXT: Final = {"type": "string", "pattern": f"^[0-9]{{1,9}}(\\.[0-9]{{1,{MAX_PLACES}}})?$"}
 DecimalNumber = Annotated[
     Decimal,
     Field(ge=0, le=MAX_DECIMAL),
     AfterValidator(_at_most_six_places),
     PlainSerializer(_number, when_used="json"),
-    WithJsonSchema({"type": "number"}),
+    WithJsonSchema(_DECIMAL, mode="serialization"),
+    WithJsonSchema({"anyOf": [{**_DECIMAL, "multipleOf": 10**-MAX_PLACES}, _DECIMAL_TEXT]}, mode="validation"),
 ]
-Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(iso, when_used="json")]
-WireDate = Annotated[date, BeforeValidator(_date)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    PlainSerializer(iso, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_YEARS}"}),
+]
+WireDate = Annotated[
+    date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_YEARS}"})
+]
 
 
 class WireModel(BaseModel):
@@ -160,11 +159,11 @@ class WireModel(BaseModel):
 
 
 class AuditMetadata(WireModel):
-    """Why a version was made, by whom and when."""
+    """Why a version was made, by whom and when. Only EPIC sets the time, so a request is not described with it."""
 
     message: Text | None = None
     user: Name | None = None
-    timestamp: Instant | None = None
+    timestamp: Annotated[Instant | None, WithJsonSchema(None, mode="validation")] = None
 
 
 class Snapshot(WireModel):
@@ -210,17 +209,3 @@ class CommandBody(WireModel):
         if isinstance(given, dict):
             return {name: value for name, value in given.items() if name not in cls.ignored}
         return given
-
-
-class MergePatch(CommandBody):
-    """A partial document (RFC 7396): objects merge, lists and scalars are replaced, null clears.
-
-    The contract checks the ids. The other members are checked once they are merged into the whole document.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    @property
-    def patch(self) -> dict[str, Any]:
-        """The members that the caller gave beside the ids, by wire name, as they were sent."""
-        return dict(self.model_extra or {})

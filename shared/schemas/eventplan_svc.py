@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from shared.schemas.base import (
     CommandBody,
@@ -13,7 +14,7 @@ from shared.schemas.base import (
     Instant,
     JoinedKey,
     Name,
-    PositiveCount,
+    PageSize,
     Snapshot,
     Text,
     WireDate,
@@ -66,9 +67,11 @@ class PeakReadyStatus(StrEnum):
     RED = "Red"
 
 
+ONLY_EPIC_SETS: Final = "Only EPIC sets it; in a request it is ignored."
+
+
 def _only_epic_sets() -> Any:
-    """A member of a part of a request that is ignored there, and that reads show."""
-    return Field(default=None, json_schema_extra={"readOnly": True})
+    return Field(default=None, description=ONLY_EPIC_SETS)
 
 
 class SubMilestone(WireModel):
@@ -111,12 +114,12 @@ class EventPlanSnapshot(EventPlan, Snapshot):
 
 
 class PlanCommand(CommandBody):
-    """The plan a command is about. ``EventPlanId`` and ``ServiceId`` may be given too, and must be the plan's own."""
+    """The plan a command is about. ``EventPlanId`` and ``ServiceId`` may be repeated, as the plan has them."""
 
     event_id: Id
     fleet_id: Id
-    event_plan_id: JoinedKey | None = None
-    service_id: Id | None = None
+    event_plan_id: SkipJsonSchema[JoinedKey | None] = None
+    service_id: SkipJsonSchema[Id | None] = None
 
 
 class CreateEventPlan(PlanCommand):
@@ -164,7 +167,7 @@ class DashboardQuery(CommandBody):
     owner: Name | None = None
     region: Name | None = None
     colour: PeakReadyStatus | None = None
-    limit: PositiveCount | None = Field(default=None, le=1000)
+    limit: PageSize | None = None
     cursor: Name | None = None
 
 

@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import CommandBody, Id, JoinedKey, MergePatch, Snapshot, WireModel, wire_names
+from shared.schemas.base import CommandBody, Id, JoinedKey, Snapshot, WireModel, wire_names
+from shared.schemas.merge_patch import MergePatch
 
 B = TypeVar("B", bound=WireModel)
 M = TypeVar("M", bound=WireModel)
@@ -59,6 +60,8 @@ class ResourceContract(Generic[M]):
     def __post_init__(self) -> None:
         for command in (*(self.given_commands or ()), *self.actions):
             command.ignored = self.ignored - wire_names(command)
+            if issubclass(command, MergePatch):
+                command.document, command.managed = self.model, self.managed
 
     @cached_property
     def name(self) -> str:
@@ -125,7 +128,9 @@ class ResourceContract(Generic[M]):
     def update(self) -> type[MergePatch]:
         """The command that changes a document by a merge patch."""
         fields = self._id_fields() | self._joined_key_field()
-        return self._made(MergePatch, f"Update{self.name}", f"A merge patch of {self.one}.", fields)
+        made = self._made(MergePatch, f"Update{self.name}", f"A merge patch of {self.one}.", fields)
+        made.document, made.managed = self.model, self.managed
+        return made
 
     @cached_property
     def delete(self) -> type[CommandBody]:

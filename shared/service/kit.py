@@ -26,6 +26,7 @@ from shared.messaging.subscription import Subscribed
 from shared.messaging.transport import Transport
 from shared.metrics import Metrics
 from shared.resources import Declared
+from shared.schemas.operation import SettledLetter
 from shared.schemas.results import DeadLetter
 from shared.service.running import Consumers, Hook, Part, RunningService, periodic
 from shared.settings import Settings
@@ -180,7 +181,7 @@ def _open_store(settings: Settings, service: str, publish: Publish) -> Store:
 
 def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
     """``GET /dlq``, ``GET /dlq/{Id}``, ``POST /dlq/{Id}/replay``, ``DELETE /dlq/{Id}``."""
-    routes = Routes("dead letters")
+    routes = Routes("dead letters", "The records that the service gave up, with the reason.", path_types={"Id": str})
 
     async def listed(request: Request) -> Response:
         page = page_of(query_of(request, ("Limit", "Cursor")))
@@ -197,10 +198,14 @@ def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
         return json_response({"Id": letter_id, "Outcome": outcome})
 
     add, shown = routes.add, partial(routes.add, response=DeadLetter, action="dead-letter.read")
-    shown("GET", "/dlq", listed, summary="Dead letters, by id", many=True, parameters=PAGING)
-    shown("GET", "/dlq/{Id}", one, summary="One dead letter, with the record in base64")
+    summary = "Dead letters, by id"
+    shown("GET", "/dlq", listed, operation_id="listDeadLetters", summary=summary, many=True, parameters=PAGING)
+    summary = "One dead letter, with the record in base64"
+    shown("GET", "/dlq/{Id}", one, operation_id="getDeadLetter", summary=summary)
     replay, drop = partial(settle, dead_letters.replay, "Replayed"), partial(settle, dead_letters.drop, "Dropped")
-    summary = "Handle its record again; 409 when it fails again"
-    add("POST", "/dlq/{Id}/replay", replay, action="dead-letter.replay", summary=summary)
-    add("DELETE", "/dlq/{Id}", drop, action="dead-letter.drop", summary="Forget it for good", conditional=False)
+    end = partial(add, response=SettledLetter, conditional=False, has_cause=False)
+    path, summary = "/dlq/{Id}/replay", "Handle its record again; 409 when it fails again"
+    end("POST", path, replay, action="dead-letter.replay", operation_id="replayDeadLetter", summary=summary)
+    path, summary = "/dlq/{Id}", "Forget it for good"
+    end("DELETE", path, drop, action="dead-letter.drop", operation_id="dropDeadLetter", summary=summary)
     return routes

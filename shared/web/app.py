@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 import structlog
@@ -18,9 +18,11 @@ from starlette.responses import Response
 from shared.cause import KeepRefusal
 from shared.errors import EpicError
 from shared.metrics import Metrics
+from shared.schemas.operation import InterfaceDocument, Liveness, Readiness
 from shared.web.middleware import Gate, RequestMiddleware
+from shared.web.openapi import openapi
 from shared.web.responses import handle_errors, json_response
-from shared.web.routes import Handler, Routes, openapi
+from shared.web.routes import Handler, Routes
 
 log = structlog.get_logger(__name__)
 
@@ -60,14 +62,15 @@ def create_app(
     pages_off = dict[str, Any](openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app = FastAPI(title=service, description=description, version="1", **pages_off)
     handle_errors(app, keep_refusal)
-    pages = Routes("kit")
+    pages = Routes("operation", "Health, metrics, and the documents of the service's interfaces.")
     documented = [*routes, pages]
     _add_kit_pages(pages, metrics, checks)
-    this_api = _page(cache(lambda: openapi(app, documented)))
-    pages.add("GET", "/openapi.json", this_api, action="contracts.read", summary="This API")
+    this_api = _page(cache(lambda: openapi(service, description, {part.tag: part.operations for part in documented})))
+    document = partial(pages.add, "GET", action="contracts.read", response=InterfaceDocument)
+    document("/openapi.json", this_api, operation_id="getOpenApi", summary="This API")
     if asyncapi is not None:
         summary = "The messages this service takes and sends"
-        pages.add("GET", "/asyncapi.json", _page(asyncapi), action="contracts.read", summary=summary)
+        document("/asyncapi.json", _page(asyncapi), operation_id="getAsyncApi", summary=summary)
     for part in documented:
         app.router.routes.extend(part.routes)  # a router that is included doubles the cost of a read
     app.add_middleware(RequestMiddleware, service=service, metrics=metrics, gate=gate or Gate())
@@ -102,11 +105,13 @@ def _add_kit_pages(pages: Routes, metrics: Metrics, checks: Sequence[Check]) -> 
     async def figures(_: Request) -> Response:
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
+    health = partial(pages.add, "GET", action="health.read")
     live = _page(lambda: {"Status": "Alive"})
-    pages.add("GET", "/health/live", live, action="health.read", summary="Is the process alive")
-    summary = "Can the service do its work: store, broker, outbox, consumers"
-    pages.add("GET", "/health/ready", ready, action="health.read", summary=summary)
-    pages.add("GET", "/metrics", figures, action="metrics.read", summary="Prometheus metrics")
+    health("/health/live", live, operation_id="getLiveness", summary="Is the process alive", response=Liveness)
+    summary, also = "Can the service do its work: store, broker, outbox, consumers", {503: Readiness}
+    health("/health/ready", ready, operation_id="getReadiness", summary=summary, response=Readiness, also=also)
+    summary = "Prometheus metrics"
+    pages.add("GET", "/metrics", figures, action="metrics.read", summary=summary, media_type="text/plain")
 
 
 async def _result(check: Check) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from shared.cause import Cause, digest_of_request, parse_if_match, refuse_condition
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import NAME_RULE, CommandBody, check_id, is_name
+from shared.schemas.base import MAX_PAGE, NAME_RULE, CommandBody, check_id, is_name
 from shared.schemas.validation import decode_object, validated
 from shared.security import author_of
 from shared.trace import current_trace
@@ -24,7 +24,6 @@ from shared.web.responses import CAUSE
 from shared.web.routes import CALLER
 
 PAGE: Final = 100
-MAX_PAGE: Final = 1000
 
 
 def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> tuple[dict[str, Any], Cause]:

@@ -9,57 +9,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route, request_response
 from starlette.types import Scope
 
-from shared.errors import FieldError
+from shared.schemas.base import Count, Id
 from shared.security import authorize, caller_of_http, check_action
+from shared.web.openapi import JSON, Operation, Tag
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 CALLER: Final = "epic.caller"
 """The key in a request's scope under which its ``Principal`` is."""
 
-_REF: Final = "#/components/schemas/{model}"
-
-
-class Problem(BaseModel):
-    """RFC 9457. Each bad field is named by a JSON pointer, with the remedy."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    errors: list[FieldError] = []
-
-
-class Parameter(dict[str, Any]):
-    """One optional query parameter or header, as OpenAPI describes it."""
-
-    def __init__(self, name: str, description: str, *, where: str = "query", kind: str = "string") -> None:
-        super().__init__(
-            {"name": name, "in": where, "description": description, "required": False, "schema": {"type": kind}}
-        )
-
-
-PAGING: Final = (
-    Parameter("Limit", "At most so many items, 1 to 1000; 100 unless given.", kind="integer"),
-    Parameter("Cursor", "NextCursor of the page before."),
-)
-_IF_MATCH: Final = Parameter(
-    "If-Match", "The ETag as it was read; 412 when it is no longer the latest.", where="header"
-)
-_IDEMPOTENCY_KEY: Final = Parameter(
-    "Idempotency-Key", "The same key and body again get the first answer again.", where="header"
-)
+_PATH_TYPES: Final = {"VersionId": Count}
+"""The types of path parameters that are no ids."""
 
 
 class EpicRoute(APIRoute):
@@ -92,12 +59,16 @@ class EpicRoute(APIRoute):
 
 
 class Routes:
-    """The routes of one resource, in the order in which they are tried; ``models`` are the contracts they refer to."""
+    """The routes of one group of operations, in the order in which they are tried.
 
-    def __init__(self, tag: str) -> None:
+    ``path_types`` are the types of the path's parameters that are no ids.
+    """
+
+    def __init__(self, tag: str, description: str = "", *, path_types: Mapping[str, Any] | None = None) -> None:
         self.routes: list[EpicRoute] = []
-        self.models: dict[str, type[BaseModel]] = {}
-        self._tag = tag
+        self.operations: list[Operation] = []
+        self.tag = Tag(tag, description)
+        self._path_types = {**_PATH_TYPES, **(path_types or {})}
 
     def add(
         self,
@@ -107,77 +78,42 @@ class Routes:
         *,
         action: str,
         summary: str,
+        operation_id: str | None = None,
         body: type[BaseModel] | None = None,
         response: type[BaseModel] | None = None,
         many: bool = False,
         parameters: Sequence[Mapping[str, Any]] = (),
         conditional: bool = True,
+        has_cause: bool = True,
+        media_type: str = JSON,
+        also: Mapping[int, type[BaseModel]] | None = None,
     ) -> None:
         """Adds one operation. ``action`` is what the caller must be permitted to do, such as ``event.create``.
 
-        ``many``: the response is a page, ``{Items: [response], NextCursor}``. ``conditional=False``: a PUT or DELETE
-        of something without a version, which takes no If-Match.
+        ``operation_id`` names the operation in generated clients; made of method and path unless given. ``many``: the
+        response is a page, ``{Items: [response], NextCursor}``. ``conditional=False``: a PUT or DELETE of something
+        without a version, which takes no If-Match. ``has_cause=False``: a write that takes no Idempotency-Key and
+        records nobody. ``also``: what other statuses answer.
         """
         check_action(action)
-        described: dict[str, Any] = {"parameters": [*_path_parameters(path), *parameters]}
-        if method in ("POST", "PUT", "DELETE"):
-            described["parameters"] += [_IDEMPOTENCY_KEY]
-            described["parameters"] += [_IF_MATCH] if method != "POST" and conditional else []
-        if body is not None:
-            described["requestBody"] = {"required": True, "content": {"application/json": {"schema": self._ref(body)}}}
-        schema = self._ref(response) if response else {"type": "object"}
-        described["responses"] = _responses(_page_of(schema) if many else schema)
-        name = f"{method.lower()}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '')}"
-        self.routes.append(
-            EpicRoute(
-                path,
-                handler,
-                action=action,
-                methods=[method],
-                summary=summary,
-                tags=[self._tag],
-                operation_id=name,
-                response_class=Response,
-                response_model=None,
-                openapi_extra=described,
-            )
+        words = [word for word in path.split("/") if word]
+        names = [word[1:-1] for word in words if word.startswith("{")]
+        camel = "".join(word[:1].upper() + word[1:] for word in words if not word.startswith("{"))
+        operation = Operation(
+            operation_id=operation_id or f"{method.lower()}{camel}",
+            method=method,
+            path=path,
+            summary=summary,
+            path_types={name: self._path_types.get(name, Id) for name in names},
+            parameters=parameters,
+            body=body,
+            answer=response,
+            many=many,
+            conditional=conditional,
+            has_cause=has_cause,
+            media_type=media_type,
+            also=also or {},
         )
-
-    def _ref(self, model: type[BaseModel]) -> dict[str, Any]:
-        self.models[model.__name__] = model
-        return {"$ref": _REF.format(model=model.__name__)}
-
-
-def _path_parameters(path: str) -> list[dict[str, Any]]:
-    return [
-        {"name": part[1:-1], "in": "path", "required": True, "schema": {"type": "string"}}
-        for part in path.split("/")
-        if part.startswith("{")
-    ]
-
-
-def _page_of(item: dict[str, Any]) -> dict[str, Any]:
-    cursor = {"type": ["string", "null"], "description": "Give it as Cursor to get the next page."}
-    return {
-        "type": "object",
-        "required": ["Items", "NextCursor"],
-        "properties": {"Items": {"type": "array", "items": item}, "NextCursor": cursor},
-    }
-
-
-def _responses(schema: dict[str, Any]) -> dict[str, Any]:
-    problem = {"content": {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}}
-    return {
-        "200": {"description": "Done", "content": {"application/json": {"schema": schema}}},
-        "4XX": {"description": "Refused: the problem says what and why", **problem},
-        "5XX": {"description": "Not now: the store is away, or an error of EPIC's own", **problem},
-    }
-
-
-def openapi(app: FastAPI, routes: Sequence[Routes]) -> dict[str, Any]:
-    """The OpenAPI document of ``app``, with the contracts of ``routes`` as its schemas."""
-    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    models = {name: model for part in routes for name, model in part.models.items()} | {"Problem": Problem}
-    _, schemas = models_json_schema([(model, "validation") for model in models.values()], ref_template=_REF)
-    document.setdefault("components", {}).setdefault("schemas", {}).update(schemas["$defs"])
-    return document
+        self.operations.append(operation)
+        route = EpicRoute(path, handler, action=action, methods=[method], response_class=Response, response_model=None)
+        self.routes.append(route)

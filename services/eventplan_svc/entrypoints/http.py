@@ -23,6 +23,7 @@ from shared.schemas.eventplan_svc import (
     SetMilestone,
     SetMilestoneStatus,
 )
+from shared.schemas.eventplan_views import ReadinessDashboard
 from shared.schemas.validation import validated
 from shared.web import (
     PAGING,
@@ -32,6 +33,7 @@ from shared.web import (
     checked_ids,
     cursor_of,
     json_response,
+    operation_id_of,
     page_of,
     page_response,
     query_of,
@@ -48,16 +50,19 @@ def routes(
     clock: Clock,
 ) -> Routes:
     """All of them; fixed last segments come before ``{VersionId}``."""
-    plans, made, response = DocumentHandlers(read_plans, clock), Routes("EventPlan"), EventPlanSnapshot
+    plans = DocumentHandlers(read_plans, clock)
+    made = Routes("EventPlan", "Every fleet's milestones for every event, and who is ready.")
+    add = partial(made.add, response=EventPlanSnapshot)
     of = {command.model: command for command in commands}
     filters = [Parameter(name, f"Only those with this {name}.") for name in FILTERS]
 
-    def read(path: str, handler: Handler, summary: str, **page: Any) -> None:
-        made.add("GET", path, handler, action="eventplan.read", summary=summary, response=response, **page)
+    def read(path: str, handler: Handler, name: str, summary: str, **page: Any) -> None:
+        add("GET", path, handler, action="eventplan.read", operation_id=name, summary=summary, **page)
 
     def write(method: str, path: str, model: type[PlanCommand], summary: str) -> None:
-        handler, action = partial(plans.write, of[model]), of[model].action
-        made.add(method, path, handler, action=action, summary=summary, body=model, response=response)
+        command, name = of[model], operation_id_of(model)
+        handler = partial(plans.write, command)
+        add(method, path, handler, action=command.action, operation_id=name, summary=summary, body=model)
 
     async def matching(request: Request) -> Response:
         query = query_of(request, (*FILTERS, "Limit", "Cursor"))
@@ -77,16 +82,24 @@ def routes(
         return json_response({**board, "NextCursor": cursor_of(shown.next_after)})
 
     write("POST", "/eventplan", CreateEventPlan, "Make a plan by hand")
-    read("/eventplan", matching, "List plans", many=True, parameters=[*filters, *PAGING])
-    read(_PLAN, plans.latest, "A plan, in the colours of the moment")
-    newest_first = "Every version of a plan, newest first"
-    read(f"{_PLAN}/versions", plans.history, newest_first, many=True, parameters=PAGING)
-    read(f"{_PLAN}/versions/{{VersionId}}", plans.version, "One version of a plan")
-    read(f"{_PLAN}/{{VersionId}}", plans.version, "One version of a plan")
+    read("/eventplan", matching, "listEventPlans", "List plans", many=True, parameters=[*filters, *PAGING])
+    read(_PLAN, plans.latest, "getEventPlan", "A plan, in the colours of the moment")
+    newest_first, one = "Every version of a plan, newest first", "One version of a plan"
+    read(f"{_PLAN}/versions", plans.history, "listEventPlanVersions", newest_first, many=True, parameters=PAGING)
+    read(f"{_PLAN}/versions/{{VersionId}}", plans.version, "getEventPlanVersion", one)
+    read(f"{_PLAN}/{{VersionId}}", plans.version, "getEventPlanByVersion", one)
     write("PUT", f"{_PLAN}/milestones", ReplaceMilestones, "Replace all milestones")
     write("PUT", f"{_PLAN}/milestone", SetMilestone, "Change a milestone's status, message or ETA")
     write("PUT", f"{_PLAN}/status", SetMilestoneStatus, "Set a milestone's status")
-    path, summary = "/event/{EventId}/dashboard", "Who is ready for an event"
-    asked: dict[str, Any] = {"action": "eventplan.read", "body": DashboardQuery, "conditional": False}
-    made.add("PUT", path, dashboard, summary=summary, **asked)
+    made.add(
+        "PUT",
+        "/event/{EventId}/dashboard",
+        dashboard,
+        action="eventplan.read",
+        operation_id="showReadinessDashboard",
+        summary="Who is ready for an event",
+        body=DashboardQuery,
+        response=ReadinessDashboard,
+        conditional=False,
+    )
     return made

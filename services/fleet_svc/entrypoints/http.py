@@ -20,14 +20,12 @@ from shared.resources import DocumentHandlers
 from shared.schemas.fleet_svc.fleet import (
     CreateFleet,
     DeleteFleet,
-    Fleet,
     FleetRead,
-    Inventory,
     ReportInventory,
     UpdateFleet,
 )
 from shared.schemas.results import Accepted
-from shared.web import PAGING, Parameter, Routes, json_response, page_of, page_response
+from shared.web import PAGING, Parameter, Routes, json_response, operation_id_of, page_of, page_response
 
 _FILTERS: Final = [Parameter(name, f"Only those with this {name}.") for name in FILTERS]
 _BASE: Final = "/fleet/{FleetId}"
@@ -39,31 +37,45 @@ def fleet_routes(commands: Sequence[Command[Any]], fleets: Fleets, clock: Clock)
 
     A path with a word comes before the path that has an id in its place; an id is never one of those words.
     """
-    do, routes = _Handlers(fleets, clock), Routes("Fleet")
+    do = _Handlers(fleets, clock)
+    routes = Routes(
+        "Fleet", "The hosts of a service in one region, with a line for each event that needs one of its own."
+    )
     of = {command.model: command for command in commands}
-    add = partial(routes.add, response=FleetRead)
-    get = partial(add, "GET", action="fleet.read")
-    get("/fleet", do.list, summary="List Fleets: their own lines", many=True, parameters=[*_FILTERS, *PAGING])
-    every = "All Fleets as they are for an event"
-    get("/fleet/event/{EventId}", do.list, summary=every, many=True, parameters=[*_FILTERS, *PAGING])
+    get = partial(routes.add, "GET", action="fleet.read", response=FleetRead)
+    many: dict[str, Any] = {"many": True, "parameters": [*_FILTERS, *PAGING]}
+    get("/fleet", do.list, operation_id="listFleets", summary="List Fleets: their own lines", **many)
+    path, summary = "/fleet/event/{EventId}", "All Fleets as they are for an event"
+    get(path, do.list, operation_id="listFleetsForEvent", summary=summary, **many)
     of_base, of_line = "A Fleet's own line", "A Fleet's line for an event, else its own"
-    for path, summary in ((_BASE, of_base), (_LINE, of_line)):
-        versions = f"{summary}: every version, newest first"
-        get(f"{path}/versions", do.history, summary=versions, many=True, parameters=PAGING)
-        get(f"{path}/versions/{{VersionId}}", do.version, summary=f"{summary}: one version")
-        get(path, do.latest, summary=summary)
+    many = {"many": True, "parameters": PAGING}
+    for path, name, line in ((_BASE, "Fleet", of_base), (_LINE, "FleetForEvent", of_line)):
+        every, one = f"{line}: every version, newest first", f"{line}: one version"
+        get(f"{path}/versions", do.history, operation_id=f"list{name}Versions", summary=every, **many)
+        get(f"{path}/versions/{{VersionId}}", do.version, operation_id=f"get{name}Version", summary=one)
+        get(path, do.latest, operation_id=f"get{name}", summary=line)
 
-    def write(method: str, path: str, command: Command[Any], summary: str, body: type[Any] | None = Fleet) -> None:
-        action, conditional, handler = command.action, command.conditional, partial(do.write, command)
-        add(method, path, handler, action=action, summary=summary, body=body, conditional=conditional)
+    def write(method: str, path: str, command: Command[Any], summary: str, operation_id: str | None = None) -> None:
+        routes.add(
+            method,
+            path,
+            partial(do.write, command),
+            action=command.action,
+            operation_id=operation_id or operation_id_of(command.model),
+            summary=summary,
+            body=None if method == "DELETE" else command.model,
+            response=FleetRead,
+            conditional=command.conditional,
+        )
 
     write("POST", "/fleet", of[CreateFleet], "Create a Fleet, with EventId its line for the event as well")
-    write("PUT", f"{_BASE}/inventory", of[ReportInventory], "Report how many hosts a Fleet has", Inventory)
+    write("PUT", f"{_BASE}/inventory", of[ReportInventory], "Report how many hosts a Fleet has")
     update = of[UpdateFleet]
     update_base = replace(update, use_case=partial(_update_base, update))
     write("PUT", _BASE, update_base, "Change a Fleet's own line by a merge patch")
-    write("DELETE", _BASE, of[DeleteFleet], "Delete a Fleet with all of its lines", None)
-    write("PUT", _LINE, update, "Change a Fleet's line for an event, made as a copy of its own the first time")
+    write("DELETE", _BASE, of[DeleteFleet], "Delete a Fleet with all of its lines")
+    summary = "Change a Fleet's line for an event, made as a copy of its own the first time"
+    write("PUT", _LINE, update, summary, "updateFleetForEvent")
     return routes
 
 

@@ -12,7 +12,7 @@ from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.app.ports import Commands, UseCase
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import MAX_COUNT, WireModel
+from shared.schemas.base import MAX_COUNT, Name, PositiveCount, WireModel
 from shared.schemas.hotw_svc import (
     CancelRun,
     ExecuteFleet,
@@ -21,6 +21,15 @@ from shared.schemas.hotw_svc import (
     ReportDelivery,
     ReviewOrder,
     StartRun,
+)
+from shared.schemas.hotw_views import (
+    AsgView,
+    ExecutionView,
+    HotwDashboard,
+    KnownFleets,
+    KnownInputs,
+    OrderView,
+    RunView,
 )
 from shared.schemas.validation import validated
 from shared.web import (
@@ -31,6 +40,7 @@ from shared.web import (
     checked_ids,
     cursor_of,
     json_response,
+    operation_id_of,
     page_of,
     page_response,
     query_of,
@@ -44,7 +54,9 @@ K = TypeVar("K", Purpose, FulfillmentStatus)
 
 def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     """Every route of HOTW but the kit's."""
-    made, reads = Routes("HOTW"), _Reads(queries)
+    types = {"RunId": PositiveCount, "FulfillmentId": Name, "Purpose": Purpose}
+    made = Routes("HOTW", "The hosts that an event's fleets need, ordered, decided on and delivered.", path_types=types)
+    reads = _Reads(queries)
 
     def write(
         method: str,
@@ -54,48 +66,64 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
         use_case: UseCase[C],
         summary: str,
         *,
-        described: bool = True,
+        response: type[WireModel],
     ) -> None:
         async def handle(request: Request) -> Response:
             body, cause = read_write(request, clock, conditional=False)
             command = validated(model, _body_of(request, body))
             return json_response((await use_case(command, cause)).body)
 
-        taken = model if described else None
-        made.add(method, path, handle, action=action, summary=summary, body=taken, conditional=False)
+        made.add(
+            method,
+            path,
+            handle,
+            action=action,
+            operation_id=operation_id_of(model),
+            summary=summary,
+            body=model,
+            response=response,
+            conditional=False,
+        )
 
-    def read(path: str, handler: Handler, action: str, summary: str, **page: Any) -> None:
-        made.add("GET", path, handler, action=action, summary=summary, **page)
+    def read(path: str, handler: Handler, name: str, action: str, summary: str, **answer: Any) -> None:
+        made.add("GET", path, handler, action=action, operation_id=name, summary=summary, **answer)
 
-    def only(**filters: str) -> list[Parameter]:
-        return [*(Parameter(name, f"Only {what}.") for name, what in filters.items()), *PAGING]
+    def only(**filters: tuple[str, Any]) -> list[Parameter]:
+        return [*(Parameter(name, f"Only {what}.", of=kind) for name, (what, kind) in filters.items()), *PAGING]
 
     path, what = "/hotw/run", "Start a run of an event's fleets, or of some"
-    write("POST", path, "hotw.run.start", StartRun, commands.start_run, what)
+    write("POST", path, "hotw.run.start", StartRun, commands.start_run, what, response=RunView)
     path, what = "/hotw/run/{RunId}/cancel", "Stop a run; what it ordered stays"
-    write("PUT", path, "hotw.run.cancel", CancelRun, commands.cancel_run, what, described=False)
+    write("PUT", path, "hotw.run.cancel", CancelRun, commands.cancel_run, what, response=RunView)
     path, what = "/hotw/atomic/{FleetId}/{EventId}", "Run one fleet and answer its execution"
-    write("POST", path, "hotw.fleet.execute", ExecuteFleet, commands.execute_fleet, what)
+    write("POST", path, "hotw.fleet.execute", ExecuteFleet, commands.execute_fleet, what, response=ExecutionView)
     path, what = "/hotw/order/{FulfillmentId}", "Decide on an order"
-    write("PUT", path, "hotw.order.review", ReviewOrder, commands.review_order, what)
+    write("PUT", path, "hotw.order.review", ReviewOrder, commands.review_order, what, response=OrderView)
     path, what = f"{path}/delivery", "Report how many hosts of an order are delivered in total"
-    write("PUT", path, "hotw.delivery.report", ReportDelivery, commands.report_delivery, what)
+    write("PUT", path, "hotw.delivery.report", ReportDelivery, commands.report_delivery, what, response=OrderView)
 
     run, order, known = "hotw.run.read", "hotw.order.read", "hotw.input.read"
-    read("/hotw/run/{RunId}", reads.run, run, "Read a run and its progress")
-    filters = only(LeaderAlias="services of this leader", Owner="services of this owner")
+    read("/hotw/run/{RunId}", reads.run, "getRun", run, "Read a run and its progress", response=RunView)
+    filters = only(LeaderAlias=("services of this leader", str), Owner=("services of this owner", str))
     path, what = "/hotw/dashboard/{EventId}/{Purpose}", "The HOTW dashboard, service by service"
-    read(path, reads.dashboard, run, what, parameters=filters)
-    read("/hotw/asgDetail/{FleetId}", reads.asgs, run, "A fleet's ASGs as last seen", many=True)
-    read("/hotw/asgDetail/{FleetId}/{RunId}", reads.asgs, run, "As a run saw them", many=True)
+    read(path, reads.dashboard, "showHotwDashboard", run, what, response=HotwDashboard, parameters=filters)
+    asgs: dict[str, Any] = {"response": AsgView, "many": True}
+    read("/hotw/asgDetail/{FleetId}", reads.asgs, "listAsgs", run, "A fleet's ASGs as last seen", **asgs)
+    read("/hotw/asgDetail/{FleetId}/{RunId}", reads.asgs, "listAsgsOfRun", run, "As a run saw them", **asgs)
     path, what = "/hotw/executionDetail/{EventId}/{FleetId}", "A fleet's executions for an event, newest first"
-    read(path, reads.executions, run, what, many=True, parameters=PAGING)
-    filters = only(EventId="of this event", FleetId="of this fleet", Status="those in this status")
-    read("/hotw/order", reads.orders, order, "List orders", many=True, parameters=filters)
+    executions: dict[str, Any] = {"response": ExecutionView, "many": True, "parameters": PAGING}
+    read(path, reads.executions, "listExecutions", run, what, **executions)
+    filters = only(
+        EventId=("of this event", str),
+        FleetId=("of this fleet", str),
+        Status=("those in this status", FulfillmentStatus),
+    )
+    orders: dict[str, Any] = {"response": OrderView, "many": True, "parameters": filters}
+    read("/hotw/order", reads.orders, "listOrders", order, "List orders", **orders)
     what = "How many fleets, projections, inventories HOTW knows"
-    read("/hotw/inputs/{EventId}", reads.known_fleets, known, what)
+    read("/hotw/inputs/{EventId}", reads.known_fleets, "countKnownFleets", known, what, response=KnownFleets)
     what = "Which version of each input HOTW knows"
-    read("/hotw/inputs/{EventId}/{FleetId}", reads.known_inputs, known, what)
+    read("/hotw/inputs/{EventId}/{FleetId}", reads.known_inputs, "getKnownInputs", known, what, response=KnownInputs)
     return made
 
 

@@ -13,13 +13,13 @@ from shared.schemas.base import (
     Flag,
     Id,
     Instant,
-    MergePatch,
     Name,
     PositiveCount,
     Snapshot,
     WireModel,
     broken_rule,
 )
+from shared.schemas.merge_patch import MergePatch
 from shared.schemas.resource_contract import ResourceContract
 
 

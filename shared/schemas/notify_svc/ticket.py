@@ -5,12 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
-
-from shared.schemas.base import CommandBody, Id, Instant, Name, Text, WireModel, whole_number
+from shared.schemas.base import CommandBody, Id, Instant, Name, Text, WireModel
+from shared.schemas.numbers import WholeNumber
 from shared.schemas.resource_contract import ExtraEvent, ResourceContract
 
-Severity = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=5)]
+Severity = Annotated[int, WholeNumber(1, 5)]
 
 
 class TicketStatus(StrEnum):

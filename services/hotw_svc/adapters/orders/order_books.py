@@ -14,8 +14,7 @@ from services.hotw_svc.adapters.inputs.facts import fleet_facts
 from services.hotw_svc.adapters.inputs.read_models import EVENTS, state_of
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
-from services.hotw_svc.adapters.queries.views import with_ids
-from services.hotw_svc.adapters.rows import wire
+from services.hotw_svc.adapters.queries.views import view, with_ids
 from services.hotw_svc.adapters.runs.execution_rows import latest_executions
 from services.hotw_svc.app.ports import View
 from services.hotw_svc.domain.orders.order import Order
@@ -116,4 +115,4 @@ class OrderBooks:
         await connection.execute(update(lock).where(mine).values(Revision=lock.c.Revision + 1))
 
     def view(self, order: Order) -> View:
-        return View("FulfillmentId", wire(order_rows.order_columns(order)))
+        return View("FulfillmentId", view(order_rows.order_columns(order)))

@@ -96,11 +96,11 @@ async def test_services_are_listed_by_type(http: httpx.AsyncClient) -> None:
 async def test_every_contract_the_openapi_document_refers_to_is_in_it(http: httpx.AsyncClient) -> None:
     document = await ok(http.get("/openapi.json"))
     referred = set(re.findall(r'"\$ref":\s*"#/components/schemas/([^"]+)"', json.dumps(document)))
-    assert {"Fleet", "FleetRead", "Service", "ProjectionSnapshot", "Problem"} <= referred
+    assert {"CreateFleet", "UpdateFleet", "FleetRead", "ProjectionSnapshot", "Problem"} <= referred
     assert referred <= set(document["components"]["schemas"])
     assert set(document["paths"]["/fleet/{FleetId}/{EventId}"]) == {"get", "put"}
     put = document["paths"]["/fleet/{FleetId}/{EventId}"]["put"]
-    assert [p["name"] for p in put["parameters"]] == ["FleetId", "EventId", "Idempotency-Key", "If-Match"]
+    assert [p["name"] for p in put["parameters"]] == ["FleetId", "EventId", *_WRITE, "If-Match"]
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
 
@@ -116,5 +116,8 @@ async def test_a_report_of_hosts_takes_no_if_match_and_does_not_promise_to(http:
     def headers_of(path: str) -> set[str]:
         return {parameter["name"] for parameter in paths[path]["put"]["parameters"] if parameter["in"] == "header"}
 
-    assert headers_of("/fleet/{FleetId}/inventory") == {"Idempotency-Key"}
-    assert headers_of("/fleet/{FleetId}") == {"Idempotency-Key", "If-Match"}
+    assert headers_of("/fleet/{FleetId}/inventory") == set(_WRITE)
+    assert headers_of("/fleet/{FleetId}") == {*_WRITE, "If-Match"}
+
+
+_WRITE = ("X-Epic-User", "Idempotency-Key")

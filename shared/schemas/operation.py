@@ -1,0 +1,87 @@
+"""What the pages answer that every service has: problems, health, dead letters, and the documents of its interfaces."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.schemas.base import WireModel
+
+
+class FieldProblem(BaseModel):
+    """One bad member of a request."""
+
+    pointer: str = Field(description="A JSON pointer into the body, or the name of a parameter or header.")
+    detail: str = Field(description="What to give instead.")
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457): what is wrong and what to do about it."""
+
+    type: str = Field(description="`urn:epic:problem:` and a word for the kind of error, which stays the same.")
+    title: str
+    status: int
+    detail: str
+    instance: str = Field(description="The path of the request.")
+    errors: list[FieldProblem] | None = Field(default=None, description="The bad members, where there are any.")
+
+
+class Liveness(WireModel):
+    """The process answers."""
+
+    status: Literal["Alive"]
+
+
+class CheckStatus(StrEnum):
+    OK = "Ok"
+    FAILED = "Failed"
+
+
+class CheckReport(WireModel):
+    """What one check found; one that succeeds may show numbers of its own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: CheckStatus
+    detail: str | None = Field(default=None, description="Why it failed.")
+
+
+class ReadyStatus(StrEnum):
+    READY = "Ready"
+    UNREADY = "Unready"
+
+
+class Readiness(WireModel):
+    """Whether a service can do its work, and what each of its checks found."""
+
+    status: ReadyStatus
+    checks: dict[str, CheckReport]
+
+
+class ReadinessOfAll(WireModel):
+    """Whether all five services can do their work."""
+
+    status: ReadyStatus
+    services: dict[str, Readiness]
+
+
+class SettlementOutcome(StrEnum):
+    REPLAYED = "Replayed"
+    DROPPED = "Dropped"
+
+
+class SettledLetter(WireModel):
+    """A dead letter that is one no longer."""
+
+    id: str
+    outcome: SettlementOutcome
+
+
+class InterfaceDocument(BaseModel):
+    """An OpenAPI 3.1 or AsyncAPI 3.0 document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    info: dict[str, Any]

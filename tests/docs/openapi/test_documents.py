@@ -1,0 +1,121 @@
+"""What the OpenAPI document of every service says of each operation."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import jsonschema
+import pytest
+
+from shared.schemas.topics import SERVICES
+from tests.support.openapi import openapi_documents, operations
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    return asyncio.run(openapi_documents(tmp_path_factory.mktemp("openapi")))
+
+
+def each(documents: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Every operation: its name, itself and the document it is in."""
+    return [
+        (f"{service}: {name}", operation, document)
+        for service, document in documents.items()
+        for name, operation in operations(document).items()
+    ]
+
+
+def fits(value: Any, schema: dict[str, Any], document: dict[str, Any]) -> bool:
+    jsonschema.validate(value, {**schema, "components": document["components"]})
+    return True
+
+
+def test_every_answer_is_typed_and_its_example_fits(documents: dict[str, dict[str, Any]]) -> None:
+    for name, operation, document in each(documents):
+        (content,) = operation["responses"]["200"]["content"].values()
+        assert content["schema"] != {"type": "object"}, name
+        assert name.endswith(("openapi.json", "asyncapi.json", "metrics")) or fits(
+            content["example"], content["schema"], document
+        ), name
+
+
+def test_every_body_has_an_example_that_fits_and_is_required_where_a_member_is(
+    documents: dict[str, dict[str, Any]],
+) -> None:
+    for name, operation, document in each(documents):
+        if "requestBody" not in operation:
+            continue
+        for content in operation["requestBody"]["content"].values():
+            assert fits(content["example"], content["schema"], document), name
+            component = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+            assert operation["requestBody"]["required"] == ("required" in component), name
+            assert component["additionalProperties"] is False, name
+
+
+def test_no_bound_is_named_as_only_pydantic_names_it(documents: dict[str, dict[str, Any]]) -> None:
+    for service, document in documents.items():
+        found = {key for key in keys_in(document) if key in ("ge", "gt", "le", "lt", "max_length", "min_length")}
+        assert not found, service
+
+
+def keys_in(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {key for inner in value.values() for key in keys_in(inner)}
+    if isinstance(value, list):
+        return {key for inner in value for key in keys_in(inner)}
+    return set()
+
+
+def test_parameters_have_their_bounds(documents: dict[str, dict[str, Any]]) -> None:
+    for name, operation, _ in each(documents):
+        for parameter in operation.get("parameters", ()):
+            schema = parameter["schema"]
+            if schema["type"] == "integer":
+                assert {"minimum", "maximum"} <= schema.keys(), name
+            elif parameter["in"] == "path" and not name.endswith(("/dlq/{Id}", "/dlq/{Id}/replay")):
+                assert "pattern" in schema or "enum" in schema, name
+
+
+def test_operations_have_names_for_generated_clients(documents: dict[str, dict[str, Any]]) -> None:
+    for document in documents.values():
+        names = [operation["operationId"] for operation in operations(document).values()]
+        assert len(names) == len(set(names))
+        for name in names:
+            assert re.fullmatch("[a-z]+([A-Z][a-z]+)*", name), name
+
+
+def test_a_put_of_a_document_takes_a_merge_patch_of_its_own(documents: dict[str, dict[str, Any]]) -> None:
+    document = documents["fleet_svc"]
+    body = operations(document)["PUT /service/{ServiceId}"]["requestBody"]
+    assert set(body["content"]) == {"application/json", "application/merge-patch+json"}
+    assert body["required"] is False
+    schemas = document["components"]["schemas"]
+    patch = schemas["UpdateService"]
+    assert "required" not in patch
+    assert "ServiceId" not in patch["properties"]
+    assert "anyOf" not in patch["properties"]["Owner"]  # null would clear what a service must have
+    assert {"type": "null"} in patch["properties"]["LeaderAlias"]["anyOf"]
+    assert patch["properties"]["Philosophy"]["anyOf"][0] == {"$ref": "#/components/schemas/PhilosophyPatch"}
+    assert "required" in schemas["CreateService"]
+
+
+def test_a_document_has_an_entity_tag_and_a_list_has_none(documents: dict[str, dict[str, Any]]) -> None:
+    found = operations(documents["event_svc"])
+    assert "ETag" in found["GET /event/{EventId}"]["responses"]["200"]["headers"]
+    assert "ETag" in found["PUT /event/{EventId}"]["responses"]["200"]["headers"]
+    assert "ETag" not in found["GET /event"]["responses"]["200"]["headers"]
+    components = documents["event_svc"]["components"]
+    assert "Retry-After" in components["responses"]["Unavailable"]["headers"]
+
+
+def test_servers_tags_and_contact_are_given(documents: dict[str, dict[str, Any]]) -> None:
+    assert set(documents) == set(SERVICES)
+    for service, document in documents.items():
+        assert [server["url"] for server in document["servers"]] == ["/", f"/{service}"]
+        assert document["info"]["contact"]["name"]
+        assert all(tag["description"] for tag in document["tags"])
+        used = {tag for operation in operations(document).values() for tag in operation["tags"]}
+        assert used == {tag["name"] for tag in document["tags"]}
+        assert set(operations(document)["GET /metrics"]["responses"]["200"]["content"]) == {"text/plain"}
