@@ -39,7 +39,7 @@ def read_body(message: Message) -> dict[str, Any] | Refused:
         body = decode_object(message.data)
     except BadInput as error:
         if error.slug in NO_OBJECT:
-            raise Poison(error.detail) from None
+            raise Poison(f"the data is not a JSON object: {error.detail}") from None
         return error
     if len(message.data) > BODY_LIMIT:
         return TooLarge(f"the body is over {BODY_LIMIT} bytes; send less, or several commands")

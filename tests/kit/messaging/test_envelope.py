@@ -150,3 +150,11 @@ def test_the_same_message_has_the_same_cause_id_wherever_it_lies() -> None:
 
     assert {decode(record_of(message, offset)).cause_id for offset in (1, 9)} == {"test_svc/a:1"}
     assert dict(encode_headers(message))["content-type"] == b"application/json"
+
+
+def test_the_data_of_a_structured_event_keeps_every_digit_2_15b() -> None:
+    value = b'{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"A":10.000000000000000001,"B":1.5}}'
+
+    message = decode(raw("thing.created", b"a", value, [("content-type", b"application/cloudevents+json")]))
+
+    assert message.data == b'{"A":10.000000000000000001,"B":1.5}'

@@ -97,7 +97,7 @@ async def test_a_command_with_managed_fields_is_taken_as_http_takes_a_document_p
     assert harness.answers()[0].outcome is Outcome.ACCEPTED
 
 
-async def test_a_command_under_way_elsewhere_waits_and_is_answered_once(harness: Harness) -> None:
+async def test_a_command_under_way_elsewhere_waits_and_is_answered_once_3_41a(harness: Harness) -> None:
     tries = 0
 
     async def make(command: MakeThing, cause: Cause) -> Accepted:
@@ -129,10 +129,10 @@ async def test_a_record_is_not_settled_before_its_answer_is_acknowledged(harness
     assert harness.resume_at() == {("thing.commands", 0): 0}
 
 
-@pytest.mark.parametrize("missing", ["ce_id", "ce_source", "ce_type", "ce_specversion", "one JSON object"])
+@pytest.mark.parametrize("missing", ["ce_id", "ce_source", "ce_type", "ce_specversion", "a JSON object"])
 async def test_what_lacks_a_required_part_is_a_dead_letter_5_24a(harness: Harness, missing: str) -> None:
     headers = [header for header in record_of(command()).headers if header[0] != missing]
-    data = b"[1]" if missing == "one JSON object" else b'{"ThingId":"a"}'
+    data = b"[1]" if missing == "a JSON object" else b'{"ThingId":"a"}'
 
     assert await harness.settle(harness.commands(never), [raw("thing.commands", b"a", data, headers)]) is None
 

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.cause import Cause
+from shared.durability.idempotency import is_final
+from shared.errors import Refused, UnderWay
 from shared.web import Routes, json_response, read_write
 from tests.support.clock import FixedClock
 from tests.support.http import app_of, calling
@@ -72,3 +74,23 @@ async def test_a_write_s_record_is_kept_by_user_path_and_key_3_34(http: httpx.As
     await put(http, BODY, Idempotency_Key="other")
 
     assert len({cause.id for cause in causes}) == 4
+
+
+async def test_a_write_that_is_under_way_is_409_with_retry_after_and_not_kept_3_41_3_42() -> None:
+    kept: list[Refused] = []
+
+    async def keep(cause: Cause, refusal: Refused) -> None:
+        if is_final(refusal):
+            kept.append(refusal)
+
+    async def work(request: Request) -> Response:
+        read_write(request, FixedClock("2024-06-15T09:00:00Z"))
+        raise UnderWay("the same request is being worked on")
+
+    routes = Routes("test")
+    routes.add("PUT", "/thing/{Id}", work, action="test.write", summary="Still under way")
+    async with calling(app_of(routes, keep_refusal=keep)) as client:
+        answer = await client.put("/thing/a", json={}, headers={"Idempotency-Key": "k"})
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (409, "1")
+    assert kept == []

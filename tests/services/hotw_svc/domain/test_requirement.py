@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from services.hotw_svc.adapters.runs.execution_rows import half_up
 from services.hotw_svc.domain.arithmetic import exact, one_plus
 from services.hotw_svc.domain.inputs import Philosophy
 from services.hotw_svc.domain.runs.requirement import missing, needed_hosts, peak_tpm, required, too_large
-from shared.schemas.base import MAX_COUNT
+from shared.schemas.base import MAX_COUNT, MAX_DECIMAL
 from shared.schemas.fleet_svc.service import CapacityStrategy
 from tests.support.hotw_inputs import fortress
 
@@ -30,6 +31,15 @@ def test_fifty_thousand_tpm_with_ten_percent_buffer_needs_exactly_220_hosts() ->
 def test_binary_floats_would_have_given_221() -> None:
     assert math.ceil(50_000 * 1.1 / 250) == 221
     assert needed_hosts(50_000, buffer=exact(1.1), headroom=Fraction(1), throughput=250) == 220
+
+
+def test_the_sixth_place_of_a_percentage_counts_2_15() -> None:
+    assert needed_hosts(50_000, buffer=one_plus(exact(10.000001)), headroom=Fraction(1), throughput=250) == 221
+
+
+@given(st.decimals(0, MAX_DECIMAL, places=6, allow_nan=False, allow_infinity=False))
+def test_a_decimal_out_of_a_read_model_is_the_one_that_was_given_2_15b(value: Decimal) -> None:
+    assert exact(orjson.loads(f"{value:f}")) == Fraction(value)
 
 
 def test_one_transaction_more_needs_one_host_more() -> None:
