@@ -46,7 +46,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         routes=[routes(commands, Queries(database), clock)],
         subscriptions=subscriptions(
             commands,
-            on_inputs_changed=partial(on_inputs_changed, store=store),
+            on_inputs_changed=partial(on_inputs_changed, store=store, clock=clock),
             on_event_changed=partial(on_event_changed, store=store, clock=clock),
         ),
         parts=[worker],

@@ -134,9 +134,9 @@ class HardwareFact(WireModel):
     """Every ``hotw.execution|order|fulfillment|override.*`` fact about a fleet: the latest execution and all orders.
 
     Facts of one fleet, event and purpose are ordered by ``OrdersVersionId``, whatever their topic.
-    ``FulfillmentIds`` names the orders this fact is about. ``EventIsActive`` is false in the one
-    ``hotw.order.reviewed`` that names the approved orders an event leaves open when it is made inactive or deleted (one
-    for each such version of the event), and not there in any other fact.
+    ``FulfillmentIds`` names the orders this fact is about. ``WithdrawalReason`` is why the fleet takes no part any more
+    in the event (7.9.17 to 7.9.22). It is there in the one ``hotw.order.reviewed`` that names the approved orders that
+    are left open, each time the fleet is withdrawn.
     """
 
     event_id: Id
@@ -151,7 +151,7 @@ class HardwareFact(WireModel):
     execution: ExecutionFact | None = None
     orders: list[OrderFact] = Field(default_factory=list)
     gap: Count = 0
-    event_is_active: bool | None = None
+    withdrawal_reason: Text | None = None
 
 
 class ServiceOrders(WireModel):

@@ -192,7 +192,7 @@ TOPICS: Final[dict[str, Topic]] = {
         _hardware_event("hotw.order.placed", "An execution ordered hosts.", (*_OF_ORDERS, "notify_svc")),
         _hardware_event(
             "hotw.order.reviewed",
-            "An order was decided on, or is left open by an event made inactive or deleted.",
+            "An order was decided on, or is left open by a fleet that was withdrawn from the event.",
             (*_OF_ORDERS, "notify_svc"),
         ),
         _hardware_event("hotw.order.expired", "An order's window ended before all of it was delivered.", _OF_ORDERS),

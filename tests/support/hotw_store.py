@@ -209,7 +209,8 @@ class Replica:
 
     async def keep(self, kind: str, *items: Snapshot) -> None:
         if kind != InputKind.EVENT:
-            await on_inputs_changed(InputKind(kind), items, store=self.store)
+            traces = {key: Trace("c1", "m1") for key, _, _ in items}
+            await on_inputs_changed(InputKind(kind), items, traces, store=self.store, clock=self.clock)
             return
         for item in items:
             await on_event_changed(item, Trace("c1", "m1"), store=self.store, clock=self.clock)

@@ -59,7 +59,7 @@ def placed(number: int = 0, *, service: str = "FORTRESSService", emergent: bool 
 
 
 def left_open(number: int = 0, *, version: int = 4, service: str = "FORTRESSService") -> HardwareFact:
-    """A ``hotw.order.reviewed`` of a service's fleet: its event does not run, and its first two orders stay open."""
+    """A ``hotw.order.reviewed`` of a service's fleet: the fleet was withdrawn, and its first two orders stay open."""
     orders = [{**order, "FulfillmentId": f"F5-{number}-{n}"} for n, order in enumerate(REVIEWED["Orders"], start=1)]
     about = [order["FulfillmentId"] for order in orders[:2]]
     return HardwareFact.model_validate(
@@ -70,7 +70,7 @@ def left_open(number: int = 0, *, version: int = 4, service: str = "FORTRESSServ
             "OrdersVersionId": version,
             "Orders": orders,
             "FulfillmentIds": about,
-            "EventIsActive": False,
+            "WithdrawalReason": "PD2024 is not active.",
         }
     )
 

@@ -54,6 +54,7 @@ hotw_run: Final = _table(
     _serial("RunId"),
     *_required(Integer, "EventIndexId"),
     *_required(short_text(16), "RunStatus", "OrderType"),
+    *_optional(Text, "OrderTypeReason"),
     *_required(UtcTimestamp(), "CreatedAt"),
     *_required(short_text(16), "Purpose"),
     *_required(short_text(), "User"),
@@ -190,11 +191,12 @@ hotw_dashboard: Final = _table(
         "Gap",
         "EventVersionId",
     ),
-    *_required(Boolean, "EventIsActive"),
+    *_required(Boolean, "Withdrawn"),
     *_optional(UtcTimestamp(), "DueAt"),
     Index("dashboard_due", "DueAt"),
     Index("dashboard_service", "EventIndexId", "Purpose", "ServiceIndexId"),
     Index("dashboard_event_version", "EventIndexId", "EventVersionId"),
+    Index("dashboard_fleet", "FleetIndexId"),
 )
 
 # -- the work of a run, and who is at work on a fleet ------------------------------------------------------------------

@@ -164,8 +164,11 @@ class OrderBookRows(Protocol):
 class InputRows(Protocol):
     """What other services own."""
 
-    async def put(self, kind: InputKind, snapshots: Sequence[Snapshot]) -> None:
-        """Stores what is newer than what is stored."""
+    async def put(self, kind: InputKind, snapshots: Sequence[Snapshot]) -> set[str]:
+        """Stores what is newer than what is stored; the services and fleets whose part in events may have changed.
+
+        The order books of these are due from now on, and executions of their fleets that are under way begin again.
+        """
 
     async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
         """The event, None when it is not known. ``deleted_too``: a deleted one as well, which is then not active."""

@@ -10,7 +10,7 @@ from functools import cached_property
 from services.hotw_svc.domain.arithmetic import ONE, one_plus
 from services.hotw_svc.domain.instants import end_of, shifted
 from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.orders.override import Override, Window
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus, Window
 from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
 from shared.clock import day_start
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
@@ -154,6 +154,7 @@ class FleetFacts:
     child_desired_capacity: int = 0
     own_tpm: int | None = None
     own_tpm_verified: bool = False
+    is_deleted: bool = False
 
     @property
     def desired_capacity(self) -> int:
@@ -183,10 +184,11 @@ class InventoryFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """The run an execution belongs to; `user` is who asked, or `auto`."""
+    """The run an execution belongs to; `user` is who asked, or `auto`. `order_type_reason`: see `choose_order_type`."""
 
     run_id: int
     order_type: OrderType
+    order_type_reason: str | None = None
     user: str = "auto"
     purpose: Purpose = Purpose.UPSCALING
 
@@ -213,6 +215,16 @@ class Inputs:
     def event_orders(self) -> tuple[Order, ...]:
         """Those of the event."""
         return tuple(order for order in self.orders if order.event_id == self.event.event_id)
+
+    @cached_property
+    def effective_overrides(self) -> dict[tuple[str, str], Override]:
+        """By EventId and ASG, the override that says when delivered hosts are in: the live one, else the last that ran.
+
+        One that was superseded or cancelled says nothing.
+        """
+        without = (OverrideStatus.SUPERSEDED, OverrideStatus.CANCELLED)
+        ordered = sorted(self.overrides, key=lambda override: (override.is_live, override.start))
+        return {(item.event_id, item.asg_name): item for item in ordered if item.status not in without}
 
     @property
     def philosophy(self) -> Philosophy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from services.hotw_svc.adapters.inputs.read_models import plan_state
@@ -18,7 +18,7 @@ from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.trace import Trace
 
-OnInputsChanged = Callable[[InputKind, Sequence[Snapshot]], Awaitable[None]]
+OnInputsChanged = Callable[[InputKind, Sequence[Snapshot], Mapping[str, Trace]], Awaitable[None]]
 OnEventChanged = Callable[[Snapshot, Trace], Awaitable[None]]
 R = TypeVar("R", EventSnapshot, ServiceSnapshot, FleetSnapshot, ProjectionSnapshot, InventoryReported)
 
@@ -37,11 +37,12 @@ def subscriptions(
 
     async def plans(batch: Sequence[Received[EventPlanSnapshot]]) -> None:
         kept = [(one.message.key, one.data.version_id, plan_state(one.data)) for one in batch]
-        await on_inputs_changed(InputKind.PLAN, kept)
+        await on_inputs_changed(InputKind.PLAN, kept, {})  # no order book follows a plan
 
     def inputs(model: type[R], topics: Sequence[str], kind: InputKind) -> Handler[R]:
         async def handle(batch: Sequence[Received[R]]) -> None:
-            await on_inputs_changed(kind, [_snapshot(received) for received in batch])
+            traces = {received.message.key: received.effect for received in batch}
+            await on_inputs_changed(kind, [_snapshot(received) for received in batch], traces)
 
         return Handler(model, topics, bulk=handle)
 

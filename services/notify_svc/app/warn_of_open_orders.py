@@ -1,4 +1,4 @@
-"""Use case: an event stopped running; owner and leader of each service get a mail about the approved orders left open.
+"""Use case: owner and leader of each service get a mail about the approved orders that withdrawn fleets leave open.
 
 There is one mail per service and event, and it waits a while for the service's other fleets. A line goes into the
 first mail that nobody has tried to send. A line that a mail has already adds nothing, so a redelivered fact or another
@@ -30,7 +30,7 @@ async def warn_of_open_orders(
     events: ReadModel,
     real_now: Callable[[], datetime],
 ) -> None:
-    """Takes ``hotw.order.reviewed`` facts; only those of an event that does not run, with open orders, count."""
+    """Takes ``hotw.order.reviewed`` facts; only those about a withdrawal that leaves orders open count."""
     lines: dict[tuple[str, str], list[Line]] = {}
     causes: dict[tuple[str, str], Cause] = {}
     for fact, cause in facts:

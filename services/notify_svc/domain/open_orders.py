@@ -1,4 +1,4 @@
-"""The mail that an event stopped running: the approved orders that it leaves open, fleet by fleet."""
+"""The mail that fleets were withdrawn from an event: the approved orders that they leave open, fleet by fleet."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ from services.notify_svc.domain.notification import Notification, notification_i
 from shared.schemas.hotw_svc import HardwareFact
 from shared.trace import Trace
 
-_KIND: Final = "OrdersOfInactiveEvent"
+_KIND: Final = "InactiveEventOrders"  # 8.1.18a
 
 GATHERING: Final = timedelta(seconds=30)
 """How long a mail waits for the service's other fleets. HOTW reviews them one by one, within seconds."""
 
 
 class Line(TypedDict):
-    """The open orders of one fleet and purpose, as the template shows them. A higher ``OrdersVersionId`` is newer."""
+    """The open orders of one fleet and purpose, as the template shows them, and why the fleet was withdrawn.
+
+    A higher ``OrdersVersionId`` is newer.
+    """
 
     FleetId: str
     Purpose: str
     OrdersVersionId: int
+    Reason: str
     Orders: list[dict[str, Any]]
 
 
 def line_of(fact: HardwareFact) -> Line | None:
-    """The line of a ``hotw.order.reviewed``; None when its event still runs or it leaves no order open."""
+    """The line of a ``hotw.order.reviewed``; None when it is about no withdrawal or leaves no order open."""
     named = frozenset(fact.fulfillment_ids)
     orders = [order for order in fact.orders if order.fulfillment_id in named]
-    if fact.event_is_active is not False or not orders:
+    if fact.withdrawal_reason is None or not orders:
         return None
     return {
         "FleetId": fact.fleet_id,
         "Purpose": fact.purpose.value,
         "OrdersVersionId": fact.orders_version_id,
+        "Reason": fact.withdrawal_reason,
         "Orders": [
             {
                 "FulfillmentId": order.fulfillment_id,
@@ -67,7 +72,7 @@ def first_mail(
         kind=_KIND,
         cause=f"hotw.order.reviewed {event_id} {number}",
         subject=_subject(context),
-        template="orders_of_inactive_event",
+        template="open_orders",
         context=context,
         trace=trace,
         not_before=until,
@@ -123,6 +128,6 @@ def _context(event_id: str, event_name: str, service_id: str, lines: Iterable[Li
 def _subject(context: Mapping[str, Any]) -> str:
     orders = context["OpenOrders"]
     return (
-        f"{context['EventName']} is off, {orders} approved {'order' if orders == 1 else 'orders'} of "
-        f"{context['ServiceId']} still open"
+        f"{context['EventName']}: {orders} approved {'order' if orders == 1 else 'orders'} of {context['ServiceId']} "
+        f"still open for fleets that no longer take part"
     )

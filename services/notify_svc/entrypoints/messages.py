@@ -20,6 +20,11 @@ Orders = Callable[[Sequence[tuple[HardwareFact, Cause]]], Awaitable[None]]
 Runs = Callable[[Sequence[tuple[RunFact, Cause]]], Awaitable[None]]
 
 
+def _with_its_people(service: ServiceSnapshot) -> dict[str, Any]:
+    """What is kept of a service. A deleted one stays readable: mails about what it leaves open go to its people."""
+    return {name: value for name, value in service.wire().items() if name != "Deleted"}
+
+
 def subscriptions(
     *,
     services: ReadModel,
@@ -38,7 +43,7 @@ def subscriptions(
         return [(received.data, received.cause(clock)) for received in batch]
 
     async def on_service_changed(batch: Sequence[Received[ServiceSnapshot]]) -> None:
-        await services.put([(one.data.service_id, one.data.version_id, one.data.wire()) for one in batch])
+        await services.put([(one.data.service_id, one.data.version_id, _with_its_people(one.data)) for one in batch])
         await assign_tickets({one.data.service_id for one in batch}, batch[-1].cause(clock))
 
     async def on_event_changed(batch: Sequence[Received[EventSnapshot]]) -> None:

@@ -1,4 +1,4 @@
-"""An event made inactive, or deleted, over HTTP: event_svc, hotw_svc and notify_svc up to the mail file."""
+"""Withdrawn fleets, over HTTP: event_svc, hotw_svc and notify_svc up to the mail file (7.9.25, 8.1.18a)."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class Company:
         return orders
 
     async def warnings(self) -> list[dict[str, Any]]:
-        answer = await self.notify.get("/notification", params={"Kind": "OrdersOfInactiveEvent"})
+        answer = await self.notify.get("/notification", params={"Kind": "InactiveEventOrders"})
         found: list[dict[str, Any]] = answer.json()["Items"]
         return found
 
     async def files(self) -> list[Path]:
-        return list(self.mail.glob("OrdersOfInactiveEvent*.eml"))
+        return list(self.mail.glob("InactiveEventOrders*.eml"))
 
 
 @pytest.fixture
@@ -86,16 +86,17 @@ async def company(tmp_path: Path, clock: FixedClock) -> AsyncIterator[Company]:
         yield Company(event.http, hotw.http, notify.http, stack, real_time, tmp_path / "mail")
 
 
-@pytest.mark.parametrize("end", ["made inactive", "deleted"])
+@pytest.mark.parametrize("end", ["event made inactive", "event deleted", "service deleted"])
 async def test_owner_and_leader_get_one_mail_about_the_approved_orders_of_all_fleets(
     end: str, company: Company
 ) -> None:
     pending, first, *rest = await company.order()
-    if end == "deleted":
-        answer = await company.event.delete(f"/event/{EVENT}")
+    if end == "service deleted":
+        await company.others.say(("service.deleted", service_body(version=4, Deleted=True)))
+    elif end == "event deleted":
+        assert (await company.event.delete(f"/event/{EVENT}")).status_code == 200
     else:
-        answer = await company.event.put(f"/event/{EVENT}", json={"IsActive": False})
-    assert answer.status_code == 200
+        assert (await company.event.put(f"/event/{EVENT}", json={"IsActive": False})).status_code == 200
     await company.others.settled()
     [waiting] = await company.warnings()
     assert "5 approved orders of FORTRESSService still open" in waiting["Subject"]

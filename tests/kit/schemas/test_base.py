@@ -129,7 +129,7 @@ def test_the_longest_ids_joined_fit_all_that_carries_them() -> None:
     )
     NOTIFICATION.snapshot.model_validate(
         {
-            "NotificationId": f"OrdersOfInactiveEvent.{event}.{service}.1",
+            "NotificationId": f"InactiveEventOrders.{event}.{service}.1",
             "Kind": "k",
             "Cause": "c",
             "Status": "Sent",

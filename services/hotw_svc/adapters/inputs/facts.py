@@ -103,6 +103,7 @@ def fleet_facts(*, base: State | None, event_line: State | None = None) -> Fleet
         ),
         own_tpm=own_tpm,
         own_tpm_verified=own_verified,
+        is_deleted=identity.get("Deleted") is True,
     )
 
 

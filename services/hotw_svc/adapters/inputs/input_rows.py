@@ -22,6 +22,7 @@ from services.hotw_svc.adapters.inputs.read_models import (
     state_of,
 )
 from services.hotw_svc.adapters.orders import order_rows
+from services.hotw_svc.adapters.orders.dashboard_rows import overtake_books
 from services.hotw_svc.adapters.rows import index_ids
 from services.hotw_svc.app.ports import InputKind, LoadedInputs
 from services.hotw_svc.app.runs.run import Run
@@ -41,9 +42,13 @@ class InputReadModels:
         self._connection = connection
         self._az_factors = az_factors
 
-    async def put(self, kind: InputKind, snapshots: Sequence[Snapshot]) -> None:
-        """Stores what is newer than what is stored. New ids get their numbers, and new fleets their lock."""
-        connection = self._connection
+    async def put(self, kind: InputKind, snapshots: Sequence[Snapshot]) -> set[str]:
+        """Stores what is newer than what is stored. New ids get their numbers, and new fleets their lock.
+
+        A fleet or service whose membership of events changed makes its order books due.
+        """
+        connection, keys = self._connection, [key for key, _, _ in snapshots]
+        before = await read_models.memberships(connection, kind, keys)
         stored = await READ_MODELS[kind].put(connection, snapshots)
         states = [state for key, _, state in snapshots if key in stored]
         if kind is InputKind.EVENT:
@@ -51,12 +56,13 @@ class InputReadModels:
         elif kind in (InputKind.SERVICE, InputKind.FLEET):
             await index_ids(connection, t.service_index, [state["ServiceId"] for state in states])
         if kind is InputKind.FLEET:
-            fleets = sorted(await index_ids(connection, t.fleet_index, [state["FleetId"] for state in states]))
-            lock = t.fleet_lock
-            present = (await connection.execute(select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)))).scalars()
-            missing = [{"FleetId": fleet, "Fence": 0, "Revision": 0} for fleet in sorted({*fleets} - {*present})]
-            if missing:
-                await connection.execute(insert(lock), missing)
+            await _make_locks(connection, [state["FleetId"] for state in states])
+        after = await read_models.memberships(connection, kind, before)
+        changed = {key for key in before if before[key] != after[key]}
+        if changed:
+            fleets = await read_models.fleets_of(connection, changed) if kind is InputKind.SERVICE else changed
+            await overtake_books(connection, fleets)
+        return changed
 
     async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
         return await read_models.event(self._connection, event_id, deleted_too=deleted_too)
@@ -68,7 +74,13 @@ class InputReadModels:
     async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
         """A fleet whose inputs cannot be read has the fault; the others are read."""
         known = await _known(self._connection, run, fleet_ids)
-        run_facts = RunFacts(run_id=run.run_id, order_type=run.order_type, user=run.user, purpose=run.purpose)
+        run_facts = RunFacts(
+            run_id=run.run_id,
+            order_type=run.order_type,
+            order_type_reason=run.order_type_reason,
+            user=run.user,
+            purpose=run.purpose,
+        )
         loaded = []
         for fleet_id in fleet_ids:
             base, _ = known.lines[fleet_id]
@@ -91,6 +103,16 @@ class InputReadModels:
                 fault = f"What is known of {fleet_id} cannot be read: {error!r}."
                 loaded.append(LoadedInputs(fleet_id, inputs(fleet=unread, service=None), gone, fault))
         return loaded
+
+
+async def _make_locks(connection: AsyncConnection, fleet_ids: Sequence[str]) -> None:
+    """Gives each fleet its number and its lock, where it has none yet."""
+    fleets = sorted(await index_ids(connection, t.fleet_index, fleet_ids))
+    lock = t.fleet_lock
+    present = (await connection.execute(select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)))).scalars()
+    missing = [{"FleetId": fleet, "Fence": 0, "Revision": 0} for fleet in sorted({*fleets} - {*present})]
+    if missing:
+        await connection.execute(insert(lock), missing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from services.hotw_svc.app.ports import InputKind
 from services.hotw_svc.domain.fleet_status import HARDWARE_MILESTONES, HardwareMilestone
 from services.hotw_svc.domain.inputs import EventFacts
 from shared.durability.read_model import State
-from shared.relational import ReadModelTable, short_text
+from shared.relational import ReadModelTable, short_text, slices
 from shared.schemas.eventplan_svc import EventPlan, MilestoneId, MilestoneStatus
 from shared.schemas.fleet_svc.service import ServiceType
 
@@ -42,6 +42,10 @@ READ_MODELS: Final = {
     InputKind.INVENTORY: INVENTORIES,
     InputKind.PLAN: PLANS,
 }
+
+
+_DECIDING: Final = {InputKind.SERVICE: ("ServiceType",), InputKind.FLEET: ("ServiceId", REGION)}
+"""The filters of a read model that decide which events a fleet takes part in."""
 
 
 async def event(connection: AsyncConnection, event_id: str, *, deleted_too: bool) -> EventFacts | None:
@@ -90,6 +94,29 @@ async def fleet_lines(
         line = rows.get(f"{fleet_id}#{event_id}")
         lines[fleet_id] = (rows.get(fleet_id), None if line is None or line.Deleted else line)
     return lines
+
+
+async def memberships(connection: AsyncConnection, kind: InputKind, keys: Iterable[str]) -> dict[str, tuple[Any, ...]]:
+    """By key, what decides the events that a service's fleets, or a fleet, take part in; nothing for other kinds.
+
+    A fleet's line for an event is left out: its service and region are those of the base.
+    """
+    if kind not in _DECIDING:
+        return {}
+    table = READ_MODELS[kind].table
+    columns = [table.c[name] for name in ("Key", "Deleted", *_DECIDING[kind])]
+    found: dict[str, tuple[Any, ...]] = {}
+    for some in slices([key for key in dict.fromkeys(keys) if "#" not in key]):
+        rows = await connection.execute(select(*columns).where(table.c.Key.in_(some)))
+        found.update((row.Key, tuple(row)) for row in rows)
+    return found
+
+
+async def fleets_of(connection: AsyncConnection, service_ids: Iterable[str]) -> list[str]:
+    """The fleets of some services, the deleted ones too."""
+    fleet = FLEETS.table
+    rows = await connection.execute(select(fleet.c.Key).where(fleet.c.ServiceId.in_(list(service_ids))))
+    return [key for key in rows.scalars() if "#" not in key]
 
 
 def projection_key(fleet_id: str, event_id: str) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import and_
+from sqlalchemy import and_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.orders.order_rows import storable
-from services.hotw_svc.adapters.rows import Row, replace_rows
+from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows
 from services.hotw_svc.domain.orders.order_book import OrderBook, due_at, order_totals
+from shared.relational import slices
 
 TOTALS: Final = {
     "CapacityOverrideSum": "live_hosts",
@@ -25,6 +26,9 @@ TOTALS: Final = {
 }
 """The attributes of OrderTotals by their columns."""
 
+_LONG_DUE: Final = datetime(1971, 1, 1, tzinfo=UTC)
+"""The earliest instant of the contracts, and so past by every clock that EPIC is set to."""
+
 
 class BookNumbers(NamedTuple):
     """The numbers that stand for a book's string ids."""
@@ -34,8 +38,13 @@ class BookNumbers(NamedTuple):
     service: int
 
 
-def dashboard_row(book: OrderBook, numbers: BookNumbers, *, settled_at: datetime | None = None) -> Row:
-    """The dashboard line of a book. A book ``settled_under`` an older version than the event's is settled again."""
+def dashboard_row(
+    book: OrderBook, numbers: BookNumbers, *, settled_at: datetime | None = None, was_due: datetime | None = None
+) -> Row:
+    """The dashboard line of a book. A book ``settled_under`` an older version than the event's is settled again.
+
+    A book that is written without being settled stays due when it ``was_due``.
+    """
     totals = order_totals(book.orders, book.key)
     due = due_at(book.orders, book.overrides, book.event, after=settled_at)
     return {
@@ -48,8 +57,8 @@ def dashboard_row(book: OrderBook, numbers: BookNumbers, *, settled_at: datetime
         "LatestExecutionId": None if book.latest is None else book.latest.execution_id,
         "Gap": 0,
         "EventVersionId": book.settled_under.version_id,
-        "EventIsActive": book.settled_under.is_active,
-        "DueAt": None if due is None else storable(due),
+        "Withdrawn": book.settled_under.withdrawn,
+        "DueAt": min((storable(moment) for moment in (due, was_due) if moment is not None), default=None),
     }
 
 
@@ -64,3 +73,18 @@ async def put_dashboards(connection: AsyncConnection, rows: Sequence[Row]) -> No
         table.c.FleetIndexId.in_([row["FleetIndexId"] for row in rows]),
     )
     await replace_rows(connection, table, present, rows)
+
+
+async def overtake_books(connection: AsyncConnection, fleet_ids: Collection[str]) -> None:
+    """Makes all order books of the fleets due, and lets executions of them that are under way begin again.
+
+    The fleets' rows stay locked until the transaction ends, so that no execution writes what it worked out before.
+    """
+    lock, board = t.fleet_lock, t.hotw_dashboard
+    for fleets in slices(sorted(fleet_ids)):
+        again = update(lock).where(lock.c.FleetId.in_(fleets)).values(Revision=lock.c.Revision + 1)
+        await connection.execute(again)
+        numbers = await index_ids(connection, t.fleet_index, fleets)
+        await connection.execute(
+            update(board).where(board.c.FleetIndexId.in_(sorted(numbers.values()))).values(DueAt=_LONG_DUE)
+        )

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import read_models
-from services.hotw_svc.adapters.inputs.facts import fleet_facts
-from services.hotw_svc.adapters.inputs.read_models import EVENTS, state_of
+from services.hotw_svc.adapters.inputs.facts import fleet_facts, service_facts
+from services.hotw_svc.adapters.inputs.read_models import EVENTS, SERVICES, state_of
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
 from services.hotw_svc.adapters.queries.views import view, with_ids
@@ -42,17 +42,17 @@ class OrderBooks:
         if not keys:
             return []
         event_id, purpose = keys[0].event_id, keys[0].purpose
-        fleets = sorted(key.fleet_id for key in keys if key.event_id == event_id and key.purpose is purpose)
+        fleet_ids = sorted(key.fleet_id for key in keys if key.event_id == event_id and key.purpose is purpose)
         lock = t.fleet_lock
         await self._connection.execute(
-            select(lock.c.FleetId).where(lock.c.FleetId.in_(fleets)).order_by(lock.c.FleetId).with_for_update()
+            select(lock.c.FleetId).where(lock.c.FleetId.in_(fleet_ids)).order_by(lock.c.FleetId).with_for_update()
         )
         event = await read_models.event(self._connection, event_id, deleted_too=True)
         if event is None:
             return []
         board = t.hotw_dashboard
         query = with_ids(board, service=True).where(t.event_index.c.EventId == event_id, board.c.Purpose == purpose)
-        query = query.where(t.fleet_index.c.FleetId.in_(fleets)).order_by(t.fleet_index.c.FleetId)
+        query = query.where(t.fleet_index.c.FleetId.in_(fleet_ids)).order_by(t.fleet_index.c.FleetId)
         dashboards = (await self._connection.execute(query)).mappings().all()
         names = {row["FleetIndexId"]: row["FleetId"] for row in dashboards}
         orders = await order_rows.orders_of(self._connection, names, purpose)
@@ -61,10 +61,14 @@ class OrderBooks:
         latest = await latest_executions(
             self._connection, [row["LatestExecutionId"] for row in dashboards if row["LatestExecutionId"] is not None]
         )
+        fleets = {
+            name: fleet_facts(base=state_of(base), event_line=state_of(line)) for name, (base, line) in lines.items()
+        }
+        services = await SERVICES.rows(self._connection, {fleet.service_id for fleet in fleets.values()})
+        known = {name: service_facts(state_of(row)) for name, row in services.items() if not row.Deleted}
         books = []
         for row in dashboards:
             fleet_id = row["FleetId"]
-            base, line = lines[fleet_id]
             key = OrderBookKey(event_id, fleet_id, purpose)
             self._numbers[key] = BookNumbers(row["EventIndexId"], row["FleetIndexId"], row["ServiceIndexId"])
             books.append(
@@ -72,11 +76,12 @@ class OrderBooks:
                     key=key,
                     service_id=row["ServiceId"],
                     event=event,
-                    fleet=fleet_facts(base=state_of(base), event_line=state_of(line)),
+                    fleet=fleets[fleet_id],
+                    service=known.get(fleets[fleet_id].service_id),
                     orders=orders.get(fleet_id, ()),
                     overrides=overrides.get(fleet_id, ()),
                     version_id=row["OrdersVersionId"],
-                    settled_under=SettledUnder(row["EventVersionId"], row["EventIsActive"]),
+                    settled_under=SettledUnder(row["EventVersionId"], row["Withdrawn"]),
                     latest=latest.get(row["LatestExecutionId"]),
                 )
             )

@@ -12,7 +12,7 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.rows import Row, wire
 
 _LEFT_OUT: Final = frozenset(
-    {"FleetIndexId", "ServiceIndexId", "EventIndexId", "Superseded", "DueAt", "EventVersionId", "EventIsActive"}
+    {"FleetIndexId", "ServiceIndexId", "EventIndexId", "Superseded", "DueAt", "EventVersionId", "Withdrawn"}
 )
 _PARTS: Final = (
     ("CapacityOverrideDetails", t.capacity_override_details, "AutoScalingGroupName"),

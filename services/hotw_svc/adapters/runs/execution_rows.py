@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,6 +29,17 @@ from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, OrderType
 
 FACT_COLUMNS: Final = {name: str(field.alias) for name, field in ExecutionFact.model_fields.items()}
 _MAX_FACTOR: Final = Fraction(99_999, 100)  # what DECIMAL(5,2) holds
+
+
+class _BookBefore(NamedTuple):
+    """A book before an execution: the number of its last fact, what it was last settled under, and when it is due.
+
+    An execution settles no book.
+    """
+
+    version_id: int
+    settled_under: SettledUnder
+    due_at: datetime | None = None
 
 
 class Executions:
@@ -59,7 +71,7 @@ class Executions:
             return []
         fleets = {e.inputs.fleet.fleet_id: e.inputs.fleet_index_id for e in counting}
         ids = await self._execution_ids(run.run_id, fleets.values())
-        settled = await self._settled_before(run, fleets.values())
+        before = await self._books_before(run, fleets.values())
         await self._write_asgs(counting)
         placed: list[PlacedExecution] = []
         dashboards: list[Row] = []
@@ -70,9 +82,10 @@ class Executions:
             fleet = execution.inputs.fleet_index_id
             latest = execution_fact(row | {"ExecutionId": ids[fleet]})
             own = tuple(replace(order, execution_id=ids[fleet]) for order in execution.orders)
-            version, under = settled.get(fleet, (0, SettledUnder.of(execution.inputs.event)))
-            book = _book(run, execution, own, latest, version + (2 if own else 1), under)
-            dashboards.append(dashboard_row(book, BookNumbers(event, fleet, row["ServiceIndexId"])))
+            known = before.get(fleet) or _BookBefore(0, SettledUnder(execution.inputs.event.version_id))
+            book = _book(run, execution, own, latest, known.version_id + (2 if own else 1), known.settled_under)
+            numbers = BookNumbers(event, fleet, row["ServiceIndexId"])
+            dashboards.append(dashboard_row(book, numbers, was_due=known.due_at))
             placed.append(PlacedExecution(execution, book))
             new_orders += own
         superseded = [override for e in counting for override in e.superseded_overrides]
@@ -93,21 +106,22 @@ class Executions:
         )
         return dict(rows.all())
 
-    async def _settled_before(self, run: Run, fleets: Iterable[int]) -> dict[int, tuple[int, SettledUnder]]:
-        """By fleet that has a book: the number of its last fact, and what it was last settled under.
-
-        An execution settles no book, also when it was worked out under a newer version of the event.
-        """
+    async def _books_before(self, run: Run, fleets: Iterable[int]) -> dict[int, _BookBefore]:
+        """By fleet that has a book: what an execution leaves as it is, also one under a newer version of the event."""
         table = t.hotw_dashboard
+        names = ("FleetIndexId", "OrdersVersionId", "EventVersionId", "Withdrawn", "DueAt")
         rows = await self._connection.execute(
-            select(table.c.FleetIndexId, table.c.OrdersVersionId, table.c.EventVersionId, table.c.EventIsActive).where(
+            select(*(table.c[name] for name in names)).where(
                 table.c.EventIndexId == run.event_index_id,
                 table.c.Purpose == run.purpose.value,
                 table.c.FleetIndexId.in_(fleets),
             )
         )
         return {
-            row.FleetIndexId: (row.OrdersVersionId, SettledUnder(row.EventVersionId, row.EventIsActive)) for row in rows
+            row.FleetIndexId: _BookBefore(
+                row.OrdersVersionId, SettledUnder(row.EventVersionId, row.Withdrawn), row.DueAt
+            )
+            for row in rows
         }
 
     async def _write_asgs(self, executions: Sequence[Execution]) -> None:
@@ -152,6 +166,7 @@ def _book(
         service_id=inputs.fleet.service_id,
         event=inputs.event,
         fleet=inputs.fleet,
+        service=inputs.service,
         orders=(*(superseded.get(order.fulfillment_id, order) for order in inputs.event_orders), *own),
         overrides=(*(ended.get((o.run_id, o.asg_name), o) for o in inputs.overrides), *execution.overrides),
         version_id=version_id,

@@ -35,8 +35,8 @@ def book_messages(
     messages = []
     for number, fact in enumerate(facts, start=book.version_id - len(facts) + 1):
         own = {**content, "OrdersVersionId": number, "FulfillmentIds": fact.order_ids}
-        if fact.left_open:
-            own["EventIsActive"] = False
+        if fact.withdrawal is not None:
+            own["WithdrawalReason"] = fact.withdrawal
         name = f"{key}:{number}:{fact.topic}"
         messages.append(Message(fact.topic, fact.topic, key, orjson.dumps(own), SOURCE, now, trace, id=name))
     return messages

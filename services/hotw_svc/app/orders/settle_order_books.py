@@ -1,4 +1,4 @@
-"""Use case: settle the order books that time or a changed event has overtaken (HOTW rules 8 and 9)."""
+"""Use case: settle the order books that time, or a changed event, service or fleet, has overtaken (HOTW rules 8, 9)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def settle_order_books(*, store: Store, clock: Clock, trace: Trace | None 
     """Expires, cancels, starts and moves whatever is due; how many books were looked at.
 
     Idempotent; several processes may do it at once. An orders' window that ended expires what it has not delivered, an
-    event that moved moves its overrides, one that is inactive or deleted cancels what nobody has approved. ``trace``
-    is what caused it, if anything but time did.
+    event that moved moves its overrides, and a fleet that was withdrawn from an event loses what nobody has approved.
+    ``trace`` is what caused it, if anything but time did.
     """
     settled = 0
     before: list[OrderBookKey] = []

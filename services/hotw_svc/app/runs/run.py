@@ -26,7 +26,7 @@ def user_of(user: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run that is about to start; ``trace`` is what its facts are caused by."""
+    """A run that is about to start. ``order_type_reason`` is for Reasoning; its facts are caused by ``trace``."""
 
     event_id: str
     order_type: OrderType
@@ -34,6 +34,7 @@ class NewRun:
     user: str
     created_at: datetime
     trace: Trace
+    order_type_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from services.hotw_svc.app.ports import Store, Unit, View
 from services.hotw_svc.app.runs.run import NewRun, Run, run_message, run_view, user_of
-from services.hotw_svc.domain.runs.scope import check_upscaling, order_type
+from services.hotw_svc.domain.runs.scope import check_upscaling, choose_order_type
 from shared.cause import Cause
 from shared.errors import NotFound
 from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, StartRun
@@ -46,9 +46,11 @@ async def begin_run(
         if unknown:
             more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
             raise NotFound(f"there is no fleet {', '.join(unknown[:_MOST_NAMED])}{more}")
+    chosen = choose_order_type(event, cause.now, asked)
     new = NewRun(
         event_id=event_id,
-        order_type=order_type(event, cause.now, asked),
+        order_type=chosen.order_type,
+        order_type_reason=chosen.reason,
         purpose=Purpose.UPSCALING,
         user=user_of(cause.user),
         created_at=cause.now,

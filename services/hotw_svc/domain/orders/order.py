@@ -100,6 +100,11 @@ class Order:
         return self.value if self.is_granted else self.fulfilled_hosts
 
     @property
+    def needs_override(self) -> bool:
+        """Whether its ASG needs an override: it may still deliver, or it has delivered."""
+        return self.is_live or self.fulfilled_hosts > 0
+
+    @property
     def standing_hosts(self) -> int:
         """The room this order takes in its ASG: all of a live one, of a dead one what it has delivered."""
         return self.value if self.is_live else self.fulfilled_hosts
@@ -134,16 +139,20 @@ def decide(
     """The order after a decision; the very same object when the decision changes nothing.
 
     A repeated Delay that names another FulfillmentDate moves that date (7.8.10a); any other repetition changes nothing
-    (7.8.10). Raises Conflict for every transition the rule does not know (7.8.11).
+    (7.8.10). Raises Conflict for every transition the rule does not know (7.8.11), and BadInput for a FulfillmentDate
+    whose day is past (7.8.16).
     """
     status = _OUTCOME[decision]
     expected = order.fulfillment_date if fulfillment_date is None else fulfillment_date
     if order.status is status:
         if status is not Status.DELAYED or expected == order.fulfillment_date:
             return order
+        _check_not_past(expected, now)
         return replace(order, fulfillment_date=expected, reason=reason or order.reason, decided_by=user)
     if not may_become(order, status):
         raise Conflict(_refusal(order, status), slug="order-transition")
+    if fulfillment_date is not None:
+        _check_not_past(fulfillment_date, now)
     return replace(
         order,
         status=status,
@@ -210,9 +219,10 @@ def live_hosts(orders: Iterable[Order]) -> int:
     return sum(order.value for order in orders if order.is_live)
 
 
-def pending_hosts(orders: Iterable[Order]) -> int:
-    """PendingEPICFMCHostOrder: what open orders have still to deliver."""
-    return sum(order.outstanding_hosts for order in orders if order.is_open)
+def _check_not_past(fulfillment_date: date, now: datetime) -> None:
+    if fulfillment_date < now.date():
+        detail = f"FulfillmentDate {fulfillment_date} is past: today is {now.date()}."
+        raise BadInput(detail, [FieldError("/FulfillmentDate", detail)], slug="fulfillment-date-past")
 
 
 def _refusal(order: Order, status: Status) -> str:

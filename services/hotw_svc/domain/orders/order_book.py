@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
+from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, ServiceFacts
 from services.hotw_svc.domain.orders.order import Order, live_hosts
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
 from services.hotw_svc.domain.orders.settlement import settle
@@ -24,28 +24,26 @@ class OrderBookKey:
 
 @dataclass(frozen=True, slots=True)
 class SettledUnder:
-    """The version of its event that a book was last settled under, and whether that version was active."""
+    """The version of its event that a book was last settled under, and whether its fleet was withdrawn then."""
 
     version_id: int
-    is_active: bool
-
-    @classmethod
-    def of(cls, event: EventFacts) -> SettledUnder:
-        return cls(event.version_id, event.is_active)
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderBook:
     """A fleet's orders and overrides, as read under the fleet's row lock.
 
-    ``orders`` and ``overrides`` are the fleet's for every event, because an ASG is shared by all of them. ``latest``
-    is the fleet's latest execution that counts. ``version_id`` is the number of the last fact.
+    ``orders`` and ``overrides`` are the fleet's for every event, because an ASG is shared by all of them. ``service``
+    is None when it was deleted. ``latest`` is the fleet's latest execution that counts. ``version_id`` is the number of
+    the last fact.
     """
 
     key: OrderBookKey
     service_id: str
     event: EventFacts
     fleet: FleetFacts
+    service: ServiceFacts | None
     orders: tuple[Order, ...]
     overrides: tuple[Override, ...]
     version_id: int
@@ -64,12 +62,12 @@ class OrderBook:
 class BookFact:
     """A fact to publish about a book: its topic, and the orders it is about.
 
-    ``left_open``: the orders are approved, and an event that stopped being active leaves them open.
+    ``withdrawal``: why the fleet was withdrawn from the event, where the orders were approved and are left open.
     """
 
     topic: str
     order_ids: tuple[str, ...]
-    left_open: bool = False
+    withdrawal: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,18 +104,18 @@ def update_order_book(
     """Settles the book for ``now`` (HOTW rules 8 and 9), after the order ``changed`` if there is one.
 
     ``topic`` is the fact about the changed order; further facts are about what else became of the book. Approved
-    orders that an event leaves open get a fact when the event stops being active, and none while it stays so.
+    orders that are left open get a fact when their fleet is withdrawn from the event, and none while it stays so.
     """
     orders = _replaced(book.orders, () if changed is None else (changed,))
-    settlement = settle(orders, book.overrides, event=book.event, fleet=book.fleet, now=now)
+    settlement = settle(orders, book.overrides, event=book.event, fleet=book.fleet, service=book.service, now=now)
     all_orders = _replaced(orders, settlement.orders)
     facts: list[BookFact] = []
     if changed is not None and topic is not None:
         facts.append(BookFact(topic, (changed.fulfillment_id,)))
     facts.extend(_order_facts(orders, settlement.orders))
-    if settlement.left_open and book.settled_under.is_active:
+    if settlement.left_open and not book.settled_under.withdrawn:
         left_open = tuple(order.fulfillment_id for order in settlement.left_open)
-        facts.append(BookFact("hotw.order.reviewed", left_open, left_open=True))
+        facts.append(BookFact("hotw.order.reviewed", left_open, settlement.withdrawal))
     facts.extend(_override_facts(book, settlement.overrides, all_orders))
     overrides = {(override.run_id, override.asg_name): override for override in settlement.overrides}
     pairs = list(zip(book.orders, all_orders, strict=True))
@@ -127,7 +125,7 @@ def update_order_book(
             orders=all_orders,
             overrides=tuple(overrides.get((item.run_id, item.asg_name), item) for item in book.overrides),
             version_id=book.version_id + len(facts),
-            settled_under=SettledUnder.of(book.event),
+            settled_under=SettledUnder(book.event.version_id, settlement.withdrawal is not None),
         ),
         orders=tuple(new for old, new in pairs if new != old),
         overrides=settlement.overrides,

@@ -79,6 +79,10 @@ class Override:
         """Whether it is in force: marked Started, or Approved with a start that has passed."""
         return self.status is OverrideStatus.STARTED or (self.status is OverrideStatus.APPROVED and self.start <= now)
 
+    def runs_over(self, start: datetime, end: datetime) -> bool:
+        """Whether its window holds all of the time from `start` to `end`."""
+        return self.start <= start and self.end >= end
+
     def was_on(self, instant: datetime) -> bool:
         """Whether it raised its ASG at `instant`."""
         in_force = self.status in (OverrideStatus.APPROVED, OverrideStatus.STARTED, OverrideStatus.EXPIRED)
@@ -128,7 +132,7 @@ def settled(
     override: Override,
     *,
     window: Window,
-    event_is_active: bool,
+    withdrawn: bool,
     base: int,
     lower_bound: int | None,
     orders: Iterable[Order],
@@ -138,19 +142,19 @@ def settled(
 
     Called at each decision and delivery, when the event changes and when time has passed; idempotent for one `now`.
     `orders` may be of any ASG and event. A start that has passed is kept, and a started override is never cut before
-    the end of its peak. An override that has not started is cancelled with its event. An override ends at once when no
-    order of it is live and none has delivered anything.
+    the end of its peak. An override that has not started is cancelled when its fleet is `withdrawn` from the event
+    (7.9.23). An override ends at once when no order of it is live and none has delivered anything.
     """
     if not override.is_live:
         return override
     mine = [o for o in orders if o.asg_name == override.asg_name and o.event_id == override.event_id]
-    anything_left = any(order.is_live or order.fulfilled_hosts for order in mine)
+    anything_left = any(order.needs_override for order in mine)
     started = override.has_started(now)
     if started:
         start, peak_end = override.start, max(override.peak_end, window.peak_end)
     elif window.end <= now:
         return replace(override, status=OverrideStatus.EXPIRED, base_capacity=base, value=base + _raise(mine))
-    elif not (event_is_active and anything_left):
+    elif withdrawn or not anything_left:
         return replace(override, status=OverrideStatus.CANCELLED, base_capacity=base, value=base + _raise(mine))
     else:
         start, peak_end = max(now, window.start), window.peak_end
@@ -185,6 +189,6 @@ def _status(orders: Sequence[Order], *, started: bool, start: datetime, end: dat
         return OverrideStatus.EXPIRED
     if started:
         return OverrideStatus.STARTED
-    if not any(order.approved_at is not None or order.fulfilled_hosts for order in orders):
+    if not any(order.approved_at is not None or order.fulfilled_hosts for order in orders):  # 7.9.6
         return OverrideStatus.PROPOSED
     return OverrideStatus.STARTED if start <= now else OverrideStatus.APPROVED

@@ -6,12 +6,12 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from services.hotw_svc.domain.inputs import AsgFacts, Inputs
-from services.hotw_svc.domain.instants import LAST_PLANNABLE
-from services.hotw_svc.domain.orders.order import Order, expected_delivery, pending_hosts
+from services.hotw_svc.domain.membership import why_outside
+from services.hotw_svc.domain.orders.order import Order, expected_delivery
 from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs import reasoning
 from services.hotw_svc.domain.runs.placement import Placement, host_distribution, place, place_orders, raise_asgs
-from services.hotw_svc.domain.runs.presence import Presence, presence
+from services.hotw_svc.domain.runs.presence import Presence, pending_hosts, presence
 from services.hotw_svc.domain.runs.requirement import (
     PeakTPM,
     Requirement,
@@ -21,7 +21,7 @@ from services.hotw_svc.domain.runs.requirement import (
     required,
     too_large,
 )
-from services.hotw_svc.domain.runs.scope import why_no_upscaling, why_outside
+from services.hotw_svc.domain.runs.scope import why_no_upscaling
 from shared.schemas.hotw_svc import ExecutionStatus
 
 LOCK_HELD = "LockHeld"
@@ -87,7 +87,7 @@ def execute(inputs: Inputs, *, now: datetime) -> Execution:
     if unplannable is not None:
         return _failed(inputs, (unplannable,), now)
     there = presence(inputs)
-    pending = pending_hosts(inputs.event_orders)
+    pending = pending_hosts(inputs)
     need = max(0, need_of.required - there.hosts - pending)
     return _concluded(inputs, need_of, there, pending, need, place(inputs, need, now), now)
 
@@ -105,17 +105,14 @@ def fleet_gone(inputs: Inputs, *, now: datetime) -> Execution:
 
 
 def _barred(inputs: Inputs, now: datetime) -> tuple[str, ...]:
+    """Why the need cannot be known: first the inputs that are missing (7.6.1), then what is outside (7.6.2, 7.0.16)."""
     event, fleet = inputs.event, inputs.fleet
     over = why_no_upscaling(event, now)
     if over is not None:
         return (over,)
+    lacking = () if inputs.service is None else missing(inputs)
     outside = why_outside(event, service_id=fleet.service_id, region=fleet.region, service=inputs.service)
-    if outside:
-        return outside
-    end = event.override_window.end
-    if end > LAST_PLANNABLE:
-        return (f"An override until {end.date()} cannot be recorded: {LAST_PLANNABLE.date()} is the last day.",)
-    return missing(inputs)
+    return (*lacking, *outside)
 
 
 def _bare(inputs: Inputs, now: datetime) -> Execution:
@@ -129,7 +126,7 @@ def _failed(inputs: Inputs, reasons: Sequence[str], now: datetime) -> Execution:
         peak=peak_tpm(inputs.fleet, inputs.projection),
         buffer_factor=buffer_factor(inputs.fleet),
         presence=presence(inputs),
-        pending=pending_hosts(inputs.event_orders),
+        pending=pending_hosts(inputs),
         asgs=_asg_outcomes(inputs, {}),
     )
 
@@ -147,6 +144,7 @@ def _concluded(
     sentences = (
         _outcome(need, placement, expected),
         reasoning.late(expected, inputs.event.peak_start_date) if late else None,
+        inputs.run.order_type_reason,
         reasoning.requirement(need_of, inputs),
         reasoning.present(there, pending),
         reasoning.unverified(need_of),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from services.hotw_svc.domain.inputs import AsgFacts, Inputs
+from services.hotw_svc.domain.instants import LAST_PLANNABLE
 from services.hotw_svc.domain.orders.order import Order, fulfillment_id
 from services.hotw_svc.domain.orders.override import Override, base_capacity, proposed, settled, superseded
 from services.hotw_svc.domain.runs import reasoning
@@ -84,7 +85,7 @@ def raise_asgs(
             settled(
                 override,
                 window=window,
-                event_is_active=event.is_active,
+                withdrawn=False,
                 base=base,
                 lower_bound=asg.capacity_lower_bound,
                 orders=orders,
@@ -104,17 +105,21 @@ def host_distribution(inputs: Inputs, distribution: Distribution) -> dict[str, i
 
 
 def _obstacles(inputs: Inputs, eligible: Sequence[AsgFacts], now: datetime) -> tuple[str, ...]:
-    found = []
-    if not inputs.fleet.eap_enrolled:
-        found.append(reasoning.NOT_ENROLLED)
+    """Why nothing can be ordered anywhere: the reasons of the first row of the status table that holds."""
     dates = inputs.event.order_dates.get(inputs.fleet.region)
-    if dates is not None and not dates.hold(now):
-        found.append(reasoning.not_order_time(inputs, dates))
+    if dates is not None and not dates.hold(now):  # 7.6.4
+        return (reasoning.not_order_time(inputs, dates),)
+    closed = [] if inputs.fleet.eap_enrolled else [reasoning.NOT_ENROLLED]
     if not eligible:
-        found.append(reasoning.no_asg(inputs))
-    elif not any(inputs.az_factors.weight(asg.zone) for asg in eligible):
-        found.append(reasoning.no_zone(sorted({asg.zone for asg in eligible})))
-    return tuple(found)
+        closed.append(reasoning.no_asg(inputs))
+    if closed:  # 7.6.5
+        return tuple(closed)
+    end = inputs.event.override_window.end
+    if end > LAST_PLANNABLE:
+        return (reasoning.beyond_plannable(end.date(), LAST_PLANNABLE.date()),)
+    if not any(inputs.az_factors.weight(asg.zone) for asg in eligible):
+        return (reasoning.no_zone(sorted({asg.zone for asg in eligible})),)
+    return ()
 
 
 def _site(inputs: Inputs, asg: AsgFacts) -> Site:

@@ -1,6 +1,7 @@
-"""How many hosts a fleet has for a peak: reported, still arriving, leaving before it (HOTW rule 3).
+"""How many hosts a fleet has for a peak: reported, still arriving, leaving, on order (7.3.12 to 7.3.28).
 
-A delivered host is in its ASG from the later of its delivery and its override's start until that override's end.
+A delivered host is in its ASG from the later of its delivery and its override's start until that override's end. Hosts
+of another event count for this peak only where that event's override runs over all of it.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from datetime import datetime
 
 from services.hotw_svc.domain.inputs import Inputs
 from services.hotw_svc.domain.instants import EARLIEST
-from services.hotw_svc.domain.orders.override import OverrideStatus
+from services.hotw_svc.domain.orders.order import Order
 
 INVENTORY = "inventory"
 DESIRED_CAPACITY = "DesiredCapacity"
@@ -33,19 +34,20 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
-    """Delivered hosts: how many, for this event or another, and from when to when they are in their ASG."""
+    """Delivered hosts: how many, from when to when they are in, and whether they are this event's or stay all peak."""
 
     hosts: int
-    own: bool
     enters: datetime
-    start: datetime
-    end: datetime
+    leaves: datetime
+    own: bool
+    all_peak: bool
 
 
 def presence(inputs: Inputs) -> Presence:
     """The hosts by the last inventory, or without one by the ASGs' DesiredCapacity at its CapacityAsOf.
 
-    Hosts that the inventory does not show yet count as arriving, so that none is ordered twice.
+    Hosts that the inventory does not show yet count as arriving, so that none is ordered twice. Another event's hosts
+    that it shows, but that are gone before the peak ends, count as leaving, so that none is missing.
     """
     inventory = inputs.inventory
     if inventory is not None:
@@ -53,35 +55,45 @@ def presence(inputs: Inputs) -> Presence:
     else:
         reported, source = inputs.fleet.desired_capacity, DESIRED_CAPACITY
         as_of = inputs.fleet.capacity_as_of or EARLIEST
-    peak = inputs.event.peak_start
     arriving = leaving = 0
     for stay in _stays(inputs):
-        runs_at_peak = stay.start <= peak < stay.end
-        if stay.enters > as_of and (stay.own or runs_at_peak):
-            arriving += stay.hosts
-        elif not stay.own and stay.enters <= as_of < stay.end <= peak:
+        if stay.enters > as_of:
+            arriving += stay.hosts if stay.own or stay.all_peak else 0
+        elif not stay.own and as_of < stay.leaves < inputs.event.peak_end:
             leaving += stay.hosts
     return Presence(reported, source, None if as_of is EARLIEST else as_of, arriving, leaving)
 
 
+def pending_hosts(inputs: Inputs) -> int:
+    """PendingEPICFMCHostOrder: what open orders have still to deliver.
+
+    Another event's order counts if it was ever approved and its override runs over this whole peak (7.3.28).
+    """
+    return sum(order.outstanding_hosts for order in inputs.orders if order.is_open and _counts(order, inputs))
+
+
+def _counts(order: Order, inputs: Inputs) -> bool:
+    if order.event_id == inputs.event.event_id:
+        return True
+    override = inputs.effective_overrides.get((order.event_id, order.asg_name))
+    if override is None or order.approved_at is None:
+        return False
+    return override.runs_over(inputs.event.peak_start, inputs.event.peak_end)
+
+
 def _stays(inputs: Inputs) -> Iterator[_Stay]:
-    windows = _windows(inputs)
+    event, planned = inputs.event, inputs.event.override_window
     for order in inputs.orders:
-        own = order.event_id == inputs.event.event_id
-        window = windows.get((order.event_id, order.asg_name))
-        if window is None:
-            if not own:
-                continue
-            # An event that was inactive has cancelled it. The hosts come when an override is planned to run.
-            window = (inputs.event.override_window.start, inputs.event.override_window.end)
-        start, end = window
+        if not order.deliveries:
+            continue
+        own = order.event_id == event.event_id
+        override = inputs.effective_overrides.get((order.event_id, order.asg_name))
+        if override is not None:
+            start, end = override.start, override.end
+            all_peak = override.runs_over(event.peak_start, event.peak_end)
+        elif own:  # its override was cancelled; the hosts come when the next one is planned to run
+            start, end, all_peak = planned.start, planned.end, True
+        else:
+            continue
         for delivery in order.deliveries:
-            yield _Stay(delivery.hosts, own, max(delivery.delivered_at, start), start, end)
-
-
-def _windows(inputs: Inputs) -> dict[tuple[str, str], tuple[datetime, datetime]]:
-    found: dict[tuple[str, str], tuple[datetime, datetime]] = {}
-    for override in sorted(inputs.overrides, key=lambda override: (override.is_live, override.start)):
-        if override.status not in (OverrideStatus.SUPERSEDED, OverrideStatus.CANCELLED):
-            found[override.event_id, override.asg_name] = (override.start, override.end)
-    return found
+            yield _Stay(delivery.hosts, max(delivery.delivered_at, start), end, own, all_peak)

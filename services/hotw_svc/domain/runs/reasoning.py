@@ -61,6 +61,11 @@ def no_zone(zones: Sequence[str]) -> str:
     return f"every zone it could order in is excluded by an AZ factor of 0 ({listed(zones)})"
 
 
+def beyond_plannable(end: date, last: date) -> str:
+    """Why no override can be planned."""
+    return f"an override until {end} cannot be recorded ({last} is the last day)"
+
+
 def late(expected: date, peak_start: date) -> str:
     """The warning about hosts that come too late."""
     return f"Late: {expected} is not before the peak, which starts on {peak_start}."
@@ -91,7 +96,7 @@ def present(there: Presence, pending: int) -> str:
     if there.arriving or there.leaving:
         parts = f"{whole(there.reported)} by {basis}{when}"
         arriving = f", {whole(there.arriving)} arriving" if there.arriving else ""
-        leaving = f", {whole(there.leaving)} leaving before the peak" if there.leaving else ""
+        leaving = f", {whole(there.leaving)} leaving before the peak ends" if there.leaving else ""
         return f"{whole(there.hosts)} present ({parts}{arriving}{leaving}), {whole(pending)} pending."
     return f"{whole(there.hosts)} present (by {basis}{when}), {whole(pending)} pending."
 

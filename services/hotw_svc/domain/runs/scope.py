@@ -1,18 +1,39 @@
-"""Whether a run may start, the type of its orders, the fleets it takes, and its cancel (HOTW rules 1 and 13)."""
+"""Whether a run may start, the type of its orders, and its cancel (HOTW rules 1 and 13)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from services.hotw_svc.domain.inputs import EventFacts, ServiceFacts
-from services.hotw_svc.domain.wording import listed
+from services.hotw_svc.domain.inputs import EventFacts
+from services.hotw_svc.domain.orders.order import expected_delivery
 from shared.errors import Conflict
 from shared.schemas.hotw_svc import OrderType, RunStatus
 
 
-def order_type(event: EventFacts, now: datetime, asked: OrderType | None = None) -> OrderType:
-    """The type that was asked for, else Emergent from EmergentScaleStartDate on, else Standard."""
+@dataclass(frozen=True, slots=True)
+class OrderTypeChoice:
+    """The type of a run's orders; `reason` is a sentence for Reasoning where the type is not what the dates say."""
+
+    order_type: OrderType
+    reason: str | None = None
+
+
+def choose_order_type(event: EventFacts, now: datetime, asked: OrderType | None = None) -> OrderTypeChoice:
+    """The type that was asked for, else what the dates say (7.1.1 to 7.1.4).
+
+    Orders are Emergent from EmergentScaleStartDate on, and before it when a Standard one would not arrive in time.
+    """
     if asked is not None:
-        return asked
-    return OrderType.EMERGENT if now >= event.emergent_from else OrderType.STANDARD
+        return OrderTypeChoice(asked)
+    if now >= event.emergent_from:
+        return OrderTypeChoice(OrderType.EMERGENT)
+    arrival = expected_delivery(OrderType.STANDARD, now)
+    if arrival < event.peak_start_date:
+        return OrderTypeChoice(OrderType.STANDARD)
+    return OrderTypeChoice(
+        OrderType.EMERGENT,
+        f"Emergent: a Standard order would arrive on {arrival}, not before the peak, which starts on "
+        f"{event.peak_start_date}.",
+    )
 
 
 def why_no_upscaling(event: EventFacts, now: datetime) -> str | None:
@@ -29,18 +50,6 @@ def check_upscaling(event: EventFacts, now: datetime) -> None:
     reason = why_no_upscaling(event, now)
     if reason is not None:
         raise Conflict(reason, slug="peak-over" if event.is_active else "event-inactive")
-
-
-def why_outside(event: EventFacts, *, service_id: str, region: str, service: ServiceFacts | None) -> tuple[str, ...]:
-    """Why a fleet is not one of the event's, in sentences; nothing when a run of the event takes it."""
-    found = []
-    if service is None:
-        found.append(f"Its service {service_id} is not known.")
-    elif not service.is_registered:
-        found.append(f"Its service {service_id} is {service.service_type}, not Registered.")
-    if region not in event.region_list:
-        found.append(f"Its region {region} is not in the RegionList of {event.event_id} ({listed(event.region_list)}).")
-    return tuple(found)
 
 
 def cancelled(status: RunStatus, run_id: int) -> RunStatus:

@@ -211,10 +211,11 @@ def fact(orders: list[Order], latest: ExecutionFact | None = None) -> dict[str, 
         service_id="FORTRESSService",
         event=inputs.event,
         fleet=inputs.fleet,
+        service=inputs.service,
         orders=tuple(orders),
         overrides=(),
         version_id=1,
-        settled_under=SettledUnder.of(inputs.event),
+        settled_under=SettledUnder(inputs.event.version_id),
         latest=latest,
     )
     return json.loads(orjson.dumps(hardware_fact(book, now=NOW, user="jsmith")))

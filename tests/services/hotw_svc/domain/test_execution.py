@@ -82,6 +82,13 @@ def test_an_order_due_on_the_day_of_the_peak_is_placed_and_marked_late() -> None
     assert not run(now=datetime(2024, 7, 1, 23, tzinfo=UTC)).late
 
 
+def test_an_order_type_that_the_dates_do_not_explain_is_explained_in_the_reasoning() -> None:
+    """7.1.3"""
+    reason = "Emergent: a Standard order would arrive on 2024-07-16, not before the peak, which starts on 2024-07-16."
+    done = run(run={"order_type": OrderType.EMERGENT, "order_type_reason": reason})
+    assert f"expected by 2024-06-17. {reason} 50,000 TPM" in done.reasoning
+
+
 def test_enough_hosts_means_success_and_no_orders() -> None:
     done = run(inventory=InventoryFacts(250, NOW))
     assert (done.status, done.need, done.orders, done.overrides) == (SUCCESS, 0, (), ())

@@ -84,6 +84,10 @@ OBSTACLES: list[tuple[dict[str, Any], str]] = [
         {"event": {"order_dates": {"us-east-1": OrderDates(date(2024, 6, 16), None)}}},
         "hardware for PD2024 in us-east-1 may be ordered only from 2024-06-16 (its SPCO dates)",
     ),
+    (
+        {"event": {"peak_end_date": date(2040, 1, 1)}},
+        "an override until 2040-01-03 cannot be recorded (2038-01-19 is the last day)",
+    ),
 ]
 
 
@@ -109,7 +113,29 @@ def test_where_hosts_could_go_is_not_even_asked_when_none_is_needed(changes: dic
     assert (placement.obstacles, placement.distribution.ordered, placement.distribution.shortfall) == ((), 0, 0)
 
 
-def test_every_obstacle_is_named_at_once() -> None:
+def test_the_first_row_of_the_status_table_that_holds_decides() -> None:
+    """7.6.1 to 7.6.5, first fit: each change makes an earlier row hold as well."""
+    no_tpm = {
+        "projection": {"manual_override": None, "cloud_tune": None, "total_input": None},
+        "fleet": {"eap_enrolled": False, "own_tpm": None},
+    }
+    closed = {"order_dates": {"us-east-1": OrderDates(date(2024, 6, 16), None)}}
+    rows: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({"fleet": {"eap_enrolled": False}}, {}, "the fleet is not enrolled in EAP (EAPEnrolledStatus is false)."),
+        ({}, closed, "may be ordered only from 2024-06-16 (its SPCO dates)."),
+        ({"inventory": InventoryFacts(200, NOW)}, {}, "No hosts to order."),
+        ({}, {"region_list": ("eu-west-1",)}, "Its region us-east-1 is not in the RegionList of PD2024 (eu-west-1)."),
+        (no_tpm, {}, "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM."),
+    ]
+    changes: dict[str, Any] = {}
+    event: dict[str, Any] = {}
+    for change, of_event, reason in rows:
+        changes, event = changes | change, event | of_event
+        done = run(**changes, event=event)
+        assert min(rows, key=lambda row: f"{done.reasoning}{row[2]}".index(row[2]))[2] == reason
+
+
+def test_all_reasons_of_one_row_are_named_at_once() -> None:
     done = run(fleet={"eap_enrolled": False, "asgs": ()})
     assert "is not enrolled in EAP (EAPEnrolledStatus is false); the fleet has no ASG." in done.reasoning
 
@@ -126,10 +152,6 @@ BARRED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"service": {"service_type": "Onboarding"}}, "Its service FORTRESSService is Onboarding, not Registered."),
     ({"fleet": {"host_throughput_tpm": None}}, "No HostThroughPutTPM: what one host can take is not known."),
-    (
-        {"event": {"peak_end_date": date(2040, 1, 1)}},
-        "An override until 2040-01-03 cannot be recorded: 2038-01-19 is the last day.",
-    ),
     (
         {"fleet": {"host_throughput_tpm": 1, "max_host_count": None}, "projection": {"manual_override": MAX_COUNT}},
         "2,362,232,012 hosts needed cannot be right: 2,147,483,647 is the most EPIC can plan.",

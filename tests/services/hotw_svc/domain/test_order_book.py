@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import orjson
 
 from services.hotw_svc.app.orders.facts import book_messages
-from services.hotw_svc.domain.inputs import AsgFacts, EventFacts, FleetFacts, Line
+from services.hotw_svc.domain.inputs import AsgFacts, EventFacts, FleetFacts, Line, ServiceFacts
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
 from services.hotw_svc.domain.orders.order_book import (
     OrderBook,
@@ -20,6 +20,7 @@ from services.hotw_svc.domain.orders.order_book import (
     update_order_book,
 )
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_svc import Decision, ExecutionFact, ExecutionStatus, HardwareFact, OrderType, Purpose
 from shared.trace import Trace
 
@@ -39,6 +40,7 @@ FLEET = FleetFacts(
     version_id=5,
     asgs=(AsgFacts(name="F/1a", zone="us-east-1a", desired_capacity=50),),
 )
+SERVICE = ServiceFacts(service_id="S", version_id=3, service_type=ServiceType.REGISTERED)
 EXECUTION = ExecutionFact(
     execution_id=9,
     run_id=5,
@@ -97,17 +99,18 @@ def override(**changes: object) -> Override:
 
 
 def book(
-    *orders: Order, event: EventFacts = EVENT, overrides: tuple[Override, ...] | None = None, was_active: bool = True
+    *orders: Order, event: EventFacts = EVENT, overrides: tuple[Override, ...] | None = None, withdrawn: bool = False
 ) -> OrderBook:
     return OrderBook(
         key=KEY,
         service_id="S",
         event=event,
         fleet=FLEET,
+        service=SERVICE,
         orders=orders,
         overrides=(override(),) if overrides is None else overrides,
         version_id=2,
-        settled_under=SettledUnder(2, was_active),
+        settled_under=SettledUnder(2, withdrawn),
         latest=EXECUTION,
     )
 
@@ -167,10 +170,11 @@ def test_an_inactive_event_cancels_which_is_published_as_a_review() -> None:
     assert [fact.topic for fact in change.facts] == ["hotw.order.reviewed"]
     assert [o.status for o in change.overrides] == [OverrideStatus.CANCELLED]
     (message,) = book_messages(change.facts, change.after, now=NOW, trace=Trace("c"), user="auto")
-    assert "EventIsActive" not in orjson.loads(message.data)
+    assert "WithdrawalReason" not in orjson.loads(message.data)
 
 
-def test_approved_orders_left_open_get_a_fact_when_their_event_stops_being_active() -> None:
+def test_approved_orders_left_open_get_a_fact_when_their_fleet_is_withdrawn() -> None:
+    """7.9.25: notify_svc mails them to owner and leader."""
     approved = replace(decide(order(1), Decision.APPROVE, now=NOW, user="jsmith"), fulfillment_id="F5-1-9")
     off = replace(EVENT, is_active=False, version_id=3)
     change = update_order_book(book(approved, order(), event=off), now=NOW)
@@ -179,16 +183,17 @@ def test_approved_orders_left_open_get_a_fact_when_their_event_stops_being_activ
         for one in book_messages(change.facts, change.after, now=NOW, trace=Trace("c"), user="auto")
         if one.topic == "hotw.order.reviewed"
     )
-    assert (cancelled.fulfillment_ids, cancelled.event_is_active) == (["F5-1-1"], None)
-    assert (left.fulfillment_ids, left.event_is_active) == (["F5-1-9"], False)
+    assert (cancelled.fulfillment_ids, cancelled.withdrawal_reason) == (["F5-1-1"], None)
+    assert (left.fulfillment_ids, left.withdrawal_reason) == (["F5-1-9"], "PD2024 is not active.")
     assert left.orders_version_id == cancelled.orders_version_id + 1
 
 
 def test_an_edit_of_an_inactive_event_gives_orders_left_open_no_second_fact() -> None:
     approved = decide(order(), Decision.APPROVE, now=NOW, user="jsmith")
     edited = replace(EVENT, is_active=False, version_id=4)
-    assert update_order_book(book(approved, event=edited, was_active=False), now=NOW).facts == ()
-    assert [fact.left_open for fact in update_order_book(book(approved, event=edited), now=NOW).facts] == [True]
+    assert update_order_book(book(approved, event=edited, withdrawn=True), now=NOW).facts == ()
+    (fact,) = update_order_book(book(approved, event=edited), now=NOW).facts
+    assert fact.withdrawal == "PD2024 is not active."
 
 
 def test_a_decision_under_an_inactive_event_also_names_what_else_stays_open() -> None:
@@ -196,7 +201,10 @@ def test_a_decision_under_an_inactive_event_also_names_what_else_stays_open() ->
     dropped = decide(first, Decision.CANCEL, now=NOW, user="jsmith")
     overtaken = book(first, second, event=replace(EVENT, is_active=False, version_id=3))
     change = update_order_book(overtaken, now=NOW, changed=dropped, topic="hotw.order.reviewed")
-    assert [(fact.order_ids, fact.left_open) for fact in change.facts] == [(("F5-1-1",), False), (("F5-1-2",), True)]
+    assert [(fact.order_ids, fact.withdrawal) for fact in change.facts] == [
+        (("F5-1-1",), None),
+        (("F5-1-2",), "PD2024 is not active."),
+    ]
 
 
 def test_a_book_is_due_when_an_override_begins_or_ends_or_an_open_orders_window_does() -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from services.hotw_svc.domain.orders.order import Delivery, Order, decide, deliver
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
-from services.hotw_svc.domain.orders.settlement import settle
+from services.hotw_svc.domain.orders.settlement import Settlement, settle
+from services.hotw_svc.domain.runs.execution import Execution
 from shared.schemas.hotw_svc import Decision, FulfillmentStatus
 from tests.support.hotw_inputs import NOW, SUCCESS, asgs, order, override, run
 
@@ -18,12 +19,16 @@ def test_pending_hosts_are_not_ordered_again() -> None:
     assert (done.status, done.pending, done.need, done.orders) == (SUCCESS, 50, 0, ())
 
 
-def test_pending_is_only_what_open_orders_of_this_event_have_still_to_deliver() -> None:
+def test_pending_is_what_open_orders_of_this_event_have_still_to_deliver() -> None:
+    """7.3.27"""
     approved = order(status=FulfillmentStatus.APPROVED, approved_at=NOW)
     part = deliver(approved, fulfilled_hosts=5, now=NOW)
-    elsewhere = order("b", event_id="SUMMER")
-    done = run(orders=(part, elsewhere))
-    assert done.pending == 15
+    assert run(orders=(part,)).pending == 15
+
+
+def settled(orders: tuple[Order, ...], done: Execution) -> Settlement:
+    inputs = done.inputs
+    return settle(orders, done.overrides, event=inputs.event, fleet=inputs.fleet, service=inputs.service, now=NOW)
 
 
 def test_after_delivery_nothing_is_ordered_again_while_the_inventory_is_behind() -> None:
@@ -36,7 +41,7 @@ def test_after_delivery_nothing_is_ordered_again_while_the_inventory_is_behind()
         )
         for o in first.orders
     )
-    changed = settle(orders, first.overrides, event=first.inputs.event, fleet=first.inputs.fleet, now=NOW)
+    changed = settled(orders, first)
     assert [o.value for o in changed.overrides] == [70, 70, 60]
     done = run(now=datetime(2024, 6, 28, tzinfo=UTC), orders=orders, overrides=changed.overrides)
     assert done.presence is not None
@@ -96,5 +101,5 @@ def override_total(overrides: tuple[Override, ...], orders: tuple[Order, ...]) -
 def test_all_orders_approved_raise_the_asgs_by_exactly_what_was_ordered() -> None:
     done = run()
     approved = tuple(decide(o, Decision.APPROVE, now=NOW, user="u") for o in done.orders)
-    changed = settle(approved, done.overrides, event=done.inputs.event, fleet=done.inputs.fleet, now=NOW)
+    changed = settled(approved, done)
     assert sum(o.value for o in changed.overrides) == override_total(done.overrides, approved) == 200

@@ -18,7 +18,6 @@ from services.hotw_svc.domain.orders.order import (
     fulfillment_id,
     live_hosts,
     may_become,
-    pending_hosts,
 )
 from shared.errors import BadInput, Conflict
 from shared.schemas.hotw_svc import Decision, FulfillmentStatus, OrderType
@@ -83,6 +82,26 @@ def test_a_delay_that_names_another_day_moves_the_day_7_8_10a() -> None:
 def test_an_approval_that_names_another_day_changes_nothing_the_second_time_7_8_10() -> None:
     approved = review(order(), Decision.APPROVE, fulfillment_date=date(2024, 7, 1))
     assert review(approved, Decision.APPROVE, fulfillment_date=date(2024, 7, 5)) is approved
+
+
+@pytest.mark.parametrize("decision", [Decision.DELAY, Decision.APPROVE])
+def test_a_fulfillment_date_may_be_today_but_not_a_day_that_is_past(decision: Decision) -> None:
+    """7.8.16"""
+    yesterday = NOW.date() - timedelta(days=1)
+    assert review(order(), decision, fulfillment_date=NOW.date()).fulfillment_date == NOW.date()
+    for before in (order(), review(order(), Decision.DELAY)):
+        with pytest.raises(BadInput, match="FulfillmentDate 2024-06-14 is past: today is 2024-06-15") as refusal:
+            review(before, decision, fulfillment_date=yesterday)
+        assert [error.pointer for error in refusal.value.errors] == ["/FulfillmentDate"]
+        assert refusal.value.slug == "fulfillment-date-past"
+
+
+def test_a_delay_repeated_after_its_day_has_passed_still_changes_nothing() -> None:
+    """7.8.10"""
+    delayed = review(order(), Decision.DELAY, fulfillment_date=date(2024, 7, 1))
+    later = datetime(2024, 7, 2, tzinfo=UTC)
+    again = decide(delayed, Decision.DELAY, now=later, user="jsmith", fulfillment_date=date(2024, 7, 1))
+    assert again is delayed
 
 
 def test_a_rejection_that_names_a_day_changes_nothing_the_second_time() -> None:
@@ -196,11 +215,10 @@ def test_ids_are_made_of_run_fleet_and_number() -> None:
     assert fulfillment_id(run_id=5, fleet_index_id=42, number=3) == "F5-42-3"
 
 
-def test_live_and_pending_hosts_count_what_the_rule_says() -> None:
+def test_live_hosts_are_what_live_orders_are_for() -> None:
     part = deliver(standing(A), fulfilled_hosts=5, now=NOW)
     orders = [order(), part, standing(D), deliver(standing(A), fulfilled_hosts=20, now=NOW), standing(R), standing(C)]
     assert live_hosts(orders) == 80
-    assert pending_hosts(orders) == 20 + 15 + 20
 
 
 def test_an_order_is_lost_until_it_is_made_up_for() -> None:
@@ -247,12 +265,11 @@ class OrdersLife(RuleBasedStateMachine):
 
     @rule(decision=st.sampled_from(Decision), days=st.integers(0, 3))
     def decides(self, decision: Decision, days: int) -> None:
+        day = date(2024, 7, 1) + timedelta(days)
         try:
-            self._to(
-                decide(
-                    self.order, decision, now=self.now, user="u", fulfillment_date=date(2024, 7, 1) + timedelta(days)
-                )
-            )
+            self._to(decide(self.order, decision, now=self.now, user="u", fulfillment_date=day))
+        except BadInput:
+            assert day < self.now.date()
         except Conflict:
             assert self.order.status is not OUTCOME[decision]
 

@@ -39,7 +39,7 @@ def settle(
     return settled(
         given_override,
         window=event.override_window,
-        event_is_active=event.is_active,
+        withdrawn=not event.is_active,
         orders=orders,
         now=now,
         **given_values,
@@ -66,6 +66,18 @@ def test_it_is_proposed_with_the_base_until_something_is_approved() -> None:
     assert (proposed.status, proposed.value) == (OverrideStatus.PROPOSED, 50)
     approved = settle(proposed, APPROVED)
     assert (approved.status, approved.value) == (OverrideStatus.APPROVED, 70)
+
+
+def test_a_delivery_takes_it_out_of_proposed_without_an_approval() -> None:
+    """7.9.6: an order that was delayed before any approval may deliver, and a cancel keeps what it delivered."""
+    delayed = decide(order(), Decision.DELAY, now=NOW, user="u")
+    part = deliver(delayed, fulfilled_hosts=5, now=NOW)
+    cancelled = decide(part, Decision.CANCEL, now=NOW, user="u")
+    assert settle(PROPOSED, delayed).status is OverrideStatus.PROPOSED
+    for delivered in (part, cancelled):
+        raised = settle(PROPOSED, delivered)
+        assert (raised.status, raised.value) == (OverrideStatus.APPROVED, 55)
+        assert settle(raised, delivered, now=day(7, 15)).status is OverrideStatus.STARTED
 
 
 def test_a_delay_after_approval_keeps_the_whole_value_and_one_before_it_adds_nothing() -> None:

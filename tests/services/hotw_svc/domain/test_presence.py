@@ -1,17 +1,19 @@
-"""Rule 3: HostsPresentInApollo = Reported + Arriving − Leaving, so that no host is ordered twice."""
+"""Rule 7.3: HostsPresentInApollo = Reported + Arriving − Leaving, and what is pending: no host is ordered twice."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.hotw_svc.domain.inputs import InventoryFacts
 from services.hotw_svc.domain.orders.order import Delivery, Order
 from services.hotw_svc.domain.orders.override import OverrideStatus
-from services.hotw_svc.domain.runs.presence import presence
+from services.hotw_svc.domain.runs.presence import pending_hosts, presence
 from shared.schemas.hotw_svc import FulfillmentStatus
 from tests.support.hotw_inputs import fortress, order, override
 
@@ -76,15 +78,62 @@ def test_what_a_cancelled_order_has_delivered_still_arrives() -> None:
     assert presence(fortress(inventory=INVENTORY, orders=(lost,), overrides=(override(),))).arriving == 5
 
 
-def test_another_events_hosts_arrive_when_its_override_runs_as_this_peak_starts() -> None:
-    theirs = override(event_id="SUMMER", start=day(7, 10), end=day(7, 20))
-    there = presence(
-        fortress(inventory=INVENTORY, orders=(delivered(20, day(6, 10), event_id="SUMMER"),), overrides=(theirs,))
-    )
-    assert there.arriving == 20
+# This peak is from 2024-07-16 00:00 to 2024-07-18 00:00. Each case is another event's override: its start, its end.
+ALL_PEAK = [(day(7, 10), day(7, 20)), (day(7, 16), day(7, 18))]
+PART_OF_PEAK = [
+    (day(7, 10), day(7, 18) - timedelta(milliseconds=1)),
+    (day(7, 16) + timedelta(milliseconds=1), day(7, 20)),
+    (day(7, 10), day(7, 16)),
+    (day(7, 18), day(7, 20)),
+]
 
 
-def test_another_events_hosts_do_not_arrive_if_its_override_ends_before_this_peak() -> None:
+@pytest.mark.parametrize(
+    ("start", "end", "hosts"), [(*window, 20) for window in ALL_PEAK] + [(*window, 0) for window in PART_OF_PEAK]
+)
+def test_another_events_hosts_arrive_only_over_this_whole_peak(start: datetime, end: datetime, hosts: int) -> None:
+    """7.3.23"""
+    theirs = override(event_id="SUMMER", start=start, end=end)
+    orders = (delivered(20, day(6, 10), event_id="SUMMER"),)
+    there = presence(fortress(inventory=INVENTORY, orders=orders, overrides=(theirs,)))
+    assert (there.arriving, there.leaving) == (hosts, 0)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hosts"), [(*window, 20) for window in ALL_PEAK] + [(*window, 0) for window in PART_OF_PEAK]
+)
+def test_another_events_open_order_is_pending_only_over_this_whole_peak(
+    start: datetime, end: datetime, hosts: int
+) -> None:
+    """7.3.28"""
+    theirs = override(event_id="SUMMER", start=start, end=end)
+    approved = order(event_id="SUMMER", status=FulfillmentStatus.APPROVED, approved_at=REPORTED)
+    assert pending_hosts(fortress(orders=(approved,), overrides=(theirs,))) == hosts
+
+
+def test_another_events_open_order_is_pending_only_once_it_was_approved() -> None:
+    """7.3.28: a delay after the approval does not matter. An override that was cancelled runs over nothing."""
+    theirs = override(event_id="SUMMER")
+    approved = order(event_id="SUMMER", approved_at=REPORTED, deliveries=(Delivery(5, day(6, 10)),))
+    for status, hosts in ((FulfillmentStatus.DELAYED, 15), (FulfillmentStatus.CANCELLED, 0)):
+        orders = (replace(approved, status=status),)
+        assert pending_hosts(fortress(orders=orders, overrides=(theirs,))) == hosts
+    for status in (FulfillmentStatus.PENDING, FulfillmentStatus.DELAYED):
+        assert pending_hosts(fortress(orders=(order(event_id="SUMMER", status=status),), overrides=(theirs,))) == 0
+    off = replace(theirs, status=OverrideStatus.CANCELLED)
+    approved = replace(approved, status=FulfillmentStatus.APPROVED)
+    assert pending_hosts(fortress(orders=(approved,), overrides=(off,))) == 0
+
+
+@pytest.mark.parametrize(("end", "hosts"), [(day(7, 17), 20), (day(7, 18), 0)])
+def test_another_events_hosts_leave_if_they_go_before_this_peak_ends(end: datetime, hosts: int) -> None:
+    """7.3.24"""
+    theirs = override(event_id="SUMMER", start=day(6, 1), end=end, status=OverrideStatus.STARTED)
+    orders = (delivered(20, day(6, 10), event_id="SUMMER"),)
+    assert presence(fortress(inventory=INVENTORY, orders=orders, overrides=(theirs,))).leaving == hosts
+
+
+def test_another_events_hosts_that_come_and_go_before_this_peak_count_nowhere() -> None:
     theirs = override(event_id="SUMMER", start=day(7, 1), end=day(7, 10))
     there = presence(
         fortress(inventory=INVENTORY, orders=(delivered(20, day(6, 10), event_id="SUMMER"),), overrides=(theirs,))

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from services.hotw_svc.adapters.inputs.facts import event_facts, fleet_facts
-from services.hotw_svc.domain.inputs import EventFacts, FleetFacts
+import pytest
+
+from services.hotw_svc.adapters.inputs.facts import event_facts, fleet_facts, service_facts
+from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, ServiceFacts
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
 from services.hotw_svc.domain.orders.settlement import Settlement, settle
+from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_svc import Decision, FulfillmentStatus
-from tests.support.hotw_inputs import EVENT, FLEET, NOW, order, override
+from tests.support.hotw_inputs import EVENT, FLEET, NOW, SERVICE, order, override
 
 PD2024: EventFacts = event_facts(EVENT)
 FORTRESS: FleetFacts = fleet_facts(base=FLEET)
+REGISTERED: ServiceFacts = service_facts(SERVICE)
 OFF = replace(PD2024, is_active=False)
 PROPOSED = override(status=OverrideStatus.PROPOSED, value=50)
 APPROVED = decide(order(), Decision.APPROVE, now=NOW, user="jsmith")
@@ -27,9 +32,10 @@ def settled(
     *,
     event: EventFacts = PD2024,
     fleet: FleetFacts = FORTRESS,
+    service: ServiceFacts | None = REGISTERED,
     now: datetime = NOW,
 ) -> Settlement:
-    return settle(orders, overrides, event=event, fleet=fleet, now=now)
+    return settle(orders, overrides, event=event, fleet=fleet, service=service, now=now)
 
 
 def test_nothing_to_do_is_nothing_to_write() -> None:
@@ -70,6 +76,42 @@ def test_an_inactive_event_cancels_pending_orders_and_names_approved_ones() -> N
     assert changed.left_open == (APPROVED,)
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"fleet": replace(FORTRESS, is_deleted=True)}, "Fleet FORTRESSService-NA-X0 was deleted."),
+        ({"service": None}, "Its service FORTRESSService was deleted."),
+        (
+            {"service": replace(REGISTERED, service_type=ServiceType.ONBOARDING)},
+            "Its service FORTRESSService is Onboarding, not Registered.",
+        ),
+        (
+            {"event": replace(PD2024, region_list=("eu-west-1",))},
+            "Its region us-east-1 is not in the RegionList of PD2024 (eu-west-1).",
+        ),
+    ],
+)
+def test_a_withdrawn_fleet_keeps_approved_orders_and_started_overrides_only(
+    changes: dict[str, Any], reason: str
+) -> None:
+    """7.9.19 to 7.9.25"""
+    delayed = decide(order("c"), Decision.DELAY, now=NOW, user="u")
+    orders, names = [APPROVED, order("b"), delayed], [APPROVED.asg_name, order("b").asg_name, delayed.asg_name]
+    proposed = [replace(PROPOSED, asg_name=name) for name in names[1:]]
+    changed = settled(orders, [override(), *proposed], **changes)
+    assert [(o.fulfillment_id, o.status, o.reason) for o in changed.orders] == [
+        ("F4-42-b", FulfillmentStatus.CANCELLED, reason),
+        ("F4-42-c", FulfillmentStatus.CANCELLED, reason),
+    ]
+    assert [o.status for o in changed.overrides] == [OverrideStatus.CANCELLED] * 3
+    assert (changed.left_open, changed.withdrawal) == ((APPROVED,), reason)
+    started = override(status=OverrideStatus.STARTED)
+    later = settled([APPROVED], [started], now=datetime(2024, 7, 16, tzinfo=UTC), **changes)
+    assert (later.orders, later.overrides, later.left_open) == ((), (), (APPROVED,))
+    again = settled([APPROVED], [override(status=OverrideStatus.CANCELLED)])
+    assert [(o.status, o.value) for o in again.overrides] == [(OverrideStatus.APPROVED, 70)]
+
+
 def test_only_an_inactive_event_leaves_orders_open_and_only_undelivered_ones() -> None:
     whole = replace(deliver(APPROVED, fulfilled_hosts=20, now=NOW), fulfillment_id="F4-42-whole")
     delayed = replace(decide(APPROVED, Decision.DELAY, now=NOW, user="u"), fulfillment_id="F4-42-delayed")
@@ -94,6 +136,17 @@ def test_an_event_that_is_on_again_restores_the_overrides_of_the_orders_that_liv
     assert settled([dead], [cancelled]) == Settlement()
 
 
+def test_delivered_hosts_get_their_override_back_when_the_event_is_on_again() -> None:
+    """7.9.4: what is delivered is in the override's value, also of an order that is done or lost."""
+    cancelled = override(status=OverrideStatus.CANCELLED)
+    whole = deliver(APPROVED, fulfilled_hosts=20, now=NOW)
+    part = decide(deliver(APPROVED, fulfilled_hosts=5, now=NOW), Decision.CANCEL, now=NOW, user="u")
+    assert [(o.status, o.value) for o in settled([whole], [cancelled]).overrides] == [(OverrideStatus.APPROVED, 70)]
+    assert [(o.status, o.value) for o in settled([part], [cancelled]).overrides] == [(OverrideStatus.APPROVED, 55)]
+    over = datetime(2024, 7, 19, tzinfo=UTC)
+    assert settled([whole], [cancelled], now=over) == Settlement()
+
+
 def test_a_cancelled_override_stays_so_beside_a_live_one_of_its_asg() -> None:
     cancelled = override(status=OverrideStatus.CANCELLED, run_id=3)
     assert settled([APPROVED], [cancelled, override()]) == Settlement()
@@ -103,7 +156,7 @@ def test_a_cancelled_override_stays_so_beside_a_live_one_of_its_asg() -> None:
 def test_another_events_rows_are_left_alone() -> None:
     theirs = order(event_id="SUMMER", status=FulfillmentStatus.APPROVED)
     changed = settled([theirs], [override(event_id="SUMMER", value=1)], event=OFF)
-    assert changed == Settlement()
+    assert (changed.orders, changed.overrides, changed.left_open) == ((), (), ())
 
 
 def test_a_new_desired_capacity_moves_the_base_only_before_the_override_is_on() -> None:

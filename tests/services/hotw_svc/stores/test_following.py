@@ -67,8 +67,8 @@ async def test_an_inactive_event_cancels_what_nobody_approved(hotw: Replica) -> 
 
 
 def facts_about_open(facts: list[dict[str, Any]]) -> list[list[str]]:
-    """The orders of each fact about an event that stopped being active."""
-    return [fact["FulfillmentIds"] for fact in facts if fact.get("EventIsActive") is False]
+    """The orders of each fact about a withdrawal: here, that the event stopped being active."""
+    return [fact["FulfillmentIds"] for fact in facts if fact.get("WithdrawalReason") == f"{EVENT} is not active."]
 
 
 async def test_open_approved_orders_get_a_fact_each_time_their_event_stops_being_active(hotw: Replica) -> None:

@@ -12,7 +12,7 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.facts import event_facts, service_facts
 from services.hotw_svc.app.runs.execute_fleet import open_record
 from services.hotw_svc.app.runs.work_run import work_chunk
-from services.hotw_svc.domain.runs.scope import why_outside
+from services.hotw_svc.domain.membership import why_outside
 from shared.cause import Cause
 from shared.errors import BadInput, Conflict, NotFound, UnderWay
 from shared.schemas.hotw_svc import ExecuteFleet

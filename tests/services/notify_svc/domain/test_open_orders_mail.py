@@ -1,4 +1,4 @@
-"""The mail about an event that stopped running: its text, its lines, and which line is in which mail."""
+"""The mail about fleets withdrawn from an event: its text, its lines, and which line is in which mail (8.1.18a)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fact(fleet: str = "F", version: int = 4, **changes: Any) -> HardwareFact:
             "FleetId": fleet,
             "OrdersVersionId": version,
             "Orders": orders,
-            "EventIsActive": False,
+            "WithdrawalReason": "PD2024 is not active.",
             "FulfillmentIds": ["F5-42-1", "F5-42-2"],
             **changes,
         }
@@ -60,8 +60,7 @@ def test_a_line_names_the_orders_the_fact_is_about_and_no_others() -> None:
 
 
 def test_a_decision_on_an_order_is_no_line() -> None:
-    assert line_of(fact(EventIsActive=None)) is None
-    assert line_of(fact(EventIsActive=True)) is None
+    assert line_of(fact(WithdrawalReason=None)) is None
     assert line_of(fact(FulfillmentIds=[])) is None
 
 
@@ -69,8 +68,8 @@ def test_a_mail_waits_until_its_time_and_counts_what_it_holds() -> None:
     made = mail(line("B"), line("A"))
     assert not made.is_due(NOW + timedelta(seconds=29))
     assert made.is_due(NOW + timedelta(seconds=30))
-    assert made.id == "OrdersOfInactiveEvent.PD2024.S.1"
-    assert made.subject == "Prime Day 2024 is off, 4 approved orders of S still open"
+    assert made.id == "InactiveEventOrders.PD2024.S.1"
+    assert made.subject == "Prime Day 2024: 4 approved orders of S still open for fleets that no longer take part"
     assert (made.context["OpenOrders"], made.context["HostsToCome"]) == (4, 70)
     assert [fleet["FleetId"] for fleet in made.context["Fleets"]] == ["A", "B"]
 
@@ -78,7 +77,7 @@ def test_a_mail_waits_until_its_time_and_counts_what_it_holds() -> None:
 def test_one_order_is_one_order() -> None:
     only = line_of(fact(FulfillmentIds=["F5-42-3"]))
     assert only is not None
-    assert mail(only).subject == "Prime Day 2024 is off, 1 approved order of S still open"
+    assert mail(only).subject == "Prime Day 2024: 1 approved order of S still open for fleets that no longer take part"
 
 
 def test_a_waiting_mail_takes_another_fleet_in_and_keeps_its_time() -> None:
@@ -154,7 +153,8 @@ def test_the_mail_names_the_orders_the_deliveries_the_due_dates_and_what_to_do()
     odd["Orders"][0]["AutoScalingGroupName"] = "a<b"
     made = mail(line("FORTRESSService-NA-X0"), odd)
     text, html = Templates().mail(made.template, made.subject, made.context)
-    assert "Prime Day 2024 was made inactive or deleted." in text
+    assert "The fleets below no longer take part in Prime Day 2024." in text
+    assert "FORTRESSService-NA-X0: PD2024 is not active." in text
     assert "4 of S are still open, with 70 hosts to come" in text
     assert (
         "F5-42-1 (Approved): 20 hosts in us-east-1a (FORTRESSService/NA/X0/Prod/1a), 5 delivered, due by 2024-06-29"

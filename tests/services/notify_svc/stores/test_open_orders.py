@@ -1,4 +1,4 @@
-"""A service gets one mail about an event that stopped running, with each line once, however often it is handled."""
+"""A service gets one mail about fleets withdrawn from an event, with each line once, however often it is handled."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ async def test_all_fleets_of_a_service_are_in_one_mail_which_waits_for_them(
     replicas.real_time.pass_by(1)
     await one.sender.send_due()
     mails = {mail["Message-ID"]: (recipients, mail) for recipients, mail in post.taken}
-    recipients, mail = mails["<OrdersOfInactiveEvent.PD2024.FORTRESSService.1@epic>"]
+    recipients, mail = mails["<InactiveEventOrders.PD2024.FORTRESSService.1@epic>"]
     assert recipients == ["fortress-owner@amazon.com", "jsmith@example.com"]
-    assert mail["Subject"] == "PD2024 is off, 4 approved orders of FORTRESSService still open"
+    assert mail["Subject"] == (
+        "PD2024: 4 approved orders of FORTRESSService still open for fleets that no longer take part"
+    )
     for order in ("F5-0-1", "F5-0-2", "F5-1-1", "F5-1-2"):
         assert order in str(mail)
     states = {item.key: item.state["Status"] for item in await one.mails()}
     assert states == {
-        "OrdersOfInactiveEvent.PD2024.FORTRESSService.1": "Sent",
-        "OrdersOfInactiveEvent.PD2024.Other.1": "Pending",  # the service is unknown
+        "InactiveEventOrders.PD2024.FORTRESSService.1": "Sent",
+        "InactiveEventOrders.PD2024.Other.1": "Pending",  # the service is unknown
     }
 
 

@@ -119,12 +119,13 @@ CREATE TABLE hotw_dashboard (
 `FulfilledHosts` INTEGER NOT NULL,
 `Gap` INTEGER NOT NULL,
 `EventVersionId` INTEGER NOT NULL,
-`EventIsActive` BOOL NOT NULL,
+`Withdrawn` BOOL NOT NULL,
 `DueAt` TIMESTAMP(6) NULL,
 PRIMARY KEY (`EventIndexId`, `FleetIndexId`, `Purpose`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX dashboard_due ON hotw_dashboard (`DueAt`);
 CREATE INDEX dashboard_event_version ON hotw_dashboard (`EventIndexId`, `EventVersionId`);
+CREATE INDEX dashboard_fleet ON hotw_dashboard (`FleetIndexId`);
 CREATE INDEX dashboard_service ON hotw_dashboard (`EventIndexId`, `Purpose`, `ServiceIndexId`);
 CREATE TABLE hotw_execution (
 `ExecutionId` INTEGER NOT NULL AUTO_INCREMENT,
@@ -171,6 +172,7 @@ CREATE TABLE hotw_run (
 `EventIndexId` INTEGER NOT NULL,
 `RunStatus` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `OrderType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`OrderTypeReason` TEXT,
 `CreatedAt` TIMESTAMP(6) NOT NULL,
 `Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `User` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -117,12 +117,13 @@ CREATE TABLE hotw_dashboard (
 "FulfilledHosts" INTEGER NOT NULL,
 "Gap" INTEGER NOT NULL,
 "EventVersionId" INTEGER NOT NULL,
-"EventIsActive" BOOLEAN NOT NULL,
+"Withdrawn" BOOLEAN NOT NULL,
 "DueAt" DATETIME,
 PRIMARY KEY ("EventIndexId", "FleetIndexId", "Purpose")
 );
 CREATE INDEX dashboard_due ON hotw_dashboard ("DueAt");
 CREATE INDEX dashboard_event_version ON hotw_dashboard ("EventIndexId", "EventVersionId");
+CREATE INDEX dashboard_fleet ON hotw_dashboard ("FleetIndexId");
 CREATE INDEX dashboard_service ON hotw_dashboard ("EventIndexId", "Purpose", "ServiceIndexId");
 CREATE TABLE hotw_execution (
 "ExecutionId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -168,6 +169,7 @@ CREATE TABLE hotw_run (
 "EventIndexId" INTEGER NOT NULL,
 "RunStatus" VARCHAR(16) NOT NULL,
 "OrderType" VARCHAR(16) NOT NULL,
+"OrderTypeReason" TEXT,
 "CreatedAt" DATETIME NOT NULL,
 "Purpose" VARCHAR(16) NOT NULL,
 "User" VARCHAR(255) NOT NULL,
