@@ -18,13 +18,14 @@ from typing import Any, Final, Self
 import aiohttp
 import orjson
 
-from epic.failure import SOME_FAILED, CommandFailed, Declined, Unreachable
+from epic.configuration import SILENCE
+from epic.failure import SOME_FAILED, CommandFailed, Declined, NotEpic, Unreachable
 from shared.durability.backoff import Backoff
 from shared.messaging.transport import RECORD_BYTES
 
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _PAUSES: Final = Backoff(first=0.1, longest=3.0)
-_REQUEST_SECONDS: Final = 120  # a run of one fleet answers when it is done
+_PROBLEM: Final = "urn:epic:problem:"
 _LINE_BYTES: Final = 2 * RECORD_BYTES  # the longest line is one record in base64, which is a third longer
 
 
@@ -57,6 +58,11 @@ class Answer:
     @property
     def slug(self) -> str:
         return str(self.problem.get("type", "")).rpartition(":")[2]
+
+    @property
+    def is_epics(self) -> bool:
+        """Whether it has the form of EPIC's answers: a JSON object, and for a refusal one of EPIC's problems."""
+        return isinstance(self.body, dict) and (self.ok or str(self.body.get("type")).startswith(_PROBLEM))
 
     @property
     def detail(self) -> str:
@@ -99,7 +105,7 @@ class Api:
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections),
-            timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS),
+            timeout=_waiting(SILENCE),
             headers={"X-Epic-User": self._user},
         )
         return self
@@ -116,10 +122,12 @@ class Api:
         key: str | None = None,
         user: str | None = None,
         query: Mapping[str, str] | None = None,
+        answered_within: float = 0,
     ) -> Answer:
         """One request and its answer, whatever its status. ``body`` is bytes of JSON, or anything that becomes JSON.
 
-        Unreachable when nothing has ever answered there; CommandFailed when EPIC stays away for longer than
+        ``answered_within``: seconds that EPIC itself may take for the answer. Unreachable when nothing has ever
+        answered there, NotEpic when something else does; CommandFailed when EPIC stays away for longer than
         ``patience``.
         """
         headers = {name: value for name, value in (("Idempotency-Key", key), ("X-Epic-User", user)) if value}
@@ -132,11 +140,20 @@ class Api:
             attempt += 1
             try:
                 async with self._session.request(
-                    method, self.url + path, data=data, headers=headers, params=query
+                    method,
+                    self.url + path,
+                    data=data,
+                    headers=headers,
+                    params=query,
+                    timeout=_waiting(SILENCE + answered_within),
                 ) as response:
                     answer = Answer(response.status, _json(await response.read()), method, path)
+                    if not (answer.is_epics or answer.passes):
+                        raise NotEpic(self.url, _described(answer, response))
                     self._reached = True
                     wait = _retry_after(response.headers.get("Retry-After"))
+            except aiohttp.ClientResponseError as error:
+                raise NotEpic(self.url, _why(error)) from None
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if not self._reached:
                     raise Unreachable(self.url, _why(error)) from None
@@ -169,22 +186,37 @@ class Api:
 
     async def items(self, path: str, query: Mapping[str, str] | None = None) -> list[Any]:
         """Every item of a list, page after page."""
-        return [item async for page in self.pages(path, query) for item in page["Items"]]
+        found: list[Any] = []
+        async for page in self.pages(path, query):
+            if not isinstance(page.get("Items"), list):
+                raise NotEpic(self.url, f"GET {path} got no Items")
+            found += page["Items"]
+        return found
 
     @asynccontextmanager
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterable[bytes]]:
-        """The lines of an answer that may go on for ever."""
-        options: Any = {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=10), "read_bufsize": _LINE_BYTES}
+        """The lines of an answer that may go on for ever; EPIC sends an empty one where there is none for some time."""
         try:
-            async with self._session.get(self.url + path, params=query, **options) as response:
+            async with self._session.get(self.url + path, params=query, read_bufsize=_LINE_BYTES) as response:
                 if response.status >= 400:
                     answer = Answer(response.status, _json(await response.read()), "GET", path)
+                    if not answer.is_epics:
+                        raise NotEpic(self.url, _described(answer, response))
                     raise Declined(answer.reason(), answer.slug)
                 yield response.content
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreachable(self.url, _why(error)) from None
         except aiohttp.ClientError as error:
             raise CommandFailed(f"{self.url} stopped answering ({_why(error)})", SOME_FAILED) from None
+
+
+def _waiting(seconds: float) -> aiohttp.ClientTimeout:
+    """Without an end for the whole: an answer of any length may be read, as long as it goes on coming."""
+    return aiohttp.ClientTimeout(total=None, connect=SILENCE, sock_read=seconds)
+
+
+def _described(answer: Answer, response: aiohttp.ClientResponse) -> str:
+    return f"{answer.method} {answer.path} got {answer.status} {response.content_type}"
 
 
 def _json(text: bytes) -> Any:
@@ -202,4 +234,6 @@ def _why(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno
         return os.strerror(number).lower() if number and number > 0 else str(error.os_error)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
     return str(error) or type(error).__name__

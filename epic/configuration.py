@@ -17,8 +17,13 @@ from shared.settings import PREFIX, Settings, without_password
 
 T = TypeVar("T")
 
+SILENCE: Final = 10.0
+"""Seconds that a command waits for a connection, and then for each next byte or record, before it gives up."""
+
 _OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER", "EPIC_LONG"})
 _OF_COMPOSE: Final = frozenset({"EPIC_PORT", "EPIC_IMAGE"})  # docker-compose.yml's own, often exported beside EPIC's
+BY_MAKE_RUN: Final = "EPIC_BY_MAKE_RUN"  # set by `make run`, whose remedies are arguments of make
+_OF_OTHERS: Final = _OF_THE_TESTS | _OF_COMPOSE | {BY_MAKE_RUN}
 
 Url = Annotated[
     str | None,
@@ -54,7 +59,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Set
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     for variable, value in environ.items():
-        if not variable.startswith(PREFIX) or variable in _OF_THE_TESTS | _OF_COMPOSE:
+        if not variable.startswith(PREFIX) or variable in _OF_OTHERS:
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in Settings.model_fields:

@@ -23,6 +23,13 @@ class Declined(CommandFailed):
         self.slug = slug
 
 
+class NotEpic(CommandFailed):
+    """Something else answers where EPIC should be; ``answered`` says what, such as ``GET / got 200 text/html``."""
+
+    def __init__(self, url: str, answered: str) -> None:
+        super().__init__(f"what answers at {url} is not EPIC ({answered}); give EPIC's address by --url")
+
+
 class Unreachable(CommandFailed):
     """Nothing answers where EPIC should be."""
 

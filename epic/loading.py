@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from epic.api import Answer, Api
 from epic.failure import CommandFailed
+from epic.files import STANDARD, reading
 from epic.rows import BadRow, Request, read_row
 from epic.terminal import Terminal
 from shared.tasks import for_each
@@ -92,8 +93,8 @@ class Loaded:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file, or a folder's NDJSON files by name. CommandFailed when there is none."""
-    if path.is_file():
+    """The file, ``-``, or a folder's NDJSON files by name. CommandFailed when there is none."""
+    if path == STANDARD or (path.exists() and not path.is_dir()):
         return [path]
     if not path.is_dir():
         raise CommandFailed(f"{path} is not there; give an NDJSON file, or a folder with some")
@@ -106,16 +107,17 @@ def files_of(path: Path) -> list[Path]:
 def read_rows(files: Iterable[Path]) -> Iterator[Row | RowFailure]:
     """Every line that is not blank: what it asks for, or why it asks for nothing."""
     for file in files:
+        name = "stdin" if file == STANDARD else file.name
         try:
-            with file.open("rb") as lines:
+            with reading(file) as lines:
                 for number, line in enumerate(lines, 1):
                     text = line.removeprefix(_BOM).strip() if number == 1 else line.strip()
                     if not text:
                         continue
                     try:
-                        yield Row(file.name, number, read_row(text))
+                        yield Row(name, number, read_row(text))
                     except BadRow as error:
-                        yield RowFailure(file.name, number, str(error))
+                        yield RowFailure(name, number, str(error))
         except OSError as error:
             raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import orjson
+from aiokafka import ConsumerRecord
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from epic.api import Api
-from epic.failure import SOME_FAILED, CommandFailed, Declined
+from epic.configuration import SILENCE
+from epic.failure import SOME_FAILED, CommandFailed, Declined, NotEpic
 from shared.clock import iso
 from shared.envelope import Message, Record, decode, encode_headers
 from shared.errors import MessageTooLarge, Poison, Unavailable
@@ -21,6 +23,8 @@ from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.transport import Transport, follow_records
 from shared.schemas.results import CommandResult
 from shared.schemas.topics import COMMAND_RESULTS
+
+R = TypeVar("R")
 
 
 class SeenRecord(Record):
@@ -87,7 +91,8 @@ class HttpMessages:
         with self._explaining_where_messages_are():
             async with self._api.stream("/embedded/tail", query) as lines:
                 async for line in lines:
-                    yield SeenRecord.read(orjson.loads(line))
+                    if line.strip():
+                        yield self._read(line)
 
     async def produce(self, message: Message) -> None:
         with self._explaining_where_messages_are():
@@ -96,10 +101,16 @@ class HttpMessages:
     async def request(self, command: Message, *, patience: float) -> CommandResult:
         body = {**wire_of(command), "AnswerWithin": patience}
         with self._explaining_where_messages_are():
-            answer = await self._api.ask("POST", "/embedded/produce", body)
+            answer = await self._api.ask("POST", "/embedded/produce", body, answered_within=patience)
         if answer["Answer"] is None:
             raise CommandFailed(answer["Detail"], SOME_FAILED)
         return CommandResult.model_validate(answer["Answer"])
+
+    def _read(self, line: bytes) -> SeenRecord:
+        try:
+            return SeenRecord.read(orjson.loads(line))
+        except (KeyError, TypeError, ValueError):
+            raise NotEpic(self._api.url, "what it streams are no records") from None
 
     @contextmanager
     def _explaining_where_messages_are(self) -> Iterator[None]:
@@ -125,13 +136,30 @@ class TransportMessages:
     async def follow(self, topic: str, *, from_beginning: bool, to_end: bool) -> AsyncIterator[SeenRecord]:
         try:
             since = None if from_beginning else await self._transport.end_offsets(topic)
-            async for record in follow_records(self._transport, topic, since, to_end=to_end):
-                yield SeenRecord.of(record)
+            async with aclosing(follow_records(self._transport, topic, since, to_end=to_end)) as records:
+                while (record := await self._next(records)) is not None:
+                    yield SeenRecord.of(record)
         except UnknownTopicOrPartitionError:
             raise CommandFailed(f"{self._where} has no topic {topic}; `epic topics` lists those of EPIC") from None
 
+    async def _next(self, records: AsyncGenerator[ConsumerRecord, None]) -> ConsumerRecord | None:
+        """The next record, None at the end. KafkaConnectionError when there is none and the broker is away.
+
+        Kafka's client waits for a broker that went away without an end, so the broker is asked after each silence.
+        """
+        coming = asyncio.ensure_future(next_or_none(records))
+        try:
+            while not coming.done():
+                await asyncio.wait({coming}, timeout=SILENCE)
+                if not coming.done():
+                    await self._transport.ping(SILENCE)
+            return coming.result()
+        finally:
+            if coming.cancel():
+                await asyncio.wait({coming})
+
     async def produce(self, message: Message) -> None:
-        publisher = Publisher(self._transport, message.source)
+        publisher = Publisher(self._transport, message.source, patience=SILENCE)
         try:
             await publish_all(publisher, [message])
         except (Unavailable, MessageTooLarge) as error:
@@ -165,6 +193,11 @@ class TransportMessages:
             ) from None
         finally:
             await publisher.stop()
+
+
+async def next_or_none(records: AsyncIterator[R]) -> R | None:
+    """The next record; None at the end."""
+    return await anext(records, None)
 
 
 def _result_of(record: Record, command: Message) -> CommandResult | None:

@@ -46,7 +46,10 @@ class Terminal:
 
     def print(self, text: str = "", *, style: str | None = None) -> None:
         """One line, never cut; a long one wraps as the terminal does."""
-        self._console.print(Text(text, style=style or ""), soft_wrap=True)
+        if self.interactive:
+            self._console.print(Text(text, style=style or ""), soft_wrap=True)
+        else:
+            self.raw(text)
 
     def raw(self, text: str) -> None:
         """Text for programs, unchanged."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -14,7 +15,13 @@ from epic.failure import SOME_FAILED, CommandFailed
 from epic.terminal import Terminal, json_text
 from shared.schemas.topics import SERVICES
 
-dlq = typer.Typer(help="Dead letters: messages that could not be handled, kept with the reason.", no_args_is_help=True)
+dlq = typer.Typer(
+    name="dlq",
+    help="Dead letters: messages that could not be handled, kept with the reason.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 Id = Annotated[
     str, typer.Argument(metavar="ID", help="As `epic dlq list` shows it, such as hotw_svc.commands:hotw.commands:3:17.")
@@ -84,10 +91,25 @@ def replay(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
 
 
 @dlq.command()
-def drop(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
-    """Remove a dead letter without handling it."""
+def drop(
+    letter_id: Id,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a dead letter without handling it, for good. Asks first."""
+    if not yes:
+        _confirm(letter_id)
     answer = _ask("DELETE", letter_id, "", url)
     _done(letter_id, "dropped", answer, as_json=as_json)
+
+
+def _confirm(letter_id: str) -> None:
+    """Returns when a person says yes. CommandFailed otherwise, or when there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise CommandFailed(f"{letter_id} would be removed for good, and there is no terminal to ask on; give --yes")
+    if not typer.confirm(f"Remove {letter_id} for good, without handling it?", err=True):
+        raise CommandFailed(f"{letter_id} was not removed")
 
 
 def _done(letter_id: str, what: str, answer: Answer, *, as_json: bool) -> None:

@@ -19,7 +19,10 @@ _SHOWN: Final = 100
 
 
 def load_files(
-    path: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="An NDJSON file, or a folder of *.ndjson, *.jsonl.")],
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE|DIR|-", help="An NDJSON file, a folder of *.ndjson and *.jsonl, or - for stdin."),
+    ],
     url: Url = None,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many requests at once.")] = CONCURRENCY,
     as_json: AsJson = False,

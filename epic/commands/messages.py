@@ -12,11 +12,12 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 from aiokafka.errors import KafkaError
-from pydantic import ValidationError
 
 from epic.api import Api, login_name
-from epic.configuration import AsJson, Bootstrap, Url, kafka_servers, run, url_of
+from epic.checking import check_message
+from epic.configuration import SILENCE, AsJson, Bootstrap, Url, kafka_servers, run, url_of
 from epic.failure import SOME_FAILED, CommandFailed
+from epic.files import STANDARD, reading
 from epic.messages import HttpMessages, Messages, SeenRecord, TransportMessages
 from epic.terminal import Terminal, json_text
 from shared.clock import iso
@@ -24,12 +25,9 @@ from shared.envelope import Message
 from shared.errors import Poison
 from shared.messaging.kafka import KafkaTransport
 from shared.schemas.results import CommandResult, Outcome
-from shared.schemas.topics import TOPICS
-from shared.schemas.validation import field_errors
 from shared.trace import Trace, new_id
 
 _SOURCE: Final = "/epic/produce"
-_STDIN: Final = Path("-")
 
 
 def produce(
@@ -38,8 +36,8 @@ def produce(
     key: Annotated[str, typer.Option("--key", "-k", help="The Kafka key, such as the FleetId.", show_default=False)],
     file: Annotated[
         Path,
-        typer.Argument(metavar="[FILE]", help="The data, one JSON object; stdin unless given.", show_default=False),
-    ] = _STDIN,
+        typer.Argument(metavar="[FILE]", help="The data, one JSON object; - or nothing for stdin.", show_default=False),
+    ] = STANDARD,
     if_match: Annotated[
         str | None, typer.Option("--if-match", help="Only if VersionId is still this.", show_default=False)
     ] = None,
@@ -62,17 +60,14 @@ def produce(
     echo '{"FleetId": "F-NA-X0", "HostsPresent": 150}' | epic produce fleet.commands -t ReportInventory -k F-NA-X0
 
     A command is answered on command.results; epic waits for the answer and prints it. Exit code 0: produced, and the
-    command was Accepted; 1: Refused, or no answer in time; 2: nothing was sent. A message sent --unchecked may never be
-    answered (see `epic dlq list`), so epic does not wait.
+    command was Accepted; 1: Refused, or no answer in time; 2: nothing was sent, such as for data that the contract does
+    not take. A message sent --unchecked may never be answered (see `epic dlq list`), so epic does not wait.
     """
-    data = _read(file)
-    if not unchecked:
-        _check(topic, ce_type, data)
     message = Message(
         topic,
         ce_type,
         key,
-        data,
+        _read(file),
         _SOURCE,
         datetime.now(UTC),
         Trace.begin(),
@@ -80,6 +75,8 @@ def produce(
         if_match=if_match,
         user=user or login_name(),
     )
+    if not unchecked:
+        check_message(message)
     answered = wait and not unchecked and topic.endswith(".commands")
     result = run(_produce(message, url, bootstrap, timeout if answered else None))
     _print_answer(message, result, as_json=as_json)
@@ -118,36 +115,10 @@ def _print_answer(message: Message, result: CommandResult | None, *, as_json: bo
 
 def _read(file: Path) -> bytes:
     try:
-        return sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
+        with reading(file) as opened:
+            return opened.read()
     except OSError as error:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}") from None
-
-
-def _check(topic: str, ce_type: str, data: bytes) -> None:
-    known = TOPICS.get(topic)
-    if known is None:
-        raise CommandFailed(f"there is no topic {topic}; `epic topics` lists them")
-    kind = known.message(ce_type) or known.message("*")
-    if kind is None:
-        types = ", ".join(message.ce_type for message in known.messages)
-        raise CommandFailed(
-            f"{topic} carries no {ce_type}; give --type one of {types}, or --unchecked to send it anyway"
-        )
-    try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        body = None
-    if not isinstance(body, dict):
-        raise CommandFailed("the data is not one JSON object; correct it, or give --unchecked to send it anyway")
-    if topic.endswith(".commands"):
-        return  # its service checks it, and answers
-    try:
-        kind.model.model_validate(body, extra="ignore")
-    except ValidationError as error:
-        fields = "; ".join(f"{item.pointer or 'the data'}: {item.detail}" for item in field_errors(error))
-        raise CommandFailed(
-            f"the data is no {kind.model.__name__} ({fields}); correct it, or give --unchecked to send it anyway"
-        ) from None
 
 
 def tail(
@@ -216,7 +187,7 @@ async def _messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Mes
         async with Api(url_of(url)) as api:
             yield HttpMessages(api)
         return
-    transport = KafkaTransport(servers)
+    transport = KafkaTransport(servers, timeout=SILENCE)
     try:
         await transport.start()
     except (KafkaError, OSError) as error:
@@ -225,5 +196,7 @@ async def _messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Mes
         ) from None
     try:
         yield TransportMessages(transport, f"Kafka at {servers}")
+    except KafkaError as error:
+        raise CommandFailed(f"Kafka at {servers} stopped answering ({error})", SOME_FAILED) from None
     finally:
         await transport.stop()

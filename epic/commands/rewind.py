@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
-from epic.configuration import AsJson, check_service, kafka_servers, load_settings, run
+from epic.configuration import SILENCE, AsJson, check_service, kafka_servers, load_settings, run
 from epic.failure import CommandFailed
 from epic.terminal import Terminal, json_text
 from shared.clock import parse_instant
@@ -89,7 +89,7 @@ async def _rewind(service: str, since: datetime | None, servers: str | None, dat
 
 def _transport(servers: str | None, data: Path | None) -> Transport:
     if servers is not None:
-        return KafkaTransport(servers)
+        return KafkaTransport(servers, timeout=SILENCE)
     folder = data or load_settings().data_dir
     if not (folder / "messages.db").exists():
         raise CommandFailed(

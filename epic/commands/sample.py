@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +10,16 @@ from typing import Annotated
 import typer
 
 from epic.failure import CommandFailed
+from epic.files import STANDARD, writing
 from epic.sample import DEFAULT_EVENT, DEFAULT_PEAK, SampleCompany, write
 from epic.terminal import Terminal
 from shared.schemas.base import check_id
 
 
 def sample(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The NDJSON file to write.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The NDJSON file to write; - for stdout.", show_default=False)
+    ],
     services: Annotated[int, typer.Option(min=1, help="How many services.")] = 12,
     fleets_per_service: Annotated[int, typer.Option(min=1, help="How many fleets each has, in three regions.")] = 4,
     seed: Annotated[int, typer.Option(help="The same number gives the same company.")] = 1,
@@ -42,9 +46,15 @@ def sample(
         raise CommandFailed(f"--event {event}: {error}") from None
     company = SampleCompany(services, fleets_per_service, seed, event, date(peak.year, peak.month, peak.day))
     try:
-        with out.open("wb") as file:
+        with writing(out) as file:
             count = write(company.rows(with_event=with_event), file)
     except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
         raise CommandFailed(f"{out} cannot be written: {error.strerror}; give another --out") from None
     fleets = services * fleets_per_service
-    Terminal().print(f"{out}: {count} rows: {services} services with {fleets} fleets. Load it: epic load {out}")
+    written = f"{count} rows: {services} services with {fleets} fleets."
+    if out == STANDARD:
+        Terminal(sys.stderr).print(written)
+    else:
+        Terminal().print(f"{out}: {written} Load it: epic load {out}")

@@ -31,6 +31,7 @@ T = TypeVar("T")
 _BATCH_BYTES: Final = 131_072  # eight times aiokafka's default, because the relay sends thousands of records at once
 _SETTLING_SECONDS: Final = 30  # a loaded or new cluster needs some seconds to elect the leaders of all topics
 _RETRY_SECONDS: Final = 0.1
+_REQUEST_SECONDS: Final = 40.0  # aiokafka's own default; longer than a loaded cluster needs to elect a leader
 _REBALANCE_MS: Final = 30_000  # for a member that still works on its batch; longer than a handover takes
 _LARGEST_RECORD: Final = "max.message.bytes"
 _DYNAMIC_TOPIC_CONFIG: Final = 1  # Kafka's number for "set on this topic", since version 1 of DescribeConfigs
@@ -39,9 +40,13 @@ _DYNAMIC_TOPIC_CONFIG: Final = 1  # Kafka's number for "set on this topic", sinc
 class KafkaTransport:
     """Producers are idempotent with acks=all; consumers never commit by themselves."""
 
-    def __init__(self, bootstrap_servers: str | Sequence[str], *, client_id: str = "epic") -> None:
+    def __init__(
+        self, bootstrap_servers: str | Sequence[str], *, client_id: str = "epic", timeout: float = _REQUEST_SECONDS
+    ) -> None:
+        """``timeout``: seconds in which the broker must take a connection, and answer a request."""
         self.bootstrap_servers = bootstrap_servers if isinstance(bootstrap_servers, str) else list(bootstrap_servers)
         self._client_id = client_id
+        self._broker = {"bootstrap_servers": self.bootstrap_servers, "request_timeout_ms": int(timeout * 1000)}
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
         self._connecting = asyncio.Lock()
         self._connection = AsyncExitStack()
@@ -70,7 +75,7 @@ class KafkaTransport:
 
     def producer(self, *, client_id: str | None = None) -> Producer:
         producer: Producer = AIOKafkaProducer(
-            bootstrap_servers=self.bootstrap_servers,
+            **self._broker,
             client_id=client_id or self._client_id,
             acks="all",
             enable_idempotence=True,
@@ -83,7 +88,7 @@ class KafkaTransport:
     def consumer(self, *topics: str, group_id: str | None = None, client_id: str | None = None) -> Consumer:
         consumer: Consumer = AIOKafkaConsumer(
             *topics,
-            bootstrap_servers=self.bootstrap_servers,
+            **self._broker,
             client_id=client_id or self._client_id,
             group_id=group_id,
             auto_offset_reset="earliest",
@@ -112,7 +117,7 @@ class KafkaTransport:
     async def rewind(self, group: str, since: int | None) -> dict[TopicPartition, int]:
         committed = await self._committed(group)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.bootstrap_servers,
+            **self._broker,
             client_id=self._client_id,
             group_id=group,
             enable_auto_commit=False,
@@ -149,10 +154,10 @@ class KafkaTransport:
         async with self._connecting:
             if self._clients is None:
                 async with AsyncExitStack() as connection:
-                    admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
+                    admin = AIOKafkaAdminClient(**self._broker, client_id=self._client_id)
                     connection.push_async_callback(admin.close)
                     await admin.start()
-                    consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, client_id=self._client_id)
+                    consumer = AIOKafkaConsumer(**self._broker, client_id=self._client_id)
                     connection.push_async_callback(consumer.stop)
                     await consumer.start()
                     self._clients, self._connection = (admin, consumer), connection.pop_all()

@@ -50,12 +50,14 @@ class Publisher:
     (topic, source and id) is to be published again meanwhile, the publisher waits for the first one and sends no other.
     """
 
-    def __init__(self, transport: Transport, source: str, *, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, transport: Transport, source: str, *, metrics: Metrics | None = None, patience: float = PATIENCE
+    ) -> None:
         self.source = source
         self.oversized = Oversized()
         self._transport = transport
         self._metrics = metrics or Metrics()
-        self._patience = PATIENCE
+        self._patience = patience
         self._producer: Producer | None = None
         self._starting = asyncio.Lock()
         self._timed_out: dict[tuple[str, str, str], asyncio.Future[object]] = {}

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,12 +181,35 @@ def test_a_dlq_replay_that_fails_prints_the_reason_and_ends_with_1(run: Run, epi
     assert (code, err) == (1, "epic: it failed again: no such fleet\n")
     epic.answer = lambda _: (200, {})
     assert run("dlq", "replay", str(LETTER["Id"]), "--url", epic.url)[:2] == (0, f"{LETTER['Id']}: replayed\n")
-    assert run("dlq", "drop", str(LETTER["Id"]), "--url", epic.url)[:2] == (0, f"{LETTER['Id']}: dropped\n")
+    assert run("dlq", "drop", str(LETTER["Id"]), "--yes", "--url", epic.url)[:2] == (0, f"{LETTER['Id']}: dropped\n")
     assert [(asked.method, asked.path.rpartition("/")[2]) for asked in epic.asked] == [
         ("POST", "replay"),
         ("POST", "replay"),
         ("DELETE", "hotw_svc.commands:hotw.commands:3:17"),
     ]
+
+
+@pytest.mark.parametrize(("typed", "dropped"), [("y\n", True), ("n\n", False), ("\n", False)])
+def test_dlq_drop_asks_a_person_first(
+    run: Run, epic: FakeEpic, monkeypatch: pytest.MonkeyPatch, typed: str, dropped: bool
+) -> None:
+    stdin = io.StringIO(typed)
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    code, out, err = run("dlq", "drop", str(LETTER["Id"]), "--url", epic.url, "--json")
+    assert f"Remove {LETTER['Id']} for good, without handling it? [y/N]" in err
+    assert [asked.method for asked in epic.asked] == (["DELETE"] if dropped else [])
+    assert code == (0 if dropped else 2)
+    assert out.strip() == ("{}" if dropped else "")
+
+
+def test_dlq_drop_without_a_person_to_ask_needs_yes(run: Run, epic: FakeEpic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    code, out, err = run("dlq", "drop", str(LETTER["Id"]), "--url", epic.url)
+    assert (code, out) == (2, "")
+    assert err.endswith("there is no terminal to ask on; give --yes\n")
+    assert epic.asked == []
+    assert run("dlq", "drop", str(LETTER["Id"]), "--yes", "--url", epic.url)[0] == 0
 
 
 def test_topics_lists_the_registry(run: Run) -> None:
@@ -236,10 +261,18 @@ def test_produce_waits_for_the_answer_and_its_exit_code_shows_it(run: Run, epic:
         ("fleet.commands", "UpdateFlet", "{}", "carries no UpdateFlet; give --type one of CreateFleet,"),
         ("fleet.commands", "UpdateFleet", "{", "not one JSON object"),
         ("fleet.commands", "UpdateFleet", "[]", "not one JSON object"),
-        ("service.created", "service.created", "{}", "the data is no ServiceSnapshot (/VersionId: required; add it"),
+        ("service.created", "service.created", "{}", "this is no ServiceSnapshot (/VersionId: required; add it"),
+        (
+            "fleet.commands",
+            "ReportInventory",
+            '{"FleetId": "F"}',
+            "this is no ReportInventory (/HostsPresent: required",
+        ),
+        ("fleet.commands", "DeleteFleet", '{"FleetId": "a#b"}', "/FleetId: an id is 1 to 128 letters"),
+        ("fleet.commands", "DeleteFleet", '{"FleetId": "F", "Nonsense": 1}', "/Nonsense: unknown field; remove it"),
     ],
 )
-def test_produce_refuses_what_would_become_a_dead_letter(
+def test_produce_refuses_what_its_contract_does_not_take_and_names_the_field(
     run: Run, epic: FakeEpic, tmp_path: Path, topic: str, ce_type: str, data: str, printed: str
 ) -> None:
     file = tmp_path / "a.json"
@@ -247,6 +280,30 @@ def test_produce_refuses_what_would_become_a_dead_letter(
     code, _, err = run("produce", topic, "-t", ce_type, "-k", "F", str(file), "--url", epic.url)
     assert code == 2
     assert printed in err
+    assert epic.asked == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "printed"),
+    [
+        ("--key", "", "--key: give 1 to 512 characters"),
+        ("--key", "k" * 513, "--key: give 1 to 512 characters"),
+        ("--id", "i" * 256, "--id: give 1 to 255 printable characters"),
+        ("--user", "nadia ", "--user: give 1 to 255 printable characters, with no space at either end"),
+        ("--if-match", "three", "--if-match: "),
+    ],
+)
+def test_produce_refuses_a_command_whose_answer_could_not_name_it(
+    run: Run, epic: FakeEpic, tmp_path: Path, option: str, value: str, printed: str
+) -> None:
+    file = tmp_path / "a.json"
+    file.write_text('{"FleetId": "F"}')
+    code, _, err = run(
+        "produce", "fleet.commands", "-t", "DeleteFleet", "-k", "F", str(file), option, value, "--url", epic.url
+    )
+    assert code == 2
+    assert printed in err
+    assert err.count("\n") == 1
     assert epic.asked == []
 
 
@@ -322,6 +379,21 @@ def test_sample_writes_a_file_that_load_takes(run: Run, epic: FakeEpic, tmp_path
     assert run("sample", "--out", str(tmp_path / "no" / "s"))[0] == 2
     assert run("sample", "--out", str(out), "--event", "a#b")[0] == 2
     assert "2024-07-16 00:00" not in run("sample", "--help")[1]
+
+
+def test_a_sample_goes_to_stdout_and_load_takes_it_from_stdin(
+    run: Run, epic: FakeEpic, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "s.ndjson"
+    assert run("sample", "--services", "2", "--out", str(file))[0] == 0
+    code, out, err = run("sample", "--services", "2", "--out", "-")
+    assert (code, out.encode()) == (0, file.read_bytes())
+    assert err.endswith("rows: 2 services with 8 fleets.\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes() + b"{\n")))
+    code, _, err = run("load", "-", "--url", epic.url)
+    assert code == 1
+    assert err.startswith("stdin:")
+    assert len(epic.asked) == len(file.read_bytes().splitlines())
 
 
 def test_serve_and_up_refuse_in_one_line_what_cannot_be_run(run: Run, tmp_path: Path) -> None:
