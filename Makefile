@@ -40,7 +40,7 @@ dev: .venv/.dev ## the same, with what the tests and checks need
 	@touch $@
 
 run: .venv/.runtime ## the main job on embedded stores: play Prime Day 2024, print it, then serve
-	@exec $(BIN)/epic up --play $(ARGS)
+	@EPIC_BY_MAKE_RUN=1 exec $(BIN)/epic up --play $(ARGS)
 
 test: .venv/.dev ## everything that can run on this machine, saying what it left out
 	@$(call say,Testing in two processes; this takes about 9 minutes on two processors)

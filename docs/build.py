@@ -176,7 +176,7 @@ def _bodies(names: list[str], schemas: dict[str, Any], taken: dict[str, str], li
 
 
 async def _openapi(app: ASGIApp) -> dict[str, Any]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://epic") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         answer = await client.get("/openapi.json")
     document: dict[str, Any] = answer.raise_for_status().json()
     return document
@@ -255,13 +255,19 @@ def metrics_page() -> str:
     return f"# Metrics\n{_MADE}\n\n`GET /metrics` of each service.\n\n{_table(['metric', 'type', 'meaning, and the remedy'], rows)}\n"
 
 
+def _shown(default: Any) -> str:
+    if default in (PydanticUndefined, None, (), False):
+        return ""
+    return f"`{','.join(default) if isinstance(default, tuple) else default}`"
+
+
 def settings_page() -> str:
     """Every EPIC_ variable and its default."""
     rows = (
         [
             f"`{PREFIX}{name.upper()}`",
             field.description or "",
-            "" if field.default in (PydanticUndefined, None, ()) else f"`{field.default}`",
+            _shown(field.default),
         ]
         for name, field in Settings.model_fields.items()
     )

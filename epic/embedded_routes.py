@@ -14,24 +14,25 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from epic.failure import CommandFailed
-from epic.messages import Messages, SeenRecord, message_of
+from epic.messages import Messages, SeenRecord, message_of, next_or_none
 from shared.clock import Clock
-from shared.errors import BadInput, NotFound, Poison, Problem, Refused
+from shared.errors import BadInput, Forbidden, NotFound, Poison, Problem
 from shared.schemas.topics import TOPICS
 from shared.schemas.validation import decode_object
+from shared.web.protection import JSON_TYPES, check_media_type
 from shared.web.responses import handle_errors, json_response, problem_response
 
 Waiting = Callable[[], Awaitable[dict[str, int]]]
 
 _LONGEST_ANSWER: Final = 100.0
 _NDJSON: Final = "application/x-ndjson"
+_KEEP_ALIVE: Final = 3.0  # seconds without a record until an empty line; a client waits ten for the next bytes
 
 
 class EmbeddedRoutes:
     """``POST /embedded/produce``, ``GET /embedded/tail``, ``GET /embedded/waiting``; ``close`` ends every open tail.
 
-    They replace Kafka's port. Only clients on this machine are accepted, and only with a JSON content type, which a
-    web page of another origin cannot send without asking.
+    They replace Kafka's port, so only clients on this machine are accepted.
     """
 
     def __init__(self, messages: Messages, waiting: Waiting, clock: Clock) -> None:
@@ -54,8 +55,7 @@ class EmbeddedRoutes:
 
     async def _produce(self, request: Request) -> Response:
         _check_is_local(request)
-        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            raise BadInput("send application/json: Topic, Key, and Value and Headers in base64")
+        check_media_type(request.scope["headers"], JSON_TYPES)
         wire = decode_object(await request.body())
         try:
             message = message_of(wire, self._clock.now())
@@ -89,25 +89,23 @@ class EmbeddedRoutes:
         return json_response(await self._waiting())
 
     async def _lines(self, records: AsyncIterator[SeenRecord]) -> AsyncIterator[bytes]:
-        """Each record as a line, until there are no more, or until ``close``."""
+        """Each record as a line, until there are no more, or until ``close``; an empty line while there is none."""
         closed = asyncio.ensure_future(self._closed.wait())
+        coming = asyncio.ensure_future(next_or_none(records))
         try:
-            while True:
-                next_record = asyncio.ensure_future(_next(records))
-                await asyncio.wait({next_record, closed}, return_when=asyncio.FIRST_COMPLETED)
-                if not next_record.done():
-                    next_record.cancel()
-                    return
-                record = next_record.result()
+            while not closed.done():
+                await asyncio.wait({coming, closed}, timeout=_KEEP_ALIVE, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    yield b"\n"
+                    continue
+                record = coming.result()
                 if record is None:
                     return
                 yield orjson.dumps(record.wire()) + b"\n"
+                coming = asyncio.ensure_future(next_or_none(records))
         finally:
             closed.cancel()
-
-
-async def _next(records: AsyncIterator[SeenRecord]) -> SeenRecord | None:
-    return await anext(records, None)
+            coming.cancel()
 
 
 def _known(topic: str) -> str:
@@ -123,12 +121,7 @@ def _check_is_local(request: Request) -> None:
     except ValueError:
         here = False
     if not here:
-        raise Refused(
-            "the messages of an `epic up` are for its own machine; run the command there",
-            slug="not-here",
-            status=403,
-            title="Forbidden",
-        )
+        raise Forbidden("the messages of an `epic up` are for its own machine; run the command there", slug="not-here")
 
 
 async def _failed(request: Request, failure: Any) -> Response:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from epic.routes import patterns_of, routes_of
 from shared.errors import NotFound
+from shared.web.protection import Protection
 from shared.web.responses import json_response, problem_response
 
 
@@ -21,12 +22,20 @@ class Gateway:
     """A pure ASGI application.
 
     ``/{service}/…`` are a service's own pages, ``/health/ready`` is the sum of all, ``extra`` adds apps by their first
-    word (``embedded``); every other path goes where the services' own routes say.
+    word (``embedded``); every other path goes where the services' own routes say. The services protect themselves,
+    ``protection`` is for the rest.
     """
 
-    def __init__(self, apps: Mapping[str, FastAPI], extra: Mapping[str, ASGIApp] | None = None) -> None:
+    def __init__(
+        self,
+        apps: Mapping[str, FastAPI],
+        extra: Mapping[str, ASGIApp] | None = None,
+        *,
+        protection: Protection | None = None,
+    ) -> None:
         self._apps = dict(apps)
         self._extra = dict(extra or {})
+        self._protection = protection or Protection()
         self._patterns = [(re.compile(pattern), service) for pattern, service in patterns_of(routes_of(apps))]
 
     def service_of(self, path: str) -> str | None:
@@ -38,10 +47,12 @@ class Gateway:
         word, _, rest = path.removeprefix("/").partition("/")
         if word in self._apps:
             await self._apps[word](_below(scope, word, rest), receive, send)
+        elif word not in self._extra and (service := self.service_of(path)):
+            await self._apps[service](scope, receive, send)
+        elif refused := self._protection.refusal(scope):
+            await problem_response(refused, path)(scope, receive, send)
         elif word in self._extra:
             await self._extra[word](scope, receive, send)
-        elif service := self.service_of(path):
-            await self._apps[service](scope, receive, send)
         else:
             await (await self._own(path.rstrip("/")))(scope, receive, send)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import importlib
 import socket
 import sys
@@ -22,8 +21,8 @@ from shared.messaging.transport import Transport
 from shared.schemas.topics import SERVICES
 from shared.service import RunningService
 from shared.settings import Settings
+from shared.web.protection import Protection
 
-_BACKLOG: Final = 2048  # uvicorn's own default
 _SWITCH_INTERVAL: Final = 0.0005
 """Seconds after which a busy thread gives up the interpreter: the threads that write to disk wait for it."""
 
@@ -37,36 +36,6 @@ def build_of(service: str) -> Build:
 def builds() -> dict[str, Build]:
     """How each service is built, in the order they are started."""
     return {name: build_of(name) for name in SERVICES}
-
-
-def listen(host: str, port: int, *, give_host: str = "--host ", give_port: str = "--port ") -> socket.socket:
-    """A listening socket for EPIC's HTTP, bound before anything is started. CommandFailed when it cannot be bound.
-
-    Its text names the options that give another address by ``give_host`` and ``give_port``.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        taken = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise CommandFailed(
-            f"{host} is no address of this machine ({error.strerror}); give {give_host}127.0.0.1"
-        ) from None
-    try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
-        taken.listen(_BACKLOG)
-    except OSError as error:
-        taken.close()
-        other_port = f"{give_port}{port + 1}"
-        reasons = {
-            errno.EADDRINUSE: f"port {port} of {host} is in use; stop what uses it, or take another: {other_port}",
-            errno.EACCES: f"port {port} needs more rights; take one above 1023: {give_port}8000",
-            errno.EADDRNOTAVAIL: f"{host} is no address of this machine; give {give_host}127.0.0.1, or 0.0.0.0 for all",
-        }
-        otherwise = f"cannot listen on {host}:{port}: {error.strerror}"
-        raise CommandFailed(reasons.get(error.errno or 0, otherwise)) from None
-    taken.setblocking(False)
-    return taken
 
 
 class EmbeddedEpic:
@@ -98,7 +67,13 @@ class EmbeddedEpic:
             for service in self.services:
                 await service.start()
             embedded = EmbeddedRoutes(TransportMessages(transport, "this EPIC"), self.waiting, clock)
-            gateway = Gateway({service.name: service.app for service in self.services}, {"embedded": embedded.app})
+            gateway = Gateway(
+                {service.name: service.app for service in self.services},
+                {"embedded": embedded.app},
+                protection=Protection(
+                    allowed_hosts=self._settings.allowed_hosts, permitted_origins=self._settings.cors_origins
+                ),
+            )
             self._server = uvicorn_server(gateway, self._settings)
             self.serving = asyncio.create_task(self._server.serve([self._socket]), name="http")
             stack.push_async_callback(self._stop_serving, embedded)

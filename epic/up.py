@@ -16,13 +16,14 @@ from typing import Any, Final
 import uvloop
 
 from epic.api import Api
-from epic.configuration import load_settings
+from epic.configuration import BY_MAKE_RUN, load_settings
 from epic.failure import CommandFailed
+from epic.listening import BY_MAKE, BY_OPTION, listen
 from epic.log import configure_logging
 from epic.play import scenario
 from epic.play.fleets import print_fleets
 from epic.play.steps import STEPS
-from epic.runner import EmbeddedEpic, listen
+from epic.runner import EmbeddedEpic
 from epic.serving import Build
 from epic.terminal import Terminal
 from shared.clock import RunningClock, iso, parse_instant
@@ -74,7 +75,8 @@ def settings_of(*, play: bool, **given: Any) -> Settings:
 def up(chosen: Settings, builds: Mapping[str, Build], *, play: bool) -> None:
     """Runs until Ctrl-C or SIGTERM. CommandFailed when the address or the data folder cannot be used."""
     folder = chosen.data_dir
-    taken = listen(chosen.http_host, chosen.http_port)
+    remedies = BY_MAKE if os.environ.get(BY_MAKE_RUN) else BY_OPTION
+    taken = listen(chosen.http_host, chosen.http_port, behind_gateway=chosen.behind_gateway, remedies=remedies)
     with closing(taken):
         _make(folder)
         configure_logging(chosen.log_level, chosen.log_format, file=folder / _LOG)

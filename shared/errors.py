@@ -72,6 +72,12 @@ class BadInput(Refused):
     slug, status, title = "bad-input", 400, "Bad input"
 
 
+class Forbidden(Refused):
+    """403: the caller may not do this."""
+
+    slug, status, title = "forbidden", 403, "Forbidden"
+
+
 class NotFound(Refused):
     """404: no such resource, or a deleted one."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -14,7 +15,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from shared.clock import parse_instant
 
 PREFIX: Final = "EPIC_"
+LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _SECRET: Final = re.compile(r"(//[^:/@]*):.*@")
+_ORIGIN: Final = re.compile(r"https?://[^/?#@\s]+")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 
 
 def _parts(url: str) -> SplitResult | None:
@@ -87,8 +91,32 @@ def _factors(value: Any) -> Any:
     return factors
 
 
-def _origins(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
+def _parted(value: Any) -> Any:
+    """The parts of a list that is separated by commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin; give one such as https://capacity.example.com, without a path")
+    return origins
+
+
+def _hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    bare = tuple(host.removeprefix("[").removesuffix("]") for host in hosts)
+    for host in bare:
+        if not _HOST_NAME.fullmatch(host) and not _is_address(host):
+            raise ValueError(f"{host!r} is no name of a host; give names without a port, such as localhost")
+    return bare
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class Settings(BaseModel):
@@ -110,6 +138,10 @@ class Settings(BaseModel):
     """The address to listen on."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """The port to listen on."""
+    behind_gateway: bool = False
+    """`1`: EPIC may listen on an address that other machines reach. Only for compose, whose gateway is on 127.0.0.1."""
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_parted), AfterValidator(_hosts)] = LOOPBACK_NAMES
+    """The names that EPIC is asked by, separated by commas, without ports; a request by another `Host` is refused."""
     now: Annotated[str, AfterValidator(_now)] | None = None
     """The instant EPIC's clock starts from, or `instant@real-time` for several processes."""
     mail_domain: str | None = None
@@ -120,8 +152,8 @@ class Settings(BaseModel):
     """The sender of mails."""
     az_factor_map: Annotated[dict[str, Decimal], BeforeValidator(_factors)] = Field(default_factory=dict)
     """JSON, zone to factor: `{"us-east-1a": 2}`. 1 unless given, 0 excludes a zone."""
-    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
-    """Origins a browser may call from, separated by commas."""
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_parted), AfterValidator(_origins)] = ()
+    """Origins whose pages may call EPIC and write, separated by commas, such as `https://capacity.example.com`."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)] = "info"
     """The least to log."""
     log_format: Annotated[Literal["json", "text"], BeforeValidator(str.lower)] = "json"

@@ -9,6 +9,7 @@ import typer
 
 from epic.configuration import check_service, load_settings
 from epic.failure import CommandFailed
+from epic.listening import BY_VARIABLE, listen
 from shared.clock import parse_instant
 from shared.schemas.topics import SERVICES
 
@@ -21,7 +22,8 @@ def up(
     host: Annotated[
         str | None,
         typer.Option(
-            help="The address to listen on. Default: 127.0.0.1; 0.0.0.0 lets other machines in.", show_default=False
+            help="The address to listen on. Default: 127.0.0.1. One of this machine's own: there is no login.",
+            show_default=False,
         ),
     ] = None,
     port: Annotated[
@@ -58,8 +60,9 @@ def serve(
     """Run one service, configured by EPIC_* variables: on Kafka, MongoDB and MySQL with EPIC_TRANSPORT=kafka."""
     check_service(service)
     chosen = load_settings()
-    from epic.runner import build_of, listen
+    from epic.runner import build_of
     from epic.serving import run
 
-    listen(chosen.http_host, chosen.http_port, give_host="EPIC_HTTP_HOST=", give_port="EPIC_HTTP_PORT=").close()
+    host, port = chosen.http_host, chosen.http_port
+    listen(host, port, behind_gateway=chosen.behind_gateway, remedies=BY_VARIABLE).close()
     run(build_of(service), chosen)

@@ -114,7 +114,7 @@ class Resources(Reads, Generic[M]):
         if contract.joined_key is not None:
             contract.check_joined_key(command, key)
             state[contract.joined_key] = key
-        missing = await self._missing_reference(state, resource.references)
+        missing = await self._missing_reference(state, resource.references) if resource.references else None
 
         def created(present: Document | None) -> Change:
             if present is not None:

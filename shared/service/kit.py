@@ -107,6 +107,7 @@ class ServiceKit(Generic[S]):
             asyncapi=lambda: asyncapi(self.name),
             keep_refusal=self.store.keep_refusal,
             gate=self._gate,
+            allowed_hosts=self._settings.allowed_hosts,
             cors_origins=self._settings.cors_origins,
             description=description,
         )

@@ -19,8 +19,10 @@ from shared.cause import KeepRefusal
 from shared.errors import EpicError
 from shared.metrics import Metrics
 from shared.schemas.operation import InterfaceDocument, Liveness, Readiness
+from shared.settings import LOOPBACK_NAMES
 from shared.web.middleware import Gate, RequestMiddleware
 from shared.web.openapi import openapi
+from shared.web.protection import Protection
 from shared.web.responses import handle_errors, json_response
 from shared.web.routes import Handler, Routes
 
@@ -50,13 +52,15 @@ def create_app(
     asyncapi: Callable[[], dict[str, Any]] | None = None,
     keep_refusal: KeepRefusal | None = None,
     gate: Gate | None = None,
+    allowed_hosts: Sequence[str] = LOOPBACK_NAMES,
     cors_origins: Sequence[str] = (),
     description: str = "",
 ) -> FastAPI:
     """A service's application: ``routes``, then health, metrics, ``/openapi.json`` and ``/asyncapi.json``.
 
     The first route whose path matches gets the request. ``keep_refusal`` keeps the refusal of a write with an
-    Idempotency-Key. While ``gate`` is closed, only the kit's pages answer. Nothing is started or stopped here.
+    Idempotency-Key. While ``gate`` is closed, only the kit's pages answer.
+    ``allowed_hosts`` and ``cors_origins`` are those of ``Protection``. Nothing is started or stopped here.
     """
     # FastAPI's own pages are off: the kit makes them itself. Its router redirects no slash: /event/ is 404.
     pages_off = dict[str, Any](openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -73,7 +77,8 @@ def create_app(
         document("/asyncapi.json", _page(asyncapi), operation_id="getAsyncApi", summary=summary)
     for part in documented:
         app.router.routes.extend(part.routes)  # a router that is included doubles the cost of a read
-    app.add_middleware(RequestMiddleware, service=service, metrics=metrics, gate=gate or Gate())
+    protection = Protection(allowed_hosts=allowed_hosts, permitted_origins=cors_origins)
+    app.add_middleware(RequestMiddleware, service=service, metrics=metrics, gate=gate or Gate(), protection=protection)
     if cors_origins:  # the middleware that is added last is the outermost
         app.add_middleware(
             CORSMiddleware,

@@ -21,6 +21,7 @@ from shared.errors import Problem, TooLarge, Unavailable
 from shared.metrics import Metrics
 from shared.schemas.base import BODY_LIMIT
 from shared.trace import Trace, bind_trace, new_id, parse_traceparent
+from shared.web.protection import READS, Protection
 from shared.web.responses import problem_response
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,6 @@ BODY: Final = "epic.body"
 
 _CORRELATION: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
-_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _READINESS: Final = "/health/ready"
 _ALWAYS_OPEN: Final = frozenset({"/health/live", _READINESS, "/metrics", "/openapi.json", "/asyncapi.json"})
 
@@ -46,6 +46,7 @@ class RequestMiddleware:
     """Surrounds every route.
 
     - It binds the request's trace for all effects and log lines, and returns the correlation id.
+    - It refuses what a page of another site sends (``Protection``).
     - While the gate is closed, it answers 503, except on the kit's own pages.
     - It reads the whole body of a write before the route is called; a body over the limit is 413.
     - It logs an unexpected error with its stack trace, and answers 500 without it. Once the response has begun, the
@@ -54,11 +55,12 @@ class RequestMiddleware:
       many for a line each. Readiness is asked every few seconds and logs its own changes.
     """
 
-    def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics, gate: Gate, protection: Protection) -> None:
         self.app = app
         self._service = service
         self._metrics = metrics
         self._gate = gate
+        self._protection = protection
         self._log = log.bind()
         self._in_progress = 0
         self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -98,10 +100,13 @@ class RequestMiddleware:
 
         ClientDisconnect when the client goes before the body is complete.
         """
+        refused = self._protection.refusal(scope)
+        if refused is not None:
+            return problem_response(refused, scope["path"])
         closed = self._gate.closed
         if closed is not None and scope["path"] not in _ALWAYS_OPEN:
             return problem_response(Unavailable(f"the service is not open yet: its store is {closed}"), scope["path"])
-        if scope["method"] in _READS:
+        if scope["method"] in READS:
             return None
         body, more = bytearray(), True
         while more and len(body) <= BODY_LIMIT:
@@ -111,8 +116,8 @@ class RequestMiddleware:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         if len(body) > BODY_LIMIT:
-            refused = TooLarge(f"the body is over {BODY_LIMIT} bytes; send less, or several requests")
-            return problem_response(refused, scope["path"])
+            too_large = TooLarge(f"the body is over {BODY_LIMIT} bytes; send less, or several requests")
+            return problem_response(too_large, scope["path"])
         scope[BODY] = bytes(body)
         return None
 
@@ -125,7 +130,7 @@ class RequestMiddleware:
             counters = self._counters[labels] = (count, self._metrics.http_seconds.labels(*labels[:2]))
         counters[0].inc()
         counters[1].observe(seconds)
-        if (status >= 400 and labels[1] != _READINESS) or method not in _READS:
+        if (status >= 400 and labels[1] != _READINESS) or method not in READS:
             self._log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 
 

@@ -165,6 +165,19 @@ async def test_what_a_web_page_could_send_unasked_is_refused(door: EmbeddedRoute
     assert (answer.status_code, messages.produced) == (400, [])
 
 
+async def test_a_tail_without_records_sends_empty_lines_so_that_it_is_not_taken_for_dead(
+    door: EmbeddedRoutes, messages: FakeMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("epic.embedded_routes._KEEP_ALIVE", 0.001)
+    lines = door._lines(messages.follow("eventplan.ready", from_beginning=True, to_end=False))
+    async with asyncio.timeout(60):
+        got = [await anext(lines) for _ in range(3)]
+        messages.more.set()
+        rest = [line async for line in lines if line.strip()]
+    assert got[1:] == [b"\n", b"\n"]
+    assert [SeenRecord.read(orjson.loads(line)) for line in (got[0], *rest)] == [seen(0), seen(1)]
+
+
 async def test_waiting_counts_what_is_under_way(door: EmbeddedRoutes) -> None:
     async with client(door, "::1") as http:
         assert (await http.get("/embedded/waiting")).json() == {"ToPublish": 1, "ToHandle": 2}

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from epic.gateway import Gateway
 from epic.routes import ANY, Route, routes_of
@@ -44,7 +45,7 @@ def app_of(name: str, paths: list[str], ready: bool = True) -> FastAPI:
 
 
 def client(apps: dict[str, FastAPI]) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(Gateway(apps)), base_url="http://epic")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(Gateway(apps)), base_url="http://localhost")
 
 
 @pytest.fixture
@@ -126,6 +127,25 @@ async def test_ready_is_the_sum_of_all(apps: dict[str, FastAPI]) -> None:
     }
 
 
+async def test_the_gateways_own_pages_are_refused_by_another_name_10_6_15(apps: dict[str, FastAPI]) -> None:
+    async with client(apps) as http:
+        for path, status in (("/", 400), ("/nothing", 400), ("/health/ready", 200)):
+            answer = await http.get(path, headers={"Host": "evil.example"})
+            assert answer.status_code == status
+        assert (await http.get("/", headers={"Host": "127.0.0.1:8000"})).status_code == 200
+
+
+async def test_what_the_gateway_adds_is_no_other_sites_to_write_to_10_6_12(apps: dict[str, FastAPI]) -> None:
+    async def produce(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse({})(scope, receive, send)
+
+    transport = httpx.ASGITransport(Gateway(apps, {"embedded": produce}))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
+        for origin, status in (("http://localhost:8000", 200), ("http://localhost:3000", 403)):
+            answer = await http.post("/embedded/produce", json={}, headers={"Origin": origin})
+            assert answer.status_code == status
+
+
 def test_two_services_with_the_same_path_are_refused(apps: dict[str, FastAPI]) -> None:
     apps["hotw_svc"] = app_of("hotw_svc", ["/event/{Other}"])
     with pytest.raises(ValueError, match="is served by event_svc and by hotw_svc"):
@@ -160,6 +180,10 @@ def differences(routes: list[Route], config: str) -> list[tuple[str, str, str | 
         for route in routes
         if chooses(sample_of(route)) != route.service
     ]
+
+
+def test_nginx_passes_on_the_host_with_its_port_which_origin_is_compared_with() -> None:
+    assert "proxy_set_header Host $http_host;" in NGINX.read_text()
 
 
 def test_nginx_sends_each_path_where_the_gateway_does(apps: dict[str, FastAPI]) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +15,10 @@ from starlette.responses import JSONResponse
 from epic import up as upping
 from epic.api import Api
 from epic.failure import CommandFailed
+from epic.listening import listen
 from epic.messages import HttpMessages, SeenRecord
 from epic.play import scenario
-from epic.runner import EmbeddedEpic, listen
+from epic.runner import EmbeddedEpic
 from epic.serving import Build
 from epic.up import settings_of
 from shared.clock import Clock, RunningClock, parse_instant
@@ -171,25 +171,6 @@ async def test_waiting_counts_outboxes(tmp_path: Path) -> None:
     harness = Harness(outbox=Outbox(open=3))
     async with embedded(tmp_path, harness, "fleet_svc", "event_svc") as epic, Api(epic.url) as api:
         assert await api.ask("GET", "/embedded/waiting") == {"ToPublish": 6, "ToHandle": 0}
-
-
-def test_a_port_in_use_is_refused_with_the_remedy() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(CommandFailed) as failure:
-            listen("127.0.0.1", port)
-    assert failure.value.text == (
-        f"port {port} of 127.0.0.1 is in use; stop what uses it, or take another: --port {port + 1}"
-    )
-    assert failure.value.exit_code == 2
-
-
-@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
-def test_an_address_of_another_machine_is_refused_with_the_remedy(host: str) -> None:
-    with pytest.raises(CommandFailed, match="no address of this machine"):
-        listen(host, 0)
 
 
 def test_up_is_embedded_whatever_the_variables_of_a_real_stack_are(monkeypatch: pytest.MonkeyPatch) -> None:

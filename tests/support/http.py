@@ -18,7 +18,7 @@ def app_of(*routes: Routes, **options: Any) -> Any:
 
 @asynccontextmanager
 async def calling(app: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://epic") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client
 
 

@@ -196,7 +196,7 @@ async def test_an_unknown_letter_is_not_found(harness: Harness) -> None:
 async def http(harness: Harness) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app("test_svc", routes=[dead_letter_routes(harness.dead_letters)], metrics=harness.metrics)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 

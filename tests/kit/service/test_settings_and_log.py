@@ -33,6 +33,8 @@ def test_every_variable_is_read() -> None:
             "EPIC_NOW": "2024-06-15T09:00:00Z@2026-01-01T00:00:00Z",
             "EPIC_AZ_FACTOR_MAP": '{"us-east-1a": 2, "us-east-1b": "0.5"}',
             "EPIC_CORS_ORIGINS": "http://a, http://b",
+            "EPIC_ALLOWED_HOSTS": "epic.example.com,[::1], 10.0.0.7",
+            "EPIC_BEHIND_GATEWAY": "1",
             "EPIC_HTTP_PORT": "9000",
             "EPIC_LOG_LEVEL": "INFO",
             "EPIC_MAIL_DOMAIN": "",
@@ -42,6 +44,7 @@ def test_every_variable_is_read() -> None:
     )
     assert settings.az_factor_map == {"us-east-1a": Decimal(2), "us-east-1b": Decimal("0.5")}
     assert settings.cors_origins == ("http://a", "http://b")
+    assert (settings.allowed_hosts, settings.behind_gateway) == (("epic.example.com", "::1", "10.0.0.7"), True)
     assert (settings.http_port, settings.mail_domain, settings.log_level) == (9000, None, "info")
 
 
@@ -64,6 +67,10 @@ def test_every_variable_is_read() -> None:
         ("EPIC_SMTP_URL", "bad", "EPIC_SMTP_URL is 'bad': give smtp://user:password@host:25 or smtps://"),
         ("EPIC_KAFKA_BOOTSTRAP_SERVERS", "bad", "EPIC_KAFKA_BOOTSTRAP_SERVERS is 'bad': give host:port"),
         ("EPIC_KAFKA_BOOTSTRAP_SERVERS", "a:9092,b", "give host:port"),
+        ("EPIC_CORS_ORIGINS", "*", "EPIC_CORS_ORIGINS is '*': '*' is no origin; give one such as https://"),
+        ("EPIC_CORS_ORIGINS", "http://a/", "without a path"),
+        ("EPIC_ALLOWED_HOSTS", "localhost:8000", "'localhost:8000' is no name of a host; give names without a port"),
+        ("EPIC_ALLOWED_HOSTS", "http://localhost", "give names without a port"),
         ("EPIC_TRANSPORT", "kafka", "set EPIC_KAFKA_BOOTSTRAP_SERVERS"),
         ("EPIC_TRANSPORT", "pigeon", "EPIC_TRANSPORT is 'pigeon'"),
     ],
@@ -102,7 +109,8 @@ def test_a_password_is_not_repeated(variable: str) -> None:
 
 
 def test_the_variables_of_the_composed_stack_may_stay_exported() -> None:
-    assert load_settings({"EPIC_PORT": "9000", "EPIC_IMAGE": "epic:1"}) == load_settings({})
+    exported = {"EPIC_PORT": "9000", "EPIC_IMAGE": "epic:1", "EPIC_BY_MAKE_RUN": "1"}
+    assert load_settings(exported) == load_settings({})
 
 
 @pytest.fixture
