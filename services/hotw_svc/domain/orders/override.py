@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.hotw_svc.domain.orders.order import Order
+from shared.schemas.base import MAX_COUNT
 from shared.schemas.hotw_svc import OrderType, Purpose
 
 
@@ -153,9 +154,9 @@ def settled(
     if started:
         start, peak_end = override.start, max(override.peak_end, window.peak_end)
     elif window.end <= now:
-        return replace(override, status=OverrideStatus.EXPIRED, base_capacity=base, value=base + _raise(mine))
+        return replace(override, status=OverrideStatus.EXPIRED, base_capacity=base, value=_value(base, mine))
     elif withdrawn or not anything_left:
-        return replace(override, status=OverrideStatus.CANCELLED, base_capacity=base, value=base + _raise(mine))
+        return replace(override, status=OverrideStatus.CANCELLED, base_capacity=base, value=_value(base, mine))
     else:
         start, peak_end = max(now, window.start), window.peak_end
     end = max(window.end, peak_end)
@@ -169,7 +170,7 @@ def settled(
         start_offset=window.start_offset,
         end_offset=window.end_offset,
         base_capacity=base,
-        value=base + _raise(mine),
+        value=_value(base, mine),
         expiry_value=max(base, lower_bound or 0),
         status=_status(mine, started=started, start=start, end=end, now=now),
     )
@@ -180,8 +181,9 @@ def superseded(override: Override) -> Override:
     return replace(override, status=OverrideStatus.SUPERSEDED)
 
 
-def _raise(orders: Iterable[Order]) -> int:
-    return sum(order.overriding_hosts for order in orders)
+def _value(base: int, orders: Iterable[Order]) -> int:
+    """OverrideValue (7.9.4), at most the largest count: the base may have grown to it since the orders were placed."""
+    return min(base + sum(order.overriding_hosts for order in orders), MAX_COUNT)
 
 
 def _status(orders: Sequence[Order], *, started: bool, start: datetime, end: datetime, now: datetime) -> OverrideStatus:

@@ -20,6 +20,7 @@ from services.hotw_svc.domain.orders.override import (
     settled,
     superseded,
 )
+from shared.schemas.base import MAX_COUNT
 from shared.schemas.hotw_svc import Decision, FulfillmentStatus
 from tests.support.hotw_inputs import EVENT, NOW, asg_name, order, override
 
@@ -98,6 +99,10 @@ def test_only_this_events_orders_on_this_asg_count() -> None:
     elsewhere = replace(APPROVED, asg_name=asg_name("b"))
     another_event = replace(APPROVED, event_id="SUMMER")
     assert settle(override(), APPROVED, elsewhere, another_event).value == 70
+
+
+def test_its_value_is_at_most_the_largest_count_however_large_the_base_became() -> None:
+    assert settle(PROPOSED, APPROVED, base=MAX_COUNT).value == MAX_COUNT
 
 
 def test_it_falls_back_to_the_base_but_never_below_the_lower_bound() -> None:
