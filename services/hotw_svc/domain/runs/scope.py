@@ -52,8 +52,7 @@ def check_upscaling(event: EventFacts, now: datetime) -> None:
         raise Conflict(reason, slug="peak-over" if event.is_active else "event-inactive")
 
 
-def cancelled(status: RunStatus, run_id: int) -> RunStatus:
-    """The status of a run after a cancel. Its orders stay. Conflict for a completed run."""
-    if status is RunStatus.COMPLETED:
-        raise Conflict(f"Run {run_id} is Completed and can no longer be cancelled.", slug="run-completed")
-    return RunStatus.CANCELLED
+def check_not_ended(status: RunStatus, run_id: int) -> None:
+    """Raises Conflict when the run has ended, Completed or Cancelled, and can no longer be cancelled (7.13.7a)."""
+    if status is not RunStatus.RUNNING:
+        raise Conflict(f"Run {run_id} is {status} and can no longer be cancelled.", slug="run-ended")

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.hotw_svc.adapters.inputs.facts import event_facts
-from services.hotw_svc.domain.runs.scope import OrderTypeChoice, cancelled, check_upscaling, choose_order_type
+from services.hotw_svc.domain.runs.scope import OrderTypeChoice, check_not_ended, check_upscaling, choose_order_type
 from shared.errors import Conflict
 from shared.schemas.hotw_svc import OrderType, RunStatus
 from tests.support.hotw_inputs import EVENT, NOW
@@ -61,9 +61,9 @@ def test_upscaling_is_refused_from_the_instant_the_peak_is_over() -> None:
     assert refusal.value.slug == "peak-over"
 
 
-def test_a_run_is_cancelled_once_or_again_but_not_when_it_is_complete() -> None:
-    assert cancelled(RunStatus.RUNNING, 5) is RunStatus.CANCELLED
-    assert cancelled(RunStatus.CANCELLED, 5) is RunStatus.CANCELLED
-    with pytest.raises(Conflict, match="Run 5 is Completed") as refusal:
-        cancelled(RunStatus.COMPLETED, 5)
-    assert refusal.value.slug == "run-completed"
+@pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.CANCELLED])
+def test_a_run_that_has_ended_cannot_be_cancelled_7_13_7a(status: RunStatus) -> None:
+    check_not_ended(RunStatus.RUNNING, 5)
+    with pytest.raises(Conflict, match=f"Run 5 is {status}") as refusal:
+        check_not_ended(status, 5)
+    assert refusal.value.slug == "run-ended"
