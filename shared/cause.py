@@ -63,7 +63,7 @@ class Cause:
     ``id`` names the request across redeliveries (rules 3.33, 3.34, 3.36): user, ce_source and ce_id of a command, a
     line each; ``{user} {method} {path} {key}`` of an HTTP write with an Idempotency-Key; ``{ce_source}/{ce_id}`` of an
     event; None: no idempotency record is kept. ``digest`` tells requests apart: the same id with another digest is
-    refused (409). ``message`` is the reason that the asker gave. ``if_match`` is the version that is written for.
+    refused (409). ``message`` is the reason that the asker gave. ``if_match`` is the version that the write is for.
     """
 
     now: datetime

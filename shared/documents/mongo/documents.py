@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import structlog
 from pymongo.errors import DuplicateKeyError
@@ -66,12 +67,11 @@ class MongoDocuments(Documents):
     source: str
     _shown: CoalescedReads = field(init=False)
     _heads: CoalescedReads = field(init=False)
-    _turns: Turns = field(init=False)
+    _turns: WeakValueDictionary[str, Turns] = field(default_factory=WeakValueDictionary)  # while somebody is in them
 
     def __post_init__(self) -> None:
         self._shown = CoalescedReads(self.collections.heads, SHOWN)
         self._heads = CoalescedReads(self.collections.heads)
-        self._turns = Turns(self.name)
 
     async def prepare(self) -> None:
         """Makes the indexes. The unique one serves servers that use an index only for exactly the keys of a query."""
@@ -167,7 +167,7 @@ class MongoDocuments(Documents):
         """
         self.relay.check_room()
         asked_at = time.monotonic()
-        async with self._turns.turn(key):
+        async with self._turns.setdefault(key, Turns(f"{self.name} {key}")):
             async for _ in attempts():
                 head = await self._read(key)
                 first = await self.records.find(self.name, key, head, cause)

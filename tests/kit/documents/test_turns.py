@@ -11,11 +11,11 @@ from shared.errors import Unavailable
 
 
 async def test_writers_of_a_document_get_their_turns_as_they_came() -> None:
-    turns, written, at_once = Turns("fleet"), list[int](), 0
+    turns, written, at_once = Turns("fleet F1"), list[int](), 0
 
     async def write(number: int) -> None:
         nonlocal at_once
-        async with turns.turn("F1"):
+        async with turns:
             at_once += 1
             assert at_once == 1
             await asyncio.sleep(0)
@@ -27,23 +27,32 @@ async def test_writers_of_a_document_get_their_turns_as_they_came() -> None:
     assert written == list(range(50))
 
 
-async def test_writers_of_two_documents_do_not_wait_for_each_other() -> None:
-    turns = Turns("fleet")
-    async with turns.turn("F1"), turns.turn("F2"):
-        pass
+async def test_a_writer_that_comes_as_one_ends_does_not_overtake_those_who_wait() -> None:
+    turns, written = Turns("fleet F1"), list[str]()
+
+    async def write(name: str) -> None:
+        async with turns:
+            written.append(name)
+
+    async with turns:
+        waiting = asyncio.create_task(write("waited"))
+        await asyncio.sleep(0)
+    await asyncio.gather(write("came later"), waiting)
+
+    assert written == ["waited", "came later"]
 
 
 async def test_a_turn_that_does_not_come_in_time_names_how_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.documents.mongo.turns.TURN_SECONDS", 0.01)
-    turns = Turns("fleet")
+    turns = Turns("fleet F1")
 
     async def write() -> None:
-        async with turns.turn("F1"):
+        async with turns:
             raise AssertionError("must not get a turn")
 
-    async with turns.turn("F1"):
+    async with turns:
         refused = await asyncio.gather(write(), write(), return_exceptions=True)
     assert [str(one) for one in refused] == [f"{n} writers wait for fleet F1; try again" for n in (2, 1)]
     assert all(isinstance(one, Unavailable) and one.slug == "busy" for one in refused)
-    async with turns.turn("F1"):
+    async with turns:
         pass
