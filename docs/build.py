@@ -223,7 +223,9 @@ async def api_page(apps: dict[str, FastAPI]) -> str:
 {_MADE}
 
 Bodies and answers are JSON; `/openapi.json` of each service has every member of both. A list answers `{{Items, NextCursor}}`. A read
-carries `ETag: "n"`; a write with `If-Match: "n"` is refused with 412 when n is no longer the latest, and with 400 where there is no version (orders, runs, inventories). A write with an `Idempotency-Key`
+of a document carries `ETag: "n"`, its version, or `ETag: "n.h"` where it shows what the version does not hold (hosts, colours, defaults). `If-None-Match` compares the whole tag: a read
+whose tag it names is 304, and a write is 412; `*` on a write means create only. `If-Match` judges n: a write is 412 when n is no longer the latest. Both take a list; both are 400 on a write that has no version (orders,
+runs, inventories). `HEAD` answers wherever `GET` does. A write with an `Idempotency-Key`
 may be sent again and gets its first answer. `X-Epic-User` says who asks. Errors are `application/problem+json`: 400 names each bad field, and then one rule
 about several fields at a time.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from epic.failure import CommandFailed
-from shared.cause import parse_if_match
+from shared.conditions import parse_condition
 from shared.envelope import Message
 from shared.errors import BadInput, FieldError, Poison
 from shared.schemas.base import NAME_RULE, is_name
@@ -50,7 +50,7 @@ def _bad_options(message: Message, *, is_command: bool) -> Iterator[FieldError]:
             yield FieldError(option, f"give {NAME_RULE}")
     if is_command:
         try:
-            parse_if_match(message.if_match)
+            parse_condition(message.if_match, bare=True)
         except BadInput as error:
             yield from (FieldError("--if-match", one.detail) for one in error.errors)
 

@@ -46,7 +46,7 @@ class EmbeddedRoutes:
                 Route("/embedded/tail", self._tail, methods=["GET"]),
                 Route("/embedded/waiting", self._backlog, methods=["GET"]),
             ],
-            exception_handlers={CommandFailed: _failed},
+            exception_handlers={CommandFailed: _failed, Exception: _unexpected},
         )
         handle_errors(self.app)
 
@@ -77,8 +77,11 @@ class EmbeddedRoutes:
     async def _tail(self, request: Request) -> Response:
         _check_is_local(request)
         query = request.query_params
+        topic = _known(query.get("Topic", ""))
+        if request.method == "HEAD":
+            return Response(media_type=_NDJSON)  # a stream without its records would only wait for them
         records = self._messages.follow(
-            _known(query.get("Topic", "")),
+            topic,
             from_beginning=query.get("From") == "beginning",
             to_end=query.get("Follow") == "false",
         )
@@ -126,3 +129,8 @@ def _check_is_local(request: Request) -> None:
 
 async def _failed(request: Request, failure: Any) -> Response:
     return problem_response(Problem(failure.text, slug="failed", title="Failed"), request.url.path)
+
+
+async def _unexpected(request: Request, _: Any) -> Response:
+    """The answer to an unexpected error; the server logs the error itself."""
+    return problem_response(Problem("an unexpected error; the log has it"), request.url.path)

@@ -9,13 +9,15 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from epic.routes import patterns_of, routes_of
-from shared.errors import NotFound
+from shared.metrics import Metrics
+from shared.web import ALIVE, Routes, json_response, page, routed_app
 from shared.web.protection import Protection
-from shared.web.responses import json_response, problem_response
+from shared.web.responses import problem_response
 
 
 class Gateway:
@@ -23,7 +25,7 @@ class Gateway:
 
     ``/{service}/…`` are a service's own pages, ``/health/ready`` is the sum of all, ``extra`` adds apps by their first
     word (``embedded``); every other path goes where the services' own routes say. The services protect themselves,
-    ``protection`` is for the rest.
+    ``protection`` is for the gateway's own pages and ``extra``.
     """
 
     def __init__(
@@ -37,6 +39,11 @@ class Gateway:
         self._extra = dict(extra or {})
         self._protection = protection or Protection()
         self._patterns = [(re.compile(pattern), service) for pattern, service in patterns_of(routes_of(apps))]
+        own = Routes("gateway")
+        own.add("GET", "/", page(self._index), action="contracts.read", summary="What there is")
+        own.add("GET", "/health/live", page(lambda: ALIVE), action="health.read", summary="Is the process alive")
+        own.add("GET", "/health/ready", self._ready, action="health.read", summary="Is every service ready")
+        self._own = routed_app("gateway", [own], Metrics(), protection=self._protection, index="GET /")
 
     def service_of(self, path: str) -> str | None:
         """The service that a path belongs to; None when its first word is nobody's."""
@@ -47,26 +54,14 @@ class Gateway:
         word, _, rest = path.removeprefix("/").partition("/")
         if word in self._apps:
             await self._apps[word](_below(scope, word, rest), receive, send)
-        elif word not in self._extra and (service := self.service_of(path)):
-            await self._apps[service](scope, receive, send)
-        elif refused := self._protection.refusal(scope):
-            await problem_response(refused, path)(scope, receive, send)
         elif word in self._extra:
-            await self._extra[word](scope, receive, send)
+            refused = self._protection.refusal(scope)
+            await (problem_response(refused, path) if refused else self._extra[word])(scope, receive, send)
         else:
-            await (await self._own(path.rstrip("/")))(scope, receive, send)
+            service = self.service_of(path)
+            await (self._apps[service] if service else self._own)(scope, receive, send)
 
-    async def _own(self, path: str) -> Response:
-        if path == "/health/live":
-            return json_response({"Status": "Alive"})
-        if path == "/health/ready":
-            return await self._readiness()
-        if not path:
-            return json_response(self._index())
-        detail = f"no service answers {path}; GET / lists what there is"
-        return problem_response(NotFound(detail, slug="no-such-path"), path)
-
-    async def _readiness(self) -> Response:
+    async def _ready(self, _: Request) -> Response:
         """200 when every service is ready, else 503, with what each says of itself."""
         answers = await asyncio.gather(*(_get(app, "/health/ready") for app in self._apps.values()))
         ready = all(status == 200 for status, _ in answers)

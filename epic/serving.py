@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from epic.http_protocol import HttpProtocol
 from epic.log import configure_logging
 from shared.clock import Clock, RunningClock
 from shared.embedded import EmbeddedTransport
@@ -119,6 +120,7 @@ def uvicorn_server(app: object, settings: Settings) -> uvicorn.Server:
             host=settings.http_host,
             port=settings.http_port,
             lifespan="off",
+            http=HttpProtocol,
             ws="none",
             log_config=None,
             access_log=False,

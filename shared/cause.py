@@ -1,9 +1,8 @@
-"""Why a write happens: who asks, for what reason, when, under which id, and for which version."""
+"""Why a write happens: who asks, for what reason, when, under which id, and on which condition."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +10,11 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import orjson
 
-from shared.errors import BadInput, Conflict, FieldError, Refused, Stale
+from shared.conditions import Condition
+from shared.errors import Conflict, Refused
 from shared.trace import Trace
 
 AUTOMATION: Final = "EPICAutomation"
-_TAG: Final = re.compile(r'(?:W/)?"(base-)?([1-9][0-9]{0,9})"|(base-)?([1-9][0-9]{0,9})')
 
 
 def digest_of(content: bytes) -> str:
@@ -31,39 +30,14 @@ def digest_of_request(body: Mapping[str, Any], condition: str | None, kind: str 
 
 
 @dataclass(frozen=True, slots=True)
-class IfMatch:
-    """The version that a write is meant for; ``base``: the version of the base line, where there is no own line yet."""
-
-    version: int
-    base: bool = False
-
-
-def parse_if_match(text: str | None) -> IfMatch | None:
-    """``"3"``, ``"base-3"``, or bare as in ``ce_ifmatch``; ``*`` and nothing are no condition. BadInput otherwise."""
-    if text is None or text.strip() == "*":
-        return None
-    found = _TAG.fullmatch(text.strip())
-    if found is None:
-        error = FieldError("/If-Match", 'give one ETag as it was read, such as "3"')
-        raise BadInput(f"If-Match {text!r} is no entity tag of EPIC", [error], slug="bad-if-match")
-    return IfMatch(int(found[2] or found[4]), base=bool(found[1] or found[3]))
-
-
-def refuse_condition(condition: IfMatch | None, name: str) -> None:
-    """BadInput for a condition on a write that has no version: if it were ignored, it would seem to have held."""
-    if condition is not None:
-        error = FieldError("/If-Match", "leave it out: this write has no version")
-        raise BadInput(f"this write has no version; leave {name} out", [error], slug="bad-if-match")
-
-
-@dataclass(frozen=True, slots=True)
 class Cause:
     """The cause of one write.
 
     ``id`` names the request across redeliveries (rules 3.33, 3.34, 3.36): user, ce_source and ce_id of a command, a
     line each; ``{user} {method} {path} {key}`` of an HTTP write with an Idempotency-Key; ``{ce_source}/{ce_id}`` of an
     event; None: no idempotency record is kept. ``digest`` tells requests apart: the same id with another digest is
-    refused (409). ``message`` is the reason that the asker gave. ``if_match`` is the version that the write is for.
+    refused (409). ``message`` is the reason that the asker gave. ``condition`` is what must hold of the resource; the
+    function that decides the write checks it, so that it holds at the write itself.
     """
 
     now: datetime
@@ -72,16 +46,7 @@ class Cause:
     id: str | None = None
     digest: str = ""
     message: str | None = None
-    if_match: IfMatch | None = None
-
-    @property
-    def expected_version(self) -> int | None:
-        """The version that the resource must have; None: any. Stale when ``if_match`` is a base line's version."""
-        if self.if_match is None:
-            return None
-        if self.if_match.base:
-            raise Stale(f'If-Match "base-{self.if_match.version}" is no version of this resource; read it again')
-        return self.if_match.version
+    condition: Condition | None = None
 
     def check_digest(self, first: str) -> None:
         """Conflict ``id-reused`` when this id came with another body or condition at first (rule 3.40)."""

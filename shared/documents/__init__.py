@@ -1,10 +1,11 @@
 """Versioned documents: one contract, on MongoDB and on SQLite, alike in everything a caller sees."""
 
-from shared.documents.contract import Change, Document, Documents, HistoryPage, ListPage, Store, Written
+from shared.documents.contract import MANAGED, Change, Document, Documents, HistoryPage, ListPage, Store, Written
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import ReadModel, State
 
 __all__ = [
+    "MANAGED",
     "Change",
     "Document",
     "Documents",

@@ -18,6 +18,11 @@ MAX_STATE_BYTES: Final = 2_097_152
 SWEEP_AFTER: Final = 5.0
 """Seconds after which another process finishes what one that is gone has begun."""
 
+MANAGED: Final = frozenset(
+    ("VersionId", "LatestVersionId", "CreatedAt", "CreatedBy", "SchemaVersion", "AuditMetadata", "Deleted")
+)
+"""The members of a read that say which version it is, who made it, when and why."""
+
 
 class Document(NamedTuple):
     """One version of a resource. ``side`` belongs to the latest version, outside its versioned state.

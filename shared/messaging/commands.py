@@ -8,8 +8,9 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import orjson
 
-from shared.cause import Cause, KeepRefusal, UseCase, digest_of_request, parse_if_match, refuse_condition
+from shared.cause import Cause, KeepRefusal, UseCase, digest_of_request
 from shared.clock import Clock
+from shared.conditions import parse_condition, refuse_condition
 from shared.envelope import Message, Record
 from shared.errors import BadInput, Refused, UnderWay
 from shared.messaging.command_envelope import read_body, read_envelope
@@ -150,10 +151,10 @@ class CommandSubscription:
         if command is None:
             known = ", ".join(sorted(self.commands))
             raise BadInput(f"{self.topic} knows no {message.type}; it knows {known}", slug="unknown-command")
-        condition = parse_if_match(message.if_match)
+        condition = parse_condition(message.if_match, bare=True)
         contract = validated(command.model, body)
         authorize(caller_of_message(message), command.action)
         if not command.conditional:
-            refuse_condition(condition, "ce_ifmatch")
-        outcome = await command.use_case(contract, replace(cause, if_match=condition))
+            refuse_condition(condition, name="ce_ifmatch")
+        outcome = await command.use_case(contract, replace(cause, condition=condition))
         return outcome if isinstance(outcome, Accepted) else outcome.accepted

@@ -51,9 +51,11 @@ class DocumentHandlers:
     def key(self, request: Request) -> str:
         return "#".join(self.keys(request)[0].values())
 
-    def response(self, document: Document, request: Request) -> Response:
-        """The answer to ``request`` with this document."""
-        return json_response(self.reads.view(document), version=document.version)
+    def response(self, document: Document, asked: str = "") -> Response:
+        """The document and its ETag. It stands in for the one with the key ``asked``, where that is another one."""
+        shown = self.reads.view(document)
+        is_other = asked not in ("", document.key)
+        return json_response(shown, etag=self.reads.tag(document, shown, base=is_other))
 
     async def write(self, command: Command[Any], request: Request) -> Response:
         """A write of one document, by the use case that the command on the topic calls as well."""
@@ -62,13 +64,15 @@ class DocumentHandlers:
         written = await command.use_case(validated(command.model, with_keys(body, keys)), cause)
         if not isinstance(written, Written):
             raise TypeError(f"{command.name} does not write a document")
-        return self.response(written.document, request)
+        return self.response(written.document, "#".join(keys.values()))
 
     async def latest(self, request: Request) -> Response:
-        return self.response(await self.reads.latest(self.key(request)), request)
+        key = self.key(request)
+        return self.response(await self.reads.latest(key), key)
 
     async def version(self, request: Request) -> Response:
-        return self.response(await self.reads.version(self.key(request), version_number(request)), request)
+        key = self.key(request)
+        return self.response(await self.reads.version(key, version_number(request)), key)
 
     async def history(self, request: Request) -> Response:
         keys, query = self.keys(request, "Limit", "Cursor")
@@ -95,7 +99,7 @@ class _Handlers(DocumentHandlers):
         body, cause = read_write(request, self.clock)
         if request.scope["query_string"]:
             body = with_keys(body, query_of(request, self.contract.key_defaults))
-        return self.response((await self.resources.create(validated(command.model, body), cause)).document, request)
+        return self.response((await self.resources.create(validated(command.model, body), cause)).document)
 
     async def list(self, request: Request) -> Response:
         filters = self.resource.filter_members

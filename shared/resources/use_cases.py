@@ -11,7 +11,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
-from shared.documents import Change, Document, Documents, HistoryPage, OutgoingEvent, State, Written
+from shared.conditions import Condition, entity_tag
+from shared.documents import MANAGED, Change, Document, Documents, HistoryPage, OutgoingEvent, State, Written
 from shared.errors import Conflict, NotFound
 from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
@@ -38,6 +39,29 @@ class Reads:
         self._name = name
         self.documents = documents
         self.view = view
+
+    def tag(self, document: Document, shown: Mapping[str, Any] | None = None, *, base: bool = False) -> str:
+        """The ETag of a document that is read as ``shown``; its hash is of the members that the version does not hold.
+
+        ``base``: the document is a base line that stands in for an event's line.
+        """
+        body = self.view(document) if shown is None else shown
+        outside = body.keys() - document.state.keys() - MANAGED
+        return entity_tag(document.version, {name: body[name] for name in outside}, base=base)
+
+    def check_condition(self, condition: Condition | None, present: Document | None, *, base: bool = False) -> None:
+        """Stale unless the condition of a write holds for the present document; None: there is none.
+
+        The function that decides the write calls it, so that it holds at the write itself. ``base`` as in ``tag``.
+        """
+        if condition is None:
+            return
+        if present is None:
+            condition.check(None)
+        elif condition.if_none_match is None:  # the version is all that If-Match judges
+            condition.check(entity_tag(present.version, base=base))
+        else:
+            condition.check(self.tag(present, base=base))
 
     def missing(self, key: str, what: str = "") -> NotFound:
         """The error for a document that does not exist."""
@@ -117,6 +141,8 @@ class Resources(Reads, Generic[M]):
         missing = await self._missing_reference(state, resource.references) if resource.references else None
 
         def created(present: Document | None) -> Change:
+            if cause.condition is not None:
+                self.check_condition(cause.condition, present)
             if present is not None:
                 raise Conflict(f"{resource.name} {key} is there already; PUT changes it", slug="exists")
             if missing is not None:
@@ -166,9 +192,10 @@ class Resources(Reads, Generic[M]):
         def deleted(present: Document | None) -> Change:
             if present is None:
                 raise self.missing(key)
+            self.check_condition(cause.condition, present)
             return Change(None, (OutgoingEvent(f"{contract.topic}.deleted"),))
 
-        return await self.documents.update(key, deleted, cause, expected=cause.expected_version)
+        return await self.documents.update(key, deleted, cause)
 
     async def act(self, action: Action[M], command: CommandBody, cause: Cause) -> Written:
         """Applies an action of the declaration; one that changes nothing makes no version."""
@@ -216,6 +243,7 @@ class Resources(Reads, Generic[M]):
         def changed(present: Document | None) -> Change | None:
             if present is None:
                 raise self.missing(key)
+            self.check_condition(cause.condition, present)
             after = rule(self._own(present.state))
             state = present.state if after is None else _state_of(after)
             if contract.joined_key is not None:
@@ -224,7 +252,7 @@ class Resources(Reads, Generic[M]):
                 return None
             return Change(state, tuple(OutgoingEvent(f"{contract.topic}.{event}") for event in events))
 
-        return await self.documents.update(key, changed, cause, expected=cause.expected_version)
+        return await self.documents.update(key, changed, cause)
 
     async def sorted_list(
         self, where: Mapping[str, Any], member: str, *, descending: bool, after: Sequence[Any] | None, limit: int
@@ -249,7 +277,9 @@ class Resources(Reads, Generic[M]):
         """The document with its computed members."""
         shown, resource = document.wire(), self.resource
         if resource.computed is not None and not document.deleted:
-            for name, value in resource.computed(validated(resource.contract.model, self._own(document.state))).items():
+            contract = resource.contract
+            own = document.state if contract.joined_key is None else self._own(document.state)
+            for name, value in resource.computed(validated(contract.model, own)).items():
                 shown.setdefault(name, value)
         return shown
 

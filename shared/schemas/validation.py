@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar, get_args, get_origin
 
 import orjson
@@ -18,13 +20,17 @@ M = TypeVar("M", bound=WireModel)
 NO_OBJECT: Final = frozenset({"not-json", "not-an-object"})
 """The slugs of ``decode_object`` for a body that holds no JSON object."""
 
-_MOST_ERRORS: Final = (
-    100  # a person corrects these first; a body of 1 MiB can have 200,000, and a message has its limit
-)
+_MOST_ERRORS: Final = 100
+"""A person corrects these first. A body of 1 MiB can have 200,000, and a message has its limit."""
+
+_TWICE: Final = object()
 
 
 def decode_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in ``body``, its decimals exact (rule 2.15). BadInput when it is none; NaN is no JSON."""
+    """The JSON object in ``body``, its decimals exact (rule 2.15).
+
+    BadInput when it is none (NaN is no JSON), or when an object in it names a member twice.
+    """
     try:
         value = orjson.loads(body)
         if MAY_BE_INEXACT.search(body):
@@ -35,7 +41,36 @@ def decode_object(body: bytes) -> dict[str, Any]:
         raise BadInput(f"the body cannot be read: {error}; send less", slug="no-bounds") from None
     if not isinstance(value, dict):
         raise BadInput('the body must be one JSON object, such as {"EventId": "PD2024"}', slug="not-an-object")
+    # Each member has one colon, so an object that names none twice has as many as when it is written anew, unless a
+    # colon in a text is written as \u003a. Only where that does not settle it is each object looked at.
+    try:
+        if body.count(b":") != orjson.dumps(value, default=str).count(b":") or b"\\u003" in body:
+            _refuse_duplicates(body)
+    except (orjson.JSONEncodeError, RecursionError):
+        raise BadInput("the body is nested too deep; no contract has more than a few levels", slug="too-deep") from None
     return value
+
+
+def _refuse_duplicates(body: bytes) -> None:
+    """BadInput when an object in ``body`` names a member twice, of which a parser silently takes the last."""
+    marked = json.loads(body, object_pairs_hook=_marked, parse_int=str, parse_float=str)
+    errors = [FieldError(_pointer(location), "give it once") for location in _marks(marked, ())]
+    if errors:
+        raise BadInput("the body names a member twice", errors, slug="duplicate-member")
+
+
+def _marked(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these members, with a mark in place of each that comes twice."""
+    times = Counter(name for name, _ in members)
+    return {name: _TWICE if times[name] > 1 else value for name, value in members}
+
+
+def _marks(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
+    if value is _TWICE:
+        yield location
+    elif isinstance(value, dict | list):
+        for place, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _marks(inner, (*location, place))
 
 
 def _pointer(location: Iterable[int | str]) -> str:

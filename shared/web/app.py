@@ -24,11 +24,15 @@ from shared.web.middleware import Gate, RequestMiddleware
 from shared.web.openapi import openapi
 from shared.web.protection import Protection
 from shared.web.responses import handle_errors, json_response
-from shared.web.routes import Handler, Routes
+from shared.web.routes import Routes
+from shared.web.routing import Handler
 
 log = structlog.get_logger(__name__)
 
 _CHECK_TIMEOUT: Final = 3.0  # seconds; orchestrators give a probe five
+
+ALIVE: Final = {"Status": "Alive"}
+"""What /health/live answers, of a service and of the gateway."""
 
 
 class Unready(EpicError):
@@ -58,27 +62,20 @@ def create_app(
 ) -> FastAPI:
     """A service's application: ``routes``, then health, metrics, ``/openapi.json`` and ``/asyncapi.json``.
 
-    The first route whose path matches gets the request. ``keep_refusal`` keeps the refusal of a write with an
-    Idempotency-Key. While ``gate`` is closed, only the kit's pages answer.
-    ``allowed_hosts`` and ``cors_origins`` are those of ``Protection``. Nothing is started or stopped here.
+    ``keep_refusal`` keeps the refusal of a write with an Idempotency-Key. While ``gate`` is closed, only the kit's
+    pages answer. ``allowed_hosts`` and ``cors_origins`` are those of ``Protection``. Nothing is started here.
     """
-    # FastAPI's own pages are off: the kit makes them itself. Its router redirects no slash: /event/ is 404.
-    pages_off = dict[str, Any](openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app = FastAPI(title=service, description=description, version="1", **pages_off)
-    handle_errors(app, keep_refusal)
     pages = Routes("operation", "Health, metrics, and the documents of the service's interfaces.")
     documented = [*routes, pages]
     _add_kit_pages(pages, metrics, checks)
-    this_api = _page(cache(lambda: openapi(service, description, {part.tag: part.operations for part in documented})))
+    this_api = page(cache(lambda: openapi(service, description, {part.tag: part.operations for part in documented})))
     document = partial(pages.add, "GET", action="contracts.read", response=InterfaceDocument)
     document("/openapi.json", this_api, operation_id="getOpenApi", summary="This API")
     if asyncapi is not None:
         summary = "The messages this service takes and sends"
-        document("/asyncapi.json", _page(asyncapi), operation_id="getAsyncApi", summary=summary)
-    for part in documented:
-        app.router.routes.extend(part.routes)  # a router that is included doubles the cost of a read
+        document("/asyncapi.json", page(asyncapi), operation_id="getAsyncApi", summary=summary)
     protection = Protection(allowed_hosts=allowed_hosts, permitted_origins=cors_origins)
-    app.add_middleware(RequestMiddleware, service=service, metrics=metrics, gate=gate or Gate(), protection=protection)
+    app = routed_app(service, documented, metrics, protection=protection, keep_refusal=keep_refusal, gate=gate)
     if cors_origins:  # the middleware that is added last is the outermost
         app.add_middleware(
             CORSMiddleware,
@@ -87,6 +84,33 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["ETag", "Retry-After", "X-Correlation-Id"],
         )
+    return app
+
+
+def routed_app(
+    name: str,
+    routes: Sequence[Routes],
+    metrics: Metrics,
+    *,
+    protection: Protection,
+    keep_refusal: KeepRefusal | None = None,
+    gate: Gate | None = None,
+    index: str = "/openapi.json",
+) -> FastAPI:
+    """An application of these routes alone, with what is done around every route and every error.
+
+    Of two routes of one path, a word in it decides against a parameter; otherwise the first one gets the request.
+    ``index`` is the path that an unknown path's problem points to.
+    """
+    # FastAPI's own pages are off: the kit makes them itself. Its router redirects no slash: /event/ is 404.
+    pages_off = dict[str, Any](openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title=name, **pages_off)
+    handle_errors(app, keep_refusal, index=index)
+    every = [route for part in routes for route in part.routes]
+    for route in every:
+        route.hide_behind(every)
+    app.router.routes.extend(every)  # a router that is included doubles the cost of a read
+    app.add_middleware(RequestMiddleware, service=name, metrics=metrics, gate=gate or Gate(), protection=protection)
     return app
 
 
@@ -110,8 +134,7 @@ def _add_kit_pages(pages: Routes, metrics: Metrics, checks: Sequence[Check]) -> 
     async def figures(_: Request) -> Response:
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
 
-    health = partial(pages.add, "GET", action="health.read")
-    live = _page(lambda: {"Status": "Alive"})
+    health, live = partial(pages.add, "GET", action="health.read"), page(lambda: ALIVE)
     health("/health/live", live, operation_id="getLiveness", summary="Is the process alive", response=Liveness)
     summary, also = "Can the service do its work: store, broker, outbox, consumers", {503: Readiness}
     health("/health/ready", ready, operation_id="getReadiness", summary=summary, response=Readiness, also=also)
@@ -130,7 +153,9 @@ async def _result(check: Check) -> dict[str, Any]:
     return {"Status": "Ok", **(details or {})}
 
 
-def _page(content: Callable[[], Mapping[str, Any]]) -> Handler:
+def page(content: Callable[[], Mapping[str, Any]]) -> Handler:
+    """The handler of a page that shows what ``content`` gives."""
+
     async def show(_: Request) -> Response:
         return json_response(content())
 

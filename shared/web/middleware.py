@@ -22,12 +22,10 @@ from shared.metrics import Metrics
 from shared.schemas.base import BODY_LIMIT
 from shared.trace import Trace, bind_trace, new_id, parse_traceparent
 from shared.web.protection import READS, Protection
-from shared.web.responses import problem_response
+from shared.web.responses import CLIENT_GONE, problem_response
+from shared.web.routing import BODY
 
 log = structlog.get_logger(__name__)
-
-BODY: Final = "epic.body"
-"""The key in a request's scope under which its body is, as bytes; a read has none."""
 
 _CORRELATION: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 
@@ -51,8 +49,9 @@ class RequestMiddleware:
     - It reads the whole body of a write before the route is called; a body over the limit is 413.
     - It logs an unexpected error with its stack trace, and answers 500 without it. Once the response has begun, the
       error goes on to the server, which breaks the connection off.
-    - It counts and times the request by its route's pattern, and logs it unless it is a successful read: those are too
-      many for a line each. Readiness is asked every few seconds and logs its own changes.
+    - It counts and times the request by its route's pattern, as 499 where the client went before all of it was there.
+    - It logs the request unless it is a successful read: those are too many for a line each. Readiness is asked every
+      few seconds and logs its own changes.
     """
 
     def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics, gate: Gate, protection: Protection) -> None:
@@ -84,7 +83,7 @@ class RequestMiddleware:
                 response = await self._admit(scope, receive)
                 await (response or self.app)(scope, receive, send_with_id)
             except ClientDisconnect:
-                pass
+                status = status or CLIENT_GONE
             except Exception:
                 log.exception("unexpected error", method=scope["method"], path=scope["path"])
                 if status:
@@ -142,6 +141,6 @@ def _trace_of(scope: Scope) -> Trace:
             correlation = value.decode()
         elif name == b"traceparent":
             parent = parse_traceparent(value.decode("latin-1"))
-    if parent is None and scope["method"] == "GET":
-        return Trace(correlation or new_id())  # a GET has no effects that a trace would have to follow
+    if parent is None and scope["method"] in READS:
+        return Trace(correlation or new_id())  # a read has no effects that a trace would have to follow
     return Trace.begin(correlation, parent)

@@ -12,16 +12,17 @@ from typing import Any, Final
 import orjson
 from starlette.requests import Request
 
-from shared.cause import Cause, digest_of_request, parse_if_match, refuse_condition
+from shared.cause import Cause, digest_of_request
 from shared.clock import Clock
+from shared.conditions import refuse_condition
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import MAX_PAGE, NAME_RULE, CommandBody, check_id, is_name
 from shared.schemas.validation import decode_object, validated
 from shared.security import author_of
 from shared.trace import current_trace
-from shared.web.middleware import BODY
+from shared.web.headers import condition_in
 from shared.web.responses import CAUSE
-from shared.web.routes import CALLER
+from shared.web.routing import BODY, CALLER
 
 PAGE: Final = 100
 
@@ -30,8 +31,8 @@ def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> t
     """The JSON object of a write, and its cause; an empty body is an empty object.
 
     The user is ``X-Epic-User``, else ``AuditMetadata.User``, else anonymous. With an ``Idempotency-Key`` the cause has
-    an id: ``{user} {METHOD} {path} {key}``, the query being part of the path. BadInput for an If-Match unless the write
-    is ``conditional``: it has a version to compare.
+    an id: ``{user} {METHOD} {path} {key}``, the query being part of the path. BadInput for a condition unless the
+    write is ``conditional``: it has a version to compare.
     """
     scope, headers = request.scope, request.headers
     raw = scope.get(BODY, b"")
@@ -53,10 +54,12 @@ def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> t
         message=audit.message if audit else None,
     )
     scope[CAUSE] = cause  # before the condition is read: a bad one is refused under this cause's id
-    condition = parse_if_match(headers.get("if-match"))
+    if "if-match" not in headers and "if-none-match" not in headers:
+        return body, cause
+    condition = condition_in(scope["headers"])
     if not conditional:
-        refuse_condition(condition, "If-Match")
-    return body, replace(cause, if_match=condition) if condition else cause
+        refuse_condition(condition)
+    return body, replace(cause, condition=condition)
 
 
 def query_of(request: Request, known: Collection[str]) -> dict[str, str]:

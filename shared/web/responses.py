@@ -10,29 +10,28 @@ import orjson
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
 
 from shared.cause import Cause, KeepRefusal
 from shared.errors import NotFound, Problem, Refused, Unavailable
+from shared.web.routing import allowed_methods
 
 log = structlog.get_logger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
+_NO_PATH: Final = "no-such-path"
+
+CLIENT_GONE: Final = 499
+"""The status under which a request is counted whose client went before it was complete; nginx has the same one."""
 
 CAUSE: Final = "epic.cause"
 """The key in a request's scope under which the cause of a write is, once it has been read."""
 
 
-def json_response(
-    body: Mapping[str, Any], *, version: int | None = None, base: bool = False, status: int = 200
-) -> Response:
-    """The body as JSON bytes. The ETag is ``"n"`` for version n of a document.
-
-    It is ``"base-n"`` for the base line that stands in for a line that does not exist yet.
-    """
-    headers = None if version is None else {"etag": f'"base-{version}"' if base else f'"{version}"'}
+def json_response(body: Mapping[str, Any], *, etag: str | None = None, status: int = 200) -> Response:
+    """The body as JSON bytes."""
+    headers = None if etag is None else {"etag": etag}
     return Response(orjson.dumps(body), status, headers, "application/json")
 
 
@@ -54,10 +53,10 @@ def problem_response(problem: Problem, path: str, headers: Mapping[str, str] | N
     return Response(orjson.dumps({**problem.problem(), "instance": path}), problem.status, sent, PROBLEM_JSON)
 
 
-def handle_errors(app: Starlette, keep_refusal: KeepRefusal | None = None) -> None:
+def handle_errors(app: Starlette, keep_refusal: KeepRefusal | None = None, *, index: str = "/openapi.json") -> None:
     """Gives ``app`` a response for every expected kind of error; ``RequestMiddleware`` handles the others.
 
-    The refusal of a write with an Idempotency-Key is kept before it is sent.
+    The refusal of a write with an Idempotency-Key is kept before it is sent. ``index``: the path that lists the others.
     """
 
     async def problem(request: Request, error: Any) -> Response:
@@ -71,20 +70,22 @@ def handle_errors(app: Starlette, keep_refusal: KeepRefusal | None = None) -> No
             log.warning("unavailable", reason=error.detail)
         return problem_response(error, request.url.path)
 
+    async def no_route(request: Request, _: Any) -> Response:
+        """404 for an unknown path, 405 for one that has other methods, and what OPTIONS asks for."""
+        path, allowed = request.url.path, sorted(allowed_methods(request.app.router.routes, request.scope))
+        if not allowed:
+            return problem_response(NotFound(f"there is no {path}; {index} lists what there is", slug=_NO_PATH), path)
+        allow = {"allow": ", ".join(allowed)}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=allow)
+        use = " or ".join(method for method in allowed if method not in ("HEAD", "OPTIONS"))
+        detail = f"{request.method} is not for {path}; use {use}"
+        return problem_response(Problem(detail, slug="bad-method", status=405, title="Method not allowed"), path, allow)
+
+    async def gone(_: Request, __: Any) -> Response:
+        """The client went before its request was complete: nobody gets this."""
+        return Response(status_code=CLIENT_GONE)
+
     app.add_exception_handler(Problem, problem)
-    app.add_exception_handler(HTTPException, _no_route)
-
-
-async def _no_route(request: Request, _: Any) -> Response:
-    """404 for an unknown path, and 405 for a path that has other methods; Starlette raises nothing else."""
-    path, allowed = request.url.path, set[str]()
-    for route in request.app.router.routes:
-        if isinstance(route, Route) and Route.matches(route, dict(request.scope))[0] is not Match.NONE:
-            allowed |= route.methods or set()
-    if not allowed:
-        unknown = NotFound(f"there is no {path}; /openapi.json lists what there is", slug="no-such-path")
-        return problem_response(unknown, path)
-    methods = sorted(allowed)
-    detail = f"{request.method} is not for {path}; use {' or '.join(methods)}"
-    problem = Problem(detail, slug="bad-method", status=405, title="Method not allowed")
-    return problem_response(problem, path, {"allow": ", ".join(methods)})
+    app.add_exception_handler(HTTPException, no_route)
+    app.add_exception_handler(ClientDisconnect, gone)

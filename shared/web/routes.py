@@ -6,62 +6,21 @@ parameter and response models) would cost 55 µs on top of the 27 µs of a whole
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route, request_response
-from starlette.types import Scope
 
 from shared.schemas.base import Count, Id
-from shared.security import authorize, caller_of_http, check_action
-from shared.web.middleware import BODY
+from shared.security import check_action
 from shared.web.openapi import JSON, Operation, Tag
-from shared.web.protection import JSON_TYPES, check_media_type
-
-Handler = Callable[[Request], Awaitable[Response]]
-
-CALLER: Final = "epic.caller"
-"""The key in a request's scope under which its ``Principal`` is."""
+from shared.web.protection import JSON_TYPES
+from shared.web.responses import PROBLEM_JSON
+from shared.web.routing import EpicRoute, Handler
 
 _PATH_TYPES: Final = {"VersionId": Count}
 """The types of path parameters that are no ids."""
-
-
-class EpicRoute(APIRoute):
-    """A route that asks for permission, checks the body's media type and calls its handler, without FastAPI."""
-
-    def __init__(
-        self, path: str, handler: Handler, *, action: str, body_types: Collection[str] = JSON_TYPES, **options: Any
-    ) -> None:
-        super().__init__(path, handler, **options)
-        self.action = action
-        self._methods = frozenset(self.methods or ())
-        self._prefix = path.partition("{")[0]
-
-        async def respond(request: Request) -> Response:
-            caller = request.scope[CALLER] = caller_of_http(request.scope["headers"])
-            authorize(caller, action)
-            if request.scope.get(BODY) and request.headers.get("content-type") not in body_types:
-                check_media_type(request.scope["headers"], body_types)  # it has parameters, or it is another one
-            return await handler(request)
-
-        self.app = request_response(respond)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Full or none: ``responses`` finds the other methods of a path, and only for a request without a route.
-
-        Routes are tried in order, so the two cheap comparisons before the regular expression pay for each read.
-        """
-        if scope.get("method") not in self._methods or self._prefix not in scope["path"]:
-            return Match.NONE, {}
-        match, child_scope = Route.matches(self, scope)
-        if match is not Match.NONE:
-            child_scope["route"] = self
-        return match, child_scope
 
 
 class Routes:
@@ -123,6 +82,6 @@ class Routes:
             also=also or {},
         )
         self.operations.append(operation)
-        bare = {"response_class": Response, "response_model": None}
-        route = EpicRoute(path, handler, action=action, body_types=body_types, methods=[method], **bare)
-        self.routes.append(route)
+        offers = (media_type, PROBLEM_JSON)
+        options: dict[str, Any] = {"methods": [method], "response_class": Response, "response_model": None}
+        self.routes.append(EpicRoute(path, handler, action=action, offers=offers, body_types=body_types, **options))

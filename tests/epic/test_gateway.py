@@ -107,7 +107,7 @@ async def test_an_unknown_path_is_a_problem_with_the_remedy(apps: dict[str, Fast
             answer = await http.get(path)
             assert answer.status_code == 404
             assert answer.headers["content-type"] == "application/problem+json"
-            assert answer.json()["detail"] == f"no service answers {path}; GET / lists what there is"
+            assert answer.json()["detail"] == f"there is no {path}; GET / lists what there is"
         assert set((await http.get("/")).json()["Services"]) == set(apps)
 
 

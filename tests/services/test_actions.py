@@ -13,7 +13,7 @@ from shared.embedded import EmbeddedTransport
 from shared.messaging.commands import CommandSubscription
 from shared.security import check_action
 from shared.service import RunningService
-from shared.web.routes import EpicRoute
+from shared.web.routing import EpicRoute
 from tests.support.clock import FixedClock
 
 

@@ -11,8 +11,9 @@ import orjson
 from services.eventplan_svc.app.show_dashboard import Dashboard, show_dashboard
 from services.eventplan_svc.bootstrap import Wiring, build
 from services.eventplan_svc.domain.inputs import Event, Fleet, Service
-from shared.cause import Cause, IfMatch
+from shared.cause import Cause
 from shared.clock import Clock
+from shared.conditions import parse_condition
 from shared.documents import Store, Written
 from shared.envelope import Message, Record
 from shared.messaging.commands import CommandSubscription
@@ -129,7 +130,7 @@ class Process:
             event_milestone_id=MilestoneId(milestone_id),
             milestone_completion_status=MilestoneStatus(status),
         )
-        cause = replace(self.person(), if_match=None if expected is None else IfMatch(expected))
+        cause = replace(self.person(), condition=None if expected is None else parse_condition(f'"{expected}"'))
         return await self._written(command, cause)
 
     async def eta(self, milestone_id: str, eta: str, fleet_id: str = "FORTRESSService-NA-X0") -> Written:

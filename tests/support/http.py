@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,13 @@ def app_of(*routes: Routes, **options: Any) -> Any:
 async def calling(app: Any) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client
+
+
+def version_of(answer: httpx.Response) -> int:
+    """The version in an ETag, which is ``"n"`` or ``"n.h"``."""
+    found = re.fullmatch(r'"([0-9]+)(\.[0-9a-f]{16})?"', answer.headers["etag"])
+    assert found, answer.headers["etag"]
+    return int(found[1])
 
 
 def pointers(answer: httpx.Response) -> Sequence[str]:

@@ -23,8 +23,8 @@ async def change_milestones(
 ) -> Written:
     """The plan after the command's rule. A command that changes nothing makes no version. Idempotent by the cause's id.
 
-    NotFound: there is no such plan. BadInput, Conflict: what the rule refuses. Stale: the plan is not at the version of
-    If-Match any more.
+    NotFound: there is no such plan. BadInput, Conflict: what the rule refuses. Stale: the condition does not hold
+    for the plan.
     """
     key = plan_id(command.event_id, command.fleet_id)
     facts = await planner.read_models.facts_of(key)
@@ -35,7 +35,7 @@ async def change_milestones(
         check_keys(present, command)
         return rule(present, command, facts, cause.now)
 
-    written = await planner.plans.write(key, decide, cause, expected=cause.expected_version)
+    written = await planner.plans.write(key, decide, cause)
     if written.changed and await planner.read_models.facts_of(key) != facts:  # the rule went by older facts
         await planner.refresh({key: cause.trace})
     return written

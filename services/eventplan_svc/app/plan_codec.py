@@ -23,6 +23,7 @@ from services.eventplan_svc.domain.milestones import (
 )
 from services.eventplan_svc.domain.plan import AutomationState, Closed, Derivation, DoneFor, Plan
 from services.eventplan_svc.domain.readiness import coloured
+from shared.conditions import entity_tag
 from shared.documents import Document, State
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
@@ -94,6 +95,15 @@ def in_colours_of(now: datetime, document: Document) -> Document:
     plan = decode_plan(document.state)
     present = coloured(plan, utc_day(now))
     return document if present is plan else document._replace(state=encode_plan(present))
+
+
+def tag_of(document: Document) -> str:
+    """The ETag of a plan in the colours of the moment: its hash is that of the colours (3.23a)."""
+    state = document.state
+    milestones = [*state["EventMilestone"], *state["EventDescaleMilestone"]]
+    milestones += [sub for one in milestones for sub in one.get("SubMilestones", ())]
+    colours = {one["EventMilestoneId"]: one.get("PeakReadyStatus") for one in milestones}
+    return entity_tag(document.version, {"PeakReadyStatus": state["PeakReadyStatus"], **colours})
 
 
 def _encode_milestone(milestone: Milestone) -> State:

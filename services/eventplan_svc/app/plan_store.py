@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan, encode_plans, in_colours_of
+from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan, encode_plans, in_colours_of, tag_of
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.lifecycle import Revision
 from services.eventplan_svc.domain.plan import Plan
@@ -64,24 +64,27 @@ class PlanStore:
                 created.append(plan.id)
         return created
 
-    async def write(
-        self, key: str, decide: Callable[[Plan | None], Plan | None], cause: Cause, *, expected: int | None = None
-    ) -> Written:
+    async def write(self, key: str, decide: Callable[[Plan | None], Plan | None], cause: Cause) -> Written:
         """Writes what ``decide`` makes of the present plan (None: there is none); None or the same plan: no change.
         The outcome is in the colours of the moment.
 
-        ``decide`` is pure and is called again when another writer came first. Stale where ``expected`` is not the
-        present version.
+        ``decide`` is pure and is called again when another writer came first. Stale where the condition
+        of the cause does not hold.
         """
         after: Plan | None = None
+        condition = cause.condition
 
         def change(present: Document | None) -> Change | None:
             nonlocal after
+            if present is not None and condition is not None:
+                condition.check(tag_of(in_colours_of(cause.now, present)))
             before = None if present is None else decode_plan(present.state)
             after = decide(before)
+            if present is None and after is not None and condition is not None:
+                condition.check(None)
             return None if after is None or after == before else _change(before, after)
 
-        written = await self._documents.update(key, change, cause, expected=expected)
+        written = await self._documents.update(key, change, cause)
         if written.changed and after is not None:
             self._view.put(written.document.version, after)
             return written

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from heapq import nsmallest
-from typing import Final
+from typing import Any, Final
 
-from services.eventplan_svc.app.plan_codec import in_colours_of
+from services.eventplan_svc.app.plan_codec import in_colours_of, tag_of
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from shared.clock import Clock
 from shared.documents import Document, Documents, ListPage
@@ -23,6 +23,9 @@ class ReadPlans(Reads):
         super().__init__("EventPlan", documents)
         self._plans = view
         self._clock = clock
+
+    def tag(self, document: Document, shown: Mapping[str, Any] | None = None, *, base: bool = False) -> str:
+        return tag_of(document)
 
     async def latest(self, key: str) -> Document:
         return in_colours_of(self._clock.now(), await super().latest(key))

@@ -18,8 +18,8 @@ _CREATED = (OutgoingEvent("fleet.created"),)
 async def create_fleet(command: CreateFleet, cause: Cause, *, fleets: Fleets) -> Written:
     """Creates the fleet, and its line for ``EventId``. The outcome is the line, or the base when no event is named.
 
-    Conflict when the fleet exists. The process may die between the two writes: the base then names the line that is
-    missing, and the same request again, a redelivery, or the next start creates it.
+    Conflict when the fleet exists, Stale when the condition does not hold. The process may die between the two writes:
+    the base then names the missing line, and the same request again, a redelivery, or the next start creates it.
     """
     state = first_base(command, cause.now).wire()
     existing: Document | None = None
@@ -27,6 +27,7 @@ async def create_fleet(command: CreateFleet, cause: Cause, *, fleets: Fleets) ->
     def created(present: Document | None) -> Change:
         nonlocal existing
         existing = present
+        fleets.check_condition(cause.condition, present)
         if present is not None:
             raise Conflict(f"Fleet {command.fleet_id} is there already; PUT changes it", slug="exists")
         return Change(state, _CREATED)

@@ -16,15 +16,16 @@ async def delete_fleet(command: DeleteFleet, cause: Cause, *, fleets: Fleets) ->
     """Makes the tombstone of the base, then those of its lines; histories stay.
 
     A crash in between leaves lines, which the next start deletes. NotFound when there is no such fleet, Stale when
-    the base is not at the expected version.
+    the condition does not hold for the base.
     """
 
     def deleted(present: Document | None) -> Change:
         if present is None:
             raise fleets.missing(command.fleet_id)
+        fleets.check_condition(cause.condition, present)
         return Change(None, (OutgoingEvent("fleet.deleted"),))
 
-    written = await fleets.bases.update(command.fleet_id, deleted, cause, expected=cause.expected_version)
+    written = await fleets.bases.update(command.fleet_id, deleted, cause)
     for line in await fleets.lines_of(command.fleet_id):
         if line.state["BaseVersionId"] < written.document.version:
             await delete_line(line.key, cause, fleets=fleets)

@@ -10,7 +10,7 @@ from services.fleet_svc.app.fleets import Fleets, beside, line_key
 from services.fleet_svc.domain.fleet_lines import Line, change_line, changed, follow_base, line_of, place
 from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent, Written
-from shared.errors import NotFound, Refused, Stale
+from shared.errors import NotFound, Refused
 from shared.schemas.fleet_svc.fleet import UpdateFleet
 from shared.schemas.validation import patched
 
@@ -20,7 +20,7 @@ _UPDATED = (OutgoingEvent("fleet.updated"),)
 async def update_fleet(command: UpdateFleet, cause: Cause, *, fleets: Fleets) -> Written:
     """Merges the command's patch into the base, or into the line for ``EventId``.
 
-    NotFound when there is no such fleet, Stale when If-Match is not the present version.
+    NotFound when there is no such fleet, Stale when the condition does not hold for what a read gives now.
     """
     if command.event_id is None:
         return await _update_base(command, cause, fleets=fleets)
@@ -35,12 +35,13 @@ async def _update_base(command: UpdateFleet, cause: Cause, *, fleets: Fleets) ->
         nonlocal moved
         if present is None:
             raise fleets.missing(command.fleet_id)
+        fleets.check_condition(cause.condition, present)
         before, after = Line.model_validate(present.state), patched(Line, present.state, command.patch)
         moved = place(before) != place(after)
         state = changed(before, after, cause.now).wire()
         return None if state == present.state else Change(state, _UPDATED)
 
-    written = await fleets.bases.update(command.fleet_id, updated, cause, expected=cause.expected_version)
+    written = await fleets.bases.update(command.fleet_id, updated, cause)
     if written.changed and moved:
         for line in await fleets.lines_of(command.fleet_id):
             await follow(line.key, written.document, cause, fleets=fleets)
@@ -51,9 +52,9 @@ async def _update_line(command: UpdateFleet, event_id: str, cause: Cause, *, fle
     """The event's line, created as a copy of the base by its first change. An empty patch creates none (3.30a): the
     outcome is the base that stands in for the line.
 
-    An If-Match of the base holds only while there is no line and the base is at that version.
+    A condition that names the tag of the base holds only while the base stands in (3.46b).
     """
-    fleet_id, if_match = command.fleet_id, cause.if_match
+    fleet_id = command.fleet_id
     document = await fleets.bases.latest(fleet_id)
     is_first = False
 
@@ -61,8 +62,10 @@ async def _update_line(command: UpdateFleet, event_id: str, cause: Cause, *, fle
         nonlocal is_first
         if document is None:
             raise fleets.missing(fleet_id)
-        if if_match is not None and if_match.base and (present is not None or document.version != if_match.version):
-            raise Stale(f"If-Match is not what GET /fleet/{fleet_id}/{event_id} gives now; read it again")
+        if present is None:
+            fleets.check_condition(cause.condition, document, base=True)
+        else:
+            fleets.check_condition(cause.condition, beside(present, document))
         if present is None and not command.patch:
             return None
         is_first = present is None
@@ -74,9 +77,8 @@ async def _update_line(command: UpdateFleet, event_id: str, cause: Cause, *, fle
         return None if state == present.state else Change(state, _UPDATED)
 
     key = line_key(fleet_id, event_id)
-    expected = if_match.version if if_match is not None and not if_match.base else None
     try:
-        written = await fleets.lines.update(key, updated, cause, expected=expected)
+        written = await fleets.lines.update(key, updated, cause)
     except Refused as refusal:  # of no narrower type where it is the first outcome again
         if command.patch or refusal.status != NotFound.status:
             raise

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from services.fleet_svc.app.fleets import FILTERS, Fleets
 from shared.cause import Cause
 from shared.clock import Clock
-from shared.documents import Document
 from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Acceptable, Command
 from shared.resources import DocumentHandlers
@@ -25,7 +24,7 @@ from shared.schemas.fleet_svc.fleet import (
     UpdateFleet,
 )
 from shared.schemas.results import Accepted
-from shared.web import PAGING, Parameter, Routes, json_response, operation_id_of, page_of, page_response
+from shared.web import PAGING, Parameter, Routes, operation_id_of, page_of, page_response
 
 _FILTERS: Final = [Parameter(name, f"Only those with this {name}.") for name in FILTERS]
 _BASE: Final = "/fleet/{FleetId}"
@@ -35,7 +34,7 @@ _LINE: Final = "/fleet/{FleetId}/{EventId}"
 def fleet_routes(commands: Sequence[Command[Any]], fleets: Fleets, clock: Clock) -> Routes:
     """The routes of a fleet's own line and of its lines for events.
 
-    A path with a word comes before the path that has an id in its place; an id is never one of those words.
+    An id is never one of the words that stand in its place in another path.
     """
     do = _Handlers(fleets, clock)
     routes = Routes(
@@ -92,11 +91,6 @@ class _Handlers(DocumentHandlers):
     def __init__(self, fleets: Fleets, clock: Clock) -> None:
         super().__init__(fleets, clock)
         self._fleets = fleets
-
-    def response(self, document: Document, request: Request) -> Response:
-        """The base stands in for a line where the path names an Event and the document is of none."""
-        stands_in = "EventId" in request.path_params and "EventId" not in document.state
-        return json_response(self.reads.view(document), version=document.version, base=stands_in)
 
     async def list(self, request: Request) -> Response:
         ids, query = self.keys(request, *FILTERS, "Limit", "Cursor")

@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.cause import AUTOMATION, Cause, IfMatch
+from shared.cause import AUTOMATION, Cause
+from shared.conditions import Condition
 from shared.durability.idempotency import retention_of
 from shared.envelope import Message
-from shared.errors import Poison, Stale
+from shared.errors import Poison
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscription
 from shared.schemas.base import CommandBody
@@ -177,12 +178,21 @@ def test_a_merge_patch_may_hold_any_member_and_null() -> None:
     assert command.patch == {"ManualOverride": None}
 
 
-async def test_the_condition_of_a_command_is_in_its_cause() -> None:
-    cause = await cause_of(command(if_match='"base-3"'))
+async def test_a_command_that_names_a_member_twice_is_refused() -> None:
+    twice = replace(command(), data=b'{"ThingId": "a", "ThingId": "b"}')
 
-    assert cause.if_match == IfMatch(3, base=True)
-    with pytest.raises(Stale):
-        assert cause.expected_version
+    done = await commands().handle(commands().read(record_of(twice)), CLOCK)
+
+    assert done.outcome is Outcome.REFUSED
+    problem = orjson.loads(done.answers[0].data)["Problem"]
+    assert (problem["type"], problem["errors"][0]["pointer"]) == ("urn:epic:problem:duplicate-member", "/ThingId")
+
+
+@pytest.mark.parametrize("given", ['"base-3"', "base-3"])
+async def test_the_condition_of_a_command_is_in_its_cause(given: str) -> None:
+    cause = await cause_of(command(if_match=given))
+
+    assert cause.condition == Condition(('"base-3"',))
 
 
 def test_a_group_is_named_by_owner_and_purpose() -> None:

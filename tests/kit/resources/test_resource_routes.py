@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -128,6 +129,55 @@ async def test_if_match_holds_only_for_the_latest(http: httpx.AsyncClient) -> No
     assert base.status_code == 412
     anyone = await http.put("/projection/F1/PD2024", json={"TotalInputTPM": 3}, headers={"If-Match": "*"})
     assert anyone.status_code == 200
+
+
+async def test_if_match_takes_a_list_and_compares_strongly(http: httpx.AsyncClient) -> None:
+    await http.post("/projection", json=BODY)
+    for given, status in (
+        ('"7", "1"', 200),
+        ('"1.0123456789abcdef"', 200),  # 3.25: it judges n
+        ('W/"1"', 412),  # 3.28
+        ('"7", "8"', 412),
+        ('"of-another-server"', 412),
+        ("1", 400),
+        ('"1", *', 400),
+    ):
+        answer = await http.put("/projection/F1/PD2024", json={}, headers={"If-Match": given})
+        assert answer.status_code == status, given
+    lines = httpx.Headers([("If-Match", '"7"'), ("If-Match", '"1"')])
+    assert (await http.put("/projection/F1/PD2024", json={}, headers=lines)).status_code == 200
+
+
+async def test_a_write_whose_if_none_match_matches_is_412(http: httpx.AsyncClient) -> None:
+    made = await http.post("/projection", json=BODY, headers={"If-None-Match": "*"})
+    assert made.status_code == 200
+    refused = await http.post("/projection", json=BODY, headers={"If-None-Match": "*"})
+    assert (refused.status_code, refused.json()["type"]) == (412, "urn:epic:problem:stale"), "3.24c"
+    for method, body in (("PUT", {"TotalInputTPM": 1}), ("DELETE", None)):
+        for given in ("*", '"1"', '"9", W/"1"'):  # 3.24b
+            answer = await http.request(method, "/projection/F1/PD2024", json=body, headers={"If-None-Match": given})
+            assert answer.status_code == 412, (method, given)
+        nothing = await http.request(method, "/projection/F2/PD2024", json=body, headers={"If-None-Match": "*"})
+        assert nothing.status_code == 404
+    other = await http.put("/projection/F1/PD2024", json={"TotalInputTPM": 1}, headers={"If-None-Match": '"2"'})
+    assert other.status_code == 200
+
+
+async def test_of_many_that_create_at_once_each_only_if_absent_one_does(http: httpx.AsyncClient) -> None:
+    create = {"json": BODY, "headers": {"If-None-Match": "*"}}
+    answers = await asyncio.gather(*(http.post("/projection", **create) for _ in range(10)))  # type: ignore[arg-type]
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 9
+
+
+async def test_of_many_that_change_one_version_at_once_one_does(http: httpx.AsyncClient) -> None:
+    await http.post("/projection", json=BODY)
+    answers = await asyncio.gather(
+        *(
+            http.put("/projection/F1/PD2024", json={"TotalInputTPM": number}, headers={"If-Match": '"1", "9"'})
+            for number in range(1, 11)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 9
 
 
 async def test_a_put_that_changes_nothing_makes_no_version(http: httpx.AsyncClient, published: Published) -> None:

@@ -86,7 +86,7 @@ async def test_no_such_path_and_no_such_method_are_problems_too(http: httpx.Asyn
     nowhere = await http.get("/nowhere")
     assert (nowhere.status_code, nowhere.json()["type"]) == (404, "urn:epic:problem:no-such-path")
     wrong = await http.post("/fail/bad")
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "DELETE, GET")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS")
     assert wrong.headers["content-type"] == "application/problem+json"
 
 

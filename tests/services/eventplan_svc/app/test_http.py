@@ -8,7 +8,7 @@ import pytest
 from tests.support import reference
 from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process
-from tests.support.http import app_of, calling, pointers
+from tests.support.http import app_of, calling, pointers, version_of
 from tests.support.snapshots import event, fleet, projection, service
 
 FLEET_ID = "FORTRESSService-NA-X0"
@@ -25,7 +25,7 @@ async def http(process: Process) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_a_plan_is_read_with_its_version_as_etag(http: httpx.AsyncClient) -> None:
     answer = await http.get(PLAN)
-    assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
+    assert (answer.status_code, version_of(answer)) == (200, 1)
     plan = answer.json()
     assert plan["EventPlanId"] == f"PD2024#{FLEET_ID}"
     assert (plan["VersionId"], plan["LatestVersionId"], plan["CreatedBy"]) == (1, 1, "EPICAutomation")
@@ -67,12 +67,12 @@ async def test_plans_are_listed_by_event_service_and_fleet(http: httpx.AsyncClie
 
 
 async def test_milestones_are_changed_in_all_three_ways(http: httpx.AsyncClient) -> None:
-    assert (await http.put(f"{PLAN}/status", json=DONE)).headers["etag"] == '"2"'
+    assert version_of(await http.put(f"{PLAN}/status", json=DONE)) == 2
     detail = {"EventMilestoneId": "HardwareFulfillment", "ETA": "2024-07-01", "MilestoneMessage": "soon"}
     changed = await http.put(f"{PLAN}/milestone", json=detail, headers={"If-Match": '"2"'})
     assert changed.json()["EventMilestone"][2]["ETA"] == "2024-07-01"
     again = await http.put(f"{PLAN}/milestones", json={"EventMilestone": changed.json()["EventMilestone"]})
-    assert again.headers["etag"] == '"3"', "posted back as it was read, nothing changes"
+    assert version_of(again) == 3, "posted back as it was read, nothing changes"
 
 
 @pytest.mark.parametrize("member", ["EventMilestoneId", "MilestoneCompletionStatus"])
@@ -86,13 +86,13 @@ async def test_a_bad_milestone_deep_in_a_list_is_named(http: httpx.AsyncClient, 
 async def test_a_plan_may_be_posted_back_whole_as_it_was_read(http: httpx.AsyncClient) -> None:
     plan = (await http.get(PLAN)).json()
     answer = await http.put(f"{PLAN}/milestones", json=plan)
-    assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
+    assert (answer.status_code, version_of(answer)) == (200, 1)
 
 
 async def test_the_references_own_plan_is_taken_as_it_stands(http: httpx.AsyncClient) -> None:
     """4.163, 6.2.20: it holds one of the descale milestones."""
     answer = await http.put(f"{PLAN}/milestones", json=reference.PLAN)
-    assert (answer.status_code, answer.headers["etag"]) == (200, '"2"'), answer.text
+    assert (answer.status_code, version_of(answer)) == (200, 2), answer.text
     plan = answer.json()
     for given, taken in zip(reference.PLAN["EventMilestone"], plan["EventMilestone"], strict=True):
         for member in ("MilestoneCompletionStatus", "MilestoneMessage", "PeakReadyStatus"):
@@ -195,3 +195,33 @@ async def test_the_dashboard_pages_by_service(http: httpx.AsyncClient, process: 
     assert rest["NextCursor"] is None
     whole = (await http.put("/event/PD2024/dashboard")).json()
     assert whole["Services"] == first["Services"] + rest["Services"]
+
+
+async def test_the_colours_of_the_moment_are_in_the_tag(http: httpx.AsyncClient, clock: FixedClock) -> None:
+    body = {"EventMilestoneId": "GatherProjectionFromUpstream", "MilestoneCompletionStatus": "InProgress"}
+    written = await http.put(f"{PLAN}/status", json=body)
+    read = await http.get(PLAN)
+    assert read.headers["etag"] == written.headers["etag"]
+    assert read.headers["etag"].startswith('"2.'), "3.23a"
+    known = {"If-None-Match": read.headers["etag"]}
+    assert (await http.get(PLAN, headers=known)).status_code == 304
+    assert (await http.put(f"{PLAN}/status", json=DONE, headers=known)).status_code == 412, "3.24b"
+    clock.set("2024-06-02T00:00:00Z")
+    later = await http.get(PLAN, headers=known)
+    assert (later.status_code, version_of(later)) == (200, 2), "a milestone is past its ETA"
+    kept = await http.put(f"{PLAN}/status", json=DONE, headers={**known, "If-Match": read.headers["etag"]})
+    assert (kept.status_code, version_of(kept)) == (200, 3), "3.25: If-Match judges the version"
+
+
+async def test_a_plan_is_created_only_where_there_is_none(http: httpx.AsyncClient) -> None:
+    body = {"EventId": "PD2024", "FleetId": FLEET_ID}
+    only = await http.post("/eventplan", json=body, headers={"If-None-Match": "*"})
+    assert (only.status_code, only.json()["type"]) == (412, "urn:epic:problem:stale"), "3.24c"
+    unknown = await http.put("/eventplan/PD2024/none/status", json=DONE, headers={"If-Match": '"1"'})
+    assert unknown.status_code == 404
+
+
+async def test_a_milestone_list_is_written_and_not_read(http: httpx.AsyncClient) -> None:
+    for action in ("milestones", "milestone", "status"):
+        answer = await http.get(f"{PLAN}/{action}")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS, PUT")

@@ -1,0 +1,159 @@
+"""The server's side of a connection: what a request may have and take before a service sees it (4.11i).
+
+uvicorn limits neither the header fields nor the time, and answers its own refusals as plain text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from shared.errors import Problem
+from shared.web.responses import problem_response
+
+log = structlog.get_logger(__name__)
+
+MAX_HEAD_BYTES: Final = 65_536
+"""The bytes of a request line with its header fields, and of the trailer fields after a body in chunks."""
+
+MAX_FIELDS: Final = 100
+"""The header fields of a request. Browsers send some twenty, and proxies add a few."""
+
+REQUEST_TIMEOUT: Final = 30.0
+"""Seconds within which all of a request must arrive, its body included; the largest takes less on a slow line."""
+
+_LINGER: Final = 1.0
+"""Seconds for which a client that was refused may go on sending: closing with bytes unread would lose the answer."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 of one connection.
+
+    A request with too many or too large header fields is refused (431), one that does not arrive in time is too (408),
+    and one that is not HTTP (400). Each answer is a problem, and ends the connection. A connection on which no request
+    has begun is closed without one.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.url = b""
+        self._head_bytes = 0  # received since the request, or its last chunk, began, without the body
+        self._arriving = False  # a request has begun and is not complete
+        self._in_body = False  # its header fields are complete
+        self._deadline: asyncio.TimerHandle | None = None
+        self._problem: Problem | None = None
+        self._ended = False  # refused: what still comes is not looked at
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._ended or self.transport.is_closing():
+            return
+        if self._head_bytes > MAX_HEAD_BYTES:  # of a field that has no end the parser reports nothing
+            self._refuse(_too_large())
+        elif self._arriving or self.cycle is None or self.cycle.response_complete:
+            self._watch()
+        else:
+            self._unwatch()
+
+    def on_message_begin(self) -> None:
+        self._unwatch()  # each request has the whole time
+        self._arriving = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if len(self.headers) > MAX_FIELDS or (self._head_bytes > MAX_HEAD_BYTES and self._fields_are_too_large()):
+            self._problem = _too_large()
+            raise ValueError("the parser stops here and reports an error")
+        super().on_headers_complete()
+        self._in_body = True
+        self.headers = []  # a trailer field is no header field (RFC 9110, 6.5.1): the scope must not get it
+
+    def on_chunk_header(self) -> None:
+        self._head_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        self._arriving = self._in_body = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls when the parser reports an error."""
+        bad = Problem("this is no HTTP/1.1 request", slug="bad-request", status=400, title="Bad request")
+        self._refuse(self._problem or bad)
+
+    def _fields_are_too_large(self) -> bool:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
+
+    def _watch(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_TIMEOUT, self._on_deadline)
+
+    def _unwatch(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _on_deadline(self) -> None:
+        self._deadline = None
+        if not self._arriving or self.transport.is_closing():
+            self.transport.close()
+        elif self._earlier_is_open():
+            self._watch()
+        else:
+            detail = f"the request did not arrive within {REQUEST_TIMEOUT:g} s"
+            self._refuse(Problem(detail, slug="request-timeout", status=408, title="Request timeout"))
+
+    def _earlier_is_open(self) -> bool:
+        """Whether a request before the one that is arriving has not been answered to its end."""
+        if self._in_body:
+            return bool(self.pipeline)
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answers the request that is arriving, unless another answer or its own is under way; ends the connection."""
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        log.info("request refused", status=problem.status, path=path, reason=problem.detail)
+        if not self._earlier_is_open() and not (self._in_body and self.cycle.response_started):
+            self.transport.write(self._encoded(problem_response(problem, path)))
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # what its application still sends goes nowhere
+            self.cycle.message_event.set()
+        self._ended = True
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._unwatch()
+        self._deadline = self.loop.call_later(_LINGER, self.transport.close)
+
+    def _encoded(self, response: Response) -> bytes:
+        headers = [*self.server_state.default_headers, *response.raw_headers, (b"connection", b"close")]
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        body = b"" if self.parser.get_method() == b"HEAD" else bytes(response.body)
+        return STATUS_LINE[response.status_code] + lines + b"\r\n" + body
+
+
+def _too_large() -> Problem:
+    return Problem(
+        f"the header fields may have {MAX_HEAD_BYTES} bytes in all, and there may be {MAX_FIELDS}; send fewer",
+        slug="headers-too-large",
+        status=431,
+        title="Request header fields too large",
+    )

@@ -1,0 +1,71 @@
+"""What the headers of a request ask of every route: a media type that it offers, and conditions on a read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from starlette.responses import Response
+
+from shared.conditions import Condition, parse_condition
+from shared.errors import Problem, Stale
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+_KEPT_BY_304: Final = frozenset((b"cache-control", b"content-location", b"etag", b"expires", b"vary"))
+"""The headers that 304 repeats of what 200 would have had (RFC 9110, 15.4.5); the server adds Date."""
+
+
+def header_of(headers: Headers, name: bytes) -> str | None:
+    """The value of a header by its name in small letters; of one that is there several times, one list of all."""
+    found = [value for key, value in headers if key == name]
+    return b", ".join(found).decode("latin-1") if found else None
+
+
+def condition_in(headers: Headers) -> Condition | None:
+    """The If-Match and the If-None-Match of a request; None when it has neither. BadInput for no list of ETags."""
+    return parse_condition(header_of(headers, b"if-match"), header_of(headers, b"if-none-match"))
+
+
+def check_accept(headers: Headers, offers: Sequence[str]) -> None:
+    """A problem (406) when ``Accept`` names none of the media types that the route offers (4.11i).
+
+    Parameters of a media type are not compared. A range with ``q=0`` is one that the caller does not want.
+    """
+    accept = header_of(headers, b"accept") or ""
+    wanted = dict(_range(part) for part in accept.split(",") if part.strip())
+    for offer in offers:
+        ranges = (offer, f"{offer.partition('/')[0]}/*", "*/*")  # the most specific one decides
+        if next((wanted[one] for one in ranges if one in wanted), not wanted):
+            return
+    raise Problem(
+        f"this answers with {' or '.join(offers)}; name one of these in Accept, or leave it out",
+        slug="not-acceptable",
+        status=406,
+        title="Not acceptable",
+    )
+
+
+def _range(part: str) -> tuple[str, bool]:
+    """A media range in small letters, and whether the caller wants it."""
+    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    weights = [piece[2:] for piece in parameters if piece.startswith("q=")]
+    return name, all(weight.strip("0.") for weight in weights)
+
+
+def under_condition(response: Response, headers: Headers) -> Response:
+    """The answer to a read: ``response``, or 304 without a body where If-None-Match names its ETag (3.24a).
+
+    Stale where If-Match does not name it. Neither is looked at unless the answer is 200.
+    """
+    condition = condition_in(headers)
+    if condition is None or response.status_code != 200:
+        return response
+    tag = response.headers.get("etag", "")
+    if condition.is_stale(tag):
+        raise Stale(f"the ETag is {tag or 'none'} now, which If-Match does not name")
+    if not condition.is_matched(tag):
+        return response
+    unchanged = Response(status_code=304)
+    unchanged.raw_headers = [header for header in response.raw_headers if header[0] in _KEPT_BY_304]
+    return unchanged

@@ -1,0 +1,126 @@
+"""How a request finds its route, and what every route does before and after its handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any, Final
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
+
+from shared.security import authorize, caller_of_http
+from shared.web.headers import check_accept, under_condition
+from shared.web.protection import check_media_type
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+CALLER: Final = "epic.caller"
+"""The key in a request's scope under which its ``Principal`` is."""
+
+BODY: Final = "epic.body"
+"""The key in a request's scope under which its body is, as bytes; a read has none."""
+
+_WITHOUT_PREFERENCE: Final = b"*/*"
+
+
+class EpicRoute(APIRoute):
+    """A route that asks for permission and calls its handler, with nothing of FastAPI's between them.
+
+    A GET route answers HEAD as well; the server leaves the body out. ``body_types``: the media types of a body that it
+    takes. ``offers``: the media types of its answers; a request that accepts none of them is refused (406).
+    """
+
+    def __init__(
+        self,
+        path: str,
+        handler: Handler,
+        *,
+        action: str,
+        body_types: Collection[str],
+        offers: Sequence[str],
+        **options: Any,
+    ) -> None:
+        super().__init__(path, handler, **options)
+        self.action = action
+        self._handler = handler
+        self._offers = offers
+        self._body_types = body_types
+        self._plain_body_types = frozenset(kind.encode() for kind in body_types)
+        self._is_read = "GET" in (self.methods or ())
+        self.answers = frozenset(("GET", "HEAD") if self._is_read else self.methods or ())
+        """The methods that work. OpenAPI lists those in ``methods``, without HEAD."""
+        self._prefix = path.partition("{")[0]
+        self._hidden_at: Sequence[dict[str, str]] = ()
+
+    def hide_behind(self, routes: Sequence[EpicRoute]) -> None:
+        """Leaves to those of ``routes`` their paths that have words where this one's has parameters.
+
+        ``/fleet/{FleetId}/inventory`` is such a path of ``/fleet/{FleetId}/{EventId}``, whatever its methods.
+        """
+        at = (_words_in_place(self.path, other.path) for other in routes)
+        self._hidden_at = [words for words in at if words]
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether the request's path is this route's, with whatever method."""
+        match, child_scope = Route.matches(self, scope)
+        return match is not Match.NONE and not self._is_hidden(child_scope["path_params"])
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Full or none: ``allowed_methods`` finds the other methods of a path, and only for a request without a route.
+
+        Routes are tried in order, so the two cheap comparisons before the regular expression pay for each read.
+        """
+        if scope.get("method") not in self.answers or self._prefix not in scope["path"]:
+            return Match.NONE, {}
+        match, child_scope = Route.matches(self, scope)
+        if match is Match.NONE or (self._hidden_at and self._is_hidden(child_scope["path_params"])):
+            return Match.NONE, {}
+        child_scope["route"] = self
+        return Match.FULL, child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers the request; it raises what the handler raises, as a problem of the request."""
+        headers = scope["headers"]
+        caller = scope[CALLER] = caller_of_http(headers)
+        authorize(caller, self.action)
+        given = dict(headers)
+        if scope.get(BODY) and given.get(b"content-type") not in self._plain_body_types:
+            check_media_type(headers, self._body_types)  # it has parameters, or it is another one
+        if given.get(b"accept", _WITHOUT_PREFERENCE) != _WITHOUT_PREFERENCE:
+            check_accept(headers, self._offers)
+        response = await self._handler(Request(scope, receive, send))
+        if self._is_read and (b"if-none-match" in given or b"if-match" in given):
+            response = under_condition(response, headers)
+        await response(scope, receive, send)
+
+    def _is_hidden(self, parameters: dict[str, str]) -> bool:
+        return any(words.items() <= parameters.items() for words in self._hidden_at)
+
+
+def _words_in_place(path: str, other: str) -> dict[str, str]:
+    """The parameters of a path that are words in the other one; none unless the other one is a case of it."""
+    mine, theirs = path.split("/"), other.split("/")
+    if len(mine) != len(theirs):
+        return {}
+    words = dict[str, str]()
+    for part, other_part in zip(mine, theirs, strict=True):
+        if part.startswith("{"):
+            if not other_part.startswith("{"):
+                words[part.strip("{}")] = other_part
+        elif part != other_part:
+            return {}
+    return words
+
+
+def allowed_methods(routes: Sequence[BaseRoute], scope: Scope) -> set[str]:
+    """The methods that work at the request's path: those of every route of this path, and OPTIONS; or none at all."""
+    allowed = set[str]()
+    for route in routes:
+        if isinstance(route, EpicRoute):
+            allowed |= route.answers if route.takes(scope) else frozenset()
+        elif isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+            allowed |= route.methods or set()
+    return allowed | {"OPTIONS"} if allowed else allowed

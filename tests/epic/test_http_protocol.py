@@ -1,0 +1,196 @@
+"""What the server does with a connection before a service sees a request: limits, deadlines and its own refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+import pytest
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from epic import http_protocol
+from epic.serving import uvicorn_server
+from shared.metrics import Metrics
+from shared.settings import Settings
+from shared.web import Routes, create_app, json_response
+from shared.web.routing import BODY
+from tests.support.waiting import until
+
+
+class Server:
+    """An application behind a real socket; ``ask`` sends bytes and gives what comes back until the server closes."""
+
+    def __init__(self, port: int, metrics: Metrics) -> None:
+        self.port = port
+        self.metrics = metrics
+
+    async def ask(self, *parts: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+            async with asyncio.timeout(10):
+                return await reader.read()
+        finally:
+            writer.close()
+
+
+def routes() -> Routes:
+    routes = Routes("test")
+
+    async def echo(request: Request) -> Response:
+        headers = [name.decode() for name, _ in request.scope["headers"]]
+        return json_response({"Bytes": len(request.scope.get(BODY, b"")), "Headers": headers})
+
+    routes.add("PUT", "/echo", echo, action="test.write", summary="Echo", conditional=False)
+    return routes
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    metrics = Metrics()
+    app = create_app("test_svc", routes=[routes()], metrics=metrics)
+    taken = socket.create_server(("127.0.0.1", 0))
+    uvicorn = uvicorn_server(app, Settings(data_dir=tmp_path))
+    serving = asyncio.create_task(uvicorn.serve([taken]))
+    await until(lambda: uvicorn.started, "the server listens")
+    yield Server(taken.getsockname()[1], metrics)
+    uvicorn.should_exit = True
+    await serving
+    taken.close()
+
+
+@pytest.fixture
+def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "REQUEST_TIMEOUT", 0.05)
+
+
+def head(*fields: str, method: str = "GET", path: str = "/health/live") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *fields]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def status_and_problem(answer: bytes) -> tuple[int, str, str]:
+    """The status, the problem's slug and its instance; the answer must be a whole one that ends the connection."""
+    begin, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = begin.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["content-length"] == str(len(body))
+    assert headers["connection"] == "close"
+    assert headers["date"]
+    problem = orjson.loads(body)
+    assert first.startswith(f"HTTP/1.1 {problem['status']} ")
+    return problem["status"], problem["type"].removeprefix("urn:epic:problem:"), problem["instance"]
+
+
+CLOSE = "Connection: close"
+JSON = "Content-Type: application/json"
+
+
+async def test_as_many_and_as_large_header_fields_as_may_be_are_answered(server: Server) -> None:
+    many = head(CLOSE, *(f"X-{n}: 1" for n in range(98)))
+    large = head(CLOSE, f"X-Large: {'x' * (http_protocol.MAX_HEAD_BYTES - 100)}")
+    for request in (many, large):
+        assert (await server.ask(request)).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [head(*(f"X-{n}: 1" for n in range(100)))],
+        [head(f"X-Large: {'x' * http_protocol.MAX_HEAD_BYTES}")],
+        [head(*(f"X-{n}: {'x' * 900}" for n in range(90)))],
+        [head(path="/health/live?" + "x" * http_protocol.MAX_HEAD_BYTES)],
+        [head("X-Endless: ")[:-4], b"x" * http_protocol.MAX_HEAD_BYTES],
+    ],
+    ids=["101 fields", "one large field", "many large fields", "a large path", "a field without an end"],
+)
+async def test_more_or_larger_header_fields_are_431(server: Server, parts: list[bytes]) -> None:
+    assert status_and_problem(await server.ask(*parts)) == (431, "headers-too-large", "/health/live")
+
+
+async def test_a_body_does_not_count_as_header_fields(server: Server) -> None:
+    size = 4 * http_protocol.MAX_HEAD_BYTES
+    whole = head(CLOSE, JSON, f"Content-Length: {size}", method="PUT", path="/echo") + b"x" * size
+    chunks = head(CLOSE, JSON, "Transfer-Encoding: chunked", method="PUT", path="/echo") + b"4\r\nabcd\r\n" * 20_000
+    for request, length in ((whole, size), (chunks + b"0\r\n\r\n", 80_000)):
+        answer = await server.ask(request)
+        assert orjson.loads(answer.partition(b"\r\n\r\n")[2])["Bytes"] == length
+
+
+async def test_a_trailer_field_is_no_header_field(server: Server) -> None:
+    request = head(CLOSE, JSON, "Transfer-Encoding: chunked", method="PUT", path="/echo")
+    answer = await server.ask(request + b"2\r\n{}\r\n0\r\nX-Epic-User: ann\r\n\r\n")
+    assert "x-epic-user" not in orjson.loads(answer.partition(b"\r\n\r\n")[2])["Headers"]
+    endless = await server.ask(request + b"2\r\n{}\r\n0\r\nX-Endless: ", b"x" * 8 * http_protocol.MAX_HEAD_BYTES)
+    assert status_and_problem(endless) == (431, "headers-too-large", "/echo")
+
+
+@pytest.mark.parametrize(
+    "request_", [b"BREW /pot HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\n\r\n"]
+)
+async def test_what_is_no_http_is_400(server: Server, request_: bytes) -> None:
+    assert status_and_problem(await server.ask(request_))[:2] == (400, "bad-request")
+
+
+async def test_a_body_that_is_no_chunk_is_400_and_not_handled(server: Server) -> None:
+    answer = await server.ask(head("Transfer-Encoding: chunked", method="PUT", path="/echo"), b"not a size\r\n")
+    assert status_and_problem(answer) == (400, "bad-request", "/echo")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        head()[:-2],
+        head("Content-Length: 10", method="PUT", path="/health/live") + b"{",
+        head("Transfer-Encoding: chunked", method="PUT", path="/health/live") + b"1\r\n{\r\n",
+    ],
+    ids=["header fields", "body", "chunks"],
+)
+@pytest.mark.usefixtures("in_no_time")
+async def test_a_request_that_does_not_arrive_in_time_is_408(server: Server, sent: bytes) -> None:
+    assert status_and_problem(await server.ask(sent)) == (408, "request-timeout", "/health/live")
+
+
+@pytest.mark.usefixtures("in_no_time")
+async def test_a_connection_without_a_request_is_closed_without_an_answer(server: Server) -> None:
+    assert await server.ask() == b""
+    assert await server.ask(b"\r\n") == b""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(head())
+    assert await reader.readuntil(b'{"Status":"Alive"}')
+    writer.write(b"\r\n")  # ends the wait for the next request, and is none
+    async with asyncio.timeout(3):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_client_that_goes_is_neither_an_error_nor_a_500(server: Server) -> None:
+    with structlog.testing.capture_logs() as lines:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(head("Content-Length: 10", method="PUT", path="/echo") + b"{")
+        await writer.drain()
+        await until(lambda: _in_progress(server, 1), "the request is being read")
+        writer.close()
+        await until(lambda: _in_progress(server, 0), "the request has ended")
+    assert b'status="499"' in server.metrics.render()
+    assert b'status="500"' not in server.metrics.render()
+    assert not [line for line in lines if line["log_level"] in ("error", "critical")]
+
+
+def _in_progress(server: Server, count: int) -> bool:
+    return f"epic_http_requests_in_progress {count}.0".encode() in server.metrics.render()
+
+
+async def test_the_answer_to_head_has_no_body(server: Server) -> None:
+    answer = await server.ask(head(CLOSE, method="HEAD"))
+    begin, _, body = answer.partition(b"\r\n\r\n")
+    assert (begin.split(b"\r\n")[0], body) == (b"HTTP/1.1 200 OK", b"")
+    assert f"content-length: {len(orjson.dumps({'Status': 'Alive'}))}".encode() in begin
