@@ -83,10 +83,12 @@ class Ordering:
         )
 
     async def _decide(self, rng: random.Random) -> None:
-        """Decides on most pending orders, and has some of them delivered."""
+        """Decides on most pending orders, and has some delivered; those of a fleet that goes are withdrawn with it."""
         clients = self.load.clients
         page = await clients.http.read(f"/hotw/order?EventId={self.event.id}&Status=Pending&Limit=1000")
-        orders = sorted(page["Items"], key=lambda order: str(order["AutoScalingGroupName"]))
+        going = {fleet.id for fleet in self.load.company.fleets if fleet.deleted}
+        staying = [order for order in page["Items"] if order["FleetId"] not in going]
+        orders = sorted(staying, key=lambda order: str(order["AutoScalingGroupName"]))
         await asyncio.gather(*(self._one(self.load.rng(o["FulfillmentId"]), o) for o in orders if rng.random() < 0.6))
 
     async def _one(self, rng: random.Random, order: dict[str, Any]) -> None:

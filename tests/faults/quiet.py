@@ -29,6 +29,8 @@ def unfinished(picture: Picture, *, mails_too: bool = False) -> list[str]:
     for row in picture.table("hotw_dashboard"):
         if row["EventVersionId"] < events.get(row["EventId"], 0):
             found.append(f"the book of {row['FleetId']} is of an older {row['EventId']}")
+        if str(row["DueAt"]).startswith("1971"):  # a changed fleet or service made it due
+            found.append(f"the book of {row['FleetId']} for {row['EventId']} is not settled")
     for key, stored in picture.of("notify_svc", "notification").items():
         if _is_to_be_sent(stored.head.state, mails_too=mails_too):
             found.append(f"the mail {key} waits")
@@ -143,6 +145,7 @@ class Quiet:
 _WAITING = {
     "rows in HOTW's outbox": "SELECT COUNT(*) FROM outbox",
     "runs Running": "SELECT COUNT(*) FROM hotw_run WHERE RunStatus = 'Running'",
+    "books that a fleet or service made due": "SELECT COUNT(*) FROM hotw_dashboard WHERE DueAt < '1972-01-01'",
     "books of an older event": (
         "SELECT COUNT(*) FROM hotw_dashboard d JOIN event_index i ON i.EventIndexId = d.EventIndexId "
         "JOIN read_model_event e ON e.`Key` = i.EventId WHERE d.EventVersionId < e.VersionId"
