@@ -5,22 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import orjson
 
 from shared import exact_json
 from shared.errors import BadInput
-from shared.resources import Resource
 from shared.schemas.base import VERSION_MEMBERS, WireModel, wire_names
 from shared.schemas.fleet_svc.fleet import FLEET, Inventory
 from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.topics import SERVICES
 from shared.schemas.validation import decode_object
+
+if TYPE_CHECKING:
+    from shared.resources import Resource
 
 _KEY_BYTES: Final = 16
 
@@ -75,26 +77,27 @@ def declarations() -> dict[str, tuple[Resource[Any], ...]]:
     }
 
 
-def _kinds() -> dict[str, Kind]:
-    """Every kind of row, in the order of loading: service by service, and in each what is referenced first."""
-    kinds: list[Kind] = []
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Every kind of row by its name, in the order of loading: service by service, in each what is referenced first.
+
+    Imports the services, which takes half a second.
+    """
+    found: list[Kind] = []
     for number, resources in enumerate(declarations().values()):
         for resource in resources:
             contract = resource.contract
             if not resource.read_only:
                 phase = 10 * number + (2 if resource.references else 0)
-                kinds.append(Kind(contract.name, phase, contract.key, contract.body, _ignored(contract), resource.path))
+                found.append(Kind(contract.name, phase, contract.key, contract.body, _ignored(contract), resource.path))
     # A fleet and its inventory have use cases of their own, and no declaration.
-    kinds.append(Kind("Fleet", 1, FLEET.key, FLEET.body, _ignored(FLEET), "/fleet"))
-    kinds.append(Kind("Inventory", 2, FLEET.key, Inventory, VERSION_MEMBERS, "/fleet/{FleetId}/inventory", "PUT"))
-    return {kind.name: kind for kind in sorted(kinds, key=lambda kind: kind.phase)}
+    found.append(Kind("Fleet", 1, FLEET.key, FLEET.body, _ignored(FLEET), "/fleet"))
+    found.append(Kind("Inventory", 2, FLEET.key, Inventory, VERSION_MEMBERS, "/fleet/{FleetId}/inventory", "PUT"))
+    return {kind.name: kind for kind in sorted(found, key=lambda kind: kind.phase)}
 
 
 def _ignored(contract: ResourceContract[Any]) -> frozenset[str]:
     return contract.ignored | ({contract.joined_key} if contract.joined_key else frozenset())
-
-
-KINDS: Final = _kinds()
 
 
 class BadRow(Exception):
@@ -132,20 +135,20 @@ def read_row(line: bytes) -> Request:
 
 
 def _named(name: object) -> Kind:
-    kind = KINDS.get(name) if isinstance(name, str) else None
+    kind = kinds().get(name) if isinstance(name, str) else None
     if kind is None:
-        raise BadRow(f"Resource {name!r} is not known; use one of {', '.join(KINDS)}")
+        raise BadRow(f"Resource {name!r} is not known; use one of {', '.join(kinds())}")
     return kind
 
 
 def _recognised(row: Mapping[str, Any]) -> Kind:
     """The kind that knows all members of the row; of several the one that needs no more."""
-    fitting = [kind for kind in KINDS.values() if kind.knows(row)]
+    fitting = [kind for kind in kinds().values() if kind.knows(row)]
     complete = [kind for kind in fitting if kind.is_complete_with(row)]
     for found in (complete, fitting):
         if len(found) == 1:
             return found[0]
-    names = ", ".join(KINDS)
+    names = ", ".join(kinds())
     raise BadRow(f'its members are not those of one resource alone; add "Resource": one of {names}')
 
 

@@ -13,7 +13,7 @@ import pytest
 from epic.api import Api
 from epic.failure import CommandFailed, Unreachable
 from epic.loading import Loaded, RowFailure, files_of, load, read_rows
-from epic.rows import KINDS
+from epic.rows import kinds
 from epic.terminal import Terminal
 from tests.epic.fake import Asked, FakeEpic, problem
 
@@ -108,7 +108,7 @@ async def test_each_failed_row_is_named_by_file_line_resource_field_and_remedy(e
     assert [failure.text() for failure in sorted(failures, key=lambda failure: failure.line)] == [
         failures[0].text(),
         "a.ndjson:4: Fleet F: /FleetConfiguration/Region: required; add it",
-        f"a.ndjson:5: Resource 'Flet' is not known; use one of {', '.join(KINDS)}",
+        f"a.ndjson:5: Resource 'Flet' is not known; use one of {', '.join(kinds())}",
     ]
     assert failures[0].text().startswith("a.ndjson:2: the body is not JSON: ")
     assert outcome.loaded == {"Service": 1}

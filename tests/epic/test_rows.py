@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epic.rows import KINDS, BadRow, read_row
+from epic.rows import BadRow, kinds, read_row
 
 
 def line(**members: object) -> bytes:
@@ -46,8 +46,8 @@ def test_a_row_that_may_be_several_things_is_not_guessed(row: dict[str, object])
 
 
 def test_what_belongs_to_a_fleet_is_loaded_after_it() -> None:
-    assert [kind.name for kind in KINDS.values()][:2] == ["Service", "Fleet"]
-    assert KINDS["Fleet"].phase < KINDS["Projection"].phase == KINDS["Inventory"].phase
+    assert [kind.name for kind in kinds().values()][:2] == ["Service", "Fleet"]
+    assert kinds()["Fleet"].phase < kinds()["Projection"].phase == kinds()["Inventory"].phase
 
 
 def test_the_members_go_out_as_they_stand_without_resource() -> None:
@@ -88,7 +88,7 @@ def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
         (b'{"Resource":"Fleet"}', "Fleet needs FleetId"),
         (b'{"Resource":"Fleet","FleetId":7}', "Fleet needs FleetId, a string"),
         (b'{"Resource":"Projection","FleetId":"F"}', "Projection needs EventId"),
-        (b'{"MemberOfNone":"x"}', f'add "Resource": one of {", ".join(KINDS)}'),
+        (b'{"MemberOfNone":"x"}', f'add "Resource": one of {", ".join(kinds())}'),
     ],
 )
 def test_a_line_that_is_no_resource_is_refused_with_the_remedy(text: bytes, reason: str) -> None:

@@ -53,6 +53,22 @@ async def test_what_the_gateway_refuses_is_a_problem_too(composed: Composed, htt
         assert (problem["status"], problem["instance"]) == (status, path)
 
 
+async def test_a_page_of_another_site_writes_nothing_through_the_gateway(
+    composed: Composed, http: httpx.AsyncClient
+) -> None:
+    """10.6.12 and 10.6.15: nginx passes on the Host with its port, which Origin is compared with."""
+    own = f"http://127.0.0.1:{composed.port}"
+    for headers, status in (
+        ({"Origin": own}, 404),
+        ({"Origin": "http://127.0.0.1:3000"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "evil.example"}, 400),
+    ):
+        answer = await http.delete(composed.url("/service/Nobody"), headers=headers)
+        assert answer.status_code == status, answer.text
+    assert (await http.get(composed.url("/event_svc/health/live"), headers={"Host": "evil.example"})).status_code == 200
+
+
 async def test_the_command_loads_produces_and_tails(composed: Composed, caller: Caller, tmp_path: Path) -> None:
     sample = tmp_path / "sample.ndjson"
     await asyncio.to_thread(
