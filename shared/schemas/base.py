@@ -42,6 +42,7 @@ RESERVED_IDS = frozenset(
 )
 ID_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _ID = re.compile(ID_PATTERN)
+_DECIMAL_DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _NAME = r"^[^\x00-\x1f\x7f\s]([^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s])?$"
 NAME_RULE = "1 to 255 printable characters, with no space at either end"
 # Words that the wire writes in capitals; a member that differs (``AsgTag``) names its alias itself.
@@ -70,6 +71,13 @@ def broken_rule(member: str, detail: str) -> PydanticCustomError:
 def is_name(value: str) -> bool:
     """Whether it can be a ``Name``; ``NAME_RULE`` says what can."""
     return len(value) <= 255 and re.fullmatch(_NAME, value) is not None
+
+
+def _digits_of_text(value: Any) -> Any:
+    """A decimal as a text is digits, perhaps with a point: no sign, space or exponent, as the JSON Schema says."""
+    if isinstance(value, str) and not _DECIMAL_DIGITS.fullmatch(value):
+        raise ValueError("give a number, such as 1.5")
+    return value
 
 
 def _at_most_six_places(value: Decimal) -> Decimal:
@@ -128,6 +136,7 @@ DecimalNumber = Annotated[
     Decimal,
     Field(ge=0, le=MAX_DECIMAL),
     AfterValidator(_at_most_six_places),
+    BeforeValidator(_digits_of_text),
     PlainSerializer(_number, when_used="json"),
     WithJsonSchema(_DECIMAL, mode="serialization"),
     WithJsonSchema({"anyOf": [{**_DECIMAL, "multipleOf": 10**-MAX_PLACES}, _DECIMAL_TEXT]}, mode="validation"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -60,8 +61,13 @@ def refused(model: type[WireModel], body: dict[str, Any]) -> dict[str, str]:
         ("Moment", "2024-06-15T09:00:00", "has no time zone; add Z"),
         ("Number", 1e30, f"give {MAX_DECIMAL} or less"),
         ("Number", -0.5, "give 0 or more"),
-        ("Number", "1E+999999", f"give {MAX_DECIMAL} or less"),
-        ("Number", "NaN", "give a finite number"),
+        ("Number", Decimal("1E+999999"), f"give {MAX_DECIMAL} or less"),
+        ("Number", "1E+999999", "give a number, such as 1.5"),
+        ("Number", "1_000.5", "give a number, such as 1.5"),
+        ("Number", " 1.5", "give a number, such as 1.5"),
+        ("Number", "-1", "give a number, such as 1.5"),
+        ("Number", "NaN", "give a number, such as 1.5"),
+        ("Number", math.nan, "give a finite number"),
         ("Count", Decimal("1E+999999"), f"give a whole number from 0 to {MAX_COUNT}"),
         ("Count", 1e30, f"give a whole number from 0 to {MAX_COUNT}"),
         ("Count", Decimal("1.000000000000000001"), "give a whole number, without a fraction"),
