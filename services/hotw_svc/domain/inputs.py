@@ -106,6 +106,7 @@ class ServiceFacts:
     version_id: int
     service_type: ServiceType
     philosophy: Philosophy = NO_PHILOSOPHY
+    is_deleted: bool = False
 
     @property
     def is_registered(self) -> bool:

@@ -55,6 +55,7 @@ def service_facts(state: State) -> ServiceFacts:
         service_id=state["ServiceId"],
         version_id=state["VersionId"],
         service_type=ServiceType(state["ServiceType"]),
+        is_deleted=state.get("Deleted") is True,
         philosophy=Philosophy(
             max_hosts=philosophy.get("MaxHosts"),
             min_hosts=philosophy.get("MinHosts"),

@@ -57,8 +57,8 @@ class InputReadModels:
             await index_ids(connection, t.service_index, [state["ServiceId"] for state in states])
         if kind is InputKind.FLEET:
             await _make_locks(connection, [state["FleetId"] for state in states])
-        after = await read_models.memberships(connection, kind, before)
-        changed = {key for key in before if before[key] != after[key]}
+        after = await read_models.memberships(connection, kind, keys)
+        changed = {key for key, now in after.items() if before.get(key, read_models.UNKNOWN.get(kind, now)) != now}
         if changed:
             fleets = await read_models.fleets_of(connection, changed) if kind is InputKind.SERVICE else changed
             await overtake_books(connection, fleets)

@@ -42,10 +42,11 @@ READ_MODELS: Final = {
     InputKind.INVENTORY: INVENTORIES,
     InputKind.PLAN: PLANS,
 }
-
-
 _DECIDING: Final = {InputKind.SERVICE: ("ServiceType",), InputKind.FLEET: ("ServiceId", REGION)}
 """The filters of a read model that decide which events a fleet takes part in."""
+
+UNKNOWN: Final = {InputKind.SERVICE: (False, ServiceType.REGISTERED.value)}
+"""The membership that is presumed of what is not known: a service withdraws no fleet before its own event arrives."""
 
 
 async def event(connection: AsyncConnection, event_id: str, *, deleted_too: bool) -> EventFacts | None:
@@ -108,7 +109,7 @@ async def memberships(connection: AsyncConnection, kind: InputKind, keys: Iterab
     found: dict[str, tuple[Any, ...]] = {}
     for some in slices([key for key in dict.fromkeys(keys) if "#" not in key]):
         rows = await connection.execute(select(*columns).where(table.c.Key.in_(some)))
-        found.update((row.Key, tuple(row)) for row in rows)
+        found.update((row.Key, tuple(row)[1:]) for row in rows)
     return found
 
 

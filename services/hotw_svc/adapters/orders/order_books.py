@@ -65,7 +65,7 @@ class OrderBooks:
             name: fleet_facts(base=state_of(base), event_line=state_of(line)) for name, (base, line) in lines.items()
         }
         services = await SERVICES.rows(self._connection, {fleet.service_id for fleet in fleets.values()})
-        known = {name: service_facts(state_of(row)) for name, row in services.items() if not row.Deleted}
+        known = {name: service_facts(state_of(row)) for name, row in services.items()}
         books = []
         for row in dashboards:
             fleet_id = row["FleetId"]

@@ -35,8 +35,8 @@ class OrderBook:
     """A fleet's orders and overrides, as read under the fleet's row lock.
 
     ``orders`` and ``overrides`` are the fleet's for every event, because an ASG is shared by all of them. ``service``
-    is None when it was deleted. ``latest`` is the fleet's latest execution that counts. ``version_id`` is the number of
-    the last fact.
+    is None while it is not known. ``latest`` is the fleet's latest execution that counts. ``version_id`` is the number
+    of the last fact.
     """
 
     key: OrderBookKey

@@ -18,6 +18,7 @@ X0: FleetFacts = fleet_facts(base=FLEET)
 OFF = replace(PD2024, is_active=False)
 ELSEWHERE = replace(PD2024, region_list=("eu-west-1",))
 ONBOARDING = replace(FORTRESS, service_type=ServiceType.ONBOARDING)
+DELETED = replace(ONBOARDING, is_deleted=True)
 GONE: FleetFacts = fleet_facts(base=FLEET | {"Deleted": True})
 
 
@@ -47,9 +48,11 @@ def test_a_long_region_list_is_cut_to_a_readable_sentence() -> None:
     ("event", "fleet", "service", "reason"),
     [
         (PD2024, X0, FORTRESS, None),
-        (OFF, GONE, None, "PD2024 is not active."),
-        (ELSEWHERE, GONE, None, "Fleet FORTRESSService-NA-X0 was deleted."),
-        (ELSEWHERE, X0, None, "Its service FORTRESSService was deleted."),
+        (PD2024, X0, None, None),
+        (ELSEWHERE, X0, None, "Its region us-east-1 is not in the RegionList of PD2024 (eu-west-1)."),
+        (OFF, GONE, DELETED, "PD2024 is not active."),
+        (ELSEWHERE, GONE, DELETED, "Fleet FORTRESSService-NA-X0 was deleted."),
+        (ELSEWHERE, X0, DELETED, "Its service FORTRESSService was deleted."),
         (ELSEWHERE, X0, ONBOARDING, "Its service FORTRESSService is Onboarding, not Registered."),
         (ELSEWHERE, X0, FORTRESS, "Its region us-east-1 is not in the RegionList of PD2024 (eu-west-1)."),
     ],

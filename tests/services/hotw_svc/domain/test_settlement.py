@@ -80,7 +80,7 @@ def test_an_inactive_event_cancels_pending_orders_and_names_approved_ones() -> N
     ("changes", "reason"),
     [
         ({"fleet": replace(FORTRESS, is_deleted=True)}, "Fleet FORTRESSService-NA-X0 was deleted."),
-        ({"service": None}, "Its service FORTRESSService was deleted."),
+        ({"service": replace(REGISTERED, is_deleted=True)}, "Its service FORTRESSService was deleted."),
         (
             {"service": replace(REGISTERED, service_type=ServiceType.ONBOARDING)},
             "Its service FORTRESSService is Onboarding, not Registered.",

@@ -122,6 +122,18 @@ async def test_a_change_that_withdraws_nothing_makes_no_book_due(change: tuple[s
     assert await hotw.sweep() == 0
 
 
+async def test_a_fleet_that_came_to_a_service_not_known_yet_waits_for_its_event(hotw: Replica) -> None:
+    """The events of services and of fleets arrive in any order."""
+    await ordered(hotw)
+    await hotw.keep("fleet", snapshot(FLEET, fleet_body(service_id="New", version=6)))
+    assert statuses(await first_execution(hotw))[0] == ["Approved", "Pending", "Pending"]
+    await hotw.keep("service", snapshot("New", service_body("New", version=1)))
+    assert statuses(await first_execution(hotw))[0] == ["Approved", "Pending", "Pending"]
+    await hotw.keep("fleet", snapshot(FLEET, fleet_body(service_id="Newer", version=7)))
+    await hotw.keep("service", snapshot("Newer", service_body("Newer", version=1, ServiceType="Onboarding")))
+    assert statuses(await first_execution(hotw))[0] == ["Approved", "Cancelled", "Cancelled"]
+
+
 async def test_the_sweep_finishes_a_withdrawal_of_a_dead_process_despite_a_run(hotw: Replica) -> None:
     await ordered(hotw)
     run = await hotw.start()
