@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
@@ -83,12 +84,20 @@ def main() -> None:
 
     A command whose output nobody reads any more ends with 1, without a word.
     """
+    _open_what_is_closed()
     try:
         app(prog_name="epic")
     except CommandFailed as failure:
         _end(failure.text, failure.exit_code)
     except OSError as error:
         _end(error.strerror or str(error), SOME_FAILED)
+
+
+def _open_what_is_closed() -> None:
+    """Standard input and output that whoever started the command closed (``epic topics >&-``) are /dev/null."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for as long as the process runs
 
 
 def _end(text: str, exit_code: int) -> NoReturn:

@@ -13,13 +13,12 @@ from epic import __version__
 from tests.support.epic_command import Run
 
 ROOT = Path(__file__).parents[2]
+CODE = "from epic.cli import main; main()"
 IMPORTED = "import sys; from epic import cli\ntry: cli.main()\nfinally: sys.stderr.write(' '.join(sys.modules))"
 HEAVY = {"aiohttp", "aiokafka", "fastapi", "pydantic", "rich", "services", "shared"}
 
 
-def epic(
-    *arguments: str, stdout: int, code: str = "from epic.cli import main; main()"
-) -> subprocess.CompletedProcess[str]:
+def epic(*arguments: str, stdout: int, code: str = CODE) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -71,3 +70,16 @@ def test_an_output_that_nobody_reads_ends_the_command_without_a_word(arguments: 
     finally:
         os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_command_whose_output_is_closed_ends_as_if_it_had_one(closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -c "$1" topics {closed}', sys.executable, CODE],
+        capture_output=True,
+        cwd=ROOT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
