@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,9 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from epic.openapi import joined
 from epic.routes import patterns_of, routes_of
 from shared.metrics import Metrics
+from shared.schemas.operation import Index, InterfaceDocument, Liveness, ReadinessOfAll
 from shared.web import ALIVE, Routes, json_response, page, routed_app
+from shared.web.openapi import openapi
 from shared.web.protection import Protection
 from shared.web.responses import problem_response
 
@@ -39,10 +43,17 @@ class Gateway:
         self._extra = dict(extra or {})
         self._protection = protection or Protection()
         self._patterns = [(re.compile(pattern), service) for pattern, service in patterns_of(routes_of(apps))]
-        own = Routes("gateway")
-        own.add("GET", "/", page(self._index), action="contracts.read", summary="What there is")
-        own.add("GET", "/health/live", page(lambda: ALIVE), action="health.read", summary="Is the process alive")
-        own.add("GET", "/health/ready", self._ready, action="health.read", summary="Is every service ready")
+        own = Routes("gateway", "The address of all five services.")
+        get = partial(own.add, "GET", action="contracts.read")
+        get("/", page(self._index), operation_id="getIndex", summary="What there is", response=Index)
+        summary = "The API of all five services"
+        get("/openapi.json", self._openapi, operation_id="getOpenApi", summary=summary, response=InterfaceDocument)
+        health, live = partial(own.add, "GET", action="health.read"), page(lambda: ALIVE)
+        health("/health/live", live, operation_id="getLiveness", summary="Is the process alive", response=Liveness)
+        summary, also = "Is every service ready", {503: ReadinessOfAll}
+        answer: dict[str, Any] = {"response": ReadinessOfAll, "also": also}
+        health("/health/ready", self._ready, operation_id="getReadiness", summary=summary, **answer)
+        self._document = openapi("gateway", "All five services behind one address.", {own.tag: own.operations})
         self._own = routed_app("gateway", [own], Metrics(), protection=self._protection, index="GET /")
 
     def service_of(self, path: str) -> str | None:
@@ -69,10 +80,18 @@ class Gateway:
         body = {"Status": "Ready" if ready else "Unready", "Services": services}
         return json_response(body, status=200 if ready else 503)
 
+    async def _openapi(self, request: Request) -> Response:
+        """The services' documents and the gateway's own in one."""
+        host = request.headers["host"]
+        answers = await asyncio.gather(*(_get(app, "/openapi.json", host) for app in self._apps.values()))
+        services = {name: document for name, (_, document) in zip(self._apps, answers, strict=True)}
+        return json_response(joined(self._document, services))
+
     def _index(self) -> dict[str, Any]:
         pages = ("openapi.json", "asyncapi.json", "health/ready", "metrics", "dlq")
         return {
             "Health": "/health/ready",
+            "OpenApi": "/openapi.json",
             "Services": {name: {page: f"/{name}/{page}" for page in pages} for name in self._apps},
         }
 
@@ -86,7 +105,7 @@ def _below(scope: Scope, word: str, rest: str) -> Scope:
     return inner
 
 
-async def _get(app: ASGIApp, path: str) -> tuple[int, Any]:
+async def _get(app: ASGIApp, path: str, host: str | None = None) -> tuple[int, Any]:
     """What an application of this process answers to a GET: the status and the JSON."""
     status, body = 500, b""
 
@@ -98,6 +117,7 @@ async def _get(app: ASGIApp, path: str) -> tuple[int, Any]:
         status = message.get("status", status)
         body += message.get("body", b"")
 
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    headers = [] if host is None else [(b"host", host.encode())]
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
     await app(scope, receive, send)
     return status, orjson.loads(body)

@@ -26,7 +26,8 @@ def digest_of_request(body: Mapping[str, Any], condition: str | None, kind: str 
     """Tells two requests under one idempotency id apart: by the body as JSON, whatever the order of its members, and by
     the condition, as If-Match or ce_ifmatch gives it (rules 3.35, 3.35a). ``kind`` is a command's type."""
     value = orjson.dumps(body, default=str, option=orjson.OPT_SORT_KEYS)  # str: of a Decimal, see ``exact_json``
-    return digest_of(b"\n".join((kind.encode(), (condition or "").encode(), value)))
+    named = "" if condition is None else f"={condition}"  # an empty condition is one, and is refused
+    return digest_of(b"\n".join((kind.encode(), named.encode(), value)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ RESERVED_IDS = frozenset(
 ID_PATTERN: Final = "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 _ID = re.compile(ID_PATTERN)
 _DECIMAL_DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
-_NAME = r"^[^\x00-\x1f\x7f\s]([^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s])?$"
+_END = r"[^\x00-\x1f\x7f\s\x85\ufeff]"  # dialects differ in whether the last two are spaces
+_NAME = rf"^{_END}([^\x00-\x1f\x7f]*{_END})?$"
 NAME_RULE = "1 to 255 printable characters, with no space at either end"
 # Words that the wire writes in capitals; a member that differs (``AsgTag``) names its alias itself.
 _ACRONYMS = frozenset({"arn", "asg", "bau", "ct", "eap", "eta", "spco", "tpm"})

@@ -147,7 +147,7 @@ class SetMilestone(PlanCommand):
     """``PUT /eventplan/{EventId}/{FleetId}/milestone``: what is given changes; ``ETA`` null is automatic again."""
 
     event_milestone_id: _OneMilestone
-    milestone_completion_status: MilestoneStatus | None = None
+    milestone_completion_status: MilestoneStatus | SkipJsonSchema[None] = None
     milestone_message: Text | None = None
     eta: WireDate | None = None
 

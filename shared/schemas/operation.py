@@ -85,3 +85,11 @@ class InterfaceDocument(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     info: dict[str, Any]
+
+
+class Index(WireModel):
+    """The pages of the gateway, and those of each service by their names."""
+
+    health: str
+    open_api: str
+    services: dict[str, dict[str, str]]

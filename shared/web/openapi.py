@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from shared.schemas.base import Name, PageSize, Snapshot
 from shared.schemas.examples import example_of
@@ -46,8 +46,15 @@ PAGING: Final = (
     Parameter("Limit", "At most so many items; 100 unless given.", of=PageSize),
     Parameter("Cursor", "`NextCursor` of the page before."),
 )
+_TAGS: Final = Annotated[str, Field(pattern=r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$', examples=['"3"'])]
 _IF_MATCH: Final = Parameter(
-    "If-Match", "The ETag as it was read; 412 when it is no longer the latest.", where="header"
+    "If-Match", "The ETag as it was read; 412 when it is no longer the latest.", where="header", of=_TAGS
+)
+_UNLESS_KNOWN: Final = Parameter(
+    "If-None-Match", "The ETag of the version that is known; 304 when it is still the latest.", where="header", of=_TAGS
+)
+_CREATE_ONLY: Final = Parameter(
+    "If-None-Match", "`*` creates only: 412 when the document is there already.", where="header", of=_TAGS
 )
 _WRITE_HEADERS: Final = (
     Parameter("X-Epic-User", "Who asks; `AuditMetadata.User` counts where it is left out.", where="header", of=Name),
@@ -194,6 +201,9 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     if operation.body is not None:
         described["requestBody"] = _request_body(operation.body, schemas)
     described["responses"] = {"200": _answer(operation, example, schemas)}
+    if operation.has_version and operation.method not in WRITES:
+        unchanged = "The version is the one that If-None-Match names."
+        described["responses"]["304"] = {"description": unchanged, "headers": _headers("X-Correlation-Id", "ETag")}
     for status, model in operation.also.items():
         content = {JSON: _content(schemas.ref(model, ANSWER), example_of(model))}
         described["responses"][str(status)] = {"description": model.__doc__, "content": content}
@@ -209,11 +219,13 @@ def _path_parameters(operation: Operation, example: Mapping[str, Any]) -> Iterat
 
 
 def _headers_taken(operation: Operation) -> Iterator[Parameter]:
-    if operation.method in WRITES:
-        if operation.has_cause:
-            yield from _WRITE_HEADERS
-        if operation.conditional and operation.method != "POST":
-            yield _IF_MATCH
+    if operation.method not in WRITES:
+        yield from (_UNLESS_KNOWN,) if operation.has_version else ()
+        return
+    if operation.has_cause:
+        yield from _WRITE_HEADERS
+    if operation.has_version and operation.conditional:
+        yield from (_IF_MATCH, _CREATE_ONLY)
 
 
 def _request_body(model: type[BaseModel], schemas: Schemas) -> dict[str, Any]:

@@ -24,6 +24,8 @@ BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PORT = "8001"
 END = "--- end of block ---"
 PATIENCE = 300
+PROGRAMS = {"epic": "-m epic", "python": "", "openapi-python-client": "-m openapi_python_client"}
+"""What the guide calls of .venv/bin, as this test's own interpreter has it."""
 
 
 def read(url: str) -> str | None:
@@ -109,14 +111,15 @@ def first_terminal(command: str, folder: Path, address: str) -> Iterator[None]:
 def test_the_guide_can_be_followed_from_its_first_line_to_its_last(tmp_path: Path) -> None:
     port = str(free_port())
     address = f"http://127.0.0.1:{port}"
-    executable = tmp_path / ".venv" / "bin" / "epic"
-    executable.parent.mkdir(parents=True)
-    executable.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m epic "$@"\n')
-    executable.chmod(0o755)
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, command in PROGRAMS.items():
+        (programs / name).write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} {command} "$@"\n')
+        (programs / name).chmod(0o755)
     guide = (ROOT / "docs" / "guide.md").read_text().replace(PORT, port)
     (_, start), *blocks = BLOCK.findall(guide)
 
-    with first_terminal(start.strip(), tmp_path, address), terminal(tmp_path, str(executable.parent)) as shell:
+    with first_terminal(start.strip(), tmp_path, address), terminal(tmp_path, str(programs)) as shell:
         output = ""
         for kind, block in blocks:
             if kind == "sh":

@@ -9,8 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from epic.openapi import joined
 from shared.schemas.topics import SERVICES
-from tests.support.openapi import openapi_documents, operations
+from tests.support.openapi import GATEWAY, openapi_documents, operations
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +107,29 @@ def test_a_document_has_an_entity_tag_and_a_list_has_none(documents: dict[str, d
     assert "ETag" in found["GET /event/{EventId}"]["responses"]["200"]["headers"]
     assert "ETag" in found["PUT /event/{EventId}"]["responses"]["200"]["headers"]
     assert "ETag" not in found["GET /event"]["responses"]["200"]["headers"]
+    assert "304" in found["GET /event/{EventId}"]["responses"]
+    taken = {parameter["name"] for parameter in found["PUT /event/{EventId}"]["parameters"]}
+    assert {"If-Match", "If-None-Match", "Idempotency-Key", "X-Epic-User"} <= taken
     components = documents["event_svc"]["components"]
     assert "Retry-After" in components["responses"]["Unavailable"]["headers"]
 
 
+def test_the_gateways_document_has_every_operation_of_every_service(documents: dict[str, dict[str, Any]]) -> None:
+    found = operations(documents[GATEWAY])
+    assert {"GET /", "GET /health/ready", "GET /hotw_svc/metrics", "PUT /event/{EventId}/dashboard"} <= found.keys()
+    assert len(found) == sum(len(operations(documents[service])) for service in SERVICES) + 4
+    assert [server["url"] for server in documents[GATEWAY]["servers"]] == ["/"]
+
+
+def test_two_services_cannot_mean_different_things_by_one_name(documents: dict[str, dict[str, Any]]) -> None:
+    other = {**documents["event_svc"], "components": {"schemas": {"FleetRead": {"type": "object"}}}}
+    with pytest.raises(ValueError, match="two services have a FleetRead in their schemas"):
+        joined(documents["fleet_svc"], {"event_svc": other})
+
+
 def test_servers_tags_and_contact_are_given(documents: dict[str, dict[str, Any]]) -> None:
-    assert set(documents) == set(SERVICES)
-    for service, document in documents.items():
+    for service in SERVICES:
+        document = documents[service]
         assert [server["url"] for server in document["servers"]] == ["/", f"/{service}"]
         assert document["info"]["contact"]["name"]
         assert all(tag["description"] for tag in document["tags"])

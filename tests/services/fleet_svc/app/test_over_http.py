@@ -100,7 +100,7 @@ async def test_every_contract_the_openapi_document_refers_to_is_in_it(http: http
     assert referred <= set(document["components"]["schemas"])
     assert set(document["paths"]["/fleet/{FleetId}/{EventId}"]) == {"get", "put"}
     put = document["paths"]["/fleet/{FleetId}/{EventId}"]["put"]
-    assert [p["name"] for p in put["parameters"]] == ["FleetId", "EventId", *_WRITE, "If-Match"]
+    assert [p["name"] for p in put["parameters"]] == ["FleetId", "EventId", *_WRITE, *_CONDITIONS]
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
 
@@ -117,7 +117,8 @@ async def test_a_report_of_hosts_takes_no_if_match_and_does_not_promise_to(http:
         return {parameter["name"] for parameter in paths[path]["put"]["parameters"] if parameter["in"] == "header"}
 
     assert headers_of("/fleet/{FleetId}/inventory") == set(_WRITE)
-    assert headers_of("/fleet/{FleetId}") == {*_WRITE, "If-Match"}
+    assert headers_of("/fleet/{FleetId}") == {*_WRITE, *_CONDITIONS}
 
 
 _WRITE = ("X-Epic-User", "Idempotency-Key")
+_CONDITIONS = ("If-Match", "If-None-Match")
