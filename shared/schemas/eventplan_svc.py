@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import CoreSchema
 
 from shared.schemas.base import (
     CommandBody,
@@ -113,6 +114,14 @@ class EventPlanSnapshot(EventPlan, Snapshot):
 # -- commands: the body of HTTP plus the path's ids --------------------------------------------------------------------
 
 
+class _NeverNull:
+    """Annotates a member that a request may leave out and may not set to null, as its JSON Schema then says."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        given: dict[str, Any] = handler(schema)["anyOf"][0]
+        return given
+
+
 class PlanCommand(CommandBody):
     """The plan a command is about. ``EventPlanId`` and ``ServiceId`` may be repeated, as the plan has them."""
 
@@ -147,7 +156,7 @@ class SetMilestone(PlanCommand):
     """``PUT /eventplan/{EventId}/{FleetId}/milestone``: what is given changes; ``ETA`` null is automatic again."""
 
     event_milestone_id: _OneMilestone
-    milestone_completion_status: MilestoneStatus | SkipJsonSchema[None] = None
+    milestone_completion_status: Annotated[MilestoneStatus | None, _NeverNull()] = None
     milestone_message: Text | None = None
     eta: WireDate | None = None
 
