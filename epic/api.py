@@ -26,6 +26,13 @@ from shared.messaging.transport import RECORD_BYTES
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _PAUSES: Final = Backoff(first=0.1, longest=3.0)
 _PROBLEM: Final = "urn:epic:problem:"
+NDJSON: Final = "application/x-ndjson"
+_OF_ANOTHER_SERVER: Final = (
+    aiohttp.ServerDisconnectedError,
+    aiohttp.ClientResponseError,
+    aiohttp.ClientPayloadError,
+    aiohttp.ClientOSError,  # the connection was reset; ClientConnectorError, which is one too, is when there was none
+)
 _LINE_BYTES: Final = 2 * RECORD_BYTES  # the longest line is one record in base64, which is a third longer
 
 
@@ -48,7 +55,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        return self.status < 400
+        return 200 <= self.status < 300
 
     @property
     def problem(self) -> dict[str, Any]:
@@ -63,6 +70,13 @@ class Answer:
     def is_epics(self) -> bool:
         """Whether it has the form of EPIC's answers: a JSON object, and for a refusal one of EPIC's problems."""
         return isinstance(self.body, dict) and (self.ok or str(self.body.get("type")).startswith(_PROBLEM))
+
+    def has(self, members: Mapping[str, Any]) -> bool:
+        """Whether the body has these members, with these values; None stands for any value but null."""
+        return all(
+            self.body.get(name) is not None if value is None else self.body.get(name) == value
+            for name, value in members.items()
+        )
 
     @property
     def detail(self) -> str:
@@ -123,12 +137,13 @@ class Api:
         user: str | None = None,
         query: Mapping[str, str] | None = None,
         answered_within: float = 0,
+        having: Mapping[str, Any] | None = None,
     ) -> Answer:
         """One request and its answer, whatever its status. ``body`` is bytes of JSON, or anything that becomes JSON.
 
-        ``answered_within``: seconds that EPIC itself may take for the answer. Unreachable when nothing has ever
-        answered there, NotEpic when something else does; CommandFailed when EPIC stays away for longer than
-        ``patience``.
+        ``answered_within``: seconds that EPIC itself may take for the answer. ``having``: members that its answer has
+        when it accepts the request, as for ``Answer.has``. Unreachable when nothing has ever answered there, NotEpic
+        when something else does; CommandFailed when EPIC stays away for longer than ``patience``.
         """
         headers = {name: value for name, value in (("Idempotency-Key", key), ("X-Epic-User", user)) if value}
         data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
@@ -146,17 +161,19 @@ class Api:
                     headers=headers,
                     params=query,
                     timeout=_waiting(SILENCE + answered_within),
+                    allow_redirects=False,
                 ) as response:
                     answer = Answer(response.status, _json(await response.read()), method, path)
-                    if not (answer.is_epics or answer.passes):
+                    is_last = not answer.passes or time.monotonic() >= until
+                    if (is_last and not answer.is_epics) or (answer.ok and not answer.has(having or {})):
                         raise NotEpic(self.url, _described(answer, response))
                     self._reached = True
                     wait = _retry_after(response.headers.get("Retry-After"))
             except aiohttp.ClientResponseError as error:
-                raise NotEpic(self.url, _why(error)) from None
+                raise _no_epic(self.url, error) from None
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 if not self._reached:
-                    raise Unreachable(self.url, _why(error)) from None
+                    raise _no_epic(self.url, error) from None
                 if time.monotonic() >= until:
                     raise CommandFailed(
                         f"{self.url} went away ({_why(error)}) and did not come back within {self._patience:.0f} s; "
@@ -165,7 +182,7 @@ class Api:
                     ) from None
                 wait = None
             else:
-                if not answer.passes or time.monotonic() >= until:
+                if is_last:
                     return answer
             await asyncio.sleep(_PAUSES.before(attempt) if wait is None else wait)
 
@@ -196,23 +213,34 @@ class Api:
     @asynccontextmanager
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterable[bytes]]:
         """The lines of an answer that may go on for ever; EPIC sends an empty one where there is none for some time."""
+        answered = False
         try:
-            async with self._session.get(self.url + path, params=query, read_bufsize=_LINE_BYTES) as response:
-                if response.status >= 400:
+            async with self._session.get(
+                self.url + path, params=query, read_bufsize=_LINE_BYTES, allow_redirects=False
+            ) as response:
+                if response.status != 200 or response.content_type != NDJSON:
                     answer = Answer(response.status, _json(await response.read()), "GET", path)
-                    if not answer.is_epics:
+                    if answer.ok or not answer.is_epics:
                         raise NotEpic(self.url, _described(answer, response))
                     raise Declined(answer.reason(), answer.slug)
+                answered = True
                 yield response.content
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unreachable(self.url, _why(error)) from None
         except aiohttp.ClientError as error:
+            if not answered:
+                raise _no_epic(self.url, error) from None
             raise CommandFailed(f"{self.url} stopped answering ({_why(error)})", SOME_FAILED) from None
 
 
 def _waiting(seconds: float) -> aiohttp.ClientTimeout:
     """Without an end for the whole: an answer of any length may be read, as long as it goes on coming."""
     return aiohttp.ClientTimeout(total=None, connect=SILENCE, sock_read=seconds)
+
+
+def _no_epic(url: str, error: Exception) -> CommandFailed:
+    """Why there is no EPIC at an address that never answered: nothing listens there, or what does is something else."""
+    if isinstance(error, _OF_ANOTHER_SERVER) and not isinstance(error, aiohttp.ClientConnectorError):
+        return NotEpic(url, _why(error))
+    return Unreachable(url, _why(error))
 
 
 def _described(answer: Answer, response: aiohttp.ClientResponse) -> str:
@@ -236,4 +264,4 @@ def _why(error: BaseException) -> str:
         return os.strerror(number).lower() if number and number > 0 else str(error.os_error)
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return str(error) or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from epic.api import NDJSON
 from epic.failure import CommandFailed
 from epic.messages import Messages, SeenRecord, message_of, next_or_none
 from shared.clock import Clock
@@ -25,7 +26,6 @@ from shared.web.responses import handle_errors, json_response, problem_response
 Waiting = Callable[[], Awaitable[dict[str, int]]]
 
 _LONGEST_ANSWER: Final = 100.0
-_NDJSON: Final = "application/x-ndjson"
 _KEEP_ALIVE: Final = 3.0  # seconds without a record until an empty line; a client waits ten for the next bytes
 
 
@@ -79,13 +79,13 @@ class EmbeddedRoutes:
         query = request.query_params
         topic = _known(query.get("Topic", ""))
         if request.method == "HEAD":
-            return Response(media_type=_NDJSON)  # a stream without its records would only wait for them
+            return Response(media_type=NDJSON)  # a stream without its records would only wait for them
         records = self._messages.follow(
             topic,
             from_beginning=query.get("From") == "beginning",
             to_end=query.get("Follow") == "false",
         )
-        return StreamingResponse(self._lines(records), media_type=_NDJSON)
+        return StreamingResponse(self._lines(records), media_type=NDJSON)
 
     async def _backlog(self, request: Request) -> Response:
         _check_is_local(request)

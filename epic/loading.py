@@ -164,7 +164,14 @@ async def _send(
 
         async def send(row: Row) -> None:
             request = row.request
-            answer = await api.call(request.method, request.path, request.body, key=request.idempotency_key, user=user)
+            answer = await api.call(
+                request.method,
+                request.path,
+                request.body,
+                key=request.idempotency_key,
+                user=user,
+                having=request.created,
+            )
             failure = _count(row, answer, outcome)
             if failure:
                 failed(failure)

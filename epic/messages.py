@@ -96,15 +96,20 @@ class HttpMessages:
 
     async def produce(self, message: Message) -> None:
         with self._explaining_where_messages_are():
-            await self._api.ask("POST", "/embedded/produce", wire_of(message))
+            await self._api.ask("POST", "/embedded/produce", wire_of(message), having={"Id": message.id})
 
     async def request(self, command: Message, *, patience: float) -> CommandResult:
         body = {**wire_of(command), "AnswerWithin": patience}
         with self._explaining_where_messages_are():
-            answer = await self._api.ask("POST", "/embedded/produce", body, answered_within=patience)
-        if answer["Answer"] is None:
+            answer = await self._api.ask(
+                "POST", "/embedded/produce", body, answered_within=patience, having={"Id": command.id}
+            )
+        if isinstance(answer.get("Detail"), str):
             raise CommandFailed(answer["Detail"], SOME_FAILED)
-        return CommandResult.model_validate(answer["Answer"])
+        try:
+            return CommandResult.model_validate(answer.get("Answer"))
+        except ValueError:
+            raise NotEpic(self._api.url, "POST /embedded/produce got no result of a command") from None
 
     def _read(self, line: bytes) -> SeenRecord:
         try:

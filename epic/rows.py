@@ -106,7 +106,10 @@ class BadRow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The request of a row. ``idempotency_key`` comes from the row alone: the same row is the same request."""
+    """The request of a row. ``idempotency_key`` comes from the row alone: the same row is the same request.
+
+    ``created``: the members that the answer has, as for ``epic.api.Answer.has``: VersionId, and the row's ids.
+    """
 
     kind: str
     id: str
@@ -115,6 +118,7 @@ class Request:
     path: str
     body: bytes
     idempotency_key: str
+    created: Mapping[str, Any]
 
 
 def read_row(line: bytes) -> Request:
@@ -154,6 +158,7 @@ def _recognised(row: Mapping[str, Any]) -> Kind:
 
 def _request(kind: Kind, row: dict[str, Any]) -> Request:
     names = [row[member] for member in kind.names]
+    created = {"VersionId": None, **{member: row.get(member) for member in kind.key}}
     path = kind.path
     for member in kind.key:
         if f"{{{member}}}" in path:
@@ -162,4 +167,5 @@ def _request(kind: Kind, row: dict[str, Any]) -> Request:
     digest = hashlib.blake2b(digest_size=_KEY_BYTES)
     digest.update(f"{kind.method} {path} {'#'.join(names)} ".encode())
     digest.update(orjson.dumps(row, default=str, option=orjson.OPT_SORT_KEYS))
-    return Request(kind.name, "#".join(names), kind.phase, kind.method, path, body, f"row-{digest.hexdigest()}")
+    key = f"row-{digest.hexdigest()}"
+    return Request(kind.name, "#".join(names), kind.phase, kind.method, path, body, key, created)

@@ -11,8 +11,9 @@ import typer
 
 from epic.api import Answer, Api
 from epic.configuration import AsJson, Url, check_service, run, url_of
-from epic.failure import SOME_FAILED, CommandFailed
+from epic.failure import SOME_FAILED, CommandFailed, NotEpic
 from epic.terminal import Terminal, json_text
+from shared.schemas.results import DeadLetter
 from shared.schemas.topics import SERVICES
 
 dlq = typer.Typer(
@@ -49,7 +50,9 @@ def list_letters(
     async def work() -> list[dict[str, Any]]:
         async with Api(url_of(url)) as api:
             return [
-                letter for name in ((service,) if service else SERVICES) for letter in await api.items(f"/{name}/dlq")
+                _checked(letter, api.url)
+                for name in ((service,) if service else SERVICES)
+                for letter in await api.items(f"/{name}/dlq")
             ]
 
     letters = run(work())
@@ -69,7 +72,7 @@ def list_letters(
 @dlq.command()
 def show(letter_id: Id, url: Url = None, as_json: AsJson = False) -> None:
     """Show one dead letter: its origin, the reason, its headers and its value."""
-    letter = _ask("GET", letter_id, "", url).body
+    letter = _checked(_ask("GET", letter_id, "", url).body, url_of(url))
     terminal = Terminal()
     if as_json:
         terminal.raw(json_text(letter))
@@ -126,12 +129,23 @@ def _ask(method: str, letter_id: str, below: str, url: str | None) -> Answer:
 
     async def work() -> Answer:
         async with Api(url_of(url)) as api:
-            return await api.call(method, f"/{service}/dlq/{quote(letter_id, safe=':')}{below}")
+            return await api.call(
+                method, f"/{service}/dlq/{quote(letter_id, safe=':')}{below}", having={"Id": letter_id}
+            )
 
     answer = run(work())
     if not answer.ok:
         raise CommandFailed(answer.reason(), SOME_FAILED)
     return answer
+
+
+def _checked(letter: Any, url: str) -> dict[str, Any]:
+    """The letter as it is. NotEpic when it is none."""
+    try:
+        DeadLetter.model_validate(letter, extra="ignore")
+    except ValueError:
+        raise NotEpic(url, "what it lists are no dead letters") from None
+    return dict(letter)
 
 
 def _text(encoded: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,17 @@ class Asked:
     headers: dict[str, str]
 
 
+def accepted(asked: Asked) -> tuple[int, Any]:
+    """EPIC's answer to a write that it accepts: of a resource, of a message, or of a dead letter."""
+    if asked.path == "/embedded/produce":
+        return 200, {"Id": base64.b64decode(dict(asked.body["Headers"])["ce_id"]).decode()}
+    place = asked.path.split("/")
+    if place[2:3] == ["dlq"]:
+        return 200, {"Id": place[3], "Outcome": "Replayed"}
+    ids = {"FleetId": place[2]} if place[-1] == "inventory" else {"ProjectionType": "TPM", "TicketId": "1"}
+    return 200, {**ids, **(asked.body or {}), "VersionId": 1}
+
+
 def problem(status: int, detail: str, slug: str = "refused", **more: Any) -> tuple[int, Any]:
     return status, {"type": f"urn:epic:problem:{slug}", "title": "x", "status": status, "detail": detail, **more}
 
@@ -27,7 +39,7 @@ def problem(status: int, detail: str, slug: str = "refused", **more: Any) -> tup
 class FakeEpic:
     """``answer`` decides on each request: (status, body) or (status, body, headers)."""
 
-    answer: Callable[[Asked], tuple[Any, ...]] = lambda _: (200, {})
+    answer: Callable[[Asked], tuple[Any, ...]] = accepted
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
 
@@ -39,7 +51,7 @@ class FakeEpic:
         return web.Response(
             status=status,
             body=orjson.dumps(body),
-            content_type="application/json",
+            content_type="application/x-ndjson" if request.path == "/embedded/tail" else "application/json",
             headers=headers[0] if headers else None,
         )
 

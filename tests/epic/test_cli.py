@@ -61,6 +61,22 @@ def test_a_full_device_is_one_line_and_exit_code_1(arguments: tuple[str, ...]) -
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("command", "exit_code"), [("dlq list --url http://127.0.0.1:1", 2), ("load -", 0)])
+def test_closed_descriptors_do_no_harm(command: str, exit_code: int, closed: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m epic {command} {closed}', sys.executable],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=ROOT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == exit_code
+    assert (done.stdout + done.stderr).count("\n") <= 1
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("topics",), ("sample", "--out", "-")])
 def test_an_output_that_nobody_reads_ends_the_command_without_a_word(arguments: tuple[str, ...]) -> None:
     read, write = os.pipe()

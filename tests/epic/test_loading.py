@@ -11,11 +11,11 @@ import orjson
 import pytest
 
 from epic.api import Api
-from epic.failure import CommandFailed, Unreachable
+from epic.failure import CommandFailed, NotEpic, Unreachable
 from epic.loading import Loaded, RowFailure, files_of, load, read_rows
 from epic.rows import kinds
 from epic.terminal import Terminal
-from tests.epic.fake import Asked, FakeEpic, problem
+from tests.epic.fake import Asked, FakeEpic, accepted, problem
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_each_failed_row_is_named_by_file_line_resource_field_and_remedy(e
         if asked.path == "/fleet":
             errors = [{"pointer": "/FleetConfiguration/Region", "detail": "required; add it"}]
             return problem(400, "the body has bad fields; see errors", "bad-input", errors=errors)
-        return 200, {}
+        return accepted(asked)
 
     epic.answer = answer
     path = lines(tmp_path / "a.ndjson", service("S"), "{broken", "", fleet("F"), {"Resource": "Flet"})
@@ -126,10 +126,10 @@ async def test_each_failed_row_is_named_by_file_line_resource_field_and_remedy(e
 
 
 async def test_a_store_that_is_away_for_a_moment_is_waited_for(epic: FakeEpic, tmp_path: Path) -> None:
-    def answer(_: Asked) -> tuple[Any, ...]:
+    def answer(asked: Asked) -> tuple[Any, ...]:
         if len(epic.asked) < 4:
             return *problem(503, "the store is away"), {"Retry-After": "0"}
-        return 200, {}
+        return accepted(asked)
 
     epic.answer = answer
     outcome, failures, _ = await loaded(epic, lines(tmp_path / "a.ndjson", service("A")))
@@ -138,10 +138,10 @@ async def test_a_store_that_is_away_for_a_moment_is_waited_for(epic: FakeEpic, t
 
 
 async def test_a_request_still_under_way_is_asked_again(epic: FakeEpic, tmp_path: Path) -> None:
-    def answer(_: Asked) -> tuple[Any, ...]:
+    def answer(asked: Asked) -> tuple[Any, ...]:
         if len(epic.asked) < 3:
             return *problem(409, "still under way", "under-way"), {"Retry-After": "0"}
-        return 200, {}
+        return accepted(asked)
 
     epic.answer = answer
     outcome, _, _ = await loaded(epic, lines(tmp_path / "a.ndjson", service("A")))
@@ -194,6 +194,15 @@ async def test_an_epic_that_goes_away_ends_the_command_with_the_remedy() -> None
             await api.call("GET", "/")
     assert "went away" in failure.value.text
     assert "give the same command again" in failure.value.text
+
+
+@pytest.mark.parametrize("other", [{}, {"VersionId": 1}, {"ServiceId": "A"}, {"ServiceId": "B", "VersionId": 1}])
+async def test_a_row_is_loaded_only_when_the_answer_has_its_ids_and_a_version(
+    epic: FakeEpic, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    epic.answer = lambda _: (200, other)
+    with pytest.raises(NotEpic):
+        await loaded(epic, lines(tmp_path / "a.ndjson", service("A")))
 
 
 def test_no_file_no_folder_and_an_empty_folder_are_refused(tmp_path: Path) -> None:

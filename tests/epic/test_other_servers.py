@@ -19,7 +19,7 @@ from tests.support.epic_command import Run
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n<p>Hi"
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-LINE = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n"
+LINE = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n"
 
 
 @asynccontextmanager
@@ -62,6 +62,24 @@ async def test_another_server_is_not_epic(reply: bytes) -> None:
     async with server(reply) as url, Api(url) as api:
         with pytest.raises(NotEpic, match=f"what answers at {url} is not EPIC .*; give EPIC's address by --url"):
             await api.call("GET", "/fleet_svc/dlq")
+    async with server(reply) as url, Api(url) as api:
+        with pytest.raises(NotEpic):
+            await all_of(HttpMessages(api))
+
+
+@pytest.mark.parametrize("banner", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"])
+async def test_a_server_that_closes_the_connection_at_once_is_not_epic(banner: bytes) -> None:
+    async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(banner)
+        writer.close()
+
+    listening = await asyncio.start_server(close, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    async with listening, Api(url) as api:
+        with pytest.raises(NotEpic):
+            await api.call("GET", "/fleet_svc/dlq")
+        with pytest.raises(NotEpic):
+            await all_of(HttpMessages(api))
 
 
 @pytest.mark.parametrize(
