@@ -34,19 +34,22 @@ class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 of one connection.
 
     A request with too many or too large header fields is refused (431), one that does not arrive in time is too (408),
-    and one that is not HTTP (400). Each answer is a problem, and ends the connection. A connection on which no request
-    has begun is closed without one.
+    and one that is not HTTP (400). Each answer is a problem, and ends the connection, once the complete requests before
+    it are answered. A connection on which no request has begun is closed without one.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.url = b""
         self._head_bytes = 0  # received since the request, or its last chunk, began, without the body
+        self._chunk_bytes = 0  # of what was received last
+        self._request_bytes = 0  # received since the request began, and in the chunk in which it began
         self._arriving = False  # a request has begun and is not complete
         self._in_body = False  # its header fields are complete
         self._deadline: asyncio.TimerHandle | None = None
         self._problem: Problem | None = None
         self._ended = False  # refused: what still comes is not looked at
+        self._last_answer: bytes | None = None  # a refusal that waits for the answers to earlier requests
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -59,7 +62,9 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
+        self._chunk_bytes = len(data)
         self._head_bytes += len(data)
+        self._request_bytes += len(data)
         super().data_received(data)
         if self._ended or self.transport.is_closing():
             return
@@ -73,12 +78,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._unwatch()  # each request has the whole time
         self._arriving = True
+        self._request_bytes = self._chunk_bytes
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        if len(self.headers) > MAX_FIELDS or (self._head_bytes > MAX_HEAD_BYTES and self._fields_are_too_large()):
-            self._problem = _too_large()
-            raise ValueError("the parser stops here and reports an error")
+        self._check_fields()
         super().on_headers_complete()
         self._in_body = True
         self.headers = []  # a trailer field is no header field (RFC 9110, 6.5.1): the scope must not get it
@@ -91,6 +95,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._check_fields()  # of the trailer
         self._head_bytes = 0
         self._arriving = self._in_body = False
         super().on_message_complete()
@@ -99,6 +104,21 @@ class HttpProtocol(HttpToolsProtocol):
         """What uvicorn calls when the parser reports an error."""
         bad = Problem("this is no HTTP/1.1 request", slug="bad-request", status=400, title="Bad request")
         self._refuse(self._problem or bad)
+
+    def on_response_complete(self) -> None:
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last and self._last_answer is not None and not self.transport.is_closing():
+            self._unset_keepalive_if_required()
+            self._end(self._last_answer)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing to log: a request to change the protocol is answered as one that does not ask for it (RFC 9110)."""
+
+    def _check_fields(self) -> None:
+        if len(self.headers) > MAX_FIELDS or (self._request_bytes > MAX_HEAD_BYTES and self._fields_are_too_large()):
+            self._problem = _too_large()
+            raise ValueError("the parser stops here and reports an error")
 
     def _fields_are_too_large(self) -> bool:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
@@ -129,18 +149,29 @@ class HttpProtocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self, problem: Problem) -> None:
-        """Answers the request that is arriving, unless another answer or its own is under way; ends the connection."""
+        """Answers the request that is arriving, unless its own answer has begun; ends the connection."""
         path = self.url.partition(b"?")[0].decode("latin-1")
         log.info("request refused", status=problem.status, path=path, reason=problem.detail)
-        if not self._earlier_is_open() and not (self._in_body and self.cycle.response_started):
-            self.transport.write(self._encoded(problem_response(problem, path)))
-        if self.cycle is not None:
+        answer, waits = self._encoded(problem_response(problem, path)), self._earlier_is_open()
+        self._ended = True
+        self._unwatch()
+        if self._in_body and waits:
+            self.pipeline.popleft()  # the newest: its application has not been called and is not called any more
+        elif self._in_body:
+            if self.cycle.response_started:
+                answer = b""
             self.cycle.disconnected = True  # what its application still sends goes nowhere
             self.cycle.message_event.set()
-        self._ended = True
+        if waits:
+            self._last_answer = answer
+        else:
+            self._end(answer)
+
+    def _end(self, answer: bytes) -> None:
+        """Sends the last answer of this connection and closes it a little later."""
+        self.transport.write(answer)
         self.transport.write_eof()
         self.flow.resume_reading()
-        self._unwatch()
         self._deadline = self.loop.call_later(_LINGER, self.transport.close)
 
     def _encoded(self, response: Response) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -194,3 +195,27 @@ async def test_the_answer_to_head_has_no_body(server: Server) -> None:
     begin, _, body = answer.partition(b"\r\n\r\n")
     assert (begin.split(b"\r\n")[0], body) == (b"HTTP/1.1 200 OK", b"")
     assert f"content-length: {len(orjson.dumps({'Status': 'Alive'}))}".encode() in begin
+
+
+def statuses(answers: bytes) -> list[bytes]:
+    return re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)
+
+
+async def test_a_refused_request_costs_an_earlier_one_no_answer(server: Server) -> None:
+    write = head("Content-Type: application/json", "Content-Length: 2", method="PUT", path="/echo") + b"{}"
+    chunked = head("Content-Type: application/json", "Transfer-Encoding: chunked", method="PUT", path="/echo")
+    for status, refused in {
+        b"400": b"GARBAGE\r\n\r\n",
+        b"431": head(*(f"X-{number}: 1" for number in range(101))),
+        b"400 ": chunked + b"no chunk\r\n\r\n",
+    }.items():
+        for parts in ([write + refused], [write, refused], [write + write + refused]):
+            complete = b"".join(parts).count(write)
+            assert statuses(await server.ask(*parts)) == [b"200"] * complete + [status.strip()]
+
+
+async def test_header_fields_behind_another_request_and_trailers_are_limited(server: Server) -> None:
+    assert statuses(await server.ask(head() + head(f"X: {'x' * 70_000}"))) == [b"200", b"431"]
+    chunked = head("Content-Type: application/json", "Transfer-Encoding: chunked", method="PUT", path="/echo")
+    for trailer in (f"X: {'x' * 70_000}\r\n".encode(), b"X: 1\r\n" * 101):
+        assert statuses(await server.ask(chunked + b"2\r\n{}\r\n0\r\n" + trailer + b"\r\n")) == [b"431"]
