@@ -48,9 +48,9 @@ async def test_documents_are_found_by_members_of_their_state(backend: Backend, d
     heads, items = database["thing.heads"], database["thing.items"]
     found = heads.find({"Item.State.Lifecycle": "Planning", "Item.State.Place.Region": "NA"}).to_list()
     assert [(head["_id"], head["Item"]["State"]) for head in found] == [("F1", {**STORED, "More": 1})]
-    assert heads.find_one({"Item.State.More": {"$gte": 1}})["_id"] == "F1"
-    assert items.find_one({"Item.State.Hosts.c5%2E2xlarge": 50})["Item"]["State"] == STORED
-    assert heads.find_one({"Side.State.Place.Region": "NA"})["_id"] == "F2"
+    assert [head["_id"] for head in heads.find({"Item.State.More": {"$gte": 1}})] == ["F1"]
+    assert [form["Item"]["State"] for form in items.find({"Item.State.Hosts.c5%2E2xlarge": 50}).limit(1)] == [STORED]
+    assert [head["_id"] for head in heads.find({"Side.State.Place.Region": "NA"})] == ["F2"]
     assert {"Item.State.Lifecycle", "Item.State.Place.Region"} <= indexed(heads)
 
 

@@ -77,7 +77,7 @@ async def test_a_fleet_that_grows_is_published_until_it_would_be_too_large_by_ei
         True
     ] * 2
 
-    grown = {"FleetId": FLEET_ID, "FleetConfiguration": environments(4_700, 230)}  # more than a body may have
+    grown = {"FleetId": FLEET_ID, "FleetProjection": [{"ProjectionType": "p" * 230}] * 1_000}
     assert (await stack.ask("fleet.commands", "UpdateFleet", grown)).outcome is Outcome.ACCEPTED
     larger = {"FleetConfiguration": asgs(4_200)}
     answers = [await stack.fleet.put(PATH, json=larger, headers={"Idempotency-Key": "grow"}) for _ in range(2)] + [

@@ -162,7 +162,7 @@ async def test_a_moved_event_moves_overrides_through_the_log(stack: Hotw) -> Non
 async def test_the_dashboard_shows_what_the_plan_s_events_say_7_17_14(stack: Hotw) -> None:
     replica = await stack.replica()
     await settled_in(stack, replica)
-    blocked = {"PlaceHardwareOrder": ("Blocked", "Blocked: finance says no")}
+    blocked: dict[str, Any] = {"PlaceHardwareOrder": ("Blocked", "Blocked: finance says no")}
     await stack.say(("eventplan.created", plan_body(version=1)), ("eventplan.updated", plan_body(version=2, **blocked)))
     await stack.settled()
     board = await replica.get(f"/hotw/dashboard/{EVENT}/Upscaling")

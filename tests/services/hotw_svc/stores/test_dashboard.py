@@ -23,7 +23,7 @@ from tests.support.hotw_store import (
 )
 
 OWNER = "fortress-owner@amazon.com"
-ORDERED = {
+ORDERED: dict[str, Any] = {
     "PlaceHardwareOrder": ("Completed", "50 hosts ordered via HOTW"),
     "HardwareOrderApproval": ("PendingOnEPIC", "0 of 3 approved"),
 }
