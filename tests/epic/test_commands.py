@@ -6,6 +6,7 @@ import io
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,11 +139,15 @@ def test_no_command_takes_another_server_for_epic(
     assert not any("elsewhere" in asked.path for asked in epic.asked)
 
 
+def answered_with(result: dict[str, Any], asked: Asked) -> tuple[int, Any]:
+    return 200, {**accepted(asked)[1], **result}
+
+
 def test_an_answer_to_a_command_that_is_no_result_is_not_epics(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text('{"FleetId": "F", "HostsPresent": 150}')
     for result in ({}, {"Answer": None}, {"Answer": 3}, {"Answer": {"Outcome": "Accepted"}}):
-        epic.answer = lambda asked, result=result: (200, {**accepted(asked)[1], **result})
+        epic.answer = partial(answered_with, result)
         code, _, err = run(
             "produce", "fleet.commands", "-t", "ReportInventory", "-k", "F", str(file), "--url", epic.url
         )
