@@ -46,10 +46,9 @@ class _Append(NamedTuple):
 class DurableLog:
     """One process at a time may have a data folder open. Everything runs on one event loop.
 
-    An acknowledged append survives the end of the process and of the power supply at any moment. Up to 100 appends of
-    one turn of the event loop are one transaction, and transactions that wait at the same time share one sync. Reading
-    never waits for writing. Expired records, and those replaced in a compacted topic, are removed every
-    ``sweep_seconds``.
+    An acknowledged append survives the end of the process and of the power supply at any moment. Appends of one turn of
+    the event loop are one transaction, and transactions that wait at the same time share one sync. Reading never waits
+    for writing. Expired records, and records replaced in a compacted topic, are removed every ``sweep_seconds``.
     """
 
     def __init__(self, folder: Path | str, *, sweep_seconds: float = 600.0) -> None:
@@ -177,8 +176,6 @@ class DurableLog:
         self._unwritten += len(value or b"")
         if self._unwritten > _UNWRITTEN_BYTES:
             self.room.clear()
-        if len(self._appends) == storage.ROWS_A_STATEMENT:
-            self._hand_over()  # the writer need not wait for the end of a long turn
         return durable
 
     async def flush(self) -> None:
@@ -202,7 +199,7 @@ class DurableLog:
         return storage.first_since(self._reader, partition.id, partition.start, partition.end, timestamp_ms)
 
     def _hand_over(self) -> None:
-        """Give the writer what this turn of the event loop has appended and it has not yet, as one transaction."""
+        """Give the writer what this turn of the event loop has appended, as one transaction."""
         appends, self._appends = self._appends, []
         if appends and self._writer is not None:
             rows = [append.row for append in appends]

@@ -28,7 +28,7 @@ from shared.schemas.topics import Topic
 FILE_NAME: Final = "messages.db"
 _FORMAT: Final = 3  # 1 stored Kafka's record batches, 2 how far compaction had looked
 _OFFSET_BITS: Final = 40  # 10^12 records in a partition, 8 million partitions
-ROWS_A_STATEMENT: Final = 100  # more of them gain nothing, and SQLite takes 5,461 rows of six values
+_ROWS_A_STATEMENT: Final = 100  # more of them gain nothing, and SQLite takes 5,461 rows of six values
 _FETCH_BYTES: Final = 4_194_304  # reading it holds up the event loop for some 10 ms
 _SCHEMA: Final = (
     "CREATE TABLE topics (name TEXT PRIMARY KEY, partitions INTEGER NOT NULL, config TEXT NOT NULL) WITHOUT ROWID",
@@ -193,8 +193,8 @@ def new_row(
 
 def insert_records(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Many rows in a statement, because Python may lose the interpreter to a busy event loop at each statement."""
-    for first in range(0, len(rows), ROWS_A_STATEMENT):
-        portion = rows[first : first + ROWS_A_STATEMENT]
+    for first in range(0, len(rows), _ROWS_A_STATEMENT):
+        portion = rows[first : first + _ROWS_A_STATEMENT]
         marks = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(portion))
         values = [value for row in portion for value in row]
         connection.execute(f"INSERT INTO records VALUES {marks}", values)  # noqa: S608 only marks are put in
