@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaStorageError, UnknownError, UnknownTopicOrPartitionError
@@ -34,13 +34,8 @@ _UNWRITTEN_BYTES: Final = 67_108_864
 T = TypeVar("T")
 
 
-class _Append(NamedTuple):
-    """A record on its way to the disk, and the future of its producer."""
-
-    partition: Partition
-    offset: int
-    row: Row
-    durable: asyncio.Future[RecordMetadata]
+_Append = tuple[Partition, RecordMetadata, int, asyncio.Future[RecordMetadata]]
+"""A record on its way to the disk: its partition, its place, the bytes of its value, and its producer's future."""
 
 
 class DurableLog:
@@ -62,7 +57,8 @@ class DurableLog:
         self._partitions: dict[str, list[Partition]] = {}
         self._commits: dict[str, dict[TopicPartition, int]] = {}
         self._groups: dict[str, ConsumerGroup] = {}
-        self._appends: list[_Append] = []
+        self._rows: list[Row] = []  # appended, and not yet with the writer
+        self._appends: list[_Append] = []  # of these rows
         self._unwritten = 0
         self.room = asyncio.Event()  # not set while too much waits for the disk
         self.room.set()
@@ -168,12 +164,16 @@ class DurableLog:
             place = self.partition(TopicPartition(topic, partition))
         timestamp = time.time_ns() // 1_000_000 if timestamp_ms is None else timestamp_ms
         row = storage.new_row(place.id, place.next, timestamp, key, value, headers)
-        if not self._appends:
-            asyncio.get_running_loop().call_soon(self._hand_over)
-        durable: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        self._appends.append(_Append(place, place.next, row, durable))
+        loop = asyncio.get_running_loop()
+        if not self._rows:
+            loop.call_soon(self._hand_over)
+        durable: asyncio.Future[RecordMetadata] = loop.create_future()
+        size = len(value or b"")
+        stored = RecordMetadata(topic, place.name.partition, place.name, place.next, timestamp, 0, place.start)
+        self._rows.append(row)
+        self._appends.append((place, stored, size, durable))
         place.next += 1
-        self._unwritten += len(value or b"")
+        self._unwritten += size
         if self._unwritten > _UNWRITTEN_BYTES:
             self.room.clear()
         return durable
@@ -200,27 +200,24 @@ class DurableLog:
 
     def _hand_over(self) -> None:
         """Give the writer what this turn of the event loop has appended, as one transaction."""
+        rows, self._rows = self._rows, []
         appends, self._appends = self._appends, []
-        if appends and self._writer is not None:
-            rows = [append.row for append in appends]
+        if rows and self._writer is not None:
             written = self._writer.run(lambda file: storage.insert_records(file, rows))
             written.add_done_callback(partial(self._acknowledge, appends))
 
     def _acknowledge(self, appends: Sequence[_Append], written: asyncio.Future[None]) -> None:
         error = written.exception()
         grown: set[Partition] = set()
-        for partition, offset, row, durable in appends:
-            self._unwritten -= len(row.value or b"")
+        for partition, stored, size, durable in appends:
+            self._unwritten -= size
             if error is None:
-                partition.end = offset + 1
+                partition.end = stored.offset + 1
                 grown.add(partition)
             if durable.done():
                 continue
             if error is None:
-                topic, number = partition.name
-                durable.set_result(
-                    RecordMetadata(topic, number, partition.name, offset, row.timestamp, 0, partition.start)
-                )
+                durable.set_result(stored)
             else:
                 durable.set_exception(self._failure(error))
         if self._unwritten <= _UNWRITTEN_BYTES:
