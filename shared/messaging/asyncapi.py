@@ -7,29 +7,37 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
+from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from shared.messaging.command_envelope import CONDITION_LENGTH
 from shared.messaging.transport import RECORD_BYTES
+from shared.schemas.base import Name
 from shared.schemas.json_schema import ANSWER, REQUEST, Schemas
 from shared.schemas.topics import COMMAND_RESULTS, SERVICES, TOPICS, MessageType, Topic, golden_path
 
 _COMMANDS: Final = ".commands"
+_NAME: Final = TypeAdapter(Name).json_schema()
 _HEADERS: Final[dict[str, Any]] = {
     "type": "object",
     "description": "CloudEvents 1.0, Kafka binary binding; structured mode is read as well.",
     "required": ["ce_id", "ce_source", "ce_type", "ce_specversion"],
     "properties": {
-        "ce_id": {"type": "string", "description": "With ce_source it names the message across redeliveries."},
-        "ce_source": {"type": "string", "description": "The service or tool that sent it."},
-        "ce_type": {"type": "string"},
+        "ce_id": {**_NAME, "description": "With ce_source it names the message across redeliveries."},
+        "ce_source": {**_NAME, "description": "The service or tool that sent it."},
+        "ce_type": _NAME,
         "ce_specversion": {"type": "string", "const": "1.0"},
         "ce_time": {"type": "string", "format": "date-time"},
         "ce_subject": {"type": "string"},
-        "ce_correlationid": {"type": "string", "description": "One for all that follows from a first call."},
+        "ce_correlationid": {**_NAME, "description": "One for all that follows from a first call."},
         "ce_causationid": {"type": "string", "description": "The id of the direct cause."},
-        "ce_ifmatch": {"type": "string", "description": "Of a command: the ETag it is meant for, as If-Match."},
-        "ce_user": {"type": "string", "description": "Of a command: who asks."},
-        "traceparent": {"type": "string", "description": "W3C trace context."},
+        "ce_ifmatch": {
+            "type": "string",
+            "maxLength": CONDITION_LENGTH,
+            "description": "Of a command: the ETag it is meant for, as If-Match.",
+        },
+        "ce_user": {**_NAME, "description": "Of a command: who asks."},
+        "traceparent": {**_NAME, "description": "W3C trace context."},
         "content-type": {"type": "string"},
     },
 }

@@ -14,7 +14,8 @@ from shared.schemas.validation import NO_OBJECT, decode_object
 from shared.trace import Trace
 
 _KEY_LENGTH: Final = 512  # that of the longest key of a document
-_CONDITION_LENGTH: Final = 4_096  # hundreds of entity tags
+CONDITION_LENGTH: Final = 4_096
+"""The most characters of a command's condition: hundreds of entity tags."""
 _ANSWERED_LENGTH: Final = 255  # what an answer repeats of an attribute that is too long
 
 
@@ -85,7 +86,7 @@ def _unusable(message: Message) -> list[FieldError]:
         "ce_correlationid": None if trace.correlation_id == message.id else trace.correlation_id,  # the default
         "traceparent": trace.traceparent,
     }
-    lengths = {"key": (message.key, _KEY_LENGTH), "ce_ifmatch": (message.if_match or "", _CONDITION_LENGTH)}
+    lengths = {"key": (message.key, _KEY_LENGTH), "ce_ifmatch": (message.if_match or "", CONDITION_LENGTH)}
     found = [FieldError(f"/{n}", f"give {NAME_RULE}") for n, value in names.items() if value and not is_name(value)]
     found += [
         FieldError(f"/{n}", f"give at most {most} characters")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,7 +44,7 @@ class DocumentHandlers:
         self.reads = reads
         self.clock = clock
 
-    def keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
+    def keys(self, request: Request, also: Sequence[Parameter] = ()) -> tuple[dict[str, str], dict[str, Any]]:
         """The parts of the key in their order, and the query, which may have the members in ``also``."""
         ids = {name: value for name, value in request.path_params.items() if name != "VersionId"}
         return checked_ids(ids), query_of(request, also)
@@ -75,7 +76,7 @@ class DocumentHandlers:
         return self.response(await self.reads.version(key, version_number(request)), key)
 
     async def history(self, request: Request) -> Response:
-        keys, query = self.keys(request, "Limit", "Cursor")
+        keys, query = self.keys(request, PAGING)
         page = page_of(query, int)
         found = await self.reads.history("#".join(keys.values()), before=page.after, limit=page.limit)
         return page_response([self.reads.view(item) for item in found.items], found.next_before)
@@ -88,24 +89,32 @@ class _Handlers(DocumentHandlers):
         super().__init__(resources, clock)
         self.resources = resources
         self.resource = resources.resource
-        self.contract = resources.resource.contract
+        self.contract = contract = resources.resource.contract
+        defaults = contract.key_defaults.items()
+        self.key_parameters = [Parameter(member, f"{default} unless given.", of=Id) for member, default in defaults]
+        self.list_parameters = [
+            *(
+                Parameter(name, f"Only those with this {name}.", of=contract.type_of(member))
+                for name, member in self.resource.filter_members.items()
+            ),
+            *_sort_parameter(self.resource.sort),
+            *PAGING,
+        ]
 
-    def keys(self, request: Request, *also: str) -> tuple[dict[str, str], dict[str, str]]:
-        query = query_of(request, (*self.contract.key_defaults, *also))
+    def keys(self, request: Request, also: Sequence[Parameter] = ()) -> tuple[dict[str, str], dict[str, Any]]:
+        query = query_of(request, (*self.key_parameters, *also))
         values = {**self.contract.key_defaults, **request.path_params, **query}
         return checked_ids({name: values[name] for name in self.contract.key}), query
 
     async def create(self, command: Command[Any], request: Request) -> Response:
         body, cause = read_write(request, self.clock)
         if request.scope["query_string"]:
-            body = with_keys(body, query_of(request, self.contract.key_defaults))
+            body = with_keys(body, query_of(request, self.key_parameters))
         return self.response((await self.resources.create(validated(command.model, body), cause)).document)
 
     async def list(self, request: Request) -> Response:
-        filters = self.resource.filter_members
-        known = (*filters, *(("Sort",) if self.resource.sort else ()), "Limit", "Cursor")
-        query = query_of(request, known)
-        where = {member: query[name] for name, member in filters.items() if name in query}
+        query = query_of(request, self.list_parameters)
+        where = {member: query[name] for name, member in self.resource.filter_members.items() if name in query}
         if "Sort" in query:
             return await self._sorted(where, query)
         page = page_of(query, str)
@@ -127,16 +136,18 @@ class _Handlers(DocumentHandlers):
         return page_response([self.reads.view(item) for item in items], after)
 
 
+def _sort_parameter(members: Sequence[str]) -> list[Parameter]:
+    """The parameter of a list that can be sorted by these members."""
+    names = [name for member in members for name in (member, f"-{member}")]
+    by_name = Annotated[str, WithJsonSchema({"type": "string", "enum": names})]
+    return [Parameter("Sort", "Sorted by this member; in reverse with - before it.", of=by_name)] if members else []
+
+
 def _routes(resources: Resources[Any], clock: Clock) -> Routes:
     """The routes of a resource: its collection, its documents, their actions, history and versions."""
     resource, do = resources.resource, _Handlers(resources, clock)
     name, one, item, topic = resource.name, resource.contract.one, resource.item_path, resource.contract.topic
-    defaults = resource.contract.key_defaults.items()
-    key = [Parameter(member, f"{default} unless given.", of=Id) for member, default in defaults]
-    filters = [Parameter(member, f"Only those with this {member}.") for member in resource.filter_members]
-    if resource.sort:
-        members = ", ".join(resource.sort)
-        filters.append(Parameter("Sort", f"Sorted by this member, or in reverse with - before it: {members}."))
+    key = do.key_parameters
     description = (resource.contract.model.__doc__ or "").partition("\n")[0]
     routes = Routes(name, description)
     add = partial(routes.add, response=resource.contract.read)
@@ -162,8 +173,8 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
         write("POST", resource.path, contract.create, f"Create {one}")
         write("PUT", item, contract.update, f"Change {one} by a merge patch (RFC 7396)")
         write("DELETE", item, contract.delete, f"Delete {one}; its history stays")
-    every, many = f"list{name}s", [*filters, *PAGING]
-    read(resource.path, do.list, operation_id=every, summary=f"List {name}s", many=True, parameters=many)
+    every, summary = f"list{name}s", f"List {name}s"
+    read(resource.path, do.list, operation_id=every, summary=summary, many=True, parameters=do.list_parameters)
     paths = {item: f"get{name}", **dict.fromkeys(resource.also_latest, f"getLatest{name}")}
     for path, operation_id in reversed(paths.items()):
         summary = f"The latest version of {one}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
 from pydantic import Field, create_model
 from pydantic.fields import FieldInfo
@@ -81,6 +82,16 @@ class ResourceContract(Generic[M]):
         """The members of the key that may be left out, with what they are then."""
         fields = self._key_fields.values()
         return {field.alias or "": field.default for field in fields if isinstance(field.default, str)}
+
+    def type_of(self, member: str) -> Any:
+        """The type of a member of the document where it is there, by its wire name; ``A.B`` is B inside A."""
+        found: Any = self.model
+        for name in member.split("."):
+            by_name = {field.alias: field for field in found.model_fields.values()}
+            found = by_name[name].rebuild_annotation()
+            if get_origin(found) in (Union, UnionType):
+                (found,) = (kind for kind in get_args(found) if kind is not NoneType)
+        return found
 
     def key_in(self, values: Mapping[str, Any]) -> str:
         """The key in a document, or in the parts of a key, by wire names."""

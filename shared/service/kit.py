@@ -185,7 +185,7 @@ def dead_letter_routes(dead_letters: DeadLetterQueue) -> Routes:
     routes = Routes("dead letters", "The records that the service gave up, with the reason.", path_types={"Id": str})
 
     async def listed(request: Request) -> Response:
-        page = page_of(query_of(request, ("Limit", "Cursor")))
+        page = page_of(query_of(request, PAGING))
         letters = await dead_letters.list(page.after, page.limit + 1)
         shown, more = letters[: page.limit], len(letters) > page.limit
         return page_response([letter.wire() for letter in shown], shown[-1].id if more else None)

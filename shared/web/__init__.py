@@ -2,7 +2,8 @@
 
 from shared.web.app import ALIVE, Check, Unready, create_app, page, routed_app
 from shared.web.middleware import Gate
-from shared.web.openapi import PAGING, Parameter, operation_id_of
+from shared.web.openapi import operation_id_of
+from shared.web.parameters import PAGING, Parameter
 from shared.web.requests import checked_ids, page_of, query_of, read_write, version_number, with_keys
 from shared.web.responses import cursor_of, json_response, page_response
 from shared.web.routes import Routes

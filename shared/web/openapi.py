@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel
 
-from shared.schemas.base import Name, PageSize, Snapshot
+from shared import errors
+from shared.schemas.base import Snapshot
 from shared.schemas.examples import example_of
 from shared.schemas.json_schema import ANSWER, REQUEST, Schemas
 from shared.schemas.merge_patch import MergePatch
 from shared.schemas.operation import Problem
+from shared.web.parameters import CREATE_ONLY, IF_MATCH, OF_A_WRITE, UNLESS_KNOWN, Parameter, schema_of
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -23,43 +25,8 @@ _ABOUT: Final = """
 
 An id is 1 to 128 letters, digits, `.`, `_` or `-`. A time has a zone, a day is a UTC day. A whole number may be sent as
 a string of digits. A document may be sent back as it was read: the members that only EPIC sets are ignored. Every error
-is `application/problem+json` (RFC 9457)."""
-
-
-class Parameter(dict[str, Any]):
-    """One optional query parameter or header, as OpenAPI describes it. ``of`` is the type that it is checked by."""
-
-    def __init__(self, name: str, description: str, *, where: str = "query", of: Any = str) -> None:
-        super().__init__(
-            {"name": name, "in": where, "description": description, "required": False, "schema": schema_of(of)}
-        )
-
-
-def schema_of(kind: Any) -> dict[str, Any]:
-    """The JSON Schema of a type that is no object; a number is a number, as parameters have no strings of digits."""
-    schema = TypeAdapter(kind).json_schema(mode=ANSWER)
-    schema.pop("title", None)
-    return schema
-
-
-PAGING: Final = (
-    Parameter("Limit", "At most so many items; 100 unless given.", of=PageSize),
-    Parameter("Cursor", "`NextCursor` of the page before."),
-)
-_TAGS: Final = Annotated[str, Field(pattern=r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$', examples=['"3"'])]
-_IF_MATCH: Final = Parameter(
-    "If-Match", "The ETag as it was read; 412 when it is no longer the latest.", where="header", of=_TAGS
-)
-_UNLESS_KNOWN: Final = Parameter(
-    "If-None-Match", "The ETag of the version that is known; 304 when it is still the latest.", where="header", of=_TAGS
-)
-_CREATE_ONLY: Final = Parameter(
-    "If-None-Match", "`*` creates only: 412 when the document is there already.", where="header", of=_TAGS
-)
-_WRITE_HEADERS: Final = (
-    Parameter("X-Epic-User", "Who asks; `AuditMetadata.User` counts where it is left out.", where="header", of=Name),
-    Parameter("Idempotency-Key", "The same key and body again get the first answer again.", where="header", of=Name),
-)
+is `application/problem+json` (RFC 9457). HEAD answers wherever GET does. A request may bring the `X-Correlation-Id` and
+the `traceparent` that it belongs to."""
 
 _HEADERS: Final[dict[str, Any]] = {
     "ETag": {
@@ -72,15 +39,55 @@ _HEADERS: Final[dict[str, Any]] = {
         "description": "The seconds after which the same request may succeed.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "RateLimit": {
+        "description": "Where a rate limit is set: what is left of it, and the seconds until it is whole again.",
+        "schema": {"type": "string"},
+        "example": '"default";r=0;t=12',
+    },
+    "RateLimit-Policy": {
+        "description": "Where a rate limit is set: its requests, and the seconds that they are counted over.",
+        "schema": {"type": "string"},
+        "example": '"default";q=600;w=60',
+    },
     "X-Correlation-Id": {
         "description": "The id under which log and messages tell what followed from the request.",
         "required": True,
         "schema": {"type": "string"},
     },
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Problems:
+    """The problems of some statuses, which every operation may answer. ``example`` is one of them."""
+
+    statuses: str
+    description: str
+    example: Any
+    headers: tuple[str, ...] = ()
+
+
+def _example(problem: errors.Problem) -> Any:
+    return {**problem.problem(), "instance": "/service"}
+
+
 _PROBLEMS: Final = {
-    "Refused": "Refused: the problem says what is wrong, and what to do.",
-    "Unavailable": "Not now: the store is away, or an error of EPIC's own.",
+    "Refused": _Problems(
+        statuses="4XX",
+        description="Refused: the problem says what is wrong, and what to do.",
+        example=example_of(Problem),
+    ),
+    "TooManyRequests": _Problems(
+        statuses="429",
+        description="Too many requests, where a rate limit is set: send it again after Retry-After.",
+        example=_example(errors.Problem("over 600 a minute", slug="rate-limit", status=429, title="Too many requests")),
+        headers=("RateLimit-Policy", "RateLimit"),  # of draft-ietf-httpapi-ratelimit-headers (10.5.9)
+    ),
+    "Unavailable": _Problems(
+        statuses="5XX",
+        description="Not now: the store is away, or an error of EPIC's own.",
+        example=_example(errors.Unavailable("the service is not open yet: its store is away")),
+    ),
 }
 
 
@@ -160,7 +167,7 @@ def openapi(service: str, description: str, groups: Mapping[Tag, Sequence[Operat
             "title": f"EPIC {service}",
             "version": _VERSION,
             "description": description + _ABOUT,
-            "contact": {"name": "The team that runs this EPIC"},
+            "contact": {"name": "The team that runs this EPIC"},  # whose address EPIC does not know
         },
         "servers": [
             {"url": "/", "description": "The gateway, or the service by itself."},
@@ -172,15 +179,15 @@ def openapi(service: str, description: str, groups: Mapping[Tag, Sequence[Operat
         "components": {
             "schemas": schemas.components(),
             "headers": _HEADERS,
-            "responses": {name: _problem(text, schemas) for name, text in _PROBLEMS.items()},
+            "responses": {name: _problem(problems, schemas) for name, problems in _PROBLEMS.items()},
         },
     }
 
 
-def _problem(text: str, schemas: Schemas) -> dict[str, Any]:
-    content = _content(schemas.ref(Problem, ANSWER), example_of(Problem))
-    headers = _headers("X-Correlation-Id", "Retry-After")
-    return {"description": text, "headers": headers, "content": {"application/problem+json": content}}
+def _problem(problems: _Problems, schemas: Schemas) -> dict[str, Any]:
+    content = {"application/problem+json": _content(schemas.ref(Problem, ANSWER), problems.example)}
+    headers = _headers("X-Correlation-Id", "Retry-After", *problems.headers)
+    return {"description": problems.description, "headers": headers, "content": content}
 
 
 def _content(schema: dict[str, Any], example: Any) -> dict[str, Any]:
@@ -206,9 +213,10 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         described["responses"]["304"] = {"description": unchanged, "headers": _headers("X-Correlation-Id", "ETag")}
     for status, model in operation.also.items():
         content = {JSON: _content(schemas.ref(model, ANSWER), example_of(model))}
-        described["responses"][str(status)] = {"description": model.__doc__, "content": content}
-    problems = {"4XX": "Refused", "5XX": "Unavailable"}
-    described["responses"] |= {code: {"$ref": f"#/components/responses/{name}"} for code, name in problems.items()}
+        headers = _headers("X-Correlation-Id")
+        described["responses"][str(status)] = {"description": model.__doc__, "headers": headers, "content": content}
+    for name, problems in _PROBLEMS.items():
+        described["responses"][problems.statuses] = {"$ref": f"#/components/responses/{name}"}
     return described
 
 
@@ -220,12 +228,12 @@ def _path_parameters(operation: Operation, example: Mapping[str, Any]) -> Iterat
 
 def _headers_taken(operation: Operation) -> Iterator[Parameter]:
     if operation.method not in WRITES:
-        yield from (_UNLESS_KNOWN,) if operation.has_version else ()
+        yield from (UNLESS_KNOWN,) if operation.has_version else ()
         return
     if operation.has_cause:
-        yield from _WRITE_HEADERS
+        yield from OF_A_WRITE
     if operation.has_version and operation.conditional:
-        yield from (_IF_MATCH, _CREATE_ONLY)
+        yield from (IF_MATCH, CREATE_ONLY)
 
 
 def _request_body(model: type[BaseModel], schemas: Schemas) -> dict[str, Any]:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
+from pydantic import ValidationError
 from starlette.requests import Request
 
 from shared.cause import Cause, digest_of_request
 from shared.clock import Clock
 from shared.conditions import refuse_condition
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import MAX_PAGE, NAME_RULE, CommandBody, check_id, is_name
-from shared.schemas.validation import decode_object, validated
+from shared.schemas.base import NAME_RULE, CommandBody, check_id, is_name
+from shared.schemas.validation import decode_object, field_errors, validated
 from shared.security import author_of
 from shared.trace import current_trace
 from shared.web.headers import condition_in
+from shared.web.parameters import Parameter
 from shared.web.responses import CAUSE
 from shared.web.routing import BODY, CALLER
 
@@ -62,20 +65,26 @@ def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> t
     return body, replace(cause, condition=condition)
 
 
-def query_of(request: Request, known: Collection[str]) -> dict[str, str]:
-    """The query's members, each known and given once. BadInput names the others."""
+def query_of(request: Request, parameters: Collection[Parameter] = ()) -> dict[str, Any]:
+    """The query's members: each is known, given once, and of its parameter's type. BadInput names the others."""
     if not request.scope["query_string"]:
         return {}
-    pairs = request.query_params.multi_items()
-    values = dict(pairs)
-    unknown = [
-        FieldError(f"/{name}", f"unknown query parameter; known are {', '.join(sorted(known)) or 'none'}")
-        for name in values
-        if name not in known
-    ]
-    if unknown or len(values) != len(pairs):
-        twice = [FieldError(f"/{name}", "give it once") for name in values if [n for n, _ in pairs].count(name) > 1]
-        raise BadInput("the query has bad parameters; see errors", unknown + twice)
+    known = {parameter.name: parameter for parameter in parameters}
+    values, errors = dict[str, Any](), list[FieldError]()
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in known:
+            errors.append(
+                FieldError(f"/{name}", f"unknown query parameter; known are {', '.join(sorted(known)) or 'none'}")
+            )
+        elif times > 1:
+            errors.append(FieldError(f"/{name}", "give it once"))
+        else:
+            try:
+                values[name] = known[name].read(request.query_params[name])
+            except ValidationError as error:
+                errors += [FieldError(f"/{name}", one.detail) for one in field_errors(error)]
+    if errors:
+        raise BadInput("the query has bad parameters; see errors", errors)
     return values
 
 
@@ -121,19 +130,16 @@ class Page:
     after: Any
 
 
-def page_of(query: Mapping[str, str], place: type = str) -> Page:
-    """The page that ``Limit`` (1 to 1000, 100 unless given) and ``Cursor`` name; ``place`` is what a cursor holds."""
-    limit = query.get("Limit", str(PAGE))
-    if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MAX_PAGE:
-        raise BadInput("Limit is out of bounds", [FieldError("/Limit", f"give a whole number from 1 to {MAX_PAGE}")])
-    return Page(int(limit), _opened(query.get("Cursor"), place))
+def page_of(query: Mapping[str, Any], place: type = str, *, limit: int = PAGE) -> Page:
+    """The page that ``Limit`` (``limit`` unless given) and ``Cursor`` name; ``place`` is what a cursor holds."""
+    return Page(query.get("Limit", limit), _opened(query.get("Cursor"), place))
 
 
 def _opened(cursor: str | None, place: type) -> Any:
     if cursor is None:
         return None
     try:
-        after = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        after = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
     except (ValueError, binascii.Error):
         after = None
     if not isinstance(after, place):

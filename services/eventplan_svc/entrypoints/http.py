@@ -15,6 +15,7 @@ from shared.clock import Clock
 from shared.messaging.commands import Command
 from shared.resources import DocumentHandlers
 from shared.schemas.eventplan_svc import (
+    EVENT_PLAN,
     CreateEventPlan,
     DashboardQuery,
     EventPlanSnapshot,
@@ -54,7 +55,8 @@ def routes(
     made = Routes("EventPlan", "Every fleet's milestones for every event, and who is ready.")
     add = partial(made.add, response=EventPlanSnapshot)
     of = {command.model: command for command in commands}
-    filters = [Parameter(name, f"Only those with this {name}.") for name in FILTERS]
+    filters = [Parameter(name, f"Only those with this {name}.", of=EVENT_PLAN.type_of(name)) for name in FILTERS]
+    listed = [*filters, *PAGING]
 
     def read(path: str, handler: Handler, name: str, summary: str, **page: Any) -> None:
         add("GET", path, handler, action="eventplan.read", operation_id=name, summary=summary, **page)
@@ -65,14 +67,14 @@ def routes(
         add(method, path, handler, action=command.action, operation_id=name, summary=summary, body=model)
 
     async def matching(request: Request) -> Response:
-        query = query_of(request, (*FILTERS, "Limit", "Cursor"))
+        query = query_of(request, listed)
         page = page_of(query)
         where = {name: query[name] for name in FILTERS if name in query}
         found = await read_plans.matching(where, after=page.after, limit=page.limit)
         return page_response([item.wire() for item in found.items], found.next_after)
 
     async def dashboard(request: Request) -> Response:
-        query_of(request, ())
+        query_of(request)
         event_id = checked_ids(request.path_params)["EventId"]
         body, _ = read_write(request, clock, conditional=False)
         query = validated(DashboardQuery, body)
@@ -82,7 +84,7 @@ def routes(
         return json_response({**board, "NextCursor": cursor_of(shown.next_after)})
 
     write("POST", "/eventplan", CreateEventPlan, "Make a plan by hand")
-    read("/eventplan", matching, "listEventPlans", "List plans", many=True, parameters=[*filters, *PAGING])
+    read("/eventplan", matching, "listEventPlans", "List plans", many=True, parameters=listed)
     read(_PLAN, plans.latest, "getEventPlan", "A plan, in the colours of the moment")
     newest_first, one = "Every version of a plan, newest first", "One version of a plan"
     read(f"{_PLAN}/versions", plans.history, "listEventPlanVersions", newest_first, many=True, parameters=PAGING)

@@ -17,6 +17,7 @@ from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Acceptable, Command
 from shared.resources import DocumentHandlers
 from shared.schemas.fleet_svc.fleet import (
+    FLEET,
     CreateFleet,
     DeleteFleet,
     FleetRead,
@@ -26,7 +27,10 @@ from shared.schemas.fleet_svc.fleet import (
 from shared.schemas.results import Accepted
 from shared.web import PAGING, Parameter, Routes, operation_id_of, page_of, page_response
 
-_FILTERS: Final = [Parameter(name, f"Only those with this {name}.") for name in FILTERS]
+_LISTED: Final = (
+    *(Parameter(name, f"Only those with this {name}.", of=FLEET.type_of(member)) for name, member in FILTERS.items()),
+    *PAGING,
+)
 _BASE: Final = "/fleet/{FleetId}"
 _LINE: Final = "/fleet/{FleetId}/{EventId}"
 
@@ -42,7 +46,7 @@ def fleet_routes(commands: Sequence[Command[Any]], fleets: Fleets, clock: Clock)
     )
     of = {command.model: command for command in commands}
     get = partial(routes.add, "GET", action="fleet.read", response=FleetRead)
-    many: dict[str, Any] = {"many": True, "parameters": [*_FILTERS, *PAGING]}
+    many: dict[str, Any] = {"many": True, "parameters": _LISTED}
     get("/fleet", do.list, operation_id="listFleets", summary="List Fleets: their own lines", **many)
     path, summary = "/fleet/event/{EventId}", "All Fleets as they are for an event"
     get(path, do.list, operation_id="listFleetsForEvent", summary=summary, **many)
@@ -93,7 +97,7 @@ class _Handlers(DocumentHandlers):
         self._fleets = fleets
 
     async def list(self, request: Request) -> Response:
-        ids, query = self.keys(request, *FILTERS, "Limit", "Cursor")
+        ids, query = self.keys(request, _LISTED)
         where, page = {member: query[name] for name, member in FILTERS.items() if name in query}, page_of(query, str)
         found = await self._fleets.page(ids.get("EventId"), where, after=page.after, limit=page.limit)
         return page_response([self._fleets.view(item) for item in found.items], found.next_after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.app.ports import Commands, UseCase
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import MAX_COUNT, Name, PositiveCount, WireModel
+from shared.schemas.base import MAX_COUNT, MAX_PAGE, Id, Name, PositiveCount, WireModel
 from shared.schemas.hotw_svc import (
     CancelRun,
     ExecuteFleet,
@@ -49,7 +49,18 @@ from shared.web import (
 )
 
 C = TypeVar("C", bound=WireModel)
-K = TypeVar("K", Purpose, FulfillmentStatus)
+
+_DASHBOARD: Final = (
+    Parameter("LeaderAlias", "Only services of this leader.", of=Name),
+    Parameter("Owner", "Only services of this owner.", of=Name),
+    *PAGING,
+)
+_ORDERS: Final = (
+    Parameter("EventId", "Only of this event.", of=Id),
+    Parameter("FleetId", "Only of this fleet.", of=Id),
+    Parameter("Status", "Only those in this status.", of=FulfillmentStatus),
+    *PAGING,
+)
 
 
 def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
@@ -88,9 +99,6 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     def read(path: str, handler: Handler, name: str, action: str, summary: str, **answer: Any) -> None:
         made.add("GET", path, handler, action=action, operation_id=name, summary=summary, **answer)
 
-    def only(**filters: tuple[str, Any]) -> list[Parameter]:
-        return [*(Parameter(name, f"Only {what}.", of=kind) for name, (what, kind) in filters.items()), *PAGING]
-
     path, what = "/hotw/run", "Start a run of an event's fleets, or of some"
     write("POST", path, "hotw.run.start", StartRun, commands.start_run, what, response=RunView)
     path, what = "/hotw/run/{RunId}/cancel", "Stop a run; what it ordered stays"
@@ -104,21 +112,15 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
 
     run, order, known = "hotw.run.read", "hotw.order.read", "hotw.input.read"
     read("/hotw/run/{RunId}", reads.run, "getRun", run, "Read a run and its progress", response=RunView)
-    filters = only(LeaderAlias=("services of this leader", str), Owner=("services of this owner", str))
     path, what = "/hotw/dashboard/{EventId}/{Purpose}", "The HOTW dashboard, service by service"
-    read(path, reads.dashboard, "showHotwDashboard", run, what, response=HotwDashboard, parameters=filters)
+    read(path, reads.dashboard, "showHotwDashboard", run, what, response=HotwDashboard, parameters=_DASHBOARD)
     asgs: dict[str, Any] = {"response": AsgView, "many": True}
     read("/hotw/asgDetail/{FleetId}", reads.asgs, "listAsgs", run, "A fleet's ASGs as last seen", **asgs)
     read("/hotw/asgDetail/{FleetId}/{RunId}", reads.asgs, "listAsgsOfRun", run, "As a run saw them", **asgs)
     path, what = "/hotw/executionDetail/{EventId}/{FleetId}", "A fleet's executions for an event, newest first"
     executions: dict[str, Any] = {"response": ExecutionView, "many": True, "parameters": PAGING}
     read(path, reads.executions, "listExecutions", run, what, **executions)
-    filters = only(
-        EventId=("of this event", str),
-        FleetId=("of this fleet", str),
-        Status=("those in this status", FulfillmentStatus),
-    )
-    orders: dict[str, Any] = {"response": OrderView, "many": True, "parameters": filters}
+    orders: dict[str, Any] = {"response": OrderView, "many": True, "parameters": _ORDERS}
     read("/hotw/order", reads.orders, "listOrders", order, "List orders", **orders)
     what = "How many fleets, projections, inventories HOTW knows"
     read("/hotw/inputs/{EventId}", reads.known_fleets, "countKnownFleets", known, what, response=KnownFleets)
@@ -132,26 +134,26 @@ class _Reads:
         self._queries = queries
 
     async def run(self, request: Request) -> Response:
-        query_of(request, ())
+        query_of(request)
         return json_response((await self._queries.run(_number(request, "RunId"))).body)
 
     async def executions(self, request: Request) -> Response:
         keys = checked_ids(request.path_params)
-        page = page_of(query_of(request, ("Limit", "Cursor")), int)
+        page = page_of(query_of(request, PAGING), int)
         found = await self._queries.executions(keys["EventId"], keys["FleetId"], before=page.after, limit=page.limit)
         return page_response(found.items, found.next_after)
 
     async def asgs(self, request: Request) -> Response:
-        query_of(request, ())
+        query_of(request)
         keys = checked_ids({"FleetId": request.path_params["FleetId"]})
         run_id = _number(request, "RunId") if "RunId" in request.path_params else None
         return page_response((await self._queries.asgs(keys["FleetId"], run_id)).items, None)
 
     async def dashboard(self, request: Request) -> Response:
-        query = query_of(request, ("LeaderAlias", "Owner", "Limit", "Cursor"))
-        page = page_of({"Limit": "1000"} | query)
+        query = query_of(request, _DASHBOARD)
+        page = page_of(query, limit=MAX_PAGE)
         event_id = checked_ids({"EventId": request.path_params["EventId"]})["EventId"]
-        purpose = _one_of(Purpose, request.path_params, "Purpose")
+        purpose = _purpose(request.path_params["Purpose"])
         found = await self._queries.dashboard(
             event_id,
             purpose,
@@ -164,23 +166,23 @@ class _Reads:
         return json_response({**board, "NextCursor": cursor_of(found.next_after)})
 
     async def orders(self, request: Request) -> Response:
-        query = query_of(request, ("EventId", "FleetId", "Status", "Limit", "Cursor"))
+        query = query_of(request, _ORDERS)
         page = page_of(query)
         found = await self._queries.orders(
             event_id=query.get("EventId"),
             fleet_id=query.get("FleetId"),
-            status=_one_of(FulfillmentStatus, query, "Status") if "Status" in query else None,
+            status=query.get("Status"),
             after=page.after,
             limit=page.limit,
         )
         return page_response(found.items, found.next_after)
 
     async def known_fleets(self, request: Request) -> Response:
-        query_of(request, ())
+        query_of(request)
         return json_response(await self._queries.known_fleets(checked_ids(request.path_params)["EventId"]))
 
     async def known_inputs(self, request: Request) -> Response:
-        query_of(request, ())
+        query_of(request)
         keys = checked_ids(request.path_params)
         return json_response(await self._queries.known_inputs(keys["EventId"], keys["FleetId"]))
 
@@ -204,9 +206,9 @@ def _number(request: Request, name: str) -> int:
     return int(text)
 
 
-def _one_of(kind: type[K], given: Mapping[str, Any], name: str) -> K:
+def _purpose(text: str) -> Purpose:
     try:
-        return kind(given[name])
+        return Purpose(text)
     except ValueError:
-        known = ", ".join(member.value for member in kind)
-        raise BadInput(f"{name} {given[name]!r} is unknown", [FieldError(f"/{name}", f"give one of {known}")]) from None
+        error = FieldError("/Purpose", f"give one of {', '.join(Purpose)}")
+        raise BadInput(f"Purpose {text!r} is unknown", [error]) from None

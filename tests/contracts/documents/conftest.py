@@ -31,7 +31,7 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 @pytest.fixture
 async def store(backend: Backend) -> Store:
-    opened, _ = await backend.open(filters=("ServiceId", "Place.Region", "Active"))
+    opened, _ = await backend.open(filters=("ServiceId", "Place.Region", "Active", "Rank"))
     return opened
 
 

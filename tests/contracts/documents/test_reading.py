@@ -92,7 +92,15 @@ async def test_many_are_read_at_once(documents: Documents) -> None:
 async def test_lists_are_filtered_by_declared_fields_and_ordered_by_key(documents: Documents) -> None:
     await documents.create_many(
         (
-            (f"F{n:02}", {"ServiceId": f"S{n % 3}", "Place": {"Region": "NA" if n % 2 else "EU"}, "Active": n != 9})
+            (
+                f"F{n:02}",
+                {
+                    "ServiceId": f"S{n % 3}",
+                    "Place": {"Region": "NA" if n % 2 else "EU"},
+                    "Active": n != 9,
+                    "Rank": n % 5,
+                },
+            )
             for n in range(20)
         ),
         "thing.created",
@@ -106,6 +114,8 @@ async def test_lists_are_filtered_by_declared_fields_and_ordered_by_key(document
     assert await keys({"ServiceId": "S0"}) == ["F00", "F06", "F09", "F12", "F15", "F18"]
     assert await keys({"ServiceId": "S0", "Place.Region": "NA"}) == ["F09", "F15"]
     assert await keys({"Active": False}) == ["F09"]
+    assert await keys({"Rank": 4}) == ["F04", "F09", "F14", "F19"]
+    assert await keys({"Rank": "4"}) == []
     assert await keys({"ServiceId": None}) == []
     with pytest.raises(ValueError, match="Owner"):
         await documents.list({"Owner": "ann"})

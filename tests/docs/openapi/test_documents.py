@@ -75,8 +75,8 @@ def test_parameters_have_their_bounds(documents: dict[str, dict[str, Any]]) -> N
             schema = parameter["schema"]
             if schema["type"] == "integer":
                 assert {"minimum", "maximum"} <= schema.keys(), name
-            elif parameter["in"] == "path" and not name.endswith(("/dlq/{Id}", "/dlq/{Id}/replay")):
-                assert "pattern" in schema or "enum" in schema, name
+            elif not name.endswith(("/dlq/{Id}", "/dlq/{Id}/replay")):
+                assert "pattern" in schema or "enum" in schema, (name, parameter["name"])
 
 
 def test_operations_have_names_for_generated_clients(documents: dict[str, dict[str, Any]]) -> None:
@@ -112,6 +112,25 @@ def test_a_document_has_an_entity_tag_and_a_list_has_none(documents: dict[str, d
     assert {"If-Match", "If-None-Match", "Idempotency-Key", "X-Epic-User"} <= taken
     components = documents["event_svc"]["components"]
     assert "Retry-After" in components["responses"]["Unavailable"]["headers"]
+
+
+def test_every_operation_may_be_over_a_rate_limit(documents: dict[str, dict[str, Any]]) -> None:
+    """10.5.9."""
+    for name, operation, document in each(documents):
+        response = operation["responses"]["429"]
+        assert response == {"$ref": "#/components/responses/TooManyRequests"}, name
+        described = document["components"]["responses"]["TooManyRequests"]
+        assert {"Retry-After", "RateLimit", "RateLimit-Policy"} < described["headers"].keys()
+
+
+def test_the_examples_of_problems_are_of_the_status_that_they_stand_at(documents: dict[str, dict[str, Any]]) -> None:
+    for document in documents.values():
+        found = {}
+        for name, response in document["components"]["responses"].items():
+            content = response["content"]["application/problem+json"]
+            assert fits(content["example"], content["schema"], document)
+            found[name] = content["example"]["status"]
+        assert found == {"Refused": 400, "TooManyRequests": 429, "Unavailable": 503}
 
 
 def test_the_gateways_document_has_every_operation_of_every_service(documents: dict[str, dict[str, Any]]) -> None:

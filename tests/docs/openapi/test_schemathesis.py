@@ -1,8 +1,13 @@
-"""EPIC answers what its OpenAPI documents promise: schemathesis, with all of its checks, finds nothing."""
+"""EPIC answers what its OpenAPI documents promise: schemathesis, with all of its checks, finds nothing.
+
+Each run looks for what nobody has seen: it has a new seed, and a failure names the command that repeats it.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +22,7 @@ from tests.support.stacks import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.embedded]
 
 HERE = Path(__file__).parent
-EXAMPLES, SEED = 20, "2024"
+EXAMPLES, MANY = 20, 100
 
 
 @pytest.fixture(scope="module")
@@ -27,19 +32,21 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("examples", [EXAMPLES, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [EXAMPLES, pytest.param(MANY, marks=pytest.mark.long)])
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_answers_what_its_document_promises(
-    address: str, service: str, examples: int, tmp_path: Path
+    address: str, service: str, examples: int, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    seed = request.config.getoption("--hypothesis-seed") or str(secrets.randbelow(2**32))
     command = [sys.executable, "-m", "schemathesis.cli", "--no-color", "--config-file", str(HERE / "schemathesis.toml")]
-    chosen = ["--seed", SEED] if examples == EXAMPLES else []  # the long run looks for what nobody has seen
     of_service = ["run", f"{address}/{service}/openapi.json", "--url", f"{address}/{service}"]
     done = subprocess.run(
-        [*command, *of_service, "--max-examples", str(examples), *chosen],
+        [*command, *of_service, "--max-examples", str(examples), "--seed", seed],
         env={**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.docs.openapi.rules"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    long = "EPIC_LONG=1 " if examples == MANY else ""
+    repeat = f"{long}.venv/bin/pytest {shlex.quote(request.node.nodeid)} --hypothesis-seed={seed}"
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nTo repeat it: {repeat}"

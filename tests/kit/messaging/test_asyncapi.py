@@ -7,8 +7,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from shared.envelope import encode_headers
 from shared.messaging.asyncapi import asyncapi
 from shared.schemas.topics import SERVICES, TOPICS
+from tests.support.goldens import golden
 
 
 def test_every_topic_is_a_channel_and_every_type_a_message_with_an_object_as_payload() -> None:
@@ -43,6 +45,18 @@ def test_the_example_of_each_message_fits_its_schema() -> None:
     for message in document["components"]["messages"].values():
         resolved = {**message["payload"], "components": document["components"]}
         jsonschema.validate(message["examples"][0]["payload"], resolved)
+
+
+def test_the_headers_of_each_message_are_declared_and_fit() -> None:
+    """5.2a. The limits of a command's attributes are keywords of the schema."""
+    declared = asyncapi()["components"]["schemas"]["CloudEventHeaders"]
+    for topic in TOPICS.values():
+        for kind in topic.messages:
+            sent = encode_headers(golden(topic.name, kind.ce_type))
+            jsonschema.validate({name: value.decode() for name, value in sent}, declared)
+            assert {name for name, _ in sent} <= declared["properties"].keys()
+    assert declared["properties"]["ce_id"]["maxLength"] == declared["properties"]["ce_user"]["maxLength"] == 255
+    assert declared["properties"]["ce_ifmatch"]["maxLength"] == 4_096
 
 
 def channels(document: dict[str, Any], action: str) -> set[str]:

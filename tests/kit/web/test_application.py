@@ -260,5 +260,5 @@ async def test_the_openapi_document_says_what_each_operation_takes_and_answers(h
     assert document["openapi"].startswith("3.1")
     fail = document["paths"]["/fail/{Kind}"]["get"]
     assert [(p["name"], p["in"], p["required"]) for p in fail["parameters"]] == [("Kind", "path", True)]
-    assert set(fail["responses"]) == {"200", "4XX", "5XX"}
+    assert set(fail["responses"]) == {"200", "429", "4XX", "5XX"}
     assert "Problem" in document["components"]["schemas"]

@@ -46,6 +46,16 @@ async def test_an_id_is_assigned_or_taken_as_given(http: httpx.AsyncClient, made
     assert pointers(await http.post("/ticket", json={"TicketId": "SIM/7", "Title": "Bad"})) == ["/TicketId"]
 
 
+async def test_a_list_is_filtered_by_severity_and_by_nothing_that_is_none(http: httpx.AsyncClient) -> None:
+    """8.4.6."""
+    for severity in (1, 2, 2):
+        await ok(http.post("/ticket", json={"Title": f"Sev{severity}", "Severity": severity}))
+    found = await ok(http.get("/ticket", params={"Severity": "2", "Status": "Open"}))
+    assert [ticket["Title"] for ticket in found["Items"]] == ["Sev2", "Sev2"]
+    bad = await http.get("/ticket", params={"Severity": "6", "Status": "Away", "EventId": "a b"})
+    assert (bad.status_code, set(pointers(bad))) == (400, {"/Severity", "/Status", "/EventId"})
+
+
 @pytest.mark.parametrize("comments", [None, [], [{"User": "ann", "Text": "opened"}]])
 async def test_no_comment_is_removed(http: httpx.AsyncClient, made: dict[str, Any], comments: object) -> None:
     """4.581c."""
