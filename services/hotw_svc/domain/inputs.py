@@ -10,7 +10,8 @@ from functools import cached_property
 from services.hotw_svc.domain.arithmetic import ONE, one_plus
 from services.hotw_svc.domain.instants import end_of, shifted
 from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.orders.override import Override, OverrideStatus, Window
+from services.hotw_svc.domain.orders.override import Override, Window
+from services.hotw_svc.domain.orders.shared_asgs import SharedAsgs
 from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
 from shared.clock import day_start
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
@@ -74,6 +75,7 @@ class EventFacts:
         return Window(
             start=shifted(self.peak_start, days=-self.start_offset),
             end=shifted(self.peak_end, days=self.end_offset),
+            peak_start=self.peak_start,
             peak_end=self.peak_end,
             start_offset=self.start_offset,
             end_offset=self.end_offset,
@@ -199,6 +201,7 @@ class Inputs:
     """Everything one execution reads, as of the moment its fleet was locked.
 
     `orders` and `overrides` are the fleet's own, of the run's purpose and of every event, the ended ones included.
+    `windows` are the planned windows of the other events with overrides, by EventId.
     """
 
     run: RunFacts
@@ -210,6 +213,7 @@ class Inputs:
     inventory: InventoryFacts | None = None
     orders: tuple[Order, ...] = ()
     overrides: tuple[Override, ...] = ()
+    windows: Mapping[str, Window] = field(default_factory=dict)
     az_factors: AzFactors = EVEN
 
     @cached_property
@@ -218,14 +222,10 @@ class Inputs:
         return tuple(order for order in self.orders if order.event_id == self.event.event_id)
 
     @cached_property
-    def effective_overrides(self) -> dict[tuple[str, str], Override]:
-        """By EventId and ASG, the override that says when delivered hosts are in: the live one, else the last that ran.
-
-        One that was superseded or cancelled says nothing.
-        """
-        without = (OverrideStatus.SUPERSEDED, OverrideStatus.CANCELLED)
-        ordered = sorted(self.overrides, key=lambda override: (override.is_live, override.start))
-        return {(item.event_id, item.asg_name): item for item in ordered if item.status not in without}
+    def shared(self) -> SharedAsgs:
+        """What the orders and overrides of all events do to the fleet's ASGs."""
+        windows = {**self.windows, self.event.event_id: self.event.override_window}
+        return SharedAsgs.of(self.orders, self.overrides, windows)
 
     @property
     def philosophy(self) -> Philosophy:

@@ -28,7 +28,7 @@ from services.hotw_svc.app.ports import InputKind, LoadedInputs
 from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, Inputs, Line, RunFacts, ServiceFacts
 from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.orders.override import Override
+from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.durability.read_model import Snapshot
 
@@ -92,6 +92,7 @@ class InputReadModels:
                 event=event,
                 orders=known.orders.get(fleet_id, ()),
                 overrides=known.overrides.get(fleet_id, ()),
+                windows=known.windows,
                 az_factors=self._az_factors,
             )
             try:
@@ -126,6 +127,7 @@ class _Known:
     inventories: _Rows
     orders: Mapping[str, tuple[Order, ...]]
     overrides: Mapping[str, tuple[Override, ...]]
+    windows: Mapping[str, Window]
     parsed: dict[str, ServiceFacts] = field(default_factory=dict)
 
     def service_of(self, fleet_id: str) -> str:
@@ -147,6 +149,7 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
     lines = await read_models.fleet_lines(connection, fleet_ids, run.event_id)
     services = {str(row.ServiceId) for pair in lines.values() for row in pair if row is not None}
     projections = [projection_key(fleet_id, run.event_id) for fleet_id in fleet_ids]
+    overrides = await order_rows.overrides_of(connection, names, run.purpose)
     return _Known(
         numbers=numbers,
         lines=lines,
@@ -154,7 +157,8 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
         projections=await PROJECTIONS.rows(connection, projections),
         inventories=await INVENTORIES.rows(connection, fleet_ids),
         orders=await order_rows.orders_of(connection, names, run.purpose),
-        overrides=await order_rows.overrides_of(connection, names, run.purpose),
+        overrides=overrides,
+        windows=await read_models.override_windows(connection, order_rows.other_events(overrides, run.event_id)),
     )
 
 

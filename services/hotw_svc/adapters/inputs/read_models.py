@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from services.hotw_svc.adapters.inputs import facts
 from services.hotw_svc.app.ports import InputKind
 from services.hotw_svc.domain.fleet_status import HARDWARE_MILESTONES, HardwareMilestone
 from services.hotw_svc.domain.inputs import EventFacts
+from services.hotw_svc.domain.orders.override import Window
 from shared.durability.read_model import State
 from shared.relational import ReadModelTable, short_text, slices
 from shared.schemas.eventplan_svc import EventPlan, MilestoneId, MilestoneStatus
@@ -56,6 +57,12 @@ async def event(connection: AsyncConnection, event_id: str, *, deleted_too: bool
         return None
     found = facts.event_facts(state_of(row))
     return replace(found, is_active=False) if row.Deleted else found
+
+
+async def override_windows(connection: AsyncConnection, event_ids: Collection[str]) -> dict[str, Window]:
+    """By event, the window that its overrides are planned for; one statement, whether or not the event was deleted."""
+    rows = await EVENTS.rows(connection, sorted(event_ids))
+    return {event_id: facts.event_facts(state_of(row)).override_window for event_id, row in rows.items()}
 
 
 def is_event_fleet(regions: Iterable[str]) -> ColumnElement[bool]:

@@ -57,6 +57,7 @@ class OrderBooks:
         names = {row["FleetIndexId"]: row["FleetId"] for row in dashboards}
         orders = await order_rows.orders_of(self._connection, names, purpose)
         overrides = await order_rows.overrides_of(self._connection, names, purpose)
+        windows = await read_models.override_windows(self._connection, order_rows.other_events(overrides, event_id))
         lines = await read_models.fleet_lines(self._connection, names.values(), event_id)
         latest = await latest_executions(
             self._connection, [row["LatestExecutionId"] for row in dashboards if row["LatestExecutionId"] is not None]
@@ -83,6 +84,7 @@ class OrderBooks:
                     version_id=row["OrdersVersionId"],
                     settled_under=SettledUnder(row["EventVersionId"], row["Withdrawn"]),
                     latest=latest.get(row["LatestExecutionId"]),
+                    windows=windows,
                 )
             )
         return books

@@ -116,6 +116,11 @@ async def overrides_of(
     return await _of(connection, table, fleets, purpose, (table.c.RunId, table.c.AutoScalingGroupName), override_of)
 
 
+def other_events(overrides: Mapping[str, Iterable[Override]], event_id: str) -> set[str]:
+    """The other events that any of the fleets has overrides for."""
+    return {override.event_id for of_fleet in overrides.values() for override in of_fleet} - {event_id}
+
+
 async def _of(
     connection: AsyncConnection, table: Table, fleets: Mapping[int, str], purpose: str, order: Any, read: Any
 ) -> dict[str, Any]:

@@ -88,11 +88,11 @@ class Executions:
             dashboards.append(dashboard_row(book, numbers, was_due=known.due_at))
             placed.append(PlacedExecution(execution, book))
             new_orders += own
-        superseded = [override for e in counting for override in e.superseded_overrides]
+        changed = [override for e in counting for override in (*e.superseded_overrides, *e.revalued_overrides)]
         new_overrides = [override for e in counting for override in e.overrides]
         await order_rows.add_orders(connection, new_orders, fleets, event)
         await order_rows.change_orders(connection, [order for e in counting for order in e.superseded_orders])
-        await order_rows.change_overrides(connection, superseded, fleets)
+        await order_rows.change_overrides(connection, changed, fleets)
         await order_rows.add_overrides(connection, new_overrides, fleets, event)
         await put_dashboards(connection, dashboards)
         return placed
@@ -160,7 +160,8 @@ def _book(
     """The fleet's order book after the execution."""
     inputs = execution.inputs
     superseded = {order.fulfillment_id: order for order in execution.superseded_orders}
-    ended = {(o.run_id, o.asg_name): o for o in execution.superseded_overrides}
+    changed = (*execution.superseded_overrides, *execution.revalued_overrides)
+    after = {(o.run_id, o.asg_name): o for o in changed}
     return OrderBook(
         key=OrderBookKey(run.event_id, inputs.fleet.fleet_id, run.purpose),
         service_id=inputs.fleet.service_id,
@@ -168,7 +169,7 @@ def _book(
         fleet=inputs.fleet,
         service=inputs.service,
         orders=(*(superseded.get(order.fulfillment_id, order) for order in inputs.event_orders), *own),
-        overrides=(*(ended.get((o.run_id, o.asg_name), o) for o in inputs.overrides), *execution.overrides),
+        overrides=(*(after.get((o.run_id, o.asg_name), o) for o in inputs.overrides), *execution.overrides),
         version_id=version_id,
         settled_under=under,
         latest=latest,

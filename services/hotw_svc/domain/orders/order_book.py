@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, ServiceFacts
 from services.hotw_svc.domain.orders.order import Order, live_hosts
-from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus, Window
 from services.hotw_svc.domain.orders.settlement import settle
 from shared.schemas.hotw_svc import ExecutionFact, FulfillmentStatus, Purpose
 
@@ -34,9 +34,9 @@ class SettledUnder:
 class OrderBook:
     """A fleet's orders and overrides, as read under the fleet's row lock.
 
-    ``orders`` and ``overrides`` are the fleet's for every event, because an ASG is shared by all of them. ``service``
-    is None while it is not known. ``latest`` is the fleet's latest execution that counts. ``version_id`` is the number
-    of the last fact.
+    ``orders`` and ``overrides`` are the fleet's for every event, because an ASG is shared by all of them; ``windows``
+    are the planned windows of the other events with overrides, by EventId. ``service`` is None while it is not known.
+    ``latest`` is the fleet's latest execution that counts. ``version_id`` is the number of the last fact.
     """
 
     key: OrderBookKey
@@ -49,6 +49,7 @@ class OrderBook:
     version_id: int
     settled_under: SettledUnder
     latest: ExecutionFact | None = None
+    windows: Mapping[str, Window] = field(default_factory=dict)
 
     def order(self, fulfillment_id: str) -> Order:
         """The order with this id; KeyError when the book has none."""
@@ -107,7 +108,15 @@ def update_order_book(
     orders that are left open get a fact when their fleet is withdrawn from the event, and none while it stays so.
     """
     orders = _replaced(book.orders, () if changed is None else (changed,))
-    settlement = settle(orders, book.overrides, event=book.event, fleet=book.fleet, service=book.service, now=now)
+    settlement = settle(
+        orders,
+        book.overrides,
+        event=book.event,
+        fleet=book.fleet,
+        service=book.service,
+        windows=book.windows,
+        now=now,
+    )
     all_orders = _replaced(orders, settlement.orders)
     facts: list[BookFact] = []
     if changed is not None and topic is not None:

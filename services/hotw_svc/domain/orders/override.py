@@ -1,9 +1,10 @@
 """A capacity override: what it raises an ASG to, from when until when, and what becomes of it (HOTW rule 9)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from services.hotw_svc.domain.orders.order import Order
 from shared.schemas.base import MAX_COUNT
@@ -30,6 +31,7 @@ class Window:
 
     start: datetime
     end: datetime
+    peak_start: datetime
     peak_end: datetime
     start_offset: int
     end_offset: int
@@ -84,10 +86,14 @@ class Override:
         """Whether its window holds all of the time from `start` to `end`."""
         return self.start <= start and self.end >= end
 
+    @property
+    def in_force(self) -> bool:
+        """Whether it raises its ASG while it runs, or did: it left Proposed, and nothing took its place."""
+        return self.status in (OverrideStatus.APPROVED, OverrideStatus.STARTED, OverrideStatus.EXPIRED)
+
     def was_on(self, instant: datetime) -> bool:
         """Whether it raised its ASG at `instant`."""
-        in_force = self.status in (OverrideStatus.APPROVED, OverrideStatus.STARTED, OverrideStatus.EXPIRED)
-        return in_force and self.start <= instant < self.end
+        return self.in_force and self.start <= instant < self.end
 
 
 def base_capacity(
@@ -103,19 +109,31 @@ def base_capacity(
     return max(on, key=lambda override: override.start).base_capacity if on else desired_capacity
 
 
-def proposed(previous: Override | None, *, order: Order, window: Window, base: int, justification: str) -> Override:
-    """The override an execution proposes for the ASG of an order, still to be `settled`.
+def proposed(
+    previous: Override | None,
+    *,
+    run_id: int,
+    fleet_id: str,
+    event_id: str,
+    asg_name: str,
+    order_type: OrderType,
+    purpose: Purpose,
+    window: Window,
+    base: int,
+    justification: str,
+) -> Override:
+    """The override an execution proposes for an ASG, still to be `settled`.
 
     It takes the place of the ASG's live one of this event, whose start it keeps if that has begun.
     """
     if previous is not None:
-        return replace(previous, run_id=order.run_id, override_type=order.order_type, justification=justification)
+        return replace(previous, run_id=run_id, override_type=order_type, justification=justification)
     return Override(
-        run_id=order.run_id,
-        fleet_id=order.fleet_id,
-        event_id=order.event_id,
-        asg_name=order.asg_name,
-        override_type=order.order_type,
+        run_id=run_id,
+        fleet_id=fleet_id,
+        event_id=event_id,
+        asg_name=asg_name,
+        override_type=order_type,
         start=window.start,
         end=window.end,
         peak_end=window.peak_end,
@@ -125,7 +143,7 @@ def proposed(previous: Override | None, *, order: Order, window: Window, base: i
         value=base,
         expiry_value=base,
         justification=justification,
-        purpose=order.purpose,
+        purpose=purpose,
     )
 
 
@@ -138,25 +156,32 @@ def settled(
     lower_bound: int | None,
     orders: Iterable[Order],
     now: datetime,
+    carried: Mapping[str, int] = MappingProxyType({}),
+    ceiling: int | None = None,
 ) -> Override:
     """The override brought up to date; equal to the one given when nothing about it changed.
 
     Called at each decision and delivery, when the event changes and when time has passed; idempotent for one `now`.
-    `orders` may be of any ASG and event. A start that has passed is kept, and a started override is never cut before
-    the end of its peak. An override that has not started is cancelled when its fleet is `withdrawn` from the event
-    (7.9.23). An override ends at once when no order of it is live and none has delivered anything.
+    `orders` may be of any ASG and event. `carried` are the other events' hosts on the ASG that this event's peak
+    counts, by event, and `ceiling` is the ASG's MaxOverrideCapacity.
+
+    A start that has passed is kept, and a started override is never cut before the end of its peak. An override that
+    has not started is cancelled when its fleet is `withdrawn` from the event (7.9.23). An override ends at once when
+    it is no longer needed (`is_needed_by`).
     """
     if not override.is_live:
         return override
     mine = [o for o in orders if o.asg_name == override.asg_name and o.event_id == override.event_id]
-    anything_left = any(order.needs_override for order in mine)
+    anything_left = is_needed_by(mine, carried)
+    own = sum(order.overriding_hosts for order in mine)
+    value = override_value(base, own=own, others=sum(carried.values()), ceiling=ceiling)
     started = override.has_started(now)
     if started:
         start, peak_end = override.start, max(override.peak_end, window.peak_end)
     elif window.end <= now:
-        return replace(override, status=OverrideStatus.EXPIRED, base_capacity=base, value=_value(base, mine))
+        return replace(override, status=OverrideStatus.EXPIRED, base_capacity=base, value=value)
     elif withdrawn or not anything_left:
-        return replace(override, status=OverrideStatus.CANCELLED, base_capacity=base, value=_value(base, mine))
+        return replace(override, status=OverrideStatus.CANCELLED, base_capacity=base, value=value)
     else:
         start, peak_end = max(now, window.start), window.peak_end
     end = max(window.end, peak_end)
@@ -170,9 +195,9 @@ def settled(
         start_offset=window.start_offset,
         end_offset=window.end_offset,
         base_capacity=base,
-        value=_value(base, mine),
+        value=value,
         expiry_value=max(base, lower_bound or 0),
-        status=_status(mine, started=started, start=start, end=end, now=now),
+        status=_status(mine, carried, started=started, start=start, end=end, now=now),
     )
 
 
@@ -181,16 +206,39 @@ def superseded(override: Override) -> Override:
     return replace(override, status=OverrideStatus.SUPERSEDED)
 
 
-def _value(base: int, orders: Iterable[Order]) -> int:
-    """OverrideValue (7.9.4), at most the largest count: the base may have grown to it since the orders were placed."""
-    return min(base + sum(order.overriding_hosts for order in orders), MAX_COUNT)
+def override_value(base: int, *, own: int, others: int, ceiling: int | None) -> int:
+    """OverrideValue: the base, the event's own hosts (7.9.4), and those of others that its peak counts.
+
+    The others' hosts never lift it above the ASG's MaxOverrideCapacity, and nothing above the largest count: the base
+    may have grown to it since the orders were placed.
+    """
+    room = others if ceiling is None else max(0, ceiling - base - own)
+    return min(base + own + min(others, room), MAX_COUNT)
 
 
-def _status(orders: Sequence[Order], *, started: bool, start: datetime, end: datetime, now: datetime) -> OverrideStatus:
+def is_needed_by(orders: Iterable[Order], carried: Mapping[str, int]) -> bool:
+    """Whether an ASG needs an override of an event: for the event's `orders` there, or for the hosts it carries.
+
+    An order needs it while it is live or has delivered. The hosts of one other event are there by that event's own
+    override; those of several are there together only by this one, because overrides combine by the maximum (7.9.13).
+    """
+    return len(carried) > 1 or any(order.needs_override for order in orders)
+
+
+def _status(
+    orders: Sequence[Order],
+    carried: Mapping[str, int],
+    *,
+    started: bool,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+) -> OverrideStatus:
     if end <= now:
         return OverrideStatus.EXPIRED
     if started:
         return OverrideStatus.STARTED
-    if not any(order.approved_at is not None or order.fulfilled_hosts for order in orders):  # 7.9.6
+    granted = any(order.approved_at is not None or order.fulfilled_hosts for order in orders)
+    if not granted and not is_needed_by((), carried):  # 7.9.6: what it carries was approved or delivered
         return OverrideStatus.PROPOSED
     return OverrideStatus.STARTED if start <= now else OverrideStatus.APPROVED

@@ -41,8 +41,8 @@ class Execution:
     """The result of one execution.
 
     A number that could not be worked out is None. `need` is CapacityOverrideSum; `ordered_hosts` + `shortfall` is the
-    need. `orders` and `overrides` are new; `superseded_overrides` and `superseded_orders` are rows that change with
-    them. `code` names the kind of a Fail for programs.
+    need. `orders` and `overrides` are new; `superseded_overrides`, `superseded_orders` and `revalued_overrides` (of
+    other events) are rows that change with them. `code` names the kind of a Fail for programs.
     """
 
     inputs: Inputs
@@ -66,6 +66,7 @@ class Execution:
     overrides: tuple[Override, ...] = ()
     superseded_overrides: tuple[Override, ...] = ()
     superseded_orders: tuple[Order, ...] = ()
+    revalued_overrides: tuple[Override, ...] = ()
     asgs: tuple[AsgOutcome, ...] = ()
 
     @property
@@ -139,7 +140,7 @@ def _concluded(
     expected = expected_delivery(inputs.run.order_type, now)
     late = bool(distribution.ordered) and expected >= inputs.event.peak_start_date
     orders = place_orders(inputs, distribution, expected=expected, now=now)
-    overrides, superseded_overrides = raise_asgs(inputs, orders, now=now)
+    raised = raise_asgs(inputs, orders, now=now)
     success = status is ExecutionStatus.SUCCESS
     sentences = (
         _outcome(need, placement, expected),
@@ -167,9 +168,10 @@ def _concluded(
         late=late,
         host_distribution=host_distribution(inputs, distribution),
         orders=orders,
-        overrides=overrides,
-        superseded_overrides=superseded_overrides,
+        overrides=raised.made,
+        superseded_overrides=raised.superseded,
         superseded_orders=_made_up_for(inputs) if success else (),
+        revalued_overrides=raised.revalued,
         asgs=_asg_outcomes(inputs, distribution.by_asg),
     )
 

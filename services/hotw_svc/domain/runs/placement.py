@@ -7,9 +7,19 @@ from datetime import date, datetime
 from services.hotw_svc.domain.inputs import AsgFacts, Inputs
 from services.hotw_svc.domain.instants import LAST_PLANNABLE
 from services.hotw_svc.domain.orders.order import Order, fulfillment_id
-from services.hotw_svc.domain.orders.override import Override, base_capacity, proposed, settled, superseded
+from services.hotw_svc.domain.orders.override import (
+    Override,
+    OverrideStatus,
+    base_capacity,
+    is_needed_by,
+    proposed,
+    settled,
+    superseded,
+)
+from services.hotw_svc.domain.orders.settlement import revalued
 from services.hotw_svc.domain.runs import reasoning
 from services.hotw_svc.domain.runs.distribution import UNBOUNDED, Distribution, Site, distribute
+from services.hotw_svc.domain.wording import listed
 
 UNKNOWN_HOST_TYPE = "Unknown"
 
@@ -60,39 +70,73 @@ def place_orders(inputs: Inputs, distribution: Distribution, *, expected: date, 
     )
 
 
-def raise_asgs(
-    inputs: Inputs, new: Sequence[Order], *, now: datetime
-) -> tuple[tuple[Override, ...], tuple[Override, ...]]:
-    """An override for each ASG that gets hosts, and the ASGs' live ones of this event, which are superseded by them."""
-    if not new:
-        return (), ()
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The overrides that an execution makes, the live ones that these supersede, and other events' with a new value."""
+
+    made: tuple[Override, ...] = ()
+    superseded: tuple[Override, ...] = ()
+    revalued: tuple[Override, ...] = ()
+
+
+def raise_asgs(inputs: Inputs, new: Sequence[Order], *, now: datetime) -> Raised:
+    """An override for each ASG that gets hosts, or that must carry those of several other events (docs/adr/0016).
+
+    The ASGs' live overrides of this event are superseded by them.
+    """
     event = inputs.event
-    asgs = {asg.name: asg for asg in inputs.fleet.asgs}
     live = {o.asg_name: o for o in inputs.overrides if o.is_live and o.event_id == event.event_id}
-    orders, window = (*inputs.event_orders, *new), event.override_window
-    made = []
-    for order in new:
-        asg = asgs[order.asg_name]
-        base = _base(inputs, asg)
-        override = proposed(
-            live.get(asg.name),
-            order=order,
-            window=window,
-            base=base,
-            justification=f"{event.event_id}: {order.value:,} more on {asg.name} for the peak.",
-        )
-        made.append(
-            settled(
-                override,
-                window=window,
-                withdrawn=False,
-                base=base,
-                lower_bound=asg.capacity_lower_bound,
-                orders=orders,
-                now=now,
-            )
-        )
-    return tuple(made), tuple(superseded(live[order.asg_name]) for order in new if order.asg_name in live)
+    ordered = {order.asg_name: order.value for order in new}
+    asgs = {asg.name: asg for asg in inputs.fleet.asgs}
+    carrying = sorted(name for name in asgs if name not in ordered and _carries(inputs, name, live.get(name)))
+    raised = [asgs[name] for name in (*ordered, *carrying)]
+    if not raised:
+        return Raised()
+    orders = (*inputs.event_orders, *new)
+    made = tuple(_raised(inputs, asg, live.get(asg.name), orders, ordered.get(asg.name), now) for asg in raised)
+    gone = tuple(superseded(live[asg.name]) for asg in raised if asg.name in live)
+    theirs = revalued(
+        inputs.orders, inputs.overrides, (*gone, *made), event=event, fleet=inputs.fleet, windows=inputs.windows
+    )
+    return Raised(made, gone, tuple(theirs))
+
+
+def _carries(inputs: Inputs, asg_name: str, live: Override | None) -> bool:
+    """Whether this peak counts hosts of several other events on the ASG that its own override does not carry yet."""
+    if live is not None and live.status is not OverrideStatus.PROPOSED:
+        return False
+    return is_needed_by((), inputs.shared.counted(inputs.event.event_id, asg_name))
+
+
+def _raised(
+    inputs: Inputs, asg: AsgFacts, live: Override | None, orders: Sequence[Order], ordered: int | None, now: datetime
+) -> Override:
+    event, run, base = inputs.event, inputs.run, _base(inputs, asg)
+    carried = inputs.shared.counted(event.event_id, asg.name)
+    what = f"{ordered:,} more on" if ordered else f"the hosts of {listed(sorted(carried))} on"
+    override = proposed(
+        live,
+        run_id=run.run_id,
+        fleet_id=inputs.fleet.fleet_id,
+        event_id=event.event_id,
+        asg_name=asg.name,
+        order_type=run.order_type,
+        purpose=run.purpose,
+        window=event.override_window,
+        base=base,
+        justification=f"{event.event_id}: {what} {asg.name} for the peak.",
+    )
+    return settled(
+        override,
+        window=event.override_window,
+        withdrawn=False,
+        base=base,
+        lower_bound=asg.capacity_lower_bound,
+        orders=orders,
+        now=now,
+        carried=carried,
+        ceiling=asg.max_override_capacity,
+    )
 
 
 def host_distribution(inputs: Inputs, distribution: Distribution) -> dict[str, int]:
@@ -125,6 +169,7 @@ def _obstacles(inputs: Inputs, eligible: Sequence[AsgFacts], now: datetime) -> t
 def _site(inputs: Inputs, asg: AsgFacts) -> Site:
     ceiling = UNBOUNDED if asg.max_override_capacity is None else asg.max_override_capacity
     taken = sum(order.standing_hosts for order in inputs.event_orders if order.asg_name == asg.name)
+    taken += sum(inputs.shared.counted(inputs.event.event_id, asg.name).values())
     return Site(asg.name, asg.zone, max(0, ceiling - _base(inputs, asg) - taken))
 
 

@@ -1,7 +1,8 @@
 """How many hosts a fleet has for a peak: reported, still arriving, leaving, on order (7.3.12 to 7.3.28).
 
-A delivered host is in its ASG from the later of its delivery and its override's start until that override's end. Hosts
-of another event count for this peak only where that event's override runs over all of it.
+A delivered host is in its ASG from the later of its delivery and its override's start until that override's end; where
+another event's override carries it (docs/adr/0016), also while that one runs. Hosts of another event count for this
+peak only where that event's override runs over all of it.
 """
 
 from collections.abc import Iterator
@@ -34,13 +35,16 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
-    """Delivered hosts: how many, from when to when they are in, and whether they are this event's or stay all peak."""
+    """Delivered hosts: how many, and from when to when they are in.
+
+    `counted`: they are this event's, or stay all peak. `goes`: another event's, which this peak cannot rely on.
+    """
 
     hosts: int
     enters: datetime
     leaves: datetime
-    own: bool
-    all_peak: bool
+    counted: bool
+    goes: bool
 
 
 def presence(inputs: Inputs) -> Presence:
@@ -56,10 +60,10 @@ def presence(inputs: Inputs) -> Presence:
         reported, source = inputs.fleet.desired_capacity, DESIRED_CAPACITY
         as_of = inputs.fleet.capacity_as_of or EARLIEST
     arriving = leaving = 0
-    for stay in _stays(inputs):
+    for stay in _stays(inputs, as_of):
         if stay.enters > as_of:
-            arriving += stay.hosts if stay.own or stay.all_peak else 0
-        elif not stay.own and as_of < stay.leaves < inputs.event.peak_end:
+            arriving += stay.hosts if stay.counted else 0
+        elif stay.goes and as_of < stay.leaves:
             leaving += stay.hosts
     return Presence(reported, source, None if as_of is EARLIEST else as_of, arriving, leaving)
 
@@ -73,27 +77,26 @@ def pending_hosts(inputs: Inputs) -> int:
 
 
 def _counts(order: Order, inputs: Inputs) -> bool:
-    if order.event_id == inputs.event.event_id:
+    event_id = inputs.event.event_id
+    if order.event_id == event_id:
         return True
-    override = inputs.effective_overrides.get((order.event_id, order.asg_name))
-    if override is None or order.approved_at is None:
-        return False
-    return override.runs_over(inputs.event.peak_start, inputs.event.peak_end)
+    return order.approved_at is not None and inputs.shared.counts(event_id, order.asg_name, of=order.event_id)
 
 
-def _stays(inputs: Inputs) -> Iterator[_Stay]:
-    event, planned = inputs.event, inputs.event.override_window
+def _stays(inputs: Inputs, as_of: datetime) -> Iterator[_Stay]:
+    event, planned, shared = inputs.event, inputs.event.override_window, inputs.shared
     for order in inputs.orders:
         if not order.deliveries:
             continue
         own = order.event_id == event.event_id
-        override = inputs.effective_overrides.get((order.event_id, order.asg_name))
+        override = shared.override(order.event_id, order.asg_name)
         if override is not None:
-            start, end = override.start, override.end
-            all_peak = override.runs_over(event.peak_start, event.peak_end)
+            start, end = shared.stay(override)
+            counted = own or shared.counts(event.event_id, order.asg_name, of=order.event_id)
+            goes = not counted and (override.end < event.peak_end or override.start > as_of)
         elif own:  # its override was cancelled; the hosts come when the next one is planned to run
-            start, end, all_peak = planned.start, planned.end, True
+            start, end, counted, goes = planned.start, planned.end, True, False
         else:
             continue
         for delivery in order.deliveries:
-            yield _Stay(delivery.hosts, max(delivery.delivered_at, start), end, own, all_peak)
+            yield _Stay(delivery.hosts, max(delivery.delivered_at, start), end, counted, goes)

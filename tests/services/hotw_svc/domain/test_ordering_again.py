@@ -28,7 +28,15 @@ def test_pending_is_what_open_orders_of_this_event_have_still_to_deliver() -> No
 
 def settled(orders: tuple[Order, ...], done: Execution) -> Settlement:
     inputs = done.inputs
-    return settle(orders, done.overrides, event=inputs.event, fleet=inputs.fleet, service=inputs.service, now=NOW)
+    return settle(
+        orders,
+        done.overrides,
+        event=inputs.event,
+        fleet=inputs.fleet,
+        service=inputs.service,
+        windows=inputs.windows,
+        now=NOW,
+    )
 
 
 def test_after_delivery_nothing_is_ordered_again_while_the_inventory_is_behind() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from services.hotw_svc.adapters.inputs.facts import event_facts, fleet_facts, service_facts
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, ServiceFacts
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
-from services.hotw_svc.domain.orders.override import Override, OverrideStatus
+from services.hotw_svc.domain.orders.override import Override, OverrideStatus, Window
 from services.hotw_svc.domain.orders.settlement import Settlement, settle
 from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_svc import Decision, FulfillmentStatus
@@ -21,6 +21,7 @@ from tests.support.hotw_inputs import EVENT, FLEET, NOW, SERVICE, order, overrid
 PD2024: EventFacts = event_facts(EVENT)
 FORTRESS: FleetFacts = fleet_facts(base=FLEET)
 REGISTERED: ServiceFacts = service_facts(SERVICE)
+NO_WINDOWS: Mapping[str, Window] = {}
 OFF = replace(PD2024, is_active=False)
 PROPOSED = override(status=OverrideStatus.PROPOSED, value=50)
 APPROVED = decide(order(), Decision.APPROVE, now=NOW, user="jsmith")
@@ -33,9 +34,10 @@ def settled(
     event: EventFacts = PD2024,
     fleet: FleetFacts = FORTRESS,
     service: ServiceFacts | None = REGISTERED,
+    windows: Mapping[str, Window] = NO_WINDOWS,
     now: datetime = NOW,
 ) -> Settlement:
-    return settle(orders, overrides, event=event, fleet=fleet, service=service, now=now)
+    return settle(orders, overrides, event=event, fleet=fleet, service=service, windows=windows, now=now)
 
 
 def test_nothing_to_do_is_nothing_to_write() -> None:
