@@ -58,9 +58,8 @@ class Reads:
             return
         if present is None:
             condition.check(None)
-        elif condition.if_none_match is None:  # the version is all that If-Match judges
-            condition.check(entity_tag(present.version, base=base))
-        else:
+        elif condition.if_none_match is not None or condition.is_stale(entity_tag(present.version, base=base)):
+            # If-Match judges the version alone; a refusal names the whole tag, which takes a view of the document.
             condition.check(self.tag(present, base=base))
 
     def missing(self, key: str, what: str = "") -> NotFound:

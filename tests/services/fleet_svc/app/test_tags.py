@@ -63,7 +63,9 @@ async def test_if_match_judges_the_version_whatever_the_inventory(http: httpx.As
     changed = await http.put("/fleet/F1", json=CHANGE, headers={"If-Match": read})
     assert (changed.status_code, version_of(changed)) == (200, 2), "3.25, 3.54"
     for stale in (read, '"1"', f"W/{changed.headers['etag']}", '"base-2"'):
-        assert (await http.put("/fleet/F1", json=BARE, headers={"If-Match": stale})).status_code == 412, stale
+        refused = await http.put("/fleet/F1", json=BARE, headers={"If-Match": stale})
+        assert refused.status_code == 412, stale
+        assert f"the ETag {changed.headers['etag']} now" in refused.json()["detail"], "3.23: the whole tag"
         assert (await http.delete("/fleet/F1", headers={"If-Match": stale})).status_code == 412, stale
     assert (await http.delete("/fleet/F1", headers={"If-Match": f'"7", {changed.headers["etag"]}'})).status_code == 200
 
@@ -77,7 +79,8 @@ async def test_the_tag_of_a_stand_in_holds_only_while_it_stands_in(
         await report(http, 150, 8)
     stand_in = await tag(http, "/fleet/F1/PD")
     for other in ('"1"', '"base-2"', f"W/{stand_in}"):
-        assert (await http.put("/fleet/F1/PD", json=CHANGE, headers={"If-Match": other})).status_code == 412, other
+        refused = await http.put("/fleet/F1/PD", json=CHANGE, headers={"If-Match": other})
+        assert (refused.status_code, f"the ETag {stand_in} now" in refused.json()["detail"]) == (412, True), other
     for known in (stand_in, "*"):  # the base is what a read gives, so there is something
         refused = await http.put("/fleet/F1/PD", json=CHANGE, headers={"If-None-Match": known})
         assert refused.status_code == 412, "3.24b, 3.24c"
