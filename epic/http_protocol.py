@@ -6,8 +6,11 @@ uvicorn limits neither the header fields nor the time, and answers its own refus
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+import re
+import sys
+from typing import Any, Final, NoReturn
 
+import httptools
 import structlog
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -26,6 +29,16 @@ MAX_FIELDS: Final = 100
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds within which all of a request must arrive, its body included; the largest takes less on a slow line."""
 
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
+_OF_VERSION: Final = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})  # the parser's words
+_REQUEST_LINE: Final = re.compile(rb"[\r\n]*([!#$%&'*+.^_`|~0-9A-Za-z-]+) \S+ HTTP/[0-9]\.[0-9]\r?\n")
+_ABSOLUTE_FORM: Final = re.compile(rb"https?://([^/?#@]+)((?:[/?].*)?)", re.IGNORECASE)
+
+_BAD_REQUEST: Final = Problem("this is no HTTP/1.1 request", slug="bad-request", status=400, title="Bad request")
+_OTHER_VERSION: Final = Problem(
+    "EPIC speaks HTTP/1.1", slug="http-version", status=505, title="HTTP version not supported"
+)
+
 _LINGER: Final = 1.0
 """Seconds for which a client that was refused may go on sending: closing with bytes unread would lose the answer."""
 
@@ -34,8 +47,9 @@ class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 of one connection.
 
     A request with too many or too large header fields is refused (431), one that does not arrive in time is too (408),
-    and one that is not HTTP (400). Each answer is a problem, and ends the connection, once the complete requests before
-    it are answered. A connection on which no request has begun is closed without one.
+    one in another version of HTTP (505), one with a method or a transfer coding that EPIC does not implement (501), and
+    what is not HTTP (400). Each answer is a problem, and ends the connection, once the complete requests before it are
+    answered. A connection on which no request has begun is closed without one.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -43,6 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.url = b""
         self._head_bytes = 0  # received since the request, or its last chunk, began, without the body
         self._chunk_bytes = 0  # of what was received last
+        self._piece = b""  # what is being parsed, unless a request in it is complete
         self._request_bytes = 0  # received since the request began, and in the chunk in which it began
         self._arriving = False  # a request has begun and is not complete
         self._in_body = False  # its header fields are complete
@@ -62,10 +77,11 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
-        self._chunk_bytes = len(data)
+        self._chunk_bytes, self._piece = len(data), data
         self._head_bytes += len(data)
         self._request_bytes += len(data)
         super().data_received(data)
+        self._piece = b""
         if self._ended or self.transport.is_closing():
             return
         if self._head_bytes > MAX_HEAD_BYTES:  # of a field that has no end the parser reports nothing
@@ -83,6 +99,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._check_fields()
+        self._check_head()
         super().on_headers_complete()
         self._in_body = True
         self.headers = []  # a trailer field is no header field (RFC 9110, 6.5.1): the scope must not get it
@@ -97,13 +114,13 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._check_fields()  # of the trailer
         self._head_bytes = 0
+        self._piece = b""
         self._arriving = self._in_body = False
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when the parser reports an error."""
-        bad = Problem("this is no HTTP/1.1 request", slug="bad-request", status=400, title="Bad request")
-        self._refuse(self._problem or bad)
+        self._refuse(self._problem or _problem_of(sys.exception(), self._piece))
 
     def on_response_complete(self) -> None:
         is_last = not self.pipeline
@@ -117,8 +134,28 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _check_fields(self) -> None:
         if len(self.headers) > MAX_FIELDS or (self._request_bytes > MAX_HEAD_BYTES and self._fields_are_too_large()):
-            self._problem = _too_large()
-            raise ValueError("the parser stops here and reports an error")
+            self._stop(_too_large())
+
+    def _check_head(self) -> None:
+        """Stops at what EPIC does not implement. An absolute target becomes a path, and its host that of the request
+        (RFC 9112, 3.2.2)."""
+        method = self.parser.get_method()
+        if self.parser.get_http_version() not in _VERSIONS:
+            self._stop(_OTHER_VERSION)
+        if method == b"CONNECT":
+            self._stop(_not_implemented("the method CONNECT"))
+        if any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in self.headers):
+            self._stop(_not_implemented("a transfer coding other than chunked"))
+        if not self.url.startswith(b"/") and not (self.url == b"*" and method == b"OPTIONS"):
+            absolute = _ABSOLUTE_FORM.fullmatch(self.url)
+            if absolute is None:
+                self._stop(_BAD_REQUEST)
+            self.headers[:] = [(name, absolute[1] if name == b"host" else value) for name, value in self.headers]
+            self.url = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+
+    def _stop(self, problem: Problem) -> NoReturn:
+        self._problem = problem
+        raise ValueError("the parser stops here and reports an error")
 
     def _fields_are_too_large(self) -> bool:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES
@@ -179,6 +216,18 @@ class HttpProtocol(HttpToolsProtocol):
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         body = b"" if self.parser.get_method() == b"HEAD" else bytes(response.body)
         return STATUS_LINE[response.status_code] + lines + b"\r\n" + body
+
+
+def _problem_of(error: BaseException | None, piece: bytes) -> Problem:
+    """What the parser found wrong; ``piece`` begins with the request, or is empty where that is not known."""
+    if str(error) in _OF_VERSION:
+        return _OTHER_VERSION
+    line = _REQUEST_LINE.match(piece) if isinstance(error, httptools.HttpParserInvalidMethodError) else None
+    return _BAD_REQUEST if line is None else _not_implemented(f"the method {line[1].decode()}")
+
+
+def _not_implemented(what: str) -> Problem:
+    return Problem(f"EPIC does not implement {what}", slug="not-implemented", status=501, title="Not implemented")
 
 
 def _too_large() -> Problem:

@@ -99,6 +99,10 @@ async def test_what_is_no_request_is_a_problem(http: httpx.AsyncClient) -> None:
     for sent, status in (
         (b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n: no name\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n", 400),
+        (b"GET /health/live HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
+        (b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
         (b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"x" * 200_000 + b"\r\n\r\n", 431),
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", http.base_url.port)

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from epic import http_protocol
 from epic.serving import uvicorn_server
 from shared.metrics import Metrics
+from shared.schemas.base import BODY_LIMIT
 from shared.settings import Settings
 from shared.web import Routes, create_app, json_response
 from shared.web.routing import BODY
@@ -134,11 +135,88 @@ async def test_a_trailer_field_is_no_header_field(server: Server) -> None:
     assert status_and_problem(endless) == (431, "headers-too-large", "/echo")
 
 
-@pytest.mark.parametrize(
-    "request_", [b"BREW /pot HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\n\r\n"]
-)
-async def test_what_is_no_http_is_400(server: Server, request_: bytes) -> None:
-    assert status_and_problem(await server.ask(request_))[:2] == (400, "bad-request")
+async def test_what_is_no_http_is_400(server: Server) -> None:
+    for request in (
+        b"\x16\x03\x01\x02\x00\x01",
+        b"no request\r\n\r\n",
+        b"GET no-path HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET * HTTP/1.1\r\nHost: localhost\r\n\r\n",  # RFC 9112, 3.2.4: OPTIONS alone has it
+        b"PUT /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",  # RFC 9112, 6.3
+        b"GET ftp://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://ann@localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"PUT /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+    ):
+        assert status_and_problem(await server.ask(request))[:2] == (400, "bad-request"), request
+
+
+async def test_a_method_that_epic_does_not_know_is_501(server: Server) -> None:
+    for method, target in (("FOO", "/echo"), ("get", "/echo"), ("BREW", "*"), ("CONNECT", "localhost:443")):
+        answer = status_and_problem(await server.ask(head(method=method, path=target)))
+        assert answer[:2] == (501, "not-implemented"), method
+
+
+async def test_a_method_that_epic_knows_and_a_path_has_not_is_405_with_allow(server: Server) -> None:
+    for method in ("PATCH", "TRACE", "PROPFIND", "DELETE"):
+        answer = await server.ask(head(CLOSE, method=method))
+        assert statuses(answer) == [b"405"], method
+        assert b"\r\nallow: GET, HEAD, OPTIONS\r\n" in answer
+
+
+async def test_another_version_of_http_is_505(server: Server) -> None:
+    for version in ("0.9", "1.2", "2.0", "3.0", "9.9"):
+        request = f"GET /health/live HTTP/{version}\r\nHost: localhost\r\n\r\n".encode()
+        assert status_and_problem(await server.ask(request))[:2] == (505, "http-version"), version
+    preface = status_and_problem(await server.ask(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+    assert preface[:2] == (505, "http-version")
+
+
+async def test_a_transfer_coding_other_than_chunked_is_501(server: Server) -> None:
+    for coding in ("gzip", "gzip, chunked", "identity"):
+        request = head(JSON, f"Transfer-Encoding: {coding}", method="PUT", path="/echo") + b"2\r\n{}\r\n0\r\n\r\n"
+        assert status_and_problem(await server.ask(request))[:2] == (501, "not-implemented"), coding
+
+
+async def test_options_of_the_server_as_a_whole_names_every_method(server: Server) -> None:
+    answer = await server.ask(head(CLOSE, method="OPTIONS", path="*"))
+    assert statuses(answer) == [b"204"]
+    assert b"\r\nallow: DELETE, GET, HEAD, OPTIONS, POST, PUT\r\n" in answer
+
+
+async def test_the_host_of_an_absolute_target_counts(server: Server) -> None:
+    for target, host, status in (
+        ("http://localhost/health/live", "localhost", b"200"),
+        ("HTTP://localhost:8000/echo?a=1", "evil.example", b"200"),  # the target's host counts
+        ("http://localhost", "localhost", b"404"),
+        ("http://localhost?a=1", "localhost", b"404"),
+        ("http://evil.example/echo", "localhost", b"400"),
+        ("http://evil.example/health/live", "localhost", b"200"),  # as with this Host: a probe asks by address
+    ):
+        method = "PUT" if "echo" in target else "GET"
+        request = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{CLOSE}\r\n\r\n".encode()
+        assert statuses(await server.ask(request)) == [status], target
+
+
+async def test_http_1_1_without_a_host_or_with_two_is_400(server: Server) -> None:
+    for fields in ("", "Host: localhost\r\nHost: localhost\r\n", "Host: localhost\r\nHost: evil.example\r\n"):
+        for target in ("/health/live", "/echo", "http://localhost/echo"):
+            answer = await server.ask(f"GET {target} HTTP/1.1\r\n{fields}{CLOSE}\r\n\r\n".encode())
+            assert statuses(answer) == [b"400"], (fields, target)
+    assert statuses(await server.ask(b"GET /health/live HTTP/1.0\r\n\r\n")) == [b"200"]
+
+
+async def test_a_body_over_the_limit_is_413_by_its_content_length_alone(server: Server) -> None:
+    for method in ("PUT", "GET"):
+        request = head(
+            CLOSE, JSON, "Expect: 100-continue", f"Content-Length: {BODY_LIMIT + 1}", method=method, path="/echo"
+        )
+        assert statuses(await server.ask(request)) == [b"413"]
+
+
+async def test_the_body_of_a_read_is_passed_over_and_the_next_request_answered(server: Server) -> None:
+    body = b"x" * BODY_LIMIT
+    reads = head(f"Content-Length: {len(body)}") + body + head("Transfer-Encoding: chunked")
+    answers = await server.ask(reads + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) + head(CLOSE))
+    assert statuses(answers) == [b"200"] * 3
 
 
 async def test_a_body_that_is_no_chunk_is_400_and_not_handled(server: Server) -> None:
