@@ -3,30 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import orjson
-from starlette.applications import Starlette
+from pydantic import BeforeValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 
 from epic.api import NDJSON
 from epic.failure import CommandFailed
-from epic.messages import Messages, SeenRecord, message_of, next_or_none
+from epic.messages import Messages, SeenRecord, next_or_none
 from shared.clock import Clock
-from shared.errors import BadInput, Forbidden, NotFound, Poison, Problem
+from shared.envelope import Message
+from shared.errors import BadInput, FieldError, Forbidden, NotFound, Poison, Problem
+from shared.schemas.base import WireModel
 from shared.schemas.topics import TOPICS
-from shared.schemas.validation import decode_object
-from shared.web.protection import JSON_TYPES, check_media_type
-from shared.web.responses import handle_errors, json_response, problem_response
+from shared.schemas.validation import decode_object, validated
+from shared.web import Parameter, Routes, json_response, query_of
+from shared.web.routing import BODY
 
 Waiting = Callable[[], Awaitable[dict[str, int]]]
 
 _LONGEST_ANSWER: Final = 100.0
 _KEEP_ALIVE: Final = 3.0  # seconds without a record until an empty line; a client waits ten for the next bytes
+
+_TAIL: Final = (
+    Parameter("Topic", "The topic."),
+    Parameter("From", "Where to begin; `now` unless given.", of=Literal["beginning", "now"]),
+    Parameter(
+        "Follow", "Whether to wait for more at the present end; `true` unless given.", of=Literal["true", "false"]
+    ),
+)
+
+
+def _decoded(value: Any) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, ValueError):
+        raise ValueError("give it in base64") from None
+
+
+_Base64 = Annotated[bytes, BeforeValidator(_decoded)]
+
+
+class _Produce(WireModel):
+    """A record to be produced, as ``wire_of`` makes it of a message; the answer is waited for, so many seconds."""
+
+    topic: str
+    key: str
+    value: _Base64
+    headers: list[tuple[str, _Base64]]
+    answer_within: Annotated[float | None, Field(gt=0, le=_LONGEST_ANSWER)] = None
 
 
 class EmbeddedRoutes:
@@ -40,43 +70,47 @@ class EmbeddedRoutes:
         self._waiting = waiting
         self._clock = clock
         self._closed = asyncio.Event()
-        self.app = Starlette(
-            routes=[
-                Route("/embedded/produce", self._produce, methods=["POST"]),
-                Route("/embedded/tail", self._tail, methods=["GET"]),
-                Route("/embedded/waiting", self._backlog, methods=["GET"]),
-            ],
-            exception_handlers={CommandFailed: _failed, Exception: _unexpected},
-        )
-        handle_errors(self.app)
+        self.routes = Routes("embedded", "The embedded log, for other processes of this machine.")
+        add, write = self.routes.add, dict[str, Any](has_cause=False, conditional=False)
+        summary = "Produce a record, and wait for the answer to a command"
+        add("POST", "/embedded/produce", self._produce, action="message.produce", summary=summary, **write)
+        summary = "The records of a topic, a line each"
+        lines: dict[str, Any] = {"parameters": _TAIL, "media_type": NDJSON}
+        add("GET", "/embedded/tail", self._tail, action="message.read", summary=summary, **lines)
+        summary = "How many events are to be published, and records to be handled"
+        add("GET", "/embedded/waiting", self._backlog, action="message.read", summary=summary)
 
     def close(self) -> None:
         self._closed.set()
 
     async def _produce(self, request: Request) -> Response:
         _check_is_local(request)
-        check_media_type(request.scope["headers"], JSON_TYPES)
-        wire = decode_object(await request.body())
-        try:
-            message = message_of(wire, self._clock.now())
-        except Poison as error:
-            raise BadInput(str(error)) from None
-        _known(message.topic)
-        within = wire.get("AnswerWithin")
-        if within is None:
-            await self._messages.produce(message)
+        asked = validated(_Produce, decode_object(request.scope[BODY]))
+        message = self._message(asked)
+        if asked.answer_within is None:
+            try:
+                await self._messages.produce(message)
+            except CommandFailed as failure:
+                raise Problem(failure.text, slug="failed", title="Failed") from None
             return json_response({"Id": message.id})
-        if not isinstance(within, int | float) or not 0 < within <= _LONGEST_ANSWER:
-            raise BadInput(f"AnswerWithin is {within!r}; give seconds, at most {_LONGEST_ANSWER:g}")
         try:
-            result = await self._messages.request(message, patience=within)
+            result = await self._messages.request(message, patience=asked.answer_within)
         except CommandFailed as failure:
             return json_response({"Id": message.id, "Answer": None, "Detail": failure.text})
         return json_response({"Id": message.id, "Answer": result.wire()})
 
+    def _message(self, asked: _Produce) -> Message:
+        stamp = int(self._clock.now().timestamp() * 1000)
+        headers = tuple(asked.headers)
+        record = SeenRecord(_known(asked.topic), 0, 0, stamp, asked.key.encode(), asked.value, headers)
+        try:
+            return record.message()
+        except Poison as error:
+            raise BadInput(str(error), [FieldError("/Headers", "give those of a CloudEvent")]) from None
+
     async def _tail(self, request: Request) -> Response:
         _check_is_local(request)
-        query = request.query_params
+        query = query_of(request, _TAIL)
         topic = _known(query.get("Topic", ""))
         if request.method == "HEAD":
             return Response(media_type=NDJSON)  # a stream without its records would only wait for them
@@ -89,6 +123,7 @@ class EmbeddedRoutes:
 
     async def _backlog(self, request: Request) -> Response:
         _check_is_local(request)
+        query_of(request)
         return json_response(await self._waiting())
 
     async def _lines(self, records: AsyncIterator[SeenRecord]) -> AsyncIterator[bytes]:
@@ -125,12 +160,3 @@ def _check_is_local(request: Request) -> None:
         here = False
     if not here:
         raise Forbidden("the messages of an `epic up` are for its own machine; run the command there", slug="not-here")
-
-
-async def _failed(request: Request, failure: Any) -> Response:
-    return problem_response(Problem(failure.text, slug="failed", title="Failed"), request.url.path)
-
-
-async def _unexpected(request: Request, _: Any) -> Response:
-    """The answer to an unexpected error; the server logs the error itself."""
-    return problem_response(Problem("an unexpected error; the log has it"), request.url.path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI
@@ -17,31 +17,31 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from epic.openapi import joined
 from epic.routes import patterns_of, routes_of
 from shared.metrics import Metrics
+from shared.schemas.base import BODY_LIMIT
 from shared.schemas.operation import Index, InterfaceDocument, Liveness, ReadinessOfAll
 from shared.web import ALIVE, Routes, json_response, page, routed_app
 from shared.web.openapi import openapi
 from shared.web.protection import Protection
-from shared.web.responses import problem_response
+
+_BODY_LIMIT: Final = 2 * BODY_LIMIT  # a record to be produced has a command's body in base64, which is a third larger
 
 
 class Gateway:
     """A pure ASGI application.
 
-    ``/{service}/…`` are a service's own pages, ``/health/ready`` is the sum of all, ``extra`` adds apps by their first
-    word (``embedded``); every other path goes where the services' own routes say. The services protect themselves,
-    ``protection`` is for the gateway's own pages and ``extra``.
+    ``/{service}/…`` are a service's own pages, ``/health/ready`` is the sum of all, ``extra`` are more routes of the
+    gateway's own, which its document leaves out; every other path goes where the services' own routes say. The services
+    protect themselves, ``protection`` is for the gateway's own routes.
     """
 
     def __init__(
         self,
         apps: Mapping[str, FastAPI],
-        extra: Mapping[str, ASGIApp] | None = None,
+        extra: Sequence[Routes] = (),
         *,
         protection: Protection | None = None,
     ) -> None:
         self._apps = dict(apps)
-        self._extra = dict(extra or {})
-        self._protection = protection or Protection()
         self._patterns = [(re.compile(pattern), service) for pattern, service in patterns_of(routes_of(apps))]
         own = Routes("gateway", "The address of all five services.")
         get = partial(own.add, "GET", action="contracts.read")
@@ -54,7 +54,8 @@ class Gateway:
         answer: dict[str, Any] = {"response": ReadinessOfAll, "also": also}
         health("/health/ready", self._ready, operation_id="getReadiness", summary=summary, **answer)
         self._document = openapi("gateway", "All five services behind one address.", {own.tag: own.operations})
-        self._own = routed_app("gateway", [own], Metrics(), protection=self._protection, index="GET /")
+        limits: dict[str, Any] = {"protection": protection or Protection(), "body_limit": _BODY_LIMIT}
+        self._own = routed_app("gateway", [own, *extra], Metrics(), index="GET /", **limits)
 
     def service_of(self, path: str) -> str | None:
         """The service that a path belongs to; None when its first word is nobody's."""
@@ -65,9 +66,6 @@ class Gateway:
         word, _, rest = path.removeprefix("/").partition("/")
         if word in self._apps:
             await self._apps[word](_below(scope, word, rest), receive, send)
-        elif word in self._extra:
-            refused = self._protection.refusal(scope)
-            await (problem_response(refused, path) if refused else self._extra[word])(scope, receive, send)
         else:
             service = self.service_of(path)
             await (self._apps[service] if service else self._own)(scope, receive, send)

@@ -227,19 +227,6 @@ def wire_of(message: Message) -> dict[str, Any]:
     }
 
 
-def message_of(wire: dict[str, Any], now: datetime) -> Message:
-    """The message in JSON made by ``wire_of``. Poison when it is none."""
-    try:
-        headers = tuple((name, base64.b64decode(value)) for name, value in wire["Headers"])
-        stamp = int(now.timestamp() * 1000)
-        record = SeenRecord(
-            str(wire["Topic"]), 0, 0, stamp, str(wire["Key"]).encode(), base64.b64decode(wire["Value"]), headers
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise Poison(f"give Topic, Key, and Value and Headers in base64: {error!r}") from None
-    return record.message()
-
-
 def _base64(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode()
 

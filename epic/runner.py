@@ -69,7 +69,7 @@ class EmbeddedEpic:
             embedded = EmbeddedRoutes(TransportMessages(transport, "this EPIC"), self.waiting, clock)
             gateway = Gateway(
                 {service.name: service.app for service in self.services},
-                {"embedded": embedded.app},
+                [embedded.routes],
                 protection=Protection(
                     allowed_hosts=self._settings.allowed_hosts, permitted_origins=self._settings.cors_origins
                 ),

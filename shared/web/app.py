@@ -18,6 +18,7 @@ from starlette.responses import Response
 from shared.cause import KeepRefusal
 from shared.errors import EpicError
 from shared.metrics import Metrics
+from shared.schemas.base import BODY_LIMIT
 from shared.schemas.operation import InterfaceDocument, Liveness, Readiness
 from shared.settings import LOOPBACK_NAMES
 from shared.web.middleware import Gate, RequestMiddleware
@@ -75,7 +76,9 @@ def create_app(
         summary = "The messages this service takes and sends"
         document("/asyncapi.json", page(asyncapi), operation_id="getAsyncApi", summary=summary)
     protection = Protection(allowed_hosts=allowed_hosts, permitted_origins=cors_origins)
-    app = routed_app(service, documented, metrics, protection=protection, keep_refusal=keep_refusal, gate=gate)
+    # Behind a gateway the document is at another path, so the text names none.
+    around: dict[str, Any] = {"protection": protection, "keep_refusal": keep_refusal, "gate": gate}
+    app = routed_app(service, documented, metrics, index=f"the openapi.json of {service}", **around)
     if cors_origins:  # the middleware that is added last is the outermost
         app.add_middleware(
             CORSMiddleware,
@@ -95,12 +98,13 @@ def routed_app(
     protection: Protection,
     keep_refusal: KeepRefusal | None = None,
     gate: Gate | None = None,
-    index: str = "/openapi.json",
+    index: str,
+    body_limit: int = BODY_LIMIT,
 ) -> FastAPI:
     """An application of these routes alone, with what is done around every route and every error.
 
     Of two routes of one path, a word in it decides against a parameter; otherwise the first one gets the request.
-    ``index`` is the path that an unknown path's problem points to.
+    ``index`` is what lists the paths, for the problem of an unknown one.
     """
     # FastAPI's own pages are off: the kit makes them itself. Its router redirects no slash: /event/ is 404.
     pages_off = dict[str, Any](openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -110,7 +114,8 @@ def routed_app(
     for route in every:
         route.hide_behind(every)
     app.router.routes.extend(every)  # a router that is included doubles the cost of a read
-    app.add_middleware(RequestMiddleware, service=name, metrics=metrics, gate=gate or Gate(), protection=protection)
+    surroundings: dict[str, Any] = {"metrics": metrics, "gate": gate or Gate(), "protection": protection}
+    app.add_middleware(RequestMiddleware, service=name, body_limit=body_limit, **surroundings)
     return app
 
 

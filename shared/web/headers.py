@@ -1,16 +1,24 @@
-"""What the headers of a request ask of every route: a media type that it offers, and conditions on a read."""
+"""What the headers of a request say to every route: one value where there can be only one, a media type that the route
+offers, and conditions on a read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from starlette.responses import Response
 
 from shared.conditions import Condition, parse_condition
-from shared.errors import Problem, Stale
+from shared.errors import BadInput, FieldError, Problem, Stale
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+_SINGLE: Final = frozenset(
+    b"authorization content-type idempotency-key origin sec-fetch-site x-correlation-id x-epic-user".split()
+)
+"""The headers of one value that EPIC reads, without Host, which may not even be repeated, and Content-Length, which the
+server checks."""
 
 _KEPT_BY_304: Final = frozenset((b"cache-control", b"content-location", b"etag", b"expires", b"vary"))
 """The headers that 304 repeats of what 200 would have had (RFC 9110, 15.4.5); the server adds Date."""
@@ -22,28 +30,36 @@ def header_of(headers: Headers, name: bytes) -> str | None:
     return b", ".join(found).decode("latin-1") if found else None
 
 
+def check_single(headers: Headers) -> None:
+    """BadInput where a header of one value has several (RFC 9110, 5.3), or Host is there twice (RFC 9112, 3.2).
+
+    A proxy could have decided by one of them, and EPIC by the other.
+    """
+    hosts = [name for name, _ in headers if name == b"host"]
+    others = [name for name, _ in {(name, value) for name, value in headers if name in _SINGLE}]
+    twice = sorted(name.decode().title() for name, times in Counter(hosts + others).items() if times > 1)
+    if twice:
+        errors = [FieldError(f"/{name}", "give it once") for name in twice]
+        raise BadInput(f"the request has {', '.join(twice)} more than once", errors, slug="duplicate-header")
+
+
 def condition_in(headers: Headers) -> Condition | None:
     """The If-Match and the If-None-Match of a request; None when it has neither. BadInput for no list of ETags."""
     return parse_condition(header_of(headers, b"if-match"), header_of(headers, b"if-none-match"))
 
 
-def check_accept(headers: Headers, offers: Sequence[str]) -> None:
-    """A problem (406) when ``Accept`` names none of the media types that the route offers (4.11i).
+def check_accept(headers: Headers, offer: str) -> None:
+    """A problem (406) when ``Accept`` does not take the media type that the route answers with (4.11i).
 
-    Parameters of a media type are not compared. A range with ``q=0`` is one that the caller does not want.
+    Parameters of a media type are not compared. A range with ``q=0`` is one that the caller does not want. A problem is
+    answered as one whatever Accept says.
     """
     accept = header_of(headers, b"accept") or ""
     wanted = dict(_range(part) for part in accept.split(",") if part.strip())
-    for offer in offers:
-        ranges = (offer, f"{offer.partition('/')[0]}/*", "*/*")  # the most specific one decides
-        if next((wanted[one] for one in ranges if one in wanted), not wanted):
-            return
-    raise Problem(
-        f"this answers with {' or '.join(offers)}; name one of these in Accept, or leave it out",
-        slug="not-acceptable",
-        status=406,
-        title="Not acceptable",
-    )
+    ranges = (offer, f"{offer.partition('/')[0]}/*", "*/*")  # the most specific one decides
+    if not next((wanted[one] for one in ranges if one in wanted), not wanted):
+        detail = f"this answers with {offer}; name it in Accept, or leave Accept out"
+        raise Problem(detail, slug="not-acceptable", status=406, title="Not acceptable")
 
 
 def _range(part: str) -> tuple[str, bool]:

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import Problem, TooLarge, Unavailable
 from shared.metrics import Metrics
-from shared.schemas.base import BODY_LIMIT
 from shared.trace import Trace, bind_trace, new_id, parse_traceparent
+from shared.web.headers import check_single
 from shared.web.protection import READS, Protection
 from shared.web.responses import CLIENT_GONE, problem_response
 from shared.web.routing import BODY
@@ -28,6 +28,8 @@ from shared.web.routing import BODY
 log = structlog.get_logger(__name__)
 
 _CORRELATION: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+
+_PLAIN: Final = b"identity"  # the content coding that is none
 
 _READINESS: Final = "/health/ready"
 _ALWAYS_OPEN: Final = frozenset({"/health/live", _READINESS, "/metrics", "/openapi.json", "/asyncapi.json"})
@@ -44,9 +46,11 @@ class RequestMiddleware:
     """Surrounds every route.
 
     - It binds the request's trace for all effects and log lines, and returns the correlation id.
-    - It refuses what a page of another site sends (``Protection``).
+    - It refuses what a page of another site sends (``Protection``), a header with two values where there can be one,
+      and a body in a content coding (415).
     - While the gate is closed, it answers 503, except on the kit's own pages.
-    - It reads the whole body of a write before the route is called; a body over the limit is 413.
+    - It reads the whole body of a write before the route is called. A body over ``body_limit`` bytes is 413, at once
+      where Content-Length says so, for a read as well; no other body of a read is looked at.
     - It logs an unexpected error with its stack trace, and answers 500 without it. Once the response has begun, the
       error goes on to the server, which breaks the connection off.
     - It counts and times the request by its route's pattern, as 499 where the client went before all of it was there.
@@ -54,12 +58,22 @@ class RequestMiddleware:
       few seconds and logs its own changes.
     """
 
-    def __init__(self, app: ASGIApp, *, service: str, metrics: Metrics, gate: Gate, protection: Protection) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: str,
+        metrics: Metrics,
+        gate: Gate,
+        protection: Protection,
+        body_limit: int,
+    ) -> None:
         self.app = app
         self._service = service
         self._metrics = metrics
         self._gate = gate
         self._protection = protection
+        self._body_limit = body_limit
         self._log = log.bind()
         self._in_progress = 0
         self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -99,24 +113,32 @@ class RequestMiddleware:
 
         ClientDisconnect when the client goes before the body is complete.
         """
-        refused = self._protection.refusal(scope)
-        if refused is not None:
-            return problem_response(refused, scope["path"])
-        closed = self._gate.closed
-        if closed is not None and scope["path"] not in _ALWAYS_OPEN:
-            return problem_response(Unavailable(f"the service is not open yet: its store is {closed}"), scope["path"])
-        if scope["method"] in READS:
-            return None
-        body, more = bytearray(), True
-        while more and len(body) <= BODY_LIMIT:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        if len(body) > BODY_LIMIT:
-            too_large = TooLarge(f"the body is over {BODY_LIMIT} bytes; send less, or several requests")
-            return problem_response(too_large, scope["path"])
+        headers, path, is_read = scope["headers"], scope["path"], scope["method"] in READS
+        given = dict(headers)
+        try:
+            if len(given) != len(headers):
+                check_single(headers)
+            self._protection.check(scope, given)
+            closed = self._gate.closed
+            if closed is not None and path not in _ALWAYS_OPEN:
+                raise Unavailable(f"the service is not open yet: its store is {closed}")
+            if int(given.get(b"content-length", 0)) > self._body_limit:
+                raise _too_large(self._body_limit)
+            if is_read:
+                return None
+            if given.get(b"content-encoding", _PLAIN).lower() != _PLAIN:
+                return problem_response(_coded(), path, {"accept-encoding": "identity"})
+            body, more = bytearray(), True
+            while more and len(body) <= self._body_limit:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+            if len(body) > self._body_limit:
+                raise _too_large(self._body_limit)
+        except Problem as problem:
+            return problem_response(problem, path)
         scope[BODY] = bytes(body)
         return None
 
@@ -131,6 +153,15 @@ class RequestMiddleware:
         counters[1].observe(seconds)
         if (status >= 400 and labels[1] != _READINESS) or method not in READS:
             self._log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is over {limit} bytes; send less, or several requests")
+
+
+def _coded() -> Problem:
+    detail = "the body has a Content-Encoding; send it as it is, without one"
+    return Problem(detail, slug="bad-content-encoding", status=415, title="Unsupported content coding")
 
 
 def _trace_of(scope: Scope) -> Trace:

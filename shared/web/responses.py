@@ -15,12 +15,15 @@ from starlette.responses import Response
 
 from shared.cause import Cause, KeepRefusal
 from shared.errors import NotFound, Problem, Refused, Unavailable
+from shared.web.openapi import WRITES
+from shared.web.protection import READS
 from shared.web.routing import allowed_methods
 
 log = structlog.get_logger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
 _NO_PATH: Final = "no-such-path"
+_METHODS: Final = READS.union(WRITES)
 
 CLIENT_GONE: Final = 499
 """The status under which a request is counted whose client went before it was complete; nginx has the same one."""
@@ -53,10 +56,10 @@ def problem_response(problem: Problem, path: str, headers: Mapping[str, str] | N
     return Response(orjson.dumps({**problem.problem(), "instance": path}), problem.status, sent, PROBLEM_JSON)
 
 
-def handle_errors(app: Starlette, keep_refusal: KeepRefusal | None = None, *, index: str = "/openapi.json") -> None:
+def handle_errors(app: Starlette, keep_refusal: KeepRefusal | None = None, *, index: str) -> None:
     """Gives ``app`` a response for every expected kind of error; ``RequestMiddleware`` handles the others.
 
-    The refusal of a write with an Idempotency-Key is kept before it is sent. ``index``: the path that lists the others.
+    The refusal of a write with an Idempotency-Key is kept before it is sent. ``index``: what lists the paths.
     """
 
     async def problem(request: Request, error: Any) -> Response:
@@ -71,15 +74,17 @@ def handle_errors(app: Starlette, keep_refusal: KeepRefusal | None = None, *, in
         return problem_response(error, request.url.path)
 
     async def no_route(request: Request, _: Any) -> Response:
-        """404 for an unknown path, 405 for one that has other methods, and what OPTIONS asks for."""
-        path, allowed = request.url.path, sorted(allowed_methods(request.app.router.routes, request.scope))
+        """404 for an unknown path, 405 for one that has other methods, and what OPTIONS asks for, ``*`` too."""
+        path, server_wide = request.url.path, request.scope["path"] == "*"
+        allowed = sorted(_METHODS if server_wide else allowed_methods(request.app.router.routes, request.scope))
         if not allowed:
             return problem_response(NotFound(f"there is no {path}; {index} lists what there is", slug=_NO_PATH), path)
         allow = {"allow": ", ".join(allowed)}
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=allow)
         use = " or ".join(method for method in allowed if method not in ("HEAD", "OPTIONS"))
-        detail = f"{request.method} is not for {path}; use {use}"
+        method = "GET" if request.method == "HEAD" else request.method  # one length for both (RFC 9110, 8.6)
+        detail = f"{method} is not for {path}; use {use}"
         return problem_response(Problem(detail, slug="bad-method", status=405, title="Method not allowed"), path, allow)
 
     async def gone(_: Request, __: Any) -> Response:

@@ -16,7 +16,6 @@ from shared.schemas.base import Count, Id
 from shared.security import check_action
 from shared.web.openapi import JSON, Operation, Tag
 from shared.web.protection import JSON_TYPES
-from shared.web.responses import PROBLEM_JSON
 from shared.web.routing import EpicRoute, Handler
 
 _PATH_TYPES: Final = {"VersionId": Count}
@@ -82,6 +81,6 @@ class Routes:
             also=also or {},
         )
         self.operations.append(operation)
-        offers = (media_type, PROBLEM_JSON)
         options: dict[str, Any] = {"methods": [method], "response_class": Response, "response_model": None}
-        self.routes.append(EpicRoute(path, handler, action=action, offers=offers, body_types=body_types, **options))
+        options |= {"body_types": body_types, "offer": media_type, "has_cause": has_cause}
+        self.routes.append(EpicRoute(path, handler, action=action, **options))

@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
+from shared.conditions import refuse_condition
 from shared.security import authorize, caller_of_http
-from shared.web.headers import check_accept, under_condition
+from shared.web.headers import check_accept, condition_in, under_condition
 from shared.web.protection import check_media_type
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -30,7 +31,8 @@ class EpicRoute(APIRoute):
     """A route that asks for permission and calls its handler, with nothing of FastAPI's between them.
 
     A GET route answers HEAD as well; the server leaves the body out. ``body_types``: the media types of a body that it
-    takes. ``offers``: the media types of its answers; a request that accepts none of them is refused (406).
+    takes. ``offer``: the media type of its answer; a request that does not accept it is refused (406). ``has_cause``:
+    whether the handler of a write reads its cause, with the conditions on it.
     """
 
     def __init__(
@@ -40,16 +42,18 @@ class EpicRoute(APIRoute):
         *,
         action: str,
         body_types: Collection[str],
-        offers: Sequence[str],
+        offer: str,
+        has_cause: bool,
         **options: Any,
     ) -> None:
         super().__init__(path, handler, **options)
         self.action = action
         self._handler = handler
-        self._offers = offers
+        self._offer = offer
         self._body_types = body_types
         self._plain_body_types = frozenset(kind.encode() for kind in body_types)
         self._is_read = "GET" in (self.methods or ())
+        self._takes_conditions = self._is_read or has_cause
         self.answers = frozenset(("GET", "HEAD") if self._is_read else self.methods or ())
         """The methods that work. OpenAPI lists those in ``methods``, without HEAD."""
         self._prefix = path.partition("{")[0]
@@ -87,12 +91,16 @@ class EpicRoute(APIRoute):
         caller = scope[CALLER] = caller_of_http(headers)
         authorize(caller, self.action)
         given = dict(headers)
-        if scope.get(BODY) and given.get(b"content-type") not in self._plain_body_types:
+        media_type = given.get(b"content-type")
+        if not self._is_read and media_type not in self._plain_body_types and (media_type or scope.get(BODY)):
             check_media_type(headers, self._body_types)  # it has parameters, or it is another one
         if given.get(b"accept", _WITHOUT_PREFERENCE) != _WITHOUT_PREFERENCE:
-            check_accept(headers, self._offers)
+            check_accept(headers, self._offer)
+        has_condition = b"if-none-match" in given or b"if-match" in given
+        if has_condition and not self._takes_conditions:
+            refuse_condition(condition_in(headers))
         response = await self._handler(Request(scope, receive, send))
-        if self._is_read and (b"if-none-match" in given or b"if-match" in given):
+        if has_condition and self._is_read:
             response = under_condition(response, headers)
         await response(scope, receive, send)
 

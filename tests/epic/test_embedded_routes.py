@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,12 +12,15 @@ import pytest
 
 from epic.embedded_routes import EmbeddedRoutes
 from epic.failure import CommandFailed
+from epic.gateway import Gateway
 from epic.messages import SeenRecord, wire_of
 from shared.clock import parse_instant
 from shared.envelope import Message, encode_headers
+from shared.schemas.base import BODY_LIMIT
 from shared.schemas.results import CommandResult, Outcome
 from shared.trace import Trace
 from tests.support.clock import FixedClock
+from tests.support.http import pointers
 
 NOW = "2024-06-15T09:00:00Z"
 
@@ -69,8 +73,8 @@ def door(messages: FakeMessages) -> EmbeddedRoutes:
 
 
 def client(door: EmbeddedRoutes, host: str = "127.0.0.1") -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(door.app, client=(host, 5))
-    return httpx.AsyncClient(transport=transport, base_url="http://epic")
+    transport = httpx.ASGITransport(Gateway({}, [door.routes]), client=(host, 5))
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
 
 async def test_a_message_arrives_as_it_was_sent(door: EmbeddedRoutes, messages: FakeMessages) -> None:
@@ -121,19 +125,60 @@ async def test_an_open_tail_ends_when_the_door_closes(door: EmbeddedRoutes) -> N
 
 
 @pytest.mark.parametrize(
-    ("body", "remedy"),
+    ("body", "remedy", "fields"),
     [
-        (b"[]", "must be one JSON object"),
-        (b"{", "not JSON"),
-        (b'{"Topic":"fleet.commands"}', "give Topic, Key, and Value and Headers in base64"),
-        (b'{"Topic":"fleet.commands","Key":"F","Value":"e30=","Headers":[]}', "ce_id, ce_source, ce_type"),
+        (b"[]", "must be one JSON object", []),
+        (b"{", "not JSON", []),
+        (b'{"Topic":"fleet.commands"}', "bad fields", ["/Key", "/Value", "/Headers"]),
+        (b'{"Topic":7,"Key":"F","Value":"e30=","Headers":[],"More":1}', "bad fields", ["/Topic", "/More"]),
+        (b'{"Topic":"fleet.commands","Key":"F","Value":"{}","Headers":[["a"],["b",7]]}', "", None),
+        (b'{"Topic":"fleet.commands","Key":"F","Value":"e30=","Headers":[]}', "ce_id, ce_source", ["/Headers"]),
+        (b'{"Topic":"x.y","Key":"F","Value":"","Headers":[],"AnswerWithin":0}', "bad fields", ["/AnswerWithin"]),
     ],
 )
-async def test_a_bad_request_is_a_problem_with_the_remedy(door: EmbeddedRoutes, body: bytes, remedy: str) -> None:
+async def test_a_bad_request_is_a_problem_with_the_remedy(
+    door: EmbeddedRoutes, body: bytes, remedy: str, fields: list[str] | None
+) -> None:
     async with client(door) as http:
         answer = await http.post("/embedded/produce", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert remedy in answer.json()["detail"]
+    assert fields in (None, pointers(answer))
+    assert not re.search(r"Error|\bNone\b|<class", answer.text), "no Python in it"
+
+
+async def test_embedded_routes_are_answered_as_every_other_route_is(door: EmbeddedRoutes) -> None:
+    async with client(door) as http:
+        many = await http.post("/embedded/produce", json={"Value": "x" * 2 * BODY_LIMIT})
+        assert (many.status_code, many.json()["type"]) == (413, "urn:epic:problem:too-large")
+        csv = await http.get("/embedded/waiting", headers={"Accept": "text/csv"})
+        assert (csv.status_code, csv.json()["type"]) == (406, "urn:epic:problem:not-acceptable")
+        method = await http.put("/embedded/produce", json={})
+        assert (method.status_code, method.headers["allow"]) == (405, "OPTIONS, POST")
+        other = await http.get("/embedded/tail", params={"Topic": "eventplan.ready", "Form": "beginning"})
+        assert (other.status_code, pointers(other)) == (400, ["/Form"])
+        nothing = await http.get("/embedded/nothing")
+        assert (nothing.status_code, nothing.json()["detail"].partition("; ")[2]) == (404, "GET / lists what there is")
+        waiting = await http.get("/embedded/waiting", headers={"X-Correlation-Id": "c-1"})
+        assert (waiting.status_code, waiting.headers["x-correlation-id"]) == (200, "c-1")
+
+
+async def test_a_command_of_the_largest_body_can_be_produced(door: EmbeddedRoutes, messages: FakeMessages) -> None:
+    async with client(door) as http:
+        answer = await http.post("/embedded/produce", json=wire_of(message(b"x" * BODY_LIMIT)))
+    assert (answer.status_code, len(messages.produced[0].data)) == (200, BODY_LIMIT)
+
+
+async def test_a_record_that_cannot_be_produced_is_500_with_the_reason(
+    door: EmbeddedRoutes, messages: FakeMessages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def produce(_: Message) -> None:
+        raise CommandFailed("this EPIC did not take the message")
+
+    monkeypatch.setattr(messages, "produce", produce)
+    async with client(door) as http:
+        answer = await http.post("/embedded/produce", json=wire_of(message()))
+    assert (answer.status_code, answer.json()["detail"]) == (500, "this EPIC did not take the message")
 
 
 async def test_an_unknown_topic_is_a_404(door: EmbeddedRoutes) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from epic.gateway import Gateway
 from epic.routes import ANY, Route, routes_of
@@ -16,6 +16,7 @@ from epic.runner import builds
 from epic.serving import open_transport
 from shared.schemas.topics import SERVICES
 from shared.settings import Settings
+from shared.web import Routes
 from tests.support.clock import FixedClock
 
 PATHS = {
@@ -136,10 +137,12 @@ async def test_the_gateways_own_pages_are_refused_by_another_name_10_6_15(apps: 
 
 
 async def test_what_the_gateway_adds_is_no_other_sites_to_write_to_10_6_12(apps: dict[str, FastAPI]) -> None:
-    async def produce(scope: Scope, receive: Receive, send: Send) -> None:
-        await JSONResponse({})(scope, receive, send)
+    async def produce(_: Request) -> Response:
+        return JSONResponse({})
 
-    transport = httpx.ASGITransport(Gateway(apps, {"embedded": produce}))
+    extra = Routes("embedded")
+    extra.add("POST", "/embedded/produce", produce, action="message.produce", summary="")
+    transport = httpx.ASGITransport(Gateway(apps, [extra]))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
         for origin, status in (("http://localhost:8000", 200), ("http://localhost:3000", 403)):
             answer = await http.post("/embedded/produce", json={}, headers={"Origin": origin})

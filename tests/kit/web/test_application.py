@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from shared.cause import Cause
 from shared.errors import BadInput, Conflict, FieldError, NotFound, Refused, Unavailable, UnderWay
+from shared.schemas.base import BODY_LIMIT
 from shared.trace import add_trace_ids, current_trace
 from shared.web import Check, Routes, Unready, json_response, read_write
 from tests.support.clock import FixedClock
@@ -49,8 +51,7 @@ def routes() -> Routes:
 
 
 @pytest.fixture
-async def http(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
-    monkeypatch.setattr("shared.web.middleware.BODY_LIMIT", 1000)
+async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with calling(app_of(routes())) as client:
         yield client
 
@@ -85,6 +86,7 @@ async def test_every_error_is_a_problem(
 async def test_no_such_path_and_no_such_method_are_problems_too(http: httpx.AsyncClient) -> None:
     nowhere = await http.get("/nowhere")
     assert (nowhere.status_code, nowhere.json()["type"]) == (404, "urn:epic:problem:no-such-path")
+    assert nowhere.json()["detail"] == "there is no /nowhere; the openapi.json of test_svc lists what there is"
     wrong = await http.post("/fail/bad")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS")
     assert wrong.headers["content-type"] == "application/problem+json"
@@ -101,15 +103,67 @@ async def test_a_body_that_is_no_json_object_is_400(http: httpx.AsyncClient, bod
 async def test_a_body_over_the_limit_is_413_announced_or_in_chunks(http: httpx.AsyncClient) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(30):
-            yield b" " * 100
+            yield b" " * 40_000
 
-    large = await http.put("/echo", content=b'{"A": "' + b"x" * 2000 + b'"}', headers=JSON)
+    large = await http.put("/echo", content=b'{"A": "' + b"x" * BODY_LIMIT + b'"}', headers=JSON)
     assert large.status_code == 413
     in_chunks = await http.put("/echo", content=chunks())
     assert (in_chunks.status_code, in_chunks.json()["type"]) == (413, "urn:epic:problem:too-large")
-    just = b'{"A": "' + b"x" * (1000 - 9) + b'"}'
-    assert len(just) == 1000
+    just = b'{"A": "' + b"x" * (BODY_LIMIT - 9) + b'"}'
+    assert len(just) == BODY_LIMIT
     assert (await http.put("/echo", content=just, headers=JSON)).status_code == 200
+
+
+async def test_a_body_over_the_limit_is_413_by_its_content_length_without_being_read() -> None:
+    async def receive() -> Any:
+        raise AssertionError("the body is read")
+
+    answered: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answered.append(message)
+
+    for method in ("PUT", "GET"):
+        headers = [(b"host", b"localhost"), (b"content-length", str(BODY_LIMIT + 1).encode())]
+        scope = {"type": "http", "method": method, "path": "/echo", "query_string": b"", "headers": headers}
+        await app_of(routes())(scope, receive, send)
+    assert [message["status"] for message in answered if message["type"] == "http.response.start"] == [413, 413]
+
+
+async def test_a_body_in_a_content_coding_is_415_with_the_one_that_is_taken(http: httpx.AsyncClient) -> None:
+    for coding in ("gzip", "GZIP", "br", "gzip, identity"):
+        answer = await http.put("/echo", content=gzip.compress(b"{}"), headers={**JSON, "Content-Encoding": coding})
+        assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+        assert answer.json()["type"] == "urn:epic:problem:bad-content-encoding"
+    assert (await http.put("/echo", json={}, headers={"Content-Encoding": "Identity"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Host", ("localhost", "localhost")),  # RFC 9112, 3.2: not even the same twice
+        ("Host", ("localhost", "evil.example")),
+        ("Content-Type", ("application/json", "text/plain")),
+        ("Idempotency-Key", ("k1", "k2")),
+        ("X-Epic-User", ("ann", "bob")),
+        ("Origin", ("http://localhost", "http://evil.example")),
+        ("Sec-Fetch-Site", ("same-origin", "cross-site")),
+        ("X-Correlation-Id", ("c1", "c2")),
+    ],
+)
+async def test_a_header_of_one_value_that_has_two_is_400(
+    http: httpx.AsyncClient, name: str, values: tuple[str, str]
+) -> None:
+    for order in (values, values[::-1]):
+        answer = await http.put("/echo", headers=httpx.Headers([(name, value) for value in order]))
+        assert (answer.status_code, pointers(answer)) == (400, [f"/{name}"])
+        assert answer.json()["type"] == "urn:epic:problem:duplicate-header"
+
+
+async def test_a_header_that_is_a_list_or_has_one_value_twice_is_no_error(http: httpx.AsyncClient) -> None:
+    twice = httpx.Headers([("X-Epic-User", "ann")] * 2 + [("Accept", "text/html"), ("Accept", "application/json")])
+    answer = await http.put("/echo", headers=twice)
+    assert (answer.status_code, answer.json()["User"]) == (200, "ann")
 
 
 async def test_half_a_body_of_a_client_that_went_is_never_handled() -> None:

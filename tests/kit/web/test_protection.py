@@ -101,9 +101,11 @@ async def test_a_body_has_a_media_type_that_its_route_takes_10_6_13(
         assert (answer.json()["type"], pointers(answer)) == ("urn:epic:problem:bad-content-type", ["/Content-Type"])
 
 
-async def test_a_write_without_a_body_needs_no_media_type_10_6_13(http: httpx.AsyncClient) -> None:
+async def test_a_write_without_a_body_needs_no_media_type_and_takes_no_other_10_6_13(http: httpx.AsyncClient) -> None:
     assert (await http.post("/thing")).status_code == 200
-    assert (await http.post("/thing", headers={"Content-Type": "text/plain"})).status_code == 200
+    for media_type, status in ((JSON, 200), ("text/plain", 400), ("application/x-www-form-urlencoded", 400)):
+        assert (await http.post("/thing", headers={"Content-Type": media_type})).status_code == status
+    assert (await http.get("/thing", headers={"Content-Type": "text/plain"})).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -139,6 +141,8 @@ async def test_a_probe_asks_for_health_by_any_address_10_6_15(http: httpx.AsyncC
     assert (await http.get("/health/live", headers=probe)).status_code == 200
     assert (await http.get("/health/ready", headers=probe)).status_code == 200
     assert (await http.get("/metrics", headers=probe)).status_code == 400
+    for no_host in ("localhost:80:80", "[::1"):
+        assert (await http.get("/health/live", headers={"Host": no_host})).status_code == 400, "RFC 9112, 3.2"
 
 
 async def test_the_allowed_hosts_take_the_place_of_the_loopback_names_10_6_15() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.web import Routes, json_response
-from tests.support.http import app_of, calling
+from tests.support.http import app_of, calling, pointers
 
 TAG = '"3.0f"'
 
@@ -83,6 +84,27 @@ async def test_a_method_that_a_path_has_not_is_405_with_those_that_work(
         assert (await http.request(allowed, path)).status_code in (200, 204)
 
 
+async def test_head_of_405_has_the_length_that_get_has(http: httpx.AsyncClient) -> None:
+    get, head = [await http.request(method, "/thing/a/inventory") for method in ("GET", "HEAD")]
+    assert (head.status_code, head.headers["content-length"]) == (405, get.headers["content-length"])
+
+
+async def test_options_of_the_server_as_a_whole_names_every_method() -> None:
+    answered: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        answered.append(message)
+
+    headers = [(b"host", b"localhost")]
+    scope = {"type": "http", "method": "OPTIONS", "path": "*", "query_string": b"", "headers": headers}
+    await app_of(routes())(scope, receive, send)
+    assert answered[0]["status"] == 204
+    assert (b"allow", b"DELETE, GET, HEAD, OPTIONS, POST, PUT") in answered[0]["headers"]
+
+
 async def test_a_path_that_nobody_has_is_404_whatever_the_method(http: httpx.AsyncClient) -> None:
     for method in ("GET", "HEAD", "PUT", "OPTIONS"):
         assert (await http.request(method, "/nowhere")).status_code == 404
@@ -102,13 +124,16 @@ async def test_a_word_in_a_path_wins_whatever_the_order_of_the_routes(http: http
         ("application/json", 200),
         ("application/*", 200),
         ("Application/JSON; charset=utf-8", 200),
-        ("application/problem+json", 200),
+        ("application/problem+json", 406),  # an error is one whatever Accept says
+        ("application/problem+json, application/json;q=0.1", 200),
         ("text/html, application/xhtml+xml, */*;q=0.8", 200),
         ("text/html;q=1, application/json;q=0.1", 200),
         ("text/html", 406),
         ("text/*, image/png", 406),
         ("application/json;q=0, application/problem+json;q=0.000", 406),
         ("*/*;q=0", 406),
+        ("*/*, application/json;q=0", 406),
+        ("*/*;q=0, application/json", 200),
         ("application/*, application/json;q=0, application/problem+json;q=0", 406),
     ],
 )
@@ -154,3 +179,16 @@ async def test_if_match_on_a_read_is_412_where_the_tag_is_another(http: httpx.As
         assert (await http.get("/thing/a", headers={"If-Match": given})).status_code == status, given
     assert (await http.get("/thing", headers={"If-Match": '"3"'})).status_code == 412, "a list has no tag"
     assert (await http.get("/thing", headers={"If-None-Match": '"3"'})).status_code == 200
+
+
+async def test_a_condition_on_a_write_that_reads_none_is_400() -> None:
+    async def done(_: Request) -> Response:
+        return json_response({})
+
+    plain = Routes("test")
+    plain.add("POST", "/plain", done, action="test.write", summary="", conditional=False, has_cause=False)
+    async with calling(app_of(plain)) as client:
+        assert (await client.post("/plain")).status_code == 200
+        for name in ("If-Match", "If-None-Match"):
+            answer = await client.post("/plain", headers={name: "*"})
+            assert (answer.status_code, pointers(answer)) == (400, [f"/{name}"])
