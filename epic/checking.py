@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from epic.failure import CommandFailed
 from shared.conditions import parse_condition
 from shared.envelope import Message
-from shared.errors import BadInput, FieldError, Poison
+from shared.errors import BadInput, FieldError
 from shared.schemas.base import NAME_RULE, is_name
+from shared.schemas.decoding import decode_object
 from shared.schemas.topics import TOPICS, MessageType, Topic
 from shared.schemas.validation import field_errors
 
@@ -57,8 +58,10 @@ def _bad_options(message: Message, *, is_command: bool) -> Iterator[FieldError]:
 
 def _bad_members(message: Message, kind: MessageType, *, is_command: bool) -> list[FieldError]:
     try:
-        body = message.body()
-    except Poison:
+        body = decode_object(message.data)
+    except BadInput as error:
+        if error.errors:
+            return list(error.errors)
         raise CommandFailed(f"the data is not one JSON object; correct it, {_ANYWAY}") from None
     try:
         # Consumers of events ignore members that they do not know.

@@ -1,18 +1,16 @@
-"""What the commands share: their options, the ``EPIC_*`` variables, EPIC's address and Kafka's servers."""
+"""What the commands are configured with: the ``EPIC_*`` variables, EPIC's address and Kafka's servers."""
 
 from __future__ import annotations
 
 import difflib
 import os
 from collections.abc import Coroutine, Mapping
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-import typer
 import uvloop
 from pydantic import ValidationError
 
 from epic.failure import CommandFailed
-from shared.schemas.topics import SERVICES
 from shared.settings import PREFIX, Settings, without_password
 
 T = TypeVar("T")
@@ -24,26 +22,6 @@ _OF_THE_TESTS: Final = frozenset({"EPIC_REQUIRE_DOCKER", "EPIC_LONG"})
 _OF_COMPOSE: Final = frozenset({"EPIC_PORT", "EPIC_IMAGE"})  # docker-compose.yml's own, often exported beside EPIC's
 BY_MAKE_RUN: Final = "EPIC_BY_MAKE_RUN"  # set by `make run`, whose remedies are arguments of make
 _OF_OTHERS: Final = _OF_THE_TESTS | _OF_COMPOSE | {BY_MAKE_RUN}
-
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url",
-        help="Where EPIC answers HTTP: the gateway, or an `epic up`. "
-        "Default: EPIC_HTTP_HOST and EPIC_HTTP_PORT, else http://127.0.0.1:8000.",
-        show_default=False,
-    ),
-]
-Bootstrap = Annotated[
-    str | None,
-    typer.Option(
-        "--bootstrap-servers",
-        help="Kafka's address, as in EPIC_KAFKA_BOOTSTRAP_SERVERS. Without either, the messages of the `epic up` at "
-        "--url.",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -102,9 +80,3 @@ def url_of(url: str | None) -> str:
 def kafka_servers(given: str | None) -> str | None:
     """The Kafka servers; None: the messages are those of an ``epic up`` and are reached over its HTTP."""
     return given or load_settings().kafka_bootstrap_servers
-
-
-def check_service(name: str) -> None:
-    """CommandFailed when EPIC has no service of that name."""
-    if name not in SERVICES:
-        raise CommandFailed(f"{name} is not a service of EPIC; give one of {', '.join(SERVICES)}")

@@ -20,8 +20,9 @@ from shared.clock import Clock
 from shared.envelope import Message
 from shared.errors import BadInput, FieldError, Forbidden, NotFound, Poison, Problem
 from shared.schemas.base import WireModel
+from shared.schemas.decoding import decode_object
 from shared.schemas.topics import TOPICS
-from shared.schemas.validation import decode_object, validated
+from shared.schemas.validation import validated
 from shared.web import Parameter, Routes, json_response, query_of
 from shared.web.routing import BODY
 

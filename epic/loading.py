@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,15 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from epic.api import Answer, Api
+from epic.configuration import run, url_of
 from epic.failure import CommandFailed
 from epic.files import STANDARD, reading
+from epic.options import CONCURRENCY
 from epic.rows import BadRow, Request, read_row
-from epic.terminal import Terminal
+from epic.terminal import Terminal, json_text
 from shared.tasks import for_each
 
-CONCURRENCY: Final = 32
 _ENDINGS: Final = (".ndjson", ".jsonl")
 _ALREADY_THERE: Final = "exists"
+_SHOWN: Final = 100  # failures printed; what they are is then clear
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -192,3 +195,30 @@ def _count(row: Row, answer: Answer, outcome: Loaded) -> RowFailure | None:
     )
     outcome.failures.append(failure)
     return failure
+
+
+def load_and_print(path: Path, url: str | None, *, concurrency: int, as_json: bool) -> bool:
+    """Loads the files at ``path``, and prints what became of each row. Whether all of them were loaded."""
+    files = files_of(path)
+    output = Terminal(sys.stderr) if as_json else Terminal()
+    errors = Terminal(sys.stderr)
+    shown = 0
+
+    def failed(failure: RowFailure) -> None:
+        nonlocal shown
+        shown += 1
+        if not as_json and shown <= _SHOWN:
+            errors.print(failure.text(), style="red")
+
+    async def work() -> Loaded:
+        async with Api(url_of(url), connections=concurrency) as api:
+            return await load(read_rows(files), api, output, failed=failed, concurrency=concurrency)
+
+    outcome = run(work())
+    if as_json:
+        Terminal().raw(json_text(outcome.wire()))
+    else:
+        if shown > _SHOWN:
+            errors.print(f"and {shown - _SHOWN} more rows failed; --json lists them all", style="red")
+        output.print(outcome.text())
+    return not outcome.failures

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self, TypeVar
 
 import orjson
 from aiokafka import ConsumerRecord
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from epic.api import Api
-from epic.configuration import SILENCE
+from epic.configuration import SILENCE, kafka_servers, url_of
 from epic.failure import SOME_FAILED, CommandFailed, Declined, NotEpic
 from shared.clock import iso
 from shared.envelope import Message, Record, decode, encode_headers
 from shared.errors import MessageTooLarge, Poison, Unavailable
+from shared.messaging.kafka import KafkaTransport
 from shared.messaging.publisher import Publisher, publish_all
 from shared.messaging.transport import Transport, follow_records
 from shared.schemas.results import CommandResult
@@ -233,3 +234,26 @@ def _base64(value: bytes | None) -> str | None:
 
 def _bytes(value: str | None) -> bytes | None:
     return None if value is None else base64.b64decode(value)
+
+
+@asynccontextmanager
+async def open_messages(url: str | None, bootstrap: str | None) -> AsyncIterator[Messages]:
+    """The messages of Kafka where its servers are known, else those of the ``epic up`` at this address."""
+    servers = kafka_servers(bootstrap)
+    if servers is None:
+        async with Api(url_of(url)) as api:
+            yield HttpMessages(api)
+        return
+    transport = KafkaTransport(servers, timeout=SILENCE)
+    try:
+        await transport.start()
+    except (KafkaError, OSError) as error:
+        raise CommandFailed(
+            f"no Kafka answers at {servers} ({error}); give its address by --bootstrap-servers"
+        ) from None
+    try:
+        yield TransportMessages(transport, f"Kafka at {servers}")
+    except KafkaError as error:
+        raise CommandFailed(f"Kafka at {servers} stopped answering ({error})", SOME_FAILED) from None
+    finally:
+        await transport.stop()

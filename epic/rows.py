@@ -11,15 +11,13 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import orjson
-
 from shared import exact_json
 from shared.errors import BadInput
 from shared.schemas.base import VERSION_MEMBERS, WireModel, wire_names
+from shared.schemas.decoding import decode_object
 from shared.schemas.fleet_svc.fleet import FLEET, Inventory
 from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.topics import SERVICES
-from shared.schemas.validation import decode_object
 
 if TYPE_CHECKING:
     from shared.resources import Resource
@@ -130,7 +128,7 @@ def read_row(line: bytes) -> Request:
     try:
         row = decode_object(line)
     except BadInput as error:
-        raise BadRow(error.detail) from None
+        raise BadRow("; ".join(f"{one.pointer}: {one.detail}" for one in error.errors) or error.detail) from None
     kind = _named(row.pop("Resource")) if "Resource" in row else _recognised(row)
     for member in kind.names:
         if not isinstance(row.get(member), str) or not row[member]:
@@ -166,6 +164,6 @@ def _request(kind: Kind, row: dict[str, Any]) -> Request:
     body = exact_json.dumps(row)
     digest = hashlib.blake2b(digest_size=_KEY_BYTES)
     digest.update(f"{kind.method} {path} {'#'.join(names)} ".encode())
-    digest.update(orjson.dumps(row, default=str, option=orjson.OPT_SORT_KEYS))
+    digest.update(exact_json.canonical(row))
     key = f"row-{digest.hexdigest()}"
     return Request(kind.name, "#".join(names), kind.phase, kind.method, path, body, key, created)

@@ -13,7 +13,6 @@ import orjson
 from shared import exact_json
 from shared.clock import iso, parse_instant
 from shared.errors import Poison
-from shared.exact_json import MAY_BE_INEXACT
 from shared.trace import Trace, new_id
 
 _STRUCTURED: Final = b"application/cloudevents+json"
@@ -163,23 +162,28 @@ def _incomplete(headers: Mapping[str, bytes]) -> Poison:
 
 
 def _structured(value: bytes) -> tuple[dict[str, bytes], bytes]:
-    envelope = _json_object(value, "the structured CloudEvent")
-    if MAY_BE_INEXACT.search(value):
-        try:
-            envelope = exact_json.loads(value)
-        except ValueError as error:
-            raise Poison(f"the structured CloudEvent cannot be read: {error}") from None
-    headers = {
-        name if name == "traceparent" else f"ce_{name}": str(item).encode()
-        for name, item in envelope.items()
-        if name not in ("data", "data_base64") and item not in (None, "")
-    }
-    if "data_base64" not in envelope:
-        return headers, exact_json.dumps(envelope.get("data"))
+    """The headers and the data of binary mode. The data is its member as it stands, so that nothing in it is lost."""
     try:
-        return headers, base64.b64decode(envelope["data_base64"], validate=True)
-    except (ValueError, TypeError):
-        raise Poison("data_base64 of the structured CloudEvent is not base64") from None
+        members = exact_json.members(value)
+        data, encoded = members.pop("data", b"null"), members.pop("data_base64", None)
+        headers = {name if name == "traceparent" else f"ce_{name}": _attribute(text) for name, text in members.items()}
+    except ValueError as error:
+        raise Poison(f"the structured CloudEvent is not a JSON object: {error}") from None
+    if encoded is not None:
+        try:
+            data = base64.b64decode(exact_json.loads(encoded), validate=True)
+        except (ValueError, TypeError):
+            raise Poison("data_base64 of the structured CloudEvent is not base64") from None
+    return {name: attribute for name, attribute in headers.items() if attribute}, data
+
+
+def _attribute(text: bytes) -> bytes:
+    """An attribute as binary mode has it: a text as it is, null as nothing, anything else as its JSON. ValueError for
+    what is no JSON. Half a character stays half a one, which is no UTF-8."""
+    value = exact_json.loads(text)
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    return b"" if value is None else text
 
 
 def _json_object(data: bytes, what: str) -> dict[str, Any]:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from epic.api import Api
-from epic.configuration import AsJson, Url, run, url_of
 from epic.failure import SOME_FAILED
-from epic.loading import CONCURRENCY, Loaded, RowFailure, files_of, load, read_rows
-from epic.terminal import Terminal, json_text
-
-_SHOWN: Final = 100
+from epic.options import CONCURRENCY, AsJson, Url
 
 
 def load_files(
@@ -39,30 +32,7 @@ def load_files(
     The same line is the same request: a file may be loaded twice, and a resource that exists is not changed.
     Exit code 0: every row was loaded; 1: some rows failed, each is named with its line; 2: nothing was sent.
     """
-    output = Terminal(sys.stderr) if as_json else Terminal()
-    errors = Terminal(sys.stderr)
-    shown = 0
+    from epic.loading import load_and_print
 
-    def failed(failure: RowFailure) -> None:
-        nonlocal shown
-        shown += 1
-        if not as_json and shown <= _SHOWN:
-            errors.print(failure.text(), style="red")
-
-    files = files_of(path)
-    outcome = run(_load(files, url_of(url), output, failed, concurrency))
-    if as_json:
-        Terminal().raw(json_text(outcome.wire()))
-    else:
-        if shown > _SHOWN:
-            errors.print(f"and {shown - _SHOWN} more rows failed; --json lists them all", style="red")
-        output.print(outcome.text())
-    if outcome.failures:
+    if not load_and_print(path, url, concurrency=concurrency, as_json=as_json):
         raise typer.Exit(SOME_FAILED)
-
-
-async def _load(
-    files: list[Path], url: str, terminal: Terminal, failed: Callable[[RowFailure], None], concurrency: int
-) -> Loaded:
-    async with Api(url, connections=concurrency) as api:
-        return await load(read_rows(files), api, terminal, failed=failed, concurrency=concurrency)

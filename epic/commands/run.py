@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from epic.configuration import check_service, load_settings
 from epic.failure import CommandFailed
 from epic.listening import BY_VARIABLE, listen
+from epic.options import check_service
 from shared.clock import parse_instant
-from shared.schemas.topics import SERVICES
+from shared.schemas.services import SERVICES
 
 
 def up(
@@ -59,6 +59,8 @@ def serve(
 ) -> None:
     """Run one service, configured by EPIC_* variables: on Kafka, MongoDB and MySQL with EPIC_TRANSPORT=kafka."""
     check_service(service)
+    from epic.configuration import load_settings
+
     chosen = load_settings()
     from epic.runner import build_of
     from epic.serving import run

@@ -12,8 +12,6 @@ import typer
 from epic.failure import CommandFailed
 from epic.files import STANDARD, writing
 from epic.sample import DEFAULT_EVENT, DEFAULT_PEAK, SampleCompany, write
-from epic.terminal import Terminal
-from shared.schemas.base import check_id
 
 
 def sample(
@@ -40,6 +38,9 @@ def sample(
     write the same bytes. EPIC makes no plans for a past peak: for the default peak in July 2024 start
     `epic up --now 2024-06-15T09:00:00Z`, or give a future --peak.
     """
+    from epic.terminal import Terminal
+    from shared.schemas.base import check_id
+
     try:
         check_id(event)
     except ValueError as error:

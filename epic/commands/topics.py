@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from epic.configuration import AsJson
 from epic.failure import CommandFailed
-from epic.terminal import Terminal, json_text
-from shared.schemas.topics import SERVICES, TOPICS, Topic
+from epic.options import AsJson
+from shared.schemas.services import SERVICES
+
+if TYPE_CHECKING:
+    from shared.schemas.topics import Topic
 
 _DAY_MS = 86_400_000
 
@@ -21,6 +23,9 @@ def topics(
     as_json: AsJson = False,
 ) -> None:
     """List every topic: its owner, its key, its messages, and how long they are kept."""
+    from epic.terminal import Terminal, json_text
+    from shared.schemas.topics import TOPICS
+
     owners = {topic.owner for topic in TOPICS.values()}
     if owner is not None and owner not in owners:
         raise CommandFailed(f"--owner {owner} owns no topic; give one of {', '.join(sorted(owners))}")

@@ -10,7 +10,7 @@ from shared.clock import parse_instant
 from shared.envelope import Message, Record, binary_form, decode
 from shared.errors import BadInput, FieldError, Poison, Refused, TooLarge
 from shared.schemas.base import BODY_LIMIT, NAME_RULE, is_name
-from shared.schemas.validation import NO_OBJECT, decode_object
+from shared.schemas.decoding import NO_OBJECT, decode_object
 from shared.trace import Trace
 
 _KEY_LENGTH: Final = 512  # that of the longest key of a document

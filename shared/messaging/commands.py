@@ -133,7 +133,7 @@ class CommandSubscription:
             user=user,
             trace=received.effect,
             id=f"{user}\n{message.source}\n{message.id}",
-            digest=digest_of_request(body, message.if_match, message.type),
+            digest=digest_of_request(message.type, body, if_match=message.if_match),
             message=audit.message if audit else None,
         )
         try:

@@ -24,8 +24,8 @@ from shared.schemas.hotw_svc import (
 )
 from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.results import CommandResult, DeadLetter
+from shared.schemas.services import SERVICES as SERVICES
 
-SERVICES: Final = ("fleet_svc", "event_svc", "eventplan_svc", "hotw_svc", "notify_svc")
 COMMAND_RESULTS: Final = "command.results"
 
 _GOLDEN: Final = Path(__file__).parent / "golden"

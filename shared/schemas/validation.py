@@ -2,80 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar, get_args, get_origin
 
-import orjson
 from pydantic import ValidationError
 
-from shared import exact_json
 from shared.errors import BadInput, FieldError
-from shared.exact_json import MAY_BE_INEXACT
 from shared.schemas.base import RULE, WireModel
 
 M = TypeVar("M", bound=WireModel)
 
-NO_OBJECT: Final = frozenset({"not-json", "not-an-object"})
-"""The slugs of ``decode_object`` for a body that holds no JSON object."""
-
 _MOST_ERRORS: Final = 100
 """A person corrects these first. A body of 1 MiB can have 200,000, and a message has its limit."""
-
-_TWICE: Final = object()
-
-
-def decode_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in ``body``, its decimals exact (rule 2.15).
-
-    BadInput when it is none (NaN is no JSON), or when an object in it names a member twice.
-    """
-    try:
-        value = orjson.loads(body)
-        if MAY_BE_INEXACT.search(body):
-            value = exact_json.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadInput(f"the body is not JSON: {error}; send one JSON object", slug="not-json") from None
-    except ValueError as error:
-        raise BadInput(f"the body cannot be read: {error}; send less", slug="no-bounds") from None
-    if not isinstance(value, dict):
-        raise BadInput('the body must be one JSON object, such as {"EventId": "PD2024"}', slug="not-an-object")
-    # Each member has one colon, so an object that names none twice has as many as when it is written anew, unless a
-    # colon in a text is written as \u003a. Only where that does not settle it is each object looked at.
-    try:
-        if body.count(b":") != orjson.dumps(value, default=str).count(b":") or b"\\u003" in body:
-            _refuse_duplicates(body)
-    except (orjson.JSONEncodeError, RecursionError):
-        raise BadInput("the body is nested too deep; no contract has more than a few levels", slug="too-deep") from None
-    return value
-
-
-def _refuse_duplicates(body: bytes) -> None:
-    """BadInput when an object in ``body`` names a member twice, of which a parser silently takes the last."""
-    marked = json.loads(body, object_pairs_hook=_marked, parse_int=str, parse_float=str)
-    errors = [FieldError(_pointer(location), "give it once") for location in _marks(marked, ())]
-    if errors:
-        raise BadInput("the body names a member twice", errors, slug="duplicate-member")
-
-
-def _marked(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these members, with a mark in place of each that comes twice."""
-    times = Counter(name for name, _ in members)
-    return {name: _TWICE if times[name] > 1 else value for name, value in members}
-
-
-def _marks(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[int | str, ...]]:
-    if value is _TWICE:
-        yield location
-    elif isinstance(value, dict | list):
-        for place, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _marks(inner, (*location, place))
-
-
-def _pointer(location: Iterable[int | str]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
-
 
 _REMEDIES: Final = {
     "string_type": "give a text",
@@ -117,7 +55,7 @@ def field_errors(error: ValidationError) -> list[FieldError]:
             message = _REMEDIES[kind].format(**item.get("ctx", {}))
         else:
             message = message[0].lower() + message[1:]
-        found.append(FieldError(_pointer(location), message))
+        found.append(FieldError(pointer_to(location), message))
     return found
 
 
@@ -126,12 +64,20 @@ def validated(model: type[M], fields: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(fields, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise _bad_fields(field_errors(error)) from None
+        raise bad_fields(field_errors(error)) from None
 
 
-def _bad_fields(errors: list[FieldError]) -> BadInput:
+def pointer_to(location: Iterable[int | str]) -> str:
+    """The JSON pointer (RFC 6901) to this place in a body."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+def bad_fields(
+    errors: list[FieldError], what: str = "the request has bad fields", *, slug: str | None = None
+) -> BadInput:
+    """The refusal of a request with these errors, the first of which it names."""
     which = "errors" if len(errors) <= _MOST_ERRORS else f"errors for the first {_MOST_ERRORS} of {len(errors)}"
-    return BadInput(f"the request has bad fields; see {which}", errors[:_MOST_ERRORS])
+    return BadInput(f"{what}; see {which}", errors[:_MOST_ERRORS], slug=slug)
 
 
 def merge_patch(state: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,7 +98,7 @@ def patched(model: type[M], state: Mapping[str, Any], patch: Mapping[str, Any]) 
     """The document after a merge patch. BadInput names every bad, missing or unknown member."""
     errors = _unknown_nulls(model, patch, "")
     if errors:
-        raise _bad_fields(errors)
+        raise bad_fields(errors)
     return validated(model, merge_patch(state, patch))
 
 

@@ -19,10 +19,11 @@ from shared.clock import Clock
 from shared.conditions import refuse_condition
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import NAME_RULE, CommandBody, check_id, is_name
-from shared.schemas.validation import decode_object, field_errors, validated
+from shared.schemas.decoding import decode_object
+from shared.schemas.validation import field_errors, validated
 from shared.security import author_of
 from shared.trace import current_trace
-from shared.web.headers import condition_in
+from shared.web.headers import condition_in, header_of
 from shared.web.parameters import Parameter
 from shared.web.responses import CAUSE
 from shared.web.routing import BODY, CALLER
@@ -34,8 +35,8 @@ def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> t
     """The JSON object of a write, and its cause; an empty body is an empty object.
 
     The user is ``X-Epic-User``, else ``AuditMetadata.User``, else anonymous. With an ``Idempotency-Key`` the cause has
-    an id: ``{user} {METHOD} {path} {key}``, the query being part of the path. BadInput for a condition unless the
-    write is ``conditional``: it has a version to compare.
+    an id, of user, path and key, the query being part of the path. BadInput for a condition unless the write is
+    ``conditional``: it has a version to compare.
     """
     scope, headers = request.scope, request.headers
     raw = scope.get(BODY, b"")
@@ -52,8 +53,8 @@ def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> t
         now=clock.now(),
         user=user,
         trace=current_trace(),
-        id=f"{user} {request.method} {path} {key}" if key else None,
-        digest=digest_of_request(body, headers.get("if-match")) if key else "",
+        id=f"\n{user}\n{path}\n{key}" if key else None,
+        digest=_digest_of(request, body) if key else "",
         message=audit.message if audit else None,
     )
     scope[CAUSE] = cause  # before the condition is read: a bad one is refused under this cause's id
@@ -63,6 +64,11 @@ def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> t
     if not conditional:
         refuse_condition(condition)
     return body, replace(cause, condition=condition)
+
+
+def _digest_of(request: Request, body: Mapping[str, Any]) -> str:
+    if_match, if_none_match = (header_of(request.scope["headers"], name) for name in (b"if-match", b"if-none-match"))
+    return digest_of_request(request.method, body, if_match=if_match, if_none_match=if_none_match)
 
 
 def query_of(request: Request, parameters: Collection[Parameter] = ()) -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+import pytest
 from aiohttp import web
 
 
@@ -69,3 +72,23 @@ class FakeEpic:
             yield self
         finally:
             await runner.cleanup()
+
+
+@pytest.fixture
+def epic() -> Iterator[FakeEpic]:
+    """A fake EPIC on an event loop of its own: commands bring theirs."""
+    fake, ready, loop = FakeEpic(), threading.Event(), asyncio.new_event_loop()
+    end = asyncio.Event()
+
+    async def live() -> None:
+        async with fake.running():
+            ready.set()
+            await end.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
+    thread.start()
+    assert ready.wait(60)
+    yield fake
+    loop.call_soon_threadsafe(end.set)
+    thread.join(60)
+    loop.close()

@@ -7,14 +7,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
 from epic import __version__
+from shared.schemas.topics import TOPICS
 from tests.support.epic_command import Run
 
 ROOT = Path(__file__).parents[2]
 CODE = "from epic.cli import main; main()"
 IMPORTED = "import sys; from epic import cli\ntry: cli.main()\nfinally: sys.stderr.write(' '.join(sys.modules))"
+HELP_OF_ALL = """
+import sys
+from epic import cli
+for name in cli._COMMANDS:
+    for more in ([], ["list"]) if name == "dlq" else ([],):
+        sys.argv = ["epic", name, *more, "--help"]
+        try: cli.main()
+        except SystemExit as end: assert not end.code
+sys.stderr.write(" ".join(sys.modules))
+"""
 HEAVY = {"aiohttp", "aiokafka", "fastapi", "pydantic", "rich", "services", "shared"}
 
 
@@ -40,6 +52,12 @@ def test_neither_help_nor_version_imports_what_only_a_subcommand_needs(asked: st
     done = epic(asked, stdout=subprocess.DEVNULL, code=IMPORTED)
     assert done.returncode == 0
     assert not HEAVY & set(done.stderr.split())
+
+
+def test_the_help_of_a_subcommand_imports_nothing_that_only_its_work_needs() -> None:
+    done = epic(stdout=subprocess.DEVNULL, code=HELP_OF_ALL)
+    assert done.returncode == 0
+    assert not (HEAVY - {"shared"}) & set(done.stderr.split())
 
 
 def test_a_subcommand_that_is_misspelt_is_refused_with_the_nearest(run: Run) -> None:
@@ -99,3 +117,56 @@ def test_a_command_whose_output_is_closed_ends_as_if_it_had_one(closed: str) -> 
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "up",
+        "serve",
+        "load",
+        "sample",
+        "produce",
+        "tail",
+        "topics",
+        "dlq",
+        "dlq list",
+        "dlq show",
+        "dlq replay",
+        "dlq drop",
+    ],
+)
+def test_every_command_has_its_help(run: Run, command: str) -> None:
+    code, out, _ = run(*command.split(), "--help")
+    assert code == 0
+    assert out.startswith("Usage: epic")
+    assert "…" not in out
+
+
+def test_topics_lists_the_registry(run: Run) -> None:
+    code, out, _ = run("topics")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == list(TOPICS)
+    code, out, _ = run("topics", "--json")
+    output = {topic["Topic"]: topic for topic in orjson.loads(out)}
+    assert list(output) == list(TOPICS)
+    assert output["fleet.commands"]["Partitions"] == TOPICS["fleet.commands"].partitions
+    assert {message["Type"] for message in output["event.commands"]["Messages"]} == {
+        "CreateEvent",
+        "UpdateEvent",
+        "DeleteEvent",
+    }
+    assert run("topics", "--owner", "nobody")[0] == 2
+
+
+def test_serve_and_up_refuse_in_one_line_what_cannot_be_run(run: Run, tmp_path: Path) -> None:
+    for arguments, printed in (
+        (("serve", "plan_svc"), "plan_svc is not a service of EPIC; give one of fleet_svc,"),
+        (("up", "--now", "tomorrow"), "--now tomorrow is not an instant; give one such as 2024-06-15T09:00:00Z"),
+        (("up", "--now", "2024-06-15T09:00:00"), "--now 2024-06-15T09:00:00 is not an instant"),
+    ):
+        code, _, err = run(*arguments)
+        assert code == 2
+        assert err.startswith(f"epic: {printed}")
+        assert err.count("\n") == 1

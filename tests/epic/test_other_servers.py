@@ -6,6 +6,8 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from aiokafka.errors import KafkaConnectionError
 from epic.api import Api
 from epic.failure import CommandFailed, NotEpic, Unreachable
 from epic.messages import HttpMessages, SeenRecord, TransportMessages
-from tests.epic.fake import FakeEpic
+from tests.epic.fake import Asked, FakeEpic, accepted
 from tests.support.epic_command import Run
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n<p>Hi"
@@ -46,7 +48,7 @@ async def server(reply: bytes, first: Callable[[], Awaitable[object]] | None = N
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("api", "messages", "commands.messages", "commands.rewind"):
+    for module in ("api", "messages", "rewinding"):
         monkeypatch.setattr(f"epic.{module}.SILENCE", 0.2)
 
 
@@ -150,6 +152,72 @@ async def test_a_tail_asks_a_silent_broker_whether_it_is_there(monkeypatch: pyte
     with pytest.raises(KafkaConnectionError):
         await all_of(TransportMessages(transport, "Kafka"))
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, {"status": "ok"}), (200, {"Items": [{"a": 1}]}), (301, {}, {"Location": "/elsewhere"}), (404, {})]
+)
+def test_no_command_takes_another_server_for_epic(
+    run: Run, epic: FakeEpic, tmp_path: Path, answer: tuple[Any, ...]
+) -> None:
+    epic.answer = lambda _: answer
+    row, data = tmp_path / "a.ndjson", tmp_path / "a.json"
+    row.write_text('{"ServiceId":"A","ServiceType":"Registered","Owner":"o"}\n')
+    data.write_text('{"FleetId": "F", "HostsPresent": 150}')
+    produce = ("produce", "fleet.commands", "-t", "ReportInventory", "-k", "F", str(data))
+    letter = "hotw_svc.commands:hotw.commands:3:17"
+    for arguments in (
+        ("load", str(row)),
+        produce,
+        (*produce, "--no-wait"),
+        ("tail", "event.created", "--no-follow"),
+        ("dlq", "list"),
+        ("dlq", "show", letter),
+        ("dlq", "replay", letter),
+        ("dlq", "drop", letter, "--yes"),
+    ):
+        code, out, err = run(*arguments, "--url", epic.url)
+        assert code == 2, arguments
+        assert "loaded" not in out
+        assert err.startswith(f"epic: what answers at {epic.url} is not EPIC (")
+        assert err.count("\n") == 1
+    assert not any("elsewhere" in asked.path for asked in epic.asked)
+
+
+def answered_with(result: dict[str, Any], asked: Asked) -> tuple[int, Any]:
+    return 200, {**accepted(asked)[1], **result}
+
+
+def test_an_answer_to_a_command_that_is_no_result_is_not_epics(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text('{"FleetId": "F", "HostsPresent": 150}')
+    for result in ({}, {"Answer": None}, {"Answer": 3}, {"Answer": {"Outcome": "Accepted"}}):
+        epic.answer = partial(answered_with, result)
+        code, _, err = run(
+            "produce", "fleet.commands", "-t", "ReportInventory", "-k", "F", str(file), "--url", epic.url
+        )
+        assert code == 2
+        assert "is not EPIC" in err
+
+
+def test_nobody_at_the_address_is_one_line_and_exit_code_2(run: Run) -> None:
+    code, out, err = run("dlq", "list", "--url", "http://127.0.0.1:1")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "nothing answers at http://127.0.0.1:1" in err
+
+
+def test_a_bad_address_and_an_unknown_variable_are_refused_with_the_remedy(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("dlq", "list", "--url", "localhost:1")[::2] == (
+        2,
+        "epic: --url localhost:1 is not an address; give one such as http://127.0.0.1:8000\n",
+    )
+    monkeypatch.setenv("EPIC_HTP_PORT", "1")
+    code, _, err = run("dlq", "list")
+    assert code == 2
+    assert "EPIC_HTP_PORT is not a variable of EPIC; did you mean EPIC_HTTP_PORT?" in err
 
 
 async def all_of(messages: HttpMessages | TransportMessages) -> list[SeenRecord]:

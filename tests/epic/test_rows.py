@@ -85,6 +85,8 @@ def test_inventories_of_two_fleets_alike_in_all_else_have_two_keys() -> None:
         (b"NaN", "not JSON"),
         (b'{"Resource":"Fleeet","FleetId":"F"}', "'Fleeet' is not known; use one of Service,"),
         (b'{"Resource":["Fleet"]}', "is not known"),
+        (b'{"FleetId":"F","FleetId":"G"}', "/FleetId: give it once"),
+        (rb'{"FleetId":"\ud800"}', "/FleetId: give whole characters"),
         (b'{"Resource":"Fleet"}', "Fleet needs FleetId"),
         (b'{"Resource":"Fleet","FleetId":7}', "Fleet needs FleetId, a string"),
         (b'{"Resource":"Projection","FleetId":"F"}', "Projection needs EventId"),

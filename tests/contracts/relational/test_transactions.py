@@ -22,7 +22,7 @@ from tests.support.relational import COUNTERS
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 
 
-def cause(id: str | None = "jsmith POST /hotw/run k1", digest: str = "d1") -> Cause:
+def cause(id: str | None = "\njsmith\n/hotw/run\nk1", digest: str = "d1") -> Cause:
     return Cause(NOW, "jsmith", Trace("c1"), id, digest)
 
 
@@ -219,7 +219,7 @@ async def test_nothing_young_is_purged(database: Database) -> None:
 
 
 async def test_an_idempotency_key_is_kept_24_h_and_free_again_afterwards(database: Database) -> None:
-    key = cause("ann POST /hotw/run key-1")
+    key = cause("\nann\n/hotw/run\nkey-1")
     table = IDEMPOTENCY_RECORDS
 
     async def answered(body: dict[str, object]) -> dict[str, object]:

@@ -115,8 +115,8 @@ def test_versions_count_up_by_one_whatever_happens(steps: list[str]) -> None:
 
 
 def test_answers_of_http_keys_are_kept_for_a_day_and_of_messages_for_a_month() -> None:
-    assert retention_of("ann POST /fleet key").total_seconds() == 86_400
-    assert retention_of("ann lee PUT /fleet/F1 key").total_seconds() == 86_400
+    assert retention_of("\nann\n/fleet\nkey").total_seconds() == 86_400
+    assert retention_of("\nann lee\n/fleet/F1\nkey").total_seconds() == 86_400
     assert retention_of("fleet.created/F1:1:fleet.created").days == 30
     assert retention_of("kcat/0001").days == 30
 

@@ -35,8 +35,8 @@ def test_another_request_under_a_known_id_does_not_replace_the_first_3_40() -> N
 @pytest.mark.parametrize(
     ("cause_id", "kept"),
     [
-        ("ann POST /event key-1", timedelta(hours=24)),
-        ("ann b PUT /fleet/F?x=1 k", timedelta(hours=24)),
+        ("\nann\n/event\nkey-1", timedelta(hours=24)),
+        ("\nann b\n/fleet/F?x=1\nk", timedelta(hours=24)),
         ("fleet_svc/F1:1:fleet.created", timedelta(days=30)),
         ("ann\n/kcat\nc1", timedelta(days=30)),
         ("ann\nx POST /y\nc1", timedelta(days=30)),

@@ -120,7 +120,7 @@ def test_structured_mode_is_read(content_type: bytes) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (b"{", "not JSON"),
+        (b"{", "not a JSON object"),
         (b"[]", "not a JSON object"),
         (b'{"specversion": "1.0"}', "ce_id, ce_source, ce_type missing"),
         (b'{"specversion":"1.0","id":"1","source":"s","type":"t","data_base64":"%"}', "data_base64"),

@@ -202,6 +202,49 @@ async def test_a_body_over_1_mib_is_refused_as_over_http_4_11e(harness: Harness)
     assert result.problem["status"] == 413
 
 
+@pytest.mark.parametrize("structured", [False, True])
+@pytest.mark.parametrize(
+    "value",
+    [b"1e400", b"9" * 5000, rb'"\ud800"', b"[" * 1030 + b"]" * 1030, b"1e99999999999999999999"],
+    ids=["1e400", "5,000 digits", "half a character", "1,030 levels", "an exponent of 20 digits"],
+)
+async def test_json_beyond_a_parser_s_limits_is_refused_and_no_dead_letter_5_24b(
+    harness: Harness, value: bytes, structured: bool
+) -> None:
+    given = record_of(command(id="c1"))
+    data, headers = b'{"ThingId": %s}' % value, list(given.headers)
+    if structured:
+        data = b'{"specversion":"1.0","id":"c1","source":"s","type":"MakeThing","data":%s}' % data
+        headers = [("content-type", b"application/cloudevents+json")]
+
+    assert await harness.settle(harness.commands(never), [raw(given.topic, b"a", data, headers)]) is None
+
+    (result,) = harness.answers()
+    assert (result.outcome, result.command_id, named(result)) == (Outcome.REFUSED, "c1", ["/ThingId"])
+    assert harness.dead_letters() == []
+
+
+async def test_a_structured_command_with_half_a_character_in_an_attribute_is_refused_5_24b(harness: Harness) -> None:
+    value = rb'{"specversion":"1.0","id":"c\ud800","source":"s","type":"MakeThing","data":{"ThingId":"a"}}'
+    content = [("content-type", b"application/cloudevents+json")]
+
+    assert await harness.settle(harness.commands(never), [raw("thing.commands", b"a", value, content)]) is None
+
+    (result,) = harness.answers()
+    assert (result.outcome, named(result)) == (Outcome.REFUSED, ["/ce_id"])
+
+
+async def test_a_structured_command_that_names_a_member_twice_is_refused(harness: Harness) -> None:
+    data = b'{"ThingId": "a", "ThingId": "b"}'
+    value = b'{"specversion":"1.0","id":"c1","source":"s","type":"MakeThing","data":%s}' % data
+    content = [("content-type", b"application/cloudevents+json")]
+
+    assert await harness.settle(harness.commands(never), [raw("thing.commands", b"a", value, content)]) is None
+
+    (result,) = harness.answers()
+    assert (result.outcome, named(result)) == (Outcome.REFUSED, ["/ThingId"])
+
+
 async def test_an_answer_names_a_hundred_bad_fields_however_many_there_are(harness: Harness) -> None:
     data = {"ThingId": "a", **{f"M{number}": 1 for number in range(1000)}}
 

@@ -115,6 +115,39 @@ async def test_the_same_post_twice_is_409_but_with_one_key_the_same_answer(http:
     assert of_another.json()["type"] == "urn:epic:problem:exists"
 
 
+async def test_a_key_of_a_put_is_409_for_a_delete_of_the_same_path_3_34_3_40(http: httpx.AsyncClient) -> None:
+    key = {"Idempotency-Key": "k1", "X-Epic-User": "ann"}
+    await http.post("/projection", json=BODY)
+    path = "/projection/F1/PD2024"
+    changed = await http.put(path, json={}, headers=key)
+    assert changed.status_code == 200
+    deleted = await http.delete(path, headers=key)
+    assert (deleted.status_code, deleted.json()["type"]) == (409, "urn:epic:problem:id-reused")
+    assert (await http.get(path)).status_code == 200
+    assert (await http.put(path, json={}, headers=key)).content == changed.content
+
+
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        (b"1e400", "give a whole number from 0"),
+        (b"9" * 5000, "give a whole number from 0"),
+        (rb'"\ud800"', "give whole characters"),
+        (b"[" * 1030 + b"]" * 1030, "give at most 250 levels"),
+    ],
+    ids=["1e400", "5,000 digits", "half a character", "1,030 levels"],
+)
+async def test_json_beyond_a_parser_s_limits_is_400_and_names_the_field_4_9b(
+    http: httpx.AsyncClient, value: bytes, remedy: str
+) -> None:
+    await http.post("/projection", json=BODY)
+    json_type = {"Content-Type": "application/json"}
+    answer = await http.put("/projection/F1/PD2024", content=b'{"TotalInputTPM": %s}' % value, headers=json_type)
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]
+    assert (error["pointer"], error["detail"].startswith(remedy)) == ("/TotalInputTPM", True)
+
+
 async def test_if_match_holds_only_for_the_latest(http: httpx.AsyncClient) -> None:
     made = await http.post("/projection", json=BODY)
     tag = {"If-Match": made.headers["etag"]}

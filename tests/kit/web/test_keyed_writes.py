@@ -1,4 +1,4 @@
-"""What makes two HTTP writes the same request: user, path and key, and beside them the body as JSON and If-Match."""
+"""What makes two HTTP writes the same request: user, path and key, and beside them method, body and conditions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ async def http(causes: list[Cause]) -> AsyncIterator[httpx.AsyncClient]:
         return json_response({})
 
     routes = Routes("test")
-    routes.add("PUT", "/thing/{Id}", keep, action="test.write", summary="Keep the cause")
+    for method in ("PUT", "POST", "DELETE"):
+        routes.add(method, "/thing/{Id}", keep, action="test.write", summary="Keep the cause")
     async with calling(app_of(routes)) as client:
         yield client
 
@@ -40,6 +41,43 @@ async def put(http: httpx.AsyncClient, body: str, path: str = "/thing/a", **head
     sent = {"Idempotency-Key": "k", "Content-Type": "application/json"}
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
     assert (await http.put(path, content=body, headers=sent)).status_code == 200
+
+
+@pytest.mark.parametrize("one", ["10.0", "1e1", "1.0E+1", "10.00000000000000000000"])
+async def test_how_a_number_is_written_makes_no_other_request_3_35(
+    http: httpx.AsyncClient, causes: list[Cause], one: str
+) -> None:
+    await put(http, '{"A": 10, "B": 1.5}')
+    await put(http, f'{{"A": {one}, "B": 1.50}}')
+
+    assert causes[0].digest == causes[1].digest
+
+
+async def test_another_method_is_another_request_under_the_same_id_3_34_3_40(
+    http: httpx.AsyncClient, causes: list[Cause]
+) -> None:
+    for method in ("PUT", "POST", "DELETE"):
+        assert (await http.request(method, "/thing/a", headers={"Idempotency-Key": "k"}, json={})).status_code == 200
+
+    assert len({cause.id for cause in causes}) == 1
+    assert len({cause.digest for cause in causes}) == 3
+
+
+async def test_each_line_of_a_condition_counts_3_35(http: httpx.AsyncClient, causes: list[Cause]) -> None:
+    conditions: list[list[tuple[str, str]]] = [
+        [],
+        [("If-Match", '"1"')],
+        [("If-Match", '"1"'), ("If-Match", '"2"')],
+        [("If-Match", '"1"'), ("If-Match", '"3"')],
+        [("If-None-Match", '"1"')],
+        [("If-None-Match", "*")],
+        [("If-Match", '"1"'), ("If-None-Match", '"2"')],
+    ]
+    for condition in conditions:
+        headers = [("Idempotency-Key", "k"), *condition]
+        assert (await http.put("/thing/a", headers=headers, json={})).status_code == 200
+
+    assert len({cause.digest for cause in causes}) == len(conditions)
 
 
 async def test_the_order_of_members_makes_no_other_request_3_35a(http: httpx.AsyncClient, causes: list[Cause]) -> None:

@@ -79,7 +79,7 @@ async def test_a_bad_member_is_named(process: Process, more: dict[str, str], poi
 
 
 async def test_the_same_request_again_gets_its_first_answer_whatever_has_changed_since(process: Process) -> None:
-    cause = process.person("somebody POST /eventplan k1", "d1")
+    cause = process.person("\nsomebody\n/eventplan\nk1", "d1")
     with pytest.raises(NotFound):
         await process.create_plan(BY_HAND, cause)
     await process.know(*THE_THREE)
