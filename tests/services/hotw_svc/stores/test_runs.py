@@ -152,7 +152,7 @@ async def test_the_same_command_again_changes_nothing_and_answers_the_same(
     order = (await hotw.run())["RunId"]
     assert await another().execute(cause=atomic) == execution
     assert await counted(hotw, t.hotw_run) == 3 == order
-    with pytest.raises(Conflict, match="another body"):
+    with pytest.raises(Conflict, match="another request"):
         await hotw.start(hotw.cause("kcat/1", digest="other"))
 
 
