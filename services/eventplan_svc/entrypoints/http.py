@@ -102,6 +102,6 @@ def routes(
         summary="Who is ready for an event",
         body=DashboardQuery,
         response=ReadinessDashboard,
-        conditional=False,
+        has_cause=False,
     )
     return made

@@ -114,6 +114,20 @@ def test_a_document_has_an_entity_tag_and_a_list_has_none(documents: dict[str, d
     assert "Retry-After" in components["responses"]["Unavailable"]["headers"]
 
 
+def test_only_what_is_done_once_by_its_key_takes_one(documents: dict[str, dict[str, Any]]) -> None:
+    without = {
+        name
+        for name, operation, _ in each(documents)
+        if not name.startswith(GATEWAY)
+        and " GET " not in name
+        and "Idempotency-Key" not in {parameter["name"] for parameter in operation["parameters"]}
+    }
+    dead_letters = {
+        f"{service}: {end}" for service in SERVICES for end in ("POST /dlq/{Id}/replay", "DELETE /dlq/{Id}")
+    }
+    assert without == {"eventplan_svc: PUT /event/{EventId}/dashboard", *dead_letters}
+
+
 def test_every_operation_may_be_over_a_rate_limit(documents: dict[str, dict[str, Any]]) -> None:
     """10.5.9."""
     for name, operation, document in each(documents):

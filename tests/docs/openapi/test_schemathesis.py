@@ -32,7 +32,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("examples", [EXAMPLES, pytest.param(MANY, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(MANY, marks=[pytest.mark.long, pytest.mark.timeout(1_800)])]
+)
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_answers_what_its_document_promises(
     address: str, service: str, examples: int, tmp_path: Path, request: pytest.FixtureRequest
