@@ -1,7 +1,7 @@
 """What a person's request does to the milestones of a plan.
 
 A request that changes nothing gives back the same plan. BadInput names a member that cannot be taken, NotFound a
-milestone that no plan has; Conflict ``plan-closed`` and ``parent-status`` are the rules' refusals.
+milestone that no plan has; Conflict ``plan-closed``, ``parent-status`` and ``parent-eta`` are the rules' refusals.
 """
 
 from __future__ import annotations
@@ -56,13 +56,15 @@ def set_milestone(plan: Plan, wanted: contract.SetMilestone, facts: Facts, now: 
     given, status = wanted.model_fields_set, wanted.milestone_completion_status
     if "milestone_completion_status" in given and status is None:
         raise _bad("/MilestoneCompletionStatus", f"give one of {', '.join(MilestoneStatus)}")
-    if "eta" in given and milestone_id in PARENT_OF:
-        raise _bad("/ETA", f"{milestone_id} goes by the ETA of {PARENT_OF[milestone_id]}; set that")
+    has_own_eta = milestone_id not in PARENT_OF
+    if wanted.eta is not None and not has_own_eta:
+        detail = f"{milestone_id} goes by the ETA of {PARENT_OF[milestone_id]}; set that"
+        raise Conflict(detail, [FieldError("/ETA", detail)], slug="parent-eta")
     request = _Request(
         milestone_id,
         KEEP if status is None else status,
         wanted.milestone_message if "milestone_message" in given else KEEP,
-        _day(wanted.eta) if "eta" in given else KEEP,
+        _day(wanted.eta) if "eta" in given and has_own_eta else KEEP,
     )
     return _granted(plan, [request], facts, now)
 

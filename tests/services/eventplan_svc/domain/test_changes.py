@@ -128,11 +128,18 @@ def test_a_descale_milestone_takes_an_eta_and_a_status() -> None:
     assert (milestone.eta, milestone.status) == ("2024-08-01", "InProgress")
 
 
-def test_a_null_status_and_an_eta_of_a_sub_are_refused() -> None:
+def test_a_null_status_is_refused() -> None:
     assert pointer_of(lambda: put_details(a_plan(), "HardwareFulfillment", MilestoneCompletionStatus=None)) == (
         "/MilestoneCompletionStatus"
     )
-    assert pointer_of(lambda: put_details(a_plan(), "PlaceHardwareOrder", ETA="2024-07-01")) == "/ETA"
+
+
+def test_a_sub_goes_by_the_eta_of_its_parent() -> None:
+    plan = a_plan(now=NOW)
+    with pytest.raises(Conflict) as caught:
+        put_details(plan, "PlaceHardwareOrder", ETA="2024-07-01")
+    assert (caught.value.slug, caught.value.errors[0].pointer) == ("parent-eta", "/ETA")
+    assert put_details(plan, "PlaceHardwareOrder", ETA=None) is plan
 
 
 @pytest.mark.parametrize(("member", "value"), [("EventPlanId", f"PD2023#{FLEET_ID}"), ("ServiceId", "Another")])
