@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from typing import Any, Generic, Literal, TypeVar
 
 from shared.cause import Cause
+from shared.resources.references import Referenced
 from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
@@ -41,6 +42,8 @@ class Resource(Generic[M]):
     match, so this is for resources of some thousands of documents.
     ``references``: resources of the same store that a document names by their key. Each must exist when the document is
     created, and when an update makes it name another; a member that is absent names nothing.
+    ``judge``: judges a new document, or one that an update changes, by the documents that it references, as they are
+    now; it needs not only that they exist. It raises Refused.
     ``on_create``, ``on_update``: check and complete a new document, or the document before and after a change.
     ``implied``: members that a change sets, by their attributes, where the request does not state them; by the document
     before and after it.
@@ -59,6 +62,7 @@ class Resource(Generic[M]):
     references: tuple[ResourceContract[Any], ...] = ()
     on_create: Callable[[M, Cause], M] | None = None
     on_update: Callable[[M, M, Cause], M] | None = None
+    judge: Callable[[M, Referenced], None] | None = None
     implied: Callable[[M, M], Mapping[str, Any]] | None = None
     assign_key: Callable[[str], str] | None = None
     computed: Callable[[M], Mapping[str, Any]] | None = None

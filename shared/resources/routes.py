@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import WithJsonSchema
+from pydantic import TypeAdapter, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -100,11 +100,12 @@ class _Handlers(DocumentHandlers):
             *_sort_parameter(self.resource.sort),
             *PAGING,
         ]
+        self._key_types = {member: TypeAdapter(kind) for member, kind in contract.key_types.items()}
 
     def keys(self, request: Request, also: Sequence[Parameter] = ()) -> tuple[dict[str, str], dict[str, Any]]:
         query = query_of(request, (*self.key_parameters, *also))
         values = {**self.contract.key_defaults, **request.path_params, **query}
-        return checked_ids({name: values[name] for name in self.contract.key}), query
+        return checked_ids({name: values[name] for name in self.contract.key}, self._key_types), query
 
     async def create(self, command: Command[Any], request: Request) -> Response:
         body, cause = read_write(request, self.clock)
@@ -149,7 +150,7 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
     name, one, item, topic = resource.name, resource.contract.one, resource.item_path, resource.contract.topic
     key = do.key_parameters
     description = (resource.contract.model.__doc__ or "").partition("\n")[0]
-    routes = Routes(name, description)
+    routes = Routes(name, description, path_types=resource.contract.key_types)
     add = partial(routes.add, response=resource.contract.read)
     read = partial(add, "GET", action=f"{topic}.read")
     if not resource.read_only:

@@ -16,9 +16,9 @@ from shared.documents import MANAGED, Change, Document, Documents, HistoryPage, 
 from shared.errors import Conflict, NotFound
 from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
+from shared.resources.references import Read, References
 from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.merge_patch import MergePatch
-from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.validation import patched, validated
 from shared.trace import current_trace, new_id
 
@@ -103,7 +103,7 @@ class Resources(Reads, Generic[M]):
     ) -> None:
         super().__init__(resource.name, documents, self._view)
         self.resource = resource
-        self._referenced = referenced or {}
+        self._references = References(resource.references, referenced or {})
         self._afterwards: dict[str, Afterwards] = {}
 
     def commands(self) -> list[Command[Any]]:
@@ -137,18 +137,25 @@ class Resources(Reads, Generic[M]):
         if contract.joined_key is not None:
             contract.check_joined_key(command, key)
             state[contract.joined_key] = key
-        missing = await self._missing_reference(state, resource.references) if resource.references else None
+        named = self._references.named_in(state) if resource.references else []
 
-        def created(present: Document | None) -> Change:
+        def created(read: Read | None, present: Document | None) -> Change:
             if cause.condition is not None:
                 self.check_condition(cause.condition, present)
             if present is not None:
                 raise Conflict(f"{resource.name} {key} is there already; PUT changes it", slug="exists")
-            if missing is not None:
-                raise missing
+            if read is not None:
+                referenced = read(named)
+                referenced.check(named)
+                if resource.judge is not None:
+                    resource.judge(validated(contract.model, contract.own(state)), referenced)
             return Change(state, (OutgoingEvent(f"{contract.topic}.created"),))
 
-        return await self.documents.update(key, created, cause)
+        if not resource.references:
+            return await self.documents.update(key, partial(created, None), cause)
+        return await self._references.write(
+            named, lambda read: self.documents.update(key, partial(created, read), cause)
+        )
 
     async def update(self, command: MergePatch, cause: Cause) -> Written:
         """Merges the command's patch into the latest version; a patch that changes nothing makes no version.
@@ -156,12 +163,8 @@ class Resources(Reads, Generic[M]):
         A computed member that the patch only repeats is not taken from it.
         """
         resource, contract, key = self.resource, self.resource.contract, self.resource.contract.key_of(command)
-        own = set(contract.key)
-        named = [one for one in resource.references if not command.patch.keys().isdisjoint(set(one.key) - own)]
-        present = await self.documents.latest(key) if named else None
-        missing = await self._missing_reference({**(present.state if present else {}), **command.patch}, named)
 
-        def updated(before: State) -> M:
+        def updated(read: Read | None, before: State) -> M:
             patch = command.patch
             if resource.computed is not None:
                 shown = resource.computed(validated(contract.model, before))
@@ -175,13 +178,21 @@ class Resources(Reads, Generic[M]):
                 after = after.model_copy(update={name: implied[name] for name in implied.keys() - stated})
             if resource.on_update is not None:
                 after = resource.on_update(validated(contract.model, before), after, cause)
-            if missing is not None:
-                state = _state_of(after)
-                if any(state.get(name) != before.get(name) for one in named for name in one.key):
-                    raise missing
+            if read is not None and (state := _state_of(after)) != before:
+                named, known = self._references.named_in(state), self._references.named_in(before)
+                new = [reference for reference in named if reference not in known]
+                referenced = read(named if resource.judge else new)
+                referenced.check(new)
+                if resource.judge is not None:
+                    resource.judge(after, referenced)
             return after
 
-        return await self._change(key, cause, updated, "updated")
+        if resource.judge is None and all(command.patch.keys().isdisjoint(one.key) for one in resource.references):
+            return await self._change(key, cause, partial(updated, None), "updated")
+        return await self._references.write(
+            self._references.named_in(command.patch),
+            lambda read: self._change(key, cause, partial(updated, read), "updated"),
+        )
 
     async def delete(self, command: CommandBody, cause: Cause) -> Written:
         """Makes a tombstone version: there is no latest version any more, the history stays."""
@@ -221,19 +232,10 @@ class Resources(Reads, Generic[M]):
         async for page in self.documents.scan():
             for document in page:
                 now = clock.now()
-                if expired(self._own(document.state), now) is not None:
+                if expired(self.resource.contract.own(document.state), now) is not None:
                     with suppress(NotFound):  # deleted meanwhile
                         cause = Cause(now, AUTOMATION, current_trace())
                         await self._change(document.key, cause, partial(expired, now=now), "updated")
-
-    async def _missing_reference(self, state: State, references: Sequence[ResourceContract[Any]]) -> NotFound | None:
-        """The refusal of the first of these references that leads nowhere. One that is absent names nothing."""
-        for contract in references:
-            if all(isinstance(state.get(name), str) for name in contract.key):
-                other = contract.key_in(state)
-                if await self._referenced[contract.name].latest(other) is None:
-                    return NotFound(f"there is no {contract.name} {other}; create it first")
-        return None
 
     async def _change(self, key: str, cause: Cause, rule: Callable[[State], M | None], *events: str) -> Written:
         """Writes the document that ``rule`` makes of the present one; None, and the same document, make no version."""
@@ -243,7 +245,7 @@ class Resources(Reads, Generic[M]):
             if present is None:
                 raise self.missing(key)
             self.check_condition(cause.condition, present)
-            after = rule(self._own(present.state))
+            after = rule(contract.own(present.state))
             state = present.state if after is None else _state_of(after)
             if contract.joined_key is not None:
                 state = {**state, contract.joined_key: key}
@@ -277,14 +279,10 @@ class Resources(Reads, Generic[M]):
         shown, resource = document.wire(), self.resource
         if resource.computed is not None and not document.deleted:
             contract = resource.contract
-            own = document.state if contract.joined_key is None else self._own(document.state)
+            own = document.state if contract.joined_key is None else contract.own(document.state)
             for name, value in resource.computed(validated(contract.model, own)).items():
                 shown.setdefault(name, value)
         return shown
-
-    def _own(self, state: State) -> State:
-        """The members of the model, which the joined key is not."""
-        return {name: value for name, value in state.items() if name != self.resource.contract.joined_key}
 
 
 def _state_of(document: WireModel) -> State:

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final
+from unicodedata import is_normalized
 
 from pydantic import (
     AfterValidator,
@@ -45,6 +46,9 @@ _ID = re.compile(ID_PATTERN)
 _DECIMAL_DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _END = r"[^\x00-\x1f\x7f\s\x85\ufeff]"  # dialects differ in whether the last two are spaces
 _NAME = rf"^{_END}([^\x00-\x1f\x7f]*{_END})?$"
+_KEY_END = r'[^\x00-\x1f\x7f\s\x85\ufeff/\\?#%"]'
+KEY_NAME_PATTERN: Final = rf'^{_KEY_END}([^\x00-\x1f\x7f/\\?#%"]{{0,126}}{_KEY_END})?$'
+_KEY_NAME = re.compile(KEY_NAME_PATTERN)
 NAME_RULE = "1 to 255 printable characters, with no space at either end"
 # Words that the wire writes in capitals; a member that differs (``AsgTag``) names its alias itself.
 _ACRONYMS = frozenset({"arn", "asg", "bau", "ct", "eap", "eta", "spco", "tpm"})
@@ -64,9 +68,21 @@ def check_id(value: str) -> str:
     return value
 
 
-def broken_rule(member: str, detail: str) -> PydanticCustomError:
-    """The error of a rule about several members of an object. It points to ``member``, one of them."""
-    return PydanticCustomError(RULE, "{detail}", {"member": member, "detail": detail})
+def check_key_name(value: str) -> str:
+    """A name in a key and in a path (2.13): 1-128 characters in Unicode's form C, that stand in a path as they are."""
+    if len(value) > 128 or not _KEY_NAME.fullmatch(value) or value in (".", ".."):
+        raise ValueError('give 1 to 128 characters without / \\ ? # % ", and with no space at either end')
+    if not is_normalized("NFC", value):
+        raise ValueError("give it in Unicode's normal form C")
+    if value in RESERVED_IDS:
+        raise ValueError(f"{value!r} is a word of the API itself; choose another name")
+    return value
+
+
+def broken_rule(member: str | tuple[str, ...], detail: str) -> PydanticCustomError:
+    """The error of a rule about several members of an object. It points to ``member``, one of them or deeper in one."""
+    at = (member,) if isinstance(member, str) else member
+    return PydanticCustomError(RULE, "{detail}", {"at": at, "detail": detail})
 
 
 def is_name(value: str) -> bool:
@@ -124,6 +140,11 @@ def _date(value: Any) -> Any:
 
 Id = Annotated[str, AfterValidator(check_id), WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
 Name = Annotated[str, Field(max_length=255, pattern=_NAME)]
+KeyName = Annotated[
+    str,
+    AfterValidator(check_key_name),
+    WithJsonSchema({"type": "string", "maxLength": 128, "pattern": KEY_NAME_PATTERN}),
+]
 JoinedKey = Annotated[str, Field(max_length=512, pattern=_NAME)]
 """The key of a resource that has several ids, such as FleetId#EventId#Peak."""
 Text = Annotated[str, Field(max_length=16_384)]

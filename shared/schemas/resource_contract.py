@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import CommandBody, Id, JoinedKey, Snapshot, WireModel, wire_names
+from shared.schemas.base import CommandBody, Id, JoinedKey, Snapshot, WireModel, check_id, wire_names
 from shared.schemas.merge_patch import MergePatch
 
 B = TypeVar("B", bound=WireModel)
@@ -83,6 +83,15 @@ class ResourceContract(Generic[M]):
         fields = self._key_fields.values()
         return {field.alias or "": field.default for field in fields if isinstance(field.default, str)}
 
+    @cached_property
+    def key_types(self) -> Mapping[str, Any]:
+        """The members of the key that are no ids, with their types, such as a name or a day."""
+        return {
+            field.alias or "": field.rebuild_annotation()
+            for field in self._key_fields.values()
+            if field.is_required() and not any(getattr(rule, "func", None) is check_id for rule in field.metadata)
+        }
+
     def type_of(self, member: str) -> Any:
         """The type of a member of the document where it is there, by its wire name; ``A.B`` is B inside A."""
         found: Any = self.model
@@ -97,9 +106,13 @@ class ResourceContract(Generic[M]):
         """The key in a document, or in the parts of a key, by wire names."""
         return "#".join(values[name] for name in self.key)
 
+    def own(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """The members of the model in a state, which the joined key is not."""
+        return {name: value for name, value in state.items() if name != self.joined_key}
+
     def key_of(self, command: CommandBody) -> str:
         """The key of the document that a command is about. BadInput when the command repeats another key."""
-        key = "#".join(getattr(command, attribute) for attribute in self._key_fields)
+        key = "#".join(str(getattr(command, attribute)) for attribute in self._key_fields)
         self.check_joined_key(command, key)
         return key
 

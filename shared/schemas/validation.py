@@ -50,7 +50,7 @@ def field_errors(error: ValidationError) -> list[FieldError]:
         elif kind == "value_error":  # the contracts' own words, which may begin with a field's name
             message = message.removeprefix("Value error, ")
         elif kind == RULE:
-            location = (*location, item["ctx"]["member"])
+            location = (*location, *item["ctx"]["at"])
         elif kind in _REMEDIES:
             message = _REMEDIES[kind].format(**item.get("ctx", {}))
         else:

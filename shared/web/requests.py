@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from shared.cause import Cause, digest_of_request
@@ -29,6 +29,7 @@ from shared.web.responses import CAUSE
 from shared.web.routing import BODY, CALLER
 
 PAGE: Final = 100
+_NO_OTHERS: Final[Mapping[str, TypeAdapter[Any]]] = {}
 
 
 def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> tuple[dict[str, Any], Cause]:
@@ -94,12 +95,17 @@ def query_of(request: Request, parameters: Collection[Parameter] = ()) -> dict[s
     return values
 
 
-def checked_ids(keys: Mapping[str, str]) -> dict[str, str]:
-    """The ids of a path. BadInput names the bad ones."""
+def checked_ids(keys: Mapping[str, str], others: Mapping[str, TypeAdapter[Any]] = _NO_OTHERS) -> dict[str, str]:
+    """The ids of a path, and ``others`` that are of another type. BadInput names the bad ones."""
     errors = []
     for name, value in keys.items():
         try:
-            check_id(value)
+            if name in others:
+                others[name].validate_python(value)
+            else:
+                check_id(value)
+        except ValidationError as error:
+            errors += [FieldError(f"/{name}", found.detail) for found in field_errors(error)]
         except ValueError as error:
             errors.append(FieldError(f"/{name}", str(error)))
     if errors:

@@ -5,78 +5,21 @@ The bodies are the golden messages of its commands.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from epic.rows import declarations
 from shared.cause import Cause
-from shared.documents import Change
-from shared.documents.sqlite import SqliteStore
 from shared.messaging.commands import Command
 from shared.resources import Declared, Resource
-from shared.schemas.topics import TOPICS
 from shared.schemas.validation import validated
 from shared.trace import Trace
 from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
-from tests.support.goldens import golden
-from tests.support.http import app_of, calling, pointers, version_of
-
-ALL = [resource for resources in declarations().values() for resource in resources]
-WRITABLE = [resource for resource in ALL if not resource.read_only]
-EACH = pytest.mark.parametrize("resource", WRITABLE, ids=[resource.name for resource in WRITABLE])
-
-
-def body_of(resource: Resource[Any], verb: str) -> dict[str, Any]:
-    """The golden command's body."""
-    command = f"{verb}{resource.name}"
-    topic = next(topic.name for topic in TOPICS.values() if topic.message(command))
-    return golden(topic, command).body()
-
-
-@pytest.fixture
-def declared(resource: Resource[Any], store: SqliteStore, clock: FixedClock) -> Declared:
-    others = {contract.name: store.documents(contract.topic) for contract in resource.references}
-    return Declared([resource], store, clock, others=others)
-
-
-@pytest.fixture
-async def http(
-    resource: Resource[Any], declared: Declared, store: SqliteStore, clock: FixedClock
-) -> AsyncIterator[httpx.AsyncClient]:
-    await store.start()
-    for contract in resource.references:  # what the golden body refers to
-        key = contract.key_in(body_of(resource, "Create"))
-        cause = Cause(clock.now(), "ann", Trace.begin())
-        await store.documents(contract.topic).update(key, lambda _: Change({}, ()), cause)
-    async with calling(app_of(*declared.routes())) as client:
-        yield client
-
-
-@pytest.fixture
-async def made(resource: Resource[Any], http: httpx.AsyncClient) -> dict[str, Any]:
-    answer = await http.post(resource.path, json=body_of(resource, "Create"))
-    assert answer.status_code == 200, answer.text
-    assert version_of(answer) == 1
-    document: dict[str, Any] = answer.json()
-    return document
-
-
-def path_of(resource: Resource[Any], document: dict[str, Any]) -> str:
-    path = resource.item_path
-    for member in resource.contract.key:
-        path = path.replace(f"{{{member}}}", str(document[member]))
-    return path
-
-
-def change_of(resource: Resource[Any]) -> dict[str, Any]:
-    """The golden command's patch, without the key and the reason."""
-    body = body_of(resource, "Update")
-    return {name: value for name, value in body.items() if name not in (*resource.contract.key, "AuditMetadata")}
+from tests.support.http import pointers, version_of
+from tests.support.resources import ALL, EACH, body_of, change_of, key_of, path_of
 
 
 @EACH
@@ -125,7 +68,7 @@ async def test_it_is_deleted_and_its_history_stays(
     assert (deleted.status_code, deleted.json()["Deleted"]) == (200, True)
     assert [(await http.get(path)).status_code, (await http.put(path, json={})).status_code] == [404, 404]
     assert [item["VersionId"] for item in (await http.get(f"{path}/versions")).json()["Items"]] == [2, 1]
-    again = await http.post(resource.path, json={**body_of(resource, "Create"), **_key(resource, made)})
+    again = await http.post(resource.path, json={**body_of(resource, "Create"), **key_of(resource, made)})
     assert version_of(again) == 3, again.text
     messages = await published(resource.contract.key_in(made))
     assert [message.type for message in messages] == [
@@ -141,7 +84,7 @@ async def test_a_repeated_request_gets_the_first_answer(resource: Resource[Any],
     first = await http.post(resource.path, json=body_of(resource, "Create"), headers=key)
     again = await http.post(resource.path, json=body_of(resource, "Create"), headers=key)
     assert (again.status_code, again.content) == (200, first.content)
-    body = {**body_of(resource, "Create"), **_key(resource, first.json())}
+    body = {**body_of(resource, "Create"), **key_of(resource, first.json())}
     assert (await http.post(resource.path, json=body)).json()["type"] == "urn:epic:problem:exists"
     reused = await http.post(resource.path, json={**body, "AuditMetadata": {"Message": "another"}}, headers=key)
     assert reused.json()["type"] == "urn:epic:problem:id-reused"
@@ -194,7 +137,3 @@ def test_its_actions_are_those_of_the_contract(resource: Resource[Any]) -> None:
     assert tuple(action.command for action in resource.actions) == resource.contract.actions
     extra = {event.verb for event in resource.contract.extra_events}
     assert {action.event for action in resource.actions if action.event is not None} <= extra
-
-
-def _key(resource: Resource[Any], document: dict[str, Any]) -> dict[str, Any]:
-    return {member: document[member] for member in resource.contract.key}

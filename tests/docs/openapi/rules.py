@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unicodedata import normalize
 
 import schemathesis
 
@@ -32,6 +33,9 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
         (case.headers or {}).pop(name, None)  # only EPIC makes an ETag
     if isinstance(case.query, dict):
         case.query.pop("Cursor", None)  # only EPIC makes one
+    for name in ("DimensionName",):  # 2.13: in form C, which no pattern can ask for
+        if name in (case.path_parameters or {}):
+            case.path_parameters[name] = normalize("NFC", case.path_parameters[name])
     if isinstance(case.body, dict):
         case.body.pop("Cursor", None)
         for words, keep in _RULES.items():
@@ -88,6 +92,33 @@ def _order(body: Body) -> None:
         body["FulfillmentDate"] = "2024-07-31"
 
 
+def _formula(body: Body) -> None:
+    """4.541: an expression is one of the grammar."""
+    if "Expression" in body:
+        body["Expression"] = "ceil(PeakTPM / HostThroughPutTPM)"
+
+
+def _schema(body: Body) -> None:
+    """4.480a: a definition is a JSON Schema."""
+    if "Definition" in body:
+        body["Definition"] = {"type": "object"}
+
+
+def _dimension(body: Body) -> None:
+    """2.13: a name is in form C. 4.486: what names a schema matches it."""
+    if "DimensionName" in body:
+        body["DimensionName"] = normalize("NFC", body["DimensionName"])
+    body.pop("SchemaId", None)
+
+
+def _input(body: Body) -> None:
+    """4.551: an input for all fleets holds only factors. 4.482: what names a schema matches it."""
+    if body.get("Input"):
+        body["Input"] = {name: body["Input"][name] for name in ("CTFactor", "BufferFactor") if name in body["Input"]}
+    body.pop("FleetId", None)
+    body.pop("SchemaId", None)
+
+
 _RULES: dict[str, Callable[[Body], None]] = {
     "/event": _event,
     "/service": _service,
@@ -95,4 +126,8 @@ _RULES: dict[str, Callable[[Body], None]] = {
     "/projection": _projection,
     "/eventplan": _plan,
     "/hotw/order": _order,
+    "/customformula": _formula,
+    "/schema": _schema,
+    "/dimension": _dimension,
+    "/custominput": _input,
 }
