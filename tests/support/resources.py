@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 
 from epic.rows import declarations
 from shared.cause import Cause
-from shared.documents import Change
+from shared.documents import Change, Document
 from shared.documents.sqlite import SqliteStore
 from shared.resources import Declared, Resource
 from shared.schemas.topics import TOPICS
@@ -70,11 +71,14 @@ async def calling_resource(
             state = golden_body(f"Create{contract.name}")
             state.pop("AuditMetadata", None)
             cause = Cause(clock.now(), "ann", Trace.begin())
-            await store.documents(contract.topic).update(
-                contract.key_in(body), lambda _, state=state: Change(state, ()), cause
-            )
+            change = Change(state, ())
+            await store.documents(contract.topic).update(contract.key_in(body), partial(_always, change), cause)
     async with calling(app_of(*declared.routes())) as client:
         yield client
+
+
+def _always(change: Change, present: Document | None) -> Change:
+    return change
 
 
 async def create(resource: Resource[Any], http: httpx.AsyncClient) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from shared.formulas import (
 )
 
 INPUTS = frozenset(("PeakTPM", "BAUTPM", "CTFactor"))
-EXAMPLE = {"PeakTPM": 50_000, "BufferFactor": Decimal("1.1"), "HostThroughPutTPM": 250}
+EXAMPLE: dict[str, int | Decimal] = {"PeakTPM": 50_000, "BufferFactor": Decimal("1.1"), "HostThroughPutTPM": 250}
 
 numbers = st.one_of(
     st.integers(0, 10**12).map(str),
@@ -78,12 +78,15 @@ class Oracle(ast.NodeVisitor):
         return left / right
 
     def visit_Call(self, node: ast.Call) -> Fraction:
-        known = {"ceil": math.ceil, "floor": math.floor, "min": min, "max": max}
         arguments = [self.visit(argument) for argument in node.args]
-        function = known[node.func.id]  # type: ignore[attr-defined]
-        return Fraction(
-            function(*arguments) if len(arguments) > 1 or function in (math.ceil, math.floor) else arguments[0]
-        )
+        match node.func:
+            case ast.Name("ceil"):
+                return Fraction(math.ceil(*arguments))
+            case ast.Name("floor"):
+                return Fraction(math.floor(*arguments))
+            case ast.Name("min"):
+                return min(arguments)
+        return max(arguments)
 
 
 @given(formulas, values)
