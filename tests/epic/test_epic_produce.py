@@ -44,7 +44,7 @@ def test_produce_waits_for_the_answer_and_its_exit_code_shows_it(run: Run, epic:
     ("topic", "ce_type", "data", "printed"),
     [
         ("fleet.comands", "UpdateFleet", "{}", "there is no topic fleet.comands"),
-        ("fleet.commands", "UpdateFlet", "{}", "carries no UpdateFlet; give --type one of CreateFleet,"),
+        ("fleet.commands", "UpdateFlet", "{}", "carries no UpdateFlet; give --type one of "),
         ("fleet.commands", "UpdateFleet", "{", "not one JSON object"),
         ("fleet.commands", "UpdateFleet", "[]", "not one JSON object"),
         ("service.created", "service.created", "{}", "this is no ServiceSnapshot (/VersionId: required; add it"),
