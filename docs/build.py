@@ -86,6 +86,7 @@ def _operations(openapi: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 _FEW = 4
+_FORMATS = {"date": "day", "date-time": "time"}
 
 
 def _body_of(operation: dict[str, Any]) -> str:
@@ -126,6 +127,8 @@ def _kind(schema: dict[str, Any], schemas: dict[str, Any], inner: list[str]) -> 
             return _values(schemas[name])
         inner.append(name)
         return _link(name)
+    if "anyOf" in schema and "type" in schema:
+        return " or ".join(_FORMATS[one["format"]] for one in schema["anyOf"])
     if "anyOf" in schema:
         return _kind(next(one for one in schema["anyOf"] if one.get("type") != "null"), schemas, inner)
     if isinstance(schema.get("additionalProperties"), dict):
@@ -139,7 +142,7 @@ def _kind(schema: dict[str, Any], schemas: dict[str, Any], inner: list[str]) -> 
         return f"whole number from {least}" + (f" to {most}" if most != MAX_COUNT else "")
     if schema["type"] == "string":
         if "format" in schema:
-            return {"date": "day", "date-time": "time"}[schema["format"]]
+            return _FORMATS[schema["format"]]
         if schema.get("pattern") == ID_PATTERN:
             return "id"
         return f"text, up to {schema['maxLength']}" if "maxLength" in schema else "text"

@@ -64,4 +64,5 @@ def patterns_of(routes: Sequence[Route]) -> Iterator[tuple[str, str]]:
             path = "/".join("[^/]+" if part == ANY else re.escape(part) for part in route.segments)
             yield f"^/{path}(/|$)", route.service
     for service, words in words_of.items():
-        yield f"^/({'|'.join(words)})(/|$)" if len(words) > 1 else f"^/{words[0]}(/|$)", service
+        escaped = [re.escape(word) for word in words]
+        yield f"^/({'|'.join(escaped)})(/|$)" if len(words) > 1 else f"^/{escaped[0]}(/|$)", service

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
@@ -86,12 +86,18 @@ def kinds() -> Mapping[str, Kind]:
         for resource in resources:
             contract = resource.contract
             if not resource.read_only:
-                phase = 10 * number + (2 if resource.references else 0)
+                phase = 10 * number + 2 * _depth(resource, resources)
                 found.append(Kind(contract.name, phase, contract.key, contract.body, _ignored(contract), resource.path))
     # A fleet and its inventory have use cases of their own, and no declaration.
     found.append(Kind("Fleet", 1, FLEET.key, FLEET.body, _ignored(FLEET), "/fleet"))
     found.append(Kind("Inventory", 2, FLEET.key, Inventory, VERSION_MEMBERS, "/fleet/{FleetId}/inventory", "PUT"))
     return {kind.name: kind for kind in sorted(found, key=lambda kind: kind.phase)}
+
+
+def _depth(resource: Resource[Any], resources: Sequence[Resource[Any]]) -> int:
+    """How many kinds of rows of its service come before a resource's: those that it names, and those that they name."""
+    named = [one for one in resources if one.contract in resource.references]
+    return max((1 + _depth(one, resources) for one in named), default=1 if resource.references else 0)
 
 
 def _ignored(contract: ResourceContract[Any]) -> frozenset[str]:

@@ -40,6 +40,11 @@ def day_start(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+def day_end(day: date) -> datetime:
+    """24:00 UTC of a day."""
+    return day_start(day) + timedelta(days=1)
+
+
 class RunningClock:
     """The clock of a process: it runs on from ``start`` and never goes back.
 

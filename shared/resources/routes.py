@@ -211,8 +211,11 @@ class Declared:
     def __getitem__(self, name: str) -> Resources[Any]:
         return self._resources[name]
 
-    def routes(self) -> list[Routes]:
-        return [_routes(resources, self._clock) for resources in self._resources.values()]
+    def routes(self, *, instead: Sequence[Routes] = ()) -> list[Routes]:
+        """The routes of every resource, without those that ``instead`` has; then those of ``instead``."""
+        own = {(one.method, one.path) for routes in instead for one in routes.operations}
+        declared = [_routes(resources, self._clock) for resources in self._resources.values()]
+        return [*(routes.without(own) for routes in declared), *instead]
 
     def commands(self) -> list[Command[Any]]:
         """The commands of every resource, through the use cases that HTTP calls as well."""

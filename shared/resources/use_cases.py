@@ -13,7 +13,7 @@ from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.conditions import Condition, entity_tag
 from shared.documents import MANAGED, Change, Document, Documents, HistoryPage, OutgoingEvent, State, Written
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, Refused
 from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
 from shared.resources.references import Read, References
@@ -26,6 +26,8 @@ M = TypeVar("M", bound=WireModel)
 
 _ABSENT: Final = object()
 
+Beforehand = Callable[[Any], Awaitable[WireModel]]
+"""What a service does before a creation that names what the document is made from: it gives the creation completed."""
 Afterwards = Callable[[Written, Cause], Awaitable[None]]
 """What a service does after an action was written. It is called again when the request is repeated."""
 
@@ -105,6 +107,7 @@ class Resources(Reads, Generic[M]):
         self.resource = resource
         self._references = References(resource.references, referenced or {})
         self._afterwards: dict[str, Afterwards] = {}
+        self._beforehand: Beforehand | None = None
 
     def commands(self) -> list[Command[Any]]:
         """The commands about the documents, which HTTP calls as well; none when only the service itself writes them."""
@@ -125,19 +128,31 @@ class Resources(Reads, Generic[M]):
         """Makes ``afterwards`` follow the action with this word."""
         self._afterwards[word] = afterwards
 
+    def before_creation(self, beforehand: Beforehand) -> None:
+        """Makes ``beforehand`` precede a creation that names what the document is made from."""
+        self._beforehand = beforehand
+
     async def create(self, command: CommandBody, cause: Cause) -> Written:
         """Makes the document; Conflict when there is one. Made again after a deletion, it counts its versions on."""
         resource, contract = self.resource, self.resource.contract
         if not isinstance(command, contract.model):
             raise TypeError(f"a {type(command).__name__} does not create a {resource.name}")
-        state = _state_of(command if resource.on_create is None else resource.on_create(command, cause))
+        document: M = command
+        lacking = any(getattr(command, name) is None for name in contract.completed)
+        if lacking or any(getattr(command, name) is not None for name in contract.sources):
+            try:
+                document = await self._document_of(document)
+            except Refused as refusal:  # the same request again gets its first answer, also where the source has gone
+                return await self.documents.update(contract.key_of(command), partial(_refuse, refusal), cause)
+        state = _state_of(document if resource.on_create is None else resource.on_create(document, cause))
         if resource.assign_key is not None:
             state.setdefault(contract.key[0], resource.assign_key(cause.id or new_id()))
         key = contract.key_in(state)
         if contract.joined_key is not None:
             contract.check_joined_key(command, key)
             state[contract.joined_key] = key
-        named = self._references.named_in(state) if resource.references else []
+        names = any(not state.keys().isdisjoint(other.key) for other in resource.references)
+        named = self._references.named_in(state) if names else []
 
         def created(read: Read | None, present: Document | None) -> Change:
             if cause.condition is not None:
@@ -151,11 +166,21 @@ class Resources(Reads, Generic[M]):
                     resource.judge(validated(contract.model, contract.own(state)), referenced)
             return Change(state, (OutgoingEvent(f"{contract.topic}.created"),))
 
-        if not resource.references:
+        if not named and resource.judge is None:
             return await self.documents.update(key, partial(created, None), cause)
         return await self._references.write(
             named, lambda read: self.documents.update(key, partial(created, read), cause)
         )
+
+    async def _document_of(self, creation: M) -> M:
+        """The document that a creation makes. BadInput names what neither it nor what it names gives."""
+        contract, beforehand = self.resource.contract, self._beforehand
+        made: WireModel = creation
+        if beforehand is not None and any(getattr(creation, name) is not None for name in contract.sources):
+            made = await beforehand(creation)
+        state = _state_of(made)
+        own = (field.alias for field in contract.model.model_fields.values())
+        return validated(contract.model, {name: state[name] for name in own if name in state})
 
     async def update(self, command: MergePatch, cause: Cause) -> Written:
         """Merges the command's patch into the latest version; a patch that changes nothing makes no version.
@@ -283,6 +308,14 @@ class Resources(Reads, Generic[M]):
             for name, value in resource.computed(validated(contract.model, own)).items():
                 shown.setdefault(name, value)
         return shown
+
+    def model_of(self, document: Document) -> M:
+        """The document as its contract's model."""
+        return validated(self.resource.contract.model, self.resource.contract.own(document.state))
+
+
+def _refuse(refusal: Refused, _: Document | None) -> Change:
+    raise refusal
 
 
 def _state_of(document: WireModel) -> State:

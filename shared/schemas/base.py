@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     Strict,
     WithJsonSchema,
     model_validator,
@@ -138,6 +139,17 @@ def _date(value: Any) -> Any:
     return day
 
 
+def _day_or_instant(value: Any) -> Any:
+    if not isinstance(value, date | str):
+        raise ValueError("give a day such as 2024-07-16, or a time such as 2024-07-16T09:00:00Z")
+    is_instant = len(value) > _DAY_LENGTH if isinstance(value, str) else isinstance(value, datetime)
+    return _instant(value) if is_instant else _date(value)
+
+
+def _day_or_instant_form(value: date) -> str:
+    return iso(value) if isinstance(value, datetime) else value.isoformat()
+
+
 Id = Annotated[str, AfterValidator(check_id), WithJsonSchema({"type": "string", "pattern": ID_PATTERN})]
 Name = Annotated[str, Field(max_length=255, pattern=_NAME)]
 KeyName = Annotated[
@@ -152,6 +164,14 @@ Count = Annotated[int, WholeNumber(0, MAX_COUNT)]
 PositiveCount = Annotated[int, WholeNumber(1, MAX_COUNT)]
 PageSize = Annotated[int, WholeNumber(1, MAX_PAGE)]
 Flag = Annotated[bool, Strict()]
+_DAY_LENGTH: Final = 10
+_DAY: Final = {"type": "string", "format": "date", "pattern": f"^{_YEARS}"}
+_TIME: Final = {"type": "string", "format": "date-time", "pattern": f"^{_YEARS}"}
+_DAY_OR_TIME: Final = {
+    "type": "string",
+    "pattern": f"^{_YEARS}",
+    "anyOf": [{"format": "date"}, {"format": "date-time"}],
+}
 _DECIMAL: Final = {"type": "number", "minimum": 0, "maximum": MAX_DECIMAL}
 _DECIMAL_TEXT: Final = {"type": "string", "pattern": f"^[0-9]{{1,9}}(\\.[0-9]{{1,{MAX_PLACES}}})?$"}
 DecimalNumber = Annotated[
@@ -167,11 +187,16 @@ Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
     PlainSerializer(iso, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_YEARS}"}),
+    WithJsonSchema(_TIME),
 ]
-WireDate = Annotated[
-    date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_YEARS}"})
+WireDate = Annotated[date, BeforeValidator(_date), WithJsonSchema(_DAY)]
+DayOrInstant = Annotated[
+    date,
+    PlainValidator(_day_or_instant),
+    PlainSerializer(_day_or_instant_form, when_used="json"),
+    WithJsonSchema(_DAY_OR_TIME),
 ]
+"""A UTC day, or an instant, which is a ``datetime``."""
 
 
 class WireModel(BaseModel):

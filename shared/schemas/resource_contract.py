@@ -38,6 +38,9 @@ class ResourceContract(Generic[M]):
     member that shows the whole, where there is one. ``managed`` are members of the model that only EPIC sets; each has
     a default. ``consumers`` are the services that read the events, ``topic`` is how the events' names begin.
 
+    ``creation``: the members of Create that differ from the document's. Those that the document lacks name what a new
+    document is made from, and are not stored; a required one of the document may be left out where that gives it.
+
     Derived unless given: ``snapshot`` (the document with its version; given where EPIC adds members, or where Python
     code of another service needs the type), ``read`` (the snapshot with what a read shows beside it) and ``commands``
     (Create, Update and Delete). ``actions`` are commands beside those three.
@@ -48,6 +51,7 @@ class ResourceContract(Generic[M]):
     key: tuple[str, ...]
     joined_key: str | None = None
     managed: tuple[str, ...] = ()
+    creation: type[WireModel] | None = None
     consumers: tuple[str, ...] = ()
     events: tuple[str, ...] = ("created", "updated", "deleted")
     extra_events: tuple[ExtraEvent, ...] = ()
@@ -76,6 +80,18 @@ class ResourceContract(Generic[M]):
     def one(self) -> str:
         """The name in a sentence: ``an Event``."""
         return f"{'an' if self.name[0] in 'AEIOU' else 'a'} {self.name}"
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The attributes of a creation that name what a new document is made from."""
+        named = {} if self.creation is None else self.creation.model_fields
+        return tuple(name for name in named if name not in self.model.model_fields)
+
+    @cached_property
+    def completed(self) -> tuple[str, ...]:
+        """The attributes of a document that its creation may leave out where a source gives them."""
+        named = {} if self.creation is None else self.creation.model_fields
+        return tuple(name for name in named if name in self.model.model_fields)
 
     @cached_property
     def key_defaults(self) -> Mapping[str, str]:
@@ -138,15 +154,17 @@ class ResourceContract(Generic[M]):
 
     @cached_property
     def body(self) -> type[M]:
-        """What a caller may give of the document."""
+        """What a caller may give of a new document."""
         hidden = self._hidden_fields()
-        return self._made(self.model, self.name, self.model.__doc__, hidden) if hidden else self.model
+        if not hidden and self.creation is None:
+            return self.model
+        return self._made(self.model, self.name, self.model.__doc__, hidden, first=self.creation)
 
     @cached_property
     def create(self) -> type[CommandBody]:
         """The command that makes a document."""
         fields = self._hidden_fields() | self._joined_key_field()
-        return self._made(CommandBody, f"Create{self.name}", None, fields, whole=True)
+        return self._made(CommandBody, f"Create{self.name}", None, fields, whole=True, first=self.creation)
 
     @cached_property
     def update(self) -> type[MergePatch]:
@@ -175,10 +193,19 @@ class ResourceContract(Generic[M]):
         return wire_names(self.read) - given - {self.joined_key, "AuditMetadata"}
 
     def _made(
-        self, kind: type[B], name: str, doc: str | None, fields: Mapping[str, Any], *, whole: bool = False
+        self,
+        kind: type[B],
+        name: str,
+        doc: str | None,
+        fields: Mapping[str, Any],
+        *,
+        whole: bool = False,
+        first: type[WireModel] | None = None,
     ) -> type[B]:
-        """A model of a kind, with these members and, if ``whole``, those of the document."""
+        """A model of a kind, with these members and, if ``whole``, those of the document; ``first`` wins over both."""
         bases: tuple[type[WireModel], ...] = (self.model, kind) if whole else (kind,)
+        if first is not None:
+            bases = (first, *bases)
         module = self.model.__module__
         made = _of_kind(kind, create_model(name, __base__=bases, __module__=module, __doc__=doc, **fields))
         if issubclass(made, CommandBody):

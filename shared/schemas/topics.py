@@ -200,7 +200,7 @@ TOPICS: Final[dict[str, Topic]] = {
         _hardware_event("hotw.override.started", "An approved override's window began."),
         _hardware_event("hotw.override.expired", "An override's window ended."),
         _commands("fleet_svc", " or ".join({one.key[0]: None for one in RESOURCES["fleet_svc"]}), partitions=12),
-        _commands("event_svc", "EventId"),
+        _commands("event_svc", "EventId, or EventProfileId"),
         _commands("eventplan_svc", "FleetId", partitions=12),
         _commands("hotw_svc", "FleetId or EventId", *_HOTW_COMMANDS, partitions=12),
         _commands("notify_svc", "TicketId or ServiceId"),

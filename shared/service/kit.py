@@ -80,7 +80,8 @@ class ServiceKit(Generic[S]):
     ) -> RunningService:
         """The service, not started. ``parts`` start after the store and before the consumers.
 
-        ``declared`` adds its routes, and the job that lets documents expire; the caller subscribes to its commands.
+        ``declared`` adds its routes, and the job that lets documents expire; the caller subscribes to its commands. A
+        route in ``routes`` takes the place of a declared one with the same method and path.
         """
         for subscription in subscriptions:
             if isinstance(subscription, CommandSubscription):
@@ -95,7 +96,7 @@ class ServiceKit(Generic[S]):
         consuming = Consumers(self.name, self._transport, consumers)
         app = create_app(
             self.name,
-            routes=[*(declared.routes() if declared else ()), *routes, dead_letter_routes(self._dead_letters)],
+            routes=[*(declared.routes(instead=routes) if declared else routes), dead_letter_routes(self._dead_letters)],
             metrics=self.metrics,
             checks=[
                 Check("store", self._check_store),

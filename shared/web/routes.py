@@ -34,6 +34,17 @@ class Routes:
         self.tag = Tag(tag, description)
         self._path_types = {**_PATH_TYPES, **(path_types or {})}
 
+    def without(self, operations: Collection[tuple[str, str]]) -> Routes:
+        """The same without those of these methods and paths."""
+        rest = Routes(self.tag.name, self.tag.description, path_types=self._path_types)
+        kept = [
+            (route, one)
+            for route, one in zip(self.routes, self.operations, strict=True)
+            if (one.method, one.path) not in operations
+        ]
+        rest.routes, rest.operations = [route for route, _ in kept], [one for _, one in kept]
+        return rest
+
     def add(
         self,
         method: str,

@@ -1,4 +1,4 @@
-"""Events: their dates and offsets hold until somebody gives others."""
+"""Events: their dates and offsets hold until somebody gives others. A new one may be made from a profile."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ from datetime import timedelta
 from typing import Any, Final
 
 from shared.resources import Resource
-from shared.schemas.event_svc.event import EVENT, Event
-
-_EMERGENT_BEFORE_PEAK: Final = timedelta(days=7)
+from shared.schemas.base import FIRST_DAY
+from shared.schemas.event_svc.event import EMERGENT_DAYS_BEFORE_PEAK, EVENT, OVERRIDE_OFFSET, Event
+from shared.schemas.event_svc.event_profile import EVENT_PROFILE
 
 
 def _defaults(event: Event) -> dict[str, Any]:
-    """Orders placed from a week before the peak on are emergent; an override runs from a day before to a day after."""
-    emergent = event.peak_start_date - _EMERGENT_BEFORE_PEAK
-    return {"IsActive": True, "EmergentScaleStartDate": emergent.isoformat(), "StartOffset": 1, "EndOffset": 1}
+    """What nobody gave, worked out at each read (4.421). The emergent start follows the peak (4.464)."""
+    days = event.emergent_days_before_peak
+    before = timedelta(days=EMERGENT_DAYS_BEFORE_PEAK if days is None else days)
+    return {
+        "IsActive": True,
+        "EmergentScaleStartDate": max(event.peak_start_date - before, FIRST_DAY).isoformat(),
+        "StartOffset": OVERRIDE_OFFSET,
+        "EndOffset": OVERRIDE_OFFSET,
+    }
 
 
 EVENTS: Final = Resource(
     contract=EVENT,
     path="/event",
     filters=("EventType",),
+    references=(EVENT_PROFILE,),
     computed=_defaults,
     also_latest=("/event/latest/{EventId}",),
 )

@@ -125,7 +125,8 @@ def _encode_milestone(milestone: Milestone) -> State:
 def _complete(plan: Plan) -> Plan:
     """The plan with the milestones that it was stored without; nobody has touched them."""
     automation = plan.automation
-    etas = automatic_etas(automation.peak_start, automation.peak_end) if automation.peak_start else {}
+    dates = automation.peak_start, automation.peak_end
+    etas = automatic_etas(*dates, automation.own_days) if automation.peak_start else {}
     stored = {one.id: one for one in (*plan.milestones, *plan.descale_milestones)}
 
     def completed(milestone_id: MilestoneId) -> Milestone:
@@ -180,6 +181,7 @@ def _encode_automation(automation: AutomationState) -> State:
             name.value: {"PeakTPM": one.peak_tpm, "At": one.at, "Message": one.message}
             for name, one in automation.done_for.items()
         },
+        "DaysBeforePeak": {name.value: days for name, days in automation.own_days},
     }
     return {member: value for member, value in members.items() if value}
 
@@ -199,4 +201,5 @@ def _decode_automation(state: Mapping[str, Any]) -> AutomationState:
         done_for={
             _ID[name]: DoneFor(one["PeakTPM"], one["At"], one["Message"]) for name, one in get("DoneFor", {}).items()
         },
+        own_days=tuple((_ID[name], days) for name, days in get("DaysBeforePeak", {}).items()),
     )

@@ -141,7 +141,7 @@ def _granted(plan: Plan, requests: Sequence[_Request], facts: Facts, now: dateti
     if plan.closed:
         raise Conflict(f"the plan is closed: {plan.closed.reason}", slug="plan-closed")
     at, state = iso(now), plan.automation
-    automatic = automatic_etas(state.peak_start, state.peak_end)
+    automatic = automatic_etas(state.peak_start, state.peak_end, state.own_days)
     edits = {
         one.id: Edit(one.status, one.message, automatic[one.id] if one.eta is None else one.eta) for one in requests
     }

@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from typing import Self
 
 from services.eventplan_svc.domain.facts import NO_FACTS, Facts
+from services.eventplan_svc.domain.milestones import OwnDays
 from services.eventplan_svc.domain.plan import plan_id
 from shared.clock import iso
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot, ServiceType
+from shared.schemas.milestones import DAYS_BEFORE_PEAK
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A peak event. ``changed_at`` is when this version was written, empty where it does not say."""
+    """A peak event. ``changed_at`` is when this version was written, empty where it does not say.
+
+    ``own_days``: when its milestones are due, where it is not the default.
+    """
 
     event_id: str
     version: int
@@ -28,6 +33,7 @@ class Event:
     active: bool
     deleted: bool
     changed_at: str = ""
+    own_days: OwnDays = ()
 
     @classmethod
     def of(cls, snapshot: EventSnapshot) -> Self:
@@ -41,6 +47,13 @@ class Event:
             active=snapshot.is_active is not False,
             deleted=snapshot.deleted,
             changed_at=iso(changed_at) if changed_at else "",
+            own_days=tuple(
+                sorted(
+                    (one.event_milestone_id, one.days_before_peak)
+                    for one in snapshot.milestones or ()
+                    if one.days_before_peak != DAYS_BEFORE_PEAK[one.event_milestone_id]
+                )
+            ),
         )
 
     def takes_plans(self, today: str) -> bool:

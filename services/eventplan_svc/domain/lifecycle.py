@@ -63,7 +63,7 @@ def plan_template(event: Event, now: datetime) -> Plan:
 
     It is made once for many plans, which then share their milestones.
     """
-    etas = automatic_etas(event.peak_start, event.peak_end)
+    etas = automatic_etas(event.peak_start, event.peak_end, event.own_days)
     bare = Plan(
         event_id=event.event_id,
         fleet_id="",
@@ -71,7 +71,7 @@ def plan_template(event: Event, now: datetime) -> Plan:
         milestones=tuple(not_started(name, etas) for name in UPSCALE_IDS),
         descale_milestones=tuple(not_started(name, etas) for name in DESCALE_IDS),
         colour=PeakReadyStatus.RED,
-        automation=AutomationState(event.peak_start, event.peak_end),
+        automation=AutomationState(event.peak_start, event.peak_end, own_days=event.own_days),
     )
     return coloured(bare, utc_day(now))
 
@@ -102,15 +102,16 @@ class Revision:
 def refreshed(plan: Plan, inputs: PlanInputs, now: datetime) -> Revision | None:
     """The plan as its inputs and the day make it now; None where it is so already.
 
-    The order in which inputs arrive does not matter. The event's dates move the ETAs that nobody set by hand, the
-    fleet says whose the plan is, reasons close and reopen it, facts write milestones, the day turns colours. A closed
-    plan goes on taking facts.
+    The order in which inputs arrive does not matter. The event's dates and days move the ETAs that nobody set by hand,
+    the fleet says whose the plan is, reasons close and reopen it, facts write milestones, the day turns colours. A
+    closed plan goes on taking facts.
     """
     at = iso(now)
     reasons: list[str] = []
     after = _rescheduled(plan, inputs.event, at)
     if after is not plan:
-        reasons.append("Event dates moved")
+        moved = after.automation.peak_moved_at != plan.automation.peak_moved_at
+        reasons.append("Event dates moved" if moved else "Event's milestones are due on other days")
     if after.service_id != inputs.fleet.service_id:
         after = replace(after, service_id=inputs.fleet.service_id)
         reasons.append(f"Fleet belongs to {after.service_id}")
@@ -138,13 +139,19 @@ def turned(plan: Plan, now: datetime) -> Revision | None:
 
 def _rescheduled(plan: Plan, event: Event, at: str) -> Plan:
     state = plan.automation
-    if (state.peak_start, state.peak_end) == (event.peak_start, event.peak_end):
+    is_moved = (state.peak_start, state.peak_end) != (event.peak_start, event.peak_end)
+    if not is_moved and state.own_days == event.own_days:
         return plan
-    automatic = automatic_etas(event.peak_start, event.peak_end)
+    automatic = automatic_etas(event.peak_start, event.peak_end, event.own_days)
     etas = {name: Edit(eta=eta) for name, eta in automatic.items() if name not in state.hand_etas}
-    moved_at = event.changed_at or at
-    moved = replace(state, peak_start=event.peak_start, peak_end=event.peak_end, peak_moved_at=moved_at)
-    return replace(plan.edited(etas, source=Source.AUTOMATED, at=at), automation=moved)
+    after = replace(
+        state,
+        peak_start=event.peak_start,
+        peak_end=event.peak_end,
+        peak_moved_at=(event.changed_at or at) if is_moved else state.peak_moved_at,
+        own_days=event.own_days,
+    )
+    return replace(plan.edited(etas, source=Source.AUTOMATED, at=at), automation=after)
 
 
 def _closed(before: Closed | None, inputs: PlanInputs, at: str) -> Closed | None:

@@ -4,41 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import Enum, StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
+from shared.schemas.milestones import DAYS_AFTER_PEAK, DAYS_BEFORE_PEAK, default_etas
 
-UPSCALE_IDS: Final = (
-    MilestoneId.GATHER_PROJECTION,
-    MilestoneId.HARDWARE_ORDER,
-    MilestoneId.HARDWARE_FULFILLMENT,
-    MilestoneId.COMMUNICATE_TPM,
-    MilestoneId.UPDATE_THROTTLING,
-)
-DESCALE_IDS: Final = (
-    MilestoneId.GATHER_DESCALE_PROJECTIONS,
-    MilestoneId.PLACE_DESCALE_ORDER,
-    MilestoneId.DESCALE_FULFILLMENT,
-    MilestoneId.RESTORE_THROTTLING,
-)
+UPSCALE_IDS: Final = tuple(DAYS_BEFORE_PEAK)
+DESCALE_IDS: Final = tuple(DAYS_AFTER_PEAK)
 SUB_IDS: Final[Mapping[MilestoneId, tuple[MilestoneId, ...]]] = MappingProxyType(
     {MilestoneId.HARDWARE_ORDER: (MilestoneId.PLACE_HARDWARE_ORDER, MilestoneId.HARDWARE_ORDER_APPROVAL)}
 )
 PARENT_OF: Final = MappingProxyType({sub: parent for parent, subs in SUB_IDS.items() for sub in subs})
 ALL_UPSCALE_IDS: Final = tuple(sub for parent in UPSCALE_IDS for sub in (parent, *SUB_IDS.get(parent, ())))
 
-_DAYS_BEFORE_PEAK: Final = {
-    MilestoneId.GATHER_PROJECTION: 45,
-    MilestoneId.HARDWARE_ORDER: 30,
-    MilestoneId.COMMUNICATE_TPM: 14,
-    MilestoneId.HARDWARE_FULFILLMENT: 10,
-    MilestoneId.UPDATE_THROTTLING: 7,
-}
-_DAYS_AFTER_PEAK: Final = dict(zip(DESCALE_IDS, (3, 5, 14, 14), strict=True))
+OwnDays: TypeAlias = tuple[tuple[MilestoneId, int], ...]
+"""The days before the peak by which milestones of one event are due, where they are not the default (6.1.7)."""
+
 _PENDING: Final = (MilestoneStatus.PENDING_ON_EPIC, MilestoneStatus.PENDING_ON_SERVICE_OWNER)
 
 
@@ -75,12 +60,10 @@ def utc_day(now: datetime) -> str:
 
 
 @lru_cache(maxsize=1024)  # an event's plans all ask for the same days
-def automatic_etas(peak_start: str, peak_end: str) -> Mapping[MilestoneId, str]:
+def automatic_etas(peak_start: str, peak_end: str, own_days: OwnDays = ()) -> Mapping[MilestoneId, str]:
     """The ETA of every milestone that nobody set by hand. Subs have none."""
-    first, last = date.fromisoformat(peak_start), date.fromisoformat(peak_end)
-    before = {name: (first - timedelta(days=days)).isoformat() for name, days in _DAYS_BEFORE_PEAK.items()}
-    after = {name: (last + timedelta(days=days)).isoformat() for name, days in _DAYS_AFTER_PEAK.items()}
-    return MappingProxyType(before | after)
+    etas = default_etas(date.fromisoformat(peak_start), date.fromisoformat(peak_end), dict(own_days))
+    return MappingProxyType({name: eta.isoformat() for name, eta in etas.items()})
 
 
 def not_started(milestone_id: MilestoneId, etas: Mapping[MilestoneId, str]) -> Milestone:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from services.eventplan_svc.domain.milestones import SUB_IDS, Edit, Milestone, Source, edit_milestone
+from services.eventplan_svc.domain.milestones import SUB_IDS, Edit, Milestone, OwnDays, Source, edit_milestone
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
 
@@ -44,8 +44,8 @@ class DoneFor:
 class AutomationState:
     """What a plan remembers for its automation. It is stored with the plan's version, and never shown to readers.
 
-    ``peak_start``, ``peak_end``: the dates that the automatic ETAs were last computed from; ``peak_moved_at``: when
-    they last moved, empty until they do. ``derived``: what the facts last came to, written or not; a milestone is
+    ``peak_start``, ``peak_end``, ``own_days``: what the automatic ETAs were last computed from; ``peak_moved_at``: when
+    the dates last moved, empty until they do. ``derived``: what the facts last came to, written or not; a milestone is
     absent where that is what no fact comes to. ``person_at``: when a person last changed a milestone's status or
     message. ``hand_etas``: the milestones whose ETA a person set. ``done_for``: the PeakTPM that a person completed a
     milestone for.
@@ -58,6 +58,7 @@ class AutomationState:
     person_at: Mapping[MilestoneId, str] = field(default_factory=dict)
     hand_etas: frozenset[MilestoneId] = frozenset()
     done_for: Mapping[MilestoneId, DoneFor] = field(default_factory=dict)
+    own_days: OwnDays = ()
 
     def derivation(self, milestone_id: MilestoneId) -> Derivation:
         return self.derived.get(milestone_id, _NOTHING[milestone_id])

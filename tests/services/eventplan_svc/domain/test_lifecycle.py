@@ -195,6 +195,56 @@ def test_moved_dates_move_every_eta_nobody_set_by_hand() -> None:
     assert refreshed(stored(revision.plan), later, at("05-03")) is None
 
 
+_OWN_DAYS = ((MilestoneId.HARDWARE_ORDER, 40), (MilestoneId.HARDWARE_FULFILLMENT, 12))
+
+
+def test_a_new_plan_takes_the_days_of_its_event() -> None:
+    """6.1.7."""
+    plan = a_plan(of=inputs(event={"own_days": _OWN_DAYS}))
+    etas = {milestone.id: milestone.eta for milestone in plan.milestones}
+    assert (etas[MilestoneId.HARDWARE_ORDER], etas[MilestoneId.HARDWARE_FULFILLMENT]) == ("2024-06-06", "2024-07-04")
+    assert etas[MilestoneId.UPDATE_THROTTLING] == "2024-07-09"
+    assert refreshed(plan, inputs(event={"own_days": _OWN_DAYS}), MAY_1) is None
+
+
+def test_other_days_of_an_event_move_the_etas_that_nobody_set() -> None:
+    """6.5.1 to 6.5.3."""
+    plan = put_details(a_plan(), "HardwareFulfillment", ETA="2024-07-01")
+    later = inputs(event={"version": 2, "own_days": _OWN_DAYS})
+    revision = refreshed(plan, later, at("05-02"))
+    assert revision is not None
+    assert revision.message == "Event's milestones are due on other days"
+    etas = {milestone.id: milestone.eta for milestone in revision.plan.milestones}
+    assert etas[MilestoneId.HARDWARE_ORDER] == "2024-06-06"
+    assert etas[MilestoneId.HARDWARE_FULFILLMENT] == "2024-07-01", "set by hand"
+    assert revision.plan.automation.peak_moved_at == "", "no date moved"
+    moved = stored(revision.plan)
+    assert refreshed(moved, later, at("05-03")) is None
+    freed = put_details(moved, "HardwareFulfillment", ETA=None)
+    assert freed.milestone(MilestoneId.HARDWARE_FULFILLMENT).eta == "2024-07-04"
+    back = refresh(freed, of=inputs(event={"version": 3}))
+    assert back.milestone(MilestoneId.HARDWARE_FULFILLMENT).eta == "2024-07-06"
+
+
+def test_days_that_are_the_default_are_no_change() -> None:
+    days = [{"EventMilestoneId": "UpdateThrottlingInSDC", "DaysBeforePeak": 7}]
+    days += [{"EventMilestoneId": name.value, "DaysBeforePeak": number} for name, number in reversed(_OWN_DAYS)]
+    event = EventSnapshot.model_validate(
+        {
+            "EventId": "PD2024",
+            "EventName": "Prime Day",
+            "PeakStartDate": "2024-07-16",
+            "PeakEndDate": "2024-07-17",
+            "RegionList": ["us-east-1"],
+            "Milestones": days,
+            "VersionId": 2,
+            "AuditMetadata": {},
+        }
+    )
+    assert set(Event.of(event).own_days) == set(_OWN_DAYS)
+    assert Event.of(event).own_days == tuple(sorted(_OWN_DAYS))
+
+
 def test_snapshots_of_the_three_sides_are_read_with_their_defaults() -> None:
     audit = {"Timestamp": "2024-05-01T00:00:00Z"}
     event = EventSnapshot.model_validate(

@@ -1,0 +1,1 @@
+"""The use cases of event_svc beside those of its declared resources."""

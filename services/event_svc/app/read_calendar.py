@@ -1,0 +1,80 @@
+"""Use cases: reads the calendar, which is its own entries and the dates of every Event."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import Any
+
+from services.event_svc.domain.event_dates import entries_of, event_of
+from shared.clock import iso
+from shared.documents import Document
+from shared.resources import Reads
+from shared.schemas.event_svc.calendar import CalendarQuery, CalendarRead, begin_of
+from shared.schemas.event_svc.event import EventSnapshot
+
+
+def place_of(entry: CalendarRead) -> str:
+    """Where an entry stands in a list: by its beginning, and then by its id."""
+    return f"{iso(begin_of(entry.start))} {entry.calendar_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarView:
+    """The entries of the calendar. The cost of a list is linear in the entries and the Events that are stored.
+
+    An Event's dates are worked out from the Event as it is read, so they are never older than it.
+    """
+
+    entries: Reads
+    events: Reads
+
+    async def page(
+        self, query: CalendarQuery, *, after: str | None, limit: int
+    ) -> tuple[list[CalendarRead], str | None]:
+        """The first ``limit`` entries after a place, sorted, and the place to continue after (None: it is the end)."""
+        found = [one async for one in self.matching(query) if after is None or place_of(one) > after]
+        best = nsmallest(limit + 1, found, key=place_of)
+        return best[:limit], place_of(best[limit - 1]) if len(best) > limit else None
+
+    async def all(self, query: CalendarQuery) -> list[CalendarRead]:
+        """Every entry that is asked for, sorted."""
+        return sorted([one async for one in self.matching(query)], key=place_of)
+
+    async def of_event(self, calendar_id: str) -> CalendarRead:
+        """A date of an Event by its id. NotFound where the Event is not there, or has no such date."""
+        event = await self.events.documents.latest(event_of(calendar_id) or "")
+        for entry in entries_of(self._event(event)) if event is not None else ():
+            if entry.calendar_id == calendar_id:
+                return entry
+        raise self.entries.missing(calendar_id)
+
+    async def matching(self, query: CalendarQuery) -> AsyncIterator[CalendarRead]:
+        """The entries that are asked for, in no order."""
+        where: dict[str, Any] = {"EventId": query.event_id, "Kind": query.kind}
+        given = {name: value for name, value in where.items() if value is not None}
+        async for page in self.entries.documents.scan(given):
+            for document in page:
+                entry = CalendarRead.model_validate(self.entries.view(document))
+                if query.holds(entry):
+                    yield entry
+        async for event in self._events(query):
+            for entry in entries_of(event):
+                if query.holds(entry):
+                    yield entry
+
+    async def _events(self, query: CalendarQuery) -> AsyncIterator[EventSnapshot]:
+        documents = self.events.documents
+        if query.event_id is not None:
+            event = await documents.latest(query.event_id)
+            if event is not None:
+                yield self._event(event)
+            return
+        async for page in documents.scan():
+            for document in page:
+                yield self._event(document)
+
+    def _event(self, document: Document) -> EventSnapshot:
+        """The Event as it is read, with the dates that nobody gave."""
+        return EventSnapshot.model_validate(self.events.view(document))

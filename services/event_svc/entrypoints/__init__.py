@@ -1,0 +1,1 @@
+"""How the calendar is read from outside: over HTTP, and as iCalendar."""

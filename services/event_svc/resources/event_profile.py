@@ -1,0 +1,21 @@
+"""Event profiles: templates of Events. An Event takes a profile's members once, at its creation."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from shared.resources import Resource
+from shared.schemas.event_svc.event import OVERRIDE_OFFSET
+from shared.schemas.event_svc.event_profile import EVENT_PROFILE, EventProfile
+
+
+def _defaults(_: EventProfile) -> dict[str, Any]:
+    return {"StartOffset": OVERRIDE_OFFSET, "EndOffset": OVERRIDE_OFFSET}
+
+
+EVENT_PROFILES: Final = Resource(
+    contract=EVENT_PROFILE,
+    path="/eventprofile",
+    filters=("EventType",),
+    computed=_defaults,
+)
