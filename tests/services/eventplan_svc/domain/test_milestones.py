@@ -57,19 +57,18 @@ def test_the_etas_of_prime_day_hang_on_its_dates() -> None:
 
 def test_an_events_own_days_win_over_the_default_ones() -> None:
     """6.1.7, 6.1.7a."""
-    etas = automatic_etas(
-        "2024-07-16", "2024-07-17", ((MilestoneId.HARDWARE_ORDER, 40), (MilestoneId.COMMUNICATE_TPM, 0))
-    )
-    assert etas["HardwareOrder"] == "2024-06-06"
-    assert etas["CommunicateTPMToDownstream"] == "2024-07-16"
-    assert etas["GatherProjectionFromUpstream"] == "2024-06-01"
+    own = ((MilestoneId.HARDWARE_ORDER, 40), (MilestoneId.COMMUNICATE_TPM, 0))
+    etas = automatic_etas("2024-07-16", "2024-07-17", own)
+    assert etas[MilestoneId.HARDWARE_ORDER] == "2024-06-06"
+    assert etas[MilestoneId.COMMUNICATE_TPM] == "2024-07-16"
+    assert etas[MilestoneId.GATHER_PROJECTION] == "2024-06-01"
 
 
 def test_an_eta_is_a_day_that_a_plan_can_hold() -> None:
     etas = automatic_etas("1971-01-20", "9000-12-25", ((MilestoneId.HARDWARE_ORDER, 3650),))
-    assert {etas[name] for name in ("GatherProjectionFromUpstream", "HardwareOrder")} == {"1971-01-01"}
-    assert etas["UpdateThrottlingInSDC"] == "1971-01-13"
-    assert etas["RestoreThrottling"] == "9000-12-31"
+    assert {etas[name] for name in (MilestoneId.GATHER_PROJECTION, MilestoneId.HARDWARE_ORDER)} == {"1971-01-01"}
+    assert etas[MilestoneId.UPDATE_THROTTLING] == "1971-01-13"
+    assert etas[MilestoneId.RESTORE_THROTTLING] == "9000-12-31"
 
 
 def test_the_milestones_stand_in_order_with_both_subs_and_the_descale_ones_apart() -> None:
