@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -39,6 +39,10 @@ EVENTS = ("A", "B", "C")
 IN_FORCE = (OverrideStatus.APPROVED, OverrideStatus.STARTED, OverrideStatus.EXPIRED)
 # Peaks of one to six days begin within nine days, with up to three days before and after: most of them overlap.
 dates = st.tuples(st.integers(0, 8), st.integers(0, 5), st.integers(0, 3), st.integers(0, 3))
+Windows = tuple[tuple[int, int, int, int], ...]
+REQUIRED = st.tuples(*[st.integers(30, 120)] * 3)
+any_windows = st.tuples(dates, dates, dates)
+one_peak = st.tuples(*[st.tuples(st.just(4), st.just(1), st.integers(0, 3), st.integers(0, 3))] * 3)
 # The overrides of A and B both run over the peak of C between theirs, and neither over the other's peak.
 between = st.tuples(
     st.just((0, 2, 1, 3)),
@@ -63,8 +67,8 @@ def event(event_id: str, first: int, length: int, before: int, after: int) -> Ev
 class OneFleetThreeEvents(RuleBasedStateMachine):
     """A fleet of two ASGs with room for any number of hosts, and whatever happens to its orders."""
 
-    @initialize(windows=st.tuples(dates, dates, dates) | between, required=st.tuples(*[st.integers(30, 120)] * 3))
-    def begin(self, windows: tuple[tuple[int, int, int, int], ...], required: tuple[int, ...]) -> None:
+    @initialize(windows=any_windows, required=REQUIRED)
+    def begin(self, windows: Windows, required: tuple[int, ...]) -> None:
         self.events = {name: event(name, *window) for name, window in zip(EVENTS, windows, strict=True)}
         self.required = dict(zip(EVENTS, required, strict=True))
         self.now = START
@@ -292,3 +296,27 @@ class OneFleetThreeEvents(RuleBasedStateMachine):
 
 TestOneFleetThreeEvents = OneFleetThreeEvents.TestCase
 TestOneFleetThreeEvents.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    windows=any_windows | one_peak | between,
+    required=REQUIRED,
+    more=st.tuples(*[st.integers(0, 40)] * 3),
+    names=st.permutations(EVENTS),
+    hours=st.integers(0, 200),
+)
+def test_each_peak_is_raised_to_its_need_whatever_the_order_of_runs(
+    windows: Windows, required: tuple[int, ...], more: tuple[int, ...], names: list[str], hours: int
+) -> None:
+    """Every event runs and is delivered to; the fleet is counted; the needs grow, and every event runs again."""
+    fleet = OneFleetThreeEvents()
+    fleet.begin(windows=windows, required=required)
+    for name in names:
+        fleet.runs_before_the_peak(name, approved=True, delivered=True)
+    fleet.time_passes(hours)
+    fleet.hosts_are_counted()
+    fleet.required = {name: fleet.required[name] + more[number] for number, name in enumerate(EVENTS)}
+    for name in names:
+        fleet.runs_before_the_peak(name, approved=True, delivered=False)
+    fleet.teardown()
