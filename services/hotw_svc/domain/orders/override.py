@@ -167,12 +167,13 @@ def settled(
 
     A start that has passed is kept, and a started override is never cut before the end of its peak. An override that
     has not started is cancelled when its fleet is `withdrawn` from the event (7.9.23). An override ends at once when
-    it is no longer needed (`is_needed_by`).
+    no order of it is live, none has delivered anything, and it need not carry (`must_carry`) either.
     """
     if not override.is_live:
         return override
     mine = [o for o in orders if o.asg_name == override.asg_name and o.event_id == override.event_id]
-    anything_left = is_needed_by(mine, carried)
+    carries = must_carry(carried)
+    anything_left = carries or any(order.needs_override for order in mine)
     own = sum(order.overriding_hosts for order in mine)
     value = override_value(base, own=own, others=sum(carried.values()), ceiling=ceiling)
     started = override.has_started(now)
@@ -197,7 +198,7 @@ def settled(
         base_capacity=base,
         value=value,
         expiry_value=max(base, lower_bound or 0),
-        status=_status(mine, carried, started=started, start=start, end=end, now=now),
+        status=_status(mine, carries, started=started, start=start, end=end, now=now),
     )
 
 
@@ -216,18 +217,18 @@ def override_value(base: int, *, own: int, others: int, ceiling: int | None) -> 
     return min(base + own + min(others, room), MAX_COUNT)
 
 
-def is_needed_by(orders: Iterable[Order], carried: Mapping[str, int]) -> bool:
-    """Whether an ASG needs an override of an event: for the event's `orders` there, or for the hosts it carries.
+def must_carry(carried: Mapping[str, int]) -> bool:
+    """Whether an event needs an override on an ASG for the hosts it carries alone, by event.
 
-    An order needs it while it is live or has delivered. The hosts of one other event are there by that event's own
-    override; those of several are there together only by this one, because overrides combine by the maximum (7.9.13).
+    Those of one other event are there by that event's own override. Those of several are there together only by this
+    one, because overrides combine by the maximum (7.9.13).
     """
-    return len(carried) > 1 or any(order.needs_override for order in orders)
+    return len(carried) > 1
 
 
 def _status(
     orders: Sequence[Order],
-    carried: Mapping[str, int],
+    carries: bool,
     *,
     started: bool,
     start: datetime,
@@ -238,7 +239,6 @@ def _status(
         return OverrideStatus.EXPIRED
     if started:
         return OverrideStatus.STARTED
-    granted = any(order.approved_at is not None or order.fulfilled_hosts for order in orders)
-    if not granted and not is_needed_by((), carried):  # 7.9.6: what it carries was approved or delivered
-        return OverrideStatus.PROPOSED
+    if not (carries or any(order.approved_at is not None or order.fulfilled_hosts for order in orders)):
+        return OverrideStatus.PROPOSED  # 7.9.6; what an override carries was approved or delivered
     return OverrideStatus.STARTED if start <= now else OverrideStatus.APPROVED

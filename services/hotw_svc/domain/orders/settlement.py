@@ -12,7 +12,7 @@ from services.hotw_svc.domain.orders.override import (
     OverrideStatus,
     Window,
     base_capacity,
-    is_needed_by,
+    must_carry,
     settled,
 )
 from services.hotw_svc.domain.orders.shared_asgs import SharedAsgs
@@ -140,8 +140,8 @@ class _Basis:
         window = self.event.override_window
         carried = self.shared.counted(self.event.event_id, override.asg_name)
         if override.status is OverrideStatus.CANCELLED:
-            needed = is_needed_by((order for order in orders if order.asg_name == override.asg_name), carried)
-            if self.withdrawn or not needed or window.end <= self.now:
+            needed = any(order.needs_override and order.asg_name == override.asg_name for order in orders)
+            if self.withdrawn or not (needed or must_carry(carried)) or window.end <= self.now:
                 return override
             override = replace(override, status=OverrideStatus.PROPOSED)
         asg = next((asg for asg in self.fleet.asgs if asg.name == override.asg_name), None)

@@ -57,9 +57,12 @@ class SharedAsgs:
 
     def counted(self, event_id: str, asg_name: str) -> dict[str, int]:
         """By event, the other events' hosts on the ASG that the event's peak counts; none is 0."""
+        there = self.hosts.get(asg_name)
+        if there is None:
+            return {}
         return {
             other: hosts
-            for other, hosts in self.hosts.get(asg_name, {}).items()
+            for other, hosts in there.items()
             if hosts and other != event_id and self.counts(event_id, asg_name, of=other)
         }
 

@@ -11,7 +11,7 @@ from services.hotw_svc.domain.orders.override import (
     Override,
     OverrideStatus,
     base_capacity,
-    is_needed_by,
+    must_carry,
     proposed,
     settled,
     superseded,
@@ -105,7 +105,7 @@ def _carries(inputs: Inputs, asg_name: str, live: Override | None) -> bool:
     """Whether this peak counts hosts of several other events on the ASG that its own override does not carry yet."""
     if live is not None and live.status is not OverrideStatus.PROPOSED:
         return False
-    return is_needed_by((), inputs.shared.counted(inputs.event.event_id, asg_name))
+    return must_carry(inputs.shared.counted(inputs.event.event_id, asg_name))
 
 
 def _raised(
