@@ -112,7 +112,8 @@ class Database(Transactions):
     async def run_once(self, cause: Cause, fn: Callable[[UnitOfWork], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         """A write under a cause's id: its body, which is the stored outcome where the same request came before.
 
-        ``fn`` runs in the transaction that stores the outcome. A Refused that it raises is stored too.
+        ``fn`` runs in the transaction that stores the outcome. A Refused that it raises is stored too, unless the same
+        request was done meanwhile.
         """
 
         async def first(unit: UnitOfWork) -> IdempotencyRecord:
@@ -122,16 +123,24 @@ class Database(Transactions):
         try:
             record = await self.write(first)
         except Refused as refusal:
-            await self.keep_refusal(cause, refusal)
-            raise
+            return (await self._record_refusal(cause, refusal)).result()
         return record.result()
 
     async def keep_refusal(self, cause: Cause, refusal: Refused) -> None:
         """Stores a refusal that is final, and raises it, or the one that was stored first."""
+        if cause.id is not None and is_final(refusal):
+            (await self._record_refusal(cause, refusal)).result()
+
+    async def _record_refusal(self, cause: Cause, refusal: Refused) -> IdempotencyRecord:
+        """The outcome of a refused request: the refusal, stored if it is final, or what was stored first.
+
+        A success is stored first where the same request was done meanwhile, and this one was refused because of it.
+        """
+        if cause.id is None or not is_final(refusal):
+            return IdempotencyRecord(refusal=refusal)
 
         async def first(unit: UnitOfWork) -> IdempotencyRecord:
             before = await unit.record_of(cause)
             return before or await unit.add_record(cause, IdempotencyRecord(refusal=refusal))
 
-        if cause.id is not None and is_final(refusal):
-            (await self.write(first)).result()
+        return await self.write(first)

@@ -170,6 +170,30 @@ async def test_a_refusal_is_kept_and_raised_again_as_it_was(database: Database) 
         assert refused.value.problem() == NotFound("no event PD2024").problem()  # type: ignore[attr-defined]
 
 
+async def test_a_request_that_its_own_twin_overtook_gets_the_twins_outcome(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both read that neither was done; the second is then refused because of what the first has done."""
+    read = UnitOfWork.record_of
+    looks = 0
+
+    async def read_before_the_twin_commits(unit: UnitOfWork, given: Cause) -> IdempotencyRecord | None:
+        nonlocal looks
+        looks += 1
+        return None if looks == 1 else await read(unit, given)
+
+    async def cancel(unit: UnitOfWork) -> dict[str, object]:
+        return {"RunStatus": "Cancelled"}
+
+    async def cancel_again(unit: UnitOfWork) -> dict[str, object]:
+        raise Conflict("Run 5 is Cancelled and can no longer be cancelled.")
+
+    await database.run_once(cause(), cancel)
+    monkeypatch.setattr(UnitOfWork, "record_of", read_before_the_twin_commits)
+    assert await database.run_once(cause(), cancel_again) == {"RunStatus": "Cancelled"}
+    assert looks == 2
+
+
 async def test_a_refusal_to_wait_is_not_kept(database: Database) -> None:
     async def wait(unit: UnitOfWork) -> dict[str, object]:
         raise UnderWay("still computing")
