@@ -11,15 +11,18 @@ from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.app.hosts import on_orders_changed, report_inventory
 from services.fleet_svc.app.mend_lines import mend_lines
 from services.fleet_svc.app.on_events_changed import on_events_changed
+from services.fleet_svc.app.report_throttling import report_throttling
 from services.fleet_svc.app.update_fleet import update_fleet
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.entrypoints.messages import subscriptions
+from services.fleet_svc.entrypoints.throttling import throttling_routes
 from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Declared
 from shared.schemas.fleet_svc.fleet import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
+from shared.schemas.fleet_svc.throttling import ReportThrottling
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
@@ -31,10 +34,11 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     kit = DocumentKit("fleet_svc", settings, transport, clock)
     fleets = Fleets(kit.store)
     declared = Declared(RESOURCES, kit.store, clock, others={"Fleet": fleets.bases})
-    commands = commands_of(fleets)
+    report = report_command(declared)
+    commands = [*commands_of(fleets), report]
     return kit.service(
         declared=declared,
-        routes=[fleet_routes(commands, fleets, clock)],
+        routes=[fleet_routes(commands, fleets, clock), throttling_routes(report, declared["Throttling"], clock)],
         subscriptions=[
             CommandSubscription("fleet.commands", [*declared.commands(), *commands]),
             *subscriptions(
@@ -56,3 +60,10 @@ def commands_of(fleets: Fleets) -> list[Command[Any]]:
         Command(DeleteFleet, partial(delete_fleet, fleets=fleets), "fleet.delete"),
         Command(ReportInventory, partial(report_inventory, fleets=fleets), "inventory.report", conditional=False),
     ]
+
+
+def report_command(declared: Declared) -> Command[Any]:
+    """The command about what is applied of the limits, which HTTP calls as well."""
+    throttlings, projections = declared["Throttling"].documents, declared["Projection"].documents
+    report = partial(report_throttling, throttlings=throttlings, projections=projections)
+    return Command(ReportThrottling, report, "throttling.report", conditional=False)

@@ -15,6 +15,20 @@ from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
 M = TypeVar("M", bound=WireModel)
+N = TypeVar("N", bound=WireModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beside(Generic[M, N]):
+    """Members of a read that are worked out from another document of the same store as well.
+
+    The key of that document is made of members of the document's own key, and of the defaults of its own contract.
+    ``show`` is pure: by the document and the other one (None where there is none) it gives members by wire name. Reads
+    of the latest version show them, beside the versioned state; old versions and events do not.
+    """
+
+    contract: ResourceContract[N]
+    show: Callable[[M, N | None], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +64,7 @@ class Resource(Generic[M]):
     ``assign_key``: the key of a document that is created without one, by a text that is the same when the request is
     repeated.
     ``computed``: members by wire name that a read shows where nobody gave them.
+    ``beside``: members that a read shows and that another document is needed for.
     ``expire``: the document as the clock changes it, None while it stays; the service asks once a minute.
     ``also_latest``, ``also_history``: further paths of the latest version and of the history.
     ``read_only``: only the service itself writes the documents.
@@ -66,6 +81,7 @@ class Resource(Generic[M]):
     implied: Callable[[M, M], Mapping[str, Any]] | None = None
     assign_key: Callable[[str], str] | None = None
     computed: Callable[[M], Mapping[str, Any]] | None = None
+    beside: Beside[M, Any] | None = None
     expire: Callable[[M, datetime], M | None] | None = None
     actions: tuple[Action[M], ...] = ()
     also_latest: tuple[str, ...] = ()

@@ -52,9 +52,12 @@ class DocumentHandlers:
     def key(self, request: Request) -> str:
         return "#".join(self.keys(request)[0].values())
 
-    def response(self, document: Document, asked: str = "") -> Response:
+    async def response(self, document: Document, asked: str = "") -> Response:
         """The document and its ETag. It stands in for the one with the key ``asked``, where that is another one."""
-        shown = self.reads.view(document)
+        if self.reads.needs_others:
+            [shown] = await self.reads.shown([document])
+        else:
+            shown = self.reads.view(document)
         is_other = asked not in ("", document.key)
         return json_response(shown, etag=self.reads.tag(document, shown, base=is_other))
 
@@ -65,21 +68,21 @@ class DocumentHandlers:
         written = await command.use_case(validated(command.model, with_keys(body, keys)), cause)
         if not isinstance(written, Written):
             raise TypeError(f"{command.name} does not write a document")
-        return self.response(written.document, "#".join(keys.values()))
+        return await self.response(written.document, "#".join(keys.values()))
 
     async def latest(self, request: Request) -> Response:
         key = self.key(request)
-        return self.response(await self.reads.latest(key), key)
+        return await self.response(await self.reads.latest(key), key)
 
     async def version(self, request: Request) -> Response:
         key = self.key(request)
-        return self.response(await self.reads.version(key, version_number(request)), key)
+        return await self.response(await self.reads.version(key, version_number(request)), key)
 
     async def history(self, request: Request) -> Response:
         keys, query = self.keys(request, PAGING)
         page = page_of(query, int)
         found = await self.reads.history("#".join(keys.values()), before=page.after, limit=page.limit)
-        return page_response([self.reads.view(item) for item in found.items], found.next_before)
+        return page_response(await self.reads.shown(found.items), found.next_before)
 
 
 class _Handlers(DocumentHandlers):
@@ -111,7 +114,7 @@ class _Handlers(DocumentHandlers):
         body, cause = read_write(request, self.clock)
         if request.scope["query_string"]:
             body = with_keys(body, query_of(request, self.key_parameters))
-        return self.response((await self.resources.create(validated(command.model, body), cause)).document)
+        return await self.response((await self.resources.create(validated(command.model, body), cause)).document)
 
     async def list(self, request: Request) -> Response:
         query = query_of(request, self.list_parameters)
@@ -120,7 +123,7 @@ class _Handlers(DocumentHandlers):
             return await self._sorted(where, query)
         page = page_of(query, str)
         found = await self.resources.documents.list(where, after=page.after, limit=page.limit)
-        return page_response([self.reads.view(item) for item in found.items], found.next_after)
+        return page_response(await self.reads.shown(found.items), found.next_after)
 
     async def _sorted(self, where: Mapping[str, Any], query: Mapping[str, str]) -> Response:
         member, descending = query["Sort"].removeprefix("-"), query["Sort"].startswith("-")
@@ -134,7 +137,7 @@ class _Handlers(DocumentHandlers):
         items, after = await self.resources.sorted_list(
             where, member, descending=descending, after=page.after, limit=page.limit
         )
-        return page_response([self.reads.view(item) for item in items], after)
+        return page_response(await self.reads.shown(items), after)
 
 
 def _sort_parameter(members: Sequence[str]) -> list[Parameter]:

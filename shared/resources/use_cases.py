@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from heapq import nlargest, nsmallest
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 from shared.cause import AUTOMATION, Cause
@@ -26,6 +27,10 @@ M = TypeVar("M", bound=WireModel)
 
 _ABSENT: Final = object()
 
+_NOTHING: Final[Mapping[str, WireModel]] = MappingProxyType({})
+
+View = Callable[[Document], dict[str, Any]]
+"""Gives a document as it is read."""
 Beforehand = Callable[[Any], Awaitable[WireModel]]
 """What a service does before a creation that names what the document is made from: it gives the creation completed."""
 Afterwards = Callable[[Written, Cause], Awaitable[None]]
@@ -33,14 +38,21 @@ Afterwards = Callable[[Written, Cause], Awaitable[None]]
 
 
 class Reads:
-    """Reads the documents of one resource. ``view`` gives a document as it is read."""
+    """Reads the documents of one resource. ``view`` gives a document as it is read.
 
-    def __init__(
-        self, name: str, documents: Documents, view: Callable[[Document], dict[str, Any]] = Document.wire
-    ) -> None:
+    ``needs_others``: that takes other documents as well, which ``shown`` reads.
+    """
+
+    needs_others = False
+
+    def __init__(self, name: str, documents: Documents, view: View = Document.wire) -> None:
         self._name = name
         self.documents = documents
         self.view = view
+
+    async def shown(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
+        """The documents as they are read."""
+        return [self.view(document) for document in documents]
 
     def tag(self, document: Document, shown: Mapping[str, Any] | None = None, *, base: bool = False) -> str:
         """The ETag of a document that is read as ``shown``; its hash is of the members that the version does not hold.
@@ -51,10 +63,13 @@ class Reads:
         outside = body.keys() - document.state.keys() - MANAGED
         return entity_tag(document.version, {name: body[name] for name in outside}, base=base)
 
-    def check_condition(self, condition: Condition | None, present: Document | None, *, base: bool = False) -> None:
+    def check_condition(
+        self, condition: Condition | None, present: Document | None, *, base: bool = False, view: View | None = None
+    ) -> None:
         """Stale unless the condition of a write holds for the present document; None: there is none.
 
-        The function that decides the write calls it, so that it holds at the write itself. ``base`` as in ``tag``.
+        The function that decides the write calls it, so that it holds at the write itself. ``base`` as in ``tag``;
+        ``view`` in place of the reads' own.
         """
         if condition is None:
             return
@@ -62,7 +77,7 @@ class Reads:
             condition.check(None)
         elif condition.if_none_match is not None or condition.is_stale(entity_tag(present.version, base=base)):
             # If-Match judges the version alone; a refusal names the whole tag, which takes a view of the document.
-            condition.check(self.tag(present, base=base))
+            condition.check(self.tag(present, (view or self.view)(present), base=base))
 
     def missing(self, key: str, what: str = "") -> NotFound:
         """The error for a document that does not exist."""
@@ -97,7 +112,7 @@ class Resources(Reads, Generic[M]):
 
     Every write is idempotent by its cause's id: the same request again gets the outcome of the first. Refusals:
     BadInput 400, NotFound 404, Conflict 409, Stale 412. ``referenced`` are the documents of the resources that the
-    declaration references, by name.
+    declaration references or shows beside its own, by name.
     """
 
     def __init__(
@@ -105,7 +120,9 @@ class Resources(Reads, Generic[M]):
     ) -> None:
         super().__init__(resource.name, documents, self._view)
         self.resource = resource
+        self.needs_others = resource.beside is not None
         self._references = References(resource.references, referenced or {})
+        self._referenced = referenced or {}
         self._afterwards: dict[str, Afterwards] = {}
         self._beforehand: Beforehand | None = None
 
@@ -153,10 +170,11 @@ class Resources(Reads, Generic[M]):
             state[contract.joined_key] = key
         names = any(not state.keys().isdisjoint(other.key) for other in resource.references)
         named = self._references.named_in(state) if names else []
+        view = self.view if cause.condition is None else await self._view_of(key, cause.condition)
 
         def created(read: Read | None, present: Document | None) -> Change:
             if cause.condition is not None:
-                self.check_condition(cause.condition, present)
+                self.check_condition(cause.condition, present, view=view)
             if present is not None:
                 raise Conflict(f"{resource.name} {key} is there already; PUT changes it", slug="exists")
             if read is not None:
@@ -223,11 +241,12 @@ class Resources(Reads, Generic[M]):
         """Makes a tombstone version: there is no latest version any more, the history stays."""
         contract = self.resource.contract
         key = contract.key_of(command)
+        view = await self._view_of(key, cause.condition)
 
         def deleted(present: Document | None) -> Change:
             if present is None:
                 raise self.missing(key)
-            self.check_condition(cause.condition, present)
+            self.check_condition(cause.condition, present, view=view)
             return Change(None, (OutgoingEvent(f"{contract.topic}.deleted"),))
 
         return await self.documents.update(key, deleted, cause)
@@ -265,11 +284,12 @@ class Resources(Reads, Generic[M]):
     async def _change(self, key: str, cause: Cause, rule: Callable[[State], M | None], *events: str) -> Written:
         """Writes the document that ``rule`` makes of the present one; None, and the same document, make no version."""
         contract = self.resource.contract
+        view = await self._view_of(key, cause.condition)
 
         def changed(present: Document | None) -> Change | None:
             if present is None:
                 raise self.missing(key)
-            self.check_condition(cause.condition, present)
+            self.check_condition(cause.condition, present, view=view)
             after = rule(contract.own(present.state))
             state = present.state if after is None else _state_of(after)
             if contract.joined_key is not None:
@@ -299,14 +319,44 @@ class Resources(Reads, Generic[M]):
         best = (nlargest if descending else nsmallest)(limit + 1, found, key=place)
         return best[:limit], place(best[limit - 1]) if len(best) > limit else None
 
-    def _view(self, document: Document) -> dict[str, Any]:
-        """The document with its computed members."""
+    async def shown(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
+        """The documents as they are read; what stands beside them is read at once."""
+        if not self.needs_others:
+            return [self._view(document) for document in documents]
+        beside = await self._beside([document.key for document in documents if _is_latest(document)])
+        return [self._view(document, beside) for document in documents]
+
+    async def _view_of(self, key: str, condition: Condition | None) -> View:
+        """How a condition sees the document with this key. What stands beside it is read before the write."""
+        if not self.needs_others or condition is None:
+            return self.view
+        beside = await self._beside([key])
+        return lambda document: self._view(document, beside)
+
+    async def _beside(self, keys: Sequence[str]) -> dict[str, WireModel]:
+        """What stands beside the documents with these keys, by these keys, in one read."""
+        if self.resource.beside is None or not keys:
+            return {}
+        own, contract = self.resource.contract, self.resource.beside.contract
+        parts = {key: dict(zip(own.key, key.split("#"), strict=True)) for key in keys}
+        others = {key: contract.key_in({**contract.key_defaults, **part}) for key, part in parts.items()}
+        found = await self._referenced[contract.name].latest_many(list(dict.fromkeys(others.values())))
+        models = {key: validated(contract.model, contract.own(document.state)) for key, document in found.items()}
+        return {key: models[other] for key, other in others.items() if other in models}
+
+    def _view(self, document: Document, beside: Mapping[str, WireModel] = _NOTHING) -> dict[str, Any]:
+        """The document with its computed members, and those of what stands beside it."""
         shown, resource = document.wire(), self.resource
-        if resource.computed is not None and not document.deleted:
-            contract = resource.contract
-            own = document.state if contract.joined_key is None else contract.own(document.state)
-            for name, value in resource.computed(validated(contract.model, own)).items():
+        if document.deleted or (resource.computed is None and resource.beside is None):
+            return shown
+        contract = resource.contract
+        own = document.state if contract.joined_key is None else contract.own(document.state)
+        model = validated(contract.model, own)
+        if resource.computed is not None:
+            for name, value in resource.computed(model).items():
                 shown.setdefault(name, value)
+        if resource.beside is not None and _is_latest(document):
+            shown |= resource.beside.show(model, beside.get(document.key))
         return shown
 
     def model_of(self, document: Document) -> M:
@@ -316,6 +366,11 @@ class Resources(Reads, Generic[M]):
 
 def _refuse(refusal: Refused, _: Document | None) -> Change:
     raise refusal
+
+
+def _is_latest(document: Document) -> bool:
+    """Whether it is the latest version, which alone has what stands outside the versions."""
+    return document.created is not None and not document.deleted
 
 
 def _state_of(document: WireModel) -> State:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from shared.schemas.base import WireModel
 from shared.schemas.fleet_svc.fleet import InventoryReported
+from shared.schemas.fleet_svc.throttling import THROTTLING, ReportThrottling, ThrottlingApplied
 from shared.schemas.hotw_svc import (
     CancelRun,
     ExecuteFleet,
@@ -149,6 +150,7 @@ def _commands(service: str, key: str, *others: type[WireModel], partitions: int 
     return Topic(name, partitions, _SEVEN_DAYS, service, key, messages, ("anyone",), (service,))
 
 
+_FLEET_KEYS: Final = " or ".join({one.key[0]: None for one in RESOURCES["fleet_svc"]})
 _HOTW_COMMANDS: Final = (StartRun, CancelRun, ExecuteFleet, ReviewOrder, ReportDelivery)
 _run_event: Final = partial(_event, RunFact, owner="hotw_svc", key="RunId", config=_THIRTY_DAYS)
 _hardware_event: Final = partial(_event, HardwareFact, owner="hotw_svc", key="{EventId}#{FleetId}#{Purpose}")
@@ -185,6 +187,15 @@ TOPICS: Final[dict[str, Topic]] = {
             owner="fleet_svc",
             key="FleetId",
         ),
+        _event(
+            ThrottlingApplied,
+            "throttling.applied",
+            "The latest version of a fleet's limits is applied.",
+            ("eventplan_svc",),
+            owner="fleet_svc",
+            key="{FleetId}#{EventId}",
+            partitions=THROTTLING.partitions,
+        ),
         _run_event("hotw.run.started", "A run began."),
         _run_event("hotw.run.completed", "Every fleet of a run has its execution.", ("notify_svc",)),
         _run_event("hotw.run.cancelled", "A run was stopped by hand."),
@@ -199,7 +210,7 @@ TOPICS: Final[dict[str, Topic]] = {
         _hardware_event("hotw.fulfillment.updated", "Hosts of an order were delivered.", _OF_ORDERS),
         _hardware_event("hotw.override.started", "An approved override's window began."),
         _hardware_event("hotw.override.expired", "An override's window ended."),
-        _commands("fleet_svc", " or ".join({one.key[0]: None for one in RESOURCES["fleet_svc"]}), partitions=12),
+        _commands("fleet_svc", _FLEET_KEYS, ReportThrottling, partitions=12),
         _commands("event_svc", "EventId, or EventProfileId"),
         _commands("eventplan_svc", "FleetId", partitions=12),
         _commands("hotw_svc", "FleetId or EventId", *_HOTW_COMMANDS, partitions=12),

@@ -54,8 +54,9 @@ def change_of(resource: Resource[Any]) -> dict[str, Any]:
 
 
 def declared_on(resource: Resource[Any], store: SqliteStore, clock: FixedClock) -> Declared:
-    """The resource by itself on a store that is not started; what it references is documents without rules."""
-    others = {contract.name: store.documents(contract.topic) for contract in resource.references}
+    """The resource by itself on a store that is not started; what it references or shows beside its own is documents without rules."""
+    named = (*resource.references, *([resource.beside.contract] if resource.beside else []))
+    others = {contract.name: store.documents(contract.topic) for contract in named}
     return Declared([resource], store, clock, others=others)
 
 
