@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema
 
 from shared.schemas.base import (
     CommandBody,
+    Count,
     Id,
     Instant,
     JoinedKey,
@@ -109,6 +110,16 @@ class EventPlan(WireModel):
 
 class EventPlanSnapshot(EventPlan, Snapshot):
     """``eventplan.{created,updated}`` and ``eventplan.ready``."""
+
+
+class TPMRequested(WireModel):
+    """``eventplan.tpm.requested``: the PeakTPM of a fleet is to be mailed to the services downstream of its service."""
+
+    event_id: Id
+    fleet_id: Id
+    service_id: Id
+    peak_tpm: Count
+    downstream_service_ids: list[Id]
 
 
 # -- commands: the body of HTTP plus the path's ids --------------------------------------------------------------------

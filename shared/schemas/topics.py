@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 from typing import Any, Final
 
 from shared.schemas.base import WireModel
+from shared.schemas.eventplan_svc import TPMRequested
 from shared.schemas.fleet_svc.fleet import InventoryReported
 from shared.schemas.fleet_svc.throttling import THROTTLING, ReportThrottling, ThrottlingApplied
 from shared.schemas.hotw_svc import (
@@ -195,6 +196,15 @@ TOPICS: Final[dict[str, Topic]] = {
             owner="fleet_svc",
             key="{FleetId}#{EventId}",
             partitions=THROTTLING.partitions,
+        ),
+        _event(
+            TPMRequested,
+            "eventplan.tpm.requested",
+            "The TPM of a fleet is to be mailed to the downstream services.",
+            ("notify_svc",),
+            owner="eventplan_svc",
+            key="{EventId}#{FleetId}",
+            config=_THIRTY_DAYS,
         ),
         _run_event("hotw.run.started", "A run began."),
         _run_event("hotw.run.completed", "Every fleet of a run has its execution.", ("notify_svc",)),

@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify_svc.adapters.templates import Templates
+from services.notify_svc.app.mail_tpm import mail_tpm
 from services.notify_svc.app.open_emergent_tickets import assign_tickets, open_emergent_tickets
 from services.notify_svc.app.request_mails import request_mails
 from services.notify_svc.app.send_mails import LEASE_SECONDS, Mailbox, MailSender
@@ -28,6 +29,7 @@ from shared.documents import Document, Documents, ReadModel, Store
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from shared.envelope import Message
+from shared.schemas.eventplan_svc import TPMRequested
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 from shared.trace import Trace
 from tests.support.clock import FixedClock
@@ -82,6 +84,14 @@ def completed(executions: int, *, service: str = "FORTRESSService", emergent: bo
     return RunFact.model_validate({**COMPLETED, "RunId": 5, "Services": services, "OrderType": order_type})
 
 
+def tpm_requested(
+    tpm: int = 55_000, *, fleet: str = "FORTRESSService-NA-X0", to: tuple[str, ...] = ("CheckoutService",)
+) -> TPMRequested:
+    """An ``eventplan.tpm.requested`` of one of FORTRESSService's fleets."""
+    body = golden("eventplan.tpm.requested", "eventplan.tpm.requested").body()
+    return TPMRequested.model_validate({**body, "FleetId": fleet, "PeakTPM": tpm, "DownstreamServiceIds": list(to)})
+
+
 class RealTime:
     """The machine's time, moved by hand."""
 
@@ -108,6 +118,7 @@ class Replica:
     open_emergent_tickets: Callable[..., Any]
     assign_tickets: Callable[..., Any]
     warn_of_open_orders: Callable[..., Any]
+    mail_tpm: Callable[..., Any]
     sender: MailSender
 
     async def mails(self) -> list[Document]:
@@ -175,6 +186,7 @@ class Replicas:
             ),
             partial(assign_tickets, tickets=tickets, services=services),
             partial(warn_of_open_orders, notifications=notifications, events=events, real_now=self.real_time),
+            partial(mail_tpm, notifications=notifications, events=events, real_now=self.real_time),
             sender,
         )
         if not self.all:

@@ -10,12 +10,22 @@ import orjson
 
 from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan
 from services.eventplan_svc.domain import changes
-from services.eventplan_svc.domain.facts import NO_FACTS, Facts, Hardware, Projection
+from services.eventplan_svc.domain.facts import (
+    NO_FACTS,
+    AppliedLimits,
+    Downstream,
+    Facts,
+    Hardware,
+    Limits,
+    Projection,
+    TPMMail,
+)
 from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Service
 from services.eventplan_svc.domain.lifecycle import new_plan, plan_template, refreshed
 from services.eventplan_svc.domain.plan import Plan
 from shared.schemas.eventplan_svc import MilestoneId, ReplaceMilestones, SetMilestone, SetMilestoneStatus
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
+from shared.schemas.fleet_svc.throttling import ThrottlingApplied
 from shared.schemas.hotw_svc import HardwareFact
 
 FLEET_ID = "FORTRESSService-NA-X0"
@@ -38,10 +48,16 @@ def inputs(**changed: Any) -> PlanInputs:
     return replace(INPUTS, **{side: replace(getattr(INPUTS, side), **members) for side, members in changed.items()})
 
 
-def facts(*newest: Projection | Hardware | None) -> Facts:
-    """The newest of these facts, whatever order they are in."""
+def facts(*newest: Projection | Hardware | Limits | AppliedLimits | Downstream | None) -> Facts:
+    """The newest of these facts, whatever order they are in, and all the downstream services."""
     kept: Facts = NO_FACTS
     for fact in newest:
+        if isinstance(fact, Limits):
+            kept = replace(kept, limits=fact)
+        elif isinstance(fact, AppliedLimits):
+            kept = replace(kept, applied=fact)
+        elif isinstance(fact, Downstream):
+            kept = replace(kept, downstream=(*kept.downstream, fact))
         if isinstance(fact, Projection) and (kept.projection is None or kept.projection.version < fact.version):
             kept = replace(kept, projection=fact)
         elif isinstance(fact, Hardware) and (kept.hardware is None or kept.hardware.version < fact.version):
@@ -108,6 +124,24 @@ def projection(
         **members,
     }
     return Projection.of(ProjectionSnapshot.model_validate(snapshot))
+
+
+def downstream(name: str, mail: str | None = None, *, since: str = "05-20", when: str = "06-01") -> Downstream:
+    """A downstream service; its mail with the present PeakTPM is Sent, Failed or not there yet."""
+    what = None if mail is None else TPMMail(name, mail == "Sent", f"2024-{when}T09:00:00.000Z")
+    return Downstream(name, f"2024-{since}T09:00:00.000Z", what)
+
+
+def limits(version: int = 1, *, when: str = "05-25", deleted: bool = False) -> Limits:
+    """A version of the throttling."""
+    return Limits(version, f"2024-{when}T09:00:00.000Z", deleted)
+
+
+def applied(version: int = 1, *, tpm: int | None = 50_000, number: int = 1, when: str = "05-26") -> AppliedLimits:
+    """The report that a version of the throttling is applied."""
+    members = {"AppliedVersionId": version, "PeakTPM": tpm, "ReportNumber": number, "ReportedBy": "ann"}
+    body = {"FleetId": FLEET_ID, "EventId": "PD2024", "ReportedAt": f"2024-{when}T09:00:00Z", **members}
+    return AppliedLimits.of(ThrottlingApplied.model_validate(body))
 
 
 def order(status: str = "Approved", hosts: int = 20, *, number: int = 1, **members: Any) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def change_of(resource: Resource[Any]) -> dict[str, Any]:
 
 
 def declared_on(resource: Resource[Any], store: SqliteStore, clock: FixedClock) -> Declared:
-    """The resource by itself on a store that is not started; what it references or shows beside its own is documents without rules."""
+    """The resource by itself on a store that is not started. Whatever it names is documents without rules."""
     named = (*resource.references, *([resource.beside.contract] if resource.beside else []))
     others = {contract.name: store.documents(contract.topic) for contract in named}
     return Declared([resource], store, clock, others=others)

@@ -92,11 +92,12 @@ def projection(
     tpm: int = 50_000,
     owner: bool = True,
     upstream: bool = True,
+    names: str = "OrderService",
     kind: str = "Peak",
     at: str = "2024-05-20T09:00:00.000Z",
     deleted: bool = False,
 ) -> TopicBody:
-    """The topic and snapshot of a projection with one upstream."""
+    """The topic and snapshot of a projection with one upstream, which it names."""
     body = {
         "ProjectionId": f"{fleet_id}#{event_id}#{kind}",
         "FleetId": fleet_id,
@@ -104,7 +105,7 @@ def projection(
         "ProjectionType": kind,
         "TotalInputTPM": tpm,
         "IsVerifiedByOwner": owner,
-        "UpstreamProjections": [{"UpstreamServiceId": "OrderService", "IsVerified": upstream}],
+        "UpstreamProjections": [{"UpstreamServiceId": names, "IsVerified": upstream}],
         "VersionId": version,
         "SchemaVersion": 1,
         "AuditMetadata": audit(at),
@@ -174,6 +175,8 @@ _KEYS = {
     "fleet": ("FleetId", "EventId"),
     "event": ("EventId",),
     "projection": ("FleetId", "EventId", "ProjectionType"),
+    "throttling": ("FleetId", "EventId"),
+    "notification": ("NotificationId",),
     "hotw": ("EventId", "FleetId", "Purpose"),
     "eventplan": ("EventId", "FleetId"),
     "eventplan.commands": ("FleetId",),
@@ -207,3 +210,64 @@ def message(
 
 def _numbered(body: dict[str, Any]) -> Any:
     return next((body[name] for name in ("VersionId", "OrdersVersionId", "AsOf") if name in body), None)
+
+
+def throttling(
+    version: int = 1,
+    *,
+    fleet_id: str = "FORTRESSService-NA-X0",
+    deleted: bool = False,
+    at: str = "2024-06-01T09:00:00.000Z",
+) -> TopicBody:
+    """The topic and snapshot of a fleet's limits for PD2024."""
+    body = {
+        "FleetId": fleet_id,
+        "EventId": "PD2024",
+        "Limits": [{"Client": "OrderService", "TPM": 20000}],
+        "VersionId": version,
+        "SchemaVersion": 1,
+        "AuditMetadata": audit(at),
+    }
+    return _snapshot("throttling", version, body, deleted=deleted)
+
+
+def throttling_applied(
+    version: int = 1, *, tpm: int = 50_000, number: int = 1, at: str = "2024-06-02T09:00:00.000Z"
+) -> TopicBody:
+    """The topic and data of the report that a version of these limits is applied."""
+    return "throttling.applied", {
+        "FleetId": "FORTRESSService-NA-X0",
+        "EventId": "PD2024",
+        "AppliedVersionId": version,
+        "PeakTPM": tpm,
+        "ReportNumber": number,
+        "ReportedAt": at,
+        "ReportedBy": "gizmo",
+    }
+
+
+def tpm_mail(
+    service_id: str,
+    *tpms: int,
+    upstream: str = "FORTRESSService",
+    failed: bool = False,
+    number: int = 1,
+    at: str = "2024-06-03T09:00:00.000Z",
+) -> TopicBody:
+    """The topic and snapshot of a mail with an upstream's TPM to a service."""
+    status = "Failed" if failed else "Sent"
+    body = {
+        "NotificationId": f"TPM.{upstream}.{service_id}.{number}",
+        "Kind": "TPM",
+        "Cause": f"eventplan.tpm.requested PD2024 {upstream} {service_id} {number}",
+        "Status": status,
+        "Subject": "TPM",
+        "EventId": "PD2024",
+        "ServiceId": service_id,
+        "UpstreamServiceId": upstream,
+        "PeakTPMs": list(tpms),
+        "VersionId": 3,
+        "SchemaVersion": 1,
+        "AuditMetadata": audit(at),
+    }
+    return f"notification.{status.lower()}", body

@@ -28,14 +28,19 @@ async def change_milestones(
     """
     key = plan_id(command.event_id, command.fleet_id)
     facts = await planner.read_models.facts_of(key)
+    gathering_turned = False
 
     def decide(present: Plan | None) -> Plan:
+        nonlocal gathering_turned
         if present is None:
             raise NotFound(f"there is no EventPlan {key}")
         check_keys(present, command)
-        return rule(present, command, facts, cause.now)
+        after = rule(present, command, facts, cause.now)
+        gathering_turned = after.is_gathered != present.is_gathered
+        return after
 
     written = await planner.plans.write(key, decide, cause)
-    if written.changed and await planner.read_models.facts_of(key) != facts:  # the rule went by older facts
+    # What else follows from gathered projections is automation's; or the rule went by older facts.
+    if written.changed and (gathering_turned or await planner.read_models.facts_of(key) != facts):
         await planner.refresh({key: cause.trace})
     return written

@@ -7,11 +7,15 @@ first version of an event or fleet has no plans to refresh.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from services.eventplan_svc.app.downstream_services import follow_fleets, follow_mails, follow_projections
 from services.eventplan_svc.app.planner import Planner
+from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.app.readiness_view import ReadinessView
-from services.eventplan_svc.domain.facts import Hardware, Projection
+from services.eventplan_svc.domain.downstream import Pair, tpm_mails
+from services.eventplan_svc.domain.facts import AppliedLimits, Hardware, Limits, Projection, TPMMail
 from services.eventplan_svc.domain.inputs import Event, Fleet, Service
 from services.eventplan_svc.domain.plan import plan_id
 from shared.schemas.base import WireModel
@@ -19,7 +23,9 @@ from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
+from shared.schemas.fleet_svc.throttling import ThrottlingApplied, ThrottlingSnapshot
 from shared.schemas.hotw_svc import HardwareFact, Purpose
+from shared.schemas.notify_svc.notification import NotificationSnapshot
 from shared.trace import Trace
 
 
@@ -46,6 +52,7 @@ async def on_fleets_changed(
     read_models = planner.read_models
     since = await read_models.generation()
     await read_models.fleets.put((fleet.fleet_id, fleet) for fleet, _ in changed)
+    upstreams = await follow_fleets(traces, read_models=read_models)
     for fleet, _ in changed:
         view.put_fleet(fleet)
     events = await read_models.all_events() if changed else []
@@ -56,7 +63,8 @@ async def on_fleets_changed(
     await planner.plan_fleets(fleets, events, trace, since=since)
     later = sorted({fleet.fleet_id for fleet, _ in changed if fleet.version > 1})
     refreshing = {plan_id(event.event_id, fleet_id): traces[fleet_id] for event in events for fleet_id in later}
-    await planner.refresh(refreshing)
+    of_upstreams = await _plans_of(dict.fromkeys(upstreams, trace), read_models)
+    await planner.refresh({**of_upstreams, **refreshing})
 
 
 async def on_services_changed(
@@ -85,24 +93,69 @@ async def on_services_changed(
 
 
 async def on_facts_changed(changes: Sequence[tuple[WireModel, Trace]], *, planner: Planner) -> None:
-    """Projections changed, or HOTW executed, ordered or delivered for fleets. Both write a plan together, once.
+    """Projections or limits changed, limits were applied, HOTW executed, ordered or delivered, mails were sent.
 
-    Facts are kept also for plans that are not made yet. Only projections of type Peak and hardware of upscaling matter.
+    All of them write a plan together, once. Facts are kept also for plans that are not made yet. Only projections of
+    type Peak, hardware of upscaling and mails with a TPM matter. A change of the downstream services, and of their
+    mails, concerns every plan of the upstream service for the event.
     """
-    projections: list[tuple[str, Projection]] = []
-    hardware: list[tuple[str, Hardware]] = []
-    traces: dict[str, Trace] = {}
+    facts, traces = _Facts(), dict[str, Trace]()
+    upstreams: dict[Pair, Trace] = {}
     for fact, trace in changes:
         match fact:
             case ProjectionSnapshot(projection_type="Peak"):
-                key = plan_id(fact.event_id, fact.fleet_id)
-                projections.append((key, Projection.of(fact)))
+                facts.projections.append((key := plan_id(fact.event_id, fact.fleet_id), Projection.of(fact)))
             case HardwareFact(purpose=Purpose.UPSCALING):
-                key = plan_id(fact.event_id, fact.fleet_id)
-                hardware.append((key, Hardware.of(fact)))
+                facts.hardware.append((key := plan_id(fact.event_id, fact.fleet_id), Hardware.of(fact)))
+            case ThrottlingSnapshot():
+                facts.limits.append((key := plan_id(fact.event_id, fact.fleet_id), Limits.of(fact)))
+            case ThrottlingApplied():
+                facts.applied.append((key := plan_id(fact.event_id, fact.fleet_id), AppliedLimits.of(fact)))
+            case NotificationSnapshot(event_id=str(event_id), upstream_service_id=str(upstream_id)):
+                upstreams[event_id, upstream_id] = trace
+                for peak_tpm, mail in tpm_mails(fact):
+                    facts.mails.setdefault(((event_id, upstream_id), peak_tpm), []).append(mail)
+                continue
             case _:
                 continue
         traces[key] = trace
-    await planner.read_models.projections.put(projections)
-    await planner.read_models.hardware.put(hardware)
-    await planner.refresh(traces)
+    changed = await _keep(facts, planner.read_models)
+    _, trace = changes[-1]
+    upstreams |= dict.fromkeys(changed - upstreams.keys(), trace)
+    await planner.refresh({**await _plans_of(upstreams, planner.read_models), **traces})
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Facts of one batch by EventPlanId, and mails by event, upstream service and TPM."""
+
+    projections: list[tuple[str, Projection]] = field(default_factory=list)
+    hardware: list[tuple[str, Hardware]] = field(default_factory=list)
+    limits: list[tuple[str, Limits]] = field(default_factory=list)
+    applied: list[tuple[str, AppliedLimits]] = field(default_factory=list)
+    mails: dict[tuple[Pair, int], list[TPMMail]] = field(default_factory=dict)
+
+
+async def _keep(facts: _Facts, read_models: ReadModels) -> set[Pair]:
+    """Keeps the facts; gives the events and upstream services whose downstream services changed."""
+    await read_models.projections.put(facts.projections)
+    await read_models.hardware.put(facts.hardware)
+    await read_models.limits.put(facts.limits)
+    await read_models.applied.put(facts.applied)
+    if facts.mails:
+        await follow_mails(facts.mails, read_models=read_models)
+    return await follow_projections(facts.projections, read_models=read_models) if facts.projections else set()
+
+
+async def _plans_of(upstreams: Mapping[Pair, Trace], read_models: ReadModels) -> dict[str, Trace]:
+    """The plans of services for events, each with its trace."""
+    if not upstreams:
+        return {}
+    fleets: dict[str, list[str]] = {}
+    for fleet in await read_models.fleets_of({service_id for _, service_id in upstreams}):
+        fleets.setdefault(fleet.service_id, []).append(fleet.fleet_id)
+    return {
+        plan_id(event_id, fleet_id): trace
+        for (event_id, service_id), trace in upstreams.items()
+        for fleet_id in fleets.get(service_id, ())
+    }

@@ -21,7 +21,7 @@ from services.eventplan_svc.domain.milestones import (
     not_started,
     utc_day,
 )
-from services.eventplan_svc.domain.plan import AutomationState, Closed, Derivation, DoneFor, Plan
+from services.eventplan_svc.domain.plan import AutomationState, Closed, Derivation, DoneFor, Plan, TPMRequest
 from services.eventplan_svc.domain.readiness import coloured
 from shared.conditions import entity_tag
 from shared.documents import Document, State
@@ -170,6 +170,7 @@ def _milestone(
 
 
 def _encode_automation(automation: AutomationState) -> State:
+    request = automation.tpm_request
     members = {
         "PeakStartDate": automation.peak_start,
         "PeakEndDate": automation.peak_end,
@@ -181,13 +182,16 @@ def _encode_automation(automation: AutomationState) -> State:
             name.value: {"PeakTPM": one.peak_tpm, "At": one.at, "Message": one.message}
             for name, one in automation.done_for.items()
         },
+        "TPMRequest": request and [request.service_id, request.peak_tpm, *request.services],
+        "CommunicatedTPM": automation.communicated,
         "DaysBeforePeak": {name.value: days for name, days in automation.own_days},
     }
-    return {member: value for member, value in members.items() if value}
+    return {member: value for member, value in members.items() if value or value == 0}
 
 
 def _decode_automation(state: Mapping[str, Any]) -> AutomationState:
     get = state.get
+    request = get("TPMRequest")
     return AutomationState(
         peak_start=get("PeakStartDate", ""),
         peak_end=get("PeakEndDate", ""),
@@ -201,5 +205,7 @@ def _decode_automation(state: Mapping[str, Any]) -> AutomationState:
         done_for={
             _ID[name]: DoneFor(one["PeakTPM"], one["At"], one["Message"]) for name, one in get("DoneFor", {}).items()
         },
+        tpm_request=TPMRequest(request[0], request[1], tuple(request[2:])) if request else None,
+        communicated=get("CommunicatedTPM"),
         own_days=tuple((_ID[name], days) for name, days in get("DaysBeforePeak", {}).items()),
     )

@@ -10,12 +10,15 @@ from typing import Final
 from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan, encode_plans, in_colours_of, tag_of
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.lifecycle import Revision
-from services.eventplan_svc.domain.plan import Plan
+from services.eventplan_svc.domain.plan import Plan, TPMRequest
 from services.eventplan_svc.domain.readiness import became_ready, is_ready
 from shared.cause import Cause
 from shared.documents import Change, Document, Documents, OutgoingEvent, Written
 from shared.errors import Stale
+from shared.schemas.eventplan_svc import TPMRequested
+from shared.tasks import for_each
 
+_AT_ONCE: Final = 64  # writes under way at once; more make no store faster
 _CREATED: Final = OutgoingEvent("eventplan.created")
 _UPDATED: Final = OutgoingEvent("eventplan.updated")
 _READY: Final = OutgoingEvent("eventplan.ready")
@@ -30,7 +33,7 @@ class StoredPlan:
 
 
 class PlanStore:
-    """The documents of EventPlan. Each write publishes the plan's snapshot, and `eventplan.ready` where it is so."""
+    """The documents of EventPlan. Each write publishes the plan's snapshot, and what else it calls for."""
 
     def __init__(self, documents: Documents, view: ReadinessView) -> None:
         self._documents = documents
@@ -46,10 +49,10 @@ class PlanStore:
     async def create_missing(self, plans: Iterable[Plan], cause: Cause) -> list[str]:
         """Creates those that are not there; returns their ids. Of several creators at once one creates each."""
         by_id: dict[str, Plan] = {}
-        ready: list[Plan] = []
+        eventful: list[Plan] = []
         for plan in plans:
-            if is_ready(plan):
-                ready.append(plan)
+            if is_ready(plan) or plan.automation.tpm_request is not None:
+                eventful.append(plan)
             else:
                 by_id[plan.id] = plan
         created: list[str] = []
@@ -58,10 +61,14 @@ class PlanStore:
             created += await self._documents.create_many(states, _CREATED.type, cause)
         for key in created:
             self._view.put(1, by_id[key])
-        for plan in ready:  # one by one, because such a plan has two events
+
+        async def create(plan: Plan) -> None:
             written = await self.write(plan.id, partial(_unless_present, plan), cause)
             if written.changed:
                 created.append(plan.id)
+
+        if eventful:  # such a plan has more than one event
+            await for_each(eventful, create, at_once=_AT_ONCE)
         return created
 
     async def write(self, key: str, decide: Callable[[Plan | None], Plan | None], cause: Cause) -> Written:
@@ -106,7 +113,24 @@ def _unless_present(new: Plan, present: Plan | None) -> Plan | None:
 
 
 def _change(before: Plan | None, after: Plan, *, message: str | None = None, user: str | None = None) -> Change:
-    """The write of a plan's next version, with `eventplan.ready` each time all of it became Green."""
-    event = _CREATED if before is None else _UPDATED
-    events = (event, _READY) if became_ready(before, after) else (event,)
-    return Change(encode_plan(after), events, message=message, user=user)
+    """The write of a plan's next version, with `eventplan.ready` each time all of it became Green, and with
+    `eventplan.tpm.requested` each time that its TPM is to be communicated.
+    """
+    events = [_CREATED if before is None else _UPDATED]
+    if became_ready(before, after):
+        events.append(_READY)
+    request = after.automation.tpm_request
+    if request is not None and (before is None or request != before.automation.tpm_request):
+        events.append(_requested(after, request))
+    return Change(encode_plan(after), tuple(events), message=message, user=user)
+
+
+def _requested(plan: Plan, request: TPMRequest) -> OutgoingEvent:
+    data = TPMRequested(
+        event_id=plan.event_id,
+        fleet_id=plan.fleet_id,
+        service_id=request.service_id,
+        peak_tpm=request.peak_tpm,
+        downstream_service_ids=list(request.services),
+    )
+    return OutgoingEvent("eventplan.tpm.requested", data=data.wire())

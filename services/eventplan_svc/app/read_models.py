@@ -13,7 +13,15 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
-from services.eventplan_svc.domain.facts import NO_FACTS, Facts, Hardware, Projection
+from services.eventplan_svc.domain.downstream import (
+    DownstreamServices,
+    NamedUpstreams,
+    NamingFleet,
+    TPMMails,
+    downstream_of,
+    mails_key,
+)
+from services.eventplan_svc.domain.facts import NO_FACTS, AppliedLimits, Downstream, Facts, Hardware, Limits, Projection
 from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Service
 from services.eventplan_svc.domain.plan import Plan, plan_id
 from shared.documents import ReadModel, Store
@@ -24,12 +32,12 @@ _FEW: Final = 50  # above it, one look at all fleets costs less than a query for
 _GENERATION: Final = "inputs"
 
 
-class _Versioned(Protocol):
+class Versioned(Protocol):
     @property
     def version(self) -> int: ...
 
 
-T = TypeVar("T", bound=_Versioned)
+T = TypeVar("T", bound=Versioned)
 Item = TypeVar("Item")
 
 
@@ -80,6 +88,12 @@ class ReadModels:
         self.fleets = TypedReadModel(store.read_model("fleet", filters=("service_id",)), Fleet)
         self.projections = TypedReadModel(store.read_model("projection"), Projection)
         self.hardware = TypedReadModel(store.read_model("hardware"), Hardware)
+        self.limits = TypedReadModel(store.read_model("throttling"), Limits)
+        self.applied = TypedReadModel(store.read_model("applied_throttling"), AppliedLimits)
+        self.named_upstreams = TypedReadModel(store.read_model("named_upstreams"), NamedUpstreams)
+        self.naming_fleets = TypedReadModel(store.read_model("naming_fleet", filters=("downstream",)), NamingFleet)
+        self.downstream_services = TypedReadModel(store.read_model("downstream"), DownstreamServices)
+        self.tpm_mails = TypedReadModel(store.read_model("tpm_mail"), TPMMails)
         self._generations = store.read_model("generation")
 
     async def all_events(self) -> list[Event]:
@@ -94,21 +108,58 @@ class ReadModels:
                 found += [fleet for fleet in page if fleet.service_id in service_ids]
         return found
 
-    async def facts(self, keys: Iterable[str]) -> dict[str, Facts]:
-        """The newest facts by EventPlanId, of plans made or not; those without any are left out."""
-        named = list(keys)
-        projections, hardware = await asyncio.gather(self.projections.get_many(named), self.hardware.get_many(named))
-        return {key: Facts(projections.get(key), hardware.get(key)) for key in projections.keys() | hardware.keys()}
+    async def facts(self, services: Mapping[str, str]) -> dict[str, Facts]:
+        """The newest facts by EventPlanId, of plans made or not; those without any are left out.
+
+        ``services``: the service of each plan's fleet, by EventPlanId.
+        """
+        named = list(services)
+        projections, hardware, limits, applied = await asyncio.gather(
+            self.projections.get_many(named),
+            self.hardware.get_many(named),
+            self.limits.get_many(named),
+            self.applied.get_many(named),
+        )
+        downstream = await self._downstream(projections, services) if projections else {}
+        return {
+            key: Facts(
+                projections.get(key), hardware.get(key), limits.get(key), applied.get(key), downstream.get(key, ())
+            )
+            for key in projections.keys() | hardware.keys() | limits.keys() | applied.keys()
+        }
 
     async def facts_of(self, key: str) -> Facts:
         """The newest facts about one plan, made or not."""
-        return (await self.facts([key])).get(key, NO_FACTS)
+        _, _, fleet_id = key.partition("#")
+        fleet = await self.fleets.get(fleet_id)
+        return (await self.facts({key: "" if fleet is None else fleet.service_id})).get(key, NO_FACTS)
+
+    async def is_named(self, downstream: str) -> bool:
+        """Whether any fleet names an upstream, by the key of event, upstream and the fleet's service."""
+        async for page in self.naming_fleets.pages({"downstream": downstream}):
+            return bool(page)
+        return False
+
+    async def _downstream(
+        self, projections: Mapping[str, Projection], services: Mapping[str, str]
+    ) -> dict[str, tuple[Downstream, ...]]:
+        """The downstream services of each plan with a projection, with the mails of its PeakTPM."""
+        pairs = {key: (key.partition("#")[0], services[key]) for key in projections}
+        found = await self.downstream_services.get_many(plan_id(*pair) for pair in pairs.values())
+        known = {key: found[plan_id(*pair)] for key, pair in pairs.items() if plan_id(*pair) in found}
+        mails_of = {
+            key: mails_key(pairs[key], peak_tpm)
+            for key in known
+            if (peak_tpm := projections[key].present_tpm) is not None
+        }
+        mails = await self.tpm_mails.get_many(mails_of.values()) if mails_of else {}
+        return {key: downstream_of(one, mails.get(mails_of.get(key, ""))) for key, one in known.items()}
 
     async def inputs_of_fleets(self, event: Event, fleets: Iterable[Fleet]) -> list[PlanInputs]:
         """What the plans of these fleets for an event are computed from."""
         wanted = {plan_id(event.event_id, fleet.fleet_id): fleet for fleet in fleets}
         services = await self.services.get_many(fleet.service_id for fleet in wanted.values())
-        facts = await self.facts(wanted)
+        facts = await self.facts({key: fleet.service_id for key, fleet in wanted.items()})
         return [
             PlanInputs(event, fleet, services.get(fleet.service_id), facts.get(key, NO_FACTS))
             for key, fleet in wanted.items()
@@ -120,7 +171,8 @@ class ReadModels:
         events = await self.events.get_many(plan.event_id for plan in by_id.values())
         fleets = await self.fleets.get_many(plan.fleet_id for plan in by_id.values())
         services = await self.services.get_many(fleet.service_id for fleet in fleets.values())
-        facts = await self.facts(by_id)
+        of_fleets = {key: fleets[plan.fleet_id].service_id for key, plan in by_id.items() if plan.fleet_id in fleets}
+        facts = await self.facts(of_fleets)
         return {
             key: PlanInputs(event, fleet, services.get(fleet.service_id), facts.get(key, NO_FACTS))
             for key, plan in by_id.items()

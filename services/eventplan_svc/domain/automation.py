@@ -8,7 +8,7 @@ person's change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,11 +16,10 @@ from services.eventplan_svc.domain.facts import Facts, Projection
 from services.eventplan_svc.domain.hardware import HARDWARE_IDS, hardware_milestones
 from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS, KEEP, Edit, Source
 from services.eventplan_svc.domain.plan import AutomationState, Derivation, Plan, nothing_derived
+from services.eventplan_svc.domain.tpm import PEAK_TPM_IDS, communicated_tpm, peak_tpm_milestone, tpm_request
 from shared.cause import AUTOMATION
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus
 
-PEAK_TPM_IDS: Final = (MilestoneId.COMMUNICATE_TPM, MilestoneId.UPDATE_THROTTLING)
-"""The milestones that are done for one PeakTPM."""
 _HOTW_USER: Final = "HOTWAutomation"
 
 
@@ -39,10 +38,24 @@ class Automated:
 
 def automated(plan: Plan, facts: Facts, *, at: str) -> Automated:
     """The plan with what ``facts`` come to. Its ETAs must follow the event's present dates already. Idempotent."""
+    first = _writing(plan, _derivations(facts, plan.automation), at=at)
+    # These go by what the plan holds for the projections, which is also a person's word.
+    gathered, state = first.plan.is_gathered, first.plan.automation
+    tpm = [(name, *peak_tpm_milestone(name, facts, state, gathered=gathered)) for name in PEAK_TPM_IDS]
+    second = _writing(first.plan, tpm, at=at)
+    after, state = second.plan, second.plan.automation
+    request, communicated = tpm_request(after, facts), communicated_tpm(facts, state)
+    if (request, communicated) != (state.tpm_request, state.communicated):
+        after = replace(after, automation=replace(state, tpm_request=request, communicated=communicated))
+    return Automated(after, (*first.written, *second.written))
+
+
+def _writing(plan: Plan, derivations: Iterable[tuple[MilestoneId, Derivation, str]], *, at: str) -> Automated:
+    """The plan with those derivations, each with the instant since when, that differ from what it remembers."""
     state = plan.automation
     changed: dict[MilestoneId, Derivation] = {}
     edits: dict[MilestoneId, Edit] = {}
-    for name, derivation, since in _derivations(facts, state):
+    for name, derivation, since in derivations:
         if derivation == state.derivation(name):
             continue
         changed[name] = derivation
@@ -55,15 +68,13 @@ def automated(plan: Plan, facts: Facts, *, at: str) -> Automated:
 
 
 def _derivations(facts: Facts, state: AutomationState) -> Iterator[tuple[MilestoneId, Derivation, str]]:
-    """What the facts come to for each milestone, and the instant since when."""
+    """What projection and hardware come to for each milestone, and the instant since when."""
     if facts.projection is not None:
         yield MilestoneId.GATHER_PROJECTION, _gathered(facts.projection), facts.projection.at
     if facts.hardware is not None:
         at = max(facts.hardware.at, state.peak_moved_at)
         for name, derivation in hardware_milestones(facts.hardware, state.peak_start).items():
             yield name, derivation, at
-    for name in PEAK_TPM_IDS:
-        yield name, *peak_tpm_milestone(name, facts, state)
 
 
 def _gathered(projection: Projection) -> Derivation:
@@ -74,19 +85,3 @@ def _gathered(projection: Projection) -> Derivation:
         message = f"Not verified yet by {', '.join(projection.unverified)}"
         return Derivation(MilestoneStatus.PENDING_ON_SERVICE_OWNER, message)
     return Derivation(MilestoneStatus.COMPLETED, "All upstream projections verified")
-
-
-def peak_tpm_milestone(name: MilestoneId, facts: Facts, state: AutomationState) -> tuple[Derivation, str]:
-    """A milestone that a person completed for one PeakTPM, and falls back when that changes; and since when.
-
-    A milestone that was done before there was a PeakTPM falls back when there is one (6.4.53 to 6.4.55).
-    """
-    done, projection_at = state.done_for.get(name), facts.projection.at if facts.projection else ""
-    if done is None:
-        return nothing_derived(name), projection_at
-    at = max(done.at, projection_at)
-    if facts.projection is None or done.peak_tpm == facts.peak_tpm:
-        return Derivation(MilestoneStatus.COMPLETED, done.message), at
-    now = "the projection is deleted" if facts.peak_tpm is None else f"PeakTPM is {facts.peak_tpm} now"
-    then = "before there was one" if done.peak_tpm is None else f"for {done.peak_tpm}"
-    return Derivation(MilestoneStatus.PENDING_ON_SERVICE_OWNER, f"{now}, this was done {then}"), at

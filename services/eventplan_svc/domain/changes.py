@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from services.eventplan_svc.domain.automation import PEAK_TPM_IDS, peak_tpm_milestone
 from services.eventplan_svc.domain.facts import Facts
 from services.eventplan_svc.domain.milestones import (
     DESCALE_IDS,
@@ -27,6 +26,7 @@ from services.eventplan_svc.domain.milestones import (
 )
 from services.eventplan_svc.domain.plan import AutomationState, DoneFor, Plan
 from services.eventplan_svc.domain.readiness import coloured
+from services.eventplan_svc.domain.tpm import PEAK_TPM_IDS, peak_tpm_milestone
 from shared.clock import iso
 from shared.errors import BadInput, Conflict, FieldError, NotFound
 from shared.schemas import eventplan_svc as contract
@@ -155,6 +155,10 @@ def _granted(plan: Plan, requests: Sequence[_Request], facts: Facts, now: dateti
             raise Conflict(detail, slug="parent-status")
     for one in requests:
         state = _remembering(state, one, old[one.id], new[one.id], facts, at)
+        if state.person_at.get(one.id) == at and one.id in PEAK_TPM_IDS:
+            # The person knew these facts: automation writes again only when they come to something else.
+            derivation, _ = peak_tpm_milestone(one.id, facts, state, gathered=after.is_gathered)
+            state = state.deriving({one.id: derivation})
     after = replace(after, automation=state)
     return plan if after == plan else coloured(after, utc_day(now))
 
@@ -180,7 +184,4 @@ def _remembering(
     if new.is_completed():
         peak_tpm = facts.peak_tpm if turned or held is None else held.peak_tpm
         done_for[name] = DoneFor(peak_tpm, at, new.message)
-    state = replace(state, done_for=done_for)
-    # The person knew these facts: automation writes again only when they come to something else.
-    derivation, _ = peak_tpm_milestone(name, facts, state)
-    return state.deriving({name: derivation})
+    return replace(state, done_for=done_for)

@@ -1,4 +1,4 @@
-"""The newest facts about one fleet and event: its projection, and its hardware.
+"""The newest facts about one fleet and event: its projection, hardware and throttling, and who is downstream of it.
 
 They are kept also for plans that do not exist yet. ``version`` orders the facts of one kind; ``at`` is the instant
 since when a fact holds.
@@ -11,20 +11,33 @@ from typing import Final, Self
 
 from shared.clock import iso
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
+from shared.schemas.fleet_svc.throttling import ThrottlingApplied, ThrottlingSnapshot
 from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, FulfillmentStatus, HardwareFact, OrderFact
 
 _LOST: Final = frozenset({FulfillmentStatus.REJECTED, FulfillmentStatus.CANCELLED, FulfillmentStatus.EXPIRED})
 
+_MOST_REPORTS: Final = 1 << 20
+"""More than anybody reports of one version of a throttling; with the version it stays a number of 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What plans need of a projection. ``unverified``: who has yet to verify it, in words."""
+    """What plans need of a projection.
+
+    ``unverified``: who has yet to verify it, in words. ``upstreams``: the services that it names.
+    """
 
     version: int
     at: str
     deleted: bool
     peak_tpm: int | None
     unverified: tuple[str, ...]
+    upstreams: tuple[str, ...] = ()
+
+    @property
+    def present_tpm(self) -> int | None:
+        """The PeakTPM; None once the projection is deleted."""
+        return None if self.deleted else self.peak_tpm
 
     @classmethod
     def of(cls, snapshot: ProjectionSnapshot) -> Self:
@@ -37,6 +50,7 @@ class Projection:
             deleted=snapshot.deleted,
             peak_tpm=snapshot.peak_tpm,
             unverified=(*owner, *(one.upstream_service_id for one in upstreams if not one.is_verified)),
+            upstreams=tuple(sorted({one.upstream_service_id for one in upstreams})),
         )
 
 
@@ -134,16 +148,82 @@ class Hardware:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What plans need of a throttling: its newest version."""
+
+    version: int
+    at: str
+    deleted: bool
+
+    @classmethod
+    def of(cls, snapshot: ThrottlingSnapshot) -> Self:
+        changed_at = snapshot.audit_metadata.timestamp
+        return cls(snapshot.version_id, iso(changed_at) if changed_at else "", snapshot.deleted)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedLimits:
+    """The newest report that the latest version of a throttling is applied, and the PeakTPM of that moment."""
+
+    version: int
+    at: str
+    applied_version: int
+    peak_tpm: int | None
+
+    @classmethod
+    def of(cls, fact: ThrottlingApplied) -> Self:
+        """Reports are ordered by the version that they are about, those of one version by their number."""
+        version = fact.applied_version_id * _MOST_REPORTS + min(fact.report_number, _MOST_REPORTS - 1)
+        return cls(version, iso(fact.reported_at), fact.applied_version_id, fact.peak_tpm)
+
+
+@dataclass(frozen=True, slots=True)
+class TPMMail:
+    """What became of the mail with a PeakTPM to one downstream service: it was sent, or it has failed."""
+
+    service_id: str
+    sent: bool
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Downstream:
+    """A service that is downstream since an instant, and what became of the mail with the present PeakTPM.
+
+    ``mail`` is None while it is neither sent nor has failed, and where there is no PeakTPM.
+    """
+
+    service_id: str
+    since: str
+    mail: TPMMail | None = None
+
+    @property
+    def is_sent(self) -> bool:
+        return self.mail is not None and self.mail.sent
+
+    @property
+    def changed_at(self) -> str:
+        """When it became downstream, or when its mail was sent or failed, whichever is later."""
+        return self.since if self.mail is None else max(self.since, self.mail.at)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """The newest fact of each kind; None where there was none yet."""
+    """The newest fact of each kind; None where there was none yet.
+
+    The downstream services are those of the fleet's service, in order. They are known only where there is a projection.
+    """
 
     projection: Projection | None = None
     hardware: Hardware | None = None
+    limits: Limits | None = None
+    applied: AppliedLimits | None = None
+    downstream: tuple[Downstream, ...] = ()
 
     @property
     def peak_tpm(self) -> int | None:
         """None without a projection."""
-        return None if self.projection is None or self.projection.deleted else self.projection.peak_tpm
+        return None if self.projection is None else self.projection.present_tpm
 
 
 NO_FACTS: Final = Facts()

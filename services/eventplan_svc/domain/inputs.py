@@ -63,22 +63,28 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A fleet, from its base line. A fleet's line for an event changes neither service nor region."""
+    """A fleet, from its base line. A fleet's line for an event changes neither service nor region.
+
+    ``changed_at`` is when this version was written, empty where it does not say.
+    """
 
     fleet_id: str
     version: int
     service_id: str
     region: str
     deleted: bool
+    changed_at: str = ""
 
     @classmethod
     def of(cls, snapshot: FleetSnapshot) -> Self:
+        changed_at = snapshot.audit_metadata.timestamp
         return cls(
             fleet_id=snapshot.fleet_id,
             version=snapshot.version_id,
             service_id=snapshot.service_id,
             region=snapshot.fleet_configuration.region,
             deleted=snapshot.deleted,
+            changed_at=iso(changed_at) if changed_at else "",
         )
 
 

@@ -122,6 +122,9 @@ def refreshed(plan: Plan, inputs: PlanInputs, now: datetime) -> Revision | None:
     automatic = automated(after, inputs.facts, at=at)
     if automatic.written:
         reasons.append(_wording(automatic.plan, automatic.written))
+    request = automatic.plan.automation.tpm_request
+    if request is not None and request != plan.automation.tpm_request:
+        reasons.append(f"TPM of {request.peak_tpm:,} to be sent to {len(request.services)} services")
     if automatic.plan is plan:
         return turned(plan, now)
     after = coloured(automatic.plan, utc_day(now))

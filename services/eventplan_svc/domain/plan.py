@@ -41,6 +41,15 @@ class DoneFor:
 
 
 @dataclass(frozen=True, slots=True)
+class TPMRequest:
+    """What was asked to be communicated last: the PeakTPM of a service, to these services downstream of it."""
+
+    service_id: str
+    peak_tpm: int
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AutomationState:
     """What a plan remembers for its automation. It is stored with the plan's version, and never shown to readers.
 
@@ -48,7 +57,8 @@ class AutomationState:
     the dates last moved, empty until they do. ``derived``: what the facts last came to, written or not; a milestone is
     absent where that is what no fact comes to. ``person_at``: when a person last changed a milestone's status or
     message. ``hand_etas``: the milestones whose ETA a person set. ``done_for``: the PeakTPM that a person completed a
-    milestone for.
+    milestone for. ``tpm_request``: the last `eventplan.tpm.requested`, None while the projections are not verified.
+    ``communicated``: the PeakTPM that all downstream services have last been sent.
     """
 
     peak_start: str
@@ -58,6 +68,8 @@ class AutomationState:
     person_at: Mapping[MilestoneId, str] = field(default_factory=dict)
     hand_etas: frozenset[MilestoneId] = frozenset()
     done_for: Mapping[MilestoneId, DoneFor] = field(default_factory=dict)
+    tpm_request: TPMRequest | None = None
+    communicated: int | None = None
     own_days: OwnDays = ()
 
     def derivation(self, milestone_id: MilestoneId) -> Derivation:
@@ -93,6 +105,11 @@ class Plan:
     @property
     def id(self) -> str:
         return plan_id(self.event_id, self.fleet_id)
+
+    @property
+    def is_gathered(self) -> bool:
+        """Whether GatherProjectionFromUpstream is Completed, which is the first milestone."""
+        return self.milestones[0].is_completed()
 
     def all_milestones(self) -> Iterator[Milestone]:
         """Every milestone, subs and descale milestones included."""

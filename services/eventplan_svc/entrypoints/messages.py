@@ -28,6 +28,12 @@ _FACTS: Final = (
     "hotw.order.reviewed",
     "hotw.order.expired",
     "hotw.fulfillment.updated",
+    "throttling.created",
+    "throttling.updated",
+    "throttling.deleted",
+    "throttling.applied",
+    "notification.sent",
+    "notification.failed",
 )
 _PLANS: Final = ("eventplan.created", "eventplan.updated")
 _SERVICES_GROUP: Final = "eventplan_svc.services"

@@ -149,7 +149,7 @@ class MailSender:
             service = await self.services.get(mail.service_id)
             if service is None:
                 raise Deferred(f"{mail.service_id} is not known here yet")
-            names = [service.get("Owner"), service.get("LeaderAlias")]
+            names = [service.get(member) for member in mail.people]
         return recipients_of(names, self.mail_domain)
 
     async def _write(self, found: Document, mail: Notification, message: str, *events: str) -> Document:

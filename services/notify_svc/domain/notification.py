@@ -18,6 +18,9 @@ from shared.trace import Trace
 ATTEMPTS: Final = 12
 """Attempts before a mail is given up. With a backoff of at most ten minutes that is one to two hours."""
 
+TPM: Final = "TPM"  # 8.1.17
+"""The kind of the mails with a service's TPM, which go to the owners of the services downstream of it."""
+
 _LONGEST_ID: Final = 128  # what an id may have on the wire
 _STORED_AS: Final = {
     "id": "NotificationId",
@@ -25,6 +28,7 @@ _STORED_AS: Final = {
     "context": "_Context",
     "trace": "_Trace",
     "not_before": "_NextAttempt",
+    "peak_tpms": "PeakTPMs",
 }
 """Members that are not stored under their own name. One with ``_`` is seen by this service only."""
 
@@ -60,8 +64,15 @@ class Notification(WireModel):
     sent_at: str | None = None
     event_id: str | None = None
     service_id: str | None = None
+    upstream_service_id: str | None = None
+    peak_tpms: tuple[int, ...] | None = None
     run_id: int | None = None
     ticket_id: str | None = None
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The members of the service that name who gets it (8.2.4a)."""
+        return ("Owner",) if self.kind == TPM else ("Owner", "LeaderAlias")
 
     def is_due(self, real_now: datetime) -> bool:
         """Whether it waits to be sent, and need not wait any longer."""

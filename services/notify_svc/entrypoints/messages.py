@@ -12,6 +12,7 @@ from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.base import WireModel
 from shared.schemas.event_svc.event import EventSnapshot
+from shared.schemas.eventplan_svc import TPMRequested
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.hotw_svc import HardwareFact, RunFact
 
@@ -34,6 +35,7 @@ def subscriptions(
     open_emergent_tickets: Orders,
     assign_tickets: Callable[[Collection[str], Cause], Awaitable[None]],
     warn_of_open_orders: Orders,
+    mail_tpm: Callable[[Sequence[tuple[TPMRequested, Cause]]], Awaitable[None]],
     commands: Sequence[Command[Any]],
     clock: Clock,
 ) -> list[Subscribed]:
@@ -56,6 +58,9 @@ def subscriptions(
     async def on_order_reviewed(batch: Sequence[Received[HardwareFact]]) -> None:
         await warn_of_open_orders(facts(batch))
 
+    async def on_tpm_requested(batch: Sequence[Received[TPMRequested]]) -> None:
+        await mail_tpm(facts(batch))
+
     async def on_run_completed(batch: Sequence[Received[RunFact]]) -> None:
         await summarize_runs(facts(batch))
 
@@ -67,5 +72,6 @@ def subscriptions(
         Subscription("notify_svc.orders", Handler(HardwareFact, ("hotw.order.placed",), bulk=on_order_placed)),
         Subscription("notify_svc.reviews", Handler(HardwareFact, ("hotw.order.reviewed",), bulk=on_order_reviewed)),
         Subscription("notify_svc.runs", Handler(RunFact, ("hotw.run.completed",), bulk=on_run_completed)),
+        Subscription("notify_svc.tpm", Handler(TPMRequested, ("eventplan.tpm.requested",), bulk=on_tpm_requested)),
         CommandSubscription("notify.commands", commands),
     ]

@@ -11,6 +11,7 @@ from tests.support.eventplan_processes import Process, Published, state
 from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 
 THE_THREE = (event(), fleet(), service())
+DOWNSTREAM = (fleet("KEEP-NA", of="KEEPService"), projection("KEEP-NA", names="FORTRESSService"))
 HOSTS = {1: 20, 2: 20, 3: 5, 4: 5}
 THREE_OF_FOUR = [order(number, "Fulfilled" if number < 4 else "Approved", hosts) for number, hosts in HOSTS.items()]
 JOURNEY: list[TopicBody] = [
@@ -31,7 +32,7 @@ def timeless(plan: Any) -> Any:
 
 
 async def test_the_references_plan_comes_out(process: Process, clock: FixedClock) -> None:
-    await process.take(*THE_THREE)
+    await process.take(*THE_THREE, *DOWNSTREAM)
     clock.set("2024-06-16T09:00:00Z")
     for one in JOURNEY:
         await process.take(one)
@@ -123,7 +124,7 @@ async def test_moved_dates_move_the_etas_nobody_set(process: Process) -> None:
 
 
 async def test_eventplan_ready_is_published_each_time_all_becomes_green(process: Process, published: Published) -> None:
-    await process.take(*THE_THREE)
+    await process.take(*THE_THREE, *DOWNSTREAM)
     await process.take(*JOURNEY[:2], hardware("fulfillment.updated", 4, *(order(n, "Fulfilled") for n in (1, 2))))
     for name in ("CommunicateTPMToDownstream", "UpdateThrottlingInSDC"):
         await process.status(name, "Completed")
@@ -136,7 +137,7 @@ async def test_eventplan_ready_is_published_each_time_all_becomes_green(process:
 
 
 async def test_a_new_peak_tpm_undoes_what_was_done_for_another(process: Process) -> None:
-    await process.take(*THE_THREE, projection())
+    await process.take(*THE_THREE, *DOWNSTREAM, projection())
     await process.status("CommunicateTPMToDownstream", "Completed")
     await process.take(projection(version=2, tpm=60_000, at="2024-06-01T09:00:00.000Z"))
     assert state(await process.plan(), "CommunicateTPMToDownstream") == (

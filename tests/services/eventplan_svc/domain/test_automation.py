@@ -18,6 +18,7 @@ from tests.support.plans import (
     INPUTS,
     a_plan,
     at,
+    downstream,
     facts,
     hardware,
     inputs,
@@ -48,7 +49,7 @@ def revision(plan: Plan, known: Facts, day: str = "06-15") -> Revision | None:
 
 def test_the_references_plan_comes_out_of_its_facts() -> None:
     orders = [order("Fulfilled", hosts, number=n) for n, hosts in enumerate((20, 15, 10), 1)]
-    known = facts(projection(3), hardware(8, *orders, order("Approved", 5, number=4)))
+    known = facts(projection(3), hardware(8, *orders, order("Approved", 5, number=4)), downstream("CheckoutService"))
     plan = encode_plan(coloured(refresh(a_plan(), known, now=at("06-15")), utc_day(at("06-15"))))
     assert plan["EventPlanId"] == f"PD2024#{FLEET_ID}"
     members = ("EventMilestoneId", "MilestoneCompletionStatus", "MilestoneMessage", "PeakReadyStatus", "SubMilestones")
@@ -85,7 +86,8 @@ def test_hotw_signs_hardware_milestones_and_epic_the_others() -> None:
     assert (placed.user, placed.message) == ("HOTWAutomation", "HOTW placed hardware order")
     verified = revision(a_plan(), facts(projection()))
     assert verified is not None
-    assert (verified.user, verified.message) == ("EPICAutomation", "GatherProjectionFromUpstream Completed")
+    written = "GatherProjectionFromUpstream Completed, CommunicateTPMToDownstream Completed"
+    assert (verified.user, verified.message) == ("EPICAutomation", written)
 
 
 def test_every_milestone_keeps_who_wrote_it_and_when() -> None:
@@ -160,62 +162,6 @@ def test_moved_dates_are_newer_than_a_person_who_spoke_before_them() -> None:
     assert status(refresh(plan, known, of=sooner), FULFILLMENT) == "Blocked"
     earlier = inputs(event={"peak_start": "2024-07-09", "changed_at": "2024-06-12T00:00:00.000Z"})
     assert status(refresh(plan, known, of=earlier), FULFILLMENT) == "Completed"
-
-
-def test_what_a_person_completed_falls_back_when_the_peak_tpm_changes() -> None:
-    known = facts(projection(1))
-    plan = by_hand(refresh(a_plan(), known), THROTTLING, "Completed", "06-01", known)
-    unchanged = facts(projection(2, upstream=False, when="06-02"))
-    assert refresh(plan, unchanged).milestone(MilestoneId(THROTTLING)).source == "Human"
-    changed = facts(projection(2, tpm=60_000, when="06-02"))
-    plan = refresh(plan, changed)
-    assert state(plan, THROTTLING) == ("PendingOnServiceOwner", "PeakTPM is 60000 now, this was done for 50000")
-    assert status(refresh(plan, facts(projection(3, tpm=50_000, when="06-03"))), THROTTLING) == "Completed"
-
-
-def test_what_a_person_completed_stays_when_the_projection_changed_before() -> None:
-    known = facts(projection(1))
-    plan = by_hand(refresh(a_plan(), known), COMMUNICATE, "Completed", "06-03", known)
-    late = facts(projection(2, tpm=60_000, when="06-02"))
-    assert status(refresh(plan, late), COMMUNICATE) == "Completed"
-
-
-def test_what_was_done_before_there_was_a_projection_falls_back_when_it_comes() -> None:
-    """6.4.53 to 6.4.55: no PeakTPM at all counts as one."""
-    for name in (COMMUNICATE, THROTTLING):
-        plan = by_hand(a_plan(), name, "Completed", "06-01")
-        assert revision(plan, NO_FACTS) is None
-        plan = refresh(plan, facts(projection(1, when="06-02")))
-        assert state(plan, name) == (
-            "PendingOnServiceOwner",
-            "PeakTPM is 50000 now, this was done before there was one",
-        )
-        assert state(refresh(plan, facts(projection(2, when="06-03", deleted=True))), name) == ("Completed", None)
-
-
-def test_what_was_done_without_a_projection_stays_when_an_older_one_comes_late() -> None:
-    """6.4.6, 6.4.9: automation writes only what is newer than the person's change."""
-    plan = by_hand(a_plan(), THROTTLING, "Completed", "06-03")
-    plan = refresh(plan, facts(projection(1, when="06-02")))
-    assert status(plan, THROTTLING) == "Completed"
-    assert status(refresh(plan, facts(projection(2, tpm=60_000, when="06-04"))), THROTTLING) == "PendingOnServiceOwner"
-
-
-def test_what_was_done_after_the_projection_was_deleted_falls_back_at_the_next() -> None:
-    """6.4.55."""
-    deleted = facts(projection(2, when="05-21", deleted=True))
-    plan = by_hand(refresh(a_plan(), deleted), COMMUNICATE, "Completed", "06-01", deleted)
-    assert status(plan, COMMUNICATE) == "Completed"
-    assert status(refresh(plan, facts(projection(3, when="06-02"))), COMMUNICATE) == "PendingOnServiceOwner"
-
-
-def test_another_status_of_a_person_ends_what_a_milestone_was_done_for() -> None:
-    known = facts(projection(1))
-    plan = by_hand(refresh(a_plan(), known), COMMUNICATE, "Completed", "06-01", known)
-    plan = by_hand(plan, COMMUNICATE, "InProgress", "06-02", known)
-    plan = refresh(plan, facts(projection(2, tpm=60_000, when="06-03")))
-    assert not plan.automation.done_for
-    assert status(plan, COMMUNICATE) == "InProgress"
 
 
 @given(st.permutations(("first", "second", "person")), st.tuples(st.booleans(), st.booleans(), st.booleans()))

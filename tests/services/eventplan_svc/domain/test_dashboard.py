@@ -24,6 +24,7 @@ from tests.support.plans import (
     OWNER,
     SERVICE,
     a_plan,
+    downstream,
     execution,
     facts,
     hardware,
@@ -118,7 +119,12 @@ def test_the_row_names_the_first_open_milestone_its_eta_reason_and_who_has_to_ac
             "EPIC",
         ),
         (facts(projection(), hardware(1, order())), "HardwareFulfillment", "1 of 1 orders pending", "FMC"),
-        (facts(projection(), hardware(1, order("Fulfilled"))), "CommunicateTPMToDownstream", None, OWNER),
+        (
+            facts(projection(), hardware(1, order("Fulfilled")), downstream("S")),
+            "CommunicateTPMToDownstream",
+            None,
+            OWNER,
+        ),
     ],
 )
 def test_the_action_pends_on_who_owns_the_step(known: Facts, milestone: str, reason: str | None, who: str) -> None:

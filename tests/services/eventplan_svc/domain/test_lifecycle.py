@@ -269,7 +269,8 @@ def test_snapshots_of_the_three_sides_are_read_with_their_defaults() -> None:
             "AuditMetadata": audit,
         }
     )
-    assert Fleet.of(fleet) == Fleet(FLEET_ID, 3, "S", "us-east-1", deleted=True)
+    read = Fleet(FLEET_ID, 3, "S", "us-east-1", deleted=True, changed_at="2024-05-01T00:00:00.000Z")
+    assert Fleet.of(fleet) == read
     service = ServiceSnapshot.model_validate(
         {"ServiceId": "S", "ServiceType": "Onboarding", "Owner": "o@amazon.com", "VersionId": 1, "AuditMetadata": audit}
     )

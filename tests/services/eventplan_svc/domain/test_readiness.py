@@ -21,6 +21,7 @@ from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus
 from tests.support.plans import (
     a_plan,
     at,
+    downstream,
     facts,
     hardware,
     inputs,
@@ -143,7 +144,7 @@ def test_a_closed_plan_is_ready_only_when_it_reopens() -> None:
 
 
 def test_a_plan_made_from_facts_is_coloured_at_once() -> None:
-    plan = a_plan(facts(projection(), hardware(1, order("Fulfilled"))))
+    plan = a_plan(facts(projection(), hardware(1, order("Fulfilled")), downstream("CheckoutService")))
     assert [milestone.colour for milestone in plan.milestones] == ["Green", "Green", "Green", "Red", "Red"]
 
 
