@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from services.fleet_svc.app.create_fleet import create_fleet
 from services.fleet_svc.app.delete_fleet import delete_fleet
+from services.fleet_svc.app.fleet_buffer import fleet_buffer
 from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.app.hosts import on_orders_changed, report_inventory
 from services.fleet_svc.app.mend_lines import mend_lines
@@ -18,6 +19,7 @@ from services.fleet_svc.entrypoints.messages import subscriptions
 from services.fleet_svc.entrypoints.throttling import throttling_routes
 from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock
+from shared.documents import Store
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Declared
@@ -33,7 +35,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     """fleet_svc, not started."""
     kit = DocumentKit("fleet_svc", settings, transport, clock)
     fleets = Fleets(kit.store)
-    declared = Declared(RESOURCES, kit.store, clock, others={"Fleet": fleets.bases})
+    declared = declared_on(kit.store, fleets, clock)
     report = report_command(declared)
     commands = [*commands_of(fleets), report]
     return kit.service(
@@ -48,8 +50,15 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
             ),
         ],
         periodic=[kit.every(_MEND_EVERY, "mend fleet lines", partial(mend_lines, clock, fleets=fleets))],
-        description="Services, their fleets with hosts and lines for events, and projections.",
+        description="Services, their fleets with hosts and lines for events, and what their hosts are planned by.",
     )
+
+
+def declared_on(store: Store, fleets: Fleets, clock: Clock) -> Declared:
+    """The declared resources, on a store that is not started yet."""
+    declared = Declared(RESOURCES, store, clock, others={"Fleet": fleets.bases})
+    declared["Exception"].look_up(partial(fleet_buffer, fleets=fleets))
+    return declared
 
 
 def commands_of(fleets: Fleets) -> list[Command[Any]]:

@@ -59,6 +59,8 @@ class Resource(Generic[M]):
     ``judge``: judges a new document, or one that an update changes, by the documents that it references, as they are
     now; it needs not only that they exist. It raises Refused.
     ``on_create``, ``on_update``: check and complete a new document, or the document before and after a change.
+    ``complete``: checks and completes a document, after these two, by what the service looks up for it
+    (``Resources.look_up``): by the document before (None: it is new) and after, and by what was found.
     ``implied``: members that a change sets, by their attributes, where the request does not state them; by the document
     before and after it.
     ``assign_key``: the key of a document that is created without one, by a text that is the same when the request is
@@ -77,6 +79,7 @@ class Resource(Generic[M]):
     references: tuple[ResourceContract[Any], ...] = ()
     on_create: Callable[[M, Cause], M] | None = None
     on_update: Callable[[M, M, Cause], M] | None = None
+    complete: Callable[[M | None, M, Any, Cause], M] | None = None
     judge: Callable[[M, Referenced], None] | None = None
     implied: Callable[[M, M], Mapping[str, Any]] | None = None
     assign_key: Callable[[str], str] | None = None

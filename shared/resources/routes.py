@@ -49,8 +49,12 @@ class DocumentHandlers:
         ids = {name: value for name, value in request.path_params.items() if name != "VersionId"}
         return checked_ids(ids), query_of(request, also)
 
+    def joined(self, keys: Mapping[str, str]) -> str:
+        """The key of the document that these parts are of."""
+        return "#".join(keys.values())
+
     def key(self, request: Request) -> str:
-        return "#".join(self.keys(request)[0].values())
+        return self.joined(self.keys(request)[0])
 
     async def response(self, document: Document, asked: str = "") -> Response:
         """The document and its ETag. It stands in for the one with the key ``asked``, where that is another one."""
@@ -68,7 +72,7 @@ class DocumentHandlers:
         written = await command.use_case(validated(command.model, with_keys(body, keys)), cause)
         if not isinstance(written, Written):
             raise TypeError(f"{command.name} does not write a document")
-        return await self.response(written.document, "#".join(keys.values()))
+        return await self.response(written.document, self.joined(keys))
 
     async def latest(self, request: Request) -> Response:
         key = self.key(request)
@@ -81,7 +85,7 @@ class DocumentHandlers:
     async def history(self, request: Request) -> Response:
         keys, query = self.keys(request, PAGING)
         page = page_of(query, int)
-        found = await self.reads.history("#".join(keys.values()), before=page.after, limit=page.limit)
+        found = await self.reads.history(self.joined(keys), before=page.after, limit=page.limit)
         return page_response(await self.reads.shown(found.items), found.next_before)
 
 
@@ -109,6 +113,9 @@ class _Handlers(DocumentHandlers):
         query = query_of(request, (*self.key_parameters, *also))
         values = {**self.contract.key_defaults, **request.path_params, **query}
         return checked_ids({name: values[name] for name in self.contract.key}, self._key_types), query
+
+    def joined(self, keys: Mapping[str, str]) -> str:
+        return self.contract.key_in(keys)
 
     async def create(self, command: Command[Any], request: Request) -> Response:
         body, cause = read_write(request, self.clock)
@@ -177,8 +184,9 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
         write("POST", resource.path, contract.create, f"Create {one}")
         write("PUT", item, contract.update, f"Change {one} by a merge patch (RFC 7396)")
         write("DELETE", item, contract.delete, f"Delete {one}; its history stays")
-    every, summary = f"list{name}s", f"List {name}s"
-    read(resource.path, do.list, operation_id=every, summary=summary, many=True, parameters=do.list_parameters)
+    plural, parameters = resource.contract.many, do.list_parameters
+    operation_id, summary = f"list{plural}", f"List {plural}"
+    read(resource.path, do.list, operation_id=operation_id, summary=summary, many=True, parameters=parameters)
     paths = {item: f"get{name}", **dict.fromkeys(resource.also_latest, f"getLatest{name}")}
     for path, operation_id in reversed(paths.items()):
         summary = f"The latest version of {one}"

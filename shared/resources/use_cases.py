@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from heapq import nlargest, nsmallest
@@ -18,7 +19,7 @@ from shared.errors import Conflict, NotFound, Refused
 from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
 from shared.resources.references import Read, References
-from shared.schemas.base import CommandBody, WireModel
+from shared.schemas.base import CommandBody, ReasonedCommand, WireModel
 from shared.schemas.merge_patch import MergePatch
 from shared.schemas.validation import patched, validated
 from shared.trace import current_trace, new_id
@@ -35,6 +36,8 @@ Beforehand = Callable[[Any], Awaitable[WireModel]]
 """What a service does before a creation that names what the document is made from: it gives the creation completed."""
 Afterwards = Callable[[Written, Cause], Awaitable[None]]
 """What a service does after an action was written. It is called again when the request is repeated."""
+LookUp = Callable[[State], Awaitable[Any]]
+"""What a service finds in its store for a document that is about to be created or changed, by its members."""
 
 
 class Reads:
@@ -124,6 +127,7 @@ class Resources(Reads, Generic[M]):
         self._references = References(resource.references, referenced or {})
         self._referenced = referenced or {}
         self._afterwards: dict[str, Afterwards] = {}
+        self._look_up: LookUp | None = None
         self._beforehand: Beforehand | None = None
 
     def commands(self) -> list[Command[Any]]:
@@ -145,6 +149,13 @@ class Resources(Reads, Generic[M]):
         """Makes ``afterwards`` follow the action with this word."""
         self._afterwards[word] = afterwards
 
+    def look_up(self, look_up: LookUp) -> None:
+        """Hands what ``look_up`` finds to the declaration's ``complete``. It is asked once, before the write."""
+        self._look_up = look_up
+
+    def missing(self, key: str, what: str = "") -> NotFound:
+        return super().missing(key.removeprefix(self.resource.contract.key_prefix), what)
+
     def before_creation(self, beforehand: Beforehand) -> None:
         """Makes ``beforehand`` precede a creation that names what the document is made from."""
         self._beforehand = beforehand
@@ -161,7 +172,10 @@ class Resources(Reads, Generic[M]):
                 document = await self._document_of(document)
             except Refused as refusal:  # the same request again gets its first answer, also where the source has gone
                 return await self.documents.update(contract.key_of(command), partial(_refuse, refusal), cause)
-        state = _state_of(document if resource.on_create is None else resource.on_create(document, cause))
+        made = document if resource.on_create is None else resource.on_create(document, cause)
+        if resource.complete is not None:
+            made = resource.complete(None, made, await self._found(_state_of(made)), cause)
+        state = _state_of(made)
         if resource.assign_key is not None:
             state.setdefault(contract.key[0], resource.assign_key(cause.id or new_id()))
         key = contract.key_in(state)
@@ -206,6 +220,8 @@ class Resources(Reads, Generic[M]):
         A computed member that the patch only repeats is not taken from it.
         """
         resource, contract, key = self.resource, self.resource.contract, self.resource.contract.key_of(command)
+        present = None if resource.complete is None else await self.documents.latest(key)
+        found = None if present is None else await self._found({**present.state, **command.patch})
 
         def updated(read: Read | None, before: State) -> M:
             patch = command.patch
@@ -221,6 +237,8 @@ class Resources(Reads, Generic[M]):
                 after = after.model_copy(update={name: implied[name] for name in implied.keys() - stated})
             if resource.on_update is not None:
                 after = resource.on_update(validated(contract.model, before), after, cause)
+            if resource.complete is not None:
+                after = resource.complete(validated(contract.model, before), after, found, cause)
             if read is not None and (state := _state_of(after)) != before:
                 named, known = self._references.named_in(state), self._references.named_in(before)
                 new = [reference for reference in named if reference not in known]
@@ -258,6 +276,8 @@ class Resources(Reads, Generic[M]):
         def acted(before: State) -> M:
             return action.apply(validated(contract.model, before), command, cause)
 
+        if isinstance(command, ReasonedCommand) and command.reason is not None:
+            cause = replace(cause, message=command.reason)
         events = ("updated",) if action.event is None else ("updated", action.event)
         written = await self._change(contract.key_of(command), cause, acted, *events)
         if action.word in self._afterwards:
@@ -280,6 +300,10 @@ class Resources(Reads, Generic[M]):
                     with suppress(NotFound):  # deleted meanwhile
                         cause = Cause(now, AUTOMATION, current_trace())
                         await self._change(document.key, cause, partial(expired, now=now), "updated")
+
+    async def _found(self, state: State) -> Any:
+        """What the service looks up for a document with these members; None where it looks nothing up."""
+        return None if self._look_up is None else await self._look_up(state)
 
     async def _change(self, key: str, cause: Cause, rule: Callable[[State], M | None], *events: str) -> Written:
         """Writes the document that ``rule`` makes of the present one; None, and the same document, make no version."""

@@ -265,3 +265,9 @@ class CommandBody(WireModel):
         if isinstance(given, dict):
             return {name: value for name, value in given.items() if name not in cls.ignored}
         return given
+
+
+class ReasonedCommand(CommandBody):
+    """A request that gives its reason, which the version that it makes keeps as AuditMetadata.Message."""
+
+    reason: Text | None = None

@@ -236,6 +236,8 @@ class KnownInputs(WireModel):
     fleet_id: Id
     event: KnownVersion | None
     service: KnownVersion | None
+    philosophy: KnownVersion | None
     fleet: KnownLine | None
+    exception: KnownVersion | None
     projection: KnownVersion | None
     inventory: KnownInventory | None

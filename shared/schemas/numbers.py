@@ -1,4 +1,4 @@
-"""Whole numbers on the wire: a JSON number, in a request also a string of digits (2.14, 2.14a)."""
+"""Bounded numbers on the wire: a JSON number, in a request also a string of digits (2.14, 2.14a, 2.15c)."""
 
 from __future__ import annotations
 
@@ -53,3 +53,32 @@ class WholeNumber:
         if self.most < 10:
             return f"^[{self.least}-{self.most}]$"
         return f"^[{min(self.least, 1)}-9][0-9]{{0,{len(str(self.most)) - 2}}}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Annotates a ``DecimalNumber``: from ``least`` to ``most``, whole numbers of one digit.
+
+    Both bounds are in the JSON Schema, for a number and for a string of digits.
+    """
+
+    least: int
+    most: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        bounds = {"minimum": self.least, "maximum": self.most}
+        described = handler(schema)
+        if "anyOf" not in described:
+            return {**described, **bounds}
+        places = r"(\.[0-9]{1,6})?"
+        text = rf"^([{self.least}-{self.most - 1}]{places}|{self.most}(\.0{{1,6}})?)$"
+        number, digits = described["anyOf"]
+        return {**described, "anyOf": [{**number, **bounds}, {**digits, "pattern": text}]}
+
+    def _checked(self, value: Decimal) -> Decimal:
+        if not self.least <= value <= self.most:
+            raise ValueError(f"give a number from {self.least} to {self.most}")
+        return value

@@ -34,16 +34,18 @@ class ExtraEvent:
 class ResourceContract(Generic[M]):
     """One versioned resource on the wire: ``model`` is its document, ``key`` the members that make its key.
 
-    A member of the key that has a default may be left out. The key's parts are joined by ``#``; ``joined_key`` is the
-    member that shows the whole, where there is one. ``managed`` are members of the model that only EPIC sets; each has
-    a default. ``consumers`` are the services that read the events, ``topic`` is how the events' names begin.
+    A member of the key that has a default may be left out. The key's parts are joined by ``#``, after ``key_prefix``;
+    ``joined_key`` is the member that shows the whole, where there is one. ``managed`` are members of the model that
+    only EPIC sets; each has a default. ``consumers`` are the services that read the events, ``topic`` is how the
+    events' names begin.
 
     ``creation``: the members of Create that differ from the document's. Those that the document lacks name what a new
     document is made from, and are not stored; a required one of the document may be left out where that gives it.
 
-    Derived unless given: ``snapshot`` (the document with its version; given where EPIC adds members, or where Python
-    code of another service needs the type), ``read`` (the snapshot with what a read shows beside it) and ``commands``
-    (Create, Update and Delete). ``actions`` are commands beside those three.
+    Derived unless given: ``name`` (the model's; given where that would hide a name of Python), ``snapshot`` (the
+    document with its version; given where EPIC adds members, or where Python code of another service needs the type),
+    ``read`` (the snapshot with what a read shows beside it) and ``commands`` (Create, Update and Delete). ``actions``
+    are commands beside those three.
     """
 
     model: type[M]
@@ -58,6 +60,8 @@ class ResourceContract(Generic[M]):
     actions: tuple[type[CommandBody], ...] = ()
     partitions: int = 3
     key_text: str = ""
+    key_prefix: str = ""
+    given_name: str | None = None
     given_snapshot: type[Snapshot] | None = None
     given_read: type[Snapshot] | None = None
     given_commands: tuple[type[CommandBody], ...] | None = None
@@ -70,7 +74,7 @@ class ResourceContract(Generic[M]):
 
     @cached_property
     def name(self) -> str:
-        return self.model.__name__
+        return self.given_name or self.model.__name__
 
     @cached_property
     def topic(self) -> str:
@@ -80,6 +84,11 @@ class ResourceContract(Generic[M]):
     def one(self) -> str:
         """The name in a sentence: ``an Event``."""
         return f"{'an' if self.name[0] in 'AEIOU' else 'a'} {self.name}"
+
+    @property
+    def many(self) -> str:
+        """The name of several: ``Events``, ``Philosophies``."""
+        return f"{self.name[:-1]}ies" if self.name.endswith("y") else f"{self.name}s"
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
@@ -120,7 +129,7 @@ class ResourceContract(Generic[M]):
 
     def key_in(self, values: Mapping[str, Any]) -> str:
         """The key in a document, or in the parts of a key, by wire names."""
-        return "#".join(values[name] for name in self.key)
+        return self.key_prefix + "#".join(values[name] for name in self.key)
 
     def own(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The members of the model in a state, which the joined key is not."""
@@ -128,7 +137,7 @@ class ResourceContract(Generic[M]):
 
     def key_of(self, command: CommandBody) -> str:
         """The key of the document that a command is about. BadInput when the command repeats another key."""
-        key = "#".join(str(getattr(command, attribute)) for attribute in self._key_fields)
+        key = self.key_prefix + "#".join(str(getattr(command, attribute)) for attribute in self._key_fields)
         self.check_joined_key(command, key)
         return key
 

@@ -123,7 +123,7 @@ def topics_of(contract: ResourceContract[Any]) -> list[Topic]:
     """The topics of a resource's events."""
     resource = contract.topic
     joined = contract.key[0] if len(contract.key) == 1 else "#".join(f"{{{name}}}" for name in contract.key)
-    key, partitions = contract.key_text or joined, contract.partitions
+    key, partitions = contract.key_text or contract.key_prefix + joined, contract.partitions
     event = partial(_event, contract.snapshot, owner=contract.owner, key=key, partitions=partitions)
     return [
         *(

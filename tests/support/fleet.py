@@ -11,13 +11,11 @@ import httpx
 from services.event_svc.bootstrap import build as build_event
 from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.bootstrap import build as build_fleet
-from services.fleet_svc.bootstrap import commands_of, report_command
+from services.fleet_svc.bootstrap import commands_of, declared_on, report_command
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.entrypoints.throttling import throttling_routes
-from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock
 from shared.documents import Store
-from shared.resources import Declared
 from shared.settings import Settings
 from shared.web import Routes
 from tests.support.clock import FixedClock
@@ -36,7 +34,7 @@ async def ok(answer_: Any) -> dict[str, Any]:
 
 def routes_on(store: Store, fleets: Fleets, clock: Clock) -> list[Routes]:
     """The routes of fleet_svc on a store that is not started yet."""
-    declared = Declared(RESOURCES, store, clock, others={"Fleet": fleets.bases})
+    declared = declared_on(store, fleets, clock)
     throttling = throttling_routes(report_command(declared), declared["Throttling"], clock)
     return [*declared.routes(), fleet_routes(commands_of(fleets), fleets, clock), throttling]
 

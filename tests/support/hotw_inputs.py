@@ -65,7 +65,9 @@ def fortress(
     facts_of_fleet: FleetFacts = replace(fleet_facts(base=FLEET), **(fleet or {}))
     facts_of_projection: ProjectionFacts = replace(projection_facts(PROJECTION), **(projection or {}))
     given: dict[str, Any] = {
-        "run": RunFacts(**{"run_id": 5, "order_type": OrderType.STANDARD, "user": "jsmith", **(run or {})}),
+        "run": RunFacts(
+            **{"run_id": 5, "created_at": NOW, "order_type": OrderType.STANDARD, "user": "jsmith", **(run or {})}
+        ),
         "fleet_index_id": 42,
         "event": facts_of_event,
         "fleet": facts_of_fleet,

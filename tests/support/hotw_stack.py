@@ -6,6 +6,9 @@ from services.hotw_svc.bootstrap import build
 from tests.support.embedded_stack import Replica, Stack
 from tests.support.hotw_store import event_body, fleet_body, inventory_body, projection_body, service_body
 
+COMPANY = ("Event", "Service", "Fleet", "Projection", "Inventory")
+"""What HOTW knows of a fleet once it has taken the company in."""
+
 
 class Hotw(Stack):
     async def replica(self) -> Replica:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
+from services.hotw_svc.adapters.inputs.read_models import exception_key
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import migrate, store_in
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
@@ -117,6 +118,30 @@ def projection_body(fleet_id: str = FLEET, version: int = 3, **changes: Any) -> 
         "ProjectionType": "Peak",
         "TotalInputTPM": 50000,
         "IsVerifiedByOwner": True,
+        "AuditMetadata": AUDIT,
+    } | changes
+
+
+def philosophy_body(service_id: str = SERVICE, version: int = 1, **changes: Any) -> dict[str, Any]:
+    return {
+        "ServiceId": service_id,
+        "VersionId": version,
+        "CapacityStrategy": "CostBased",
+        "AuditMetadata": AUDIT,
+    } | changes
+
+
+def exception_body(fleet_id: str = FLEET, version: int = 2, **changes: Any) -> dict[str, Any]:
+    """The reference's exception, approved."""
+    return {
+        "ExceptionId": exception_key(fleet_id, EVENT),
+        "VersionId": version,
+        "FleetId": fleet_id,
+        "EventId": EVENT,
+        "ExceptionType": "BufferFactor",
+        "RequestedValue": 1.3,
+        "CurrentValue": 1.1,
+        "Status": "Approved",
         "AuditMetadata": AUDIT,
     } | changes
 

@@ -96,7 +96,9 @@ class InputKind(StrEnum):
 
     EVENT = "event"
     SERVICE = "service"
+    PHILOSOPHY = "philosophy"
     FLEET = "fleet"
+    EXCEPTION = "exception"
     PROJECTION = "projection"
     INVENTORY = "inventory"
     PLAN = "plan"

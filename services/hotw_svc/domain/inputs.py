@@ -14,6 +14,7 @@ from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.orders.shared_asgs import SharedAsgs
 from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
 from shared.clock import day_start
+from shared.schemas.fleet_svc.exception import BUFFER_FACTOR, ExceptionStatus
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
 from shared.schemas.hotw_svc import OrderType, Purpose
 
@@ -98,6 +99,36 @@ class Philosophy:
 
 
 NO_PHILOSOPHY = Philosophy()
+
+
+@dataclass(frozen=True, slots=True)
+class PhilosophyFacts:
+    """The resource Philosophy of a service, which wins over what the Service itself says (4.491)."""
+
+    version_id: int
+    philosophy: Philosophy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionFacts:
+    """An exception of a fleet for an event: the buffer factor asked for, and what became of the request."""
+
+    version_id: int
+    exception_type: str
+    status: ExceptionStatus
+    requested_value: Fraction
+    expires_on: date | None = None
+
+    def counts(self, instant: datetime) -> bool:
+        """Whether it was an approved, unexpired BufferFactor at an instant (4.516).
+
+        One that has expired since was approved until the end of its last day.
+        """
+        if self.exception_type != BUFFER_FACTOR:
+            return False
+        if self.status not in (ExceptionStatus.APPROVED, ExceptionStatus.EXPIRED):
+            return False
+        return self.expires_on is None or instant < end_of(self.expires_on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +218,13 @@ class InventoryFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """The run an execution belongs to; `user` is who asked, or `auto`. `order_type_reason`: see `choose_order_type`."""
+    """The run an execution belongs to; `user` is who asked, or `auto`. `order_type_reason`: see `choose_order_type`.
+
+    What expires is judged at `created_at`, so that all fleets of a run are worked out alike.
+    """
 
     run_id: int
+    created_at: datetime
     order_type: OrderType
     order_type_reason: str | None = None
     user: str = "auto"
@@ -209,6 +244,8 @@ class Inputs:
     event: EventFacts
     fleet: FleetFacts
     service: ServiceFacts | None
+    philosophy_facts: PhilosophyFacts | None = None
+    exception: ExceptionFacts | None = None
     projection: ProjectionFacts | None = None
     inventory: InventoryFacts | None = None
     orders: tuple[Order, ...] = ()
@@ -229,5 +266,13 @@ class Inputs:
 
     @property
     def philosophy(self) -> Philosophy:
-        """The service's philosophy; one without bounds where there is none."""
+        """The Philosophy, else the Service's own (4.491); one without bounds where there is neither."""
+        if self.philosophy_facts is not None:
+            return self.philosophy_facts.philosophy
         return NO_PHILOSOPHY if self.service is None else self.service.philosophy
+
+    @property
+    def counting_exception(self) -> ExceptionFacts | None:
+        """The exception whose factor replaces the fleet's own buffer in this run (7.3.8); None where there is none."""
+        exception = self.exception
+        return exception if exception is not None and exception.counts(self.run.created_at) else None

@@ -12,7 +12,9 @@ from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.eventplan_svc import EventPlanSnapshot
+from shared.schemas.fleet_svc.exception import ExceptionSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot, InventoryReported
+from shared.schemas.fleet_svc.philosophy import PhilosophySnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
@@ -20,7 +22,16 @@ from shared.trace import Trace
 
 OnInputsChanged = Callable[[InputKind, Sequence[Snapshot], Mapping[str, Trace]], Awaitable[None]]
 OnEventChanged = Callable[[Snapshot, Trace], Awaitable[None]]
-R = TypeVar("R", EventSnapshot, ServiceSnapshot, FleetSnapshot, ProjectionSnapshot, InventoryReported)
+R = TypeVar(
+    "R",
+    EventSnapshot,
+    ServiceSnapshot,
+    PhilosophySnapshot,
+    FleetSnapshot,
+    ExceptionSnapshot,
+    ProjectionSnapshot,
+    InventoryReported,
+)
 
 
 def subscriptions(
@@ -51,7 +62,9 @@ def subscriptions(
         Subscription(
             "hotw_svc.inputs",
             inputs(ServiceSnapshot, _changes("service"), InputKind.SERVICE),
+            inputs(PhilosophySnapshot, _changes("philosophy"), InputKind.PHILOSOPHY),
             inputs(FleetSnapshot, _changes("fleet"), InputKind.FLEET),
+            inputs(ExceptionSnapshot, _changes("exception"), InputKind.EXCEPTION),
             inputs(ProjectionSnapshot, _changes("projection"), InputKind.PROJECTION),
             inputs(InventoryReported, ["fleet.inventory.reported"], InputKind.INVENTORY),
         ),

@@ -22,8 +22,16 @@ class CapacityStrategy(StrEnum):
     FIXED = "Fixed"
 
 
-class Philosophy(WireModel):
-    """A service's bounds per fleet, and how its need is worked out."""
+def check_philosophy(strategy: CapacityStrategy | None, *, min_hosts: int | None, max_hosts: int | None) -> None:
+    """Raises the error of bounds that cross, and of a Fixed need without MinHosts (4.490a, 4.493, 4.493a)."""
+    if max_hosts is not None and min_hosts is not None and min_hosts > max_hosts:
+        raise broken_rule("MinHosts", "MinHosts must not exceed MaxHosts")
+    if strategy is CapacityStrategy.FIXED and min_hosts is None:
+        raise broken_rule("MinHosts", "required with the CapacityStrategy Fixed, which needs exactly so many hosts")
+
+
+class ServicePhilosophy(WireModel):
+    """A service's bounds per fleet, and how its need is worked out. The resource Philosophy wins over it (4.491)."""
 
     max_hosts: Count | None = None
     min_hosts: Count | None = None
@@ -32,10 +40,7 @@ class Philosophy(WireModel):
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
-        if self.max_hosts is not None and self.min_hosts is not None and self.min_hosts > self.max_hosts:
-            raise broken_rule("MinHosts", "MinHosts must not exceed MaxHosts")
-        if self.capacity_strategy is CapacityStrategy.FIXED and self.min_hosts is None:  # 4.493
-            raise broken_rule("MinHosts", "required with the CapacityStrategy Fixed, which needs exactly so many hosts")
+        check_philosophy(self.capacity_strategy, min_hosts=self.min_hosts, max_hosts=self.max_hosts)
         return self
 
 
@@ -54,7 +59,7 @@ class Service(WireModel):
     owner: Name
     leader_alias: Name | None = None
     fleet: list[RegionFleets] | None = None
-    philosophy: Philosophy | None = None
+    philosophy: ServicePhilosophy | None = None
     onboarding_status: Name | None = None
     service_tier: Name | None = None
 

@@ -98,7 +98,7 @@ def test_a_put_of_a_document_takes_a_merge_patch_of_its_own(documents: dict[str,
     assert "ServiceId" not in patch["properties"]
     assert "anyOf" not in patch["properties"]["Owner"]  # null would clear what a service must have
     assert {"type": "null"} in patch["properties"]["LeaderAlias"]["anyOf"]
-    assert patch["properties"]["Philosophy"]["anyOf"][0] == {"$ref": "#/components/schemas/PhilosophyPatch"}
+    assert patch["properties"]["Philosophy"]["anyOf"][0] == {"$ref": "#/components/schemas/ServicePhilosophyPatch"}
     assert "required" in schemas["CreateService"]
 
 

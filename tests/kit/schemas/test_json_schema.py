@@ -121,5 +121,5 @@ def test_the_update_command_of_a_resource_is_described_as_a_patch() -> None:
     assert update["required"] == ["ServiceId"]
     assert set(update["properties"]) == {field.alias for field in SERVICE.create.model_fields.values()}
     assert update["additionalProperties"] is False
-    assert set(Schemas([(SERVICE.update, REQUEST)]).components()) >= {"UpdateService", "PhilosophyPatch"}
+    assert set(Schemas([(SERVICE.update, REQUEST)]).components()) >= {"UpdateService", "ServicePhilosophyPatch"}
     assert "ServicePatch" not in Schemas([(SERVICE.update, REQUEST)]).components()

@@ -12,17 +12,20 @@ from services.hotw_svc.domain.arithmetic import exact
 from services.hotw_svc.domain.inputs import (
     AsgFacts,
     EventFacts,
+    ExceptionFacts,
     FleetFacts,
     InventoryFacts,
     Line,
     OrderDates,
     Philosophy,
+    PhilosophyFacts,
     ProjectionFacts,
     ServiceFacts,
 )
 from services.hotw_svc.domain.instants import EARLIEST
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.clock import parse_instant
+from shared.schemas.fleet_svc.exception import ExceptionStatus
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
 
 State = Mapping[str, Any]
@@ -49,19 +52,28 @@ def event_facts(state: State) -> EventFacts:
 
 def service_facts(state: State) -> ServiceFacts:
     """A Service with its own Philosophy."""
-    philosophy = state.get("Philosophy", {})
-    strategy = philosophy.get("CapacityStrategy")
     return ServiceFacts(
         service_id=state["ServiceId"],
         version_id=state["VersionId"],
         service_type=ServiceType(state["ServiceType"]),
         is_deleted=state.get("Deleted") is True,
-        philosophy=Philosophy(
-            max_hosts=philosophy.get("MaxHosts"),
-            min_hosts=philosophy.get("MinHosts"),
-            strategy=None if strategy is None else CapacityStrategy(strategy),
-            headroom_percentage=exact(philosophy.get("HeadroomPercentage", 0)),
-        ),
+        philosophy=_philosophy(state.get("Philosophy", {})),
+    )
+
+
+def philosophy_facts(state: State) -> PhilosophyFacts:
+    """The resource Philosophy of a service."""
+    return PhilosophyFacts(state["VersionId"], _philosophy(state))
+
+
+def exception_facts(state: State) -> ExceptionFacts:
+    """An exception of a fleet for an event."""
+    return ExceptionFacts(
+        version_id=state["VersionId"],
+        exception_type=state["ExceptionType"],
+        status=ExceptionStatus(state["Status"]),
+        requested_value=exact(state["RequestedValue"]),
+        expires_on=_date(state.get("ExpiresOn")),
     )
 
 
@@ -132,6 +144,16 @@ def inventory_facts(report: State) -> InventoryFacts:
 def az_factors(factors: Mapping[str, Any]) -> AzFactors:
     """`EPIC_AZ_FACTOR_MAP`: zone → factor; a negative one, or no number, is a ValueError."""
     return AzFactors.of({zone: exact(factor) for zone, factor in factors.items()})
+
+
+def _philosophy(given: State) -> Philosophy:
+    strategy = given.get("CapacityStrategy")
+    return Philosophy(
+        max_hosts=given.get("MaxHosts"),
+        min_hosts=given.get("MinHosts"),
+        strategy=None if strategy is None else CapacityStrategy(strategy),
+        headroom_percentage=exact(given.get("HeadroomPercentage", 0)),
+    )
 
 
 def _asg(given: State) -> AsgFacts:

@@ -13,11 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import facts, read_models
 from services.hotw_svc.adapters.inputs.read_models import (
+    EXCEPTIONS,
     FLEETS,
     INVENTORIES,
+    PHILOSOPHIES,
     PROJECTIONS,
     READ_MODELS,
     SERVICES,
+    exception_key,
     projection_key,
     state_of,
 )
@@ -26,7 +29,15 @@ from services.hotw_svc.adapters.orders.dashboard_rows import overtake_books
 from services.hotw_svc.adapters.rows import index_ids
 from services.hotw_svc.app.ports import InputKind, LoadedInputs
 from services.hotw_svc.app.runs.run import Run
-from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, Inputs, Line, RunFacts, ServiceFacts
+from services.hotw_svc.domain.inputs import (
+    EventFacts,
+    FleetFacts,
+    Inputs,
+    Line,
+    PhilosophyFacts,
+    RunFacts,
+    ServiceFacts,
+)
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.runs.distribution import AzFactors
@@ -76,6 +87,7 @@ class InputReadModels:
         known = await _known(self._connection, run, fleet_ids)
         run_facts = RunFacts(
             run_id=run.run_id,
+            created_at=run.created_at,
             order_type=run.order_type,
             order_type_reason=run.order_type_reason,
             user=run.user,
@@ -123,12 +135,15 @@ class _Known:
     numbers: Mapping[str, int]
     lines: Mapping[str, tuple[Row[Any] | None, Row[Any] | None]]
     services: _Rows
+    philosophies: _Rows
+    exceptions: _Rows
     projections: _Rows
     inventories: _Rows
     orders: Mapping[str, tuple[Order, ...]]
     overrides: Mapping[str, tuple[Override, ...]]
     windows: Mapping[str, Window]
     parsed: dict[str, ServiceFacts] = field(default_factory=dict)
+    parsed_philosophies: dict[str, PhilosophyFacts] = field(default_factory=dict)
 
     def service_of(self, fleet_id: str) -> str:
         """The fleet's ServiceId; empty where neither line is known."""
@@ -142,18 +157,28 @@ class _Known:
             self.parsed[service_id] = facts.service_facts(state_of(row))
         return self.parsed.get(service_id)
 
+    def philosophy(self, service_id: str) -> PhilosophyFacts | None:
+        """The service's Philosophy, parsed once for all its fleets; None when there is none."""
+        row = self.philosophies.get(service_id)
+        if row is not None and not row.Deleted and service_id not in self.parsed_philosophies:
+            self.parsed_philosophies[service_id] = facts.philosophy_facts(state_of(row))
+        return self.parsed_philosophies.get(service_id)
+
 
 async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]) -> _Known:
     numbers = await index_ids(connection, t.fleet_index, fleet_ids)
     names = {number: fleet_id for fleet_id, number in numbers.items()}
     lines = await read_models.fleet_lines(connection, fleet_ids, run.event_id)
     services = {str(row.ServiceId) for pair in lines.values() for row in pair if row is not None}
+    exceptions = [exception_key(fleet_id, run.event_id) for fleet_id in fleet_ids]
     projections = [projection_key(fleet_id, run.event_id) for fleet_id in fleet_ids]
     overrides = await order_rows.overrides_of(connection, names, run.purpose)
     return _Known(
         numbers=numbers,
         lines=lines,
         services=await SERVICES.rows(connection, services),
+        philosophies=await PHILOSOPHIES.rows(connection, services),
+        exceptions=await EXCEPTIONS.rows(connection, exceptions),
         projections=await PROJECTIONS.rows(connection, projections),
         inventories=await INVENTORIES.rows(connection, fleet_ids),
         orders=await order_rows.orders_of(connection, names, run.purpose),
@@ -165,12 +190,19 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
 def _read(fleet_id: str, event_id: str, known: _Known) -> dict[str, Any]:
     base, line = known.lines[fleet_id]
     projection = known.projections.get(projection_key(fleet_id, event_id))
+    exception = known.exceptions.get(exception_key(fleet_id, event_id))
     inventory = known.inventories.get(fleet_id)
     fleet = facts.fleet_facts(base=state_of(base), event_line=state_of(line))
-    usable = projection is not None and not projection.Deleted
     return {
         "fleet": fleet,
         "service": known.service(fleet.service_id),
-        "projection": facts.projection_facts(state_of(projection)) if usable else None,
+        "philosophy_facts": known.philosophy(fleet.service_id),
+        "exception": facts.exception_facts(state_of(exception)) if _is_present(exception) else None,
+        "projection": facts.projection_facts(state_of(projection)) if _is_present(projection) else None,
         "inventory": None if inventory is None else facts.inventory_facts(state_of(inventory)),
     }
+
+
+def _is_present(row: Row[Any] | None) -> bool:
+    """Whether there is such a resource, and it was not deleted."""
+    return row is not None and not row.Deleted

@@ -1,4 +1,4 @@
-"""The read models of HOTW: the newest version of each event, service, fleet, projection, inventory and plan."""
+"""The read models of HOTW: the newest version of each resource of other services that it works from or shows."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from services.hotw_svc.domain.orders.override import Window
 from shared.durability.read_model import State
 from shared.relational import ReadModelTable, short_text, slices
 from shared.schemas.eventplan_svc import EventPlan, MilestoneId, MilestoneStatus
+from shared.schemas.fleet_svc.exception import EXCEPTION
 from shared.schemas.fleet_svc.service import ServiceType
 
 REGION: Final = "FleetConfiguration.Region"
@@ -29,6 +30,8 @@ SERVICES: Final = ReadModelTable(
 )
 FLEETS: Final = ReadModelTable("fleet", {"ServiceId": short_text(), REGION: short_text()})
 """A fleet's own line has its FleetId as the key, its line for an event ``FleetId#EventId``."""
+PHILOSOPHIES: Final = ReadModelTable("philosophy")
+EXCEPTIONS: Final = ReadModelTable("exception")
 PROJECTIONS: Final = ReadModelTable("projection")
 INVENTORIES: Final = ReadModelTable("inventory")
 """The version of an inventory is its AsOf, in milliseconds since 1970."""
@@ -38,7 +41,9 @@ PLANS: Final = ReadModelTable("plan")
 READ_MODELS: Final = {
     InputKind.EVENT: EVENTS,
     InputKind.SERVICE: SERVICES,
+    InputKind.PHILOSOPHY: PHILOSOPHIES,
     InputKind.FLEET: FLEETS,
+    InputKind.EXCEPTION: EXCEPTIONS,
     InputKind.PROJECTION: PROJECTIONS,
     InputKind.INVENTORY: INVENTORIES,
     InputKind.PLAN: PLANS,
@@ -130,6 +135,11 @@ async def fleets_of(connection: AsyncConnection, service_ids: Iterable[str]) -> 
 def projection_key(fleet_id: str, event_id: str) -> str:
     """The key of the projection that a run plans by."""
     return f"{fleet_id}#{event_id}#Peak"
+
+
+def exception_key(fleet_id: str, event_id: str) -> str:
+    """The key of the exception that a fleet has for an event."""
+    return EXCEPTION.key_in({"FleetId": fleet_id, "EventId": event_id})
 
 
 def plan_key(event_id: str, fleet_id: str) -> str:

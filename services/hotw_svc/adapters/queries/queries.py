@@ -11,11 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.read_models import (
     EVENTS,
+    EXCEPTIONS,
     FLEETS,
     INVENTORIES,
+    PHILOSOPHIES,
     PROJECTIONS,
     SERVICES,
     event_fleets,
+    exception_key,
     projection_key,
     state_of,
 )
@@ -138,6 +141,8 @@ class Queries:
             line = await _one(connection, FLEETS, f"{fleet_id}#{event_id}")
             fleet = line or await _one(connection, FLEETS, fleet_id)
             service = await _one(connection, SERVICES, fleet.ServiceId) if fleet else None
+            philosophy = await _one(connection, PHILOSOPHIES, fleet.ServiceId) if fleet else None
+            exception = await _one(connection, EXCEPTIONS, exception_key(fleet_id, event_id))
             projection = await _one(connection, PROJECTIONS, projection_key(fleet_id, event_id))
             inventory = await _one(connection, INVENTORIES, fleet_id)
         if fleet is None and event is None:
@@ -148,7 +153,9 @@ class Queries:
             "FleetId": fleet_id,
             "Event": _version(event),
             "Service": _version(service),
+            "Philosophy": _version(philosophy),
             "Fleet": fleet and {"VersionId": fleet.VersionId, "Line": "event" if line else "base"},
+            "Exception": _version(exception),
             "Projection": _version(projection),
             "Inventory": hosts,
         }

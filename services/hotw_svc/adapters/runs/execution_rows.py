@@ -225,6 +225,10 @@ def _input_versions(execution: Execution) -> Row:
     }
     if inputs.service is not None:
         versions["Service"] = inputs.service.version_id
+    if inputs.philosophy_facts is not None:
+        versions["Philosophy"] = inputs.philosophy_facts.version_id
+    if inputs.counting_exception is not None:
+        versions["Exception"] = inputs.counting_exception.version_id
     if inputs.projection is not None:
         versions["Projection"] = inputs.projection.version_id
     if peak is not None:

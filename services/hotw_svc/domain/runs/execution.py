@@ -125,7 +125,7 @@ def _failed(inputs: Inputs, reasons: Sequence[str], now: datetime) -> Execution:
         _bare(inputs, now),
         reasoning=" ".join(reasons),
         peak=peak_tpm(inputs.fleet, inputs.projection),
-        buffer_factor=buffer_factor(inputs.fleet),
+        buffer_factor=buffer_factor(inputs),
         presence=presence(inputs),
         pending=pending_hosts(inputs),
         asgs=_asg_outcomes(inputs, {}),

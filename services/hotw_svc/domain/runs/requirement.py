@@ -58,9 +58,10 @@ def peak_tpm(fleet: FleetFacts, projection: ProjectionFacts | None) -> PeakTPM |
     return None
 
 
-def buffer_factor(fleet: FleetFacts) -> Fraction:
-    """1 + BufferPercentage/100, exactly."""
-    return one_plus(fleet.buffer_percentage)
+def buffer_factor(inputs: Inputs) -> Fraction:
+    """The value of an exception that counts, else 1 + BufferPercentage/100, exactly (7.3.8, 7.3.9)."""
+    exception = inputs.counting_exception
+    return one_plus(inputs.fleet.buffer_percentage) if exception is None else exception.requested_value
 
 
 def missing(inputs: Inputs) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def missing(inputs: Inputs) -> tuple[str, ...]:
     if not fleet.host_throughput_tpm:
         found.append("No HostThroughPutTPM: what one host can take is not known.")
     for name, percentage, factor in (
-        ("BufferPercentage", fleet.buffer_percentage, buffer_factor(fleet)),
+        ("BufferPercentage", fleet.buffer_percentage, buffer_factor(inputs)),
         ("HeadroomPercentage", philosophy.headroom_percentage, philosophy.headroom),
     ):
         if not 0 <= factor <= MAX_FACTOR:
@@ -86,7 +87,7 @@ def required(inputs: Inputs) -> Requirement:
     """The requirement; call it only where nothing is `missing`. `too_large` judges the answer."""
     fleet, philosophy = inputs.fleet, inputs.philosophy
     peak = peak_tpm(fleet, inputs.projection)
-    factor, headroom = buffer_factor(fleet), philosophy.headroom
+    factor, headroom = buffer_factor(inputs), philosophy.headroom
     fixed = philosophy.strategy is CapacityStrategy.FIXED
     if fixed:
         needed = philosophy.min_hosts or 0

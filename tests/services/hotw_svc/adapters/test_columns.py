@@ -11,10 +11,12 @@ from typing import Any
 
 import orjson
 
+from services.hotw_svc.adapters.inputs.facts import exception_facts
 from services.hotw_svc.adapters.orders.order_rows import order_columns, order_of, override_columns, override_of
 from services.hotw_svc.adapters.rows import wire
 from services.hotw_svc.adapters.runs.execution_rows import asg_columns, execution_columns, execution_fact
 from services.hotw_svc.app.orders.facts import fact_key, hardware_fact
+from services.hotw_svc.domain.inputs import Philosophy, PhilosophyFacts
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
 from services.hotw_svc.domain.orders.override import OverrideStatus
@@ -22,6 +24,7 @@ from services.hotw_svc.domain.runs.execution import Execution, execute, lock_hel
 from shared.schemas.base import MAX_COUNT
 from shared.schemas.hotw_svc import Decision, ExecutionFact, HardwareFact, Purpose
 from tests.support.hotw_inputs import NOW, asg_name, asgs, fortress, order, override
+from tests.support.hotw_store import exception_body
 
 EXECUTION = execute(fortress(), now=NOW)
 REFERENCE_COLUMNS = [
@@ -97,6 +100,17 @@ def test_every_input_is_kept_with_the_version_it_came_from() -> None:
             "AsOf": "2024-06-14T12:00:00.000Z",
         },
     }
+
+
+def test_a_philosophy_and_an_exception_that_counts_are_kept_with_their_versions() -> None:
+    """7.3.1. One that does not count was no input."""
+    approved = exception_facts(exception_body(version=4))
+    inputs = fortress(philosophy_facts=PhilosophyFacts(6, Philosophy()), exception=approved)
+    kept = execution_columns(execute(inputs, now=NOW))
+    assert (kept["InputVersions"]["Philosophy"], kept["InputVersions"]["Exception"]) == (6, 4)
+    assert kept["BufferFactor"] == Decimal("1.30")
+    revoked = exception_facts(exception_body(version=5, Status="Revoked"))
+    assert "Exception" not in execution_columns(execute(fortress(exception=revoked), now=NOW))["InputVersions"]
 
 
 def test_a_factor_is_stored_half_up() -> None:

@@ -12,16 +12,20 @@ import pytest
 from services.hotw_svc.adapters.inputs.facts import (
     az_factors,
     event_facts,
+    exception_facts,
     fleet_facts,
     inventory_facts,
+    philosophy_facts,
     projection_facts,
     service_facts,
 )
-from services.hotw_svc.domain.inputs import Line, OrderDates
+from services.hotw_svc.domain.inputs import Line, OrderDates, Philosophy, PhilosophyFacts
 from shared.schemas.event_svc.event import EventSnapshot
+from shared.schemas.fleet_svc.exception import ExceptionStatus
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceSnapshot
+from tests.support.goldens import golden
 from tests.support.hotw_inputs import EVENT, FLEET, PROJECTION, SERVICE, asg_name
 
 TEN, NONE = Fraction(10), Fraction(0)
@@ -213,3 +217,22 @@ def test_az_factors_may_be_decimals_in_any_form() -> None:
         Fraction(1, 2),
         Fraction(5, 4),
     ]
+
+
+def test_a_philosophy_is_read_as_it_is_published() -> None:
+    facts = philosophy_facts(golden("philosophy.updated", "philosophy.updated").body())
+    assert facts == PhilosophyFacts(
+        2,
+        Philosophy(
+            max_hosts=450,
+            min_hosts=10,
+            strategy=CapacityStrategy.PERFORMANCE_BASED,
+            headroom_percentage=Fraction(15, 2),
+        ),
+    )
+
+
+def test_an_exception_is_read_as_it_is_published() -> None:
+    facts = exception_facts(golden("exception.reviewed", "exception.reviewed").body())
+    assert (facts.version_id, facts.status, facts.requested_value) == (2, ExceptionStatus.APPROVED, Fraction(13, 10))
+    assert (facts.exception_type, facts.expires_on) == ("BufferFactor", date(2024, 7, 31))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from typing import Any
 
 import orjson
 import pytest
@@ -14,9 +16,10 @@ from hypothesis import strategies as st
 
 from services.hotw_svc.adapters.runs.execution_rows import half_up
 from services.hotw_svc.domain.arithmetic import exact, one_plus
-from services.hotw_svc.domain.inputs import Philosophy
+from services.hotw_svc.domain.inputs import ExceptionFacts, Philosophy, PhilosophyFacts
 from services.hotw_svc.domain.runs.requirement import missing, needed_hosts, peak_tpm, required, too_large
 from shared.schemas.base import MAX_COUNT, MAX_DECIMAL
+from shared.schemas.fleet_svc.exception import ExceptionStatus
 from shared.schemas.fleet_svc.service import CapacityStrategy
 from tests.support.hotw_inputs import fortress
 
@@ -240,3 +243,53 @@ def test_required_lies_between_the_bounds_and_what_lowered_it_is_named_7_4_10(
         assert requirement.cap is None
     lowered = requirement.required < max(requirement.needed, lower or 0)
     assert (requirement.cap is not None) == lowered
+
+
+def excepted(**changes: Any) -> ExceptionFacts:
+    """The reference's exception: 1.3, approved."""
+    given: dict[str, Any] = {
+        "version_id": 2,
+        "exception_type": "BufferFactor",
+        "status": ExceptionStatus.APPROVED,
+        "requested_value": exact(1.3),
+        **changes,
+    }
+    return ExceptionFacts(**given)
+
+
+def test_an_exception_that_counts_replaces_the_buffer_exactly_7_3_8() -> None:
+    requirement = required(fortress(exception=excepted()))
+    assert (requirement.needed, requirement.buffer_factor) == (260, Fraction(13, 10))
+    assert math.ceil(50_000 * 1.3 / 250) == 260
+    assert required(fortress(exception=excepted(requested_value=exact(1.300001)))).needed == 261
+    assert missing(fortress(exception=excepted(), fleet={"buffer_percentage": Fraction(200_000)})) == ()
+
+
+LAST_DAY, LAST_MOMENT = date(2024, 6, 15), datetime(2024, 6, 15, 23, 59, 59, 999_000, UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({}, True),
+        ({"exception_type": "Headroom"}, False),
+        ({"status": ExceptionStatus.PENDING}, False),
+        ({"status": ExceptionStatus.REJECTED}, False),
+        ({"status": ExceptionStatus.REVOKED}, False),
+        ({"expires_on": date(2024, 6, 14)}, False),
+        ({"expires_on": LAST_DAY}, True),
+        ({"expires_on": LAST_DAY, "status": ExceptionStatus.EXPIRED}, True),
+        ({"expires_on": date(2024, 6, 14), "status": ExceptionStatus.EXPIRED}, False),
+    ],
+)
+def test_only_an_approved_unexpired_buffer_factor_counts_4_516(changes: dict[str, Any], counts: bool) -> None:
+    """At the instant of the run; an exception that expired since had been approved until then."""
+    inputs = fortress(exception=excepted(**changes), run={"created_at": LAST_MOMENT})
+    assert (required(inputs).needed == 260) is counts
+
+
+def test_a_philosophy_wins_over_the_services_own_as_a_whole_4_491() -> None:
+    own = Philosophy(min_hosts=10, max_hosts=180, strategy=CapacityStrategy.PERFORMANCE_BASED)
+    given = PhilosophyFacts(1, Philosophy(strategy=CapacityStrategy.COST_BASED))
+    assert required(fortress(philosophy=own)).required == 180
+    assert required(fortress(philosophy=own, philosophy_facts=given)).required == 200

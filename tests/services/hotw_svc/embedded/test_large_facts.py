@@ -8,7 +8,7 @@ import pytest
 
 from services.hotw_svc.app.orders import facts
 from tests.support.embedded_stack import Replica
-from tests.support.hotw_stack import Hotw
+from tests.support.hotw_stack import COMPANY, Hotw
 from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, projection_body, service_body
 from tests.support.waiting import eventually
 
@@ -42,7 +42,7 @@ async def company(stack: Hotw, replica: Replica, asgs: int) -> None:
     )
     await eventually(
         lambda: replica.get(f"/hotw/inputs/{EVENT}/{FLEET}"),
-        lambda held: held and all(held.values()),
+        lambda held: held and all(held[name] for name in COMPANY),
         f"every input of {FLEET} is known",
     )
 

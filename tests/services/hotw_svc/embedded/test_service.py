@@ -10,7 +10,7 @@ import pytest
 from shared.envelope import Message
 from shared.trace import Trace
 from tests.support.embedded_stack import Replica
-from tests.support.hotw_stack import Hotw
+from tests.support.hotw_stack import COMPANY, Hotw
 from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, inventory_body, plan_body
 from tests.support.waiting import eventually
 
@@ -23,7 +23,7 @@ async def know_the_company(stack: Hotw, replica: Replica) -> None:
     await stack.company()
     await eventually(
         lambda: replica.get(f"/hotw/inputs/{EVENT}/{FLEET}"),
-        lambda held: held and all(held.values()),
+        lambda held: held and all(held[name] for name in COMPANY),
         f"every input of {FLEET} is known",
     )
 
