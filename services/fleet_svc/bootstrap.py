@@ -13,7 +13,7 @@ from services.fleet_svc.app.hosts import on_orders_changed, report_inventory
 from services.fleet_svc.app.mend_lines import mend_lines
 from services.fleet_svc.app.on_events_changed import on_events_changed
 from services.fleet_svc.app.report_throttling import report_throttling
-from services.fleet_svc.app.update_fleet import update_fleet
+from services.fleet_svc.app.update_fleet import restore_fleet, update_fleet
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.entrypoints.messages import subscriptions
 from services.fleet_svc.entrypoints.throttling import throttling_routes
@@ -23,7 +23,7 @@ from shared.documents import Store
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Declared
-from shared.schemas.fleet_svc.fleet import CreateFleet, DeleteFleet, ReportInventory, UpdateFleet
+from shared.schemas.fleet_svc.fleet import CreateFleet, DeleteFleet, ReportInventory, RestoreFleet, UpdateFleet
 from shared.schemas.fleet_svc.throttling import ReportThrottling
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
@@ -67,6 +67,7 @@ def commands_of(fleets: Fleets) -> list[Command[Any]]:
         Command(CreateFleet, partial(create_fleet, fleets=fleets), "fleet.create"),
         Command(UpdateFleet, partial(update_fleet, fleets=fleets), "fleet.update"),
         Command(DeleteFleet, partial(delete_fleet, fleets=fleets), "fleet.delete"),
+        Command(RestoreFleet, partial(restore_fleet, fleets=fleets), "fleet.restore"),
         Command(ReportInventory, partial(report_inventory, fleets=fleets), "inventory.report", conditional=False),
     ]
 

@@ -61,6 +61,7 @@ class Resource(Generic[M]):
     ``on_create``, ``on_update``: check and complete a new document, or the document before and after a change.
     ``complete``: checks and completes a document, after these two, by what the service looks up for it
     (``Resources.look_up``): by the document before (None: it is new) and after, and by what was found.
+    ``on_restore``: completes a document that was made what a former version is, after all others.
     ``implied``: members that a change sets, by their attributes, where the request does not state them; by the document
     before and after it.
     ``assign_key``: the key of a document that is created without one, by a text that is the same when the request is
@@ -81,6 +82,7 @@ class Resource(Generic[M]):
     on_update: Callable[[M, M, Cause], M] | None = None
     complete: Callable[[M | None, M, Any, Cause], M] | None = None
     judge: Callable[[M, Referenced], None] | None = None
+    on_restore: Callable[[M, Cause], M] | None = None
     implied: Callable[[M, M], Mapping[str, Any]] | None = None
     assign_key: Callable[[str], str] | None = None
     computed: Callable[[M], Mapping[str, Any]] | None = None

@@ -15,8 +15,10 @@ from shared.documents import Document, Documents, Store, Written
 from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Command
 from shared.resources.declaration import Resource
+from shared.resources.differences import difference
 from shared.resources.use_cases import Reads, Resources
-from shared.schemas.base import CommandBody, Id
+from shared.schemas.base import CommandBody, Id, Snapshot
+from shared.schemas.operation import DocumentKeys, VersionDifference
 from shared.schemas.validation import validated
 from shared.web import (
     PAGING,
@@ -46,7 +48,7 @@ class DocumentHandlers:
 
     def keys(self, request: Request, also: Sequence[Parameter] = ()) -> tuple[dict[str, str], dict[str, Any]]:
         """The parts of the key in their order, and the query, which may have the members in ``also``."""
-        ids = {name: value for name, value in request.path_params.items() if name != "VersionId"}
+        ids = {name: value for name, value in request.path_params.items() if not name.endswith("VersionId")}
         return checked_ids(ids), query_of(request, also)
 
     def joined(self, keys: Mapping[str, str]) -> str:
@@ -65,11 +67,14 @@ class DocumentHandlers:
         is_other = asked not in ("", document.key)
         return json_response(shown, etag=self.reads.tag(document, shown, base=is_other))
 
-    async def write(self, command: Command[Any], request: Request) -> Response:
-        """A write of one document, by the use case that the command on the topic calls as well."""
+    async def write(self, command: Command[Any], request: Request, **also: Any) -> Response:
+        """A write of one document, by the use case that the command on the topic calls as well.
+
+        ``also``: members of the command that the path gives beside the key.
+        """
         keys, _ = self.keys(request)
         body, cause = read_write(request, self.clock, conditional=command.conditional)
-        written = await command.use_case(validated(command.model, with_keys(body, keys)), cause)
+        written = await command.use_case(validated(command.model, with_keys(body, {**keys, **also})), cause)
         if not isinstance(written, Written):
             raise TypeError(f"{command.name} does not write a document")
         return await self.response(written.document, self.joined(keys))
@@ -87,6 +92,52 @@ class DocumentHandlers:
         page = page_of(query, int)
         found = await self.reads.history(self.joined(keys), before=page.after, limit=page.limit)
         return page_response(await self.reads.shown(found.items), found.next_before)
+
+    async def difference(self, request: Request) -> Response:
+        key, numbers = self.key(request), [version_number(request, name) for name in ("VersionId", "OtherVersionId")]
+        a, b = await self.reads.shown([await self.reads.version(key, number) for number in numbers])
+        return json_response(difference(a, b))
+
+    async def batch(self, request: Request) -> Response:
+        query_of(request)
+        body, _ = read_write(request, self.clock, conditional=False)
+        found, missing = await self.reads.batch(validated(DocumentKeys, body).keys)
+        return json_response({"Items": await self.reads.shown(found), "Missing": missing})
+
+    def add_batch(self, routes: Routes, path: str, action: str, plural: str, *, response: type[Snapshot]) -> None:
+        """Adds the batch of the collection at ``path``."""
+        routes.add(
+            "POST",
+            f"{path}/batch",
+            self.batch,
+            action=action,
+            operation_id=f"batch{plural}",
+            summary=f"The latest versions of many {plural}",
+            body=DocumentKeys,
+            response=response,
+            batch=True,
+            shares_path=True,
+            conditional=False,
+        )
+
+    def add_difference(
+        self, routes: Routes, item: str, action: str, name: str, *, one: str, parameters: Sequence[Parameter] = ()
+    ) -> None:
+        """Adds the comparison of two versions of the document at ``item``."""
+        routes.add(
+            "GET",
+            f"{item}/versions/{{VersionId}}/diff/{{OtherVersionId}}",
+            self.difference,
+            action=action,
+            operation_id=f"diff{name}Versions",
+            summary=f"What makes one version of {one} into another",
+            response=VersionDifference,
+            parameters=parameters,
+        )
+
+    async def restore(self, command: Command[Any], request: Request) -> Response:
+        """A write that names a version in its path."""
+        return await self.write(command, request, VersionId=version_number(request))
 
 
 class _Handlers(DocumentHandlers):
@@ -182,6 +233,11 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
         for action in resource.actions:
             write(action.method, f"{item}/{action.word}", action.command, action.summary)
         write("POST", resource.path, contract.create, f"Create {one}")
+        restore, summary = commands[contract.restore], f"Make {one} what a former version is"
+        path, operation_id = f"{item}/versions/{{VersionId}}/restore", operation_id_of(contract.restore)
+        handler = partial(do.restore, restore)
+        restored: dict[str, Any] = {"body": contract.restore, "parameters": key, "summary": summary}
+        add("POST", path, handler, action=restore.action, operation_id=operation_id, **restored)
         write("PUT", item, contract.update, f"Change {one} by a merge patch (RFC 7396)")
         write("DELETE", item, contract.delete, f"Delete {one}; its history stays")
     plural, parameters = resource.contract.many, do.list_parameters
@@ -195,6 +251,8 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
     for path, operation_id in paths.items():
         summary, paged = f"Every version of {one}, newest first", [*key, *PAGING]
         read(path, do.history, operation_id=operation_id, summary=summary, many=True, parameters=paged)
+    do.add_batch(routes, resource.path, f"{topic}.read", plural, response=resource.contract.read)
+    do.add_difference(routes, item, f"{topic}.read", name, one=one, parameters=key)
     path, operation_id, summary = f"{item}/versions/{{VersionId}}", f"get{name}Version", f"One version of {one}"
     read(path, do.version, operation_id=operation_id, summary=summary, parameters=key)
     return routes

@@ -19,7 +19,7 @@ from shared.errors import Conflict, NotFound, Refused
 from shared.messaging.commands import Command
 from shared.resources.declaration import Action, Resource
 from shared.resources.references import Read, References
-from shared.schemas.base import CommandBody, ReasonedCommand, WireModel
+from shared.schemas.base import CommandBody, ReasonedCommand, RestoreVersion, WireModel
 from shared.schemas.merge_patch import MergePatch
 from shared.schemas.validation import patched, validated
 from shared.trace import current_trace, new_id
@@ -102,6 +102,12 @@ class Reads:
             raise self.missing(key, f" with VersionId {version}")
         return document
 
+    async def batch(self, keys: Sequence[str]) -> tuple[list[Document], list[str]]:
+        """The latest versions of these in one read, and the keys of which there is none, both in the order given."""
+        wanted = list(dict.fromkeys(keys))
+        found = await self.documents.latest_many(wanted)
+        return [found[key] for key in wanted if key in found], [key for key in wanted if key not in found]
+
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
         """Versions newest first, tombstones included. NotFound when there never was one."""
         page = await self.documents.history(key, before=before, limit=limit)
@@ -139,6 +145,7 @@ class Resources(Reads, Generic[M]):
             Command(contract.create, self.create, f"{topic}.create"),
             Command(contract.update, self.update, f"{topic}.update"),
             Command(contract.delete, self.delete, f"{topic}.delete"),
+            Command(contract.restore, self.restore, f"{topic}.restore"),
             *(
                 Command(action.command, partial(self.act, action), f"{topic}.{action.word}")
                 for action in self.resource.actions
@@ -219,21 +226,58 @@ class Resources(Reads, Generic[M]):
 
         A computed member that the patch only repeats is not taken from it.
         """
-        resource, contract, key = self.resource, self.resource.contract, self.resource.contract.key_of(command)
-        present = None if resource.complete is None else await self.documents.latest(key)
-        found = None if present is None else await self._found({**present.state, **command.patch})
+        resource, contract = self.resource, self.resource.contract
 
-        def updated(read: Read | None, before: State) -> M:
+        def merged(before: State) -> M:
             patch = command.patch
             if resource.computed is not None:
                 shown = resource.computed(validated(contract.model, before))
                 patch = {
                     name: value for name, value in patch.items() if name in before or shown.get(name, _ABSENT) != value
                 }
-            after = patched(contract.model, before, patch)
+            return patched(contract.model, before, patch)
+
+        return await self._revise(contract.key_of(command), merged, command.patch, cause)
+
+    async def restore(self, command: RestoreVersion, cause: Cause) -> Written:
+        """Makes the members that a person may set those of a former version, by the rules of a change (3.20).
+
+        NotFound for a version that there is not, Conflict for one that is a deletion.
+        """
+        contract, number = self.resource.contract, command.version_id
+        key = contract.key_of(command)
+        former = await self.version(key, number)
+        if former.deleted:
+            raise Conflict(f"version {number} is a deletion, which holds nothing; give another one", slug="deletion")
+        given = {name: former.state.get(name) for name in contract.settable}
+
+        def restored(before: State) -> M:
+            state = {**before, **given}
+            return validated(contract.model, {name: value for name, value in state.items() if value is not None})
+
+        return await self._revise(key, restored, given, _with_reason(cause, command), self.resource.on_restore)
+
+    async def _revise(
+        self,
+        key: str,
+        revise: Callable[[State], M],
+        given: Mapping[str, Any],
+        cause: Cause,
+        finish: Callable[[M, Cause], M] | None = None,
+    ) -> Written:
+        """Writes what ``revise`` makes of the present document, by the rules of a change.
+
+        ``given``: the members that the request states, by wire name; null clears. ``finish`` has the last word.
+        """
+        resource, contract = self.resource, self.resource.contract
+        present = None if resource.complete is None else await self.documents.latest(key)
+        found = None if present is None else await self._found({**present.state, **given})
+
+        def updated(read: Read | None, before: State) -> M:
+            after = revise(before)
             if resource.implied is not None:
                 implied = resource.implied(validated(contract.model, before), after)
-                stated = {attribute for attribute, field in contract.model.model_fields.items() if field.alias in patch}
+                stated = {attribute for attribute, field in contract.model.model_fields.items() if field.alias in given}
                 after = after.model_copy(update={name: implied[name] for name in implied.keys() - stated})
             if resource.on_update is not None:
                 after = resource.on_update(validated(contract.model, before), after, cause)
@@ -246,12 +290,12 @@ class Resources(Reads, Generic[M]):
                 referenced.check(new)
                 if resource.judge is not None:
                     resource.judge(after, referenced)
-            return after
+            return after if finish is None else finish(after, cause)
 
-        if resource.judge is None and all(command.patch.keys().isdisjoint(one.key) for one in resource.references):
+        if resource.judge is None and all(given.keys().isdisjoint(one.key) for one in resource.references):
             return await self._change(key, cause, partial(updated, None), "updated")
         return await self._references.write(
-            self._references.named_in(command.patch),
+            self._references.named_in(given),
             lambda read: self._change(key, cause, partial(updated, read), "updated"),
         )
 
@@ -276,8 +320,7 @@ class Resources(Reads, Generic[M]):
         def acted(before: State) -> M:
             return action.apply(validated(contract.model, before), command, cause)
 
-        if isinstance(command, ReasonedCommand) and command.reason is not None:
-            cause = replace(cause, message=command.reason)
+        cause = _with_reason(cause, command)
         events = ("updated",) if action.event is None else ("updated", action.event)
         written = await self._change(contract.key_of(command), cause, acted, *events)
         if action.word in self._afterwards:
@@ -395,6 +438,13 @@ def _refuse(refusal: Refused, _: Document | None) -> Change:
 def _is_latest(document: Document) -> bool:
     """Whether it is the latest version, which alone has what stands outside the versions."""
     return document.created is not None and not document.deleted
+
+
+def _with_reason(cause: Cause, command: CommandBody) -> Cause:
+    """The cause with the reason that the command gives; without one it stays as it is."""
+    if isinstance(command, ReasonedCommand) and command.reason is not None:
+        return replace(cause, message=command.reason)
+    return cause
 
 
 def _state_of(document: WireModel) -> State:

@@ -271,3 +271,9 @@ class ReasonedCommand(CommandBody):
     """A request that gives its reason, which the version that it makes keeps as AuditMetadata.Message."""
 
     reason: Text | None = None
+
+
+class RestoreVersion(ReasonedCommand):
+    """Makes a document what a former version of it is; 0 is the latest, as in a read."""
+
+    version_id: Count

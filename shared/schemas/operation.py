@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.schemas.base import WireModel
+from shared.schemas.base import JoinedKey, WireModel
 
 
 class FieldProblem(BaseModel):
@@ -93,3 +93,36 @@ class Index(WireModel):
     health: str
     open_api: str
     services: dict[str, dict[str, str]]
+
+
+class PatchOperation(BaseModel):
+    """One operation of a JSON Patch (RFC 6902). A removal has no value."""
+
+    op: Literal["add", "remove", "replace"]
+    path: str = Field(description="A JSON pointer to the member.")
+    value: Any = None
+
+
+class ChangedMember(WireModel):
+    """A member that two versions hold differently; null where a version lacks it."""
+
+    member: str = Field(description="A JSON pointer to the member.")
+    before: Any
+    after: Any
+
+
+class VersionDifference(WireModel):
+    """What makes one version into another: as a JSON Patch of what is read of them, and member by member."""
+
+    patch: list[PatchOperation]
+    changes: list[ChangedMember]
+
+
+MOST_KEYS: Final = 1000
+"""The most documents of one batch (3.21a)."""
+
+
+class DocumentKeys(WireModel):
+    """The keys of documents, as they are stored: ``FORTRESSService-NA-X0#PD2024#Peak``."""
+
+    keys: list[JoinedKey] = Field(max_length=MOST_KEYS)

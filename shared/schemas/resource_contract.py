@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
 from shared.errors import BadInput, FieldError
-from shared.schemas.base import CommandBody, Id, JoinedKey, Snapshot, WireModel, check_id, wire_names
+from shared.schemas.base import CommandBody, Id, JoinedKey, RestoreVersion, Snapshot, WireModel, check_id, wire_names
 from shared.schemas.merge_patch import MergePatch
 
 B = TypeVar("B", bound=WireModel)
@@ -44,8 +44,8 @@ class ResourceContract(Generic[M]):
 
     Derived unless given: ``name`` (the model's; given where that would hide a name of Python), ``snapshot`` (the
     document with its version; given where EPIC adds members, or where Python code of another service needs the type),
-    ``read`` (the snapshot with what a read shows beside it) and ``commands`` (Create, Update and Delete). ``actions``
-    are commands beside those three.
+    ``read`` (the snapshot with what a read shows beside it) and ``commands`` (Create, Update, Delete and Restore).
+    ``actions`` are commands beside those.
     """
 
     model: type[M]
@@ -189,11 +189,29 @@ class ResourceContract(Generic[M]):
         fields = self._id_fields() | self._joined_key_field()
         return self._made(CommandBody, f"Delete{self.name}", f"Deletes {self.one}; its history stays.", fields)
 
+    @cached_property
+    def restore(self) -> type[RestoreVersion]:
+        """The command that makes a document what a former version of it is."""
+        fields = self._id_fields() | self._joined_key_field()
+        doc = f"Makes {self.one} what a former version is, by the rules of a change."
+        made = self._made(RestoreVersion, f"Restore{self.name}", doc, fields)
+        made.ignored = self.ignored - {"VersionId"}
+        return made
+
     @property
     def commands(self) -> tuple[type[CommandBody], ...]:
         """Every command about the resource."""
-        own = (self.create, self.update, self.delete) if self.given_commands is None else self.given_commands
+        own = (
+            (self.create, self.update, self.delete, self.restore)
+            if self.given_commands is None
+            else self.given_commands
+        )
         return (*own, *self.actions)
+
+    @cached_property
+    def settable(self) -> frozenset[str]:
+        """The members that a person may set, beside the key."""
+        return wire_names(self.body) - {self.model.model_fields[name].alias for name in self.managed} - {*self.key}
 
     @cached_property
     def ignored(self) -> frozenset[str]:

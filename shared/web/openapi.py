@@ -95,9 +95,9 @@ _PROBLEMS: Final = {
 class Operation:
     """One operation: what it takes and what it answers.
 
-    ``answer`` is the contract of a 200, of one item of the page if ``many``; None: a JSON object, or text by
-    ``media_type``. ``also`` are the contracts of other statuses. ``has_cause``: a write that takes an Idempotency-Key.
-    ``path_types`` are the types of the path's parameters.
+    ``answer`` is the contract of a 200, of one item of the page or batch if ``many`` or ``batch``; None: a JSON object,
+    or text by ``media_type``. ``also`` are the contracts of other statuses. ``has_cause``: a write that takes an
+    Idempotency-Key. ``path_types`` are the types of the path's parameters.
     """
 
     operation_id: str
@@ -109,6 +109,7 @@ class Operation:
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
     many: bool = False
+    batch: bool = False
     conditional: bool = True
     has_cause: bool = True
     media_type: str = JSON
@@ -117,7 +118,7 @@ class Operation:
     @property
     def has_version(self) -> bool:
         """Whether it answers one version of a document, which has an entity tag."""
-        return self.answer is not None and issubclass(self.answer, Snapshot) and not self.many
+        return self.answer is not None and issubclass(self.answer, Snapshot) and not self.many and not self.batch
 
     @property
     def keys(self) -> frozenset[str]:
@@ -253,6 +254,9 @@ def _answer(operation: Operation, example: Any, schemas: Schemas) -> dict[str, A
     if operation.many:
         schema = _page_of(schema)
         example = None if example is None else {"Items": [example], "NextCursor": None}
+    if operation.batch:
+        schema = _batch_of(schema)
+        example = None if example is None else {"Items": [example], "Missing": []}
     names = ("X-Correlation-Id", "ETag") if operation.has_version else ("X-Correlation-Id",)
     content = {operation.media_type: _content(schema, example)}
     return {"description": "Done", "headers": _headers(*names), "content": content}
@@ -264,6 +268,15 @@ def _page_of(item: dict[str, Any]) -> dict[str, Any]:
         "type": "object",
         "required": ["Items", "NextCursor"],
         "properties": {"Items": {"type": "array", "items": item}, "NextCursor": cursor},
+    }
+
+
+def _batch_of(item: dict[str, Any]) -> dict[str, Any]:
+    missing = {"type": "array", "items": {"type": "string"}, "description": "The keys of which there is no document."}
+    return {
+        "type": "object",
+        "required": ["Items", "Missing"],
+        "properties": {"Items": {"type": "array", "items": item}, "Missing": missing},
     }
 
 

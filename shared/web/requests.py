@@ -113,7 +113,7 @@ def checked_ids(keys: Mapping[str, str], others: Mapping[str, TypeAdapter[Any]] 
     return dict(keys)
 
 
-def with_keys(body: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
+def with_keys(body: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
     """The body with the path's keys as members. BadInput where the body has another key."""
     wrong = [
         FieldError(f"/{name}", f"must equal {value}, as in the path; correct it or leave it out")
@@ -125,12 +125,12 @@ def with_keys(body: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any
     return {**body, **keys}
 
 
-def version_number(request: Request) -> int:
-    """The VersionId of a path; 0 stands for the latest."""
-    text = request.path_params["VersionId"]
+def version_number(request: Request, name: str = "VersionId") -> int:
+    """The version in a path; 0 stands for the latest."""
+    text = request.path_params[name]
     if not re.fullmatch("[0-9]{1,10}", text):
-        error = FieldError("/VersionId", "give a whole number of at most ten digits")
-        raise BadInput("the path has a bad VersionId", [error])
+        error = FieldError(f"/{name}", "give a whole number of at most ten digits")
+        raise BadInput(f"the path has a bad {name}", [error])
     return int(text)
 
 

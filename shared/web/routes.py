@@ -18,7 +18,7 @@ from shared.web.openapi import JSON, Operation, Tag
 from shared.web.protection import JSON_TYPES
 from shared.web.routing import EpicRoute, Handler
 
-_PATH_TYPES: Final = {"VersionId": Count}
+_PATH_TYPES: Final = {"VersionId": Count, "OtherVersionId": Count}
 """The types of path parameters that are no ids."""
 
 
@@ -57,6 +57,8 @@ class Routes:
         body: type[BaseModel] | None = None,
         response: type[BaseModel] | None = None,
         many: bool = False,
+        batch: bool = False,
+        shares_path: bool = False,
         parameters: Sequence[Mapping[str, Any]] = (),
         conditional: bool = True,
         has_cause: bool = True,
@@ -67,10 +69,11 @@ class Routes:
         """Adds one operation. ``action`` is what the caller must be permitted to do, such as ``event.create``.
 
         ``operation_id`` names the operation in generated clients; made of method and path unless given. ``many``: the
-        response is a page, ``{Items: [response], NextCursor}``. ``conditional=False``: a PUT or DELETE of something
-        without a version, which takes no If-Match. ``has_cause=False``: a write that takes no Idempotency-Key and
-        records nobody. ``body_types``: the media types of the body, ``media_type``: that of the answer. ``also``: what
-        other statuses answer.
+        response is a page, ``{Items: [response], NextCursor}``; ``batch``: it is ``{Items: [response], Missing}``.
+        ``shares_path``: a word of the path may also be an id, in the path of another route with other methods.
+        ``conditional=False``: a PUT or DELETE of something without a version, which takes no If-Match.
+        ``has_cause=False``: a write that takes no Idempotency-Key and records nobody. ``body_types``: the media types
+        of the body, ``media_type``: that of the answer. ``also``: what other statuses answer.
         """
         check_action(action)
         words = [word for word in path.split("/") if word]
@@ -86,6 +89,7 @@ class Routes:
             body=body,
             answer=response,
             many=many,
+            batch=batch,
             conditional=conditional,
             has_cause=has_cause,
             media_type=media_type,
@@ -93,5 +97,5 @@ class Routes:
         )
         self.operations.append(operation)
         options: dict[str, Any] = {"methods": [method], "response_class": Response, "response_model": None}
-        options |= {"body_types": body_types, "offer": media_type, "has_cause": has_cause}
+        options |= {"body_types": body_types, "offer": media_type, "has_cause": has_cause, "shares_path": shares_path}
         self.routes.append(EpicRoute(path, handler, action=action, **options))

@@ -32,7 +32,8 @@ class EpicRoute(APIRoute):
 
     A GET route answers HEAD as well; the server leaves the body out. ``body_types``: the media types of a body that it
     takes. ``offer``: the media type of its answer; a request that does not accept it is refused (406). ``has_cause``:
-    whether the handler of a write reads its cause, with the conditions on it.
+    whether the handler of a write reads its cause, with the conditions on it. ``shares_path``: other methods of its
+    path are those of a route that has a parameter where this one has a word.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class EpicRoute(APIRoute):
         body_types: Collection[str],
         offer: str,
         has_cause: bool,
+        shares_path: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(path, handler, **options)
         self.action = action
+        self.shares_path = shares_path
         self._handler = handler
         self._offer = offer
         self._body_types = body_types
@@ -62,9 +65,10 @@ class EpicRoute(APIRoute):
     def hide_behind(self, routes: Sequence[EpicRoute]) -> None:
         """Leaves to those of ``routes`` their paths that have words where this one's has parameters.
 
-        ``/fleet/{FleetId}/inventory`` is such a path of ``/fleet/{FleetId}/{EventId}``, whatever its methods.
+        ``/fleet/{FleetId}/inventory`` is such a path of ``/fleet/{FleetId}/{EventId}``, whatever its methods, unless it
+        shares the path.
         """
-        at = (_words_in_place(self.path, other.path) for other in routes)
+        at = (_words_in_place(self.path, other.path) for other in routes if not other.shares_path)
         self._hidden_at = [words for words in at if words]
 
     def takes(self, scope: Scope) -> bool:

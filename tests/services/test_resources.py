@@ -18,7 +18,7 @@ from shared.schemas.validation import validated
 from shared.trace import Trace
 from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
-from tests.support.http import pointers, version_of
+from tests.support.http import after_patch, pointers, version_of
 from tests.support.resources import ALL, EACH, body_of, change_of, key_of, path_of
 
 
@@ -76,6 +76,61 @@ async def test_it_is_deleted_and_its_history_stays(
     ]
     for message in messages:
         resource.contract.snapshot.model_validate(message.body())
+
+
+@EACH
+async def test_a_former_version_can_be_restored(
+    resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any]
+) -> None:
+    """3.20, 3.20a, 3.20c: a member that the former version lacks is cleared; the managed ones stay the present's."""
+    path, contract = path_of(resource, made), resource.contract
+    await http.put(path, json=change_of(resource))
+    body, stale = {"Reason": "a mistake"}, {"If-Match": '"1"'}
+    assert (await http.post(f"{path}/versions/1/restore", json=body, headers=stale)).status_code == 412
+    restored = await http.post(f"{path}/versions/1/restore", json=body, headers={"If-Match": '"2"'})
+    assert (restored.status_code, version_of(restored)) == (200, 3), restored.text
+    assert restored.json()["AuditMetadata"]["Message"] == "a mistake"
+    former = (await http.get(f"{path}/versions/1")).json()
+    kept = {one: restored.json().get(one) for one in contract.settable}
+    assert kept == {one: former.get(one) for one in contract.settable}
+    assert (await http.post(f"{path}/versions/9/restore", json=body)).status_code == 404
+    await http.delete(path)
+    assert (await http.post(f"{path}/versions/1/restore", json=body)).status_code == 404
+    await http.post(resource.path, json={**body_of(resource, "Create"), **key_of(resource, made)})
+    answer = await http.post(f"{path}/versions/4/restore", json=body)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:epic:problem:deletion")
+
+
+@EACH
+async def test_the_difference_of_two_versions_makes_the_one_into_the_other(
+    resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any]
+) -> None:
+    """3.19, 4.102."""
+    path = path_of(resource, made)
+    await http.put(path, json=change_of(resource))
+    versions = {number: (await http.get(f"{path}/versions/{number}")).json() for number in (1, 2)}
+    for a, b in ((1, 2), (2, 1), (1, 1)):
+        answer = await http.get(f"{path}/versions/{a}/diff/{b}")
+        assert answer.status_code == 200
+        assert after_patch(versions[a], answer.json()["Patch"]) == versions[b]
+        assert len(answer.json()["Changes"]) == len(answer.json()["Patch"])
+    assert (await http.get(f"{path}/versions/1/diff/9")).status_code == 404
+    assert pointers(await http.get(f"{path}/versions/1/diff/x")) == ["/OtherVersionId"]
+
+
+@EACH
+async def test_a_batch_gives_the_latest_of_many_and_names_what_is_not_there(
+    resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any]
+) -> None:
+    """3.21, 4.104."""
+    await http.put(path_of(resource, made), json=change_of(resource))
+    key, path = resource.contract.key_in(made), f"{resource.path}/batch"
+    latest = (await http.get(path_of(resource, made))).json()
+    answer = await http.post(path, json={"Keys": ["nothing", key, key]})
+    assert (answer.status_code, answer.json()) == (200, {"Items": [latest], "Missing": ["nothing"]})
+    for bad, pointer in ((["k"] * 1_001, "/Keys"), ([5], "/Keys/0"), (None, "/Keys")):
+        answer = await http.post(path, json={"Keys": bad})
+        assert (answer.status_code, pointers(answer)) == (400, [pointer])
 
 
 @EACH

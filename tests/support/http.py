@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from typing import Any
 
 import httpx
@@ -34,3 +35,19 @@ def pointers(answer: httpx.Response) -> Sequence[str]:
     """The bad fields that a problem names."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     return [error["pointer"] for error in answer.json().get("errors", [])]
+
+
+def after_patch(document: Any, patch: Sequence[dict[str, Any]]) -> Any:
+    """The document after a JSON Patch (RFC 6902) of the operations that EPIC gives; KeyError where one does not fit."""
+    result = deepcopy(document)
+    for operation in patch:
+        *way, name = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
+        inner = result
+        for part in way:
+            inner = inner[part]
+        if operation["op"] != "add":
+            del inner[name]
+        if operation["op"] != "remove":
+            assert name not in inner
+            inner[name] = operation["value"]
+    return result

@@ -40,6 +40,12 @@ def requested(
     return after.model_copy(update={**_PENDING, "requested_by": by, "current_value": current})
 
 
+def restored(exception: BufferException, cause: Cause) -> BufferException:
+    """The exception with a former request: nobody has reviewed it since, and who restores it asks for it (3.20b)."""
+    by = exception.requested_by if cause.user == ANONYMOUS.name else cause.user
+    return exception.model_copy(update={**_PENDING, "requested_by": by})
+
+
 def reviewed(exception: BufferException, command: ReviewException, cause: Cause) -> BufferException:
     """The exception after a review by ``cause.user``.
 

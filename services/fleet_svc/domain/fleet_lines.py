@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from shared.errors import Conflict, FieldError
 from shared.schemas.base import Id, Instant, PositiveCount, WireModel
 from shared.schemas.fleet_svc.fleet import ASGProperty, CreateFleet, Fleet
 
 M = TypeVar("M", bound=WireModel)
+
+_SETTABLE: Final = ("service_id", "fleet_configuration", "fleet_projection")
 
 
 class Line(Fleet):
@@ -39,6 +41,11 @@ def line_of(base: Line, event_id: str, base_version: int) -> Line:
 def changed(line: Line, after: Line, now: datetime) -> Line:
     """A line as a request changes it."""
     return after if _capacity(line) == _capacity(after) else _with(after, capacity_as_of=now)
+
+
+def restored(line: Line, former: Line) -> Line:
+    """A line with the members of a former version that a person may set (3.20c)."""
+    return _with(line, **{name: getattr(former, name) for name in _SETTABLE})
 
 
 def change_line(line: Line, after: Line, base: Line, now: datetime) -> Line:

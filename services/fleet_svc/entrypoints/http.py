@@ -22,6 +22,7 @@ from shared.schemas.fleet_svc.fleet import (
     DeleteFleet,
     FleetRead,
     ReportInventory,
+    RestoreFleet,
     UpdateFleet,
 )
 from shared.schemas.results import Accepted
@@ -56,13 +57,17 @@ def fleet_routes(commands: Sequence[Command[Any]], fleets: Fleets, clock: Clock)
         every, one = f"{line}: every version, newest first", f"{line}: one version"
         get(f"{path}/versions", do.history, operation_id=f"list{name}Versions", summary=every, **many)
         get(f"{path}/versions/{{VersionId}}", do.version, operation_id=f"get{name}Version", summary=one)
+        do.add_difference(routes, path, "fleet.read", name, one=line.replace("A Fleet", "a Fleet"))
         get(path, do.latest, operation_id=f"get{name}", summary=line)
 
+    do.add_batch(routes, "/fleet", "fleet.read", "Fleets", response=FleetRead)
+
     def write(method: str, path: str, command: Command[Any], summary: str, operation_id: str | None = None) -> None:
+        handler = do.restore if command.model is RestoreFleet else do.write
         routes.add(
             method,
             path,
-            partial(do.write, command),
+            partial(handler, command),
             action=command.action,
             operation_id=operation_id or operation_id_of(command.model),
             summary=summary,
@@ -73,22 +78,27 @@ def fleet_routes(commands: Sequence[Command[Any]], fleets: Fleets, clock: Clock)
 
     write("POST", "/fleet", of[CreateFleet], "Create a Fleet, with EventId its line for the event as well")
     write("PUT", f"{_BASE}/inventory", of[ReportInventory], "Report how many hosts a Fleet has")
-    update = of[UpdateFleet]
-    update_base = replace(update, use_case=partial(_update_base, update))
-    write("PUT", _BASE, update_base, "Change a Fleet's own line by a merge patch")
+    update, restore = of[UpdateFleet], of[RestoreFleet]
+    path, summary = "versions/{VersionId}/restore", "Make a Fleet's own line what a former version is"
+    write("POST", f"{_BASE}/{path}", replace(restore, use_case=partial(_of_base, restore)), summary)
+    summary = "Make a Fleet's line for an event what a former version is"
+    write("POST", f"{_LINE}/{path}", restore, summary, "restoreFleetForEvent")
+    write(
+        "PUT", _BASE, replace(update, use_case=partial(_of_base, update)), "Change a Fleet's own line by a merge patch"
+    )
     write("DELETE", _BASE, of[DeleteFleet], "Delete a Fleet with all of its lines")
     summary = "Change a Fleet's line for an event, made as a copy of its own the first time"
     write("PUT", _LINE, update, summary, "updateFleetForEvent")
     return routes
 
 
-async def _update_base(update: Command[UpdateFleet], command: UpdateFleet, cause: Cause) -> Acceptable | Accepted:
-    """The use case of the path of the fleet's own line. BadInput for an EventId in the body."""
+async def _of_base(of: Command[Any], command: UpdateFleet | RestoreFleet, cause: Cause) -> Acceptable | Accepted:
+    """The use case of a path of the fleet's own line. BadInput for an EventId in the body."""
     if command.event_id is not None:
-        path = f"PUT /fleet/{{FleetId}}/{command.event_id}"
-        error = FieldError("/EventId", f"is a member of an event's line; use {path}, or leave it out")
+        path = f"/fleet/{{FleetId}}/{command.event_id}"
+        error = FieldError("/EventId", f"is a member of an event's line; use {path} for it, or leave it out")
         raise BadInput("the fleet's own line has no EventId", [error])
-    return await update.use_case(command, cause)
+    return await of.use_case(command, cause)
 
 
 class _Handlers(DocumentHandlers):

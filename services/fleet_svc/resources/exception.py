@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.fleet_svc.domain.exceptions import expired, requested, reviewed
+from services.fleet_svc.domain.exceptions import expired, requested, restored, reviewed
 from shared.resources import Action, Resource
 from shared.schemas.fleet_svc.exception import EXCEPTION, ReviewException
 from shared.schemas.fleet_svc.fleet import FLEET
@@ -16,6 +16,7 @@ EXCEPTIONS: Final = Resource(
     sort=("ExpiresOn",),
     references=(FLEET,),
     complete=requested,
+    on_restore=restored,
     expire=expired,
     actions=(
         Action(

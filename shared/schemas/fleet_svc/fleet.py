@@ -15,6 +15,7 @@ from shared.schemas.base import (
     Instant,
     Name,
     PositiveCount,
+    RestoreVersion,
     Snapshot,
     WireModel,
     broken_rule,
@@ -162,6 +163,13 @@ class DeleteFleet(CommandBody):
     fleet_id: Id
 
 
+class RestoreFleet(RestoreVersion):
+    """Makes a fleet's own line, or with EventId its line for that event, what a former version is."""
+
+    fleet_id: Id
+    event_id: Id | None = None
+
+
 class ReportInventory(Inventory, CommandBody):
     """Reports the hosts that a fleet has."""
 
@@ -175,7 +183,7 @@ FLEET: Final = ResourceContract(
     key_text="FleetId, or {FleetId}#{EventId} of an event's line",
     given_snapshot=FleetSnapshot,
     given_read=FleetRead,
-    given_commands=(CreateFleet, UpdateFleet, DeleteFleet),
+    given_commands=(CreateFleet, UpdateFleet, DeleteFleet, RestoreFleet),
     actions=(ReportInventory,),
     consumers=("eventplan_svc", "hotw_svc"),
     partitions=12,

@@ -277,3 +277,16 @@ async def test_it_is_made_again_after_its_deletion_without_its_approval(asked: h
     assert (again["VersionId"], again["Status"], again["RequestedBy"]) == (4, "Pending", "bob@amazon.com")
     other = await asked.post("/exception", json={**ASKED, "ExceptionId": "F1#PD"})
     assert (other.status_code, pointers(other)) == (400, ["/ExceptionId"])
+
+
+async def test_a_restored_exception_is_pending_whatever_it_asks_for(asked: httpx.AsyncClient) -> None:
+    """3.20a, 3.20b, 10.4.7d: also where the request is the present one, and then Bob may no longer review it."""
+    await decide(asked, "Approve")
+    restored = await ok(asked.post(f"{PATH}/versions/2/restore", json={"Reason": "look again"}, headers=BOB))
+    assert (restored["VersionId"], restored["Status"], restored["RequestedBy"]) == (3, "Pending", "bob@amazon.com")
+    assert not restored.keys() & {"ReviewedBy", "ReviewTimestamp"}
+    assert restored["AuditMetadata"]["Message"] == "look again"
+    assert (await decide(asked, "Approve", headers=BOB)).status_code == 409
+    await put(asked, {"RequestedValue": 2, "BusinessDrivers": ["ThirdPartyDependency"]})
+    again = await ok(asked.post(f"{PATH}/versions/1/restore", json={}, headers=BOB))
+    assert (again["RequestedValue"], again["CurrentValue"], "BusinessDrivers" in again) == (1.3, 1.1, False)
