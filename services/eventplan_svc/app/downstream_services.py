@@ -57,9 +57,9 @@ async def follow_fleets(fleet_ids: Collection[str], *, read_models: ReadModels) 
         if projection is not None:
             entries[key] = naming_fleet(pair, projection, fleets.get(fleet_id), held.get(key))
             by_pair.setdefault(pair, []).append(key)
-    await read_models.naming_fleets.put(entries.items())
-    stored = await read_models.naming_fleets.get_many(entries)  # another process may have had newer ones
-    return await _keep_services({pair: [stored[key] for key in keys] for pair, keys in by_pair.items()}, read_models)
+    kept = await read_models.naming_fleets.put(entries.items())
+    entries |= await read_models.naming_fleets.get_many(entries.keys() - kept)  # another process had newer ones
+    return await _keep_services({pair: [entries[key] for key in keys] for pair, keys in by_pair.items()}, read_models)
 
 
 async def follow_mails(mails: Mapping[tuple[Pair, int], Collection[TPMMail]], *, read_models: ReadModels) -> None:
@@ -116,7 +116,6 @@ async def _merge(
     while waiting:
         held = await model.get_many(waiting)
         changes = [(key, after) for key in waiting if (after := merged(key, held.get(key))) is not None]
-        await model.put(changes)
-        waiting = {key for key, _ in changes}
-        written |= waiting
+        written |= (changed := {key for key, _ in changes})
+        waiting = changed - await model.put(changes)
     return written
