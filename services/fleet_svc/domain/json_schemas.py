@@ -5,10 +5,9 @@ Only what is bounded is taken: no reference leads elsewhere or in a circle, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, lru_cache
-from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -21,7 +20,6 @@ MAX_SUBSCHEMAS: Final = 64
 MAX_DEPTH: Final = 16
 MAX_PATTERNS: Final = 8
 MAX_PATTERN: Final = 256
-_MOST_ERRORS: Final = 100
 
 _OF_SCHEMAS: Final = frozenset(("$defs", "definitions", "properties", "dependentSchemas"))
 _LISTS: Final = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
@@ -36,13 +34,13 @@ _ONES: Final = frozenset(
         "not",
         "propertyNames",
         "then",
-        "unevaluatedItems",
-        "unevaluatedProperties",
     )
 )
 _REFUSED: Final = {
     **dict.fromkeys(("$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$vocabulary"), "refer by #/$defs/…"),
     "patternProperties": "name the members in properties",
+    # each is worked out anew at every level around it, twice as long with each
+    **dict.fromkeys(("unevaluatedItems", "unevaluatedProperties"), "name all in one place, with additionalProperties"),
 }
 
 Path = tuple[str, ...]
@@ -60,16 +58,20 @@ def check_definition(definition: Mapping[str, Any], at: Path) -> None:
         raise _refused(where, f"no JSON Schema: {_shortened(error.message)}") from None
 
 
-def problems(definition: Mapping[str, Any], value: Any, at: Path) -> Iterator[FieldError]:
-    """What keeps a JSON value from matching a definition that was checked; the first hundred. ``at`` as above."""
+def problems_by(definition: Mapping[str, Any]) -> Callable[[Any, Path], Iterator[FieldError]]:
+    """What keeps a JSON value from matching a definition that was checked, by the value and ``at``, as above."""
     from referencing import Registry
 
     validator = _validator()(_exact(definition), registry=Registry())
-    for error in islice(validator.iter_errors(_exact(value)), _MOST_ERRORS):
-        rule = orjson.dumps({error.validator or "not": _plain(error.validator_value)}).decode()
-        yield FieldError(
-            _pointer([*at, *map(str, error.absolute_path)]), f"must match {_shortened(rule)} of the schema"
-        )
+
+    def problems(value: Any, at: Path) -> Iterator[FieldError]:
+        for error in validator.iter_errors(_exact(value)):
+            rule = orjson.dumps({error.validator or "not": _plain(error.validator_value)}).decode()
+            yield FieldError(
+                _pointer([*at, *map(str, error.absolute_path)]), f"must match {_shortened(rule)} of the schema"
+            )
+
+    return problems
 
 
 class _Walk:
@@ -118,7 +120,9 @@ class _Walk:
         try:
             _matcher(pattern)
         except ValueError:
-            raise _refused(at, "give a regular expression without look-around and back references") from None
+            raise _refused(
+                at, "give a regular expression without look-around, back references and large counts"
+            ) from None
 
     def _target(self, ref: Any, at: Path, refs: Path) -> tuple[Any, Path]:
         """What a reference leads to in the same definition, and where that is."""
@@ -149,7 +153,13 @@ def _validator() -> Any:
         if isinstance(value, str) and not _matcher(expression).isinstance_python(value):
             yield ValidationError("does not match the pattern")
 
-    return extend(Draft202012Validator, {"pattern": pattern})  # type: ignore[no-untyped-call]
+    def enum(validator: Any, values: list[Any], value: Any, schema: Any) -> Iterator[ValidationError]:
+        if isinstance(value, str) and value in values:  # at once, of thousands too
+            return
+        yield from of_all_values(validator, values, value, schema)
+
+    of_all_values = Draft202012Validator.VALIDATORS["enum"]
+    return extend(Draft202012Validator, {"pattern": pattern, "enum": enum})  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=MAX_PATTERNS)

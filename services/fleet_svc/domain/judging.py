@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain, islice
 from typing import Any, Final
 
-from services.fleet_svc.domain.json_schemas import problems
+from services.fleet_svc.domain.json_schemas import problems_by
 from shared.errors import BadInput, FieldError
 from shared.schemas.fleet_svc.schema import AppliesTo, Schema
 
@@ -27,7 +27,8 @@ def judge(
         raise _bad_schema(f"there is no Schema {schema_id} any more; name another one, or none")
     if schema.applies_to is not applies_to:
         raise _bad_schema(f"Schema {schema_id} applies to {schema.applies_to}; name one that applies to {applies_to}")
-    found = chain.from_iterable(problems(schema.definition, value, at) for at, value in values)
+    problems = problems_by(schema.definition)
+    found = chain.from_iterable(problems(value, at) for at, value in values)
     errors = list(islice(found, _MOST_ERRORS))
     if errors:
         raise BadInput(f"it does not match Schema {schema_id}; see errors", errors)

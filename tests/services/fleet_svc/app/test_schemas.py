@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx
@@ -180,6 +181,7 @@ async def test_a_fleets_input_cannot_become_one_for_all_fleets(world: httpx.Asyn
         ({"$schema": "http://json-schema.org/draft-04/schema#"}, "/Definition/$schema"),
         ({"$dynamicRef": "#a"}, "/Definition/$dynamicRef"),
         ({"patternProperties": {"^T": {}}}, "/Definition/patternProperties"),
+        ({"not": {"unevaluatedProperties": {}}}, "/Definition/not/unevaluatedProperties"),
         ({"properties": {"Key": {"pattern": r"(a+)\1"}}}, "/Definition/properties/Key/pattern"),
         ({"pattern": "(((a{99}){99}){99}){99}"}, "/Definition/pattern"),
         ({"pattern": "a" * 257}, "/Definition/pattern"),
@@ -222,7 +224,7 @@ async def test_a_definition_comes_back_as_it_was_given(http: httpx.AsyncClient) 
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$defs": {"Key": {"type": "string", "pattern": "^(US|CA|\\p{Lu}{2})$", "enum": ["US", None, ""]}},
         "properties": {"Key": {"$ref": "#/$defs/Key"}, "TPM": {"maximum": 1e5, "multipleOf": 0.5}},
-        "unevaluatedProperties": False,
+        "additionalProperties": False,
         "examples": [{"Key": "US", "a.b": [1.25, True, None]}],
     }
     made = await ok(http.post("/schema", json={**SCHEMA, "Definition": definition}))
@@ -238,6 +240,17 @@ async def test_a_pattern_takes_linear_time(world: httpx.AsyncClient) -> None:
     values = [{"Key": "a" * 254 + "b", "TPM": 0}] * 1000
     refused = await world.post("/dimension", json={**DIMENSION, "Values": values})
     assert (refused.status_code, len(refused.json()["errors"])) == (400, 100)
+
+
+async def test_the_deepest_schema_that_is_taken_judges_at_once(world: httpx.AsyncClient) -> None:
+    definition: dict[str, Any] = {"properties": {"Key": {"minLength": 1}}}
+    for keyword in ("allOf", "anyOf", "oneOf", "if", "not", "not", "allOf", "oneOf", "anyOf", "allOf", "if", "oneOf"):
+        definition = {keyword: definition if keyword in ("if", "not") else [definition, {"maxProperties": 1}]}
+    await ok(world.post("/schema", json={**SCHEMA, "SchemaId": "Deep", "Definition": definition}))
+    started = time.process_time()
+    answer = await world.post("/dimension", json={**DIMENSION, "SchemaId": "Deep"})
+    assert answer.status_code in (200, 400)
+    assert time.process_time() - started < 2
 
 
 async def test_a_dimension_has_a_bounded_number_of_values(world: httpx.AsyncClient) -> None:
