@@ -1,13 +1,17 @@
-"""Dimensions: projections broken down, each value judged by the dimension's schema (4.481, 4.486)."""
+"""Dimensions: projections broken down, each value judged by the dimension's schema (4.481, 4.486).
+
+A read shows the sum beside the projection, which may change without the dimension.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from services.fleet_svc.domain.judging import judge
-from shared.resources import Referenced, Resource
+from shared.resources import Beside, Referenced, Resource
 from shared.schemas.fleet_svc.dimension import DIMENSION, Dimension
 from shared.schemas.fleet_svc.fleet import FLEET
+from shared.schemas.fleet_svc.projection import PROJECTION, Projection
 from shared.schemas.fleet_svc.schema import SCHEMA, AppliesTo
 
 
@@ -16,10 +20,18 @@ def _judged(dimension: Dimension, referenced: Referenced) -> None:
     judge(dimension.schema_id, referenced.of(SCHEMA), AppliesTo.DIMENSION, values)
 
 
+def _compared(dimension: Dimension, projection: Projection | None) -> dict[str, Any]:
+    """4.487, 4.488."""
+    total = sum(value.tpm for value in dimension.values)
+    peak = None if projection is None else projection.peak_tpm
+    return {"Sum": total} | ({} if peak is None else {"PeakTPM": peak, "Difference": total - peak})
+
+
 DIMENSIONS: Final = Resource(
     contract=DIMENSION,
     path="/dimension",
     filters=("EventId", "FleetId", "SchemaId"),
     references=(FLEET, SCHEMA),
     judge=_judged,
+    beside=Beside(contract=PROJECTION, show=_compared),
 )

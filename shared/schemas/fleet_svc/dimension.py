@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from shared.schemas.base import Count, Id, KeyName, Name, WireModel
+from shared.schemas.base import Count, Id, KeyName, Name, Snapshot, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
 MAX_VALUES: Final = 1000
@@ -30,4 +30,25 @@ class Dimension(WireModel):
     values: Annotated[list[DimensionValue], Field(max_length=MAX_VALUES)]
 
 
-DIMENSION: Final = ResourceContract(model=Dimension, owner="fleet_svc", key=("FleetId", "EventId", "DimensionName"))
+class DimensionSnapshot(Dimension, Snapshot):
+    """``dimension.{created,updated,deleted}``."""
+
+
+class DimensionRead(DimensionSnapshot):
+    """A dimension as it is read: its sum beside the PeakTPM of the projection, where there is one (4.488).
+
+    ``Difference`` is by how much the sum is over the PeakTPM; it is negative where the sum is under it.
+    """
+
+    sum: Annotated[int, Field(ge=0)] | None = None
+    peak_tpm: Count | None = None
+    difference: int | None = None
+
+
+DIMENSION: Final = ResourceContract(
+    model=Dimension,
+    owner="fleet_svc",
+    key=("FleetId", "EventId", "DimensionName"),
+    given_snapshot=DimensionSnapshot,
+    given_read=DimensionRead,
+)

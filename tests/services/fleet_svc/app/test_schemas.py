@@ -259,6 +259,28 @@ async def test_a_dimension_has_a_bounded_number_of_values(world: httpx.AsyncClie
     assert (refused.status_code, pointers(refused)) == (400, ["/Values"])
 
 
+async def test_a_read_shows_the_sum_beside_the_projection(world: httpx.AsyncClient) -> None:
+    """4.487, 4.488: of Peak (4.445), in a read of the latest version and in lists, not in a version of the past."""
+    made = await world.post("/dimension", json=DIMENSION)
+    assert (made.json()["Sum"], "PeakTPM" in made.json(), "Difference" in made.json()) == (48_000, False, False)
+    projection = {"FleetId": "F1", "EventId": "PD", "TotalInputTPM": 50_000}
+    await ok(world.post("/projection", json={**projection, "ProjectionType": "BAU", "TotalInputTPM": 1}))
+    await ok(world.post("/projection", json=projection))
+    read = await world.get(PATH)
+    compared = {"Sum": 48_000, "PeakTPM": 50_000, "Difference": -2_000}
+    assert read.json().items() >= compared.items()
+    listed = (await ok(world.get("/dimension?EventId=PD")))["Items"]
+    assert listed == [read.json()]
+    assert not compared.keys() & (await ok(world.get(f"{PATH}/versions/1"))).keys()
+
+    await ok(world.put("/projection/F1/PD", json={"ManualOverride": 40_000}))
+    again = await world.get(PATH, headers={"If-None-Match": read.headers["etag"]})
+    assert (again.status_code, again.json()["Difference"], again.json()["VersionId"]) == (200, 8_000, 1), "3.23"
+    assert (await world.get(PATH, headers={"If-None-Match": again.headers["etag"]})).status_code == 304
+    sent_back = await world.put(PATH, json=again.json(), headers={"If-Match": read.headers["etag"]})
+    assert (sent_back.status_code, sent_back.json()["VersionId"]) == (200, 1), "2.18, 3.25"
+
+
 @pytest.mark.parametrize("name", ["Payment method", "-1", "Größe", "価格帯", "a;b", "p99.9 (ms)", "x@0000000001"])
 async def test_a_dimension_name_may_hold_what_an_id_may_not(world: httpx.AsyncClient, name: str) -> None:
     """2.13."""
