@@ -40,8 +40,9 @@ def contents(folder: Path) -> dict[str, list[Any]]:
 
 
 def is_at_rest(found: dict[str, list[Any]]) -> bool:
-    """Whether no mail waits to be sent, which takes no message."""
-    return not any('"Status":"Pending"' in row for row in found.get("notify.db notification.heads", ()))
+    """Whether no mail is due, which takes no message; one that may still grow waits for minutes (6.4.45)."""
+    mails = found.get("notify.db notification.heads", ())
+    return not any('"Status":"Pending"' in mail and "_NextAttempt" not in mail for mail in mails)
 
 
 @pytest.mark.embedded
