@@ -28,6 +28,9 @@ EVENT = {"EventId": "E", "EventName": "n", "RegionList": [], "PeakStartDate": "2
         ({"FleetId": "F", "EventId": "E", "ManualOverride": 1}, "Projection", "POST", "/projection"),
         ({"FleetId": "F", "EventId": "E", "CloudTuneProjection": 1}, "Projection", "POST", "/projection"),
         ({"FleetId": "F", "HostsPresent": 3}, "Inventory", "PUT", "/fleet/F/inventory"),
+        ({"EventId": "E", "EventName": "n", "EventProfileId": "P"}, "Event", "POST", "/event"),
+        ({"EventProfileId": "P", "Name": "n", "FromEventId": "E"}, "EventProfile", "POST", "/eventprofile"),
+        ({"EventId": "E", "Title": "T", "Kind": "Freeze", "Start": "d", "End": "d"}, "Calendar", "POST", "/calendar"),
         ({"Title": "T", "EventId": "E", "FleetId": "F"}, "Ticket", "POST", "/ticket"),
     ],
 )
@@ -49,6 +52,11 @@ def test_what_belongs_to_a_fleet_is_loaded_after_it() -> None:
     assert kinds()["Service"].phase < kinds()["Fleet"].phase
     assert kinds()["Fleet"].phase < kinds()["Projection"].phase == kinds()["Inventory"].phase
     assert kinds()["Schema"].phase < kinds()["Dimension"].phase
+
+
+def test_an_event_is_loaded_after_its_profile_and_its_calendar_after_it() -> None:
+    phases = [kinds()[name].phase for name in ("EventProfile", "Event", "Calendar")]
+    assert phases == sorted(set(phases))
 
 
 def test_the_members_go_out_as_they_stand_without_resource() -> None:

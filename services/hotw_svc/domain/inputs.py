@@ -14,11 +14,10 @@ from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.orders.shared_asgs import SharedAsgs
 from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
 from shared.clock import day_start
+from shared.schemas.event_svc.event import EMERGENT_DAYS_BEFORE_PEAK, OVERRIDE_OFFSET
 from shared.schemas.fleet_svc.exception import BUFFER_FACTOR, ExceptionStatus
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
 from shared.schemas.hotw_svc import OrderType, Purpose
-
-EMERGENT_DAYS_BEFORE_PEAK = 7
 
 
 class Line(StrEnum):
@@ -55,8 +54,10 @@ class EventFacts:
     is_active: bool = True
     order_dates: Mapping[str, OrderDates] = field(default_factory=dict)
     emergent_scale_start_date: date | None = None
-    start_offset: int = 1
-    end_offset: int = 1
+    emergent_days_before_peak: int = EMERGENT_DAYS_BEFORE_PEAK
+    start_offset: int = OVERRIDE_OFFSET
+    end_offset: int = OVERRIDE_OFFSET
+    default_buffer_percentage: Fraction = Fraction(0)
 
     @cached_property
     def peak_start(self) -> datetime:
@@ -69,7 +70,7 @@ class EventFacts:
     @cached_property
     def emergent_from(self) -> datetime:
         given = self.emergent_scale_start_date
-        return day_start(given) if given else shifted(self.peak_start, days=-EMERGENT_DAYS_BEFORE_PEAK)
+        return day_start(given) if given else shifted(self.peak_start, days=-self.emergent_days_before_peak)
 
     @cached_property
     def override_window(self) -> Window:
@@ -179,7 +180,7 @@ class FleetFacts:
     asgs_version_id: int = 0
     capacity_as_of: datetime | None = None
     host_throughput_tpm: int | None = None
-    buffer_percentage: Fraction = Fraction(0)
+    buffer_percentage: Fraction | None = None
     ct_factor: Fraction | None = None
     max_host_count: int | None = None
     host_type: str | None = None
@@ -270,6 +271,12 @@ class Inputs:
         if self.philosophy_facts is not None:
             return self.philosophy_facts.philosophy
         return NO_PHILOSOPHY if self.service is None else self.service.philosophy
+
+    @property
+    def buffer_percentage(self) -> Fraction:
+        """The fleet's own BufferPercentage, else the Event's DefaultBufferPercentage (4.463), else none."""
+        own = self.fleet.buffer_percentage
+        return self.event.default_buffer_percentage if own is None else own
 
     @property
     def counting_exception(self) -> ExceptionFacts | None:

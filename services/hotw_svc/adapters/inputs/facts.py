@@ -25,6 +25,7 @@ from services.hotw_svc.domain.inputs import (
 from services.hotw_svc.domain.instants import EARLIEST
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.clock import parse_instant
+from shared.schemas.event_svc.event import EMERGENT_DAYS_BEFORE_PEAK, OVERRIDE_OFFSET
 from shared.schemas.fleet_svc.exception import ExceptionStatus
 from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceType
 
@@ -32,7 +33,7 @@ State = Mapping[str, Any]
 
 
 def event_facts(state: State) -> EventFacts:
-    """An Event. IsActive is true, the offsets are 1 unless given."""
+    """An Event. IsActive is true; the offsets and the emergent days are the contract's own unless given."""
     return EventFacts(
         event_id=state["EventId"],
         version_id=state["VersionId"],
@@ -45,8 +46,10 @@ def event_facts(state: State) -> EventFacts:
             for region, dates in state.get("SPCOEventDatesByRegion", {}).items()
         },
         emergent_scale_start_date=_date(state.get("EmergentScaleStartDate")),
-        start_offset=state.get("StartOffset", 1),
-        end_offset=state.get("EndOffset", 1),
+        emergent_days_before_peak=state.get("EmergentDaysBeforePeak", EMERGENT_DAYS_BEFORE_PEAK),
+        start_offset=state.get("StartOffset", OVERRIDE_OFFSET),
+        end_offset=state.get("EndOffset", OVERRIDE_OFFSET),
+        default_buffer_percentage=exact(state.get("DefaultBufferPercentage", 0)),
     )
 
 
@@ -92,7 +95,7 @@ def fleet_facts(*, base: State | None, event_line: State | None = None) -> Fleet
         asgs_from, asgs_line = base, Line.BASE
     configuration: State = read["FleetConfiguration"]
     own_tpm, own_verified = _own_tpm(read)
-    ct_factor = configuration.get("CTFactor")
+    buffer, ct_factor = configuration.get("BufferPercentage"), configuration.get("CTFactor")
     as_of = _capacity_as_of(asgs_from)
     return FleetFacts(
         fleet_id=read["FleetId"],
@@ -105,7 +108,7 @@ def fleet_facts(*, base: State | None, event_line: State | None = None) -> Fleet
         asgs_version_id=asgs_from["VersionId"],
         capacity_as_of=None if as_of is EARLIEST else as_of,
         host_throughput_tpm=configuration.get("HostThroughPutTPM"),
-        buffer_percentage=exact(configuration.get("BufferPercentage", 0)),
+        buffer_percentage=None if buffer is None else exact(buffer),
         ct_factor=None if ct_factor is None else exact(ct_factor),
         max_host_count=configuration.get("MaxHostCount"),
         host_type=configuration.get("HostType"),

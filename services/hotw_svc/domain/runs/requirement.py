@@ -61,7 +61,7 @@ def peak_tpm(fleet: FleetFacts, projection: ProjectionFacts | None) -> PeakTPM |
 def buffer_factor(inputs: Inputs) -> Fraction:
     """The value of an exception that counts, else 1 + BufferPercentage/100, exactly (7.3.8, 7.3.9)."""
     exception = inputs.counting_exception
-    return one_plus(inputs.fleet.buffer_percentage) if exception is None else exception.requested_value
+    return one_plus(inputs.buffer_percentage) if exception is None else exception.requested_value
 
 
 def missing(inputs: Inputs) -> tuple[str, ...]:
@@ -74,8 +74,9 @@ def missing(inputs: Inputs) -> tuple[str, ...]:
         found.append(f"No PeakTPM: neither a projection for {inputs.event.event_id} nor FleetProjection gives a TPM.")
     if not fleet.host_throughput_tpm:
         found.append("No HostThroughPutTPM: what one host can take is not known.")
+    own = "DefaultBufferPercentage" if fleet.buffer_percentage is None else "BufferPercentage"
     for name, percentage, factor in (
-        ("BufferPercentage", fleet.buffer_percentage, buffer_factor(inputs)),
+        (own, inputs.buffer_percentage, buffer_factor(inputs)),
         ("HeadroomPercentage", philosophy.headroom_percentage, philosophy.headroom),
     ):
         if not 0 <= factor <= MAX_FACTOR:

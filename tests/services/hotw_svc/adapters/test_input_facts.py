@@ -28,7 +28,7 @@ from shared.schemas.fleet_svc.service import CapacityStrategy, ServiceSnapshot
 from tests.support.goldens import golden
 from tests.support.hotw_inputs import EVENT, FLEET, PROJECTION, SERVICE, asg_name
 
-TEN, NONE = Fraction(10), Fraction(0)
+TEN = Fraction(10)
 AUDIT = {"AuditMetadata": {"User": "jsmith"}}
 
 
@@ -85,7 +85,7 @@ def test_the_least_a_fleet_may_say_is_enough() -> None:
             },
         }
     )
-    assert (facts.buffer_percentage, facts.desired_capacity, facts.child_desired_capacity) == (NONE, 0, 0)
+    assert (facts.buffer_percentage, facts.desired_capacity, facts.child_desired_capacity) == (None, 0, 0)
     assert (facts.max_host_count, facts.ct_factor, facts.own_tpm, facts.capacity_as_of) == (None, None, None, None)
     assert facts.eap_enrolled
     assert facts.asgs[0].tag == "A"
@@ -101,7 +101,7 @@ def test_null_members_are_absent_ones() -> None:
     )
     facts = fleet_facts(base=FleetSnapshot.model_validate(given).wire())
     assert (facts.buffer_percentage, facts.asgs, facts.child_desired_capacity, facts.eap_enrolled) == (
-        NONE,
+        None,
         (),
         0,
         True,
@@ -164,6 +164,20 @@ def test_the_references_event_is_read_whole() -> None:
     assert facts.order_dates["us-east-1"] == OrderDates(date(2024, 5, 15), date(2024, 7, 20))
     assert (facts.peak_start, facts.peak_end) == (datetime(2024, 7, 16, tzinfo=UTC), datetime(2024, 7, 18, tzinfo=UTC))
     assert (facts.start_offset, facts.end_offset) == (1, 1)
+
+
+def test_an_events_profile_members_are_read_where_it_has_them() -> None:
+    """4.462 to 4.464."""
+    own = {"EmergentDaysBeforePeak": 10, "DefaultBufferPercentage": 12.5, "StartOffset": 2, "EndOffset": 3}
+    bare = {name: value for name, value in EVENT.items() if name != "EmergentScaleStartDate"}
+    facts = event_facts(bare | own)
+    assert (facts.emergent_from, facts.default_buffer_percentage) == (datetime(2024, 7, 6, tzinfo=UTC), Fraction(25, 2))
+    assert (facts.override_window.start, facts.override_window.end) == (
+        datetime(2024, 7, 14, tzinfo=UTC),
+        datetime(2024, 7, 21, tzinfo=UTC),
+    )
+    assert event_facts(EVENT | own).emergent_from == datetime(2024, 7, 9, tzinfo=UTC), "a day that is given stays"
+    assert event_facts(bare).emergent_from == datetime(2024, 7, 9, tzinfo=UTC)
 
 
 def test_an_event_far_off_the_calendar_is_still_read() -> None:

@@ -257,6 +257,17 @@ def excepted(**changes: Any) -> ExceptionFacts:
     return ExceptionFacts(**given)
 
 
+@pytest.mark.parametrize(("own", "needed"), [(None, 230), (Fraction(0), 200), (Fraction(10), 220)])
+def test_the_events_default_buffer_counts_where_the_fleet_has_none_4_463(own: Fraction | None, needed: int) -> None:
+    event, fleet = {"default_buffer_percentage": Fraction(15)}, {"buffer_percentage": own, "max_host_count": None}
+    assert required(fortress(event=event, fleet=fleet)).needed == needed
+
+
+def test_a_default_buffer_that_cannot_be_right_is_named() -> None:
+    inputs = fortress(event={"default_buffer_percentage": Fraction(200_000)}, fleet={"buffer_percentage": None})
+    assert missing(inputs)[0].startswith("DefaultBufferPercentage 200,000 cannot be right")
+
+
 def test_an_exception_that_counts_replaces_the_buffer_exactly_7_3_8() -> None:
     requirement = required(fortress(exception=excepted()))
     assert (requirement.needed, requirement.buffer_factor) == (260, Fraction(13, 10))
