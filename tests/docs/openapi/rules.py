@@ -48,9 +48,16 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 
 
 def _event(body: Body) -> None:
-    """4.420b: a peak ends on its first day or later, and so do emergent orders and the window of a region."""
+    """4.420b: a peak ends on its first day or later, and so do emergent orders and the window of a region.
+
+    4.460c: a milestone is given once.
+    """
     if body.keys() & {"PeakStartDate", "PeakEndDate", "EmergentScaleStartDate"}:
         body |= {"PeakStartDate": "2024-07-16", "PeakEndDate": "2024-07-17", "EmergentScaleStartDate": "2024-07-09"}
+    if "EventName" in body and not body.get("RegionList"):
+        body["RegionList"] = ["us-east-1"]  # 4.420d: no profile gives it
+    if body.get("Milestones"):
+        body["Milestones"] = list({one["EventMilestoneId"]: one for one in body["Milestones"]}.values())
     for dates in (body.get("SPCOEventDatesByRegion") or {}).values():
         if dates:
             dates.pop("SPCOEndDate", None)
