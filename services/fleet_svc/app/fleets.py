@@ -1,6 +1,6 @@
 """The documents of fleets: their own lines in one collection, the lines for events in another, read together.
 
-Beside them is the read model of Events, which holds that an Event is known and nothing else of it.
+Beside them is the read model of Events, which holds that an Event is known and its DefaultBufferPercentage.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ FILTERS: Final = {"ServiceId": "ServiceId", "Region": "FleetConfiguration.Region
 
 ORDERS_VERSION: Final = "OrdersVersionId"
 """The member of stored host orders by which a newer fact is told from an older one. No read shows it."""
+
+
+DEFAULT_BUFFER: Final = "DefaultBufferPercentage"
+"""The member of an Event that counts where a fleet gives no BufferPercentage (4.463)."""
 
 
 def line_key(fleet_id: str, event_id: str) -> str:

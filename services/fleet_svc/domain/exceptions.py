@@ -11,7 +11,6 @@ from shared.clock import day_start
 from shared.errors import BadInput, Conflict, FieldError
 from shared.schemas.base import MAX_PLACES
 from shared.schemas.fleet_svc.exception import BufferException, ExceptionDecision, ExceptionStatus, ReviewException
-from shared.schemas.fleet_svc.fleet import FleetConfiguration
 from shared.security import ANONYMOUS
 
 _PENDING: Final = {"status": ExceptionStatus.PENDING, "reviewed_by": None, "review_timestamp": None}
@@ -73,9 +72,9 @@ def expired(exception: BufferException, now: datetime) -> BufferException | None
     return exception.model_copy(update={"status": ExceptionStatus.EXPIRED})
 
 
-def buffer_of(configuration: FleetConfiguration) -> Decimal:
+def buffer_of(percentage: Decimal) -> Decimal:
     """The buffer factor of a fleet, 1 + BufferPercentage/100, to the places that a member can have."""
-    exact = 1 + (configuration.buffer_percentage or Decimal()) / 100
+    exact = 1 + percentage / 100
     return exact.quantize(Decimal(1).scaleb(-MAX_PLACES), ROUND_HALF_UP)
 
 

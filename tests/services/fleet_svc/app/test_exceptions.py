@@ -10,13 +10,16 @@ import httpx
 import pytest
 
 from services.fleet_svc.app.fleets import Fleets
+from services.fleet_svc.app.on_events_changed import on_events_changed
 from services.fleet_svc.bootstrap import commands_of, declared_on
 from services.fleet_svc.entrypoints.http import fleet_routes
 from shared.documents.sqlite import SqliteStore
 from shared.resources import Declared
+from shared.schemas.event_svc.event import EventSnapshot
 from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.fleet import BARE, ok
+from tests.support.goldens import golden
 from tests.support.http import app_of, calling, pointers, version_of
 
 KEY = "EXCEPTION#F1#PD"
@@ -95,6 +98,17 @@ async def test_the_current_value_is_that_of_the_events_line_at_the_request(asked
     assert (await put(asked, {"RequestedValue": 1.4}))["CurrentValue"] == 1.2
     await ok(asked.delete("/fleet/F1"))
     assert (await put(asked, {"RequestedValue": 1.5}))["CurrentValue"] == 1.2
+
+
+@pytest.mark.parametrize(("own", "factor"), [(None, 1.15), (0, 1), (10, 1.1)])
+async def test_the_events_default_counts_where_the_fleet_gives_no_buffer(
+    http: httpx.AsyncClient, fleets: Fleets, own: float | None, factor: float
+) -> None:
+    """4.463, 4.510e."""
+    event = {**golden("event.created", "event.created").body(), "EventId": "PD", "DefaultBufferPercentage": 15}
+    await on_events_changed([EventSnapshot.model_validate(event)], fleets=fleets)
+    await ok(http.post("/fleet", json=buffered(own)))
+    assert (await ok(http.post("/exception", json=ASKED, headers=ANN)))["CurrentValue"] == factor
 
 
 async def test_an_exception_of_an_unknown_fleet_is_404(http: httpx.AsyncClient) -> None:
