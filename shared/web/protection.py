@@ -25,6 +25,7 @@ JSON_TYPES: Final = frozenset({JSON, MERGE_PATCH})
 _HOST: Final = re.compile(rb"(\[[^\]]*\]|[^:]*)(?::[0-9]*)?")
 _SAME_SITE: Final = frozenset({b"same-origin", b"none"})  # none: a person typed the address
 _OPEN: Final = "/health/"
+_UNKNOWN_BYTES: Final = "application/octet-stream"
 
 
 class Protection:
@@ -68,11 +69,14 @@ class Protection:
             raise Forbidden(f"{detail}EPIC_CORS_ORIGINS names the origins that may", slug="cross-site")
 
 
-def check_media_type(headers: Iterable[tuple[bytes, bytes]], accepted: Collection[str]) -> None:
-    """BadInput where the Content-Type is not one of ``accepted``, whatever its parameters (charset)."""
+def check_media_type(headers: Iterable[tuple[bytes, bytes]], accepted: Collection[str], *, has_body: bool) -> None:
+    """BadInput where the Content-Type is not one of ``accepted``, whatever its parameters (charset).
+
+    Without a body it may also be that of unknown bytes, which some clients send unasked; a page of another site cannot.
+    """
     given = next((value for name, value in headers if name == b"content-type"), b"")
     media_type = given.partition(b";")[0].strip().lower().decode("latin-1")
-    if media_type not in accepted:
+    if media_type not in accepted and (has_body or media_type != _UNKNOWN_BYTES):
         remedy = FieldError("/Content-Type", f"give {' or '.join(sorted(accepted))}")
         detail = f"this route takes no {media_type}" if media_type else "the body has no Content-Type"
         raise BadInput(detail, [remedy], slug="bad-content-type")

@@ -97,7 +97,8 @@ class EpicRoute(APIRoute):
         given = dict(headers)
         media_type = given.get(b"content-type")
         if not self._is_read and media_type not in self._plain_body_types and (media_type or scope.get(BODY)):
-            check_media_type(headers, self._body_types)  # it has parameters, or it is another one
+            has_body = bool(scope.get(BODY))
+            check_media_type(headers, self._body_types, has_body=has_body)  # it has parameters, or it is another one
         if given.get(b"accept", _WITHOUT_PREFERENCE) != _WITHOUT_PREFERENCE:
             check_accept(headers, self._offer)
         has_condition = b"if-none-match" in given or b"if-match" in given
