@@ -3,8 +3,9 @@ offers, and conditions on a read."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from starlette.responses import Response
@@ -19,6 +20,9 @@ _SINGLE: Final = frozenset(
 )
 """The headers of one value that EPIC reads, without Host, which may not even be repeated, and Content-Length, which the
 server checks."""
+
+_WEIGHT: Final = re.compile(r"q=[0-9]{1,3}(\.[0-9]{0,9})?")
+"""Of a media range (RFC 9110, 12.4.2). A weight that is none of these counts as 1."""
 
 _KEPT_BY_304: Final = frozenset((b"cache-control", b"content-location", b"etag", b"expires", b"vary"))
 """The headers that 304 repeats of what 200 would have had (RFC 9110, 15.4.5); the server adds Date."""
@@ -48,25 +52,31 @@ def condition_in(headers: Headers) -> Condition | None:
     return parse_condition(header_of(headers, b"if-match"), header_of(headers, b"if-none-match"))
 
 
-def check_accept(headers: Headers, offer: str) -> None:
-    """A problem (406) when ``Accept`` does not take the media type that the route answers with (4.11i).
+def accepted_offer(headers: Headers, offers: Sequence[str]) -> str:
+    """The media type that ``Accept`` likes best of those that the route answers with; of several alike the first.
 
-    Parameters of a media type are not compared. A range with ``q=0`` is one that the caller does not want. A problem is
-    answered as one whatever Accept says.
+    Parameters of a media type are not compared. A range with ``q=0`` is one that the caller does not want. A problem
+    (406) when it takes none of them (4.11i). A problem is answered as one whatever Accept says.
     """
     accept = header_of(headers, b"accept") or ""
-    wanted = dict(_range(part) for part in accept.split(",") if part.strip())
-    ranges = (offer, f"{offer.partition('/')[0]}/*", "*/*")  # the most specific one decides
-    if not next((wanted[one] for one in ranges if one in wanted), not wanted):
-        detail = f"this answers with {offer}; name it in Accept, or leave Accept out"
-        raise Problem(detail, slug="not-acceptable", status=406, title="Not acceptable")
+    wanted = dict(_range(part) for part in accept.split(",") if part.strip()) or {"*/*": 1.0}
+
+    def weight(offer: str) -> float:
+        ranges = (offer, f"{offer.partition('/')[0]}/*", "*/*")  # the most specific one decides
+        return next((wanted[one] for one in ranges if one in wanted), 0.0)
+
+    best = max(offers, key=weight)
+    if weight(best) > 0:
+        return best
+    detail = f"this answers with {' or '.join(offers)}; name it in Accept, or leave Accept out"
+    raise Problem(detail, slug="not-acceptable", status=406, title="Not acceptable")
 
 
-def _range(part: str) -> tuple[str, bool]:
-    """A media range in small letters, and whether the caller wants it."""
+def _range(part: str) -> tuple[str, float]:
+    """A media range in small letters, and how much the caller wants it."""
     name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    weights = [piece[2:] for piece in parameters if piece.startswith("q=")]
-    return name, all(weight.strip("0.") for weight in weights)
+    weights = [float(piece[2:]) for piece in parameters if _WEIGHT.fullmatch(piece)]
+    return name, min(weights, default=1.0)
 
 
 def under_condition(response: Response, headers: Headers) -> Response:

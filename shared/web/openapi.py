@@ -96,8 +96,9 @@ class Operation:
     """One operation: what it takes and what it answers.
 
     ``answer`` is the contract of a 200, of one item of the page or batch if ``many`` or ``batch``; None: a JSON object,
-    or text by ``media_type``. ``also`` are the contracts of other statuses. ``has_cause``: a write that takes an
-    Idempotency-Key. ``path_types`` are the types of the path's parameters.
+    or text by ``media_type``. ``also_offered`` are texts in other media types. ``also`` are the contracts of other
+    statuses. ``has_cause``: a write that takes an Idempotency-Key. ``path_types`` are the types of the path's
+    parameters.
     """
 
     operation_id: str
@@ -113,6 +114,7 @@ class Operation:
     conditional: bool = True
     has_cause: bool = True
     media_type: str = JSON
+    also_offered: Sequence[str] = ()
     also: Mapping[int, type[BaseModel]]
 
     @property
@@ -259,6 +261,7 @@ def _answer(operation: Operation, example: Any, schemas: Schemas) -> dict[str, A
         example = None if example is None else {"Items": [example], "Missing": []}
     names = ("X-Correlation-Id", "ETag") if operation.has_version else ("X-Correlation-Id",)
     content = {operation.media_type: _content(schema, example)}
+    content |= {other: {"schema": {"type": "string"}} for other in operation.also_offered}
     return {"description": "Done", "headers": _headers(*names), "content": content}
 
 

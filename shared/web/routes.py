@@ -64,6 +64,7 @@ class Routes:
         has_cause: bool = True,
         body_types: Collection[str] = JSON_TYPES,
         media_type: str = JSON,
+        also_offered: Sequence[str] = (),
         also: Mapping[int, type[BaseModel]] | None = None,
     ) -> None:
         """Adds one operation. ``action`` is what the caller must be permitted to do, such as ``event.create``.
@@ -73,7 +74,8 @@ class Routes:
         ``shares_path``: a word of the path may also be an id, in the path of another route with other methods.
         ``conditional=False``: a PUT or DELETE of something without a version, which takes no If-Match.
         ``has_cause=False``: a write that takes no Idempotency-Key and records nobody. ``body_types``: the media types
-        of the body, ``media_type``: that of the answer. ``also``: what other statuses answer.
+        of the body, ``media_type``: that of the answer, ``also_offered``: those that a caller gets who asks for them by
+        ``Accept``. ``also``: what other statuses answer.
         """
         check_action(action)
         words = [word for word in path.split("/") if word]
@@ -93,9 +95,11 @@ class Routes:
             conditional=conditional,
             has_cause=has_cause,
             media_type=media_type,
+            also_offered=also_offered,
             also=also or {},
         )
         self.operations.append(operation)
         options: dict[str, Any] = {"methods": [method], "response_class": Response, "response_model": None}
-        options |= {"body_types": body_types, "offer": media_type, "has_cause": has_cause, "shares_path": shares_path}
+        options |= {"body_types": body_types, "offers": (media_type, *also_offered)}
+        options |= {"has_cause": has_cause, "shares_path": shares_path}
         self.routes.append(EpicRoute(path, handler, action=action, **options))

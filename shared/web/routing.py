@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from shared.conditions import refuse_condition
 from shared.security import authorize, caller_of_http
-from shared.web.headers import check_accept, condition_in, under_condition
+from shared.web.headers import accepted_offer, condition_in, under_condition
 from shared.web.protection import check_media_type
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -24,6 +24,9 @@ CALLER: Final = "epic.caller"
 BODY: Final = "epic.body"
 """The key in a request's scope under which its body is, as bytes; a read has none."""
 
+OFFER: Final = "epic.offer"
+"""The key in a request's scope under which the media type is that ``Accept`` likes best; absent where it likes all."""
+
 _WITHOUT_PREFERENCE: Final = b"*/*"
 
 
@@ -31,9 +34,10 @@ class EpicRoute(APIRoute):
     """A route that asks for permission and calls its handler, with nothing of FastAPI's between them.
 
     A GET route answers HEAD as well; the server leaves the body out. ``body_types``: the media types of a body that it
-    takes. ``offer``: the media type of its answer; a request that does not accept it is refused (406). ``has_cause``:
-    whether the handler of a write reads its cause, with the conditions on it. ``shares_path``: other methods of its
-    path are those of a route that has a parameter where this one has a word.
+    takes. ``offers``: the media types of its answer; a request that accepts none of them is refused (406), and where
+    there are several the handler finds the one to answer with by ``offer_of``. ``has_cause``: whether the handler of a
+    write reads its cause, with the conditions on it. ``shares_path``: other methods of its path are those of a route
+    that has a parameter where this one has a word.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class EpicRoute(APIRoute):
         *,
         action: str,
         body_types: Collection[str],
-        offer: str,
+        offers: Sequence[str],
         has_cause: bool,
         shares_path: bool = False,
         **options: Any,
@@ -52,7 +56,7 @@ class EpicRoute(APIRoute):
         self.action = action
         self.shares_path = shares_path
         self._handler = handler
-        self._offer = offer
+        self._offers = offers
         self._body_types = body_types
         self._plain_body_types = frozenset(kind.encode() for kind in body_types)
         self._is_read = "GET" in (self.methods or ())
@@ -100,7 +104,7 @@ class EpicRoute(APIRoute):
             has_body = bool(scope.get(BODY))
             check_media_type(headers, self._body_types, has_body=has_body)  # it has parameters, or it is another one
         if given.get(b"accept", _WITHOUT_PREFERENCE) != _WITHOUT_PREFERENCE:
-            check_accept(headers, self._offer)
+            scope[OFFER] = accepted_offer(headers, self._offers)
         has_condition = b"if-none-match" in given or b"if-match" in given
         if has_condition and not self._takes_conditions:
             refuse_condition(condition_in(headers))
@@ -111,6 +115,12 @@ class EpicRoute(APIRoute):
 
     def _is_hidden(self, parameters: dict[str, str]) -> bool:
         return any(words.items() <= parameters.items() for words in self._hidden_at)
+
+
+def offer_of(request: Request, first: str) -> str:
+    """The media type to answer with; ``first`` is the route's first offer."""
+    offer: str = request.scope.get(OFFER, first)
+    return offer
 
 
 def _words_in_place(path: str, other: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.web import Routes, json_response
+from shared.web.headers import accepted_offer
 from tests.support.http import app_of, calling, pointers
 
 TAG = '"3.0f"'
@@ -147,6 +148,26 @@ async def test_accept_that_names_nothing_that_is_offered_is_406(
         refused = await http.get("/thing/a", headers={"Accept": accept})
         assert refused.headers["content-type"] == "application/problem+json"
         assert refused.json()["type"] == "urn:epic:problem:not-acceptable"
+
+
+@pytest.mark.parametrize(
+    ("accept", "offer"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("text/csv", "text/csv"),
+        ("text/*", "text/csv"),
+        ("text/csv, application/json", "application/json"),
+        ("text/csv, application/json;q=0.9", "text/csv"),
+        ("text/csv;q=0.1, */*;q=0.2", "application/json"),
+        ("text/html, */*;q=0.1, application/json;q=0.05", "text/csv"),
+        ("text/csv;q=0.5;q=nonsense, application/json;q=0.4", "text/csv"),
+        ("application/json;q=0, */*", "text/csv"),
+    ],
+)
+def test_of_several_offers_the_one_that_accept_likes_best_is_taken(accept: str, offer: str) -> None:
+    headers = [(b"accept", accept.encode())]
+    assert accepted_offer(headers, ("application/json", "text/csv")) == offer
 
 
 async def test_metrics_are_text(http: httpx.AsyncClient) -> None:
