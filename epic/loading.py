@@ -136,19 +136,20 @@ async def load(
 ) -> Loaded:
     """Sends every row, phase by phase, and calls ``failed`` for each failure as it happens.
 
-    Idempotent: the same rows again answer as they did, or are counted as already there.
+    Rows that are checked against each other are sent one by one, in the order of their lines. Idempotent: the same rows
+    again answer as they did, or are counted as already there.
     """
     began = time.monotonic()
     outcome = Loaded()
-    phases: dict[int, list[Row]] = {}
+    phases: dict[tuple[int, bool], list[Row]] = {}
     for row in rows:
         if isinstance(row, RowFailure):
             outcome.failures.append(row)
             failed(row)
         else:
-            phases.setdefault(row.request.phase, []).append(row)
-    for _, batch in sorted(phases.items()):
-        await _send(batch, api, terminal, outcome, failed, concurrency, user)
+            phases.setdefault((row.request.phase, row.request.in_order), []).append(row)
+    for (_, in_order), batch in sorted(phases.items()):
+        await _send(batch, api, terminal, outcome, failed, 1 if in_order else concurrency, user)
     outcome.seconds = time.monotonic() - began
     return outcome
 

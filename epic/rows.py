@@ -29,8 +29,9 @@ _KEY_BYTES: Final = 16
 class Kind:
     """One kind of row. ``body`` is its contract; a row may also have the members in ``ignored``.
 
-    ``phase`` orders the loading: a row is checked against rows of earlier phases. The path's members are not sent in
-    the body.
+    ``phase`` orders the loading: a row is checked against rows of earlier phases. ``in_order``: rows of the kind are
+    checked against each other, so each is sent after those in lines above it. The path's members are not sent in the
+    body.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Kind:
     ignored: frozenset[str]
     path: str
     method: str = "POST"
+    in_order: bool = False
 
     @cached_property
     def required(self) -> tuple[str, ...]:
@@ -87,7 +89,11 @@ def kinds() -> Mapping[str, Kind]:
             contract = resource.contract
             if not resource.read_only:
                 phase = 10 * number + 2 * _depth(resource, resources)
-                found.append(Kind(contract.name, phase, contract.key, contract.body, _ignored(contract), resource.path))
+                ignored, in_order = _ignored(contract), resource.among is not None
+                kind = Kind(
+                    contract.name, phase, contract.key, contract.body, ignored, resource.path, in_order=in_order
+                )
+                found.append(kind)
     # A fleet and its inventory have use cases of their own, and no declaration.
     found.append(Kind("Fleet", 1, FLEET.key, FLEET.body, _ignored(FLEET), "/fleet"))
     found.append(Kind("Inventory", 2, FLEET.key, Inventory, VERSION_MEMBERS, "/fleet/{FleetId}/inventory", "PUT"))
@@ -113,6 +119,7 @@ class Request:
     """The request of a row. ``idempotency_key`` comes from the row alone: the same row is the same request.
 
     ``created``: the members that the answer has, as for ``epic.api.Answer.has``: VersionId, and the row's ids.
+    ``in_order`` as of its kind.
     """
 
     kind: str
@@ -123,6 +130,7 @@ class Request:
     body: bytes
     idempotency_key: str
     created: Mapping[str, Any]
+    in_order: bool = False
 
 
 def read_row(line: bytes) -> Request:
@@ -172,4 +180,4 @@ def _request(kind: Kind, row: dict[str, Any]) -> Request:
     digest.update(f"{kind.method} {path} {'#'.join(names)} ".encode())
     digest.update(exact_json.canonical(row))
     key = f"row-{digest.hexdigest()}"
-    return Request(kind.name, "#".join(names), kind.phase, kind.method, path, body, key, created)
+    return Request(kind.name, "#".join(names), kind.phase, kind.method, path, body, key, created, kind.in_order)

@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from typing import Any, Generic, Literal, TypeVar
 
 from shared.cause import Cause
+from shared.resources.among import Among
 from shared.resources.references import Referenced
 from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.resource_contract import ResourceContract
@@ -62,6 +63,8 @@ class Resource(Generic[M]):
     ``complete``: checks and completes a document, after these two, by what the service looks up for it
     (``Resources.look_up``): by the document before (None: it is new) and after, and by what was found.
     ``on_restore``: completes a document that was made what a former version is, after all others.
+    ``among``: judges every write by all other documents of the resource. Such writes are made one at a time, and each
+    reads them all, so this is for resources of some thousands of documents that are seldom written.
     ``implied``: members that a change sets, by their attributes, where the request does not state them; by the document
     before and after it.
     ``assign_key``: the key of a document that is created without one, by a text that is the same when the request is
@@ -83,6 +86,7 @@ class Resource(Generic[M]):
     complete: Callable[[M | None, M, Any, Cause], M] | None = None
     judge: Callable[[M, Referenced], None] | None = None
     on_restore: Callable[[M, Cause], M] | None = None
+    among: Among[M] | None = None
     implied: Callable[[M, M], Mapping[str, Any]] | None = None
     assign_key: Callable[[str], str] | None = None
     computed: Callable[[M], Mapping[str, Any]] | None = None

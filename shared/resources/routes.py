@@ -275,7 +275,12 @@ class Declared:
         self._clock = clock
         documents = {one.name: store.documents(one.contract.topic, filters=one.filters) for one in declarations}
         referenced = {**(others or {}), **documents}
-        self._resources = {one.name: Resources(one, documents[one.name], referenced=referenced) for one in declarations}
+        self._resources = {
+            one.name: Resources(
+                one, documents[one.name], referenced=referenced, leases=store.leases() if one.among else None
+            )
+            for one in declarations
+        }
 
     def __getitem__(self, name: str) -> Resources[Any]:
         return self._resources[name]

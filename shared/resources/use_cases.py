@@ -15,8 +15,11 @@ from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.conditions import Condition, entity_tag
 from shared.documents import MANAGED, Change, Document, Documents, HistoryPage, OutgoingEvent, State, Written
+from shared.documents.contract import UpdateFn
+from shared.durability.lease import Leases
 from shared.errors import Conflict, NotFound, Refused
 from shared.messaging.commands import Command
+from shared.resources.among import WritesAmong
 from shared.resources.declaration import Action, Resource
 from shared.resources.references import Read, References
 from shared.schemas.base import CommandBody, ReasonedCommand, RestoreVersion, WireModel
@@ -121,17 +124,31 @@ class Resources(Reads, Generic[M]):
 
     Every write is idempotent by its cause's id: the same request again gets the outcome of the first. Refusals:
     BadInput 400, NotFound 404, Conflict 409, Stale 412. ``referenced`` are the documents of the resources that the
-    declaration references or shows beside its own, by name.
+    declaration references or shows beside its own, by name. ``leases`` are needed where documents are judged among one
+    another.
     """
 
     def __init__(
-        self, resource: Resource[M], documents: Documents, *, referenced: Mapping[str, Documents] | None = None
+        self,
+        resource: Resource[M],
+        documents: Documents,
+        *,
+        referenced: Mapping[str, Documents] | None = None,
+        leases: Leases | None = None,
     ) -> None:
         super().__init__(resource.name, documents, self._view)
         self.resource = resource
         self.needs_others = resource.beside is not None
         self._references = References(resource.references, referenced or {})
         self._referenced = referenced or {}
+        self._write: Callable[[str, UpdateFn, Cause], Awaitable[Written]] = documents.update
+        if resource.among is not None:
+            if leases is None:
+                raise ValueError(f"{resource.name} is judged among its others, which takes leases")
+            contract = resource.contract
+            name = f"{contract.topic}.writes"
+            among = WritesAmong(resource.among, contract.model, documents, leases, name=name, own=contract.own)
+            self._write = among.update
         self._afterwards: dict[str, Afterwards] = {}
         self._look_up: LookUp | None = None
         self._beforehand: Beforehand | None = None
@@ -206,10 +223,8 @@ class Resources(Reads, Generic[M]):
             return Change(state, (OutgoingEvent(f"{contract.topic}.created"),))
 
         if not named and resource.judge is None:
-            return await self.documents.update(key, partial(created, None), cause)
-        return await self._references.write(
-            named, lambda read: self.documents.update(key, partial(created, read), cause)
-        )
+            return await self._write(key, partial(created, None), cause)
+        return await self._references.write(named, lambda read: self._write(key, partial(created, read), cause))
 
     async def _document_of(self, creation: M) -> M:
         """The document that a creation makes. BadInput names what neither it nor what it names gives."""
@@ -311,7 +326,7 @@ class Resources(Reads, Generic[M]):
             self.check_condition(cause.condition, present, view=view)
             return Change(None, (OutgoingEvent(f"{contract.topic}.deleted"),))
 
-        return await self.documents.update(key, deleted, cause)
+        return await self._write(key, deleted, cause)
 
     async def act(self, action: Action[M], command: CommandBody, cause: Cause) -> Written:
         """Applies an action of the declaration; one that changes nothing makes no version."""
@@ -365,7 +380,7 @@ class Resources(Reads, Generic[M]):
                 return None
             return Change(state, tuple(OutgoingEvent(f"{contract.topic}.{event}") for event in events))
 
-        return await self.documents.update(key, changed, cause)
+        return await self._write(key, changed, cause)
 
     async def sorted_list(
         self, where: Mapping[str, Any], member: str, *, descending: bool, after: Sequence[Any] | None, limit: int

@@ -175,6 +175,16 @@ async def test_many_rows_go_at_once_but_no_more_than_asked_for(tmp_path: Path) -
     assert 1 < most <= 8
 
 
+async def test_organizations_are_loaded_one_by_one_in_the_order_of_their_lines(epic: FakeEpic, tmp_path: Path) -> None:
+    """A parent stands above its children: a refusal for want of one would be the row's answer for a day."""
+    names = [f"O{number}" for number in range(20)]
+    rows = [{"OrganizationId": name, "Name": name, "ParentId": "O0"} for name in names]
+    path = lines(tmp_path / "a.ndjson", *rows, service("S"))
+    await loaded(epic, path, concurrency=8)
+    bodies = [asked.body for asked in epic.asked if asked.path == "/organization"]
+    assert [body["OrganizationId"] for body in bodies] == names
+
+
 async def test_nothing_at_the_address_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
