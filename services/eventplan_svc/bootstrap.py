@@ -12,6 +12,7 @@ from services.eventplan_svc.app.on_inputs_changed import (
     on_event_changed,
     on_facts_changed,
     on_fleets_changed,
+    on_organizations_changed,
     on_services_changed,
 )
 from services.eventplan_svc.app.plan_store import PlanStore
@@ -20,10 +21,11 @@ from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.app.read_plans import ReadPlans
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.app.reconcile import LOOK_EVERY, Reconcile
-from services.eventplan_svc.app.show_dashboard import show_dashboard
+from services.eventplan_svc.app.show_dashboard import ShowDashboard
 from services.eventplan_svc.app.turn_colours import TurnColours
 from services.eventplan_svc.domain import changes
 from services.eventplan_svc.entrypoints.broadcast import Broadcast
+from services.eventplan_svc.entrypoints.dashboards import dashboard_routes
 from services.eventplan_svc.entrypoints.http import routes
 from services.eventplan_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
@@ -63,10 +65,14 @@ class Wiring:
             on_event_changed=partial(on_event_changed, planner=planner),
             on_services_changed=partial(on_services_changed, planner=planner, view=view),
             on_fleets_changed=partial(on_fleets_changed, planner=planner, view=view),
+            on_organizations_changed=partial(on_organizations_changed, read_models=self.read_models, view=view),
             on_facts_changed=partial(on_facts_changed, planner=planner),
         )
-        dashboard = partial(show_dashboard, read_models=self.read_models, view=view, clock=clock)
-        self.routes = routes(self.commands, self.read_plans, dashboard, clock)
+        self.dashboards = ShowDashboard(self.read_models, view, clock)
+        self.routes = [
+            routes(self.commands, self.read_plans, clock),
+            dashboard_routes(self.dashboards, clock),
+        ]
         self.build_view = partial(build_view, plans=plans, read_models=self.read_models, view=view)
         self.show = partial(show, view=view)
         self.turn_colours = TurnColours(plans, view, clock)
@@ -79,7 +85,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     wiring = Wiring(kit.store, clock)
     broadcast = Broadcast(transport, wiring.view, build=wiring.build_view, show=wiring.show)
     return kit.service(
-        routes=[wiring.routes],
+        routes=wiring.routes,
         subscriptions=wiring.subscriptions,
         parts=[broadcast],
         checks=[Check("readiness view", broadcast.check)],

@@ -105,6 +105,7 @@ class EventPlan(WireModel):
     event_milestone: list[Milestone]
     event_descale_milestone: list[Milestone]
     peak_ready_status: PeakReadyStatus | None = None
+    hosts_missing: Count | None = None
     closed: Closed | None = None
 
 
@@ -179,16 +180,35 @@ class ReplaceMilestones(PlanCommand):
     event_descale_milestone: list[Milestone] | None = None
 
 
+_LONGEST_CURSOR: Final = 512 * 1024
+"""Characters. A sorted dashboard's cursor has 15 for each service that was shown, so this is enough for 30,000."""
+
+
+class DashboardSort(StrEnum):
+    """By what services are sorted: by their worst row, then by ServiceId (6.6.11a to 6.6.11d)."""
+
+    COLOUR = "Colour"
+    ETA = "ETA"
+    HOSTS_MISSING = "HostsMissing"
+
+
 class DashboardQuery(CommandBody):
-    """Filters of ``PUT /event/{EventId}/dashboard``; pages by service."""
+    """Filters of ``PUT /event/{EventId}/dashboard``; pages by service.
+
+    An Organization stands for all of its subtree. ``Search`` is a part of a ServiceId, FleetId, Owner or LeaderAlias,
+    in whatever case. Without ``Sort`` the services are in the order of their ids.
+    """
 
     service_ids: list[Id] | None = None
     leader_alias: Name | None = None
     owner: Name | None = None
     region: Name | None = None
     colour: PeakReadyStatus | None = None
+    organization: Id | None = None
+    search: Name | None = None
+    sort: DashboardSort | None = None
     limit: PageSize | None = None
-    cursor: Name | None = None
+    cursor: Annotated[str, Field(max_length=_LONGEST_CURSOR, pattern="^[A-Za-z0-9_-]+$")] | None = None
 
 
 EVENT_PLAN: Final = ResourceContract(
@@ -196,7 +216,7 @@ EVENT_PLAN: Final = ResourceContract(
     owner="eventplan_svc",
     key=("EventId", "FleetId"),
     given_snapshot=EventPlanSnapshot,
-    managed=("closed", "peak_ready_status"),
+    managed=("closed", "hosts_missing", "peak_ready_status"),
     given_commands=(CreateEventPlan, SetMilestoneStatus, SetMilestone, ReplaceMilestones),
     events=("created", "updated"),
     extra_events=(ExtraEvent("ready", "Every milestone of a plan turned Green."),),

@@ -1,4 +1,4 @@
-"""What eventplan_svc answers beside its plans: the readiness dashboard of an event (6.6)."""
+"""What eventplan_svc answers beside its plans: the dashboards of an event (6.6) and its readiness report (8.6.15)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReady
 
 
 class FleetReadiness(WireModel):
-    """A fleet's row: its colour, and what it waits for, by when, why and from whom; null where it waits for nothing."""
+    """A fleet's row: its colour, and what it waits for, by when, why and from whom; null where it waits for nothing.
+
+    The descale dashboard has the same rows of the descale milestones, which have colours of their own there and colour
+    no plan (6.2.10); its HostsMissing is null.
+    """
 
     fleet_id: Id
     region: Name | None
@@ -16,6 +20,7 @@ class FleetReadiness(WireModel):
     eta: WireDate | None
     status_reasoning: Text | None
     action_pending_on: Name | None
+    hosts_missing: Count | None
 
 
 class ServiceReadiness(WireModel):
@@ -28,18 +33,69 @@ class ServiceReadiness(WireModel):
     fleets: list[FleetReadiness]
 
 
-class ReadinessTotals(WireModel):
-    """The open plans of the event, or of the services asked for, by colour and by milestone and status."""
+class ColouredPlans(WireModel):
+    """Open plans by colour."""
 
     fleets: Count
     by_colour: dict[PeakReadyStatus, Count]
+
+
+class ReadinessTotals(ColouredPlans):
+    """The open plans of the event, or of the services asked for: by colour, by milestone and status, by region, leader
+    and OrganizationId. An organization counts all of its subtree.
+    """
+
     by_milestone: dict[MilestoneId, dict[MilestoneStatus, Count]]
+    by_region: dict[Name, ColouredPlans]
+    by_leader: dict[Name, ColouredPlans]
+    by_organization: dict[Id, ColouredPlans]
 
 
 class ReadinessDashboard(WireModel):
-    """Who is ready for an event: a page of services, and the totals."""
+    """Who is ready for an event, or has come back from it: a page of services, and the totals."""
 
     event_id: Id
     services: list[ServiceReadiness]
     totals: ReadinessTotals
     next_cursor: str | None
+
+
+class AwaitedAction(WireModel):
+    """What fleets wait for, by when (the earliest ETA), why and from whom."""
+
+    action_pending_on: Name | None
+    event_milestone: MilestoneId
+    status_reasoning: Text | None
+    eta: WireDate | None
+    fleet_ids: list[Id]
+
+
+class ReportFigures(ColouredPlans):
+    """How ready a leader's or a service's open plans are. The colour is the worst of theirs."""
+
+    peak_ready_status: PeakReadyStatus
+    hosts_missing: Count
+
+
+class ReportedService(ReportFigures):
+    """A service, and what is awaited for its fleets: what is due first comes first."""
+
+    service_id: Id
+    owner: Name
+    awaited: list[AwaitedAction]
+
+
+class ReportedLeader(ReportFigures):
+    """A leader with his services, the worst first; null: the services without a leader."""
+
+    leader_alias: Name | None
+    services: list[ReportedService]
+
+
+class ReadinessReport(WireModel):
+    """What an event still waits for on a UTC day, by leader and service, the worst first; and its totals."""
+
+    event_id: Id
+    date: WireDate
+    leaders: list[ReportedLeader]
+    totals: ReadinessTotals

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from services.eventplan_svc.app.show_dashboard import Dashboard, show_dashboard
+from services.eventplan_svc.app.show_dashboard import Dashboard, Place
 from services.eventplan_svc.bootstrap import Wiring, build
 from services.eventplan_svc.domain.inputs import Event, Fleet, Service
 from shared.cause import Cause
@@ -140,16 +140,8 @@ class Process:
         )
         return await self._written(command, self.person())
 
-    async def dashboard(self, event_id: str = "PD2024", after: str | None = None, **query: Any) -> Dashboard:
-        wiring = self.wiring
-        return await show_dashboard(
-            event_id,
-            DashboardQuery.model_validate(query),
-            after,
-            read_models=wiring.planner.read_models,
-            view=wiring.view,
-            clock=self.clock,
-        )
+    async def dashboard(self, event_id: str = "PD2024", after: Place | None = None, **query: Any) -> Dashboard:
+        return await self.wiring.dashboards.page(event_id, DashboardQuery.model_validate(query), after)
 
     def person(self, cause_id: str | None = None, digest: str = "") -> Cause:
         return Cause(self.clock.now(), "somebody", Trace.begin(), cause_id, digest)

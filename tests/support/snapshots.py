@@ -58,6 +58,29 @@ def fleet(
     return _snapshot("fleet", version, body, deleted=deleted)
 
 
+def organization(
+    organization_id: str,
+    version: int = 1,
+    *,
+    below: str | None = None,
+    services: Sequence[str] = (),
+    deleted: bool = False,
+    at: str = "2024-04-01T09:00:00.000Z",
+) -> TopicBody:
+    """The topic and snapshot of an organization."""
+    body: dict[str, Any] = {
+        "OrganizationId": organization_id,
+        "Name": organization_id,
+        "Services": list(services),
+        "VersionId": version,
+        "SchemaVersion": 1,
+        "AuditMetadata": audit(at),
+    }
+    if below is not None:
+        body["ParentId"] = below
+    return _snapshot("organization", version, body, deleted=deleted)
+
+
 def event(
     event_id: str = "PD2024",
     version: int = 1,
@@ -172,6 +195,7 @@ def _snapshot(resource: str, version: int, body: dict[str, Any], *, deleted: boo
 
 _KEYS = {
     "service": ("ServiceId",),
+    "organization": ("OrganizationId",),
     "fleet": ("FleetId", "EventId"),
     "event": ("EventId",),
     "projection": ("FleetId", "EventId", "ProjectionType"),

@@ -16,11 +16,12 @@ from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.downstream import Pair, tpm_mails
 from services.eventplan_svc.domain.facts import AppliedLimits, Hardware, Limits, Projection, TPMMail
-from services.eventplan_svc.domain.inputs import Event, Fleet, Service
+from services.eventplan_svc.domain.inputs import Event, Fleet, Organization, Service
 from services.eventplan_svc.domain.plan import plan_id
 from shared.schemas.base import WireModel
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.organization import OrganizationSnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.fleet_svc.throttling import ThrottlingApplied, ThrottlingSnapshot
@@ -90,6 +91,16 @@ async def on_services_changed(
         plan_id(event.event_id, fleet.fleet_id): traces[fleet.service_id] for event in events for fleet in fleets
     }
     await planner.refresh(refreshing)
+
+
+async def on_organizations_changed(
+    snapshots: Sequence[OrganizationSnapshot], *, read_models: ReadModels, view: ReadinessView
+) -> None:
+    """Organizations were created, changed or deleted. No plan goes by them; the dashboards do."""
+    organizations = [Organization.of(snapshot) for snapshot in snapshots]
+    await read_models.organizations.put((one.organization_id, one) for one in organizations)
+    for organization in organizations:
+        view.put_organization(organization)
 
 
 async def on_facts_changed(changes: Sequence[tuple[WireModel, Trace]], *, planner: Planner) -> None:

@@ -64,6 +64,8 @@ def encode_plans(plans: Iterable[Plan]) -> list[State]:
             "PeakReadyStatus": plan.colour.value,
             _AUTOMATION: known[id(automation)],
         }
+        if plan.hosts_missing:
+            state["HostsMissing"] = plan.hosts_missing
         if plan.closed:
             state["Closed"] = {"Reason": plan.closed.reason, "Since": plan.closed.since}
         states.append(state)
@@ -84,6 +86,7 @@ def decode_plan(state: Mapping[str, Any]) -> Plan:
         descale_milestones=tuple(map(_decode_milestone, state["EventDescaleMilestone"])),
         colour=PeakReadyStatus(state["PeakReadyStatus"]),
         automation=_decode_automation(state.get(_AUTOMATION, {})),
+        hosts_missing=state.get("HostsMissing", 0),
         closed=Closed(closed["Reason"], closed["Since"]) if closed else None,
     )
     held = sum(1 + len(one.subs) for one in (*plan.milestones, *plan.descale_milestones))

@@ -1,4 +1,4 @@
-"""What eventplan_svc keeps of other services' resources: events, services, fleets, and the facts about fleets.
+"""What eventplan_svc keeps of other services' resources: events, services, fleets, organizations, and facts.
 
 Each read model is fed by its owner's events and never older than what it held. A deleted resource is kept like any
 other version, because plans ask about it as well.
@@ -22,7 +22,7 @@ from services.eventplan_svc.domain.downstream import (
     mails_key,
 )
 from services.eventplan_svc.domain.facts import NO_FACTS, AppliedLimits, Downstream, Facts, Hardware, Limits, Projection
-from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Service
+from services.eventplan_svc.domain.inputs import Event, Fleet, Organization, PlanInputs, Service
 from services.eventplan_svc.domain.plan import Plan, plan_id
 from shared.documents import ReadModel, Store
 from shared.trace import new_id
@@ -80,12 +80,13 @@ class TypedReadModel(Generic[T]):
 
 
 class ReadModels:
-    """The read models of one store. Keys: EventId, ServiceId, FleetId; EventPlanId for facts."""
+    """The read models of one store. Keys: EventId, ServiceId, FleetId, OrganizationId; EventPlanId for facts."""
 
     def __init__(self, store: Store) -> None:
         self.events = TypedReadModel(store.read_model("event"), Event)
         self.services = TypedReadModel(store.read_model("service"), Service)
         self.fleets = TypedReadModel(store.read_model("fleet", filters=("service_id",)), Fleet)
+        self.organizations = TypedReadModel(store.read_model("organization"), Organization)
         self.projections = TypedReadModel(store.read_model("projection"), Projection)
         self.hardware = TypedReadModel(store.read_model("hardware"), Hardware)
         self.limits = TypedReadModel(store.read_model("throttling"), Limits)

@@ -1,22 +1,37 @@
-"""The readiness dashboard: a plan's standing, its row, a service's entry, and totals."""
+"""The rows of the readiness and descale dashboards: how a plan stands, a service's rows, their order and pages."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from hashlib import blake2b
+from heapq import nsmallest
+from typing import Any, Final, Self
 
 from services.eventplan_svc.domain.inputs import Service
-from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS
 from services.eventplan_svc.domain.plan import Plan
 from services.eventplan_svc.domain.readiness import COLOUR_OF, worst
-from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus, action_pending_on
+from shared.schemas.eventplan_svc import (
+    DashboardSort,
+    MilestoneId,
+    MilestoneStatus,
+    PeakReadyStatus,
+    action_pending_on,
+)
+from shared.schemas.hotw_svc import Purpose
 
 # By name, because it is asked for each row, and an attribute of an enum costs three times as much.
 _RED: Final = PeakReadyStatus.RED
-_Counted = tuple[tuple[MilestoneStatus, ...], PeakReadyStatus, str | None]
+RANK: Final = {PeakReadyStatus.RED: 0, PeakReadyStatus.YELLOW: 1, PeakReadyStatus.GREEN: 2}
+"""The worst colour first."""
+NO_ETA: Final = "~"
+"""Comes after every day."""
+_DIGEST: Final = 8  # bytes of a service in a cursor; two of 30,000 services have the same with a chance of 1 to 10^10
+
+Counted = tuple[tuple[MilestoneStatus, ...], PeakReadyStatus, str | None]
+"""The statuses of the milestones and subs, the colour while no ETA has passed, and the first open ETA."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,127 +46,181 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the dashboard shows of one open plan; equal for all plans in the same state.
+    """What a dashboard shows of one open plan; equal for all plans in the same state.
 
-    ``counted``: the statuses of ``ALL_UPSCALE_IDS``, the colour while no ETA has passed, and the first open ETA.
-    ``turns_after``: the day after which a colour of the last write no longer holds.
+    ``turns_after``: the day after which a colour of the last write no longer holds. ``hosts_missing`` is None where
+    the dashboard does not show it.
     """
 
-    counted: _Counted
+    counted: Counted
     awaited: Awaited | None
     turns_after: str | None
+    hosts_missing: int | None
 
     def colour(self, today: str) -> PeakReadyStatus:
         """The plan's colour on ``today``."""
         _, undated_colour, first_open_eta = self.counted
-        return _RED if first_open_eta is not None and first_open_eta < today else undated_colour
+        return colour_on(today, undated_colour, first_open_eta)
 
 
-def standing_of(plan: Plan) -> Standing | None:
-    """None for a closed plan, which is outside dashboard and totals."""
+def colour_on(today: str, undated_colour: PeakReadyStatus, first_open_eta: str | None) -> PeakReadyStatus:
+    """Red once an ETA has passed."""
+    return _RED if first_open_eta is not None and first_open_eta < today else undated_colour
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standings:
+    """What each dashboard shows of one open plan: one object for all plans in the same state.
+
+    It equals itself alone, because totals count them by the thousand and comparing all that is in one costs the most.
+    """
+
+    upscaling: Standing
+    descaling: Standing
+
+    def of(self, purpose: Purpose) -> Standing:
+        return self.upscaling if purpose is Purpose.UPSCALING else self.descaling
+
+
+def standings_of(plan: Plan) -> Standings | None:
+    """None for a closed plan, which is outside dashboards and totals.
+
+    Descale milestones have colours of their own on their dashboard, and never colour the plan (6.2.10).
+    """
     if plan.closed:
         return None
-    tops = plan.milestones
-    statuses = tuple(one.status for top in tops for one in (top, *top.subs))
-    colour = worst(COLOUR_OF[top.status] for top in tops)
-    dated = [top for top in tops if top.eta and not top.is_completed()]
-    first_open_eta = min((top.eta for top in dated if top.eta), default=None)
-    turns_after = min((top.eta for top in dated if top.eta and top.colour is not _RED), default=None)
-    awaited = next(
-        (
-            Awaited(leaf.id, leaf.status, top.eta, leaf.message)
-            for top in tops
-            for leaf in top.subs or (top,)
-            if not leaf.is_completed()
-        ),
-        None,
-    )
-    return _shared(Standing((statuses, colour, first_open_eta), awaited, turns_after))
+    made: list[Standing] = []
+    for tops, hosts_missing in ((plan.milestones, plan.hosts_missing), (plan.descale_milestones, None)):
+        statuses = tuple(one.status for top in tops for one in (top, *top.subs))
+        colour = worst(COLOUR_OF[top.status] for top in tops)
+        dated = [top for top in tops if top.eta and not top.is_completed()]
+        first_open_eta = min((top.eta for top in dated if top.eta), default=None)
+        turns_after = min((top.eta for top in dated if top.eta and top.colour is not _RED), default=None)
+        awaited = next(
+            (
+                Awaited(leaf.id, leaf.status, top.eta, leaf.message)
+                for top in tops
+                for leaf in top.subs or (top,)
+                if not leaf.is_completed()
+            ),
+            None,
+        )
+        made.append(Standing((statuses, colour, first_open_eta), awaited, turns_after, hosts_missing))
+    upscaling, descaling = made
+    return _shared(upscaling, descaling)
 
 
 @lru_cache(maxsize=16_384)  # far more than the states that the plans of a few events are in at once
-def _shared(standing: Standing) -> Standing:
+def _shared(upscaling: Standing, descaling: Standing) -> Standings:
     """One object for all equal ones, which saves memory: most plans of an event are in the same state."""
-    return standing
+    return Standings(upscaling, descaling)
 
 
-def fleet_row(
-    fleet_id: str, *, region: str | None, owner: str, colour: PeakReadyStatus, awaited: Awaited | None
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class FleetRow:
     """A fleet's row: its colour, and what it waits for, by when, why and from whom; null where it waits for nothing."""
-    return {
-        "FleetId": fleet_id,
-        "Region": region,
-        "PeakReadyStatus": colour,
-        "EventMilestone": awaited and awaited.milestone_id,
-        "ETA": awaited and awaited.eta,
-        "StatusReasoning": awaited and awaited.message,
-        "ActionPendingOn": awaited and action_pending_on(awaited.milestone_id, awaited.status, owner),
-    }
+
+    fleet_id: str
+    region: str | None
+    owner: str
+    colour: PeakReadyStatus
+    awaited: Awaited | None
+    hosts_missing: int | None
+
+    @property
+    def eta(self) -> str:
+        """By when the fleet's first open milestone is due; ``NO_ETA`` where there is none."""
+        return NO_ETA if self.awaited is None or self.awaited.eta is None else self.awaited.eta
+
+    @property
+    def pending_on(self) -> str | None:
+        """Who has to act (6.6.13 to 6.6.18)."""
+        if self.awaited is None:
+            return None
+        return action_pending_on(self.awaited.milestone_id, self.awaited.status, self.owner)
+
+    def shown(self) -> dict[str, Any]:
+        awaited = self.awaited
+        return {
+            "FleetId": self.fleet_id,
+            "Region": self.region,
+            "PeakReadyStatus": self.colour,
+            "EventMilestone": awaited and awaited.milestone_id,
+            "ETA": awaited and awaited.eta,
+            "StatusReasoning": awaited and awaited.message,
+            "ActionPendingOn": self.pending_on,
+            "HostsMissing": self.hosts_missing,
+        }
 
 
-def service_entry(
-    service: Service, colours: Iterable[PeakReadyStatus], rows: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class ServiceRows:
     """A service with the rows asked for. Its own colour is the worst of all its open plans, asked for or not."""
-    return {
-        "ServiceId": service.service_id,
-        "Owner": service.owner,
-        "LeaderAlias": service.leader_alias,
-        "PeakReadyStatus": worst(colours),
-        "Fleets": list(rows),
-    }
+
+    service: Service
+    colour: PeakReadyStatus
+    rows: Sequence[FleetRow]
+
+    def shown(self) -> dict[str, Any]:
+        service = self.service
+        return {
+            "ServiceId": service.service_id,
+            "Owner": service.owner,
+            "LeaderAlias": service.leader_alias,
+            "PeakReadyStatus": self.colour,
+            "Fleets": [row.shown() for row in self.rows],
+        }
+
+    def place(self, sort: DashboardSort) -> tuple[int | str, str]:
+        """Where it is sorted: by its worst row, then by its id (6.6.11a to 6.6.11d)."""
+        worst_row: int | str
+        match sort:
+            case DashboardSort.COLOUR:
+                worst_row = min(RANK[row.colour] for row in self.rows)
+            case DashboardSort.ETA:
+                worst_row = min(row.eta for row in self.rows)
+            case DashboardSort.HOSTS_MISSING:
+                worst_row = -max(row.hosts_missing or 0 for row in self.rows)
+        return worst_row, self.service.service_id
 
 
-class ReadinessTotals:
-    """Totals per event and per service of it, in memory. A plan is counted in constant time.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The services that the pages of a sorted dashboard have shown so far: what its cursor holds.
 
-    Plans are counted by their statuses, colour and first open ETA, which decide the colour of any day. So nothing has
-    to be counted again when the day changes. Not safe to share between threads.
+    Plans change between two pages, and with them the order. A cursor that named a place in it would leave out a
+    service that got worse meanwhile, and show one again that got better. This one leads to every service once.
     """
 
-    def __init__(self) -> None:
-        self._events: dict[str, Counter[_Counted]] = defaultdict(Counter)
-        self._services: dict[str, dict[str, Counter[_Counted]]] = defaultdict(lambda: defaultdict(Counter))
+    sort: DashboardSort
+    digests: frozenset[bytes] = frozenset()
 
-    def add(self, event_id: str, service_id: str, standing: Standing) -> None:
-        """Counts one more open plan."""
-        for counts in (self._events[event_id], self._services[event_id][service_id]):
-            counts[standing.counted] += 1
+    @classmethod
+    def of(cls, sort: DashboardSort, place: Sequence[Any] | None) -> Self:
+        """What ``place`` holds; None: nothing was shown. ValueError where it is no place of such a dashboard."""
+        if place is None:
+            return cls(sort)
+        match place:
+            case [str(given), str(text)] if given == sort:
+                try:
+                    digests = b64decode(text, validate=True)
+                except ValueError as error:
+                    raise ValueError("not base64") from error
+            case _:
+                raise ValueError(f"not a place of a dashboard sorted by {sort}")
+        if len(digests) % _DIGEST:
+            raise ValueError("not whole digests")
+        return cls(sort, frozenset(digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)))
 
-    def remove(self, event_id: str, service_id: str, standing: Standing) -> None:
-        """Counts a plan no longer that was added with the same standing."""
-        for counts in (self._events[event_id], self._services[event_id][service_id]):
-            counts[standing.counted] -= 1
-            if not counts[standing.counted]:
-                del counts[standing.counted]
-
-    def of_event(self, event_id: str, today: str) -> dict[str, Any]:
-        """{Fleets, ByColour, ByMilestone} of the event's open plans.
-
-        ByColour names all three colours, ByMilestone for each milestone and sub the statuses that occur.
-        """
-        return _sum([self._events[event_id]] if event_id in self._events else [], today)
-
-    def of_services(self, event_id: str, service_ids: Iterable[str], today: str) -> dict[str, Any]:
-        """The same of some services only, in the time it takes to add those up."""
-        services = self._services.get(event_id, {})
-        return _sum([services[name] for name in dict.fromkeys(service_ids) if name in services], today)
+    def page(self, services: Iterable[ServiceRows], limit: int) -> tuple[list[ServiceRows], list[str] | None]:
+        """The worst of those that were not shown, and the place to go on from; None: there is no more."""
+        new = (one for one in services if _digest(one) not in self.digests)
+        page = nsmallest(limit + 1, new, key=lambda one: one.place(self.sort))
+        if len(page) <= limit:
+            return page, None
+        shown = self.digests.union(map(_digest, page[:limit]))
+        return page[:limit], [self.sort.value, b64encode(b"".join(sorted(shown))).decode()]
 
 
-def _sum(many: Sequence[Counter[_Counted]], today: str) -> dict[str, Any]:
-    by_colour: Counter[PeakReadyStatus] = Counter()
-    by_milestone: list[Counter[MilestoneStatus]] = [Counter() for _ in ALL_UPSCALE_IDS]
-    for counts in many:
-        for (statuses, undated_colour, first_open_eta), plans in counts.items():
-            by_colour[_RED if first_open_eta and first_open_eta < today else undated_colour] += plans
-            for counter, status in zip(by_milestone, statuses, strict=True):
-                counter[status] += plans
-    return {
-        "Fleets": by_colour.total(),
-        "ByColour": {colour.value: by_colour[colour] for colour in PeakReadyStatus},
-        "ByMilestone": {
-            name.value: {status.value: counter[status] for status in MilestoneStatus if counter[status]}
-            for name, counter in zip(ALL_UPSCALE_IDS, by_milestone, strict=True)
-        },
-    }
+def _digest(rows: ServiceRows) -> bytes:
+    return blake2b(rows.service.service_id.encode(), digest_size=_DIGEST).digest()

@@ -47,6 +47,14 @@ def _missing(hardware: Hardware) -> int:
     return undelivered + shortfall or hardware.gap
 
 
+def hosts_missing(hardware: Hardware | None) -> int:
+    """HostsMissing (6.6.10): what live orders have still to deliver, and the gap if one is open, else the shortfall."""
+    if hardware is None:
+        return 0
+    undelivered = sum(order.fulfillment_value - order.fulfilled_hosts for order in hardware.orders if order.is_live)
+    return undelivered + (hardware.gap or (hardware.execution.shortfall if hardware.execution else 0))
+
+
 def _order_message(hardware: Hardware) -> str | None:
     """6.4.31 to 6.4.33; None before there is an order."""
     if _needs_nothing(hardware):

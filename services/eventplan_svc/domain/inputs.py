@@ -14,6 +14,7 @@ from services.eventplan_svc.domain.plan import plan_id
 from shared.clock import iso
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
+from shared.schemas.fleet_svc.organization import OrganizationSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot, ServiceType
 from shared.schemas.milestones import DAYS_BEFORE_PEAK
 
@@ -108,6 +109,33 @@ class Service:
             leader_alias=snapshot.leader_alias,
             registered=snapshot.service_type is ServiceType.REGISTERED,
             deleted=snapshot.deleted,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A part of the company: the one that it is below (None: it is at the top), and the services of its own.
+
+    No plan goes by it; dashboards do. ``changed_at`` is when this version was written, empty where it does not say.
+    """
+
+    organization_id: str
+    version: int
+    parent_id: str | None
+    services: tuple[str, ...]
+    deleted: bool
+    changed_at: str = ""
+
+    @classmethod
+    def of(cls, snapshot: OrganizationSnapshot) -> Self:
+        changed_at = snapshot.audit_metadata.timestamp
+        return cls(
+            organization_id=snapshot.organization_id,
+            version=snapshot.version_id,
+            parent_id=snapshot.parent_id,
+            services=tuple(snapshot.services or ()),
+            deleted=snapshot.deleted,
+            changed_at=iso(changed_at) if changed_at else "",
         )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.eventplan_svc.domain.automation import automated
 from services.eventplan_svc.domain.facts import NO_FACTS
+from services.eventplan_svc.domain.hardware import hosts_missing
 from services.eventplan_svc.domain.inputs import Event, PlanInputs
 from services.eventplan_svc.domain.milestones import (
     DESCALE_IDS,
@@ -87,6 +88,7 @@ def new_plan(template: Plan, inputs: PlanInputs, now: datetime) -> Plan:
     )
     if inputs.facts == NO_FACTS:
         return plan
+    plan = replace(plan, hosts_missing=hosts_missing(inputs.facts.hardware))
     return coloured(automated(plan, inputs.facts, at=iso(now)).plan, utc_day(now))
 
 
@@ -119,6 +121,10 @@ def refreshed(plan: Plan, inputs: PlanInputs, now: datetime) -> Revision | None:
     if closed != plan.closed:
         after = replace(after, closed=closed)
         reasons.append(f"Closed: {closed.reason}" if closed else "Reopened")
+    missing, fallback = hosts_missing(inputs.facts.hardware), "Facts noted that change no milestone"
+    if missing != after.hosts_missing:
+        after = replace(after, hosts_missing=missing)
+        fallback = f"HostsMissing is {missing}"
     automatic = automated(after, inputs.facts, at=at)
     if automatic.written:
         reasons.append(_wording(automatic.plan, automatic.written))
@@ -128,7 +134,7 @@ def refreshed(plan: Plan, inputs: PlanInputs, now: datetime) -> Revision | None:
     if automatic.plan is plan:
         return turned(plan, now)
     after = coloured(automatic.plan, utc_day(now))
-    return Revision(after, automatic.user, "; ".join(reasons) or "Facts noted that change no milestone")
+    return Revision(after, automatic.user, "; ".join(reasons) or fallback)
 
 
 def turned(plan: Plan, now: datetime) -> Revision | None:

@@ -91,7 +91,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One fleet's plan for one event. ``colour`` is the one of its last write."""
+    """One fleet's plan for one event. ``colour`` is the one of its last write, ``hosts_missing`` that of 6.6.10."""
 
     event_id: str
     fleet_id: str
@@ -101,6 +101,7 @@ class Plan:
     colour: PeakReadyStatus
     automation: AutomationState
     closed: Closed | None = None
+    hosts_missing: int = 0
 
     @property
     def id(self) -> str:

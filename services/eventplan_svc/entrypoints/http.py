@@ -1,8 +1,8 @@
-"""The HTTP paths of eventplan_svc: plans, their milestones and versions, and the readiness dashboard."""
+"""The HTTP paths of plans: themselves, their milestones and versions."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -10,35 +10,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.eventplan_svc.app.read_plans import FILTERS, ReadPlans
-from services.eventplan_svc.app.show_dashboard import Dashboard
 from shared.clock import Clock
 from shared.messaging.commands import Command
 from shared.resources import DocumentHandlers
 from shared.schemas.eventplan_svc import (
     EVENT_PLAN,
     CreateEventPlan,
-    DashboardQuery,
     EventPlanSnapshot,
     PlanCommand,
     ReplaceMilestones,
     SetMilestone,
     SetMilestoneStatus,
 )
-from shared.schemas.eventplan_views import ReadinessDashboard
-from shared.schemas.validation import validated
 from shared.web import (
     PAGING,
     Handler,
     Parameter,
     Routes,
-    checked_ids,
-    cursor_of,
-    json_response,
     operation_id_of,
     page_of,
     page_response,
     query_of,
-    read_write,
 )
 
 _PLAN: Final = "/eventplan/{EventId}/{FleetId}"
@@ -47,7 +39,6 @@ _PLAN: Final = "/eventplan/{EventId}/{FleetId}"
 def routes(
     commands: Sequence[Command[Any]],
     read_plans: ReadPlans,
-    show_dashboard: Callable[[str, DashboardQuery, str | None], Awaitable[Dashboard]],
     clock: Clock,
 ) -> Routes:
     """All of them; fixed last segments come before ``{VersionId}``."""
@@ -73,16 +64,6 @@ def routes(
         found = await read_plans.matching(where, after=page.after, limit=page.limit)
         return page_response([item.wire() for item in found.items], found.next_after)
 
-    async def dashboard(request: Request) -> Response:
-        query_of(request)
-        event_id = checked_ids(request.path_params)["EventId"]
-        body, _ = read_write(request, clock, conditional=False)
-        query = validated(DashboardQuery, body)
-        after = page_of({"Cursor": query.cursor} if query.cursor else {}).after
-        shown = await show_dashboard(event_id, query, after)
-        board = {"EventId": event_id, "Services": shown.services, "Totals": shown.totals}
-        return json_response({**board, "NextCursor": cursor_of(shown.next_after)})
-
     write("POST", "/eventplan", CreateEventPlan, "Make a plan by hand")
     read("/eventplan", matching, "listEventPlans", "List plans", many=True, parameters=listed)
     read(_PLAN, plans.latest, "getEventPlan", "A plan, in the colours of the moment")
@@ -93,15 +74,4 @@ def routes(
     write("PUT", f"{_PLAN}/milestones", ReplaceMilestones, "Replace all milestones")
     write("PUT", f"{_PLAN}/milestone", SetMilestone, "Change a milestone's status, message or ETA")
     write("PUT", f"{_PLAN}/status", SetMilestoneStatus, "Set a milestone's status")
-    made.add(
-        "PUT",
-        "/event/{EventId}/dashboard",
-        dashboard,
-        action="eventplan.read",
-        operation_id="showReadinessDashboard",
-        summary="Who is ready for an event",
-        body=DashboardQuery,
-        response=ReadinessDashboard,
-        has_cause=False,
-    )
     return made

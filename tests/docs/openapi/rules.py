@@ -83,6 +83,11 @@ def _philosophy(body: Body) -> None:
     body |= {"MinHosts": 1, "MaxHosts": 500}
 
 
+def _organization(body: Body) -> None:
+    """4.502, 4.503: a parent is there, and a service is in one organization."""
+    body |= {name: None for name in ("ParentId", "Services") if name in body}
+
+
 def _fleet(body: Body) -> None:
     """4.412: an ASG is named once. 4.126: nobody counts hosts in the future."""
     configuration = body.get("FleetConfiguration") or {}
@@ -148,6 +153,7 @@ _RULES: dict[str, Callable[[Body], None]] = {
     "/calendar": _calendar,
     "/service": _service,
     "/philosophy": _philosophy,
+    "/organization": _organization,
     "/fleet": _fleet,
     "/projection": _projection,
     "/eventplan": _plan,

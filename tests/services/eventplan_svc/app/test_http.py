@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import csv
 from collections.abc import AsyncIterator
+from io import StringIO
 
 import httpx
 import pytest
 
+from shared.schemas.eventplan_views import ReadinessDashboard, ReadinessReport
 from tests.support import reference
 from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process
@@ -19,7 +22,7 @@ DONE = {"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus"
 @pytest.fixture
 async def http(process: Process) -> AsyncIterator[httpx.AsyncClient]:
     await process.take(event(), fleet(), fleet("Another-EU", region="eu-west-1"), service())
-    async with calling(app_of(process.wiring.routes)) as client:
+    async with calling(app_of(*process.wiring.routes)) as client:
         yield client
 
 
@@ -225,3 +228,74 @@ async def test_a_milestone_list_is_written_and_not_read(http: httpx.AsyncClient)
     for action in ("milestones", "milestone", "status"):
         answer = await http.get(f"{PLAN}/{action}")
         assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS, PUT")
+
+
+BOARD = "/event/PD2024/dashboard"
+
+
+async def test_a_sorted_dashboard_pages_by_its_cursor(http: httpx.AsyncClient, process: Process) -> None:
+    await process.take(service("Other"), fleet("Other-EU", of="Other", region="eu-west-1"))
+    await process.status("HardwareFulfillment", "InProgress", "Other-EU")
+    question = {"Sort": "HostsMissing", "Limit": 1}
+    first = (await http.put(BOARD, json=question)).json()
+    second = (await http.put(BOARD, json={**question, "Cursor": first["NextCursor"]})).json()
+    assert [page["Services"][0]["ServiceId"] for page in (first, second)] == ["FORTRESSService", "Other"]
+    assert second["NextCursor"] is None
+    for body in ({"Sort": "ETA"}, {}, {"Sort": "Nothing"}):
+        answer = await http.put(BOARD, json={**body, "Cursor": first["NextCursor"]})
+        assert answer.status_code == 400
+        assert pointers(answer) == ["/Sort" if "Nothing" in body.values() else "/Cursor"]
+
+
+async def test_every_answer_about_an_event_fits_its_contract(http: httpx.AsyncClient) -> None:
+    for path in (BOARD, f"{BOARD}/descaling"):
+        ReadinessDashboard.model_validate((await http.put(path, json={})).json())
+    ReadinessReport.model_validate((await http.get("/event/PD2024/readiness")).json())
+    assert (await http.get("/event/Never/readiness")).status_code == 404
+    assert (await http.put("/event/Never/dashboard/descaling", json={})).status_code == 404
+
+
+async def test_the_descale_dashboard_works_likewise_6_6_19(http: httpx.AsyncClient, process: Process) -> None:
+    for name in ("GatherDescaleProjections", "PlaceDescaleOrder", "DescaleFulfillment"):
+        await process.status(name, "Completed")
+    await process.status("RestoreThrottling", "PendingOnEPIC")
+    shown = (await http.put(f"{BOARD}/descaling", json={"Colour": "Yellow"})).json()
+    assert [row for entry in shown["Services"] for row in entry["Fleets"]] == [
+        {
+            "FleetId": FLEET_ID,
+            "Region": "us-east-1",
+            "PeakReadyStatus": "Yellow",
+            "EventMilestone": "RestoreThrottling",
+            "ETA": "2024-07-31",
+            "StatusReasoning": None,
+            "ActionPendingOn": "EPIC",
+            "HostsMissing": None,
+        }
+    ]
+    assert shown["Totals"]["ByColour"] == {"Green": 0, "Yellow": 1, "Red": 1}
+    assert shown["Totals"]["ByMilestone"]["RestoreThrottling"] == {"NotStarted": 1, "PendingOnEPIC": 1}
+    assert shown["Totals"]["ByRegion"]["us-east-1"]["ByColour"]["Yellow"] == 1
+
+
+async def test_csv_has_every_row_of_the_filters_and_no_formula(http: httpx.AsyncClient, process: Process) -> None:
+    formula = '=HYPERLINK("http://example.com";"a")'
+    body = {"EventMilestoneId": "GatherProjectionFromUpstream", "MilestoneCompletionStatus": "Blocked"}
+    await http.put(f"{PLAN}/status", json={**body, "MilestoneMessage": formula})
+    answer = await http.put(BOARD, json={"Limit": 1, "Sort": "ETA"}, headers={"Accept": "text/csv"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="PD2024-upscaling.csv"'
+    rows = list(csv.DictReader(StringIO(answer.text)))
+    assert [row["FleetId"] for row in rows] == ["Another-EU", FLEET_ID]
+    assert rows[1]["StatusReasoning"] == f"'{formula}"
+    assert (rows[1]["Owner"], rows[1]["HostsMissing"]) == ("FORTRESSService-owner", "0")
+    answer = await http.put(BOARD, json={"Region": "eu-west-1"}, headers={"Accept": "text/csv"})
+    assert [row["FleetId"] for row in csv.DictReader(StringIO(answer.text))] == ["Another-EU"]
+
+
+async def test_the_report_is_json_or_csv_and_nothing_else_yet(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/event/PD2024/readiness", headers={"Accept": "text/csv"})
+    [row] = csv.DictReader(StringIO(answer.text))
+    assert (row["ServiceId"], row["ActionPendingOn"]) == ("FORTRESSService", "FORTRESSService-owner")
+    assert row["Fleets"] == f"Another-EU {FLEET_ID}"
+    for other in ("text/html", "application/pdf"):
+        assert (await http.get("/event/PD2024/readiness", headers={"Accept": other})).status_code == 406

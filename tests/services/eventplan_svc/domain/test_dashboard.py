@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -8,17 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.eventplan_svc.domain.dashboard import (
-    ReadinessTotals,
-    Standing,
-    fleet_row,
-    service_entry,
-    standing_of,
-)
+from services.eventplan_svc.domain.dashboard import FleetRow, ServiceRows, Shown, Standing, Standings, standings_of
 from services.eventplan_svc.domain.facts import Facts
+from services.eventplan_svc.domain.inputs import Organization
+from services.eventplan_svc.domain.milestones import DESCALE_IDS
+from services.eventplan_svc.domain.organizations import OrganizationTree
 from services.eventplan_svc.domain.plan import Closed, Plan
 from services.eventplan_svc.domain.readiness import milestone_colour, worst
-from shared.schemas.eventplan_svc import MilestoneStatus, PeakReadyStatus
+from services.eventplan_svc.domain.totals import Totals
+from shared.schemas.eventplan_svc import DashboardSort, MilestoneStatus, PeakReadyStatus
+from shared.schemas.hotw_svc import Purpose
 from tests.support.plans import (
     FLEET,
     OWNER,
@@ -57,37 +59,49 @@ def colour(plan: Plan, today: str) -> PeakReadyStatus:
     return worst(milestone_colour(milestone, today) for milestone in plan.milestones)
 
 
-def standing(plan: Plan) -> Standing:
-    found = standing_of(plan)
+def open_plan(plan: Plan) -> Standings:
+    found = standings_of(plan)
     assert found is not None
     return found
 
 
-def row_of(plan: Plan, today: str) -> dict[str, Any]:
+def standing(plan: Plan, purpose: Purpose = Purpose.UPSCALING) -> Standing:
+    return open_plan(plan).of(purpose)
+
+
+def row(plan: Plan, today: str) -> FleetRow:
     shown = standing(plan)
-    return fleet_row(plan.fleet_id, region=FLEET.region, owner=OWNER, colour=shown.colour(today), awaited=shown.awaited)
+    return FleetRow(plan.fleet_id, FLEET.region, OWNER, shown.colour(today), shown.awaited, shown.hosts_missing)
+
+
+def row_of(plan: Plan, today: str) -> dict[str, Any]:
+    return row(plan, today).shown()
 
 
 def awaited(plan: Plan, today: str = "2024-05-01") -> dict[str, Any]:
-    row = row_of(plan, today)
-    return {member: row[member] for member in ("EventMilestone", "ETA", "StatusReasoning", "ActionPendingOn")}
+    shown = row_of(plan, today)
+    return {member: shown[member] for member in ("EventMilestone", "ETA", "StatusReasoning", "ActionPendingOn")}
+
+
+REGIONS = {"a": "us-east-1", "b": "us-east-1", "c": "eu-west-1", "d": None}
+"""Of the fleets of the plans that are counted by these names."""
 
 
 class Counted:
     """Totals of plans that change, by a name each."""
 
     def __init__(self) -> None:
-        self.totals = ReadinessTotals()
+        self.totals = Totals()
         self.plans: dict[str, Plan] = {}
 
     def put(self, name: str, plan: Plan | None) -> None:
         before = self.plans.pop(name, None)
-        if before is not None and (found := standing_of(before)):
-            self.totals.remove(before.event_id, before.service_id, found)
+        if before is not None and not before.closed:
+            self.totals.count(before.event_id, before.service_id, REGIONS.get(name), open_plan(before), -1)
         if plan is not None:
             self.plans[name] = plan
-            if found := standing_of(plan):
-                self.totals.add(plan.event_id, plan.service_id, found)
+            if not plan.closed:
+                self.totals.count(plan.event_id, plan.service_id, REGIONS.get(name), open_plan(plan))
 
     def of_event(self, today: str) -> dict[str, Any]:
         return self.totals.of_event("PD2024", today)
@@ -103,6 +117,7 @@ def test_the_row_names_the_first_open_milestone_its_eta_reason_and_who_has_to_ac
         "ETA": "2024-06-16",
         "StatusReasoning": "1 of 2 approved",
         "ActionPendingOn": "AWS",
+        "HostsMissing": 40,
     }
 
 
@@ -148,10 +163,10 @@ def test_a_plan_that_is_all_done_awaits_nothing() -> None:
 def test_a_service_is_as_ready_as_its_worst_fleet() -> None:
     ready = with_statuses(a_plan(), **dict.fromkeys(LEAVES, "Completed"))
     nearly = with_statuses(ready, HardwareFulfillment="InProgress")
-    rows = [row_of(plan, "2024-05-01") for plan in (ready, nearly)]
-    entry = service_entry(SERVICE, [row["PeakReadyStatus"] for row in rows], rows[:1])
+    rows = [row(plan, "2024-05-01") for plan in (ready, nearly)]
+    entry = ServiceRows(SERVICE, worst(one.colour for one in rows), rows[:1]).shown()
     assert (entry["PeakReadyStatus"], entry["Owner"], entry["LeaderAlias"]) == ("Yellow", OWNER, "jsmith")
-    assert entry["Fleets"] == rows[:1]
+    assert entry["Fleets"] == [rows[0].shown()]
 
 
 def test_totals_count_fleets_colours_and_milestones() -> None:
@@ -174,7 +189,7 @@ def test_totals_count_fleets_colours_and_milestones() -> None:
 
 
 def test_totals_of_an_unknown_event_are_empty() -> None:
-    counted = ReadinessTotals().of_event("PD2025", "2024-05-01")
+    counted = Totals().of_event("PD2025", "2024-05-01")
     assert (counted["Fleets"], counted["ByColour"]) == (0, {"Green": 0, "Yellow": 0, "Red": 0})
 
 
@@ -182,7 +197,7 @@ def test_a_closed_plan_is_outside_the_totals() -> None:
     totals = Counted()
     totals.put("one", a_plan())
     closed = refresh(a_plan(), of=inputs(event={"active": False}))
-    assert standing_of(closed) is None
+    assert standings_of(closed) is None
     totals.put("one", closed)
     assert totals.of_event("2024-05-01")["Fleets"] == 0
 
@@ -196,25 +211,42 @@ def test_totals_turn_with_the_day_although_no_plan_changes() -> None:
     assert totals.of_event("2024-06-01")["ByColour"]["Yellow"] == 1
 
 
-def recount(plans: dict[str, Plan], services: set[str] | None, today: str) -> dict[str, Any]:
+def recount(counted: Counted, services: set[str] | None, groups: Groups, today: str) -> dict[str, Any]:
     """The totals of PD2024 counted plan by plan."""
-    chosen = [
-        plan
-        for plan in plans.values()
+    chosen = {
+        name: plan
+        for name, plan in counted.plans.items()
         if not plan.closed and plan.event_id == "PD2024" and (services is None or plan.service_id in services)
-    ]
+    }
+
+    def figures(plans: list[Plan]) -> dict[str, Any]:
+        colours = [colour(plan, today) for plan in plans]
+        return {"Fleets": len(plans), "ByColour": {name: colours.count(name) for name in PeakReadyStatus}}
+
+    def grouped(names: Callable[[str, Plan], Iterable[str | None]]) -> dict[str, Any]:
+        found: dict[str, list[Plan]] = {}
+        for key, plan in chosen.items():
+            for name in names(key, plan):
+                if name is not None:
+                    found.setdefault(name, []).append(plan)
+        return {name: figures(plans) for name, plans in found.items()}
+
     by_milestone: dict[str, dict[str, int]] = {}
     for name in (*LEAVES, "HardwareOrder"):
-        found = [status(plan, name) for plan in chosen]
+        found = [status(plan, name) for plan in chosen.values()]
         by_milestone[name] = {one: found.count(one) for one in MilestoneStatus if one in found}
-    colours = [colour(plan, today) for plan in chosen]
+    nobody: tuple[str | None, tuple[str, ...]] = (None, ())
     return {
-        "Fleets": len(chosen),
-        "ByColour": {name: colours.count(name) for name in PeakReadyStatus},
+        **figures(list(chosen.values())),
         "ByMilestone": by_milestone,
+        "ByRegion": grouped(lambda key, _: [REGIONS[key]]),
+        "ByLeader": grouped(lambda _, plan: [groups.get(plan.service_id, nobody)[0]]),
+        "ByOrganization": grouped(lambda _, plan: groups.get(plan.service_id, nobody)[1]),
     }
 
 
+Groups = dict[str, tuple[str | None, tuple[str, ...]]]
+"""The leader and the organizations of each service."""
 STEPS = st.lists(
     st.one_of(
         st.tuples(
@@ -228,29 +260,170 @@ STEPS = st.lists(
         st.tuples(st.just("gone"), st.sampled_from(["a", "b", "c", "d"])),
         st.tuples(st.just("closed"), st.sampled_from(["a", "b", "c", "d"])),
         st.tuples(st.just("days"), st.integers(1, 9)),
+        st.tuples(
+            st.just("group"),
+            st.sampled_from(["S1", "S2"]),
+            st.sampled_from([None, "kim", "lee"]),
+            st.sampled_from([(), ("retail",), ("checkout", "retail"), ("books",)]),
+        ),
     ),
     max_size=12,
 )
 
 
 @given(STEPS)
-def test_totals_kept_up_to_date_equal_a_full_recount(steps: list[tuple[Any, ...]]) -> None:
+def test_totals_kept_up_to_date_equal_a_full_recount_6_6_8a_6_6_9(steps: list[tuple[Any, ...]]) -> None:
     day = date(2024, 5, 1)
-    totals = Counted()
+    counted = Counted()
+    groups: Groups = {}
     for kind, *rest in steps:
         if kind == "plan":
             key, service_id, event_id, statuses, etas = rest
             plan = with_statuses(a_plan(), **statuses)
             for name, eta in etas.items():
                 plan = put_details(plan, name, ETA=eta.isoformat())
-            totals.put(key, replace(plan, service_id=service_id, event_id=event_id))
+            counted.put(key, replace(plan, service_id=service_id, event_id=event_id))
         elif kind == "gone":
-            totals.put(rest[0], None)
-        elif kind == "closed" and rest[0] in totals.plans:
-            totals.put(rest[0], replace(totals.plans[rest[0]], closed=Closed("event PD2024 is not active", "")))
+            counted.put(rest[0], None)
+        elif kind == "closed" and rest[0] in counted.plans:
+            counted.put(rest[0], replace(counted.plans[rest[0]], closed=Closed("event PD2024 is not active", "")))
         elif kind == "days":
             day += timedelta(days=rest[0])
+        elif kind == "group":
+            service_id, leader, organizations = rest
+            groups[service_id] = leader, organizations
+            for _ in range(2):  # a redelivery moves nothing twice
+                counted.totals.regroup(service_id, leader=leader, organizations=organizations)
         today = day.isoformat()
-        assert totals.of_event(today) == recount(totals.plans, None, today)
-        counted = totals.totals.of_services("PD2024", ["S1", "S1", "S9"], today)
-        assert counted == recount(totals.plans, {"S1"}, today)
+        assert counted.of_event(today) == recount(counted, None, groups, today)
+        of_services = counted.totals.of_services("PD2024", ["S1", "S1", "S9"], today)
+        assert of_services == recount(counted, {"S1"}, groups, today)
+
+
+# -- the descale dashboard -----------------------------------------------------------------------------------------
+
+
+def test_a_descale_milestone_colours_its_own_dashboard_and_no_plan_6_2_10() -> None:
+    plan = with_statuses(a_plan(), **dict.fromkeys(LEAVES, "Completed"), GatherDescaleProjections="InProgress")
+    descaling = standing(plan, Purpose.DESCALING)
+    assert standing(plan).colour("2024-07-30") == "Green"
+    assert descaling.colour("2024-07-20") == "Red", "the others are NotStarted"
+    plan = with_statuses(plan, **dict.fromkeys(DESCALE_IDS[1:], "Completed"))
+    descaling = standing(plan, Purpose.DESCALING)
+    assert (descaling.colour("2024-07-20"), descaling.colour("2024-07-21")) == ("Yellow", "Red"), "6.2.6: 3 days after"
+    assert descaling.awaited is not None
+    assert (descaling.awaited.milestone_id, descaling.awaited.eta) == ("GatherDescaleProjections", "2024-07-20")
+
+
+# -- order and pages -----------------------------------------------------------------------------------------------
+
+
+def service_rows(service_id: str, *rows: tuple[PeakReadyStatus, str | None, int]) -> ServiceRows:
+    service = replace(SERVICE, service_id=service_id)
+    open_milestone = standing(a_plan()).awaited
+    assert open_milestone is not None
+    made = [
+        FleetRow(f"{service_id}-{number}", "us-east-1", OWNER, colour, replace(open_milestone, eta=eta), missing)
+        for number, (colour, eta, missing) in enumerate(rows)
+    ]
+    return ServiceRows(service, worst(one.colour for one in made), made)
+
+
+RED, YELLOW, GREEN = PeakReadyStatus.RED, PeakReadyStatus.YELLOW, PeakReadyStatus.GREEN
+SERVICES = [
+    service_rows("A", (GREEN, None, 0)),
+    service_rows("B", (GREEN, "2024-06-01", 0), (YELLOW, "2024-07-01", 7)),
+    service_rows("C", (RED, "2024-07-09", 3)),
+    service_rows("D", (YELLOW, "2024-06-02", 3), (GREEN, None, 0)),
+]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [(DashboardSort.COLOUR, "CBDA"), (DashboardSort.ETA, "BDCA"), (DashboardSort.HOSTS_MISSING, "BCDA")],
+)
+def test_services_are_sorted_by_their_worst_row_then_by_their_id_6_6_11a_to_d(sort: DashboardSort, order: str) -> None:
+    page, after = Shown(sort).page(reversed(SERVICES), 10)
+    assert "".join(one.service.service_id for one in page) == order
+    assert after is None
+
+
+@given(st.lists(st.permutations(range(7)), min_size=7, max_size=7), st.integers(1, 4))
+def test_every_service_comes_once_however_the_order_changes_between_pages(orders: list[list[int]], limit: int) -> None:
+    """Each page is of another order, as if any number of plans had changed."""
+    after: list[str] | None = None
+    seen: list[str] = []
+    for hosts in orders:
+        services = [service_rows(f"S{number}", (RED, None, missing)) for number, missing in enumerate(hosts)]
+        page, after = Shown.of(DashboardSort.HOSTS_MISSING, after).page(services, limit)
+        missing = [one.rows[0].hosts_missing or 0 for one in page]
+        assert missing == sorted(missing, reverse=True)
+        seen += [one.service.service_id for one in page]
+        if after is None:
+            break
+    assert sorted(seen) == [f"S{number}" for number in range(7)]
+
+
+@pytest.mark.parametrize("place", [[], ["ETA", ""], ["Colour"], ["Colour", "§"], ["Colour", "AAAA"], ["Colour", 1]])
+def test_a_place_of_another_order_is_none(place: list[Any]) -> None:
+    with pytest.raises(ValueError, match="not"):
+        Shown.of(DashboardSort.COLOUR, place)
+
+
+# -- organizations -------------------------------------------------------------------------------------------------
+
+
+def versions_of_a_tree(chance: random.Random) -> list[Organization]:
+    """What the owner published of a tree, whose services move and whose organizations move and go."""
+    names, parents = ["a", "b", "c", "d"], dict[str, str | None]()
+    services: dict[str, set[str]] = {name: set() for name in names}
+    versions: Counter[str] = Counter()
+    published: list[Organization] = []
+    for instant in range(30):
+        name = chance.choice(names)
+        deleted = chance.random() < 0.2 and name not in parents.values()
+        taken = set().union(*(services[other] for other in names if other != name))
+        services[name] = set() if deleted else set(chance.sample(["S1", "S2", "S3"], chance.randrange(3))) - taken
+        parent = chance.choice([None, *(other for other in parents if name not in path(other, parents))])
+        if deleted:
+            parents.pop(name, None)
+        else:
+            parents[name] = parent
+        versions[name] += 1
+        shown = tuple(sorted(services[name]))
+        published.append(Organization(name, versions[name], parent, shown, deleted, f"{instant:03}"))
+    return published
+
+
+def path(name: str | None, parents: dict[str, str | None]) -> list[str]:
+    found: list[str] = []
+    while name is not None and name in parents:
+        found.append(name)
+        name = parents[name]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_order_organizations_come_in_a_service_is_below_the_same_ones(seed: int) -> None:
+    chance = random.Random(seed)
+    published = versions_of_a_tree(chance)
+    newest = {one.organization_id: one for one in published}
+    parents = {name: one.parent_id for name, one in newest.items() if not one.deleted}
+    holders = {service: name for name, one in newest.items() if not one.deleted for service in one.services}
+    expected = {service: path(holders.get(service), parents) for service in ("S1", "S2", "S3")}
+    tree = OrganizationTree()
+    known: dict[str, tuple[str, ...]] = {service: tree.above(service) for service in expected}
+    for organization in chance.sample([*published, *published], 2 * len(published)):
+        changed = tree.put(organization)
+        for service in known:
+            if service in changed:
+                known[service] = tree.above(service)
+            assert known[service] == tree.above(service), "a service that changed was not named"
+    assert {service: list(above) for service, above in known.items()} == expected
+
+
+def test_organizations_that_seem_to_be_below_each_other_are_no_endless_way() -> None:
+    tree = OrganizationTree()
+    tree.put(Organization("a", 2, "b", ("S1",), deleted=False))
+    assert tree.put(Organization("b", 1, "a", (), deleted=False)) == {"S1"}
+    assert tree.above("S1") == ("a", "b")

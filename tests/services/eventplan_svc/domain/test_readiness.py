@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.eventplan_svc.domain.dashboard import standing_of
+from services.eventplan_svc.domain.dashboard import standings_of
 from services.eventplan_svc.domain.lifecycle import turned
 from services.eventplan_svc.domain.milestones import UPSCALE_IDS, Milestone, utc_day
 from services.eventplan_svc.domain.plan import Plan
@@ -90,9 +90,9 @@ def test_a_plan_turns_when_the_first_eta_that_can_turn_it_has_passed(
 ) -> None:
     stored_on, today = sorted((str(day), str(later)))
     plan = coloured(with_milestones([(status, str(eta)) for status, eta in milestones]), stored_on)
-    standing = standing_of(plan)
-    assert standing is not None
-    turns = standing.turns_after
+    standings = standings_of(plan)
+    assert standings is not None
+    turns = standings.upscaling.turns_after
     assert (coloured(plan, today) is not plan) == (turns is not None and turns < today)
 
 

@@ -10,7 +10,7 @@ from shared.schemas.results import Outcome
 from shared.trace import Trace
 from tests.support.embedded_stack import Replica
 from tests.support.eventplan_processes import EventPlans, dashboard, state
-from tests.support.snapshots import event, fleet, hardware, order, projection, service
+from tests.support.snapshots import event, fleet, hardware, order, organization, projection, service
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.embedded
@@ -114,6 +114,23 @@ async def test_replicas_make_each_plan_once_and_their_dashboards_agree(stack: Ev
     ]
     assert pages[0] == pages[1]
     assert len(pages[0]["Services"]) == 1
+
+
+async def test_every_replica_shows_the_same_organizations(stack: EventPlans) -> None:
+    replicas = [await stack.replica(), await stack.replica()]
+    await stack.say(*THE_THREE, organization("tech", services=["FORTRESSService"]), organization("all"))
+
+    async def organizations(replica: Replica) -> list[str]:
+        return list((await dashboard(replica) or {"Totals": {"ByOrganization": {}}})["Totals"]["ByOrganization"])
+
+    for replica in replicas:
+        await eventually(
+            partial(organizations, replica), lambda seen: seen == ["tech"], "the organization in each view"
+        )
+    await stack.say(organization("tech", 2, below="all", services=["FORTRESSService"]))
+    replicas.append(await stack.replica())
+    for replica in replicas:
+        await eventually(partial(organizations, replica), lambda seen: seen == ["all", "tech"], "both in each view")
 
 
 async def test_a_replica_that_starts_later_knows_what_was_before(stack: EventPlans) -> None:
