@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from services.event_svc.app.named_sources import from_event, from_profile
 from services.event_svc.app.read_calendar import CalendarView
 from services.event_svc.entrypoints.http import calendar_routes
 from services.event_svc.resources import RESOURCES
@@ -31,8 +28,4 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
 
 def declared_on(store: Store, clock: Clock) -> Declared:
     """The declared resources, on a store that is not started yet."""
-    declared = Declared(RESOURCES, store, clock)
-    events, profiles = declared["Event"], declared["EventProfile"]
-    events.before_creation(partial(from_profile, profiles=profiles))
-    profiles.before_creation(partial(from_event, events=events))
-    return declared
+    return Declared(RESOURCES, store, clock)

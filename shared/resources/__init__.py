@@ -1,9 +1,10 @@
 """Resources by declaration: from a contract and a declaration follow routes, commands, events and use cases."""
 
-from shared.resources.declaration import Action, Beside, Resource, declarations_in
-from shared.resources.references import Referenced
+from shared.resources.declaration import Action, Beside, Expiry, Resource, Source, declarations_in
+from shared.resources.others import Others
+from shared.resources.reads import Reads
 from shared.resources.routes import Declared, DocumentHandlers
-from shared.resources.use_cases import Afterwards, Reads, Resources
+from shared.resources.use_cases import Afterwards, Resources
 
 __all__ = [
     "Action",
@@ -11,9 +12,11 @@ __all__ = [
     "Beside",
     "Declared",
     "DocumentHandlers",
+    "Expiry",
+    "Others",
     "Reads",
-    "Referenced",
     "Resource",
     "Resources",
+    "Source",
     "declarations_in",
 ]

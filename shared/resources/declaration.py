@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from shared.cause import Cause
 from shared.resources.among import Among
-from shared.resources.references import Referenced
+from shared.resources.others import Others
 from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
@@ -33,6 +33,19 @@ class Beside(Generic[M, N]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source(Generic[M, N]):
+    """Another document of the same store that a creation may name, to be made from it.
+
+    ``attribute``: the attribute of the creation that holds the other document's key. ``complete`` is pure: it gives the
+    creation with what it lacks.
+    """
+
+    attribute: str
+    contract: ResourceContract[N]
+    complete: Callable[[M, N], M]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Action(Generic[M]):
     """A further request about a document: ``{method} {path of the document}/{word}``, or its command.
 
@@ -49,6 +62,18 @@ class Action(Generic[M]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Expiry(Generic[M]):
+    """How the clock changes documents. The service asks once a minute.
+
+    ``where``: the values of filters that a document has which may expire; only those are read. ``apply`` is pure: it
+    gives the document as the time changes it, None while it stays.
+    """
+
+    where: Mapping[str, Any]
+    apply: Callable[[M, datetime], M | None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resource(Generic[M]):
     """One resource of a service. Its functions are pure and raise Refused to say no.
 
@@ -57,11 +82,10 @@ class Resource(Generic[M]):
     match, so this is for resources of some thousands of documents.
     ``references``: resources of the same store that a document names by their key. Each must exist when the document is
     created, and when an update makes it name another; a member that is absent names nothing.
-    ``judge``: judges a new document, or one that an update changes, by the documents that it references, as they are
-    now; it needs not only that they exist. It raises Refused.
-    ``on_create``, ``on_update``: check and complete a new document, or the document before and after a change.
-    ``complete``: checks and completes a document, after these two, by what the service looks up for it
-    (``Resources.look_up``): by the document before (None: it is new) and after, and by what was found.
+    ``sources``: documents that a creation may name to be made from.
+    ``on_write``: checks and completes a document that a creation, a change or a restoration makes. It gets the document
+    before (None: it is new) and after, the documents that this names, and the cause; a write that leaves the document
+    as it is does not ask it.
     ``on_restore``: completes a document that was made what a former version is, after all others.
     ``among``: judges every write by all other documents of the resource. Such writes are made one at a time, and each
     reads them all, so this is for resources of some thousands of documents that are seldom written.
@@ -71,7 +95,7 @@ class Resource(Generic[M]):
     repeated.
     ``computed``: members by wire name that a read shows where nobody gave them.
     ``beside``: members that a read shows and that another document is needed for.
-    ``expire``: the document as the clock changes it, None while it stays; the service asks once a minute.
+    ``expiry``: how the clock changes documents.
     ``also_latest``, ``also_history``: further paths of the latest version and of the history.
     ``read_only``: only the service itself writes the documents.
     """
@@ -81,17 +105,15 @@ class Resource(Generic[M]):
     filters: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     references: tuple[ResourceContract[Any], ...] = ()
-    on_create: Callable[[M, Cause], M] | None = None
-    on_update: Callable[[M, M, Cause], M] | None = None
-    complete: Callable[[M | None, M, Any, Cause], M] | None = None
-    judge: Callable[[M, Referenced], None] | None = None
+    sources: tuple[Source[Any, Any], ...] = ()
+    on_write: Callable[[M | None, M, Others, Cause], M] | None = None
     on_restore: Callable[[M, Cause], M] | None = None
     among: Among[M] | None = None
     implied: Callable[[M, M], Mapping[str, Any]] | None = None
     assign_key: Callable[[str], str] | None = None
     computed: Callable[[M], Mapping[str, Any]] | None = None
     beside: Beside[M, Any] | None = None
-    expire: Callable[[M, datetime], M | None] | None = None
+    expiry: Expiry[M] | None = None
     actions: tuple[Action[M], ...] = ()
     also_latest: tuple[str, ...] = ()
     also_history: tuple[str, ...] = ()

@@ -14,9 +14,11 @@ from shared.clock import Clock
 from shared.documents import Document, Documents, Store, Written
 from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Command
+from shared.resources.among import WritesAmong
 from shared.resources.declaration import Resource
 from shared.resources.differences import difference
-from shared.resources.use_cases import Reads, Resources
+from shared.resources.reads import Reads
+from shared.resources.use_cases import Resources, Write
 from shared.schemas.base import CommandBody, Id, Snapshot
 from shared.schemas.operation import DocumentKeys, VersionDifference
 from shared.schemas.validation import validated
@@ -258,10 +260,20 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
     return routes
 
 
+def _write_of(resource: Resource[Any], documents: Documents, store: Store) -> Write | None:
+    """How the documents of a resource are written, where that is not just an update."""
+    if resource.among is None:
+        return None
+    contract = resource.contract
+    name = f"{contract.topic}.writes"
+    among = WritesAmong(resource.among, contract.model, documents, store.leases(), name=name, own=contract.own)
+    return among.update
+
+
 class Declared:
     """The declared resources of a service on its store, which must not be started yet.
 
-    ``others``: the documents of resources that are not declared and that declarations reference, by name.
+    ``others``: the documents of resources that are not declared and that declarations name, by name.
     """
 
     def __init__(
@@ -274,10 +286,10 @@ class Declared:
     ) -> None:
         self._clock = clock
         documents = {one.name: store.documents(one.contract.topic, filters=one.filters) for one in declarations}
-        referenced = {**(others or {}), **documents}
+        named = {**(others or {}), **documents}
         self._resources = {
             one.name: Resources(
-                one, documents[one.name], referenced=referenced, leases=store.leases() if one.among else None
+                one, documents[one.name], others=named, write=_write_of(one, documents[one.name], store)
             )
             for one in declarations
         }

@@ -91,12 +91,6 @@ class ResourceContract(Generic[M]):
         return f"{self.name[:-1]}ies" if self.name.endswith("y") else f"{self.name}s"
 
     @cached_property
-    def sources(self) -> tuple[str, ...]:
-        """The attributes of a creation that name what a new document is made from."""
-        named = {} if self.creation is None else self.creation.model_fields
-        return tuple(name for name in named if name not in self.model.model_fields)
-
-    @cached_property
     def completed(self) -> tuple[str, ...]:
         """The attributes of a document that its creation may leave out where a source gives them."""
         named = {} if self.creation is None else self.creation.model_fields

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from shared.resources import Resource
+from services.event_svc.domain.profiles import completed
+from shared.resources import Resource, Source
 from shared.schemas.base import FIRST_DAY
 from shared.schemas.event_svc.event import EMERGENT_DAYS_BEFORE_PEAK, EVENT, OVERRIDE_OFFSET, Event
 from shared.schemas.event_svc.event_profile import EVENT_PROFILE
@@ -28,6 +29,7 @@ EVENTS: Final = Resource(
     path="/event",
     filters=("EventType",),
     references=(EVENT_PROFILE,),
+    sources=(Source(attribute="event_profile_id", contract=EVENT_PROFILE, complete=completed),),
     computed=_defaults,
     also_latest=("/event/latest/{EventId}",),
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from shared.resources import Resource
-from shared.schemas.event_svc.event import OVERRIDE_OFFSET
+from services.event_svc.domain.profiles import completed
+from shared.resources import Resource, Source
+from shared.schemas.event_svc.event import EVENT, OVERRIDE_OFFSET
 from shared.schemas.event_svc.event_profile import EVENT_PROFILE, EventProfile
 
 
@@ -17,5 +18,6 @@ EVENT_PROFILES: Final = Resource(
     contract=EVENT_PROFILE,
     path="/eventprofile",
     filters=("EventType",),
+    sources=(Source(attribute="from_event_id", contract=EVENT, complete=completed),),
     computed=_defaults,
 )

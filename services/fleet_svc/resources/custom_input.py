@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from services.fleet_svc.domain.judging import judge
-from shared.resources import Referenced, Resource
+from shared.cause import Cause
+from shared.resources import Others, Resource
 from shared.schemas.fleet_svc.custom_input import CUSTOM_INPUT, CustomInput
 from shared.schemas.fleet_svc.fleet import FLEET
 from shared.schemas.fleet_svc.schema import SCHEMA, AppliesTo
 
 
-def _judged(custom: CustomInput, referenced: Referenced) -> None:
-    judge(custom.schema_id, referenced.of(SCHEMA), AppliesTo.CUSTOM_INPUT, [(("Input",), custom.input.wire())])
+def _judged(before: CustomInput | None, after: CustomInput, others: Others, cause: Cause) -> CustomInput:
+    judge(after.schema_id, others.of(SCHEMA), AppliesTo.CUSTOM_INPUT, [(("Input",), after.input.wire())])
+    return after
 
 
 CUSTOM_INPUTS: Final = Resource(
@@ -20,5 +22,5 @@ CUSTOM_INPUTS: Final = Resource(
     path="/custominput",
     filters=("EventId", "FleetId"),
     references=(FLEET, SCHEMA),
-    judge=_judged,
+    on_write=_judged,
 )

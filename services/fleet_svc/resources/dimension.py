@@ -8,16 +8,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.fleet_svc.domain.judging import judge
-from shared.resources import Beside, Referenced, Resource
+from shared.cause import Cause
+from shared.resources import Beside, Others, Resource
 from shared.schemas.fleet_svc.dimension import DIMENSION, Dimension
 from shared.schemas.fleet_svc.fleet import FLEET
 from shared.schemas.fleet_svc.projection import PROJECTION, Projection
 from shared.schemas.fleet_svc.schema import SCHEMA, AppliesTo
 
 
-def _judged(dimension: Dimension, referenced: Referenced) -> None:
-    values = ((("Values", str(number)), value.wire()) for number, value in enumerate(dimension.values))
-    judge(dimension.schema_id, referenced.of(SCHEMA), AppliesTo.DIMENSION, values)
+def _judged(before: Dimension | None, after: Dimension, others: Others, cause: Cause) -> Dimension:
+    values = ((("Values", str(number)), value.wire()) for number, value in enumerate(after.values))
+    judge(after.schema_id, others.of(SCHEMA), AppliesTo.DIMENSION, values)
+    return after
 
 
 def _compared(dimension: Dimension, projection: Projection | None) -> dict[str, Any]:
@@ -32,6 +34,6 @@ DIMENSIONS: Final = Resource(
     path="/dimension",
     filters=("EventId", "FleetId", "SchemaId"),
     references=(FLEET, SCHEMA),
-    judge=_judged,
+    on_write=_judged,
     beside=Beside(contract=PROJECTION, show=_compared),
 )

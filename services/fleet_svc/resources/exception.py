@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from services.fleet_svc.domain.exceptions import expired, requested, restored, reviewed
-from shared.resources import Action, Resource
-from shared.schemas.fleet_svc.exception import EXCEPTION, ReviewException
+from shared.cause import Cause
+from shared.resources import Action, Expiry, Others, Resource
+from shared.schemas.fleet_svc.exception import EXCEPTION, BufferException, ExceptionStatus, ReviewException
 from shared.schemas.fleet_svc.fleet import FLEET
+
+
+def _requested(before: BufferException | None, after: BufferException, others: Others, cause: Cause) -> BufferException:
+    return requested(before, after, others.found, cause)
+
 
 EXCEPTIONS: Final = Resource(
     contract=EXCEPTION,
@@ -15,9 +21,9 @@ EXCEPTIONS: Final = Resource(
     filters=("EventId", "FleetId", "Status", "ExceptionType"),
     sort=("ExpiresOn",),
     references=(FLEET,),
-    complete=requested,
+    on_write=_requested,
     on_restore=restored,
-    expire=expired,
+    expiry=Expiry(where={"Status": ExceptionStatus.APPROVED.value}, apply=expired),
     actions=(
         Action(
             word="review",

@@ -6,19 +6,14 @@ from typing import Final
 
 from services.fleet_svc.domain.json_schemas import check_definition
 from shared.cause import Cause
-from shared.resources import Resource
+from shared.resources import Others, Resource
 from shared.schemas.fleet_svc.schema import SCHEMA, Schema
 
 
-def _checked(schema: Schema, cause: Cause) -> Schema:
-    check_definition(schema.definition, ("Definition",))
-    return schema
+def _checked(before: Schema | None, after: Schema, others: Others, cause: Cause) -> Schema:
+    if before is None or before.definition != after.definition:
+        check_definition(after.definition, ("Definition",))
+    return after
 
 
-def _checked_again(before: Schema, after: Schema, cause: Cause) -> Schema:
-    return after if after.definition == before.definition else _checked(after, cause)
-
-
-SCHEMAS: Final = Resource(
-    contract=SCHEMA, path="/schema", filters=("AppliesTo",), on_create=_checked, on_update=_checked_again
-)
+SCHEMAS: Final = Resource(contract=SCHEMA, path="/schema", filters=("AppliesTo",), on_write=_checked)

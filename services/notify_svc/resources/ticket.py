@@ -10,7 +10,7 @@ from services.notify_svc.domain.tickets import DEFAULT_SEVERITY, HIGHEST_SEVERIT
 from shared.cause import Cause
 from shared.clock import iso
 from shared.errors import Conflict
-from shared.resources import Action, Resource
+from shared.resources import Action, Others, Resource
 from shared.schemas.notify_svc.ticket import (
     TICKET,
     CommentTicket,
@@ -29,8 +29,12 @@ def _created(ticket: Ticket, cause: Cause) -> Ticket:
     return ticket.model_copy(update={"severity": severity, "status": status, "comments": comments})
 
 
-def _updated(before: Ticket, after: Ticket, cause: Cause) -> Ticket:
-    """The changed ticket with every comment of before, and those of the request that are not there yet (4.581)."""
+def _completed(before: Ticket | None, after: Ticket, others: Others, cause: Cause) -> Ticket:
+    """A new ticket with its defaults; a changed one with every comment of before, and those of the request that are
+    not there yet (4.581).
+    """
+    if before is None:
+        return _created(after, cause)
     present = before.comments or []
     lacking = _lacking(present, after.comments or (), cause)
     return after.model_copy(update={"comments": [*present, *lacking] if lacking else before.comments})
@@ -96,8 +100,7 @@ TICKETS: Final = Resource(
     contract=TICKET,
     path="/ticket",
     filters=("EventId", "ServiceId", "FleetId", "Status", "Severity", "Assignee"),
-    on_create=_created,
-    on_update=_updated,
+    on_write=_completed,
     assign_key=partial(ticket_id_of, "asked"),
     actions=(_COMMENT, _ESCALATE),
 )

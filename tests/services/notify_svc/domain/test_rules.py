@@ -21,6 +21,7 @@ from services.notify_svc.domain.tickets import (
 from services.notify_svc.resources.ticket import TICKETS, escalated
 from shared.cause import Cause
 from shared.errors import Conflict
+from shared.resources import Others
 from shared.schemas.hotw_svc import HardwareFact, RunFact, ServiceOrders
 from shared.schemas.notify_svc.ticket import EscalateTicket, Ticket
 from shared.trace import Trace
@@ -158,8 +159,8 @@ def test_what_is_no_rise_is_refused(present: int, asked: int | None) -> None:
 
 def test_a_comment_gets_its_writer_and_time_unless_it_has_them() -> None:
     asked = {"Title": "t", "Comments": [{"Text": "a"}, {"Text": "b", "User": "u"}]}
-    assert TICKETS.on_create is not None
-    ticket = TICKETS.on_create(Ticket.model_validate(asked), CAUSE)
+    assert TICKETS.on_write is not None
+    ticket = TICKETS.on_write(None, Ticket.model_validate(asked), Others({}, (), {}, None), CAUSE)
     stamp = "2024-06-15T09:00:00.000Z"
     assert ticket.wire()["Comments"] == [
         {"User": "jsmith", "Timestamp": stamp, "Text": "a"},
