@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from shared.cause import Cause
+from shared.clock import iso
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import ReadModel, State
 from shared.durability.store import ServiceStore
@@ -128,6 +130,34 @@ class Documents(Protocol):
         """One version, tombstones included."""
         page = await self.history(key, before=version + 1, limit=1)
         return next((document for document in page.items if document.version == version), None)
+
+    async def versions(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Document]:
+        """Versions by key and number, tombstones included; those that there are not are left out.
+
+        The reads are two, however many and however old they are, so some thousand may be asked for at once.
+        ``latest_version`` is the version itself: which one is the latest is not looked up.
+        """
+
+    async def versions_at(self, keys: Sequence[str], at: datetime) -> dict[str, Document]:
+        """The version of each key that was the latest at an instant, by its Timestamp; keys without one are left out.
+
+        What was not written since costs one read of all. The others are halved in together: two more reads for every
+        doubling of the longest history. A document that is deleted by now is left out, whenever that was.
+        """
+        instant = iso(at)
+        latest = await self.latest_many(keys)
+        found = {key: document for key, document in latest.items() if document.changed <= instant}
+        # Of each of the others, a version that was there by then (0: none) and one that came later.
+        bounds = {key: (0, document.version) for key, document in latest.items() if key not in found}
+        while halves := {(key, (low + high) // 2) for key, (low, high) in bounds.items() if high - low > 1}:
+            halved = await self.versions(halves)
+            for key, version in halves:
+                document, (low, high) = halved.get((key, version)), bounds[key]
+                if document is not None and document.changed <= instant:
+                    found[key], bounds[key] = document, (version, high)
+                else:
+                    bounds[key] = (low, version)
+        return {key: document for key, document in found.items() if not document.deleted}
 
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
         """Versions older than ``before``, newest first, tombstones included; a page costs the same however many."""

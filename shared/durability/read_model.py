@@ -32,8 +32,10 @@ class ReadModel(Protocol):
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, State]: ...
 
-    def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        """All that are equal in every field of ``where``, ordered by key, page by page in one pass.
+    def scan(
+        self, where: Mapping[str, Any] | None = None, *, after: str = "", page: int = 1000
+    ) -> AsyncIterator[Sequence[State]]:
+        """All that are equal in every field of ``where``, ordered by key from behind ``after``, page by page.
 
         The fields were declared with the read model and hold scalars (``A.B`` is B inside A). None matches an absent
         field. ValueError for a field that was not declared.

@@ -141,14 +141,15 @@ class RelationalReadModel:
             rows = await self.declared.rows(connection, keys)
         return {key: orjson.loads(row.State) for key, row in rows.items() if not row.Deleted}
 
-    async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
+    async def scan(
+        self, where: Mapping[str, Any] | None = None, *, after: str = "", page: int = 1000
+    ) -> AsyncIterator[Sequence[State]]:
         table, equal = self.declared.table, where or {}
         unknown = equal.keys() - self.declared.filters
         if unknown:
             raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
         query = select(table.c.Key, table.c.State).where(self.declared.is_present).order_by(table.c.Key)
         query = query.where(*(table.c[field].is_not_distinct_from(value) for field, value in equal.items()))
-        after = ""
         while rows := await self.database.rows(query.where(table.c.Key > after).limit(page)):
             yield [orjson.loads(row.State) for row in rows]
             after = rows[-1].Key

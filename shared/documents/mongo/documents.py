@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -89,6 +89,14 @@ class MongoDocuments(Documents):
     async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
         forms = await self._shown.get_many(keys)
         return {key: decode_latest(form) for key, form in forms.items() if not form["Item"]["Deleted"]}
+
+    async def versions(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Document]:
+        forms = await self._shown.get_many(key for key, _ in wanted)  # the latest may lie in the head alone
+        found = {(key, form["Item"]["VersionId"]): decode_latest(form) for key, form in forms.items()}
+        items = {item_id(*one): one for one in wanted if one not in found}
+        stored = await self.collections.items.read(list(items))
+        found.update((items[name], document) for name, document in stored.items())
+        return {one: as_old(found[one], one[1]) for one in wanted if one in found}
 
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
         form = await self._shown.get(key)

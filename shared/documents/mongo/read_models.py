@@ -77,8 +77,9 @@ class MongoReadModel:
         forms = await self._reads.get_many(keys)
         return {key: decode_state(form) for key, form in forms.items() if not form["Deleted"]}
 
-    async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        after: str | None = None
+    async def scan(
+        self, where: Mapping[str, Any] | None = None, *, after: str = "", page: int = 1000
+    ) -> AsyncIterator[Sequence[State]]:
         while forms := await page_of(self._collection, query_of(self._filters, where, _STATE, after), None, page):
             yield [decode_state(form) for form in forms if not form["Deleted"]]
             after = forms[-1]["_id"]

@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -73,6 +73,12 @@ class SqliteDocuments(Documents):
         names = orjson.dumps(list(keys)).decode()
         found = {row[0]: decode(row) for row in await self.file.rows(self.sql.heads, (names,))}
         return {key: found[key] for key in dict.fromkeys(keys) if key in found}
+
+    async def versions(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Document]:
+        pairs = orjson.dumps(list(wanted)).decode()
+        rows = [row for query in self.sql.wanted for row in await self.file.rows(query, (pairs,))]
+        found = [as_old(document, document.version) for document in map(decode, rows)]
+        return {(document.key, document.version): document for document in found}
 
     async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
         row = self.file.one(self.sql.head, (key,))

@@ -64,8 +64,9 @@ class SqliteReadModel:
         found = {key: orjson.loads(state) for key, state in rows}
         return {key: found[key] for key in dict.fromkeys(keys) if key in found}
 
-    async def scan(self, where: Mapping[str, Any] | None = None, *, page: int = 1000) -> AsyncIterator[Sequence[State]]:
-        after: str | None = None
+    async def scan(
+        self, where: Mapping[str, Any] | None = None, *, after: str = "", page: int = 1000
+    ) -> AsyncIterator[Sequence[State]]:
         while rows := await self._file.rows(*page_of(self._present, self._filters, where, after, page)):
             yield [orjson.loads(state) for _, state in rows]
             after = rows[-1][0]

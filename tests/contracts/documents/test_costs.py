@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import pymongo.monitoring
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from shared.documents import Documents, Store
 from shared.envelope import Message
 from tests.support.broker import Broker
-from tests.support.document_stores import Backend, adding, cause, on_mongo_only
+from tests.support.document_stores import NOW, Backend, adding, cause, on_mongo_only
 from tests.support.waiting import until
 
 _NOISE = {"hello", "isMaster", "ismaster", "endSessions", "ping"}
@@ -133,6 +135,26 @@ async def test_an_old_version_and_a_page_of_history_are_two_reads(
     with counter.counted() as sent:
         assert len((await documents.history("F1", before=50, limit=20)).items) == 20
     assert len(by_thing(sent)) == 2
+
+
+async def test_the_versions_at_an_instant_cost_two_reads_for_each_doubling(
+    backend: Backend, counter: Commands | Statements
+) -> None:
+    """And one for all that were not written since, however many documents are asked for."""
+    documents = backend.stores[0].documents("thing")
+    for number in range(64):
+        for key in ("F1", "F2"):
+            await documents.update(key, adding(), replace(cause(), now=NOW + timedelta(seconds=number)))
+    keys = ["F1", "F2", *(f"G{number}" for number in range(200))]
+    await documents.create_many(((key, {"Count": 1}) for key in keys[2:]), "thing.created", cause())
+    await backend.stores[0].drain()
+    with counter.counted() as sent:
+        found = await documents.versions_at(keys, NOW + timedelta(seconds=63))
+    assert (len(found), found["F1"].version, len(by_thing(sent))) == (202, 64, 1)
+    with counter.counted() as sent:
+        found = await documents.versions_at(keys, NOW + timedelta(seconds=20))
+    assert (len(found), found["F1"].version, found["F2"].version) == (202, 21, 21)
+    assert len(by_thing(sent)) <= 1 + 2 * 6
 
 
 @on_mongo_only

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -210,3 +212,40 @@ async def test_the_store_answers_and_knows_its_last_instant(store: Store, docume
     await documents.update("F1", adding(), cause())
     await store.drain()
     assert await store.last_instant() == NOW
+
+
+async def test_versions_of_many_documents_are_read_together(documents: Documents) -> None:
+    for key, count in (("F1", 3), ("F2", 1)):
+        await make_versions(documents, key, count)
+    found = await documents.versions([("F1", 1), ("F1", 3), ("F2", 1), ("F2", 2), ("F3", 1)])
+    assert {one: document.state["Count"] for one, document in found.items()} == {
+        ("F1", 1): 1,
+        ("F1", 3): 3,
+        ("F2", 1): 1,
+    }
+    assert "LatestVersionId" not in found["F1", 3].wire()
+    assert await documents.versions([]) == {}
+
+
+async def test_the_versions_at_an_instant_are_the_latest_of_then(documents: Documents) -> None:
+    """Each second one of the documents gets a version; every instant between them is asked for."""
+    keys = ["F0", "F1", "F2", "F3"]
+    seen = []
+    for second in range(17):
+        at = NOW + timedelta(seconds=second)
+        await documents.update(keys[second % 3], adding(), replace(cause(), now=at))
+        seen.append((at, {key: one.state for key, one in (await documents.latest_many(keys)).items()}))
+    assert await documents.versions_at(keys, NOW - timedelta(milliseconds=1)) == {}
+    for at, states in seen:
+        for instant in (at, at + timedelta(milliseconds=999)):
+            found = await documents.versions_at(keys, instant)
+            assert {key: one.state for key, one in found.items()} == states
+
+
+async def test_a_tombstone_is_not_among_the_versions_at_an_instant(documents: Documents) -> None:
+    first, second, third = (replace(cause(), now=NOW + timedelta(seconds=number)) for number in range(3))
+    await documents.update("F1", creating({"A": 1}), first)
+    await documents.update("F1", lambda _: Change(None, ()), second)
+    await documents.update("F1", creating({"A": 2}), third)
+    found = [await documents.versions_at(["F1"], one.now) for one in (first, second, third)]
+    assert [one["F1"].state if one else None for one in found] == [{"A": 1}, None, {"A": 2}]

@@ -119,3 +119,15 @@ async def test_a_read_model_never_goes_back(read_models: list[ReadModel]) -> Non
     assert {key: state["VersionId"] for key, state in (await read_models[1].get_many(keys)).items()} == dict.fromkeys(
         keys, last
     )
+
+
+async def test_a_scan_goes_on_from_behind_any_key(read_models: list[ReadModel]) -> None:
+    await read_models[0].put([snapshot(f"F{number}", 1) for number in range(6)])
+
+    async def scanned(after: str) -> list[str]:
+        return [state["FleetId"] async for page in read_models[1].scan(after=after, page=2) for state in page]
+
+    assert await scanned("") == ["F0", "F1", "F2", "F3", "F4", "F5"]
+    assert await scanned("F3") == ["F4", "F5"]
+    assert await scanned("F3#") == ["F4", "F5"]
+    assert await scanned("F5") == []
