@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any, Final
 
 from services.eventplan_svc.app.change_milestones import change_milestones
+from services.eventplan_svc.app.colour_changes import ColourChanges, show_changes
 from services.eventplan_svc.app.create_plan import create_plan
 from services.eventplan_svc.app.keep_readiness_view import build_view, show
+from services.eventplan_svc.app.keep_trend import KeepTrend
 from services.eventplan_svc.app.on_inputs_changed import (
     on_event_changed,
     on_facts_changed,
@@ -15,17 +17,20 @@ from services.eventplan_svc.app.on_inputs_changed import (
     on_organizations_changed,
     on_services_changed,
 )
+from services.eventplan_svc.app.past_plans import PastPlans
 from services.eventplan_svc.app.plan_store import PlanStore
 from services.eventplan_svc.app.planner import Planner
 from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.app.read_plans import ReadPlans
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.app.reconcile import LOOK_EVERY, Reconcile
-from services.eventplan_svc.app.show_dashboard import ShowDashboard
+from services.eventplan_svc.app.show_dashboard import present_dashboards
+from services.eventplan_svc.app.show_past_dashboard import past_dashboards
+from services.eventplan_svc.app.trend_rows import TrendRows, show_trend
 from services.eventplan_svc.app.turn_colours import TurnColours
 from services.eventplan_svc.domain import changes
 from services.eventplan_svc.entrypoints.broadcast import Broadcast
-from services.eventplan_svc.entrypoints.dashboards import dashboard_routes
+from services.eventplan_svc.entrypoints.dashboards import ReadinessViews, dashboard_routes
 from services.eventplan_svc.entrypoints.http import routes
 from services.eventplan_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
@@ -48,7 +53,8 @@ class Wiring:
         documents = store.documents("eventplan")
         self.view = view = ReadinessView()
         self.read_models, self.read_plans = ReadModels(store), ReadPlans(documents, view, clock)
-        plans = PlanStore(documents, view)
+        changes_of_colour = ColourChanges(store.read_model("colour_change"), documents)
+        plans, past_plans = PlanStore(documents, view, changes_of_colour), PastPlans(documents, view)
         self.planner = planner = Planner(plans, self.read_models, clock)
         create = partial(create_plan, planner=planner)
         set_status = partial(change_milestones, rule=changes.set_milestone_status, planner=planner)
@@ -65,18 +71,23 @@ class Wiring:
             on_event_changed=partial(on_event_changed, planner=planner),
             on_services_changed=partial(on_services_changed, planner=planner, view=view),
             on_fleets_changed=partial(on_fleets_changed, planner=planner, view=view),
-            on_organizations_changed=partial(on_organizations_changed, read_models=self.read_models, view=view),
+            on_organizations_changed=partial(
+                on_organizations_changed, read_models=self.read_models, view=view, clock=clock
+            ),
             on_facts_changed=partial(on_facts_changed, planner=planner),
         )
-        self.dashboards = ShowDashboard(self.read_models, view, clock)
-        self.routes = [
-            routes(self.commands, self.read_plans, clock),
-            dashboard_routes(self.dashboards, clock),
-        ]
+        read_models, leases, rows = self.read_models, store.leases(), TrendRows(store.read_model("trend"))
+        self.present = partial(present_dashboards, read_models=read_models, view=view, clock=clock)
+        self.past = partial(past_dashboards, past_plans=past_plans, read_models=read_models, leases=leases, clock=clock)
+        self.trend = partial(show_trend, rows=rows, read_models=read_models, clock=clock)
+        self.changes = partial(show_changes, read_models=read_models, changes=changes_of_colour)
+        views = ReadinessViews(present=self.present, past=self.past, trend=self.trend, changes=self.changes)
+        self.routes = [routes(self.commands, self.read_plans, clock), dashboard_routes(views, clock)]
         self.build_view = partial(build_view, plans=plans, read_models=self.read_models, view=view)
         self.show = partial(show, view=view)
         self.turn_colours = TurnColours(plans, view, clock)
-        self.reconcile = Reconcile(store.leases(), planner=planner, view=view)
+        self.keep_trend = KeepTrend(rows, leases, past_plans=past_plans, read_models=read_models, clock=clock)
+        self.reconcile = Reconcile(leases, planner=planner, view=view)
 
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
@@ -91,6 +102,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         checks=[Check("readiness view", broadcast.check)],
         periodic=[
             kit.every(_SWEEP_EVERY, "turn colours", wiring.turn_colours),
+            kit.every(_SWEEP_EVERY, "keep trend", wiring.keep_trend),
             kit.every(LOOK_EVERY, "reconcile", wiring.reconcile),
         ],
         description="Every fleet's milestones for every event, and who is ready.",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from shared.schemas.base import Count, Id, Name, Text, WireDate, WireModel
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.schemas.base import Count, Flag, Id, Instant, Name, Text, WireDate, WireModel
 from shared.schemas.eventplan_svc import MilestoneId, MilestoneStatus, PeakReadyStatus
 
 
@@ -58,6 +62,8 @@ class ReadinessDashboard(WireModel):
     services: list[ServiceReadiness]
     totals: ReadinessTotals
     next_cursor: str | None
+    approximate: Flag | None = None
+    """Of an earlier time, and of something shown it is not known how it was then (6.6.25)."""
 
 
 class AwaitedAction(WireModel):
@@ -99,3 +105,27 @@ class ReadinessReport(WireModel):
     date: WireDate
     leaders: list[ReportedLeader]
     totals: ReadinessTotals
+
+
+class DayOfTrend(WireModel):
+    """The open plans of an event by colour, just before the day's 24:00 UTC (6.6.26)."""
+
+    date: WireDate
+    by_colour: dict[PeakReadyStatus, Count]
+
+
+class Trend(WireModel):
+    """The days that were asked for and are over, oldest first."""
+
+    items: list[DayOfTrend]
+
+
+class ColourChange(WireModel):
+    """A plan's change of colour, the milestone that made it, and why."""
+
+    fleet_id: Id
+    from_: Annotated[PeakReadyStatus, Field(alias="From")]
+    to: PeakReadyStatus
+    event_milestone_id: MilestoneId
+    reason: Text
+    timestamp: Instant

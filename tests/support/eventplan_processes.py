@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -140,8 +141,19 @@ class Process:
         )
         return await self._written(command, self.person())
 
-    async def dashboard(self, event_id: str = "PD2024", after: Place | None = None, **query: Any) -> Dashboard:
-        return await self.wiring.dashboards.page(event_id, DashboardQuery.model_validate(query), after)
+    async def dashboard(
+        self,
+        event_id: str = "PD2024",
+        after: Place | None = None,
+        *,
+        as_of: datetime | None = None,
+        caller: str = "ann",
+        **query: Any,
+    ) -> Dashboard:
+        """The dashboard of now, or of an earlier time."""
+        wiring = self.wiring
+        shown = await (wiring.present(event_id) if as_of is None else wiring.past(event_id, at=as_of, caller=caller))
+        return shown.page(DashboardQuery.model_validate(query), after)
 
     def person(self, cause_id: str | None = None, digest: str = "") -> Cause:
         return Cause(self.clock.now(), "somebody", Trace.begin(), cause_id, digest)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
-from services.eventplan_svc.app.read_models import ReadModels, TypedReadModel, Versioned
+from services.eventplan_svc.app.read_models import ReadModels
+from services.eventplan_svc.app.typed_read_models import TypedReadModel
 from services.eventplan_svc.domain.downstream import (
     DownstreamServices,
     NamedUpstreams,
@@ -22,6 +23,7 @@ from services.eventplan_svc.domain.downstream import (
     naming_key,
 )
 from services.eventplan_svc.domain.facts import Projection, TPMMail
+from services.eventplan_svc.domain.history import Versioned
 from services.eventplan_svc.domain.plan import plan_id
 
 T = TypeVar("T", bound=Versioned)

@@ -18,6 +18,7 @@ from services.eventplan_svc.domain.downstream import Pair, tpm_mails
 from services.eventplan_svc.domain.facts import AppliedLimits, Hardware, Limits, Projection, TPMMail
 from services.eventplan_svc.domain.inputs import Event, Fleet, Organization, Service
 from services.eventplan_svc.domain.plan import plan_id
+from shared.clock import Clock
 from shared.schemas.base import WireModel
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
@@ -35,7 +36,7 @@ async def on_event_changed(snapshot: EventSnapshot, trace: Trace, *, planner: Pl
     read_models = planner.read_models
     since = await read_models.generation()
     event = Event.of(snapshot)
-    if not await read_models.events.put([(event.event_id, event)]):
+    if not await read_models.events.consume([(event.event_id, event)], planner.clock.now()):
         return
     await planner.plan_event(event, trace, since=since)
     if event.version > 1:
@@ -52,7 +53,7 @@ async def on_fleets_changed(
     traces = {fleet.fleet_id: trace for fleet, trace in changed}
     read_models = planner.read_models
     since = await read_models.generation()
-    await read_models.fleets.put((fleet.fleet_id, fleet) for fleet, _ in changed)
+    await read_models.fleets.consume(((fleet.fleet_id, fleet) for fleet, _ in changed), planner.clock.now())
     upstreams = await follow_fleets(traces, read_models=read_models)
     for fleet, _ in changed:
         view.put_fleet(fleet)
@@ -76,7 +77,7 @@ async def on_services_changed(
     services = [Service.of(snapshot) for snapshot, _ in changes]
     read_models = planner.read_models
     since = await read_models.generation()
-    await read_models.services.put((service.service_id, service) for service in services)
+    await read_models.services.consume(((service.service_id, service) for service in services), planner.clock.now())
     for service in services:
         view.put_service(service)
     events = await read_models.all_events()
@@ -94,11 +95,11 @@ async def on_services_changed(
 
 
 async def on_organizations_changed(
-    snapshots: Sequence[OrganizationSnapshot], *, read_models: ReadModels, view: ReadinessView
+    snapshots: Sequence[OrganizationSnapshot], *, read_models: ReadModels, view: ReadinessView, clock: Clock
 ) -> None:
     """Organizations were created, changed or deleted. No plan goes by them; the dashboards do."""
     organizations = [Organization.of(snapshot) for snapshot in snapshots]
-    await read_models.organizations.put((one.organization_id, one) for one in organizations)
+    await read_models.organizations.consume(((one.organization_id, one) for one in organizations), clock.now())
     for organization in organizations:
         view.put_organization(organization)
 

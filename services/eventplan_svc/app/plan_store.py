@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from services.eventplan_svc.app.colour_changes import ColourChanges
 from services.eventplan_svc.app.plan_codec import decode_plan, encode_plan, encode_plans, in_colours_of, tag_of
 from services.eventplan_svc.app.readiness_view import ReadinessView
+from services.eventplan_svc.domain.colour_changes import changed_colour
 from services.eventplan_svc.domain.lifecycle import Revision
 from services.eventplan_svc.domain.plan import Plan, TPMRequest
 from services.eventplan_svc.domain.readiness import became_ready, is_ready
@@ -35,9 +37,10 @@ class StoredPlan:
 class PlanStore:
     """The documents of EventPlan. Each write publishes the plan's snapshot, and what else it calls for."""
 
-    def __init__(self, documents: Documents, view: ReadinessView) -> None:
+    def __init__(self, documents: Documents, view: ReadinessView, changes: ColourChanges) -> None:
         self._documents = documents
         self._view = view
+        self._changes = changes
         self.is_known = view.is_known
         self.creating_many = view.creating
 
@@ -80,6 +83,7 @@ class PlanStore:
         """
         after: Plan | None = None
         condition = cause.condition
+        announced = _Announced()
 
         def change(present: Document | None) -> Change | None:
             nonlocal after
@@ -89,23 +93,62 @@ class PlanStore:
             after = decide(before)
             if present is None and after is not None and condition is not None:
                 condition.check(None)
-            return None if after is None or after == before else _change(before, after)
+            if after is None or after == before:
+                return None
+            if present is not None and before is not None and changed_colour(before, after):
+                announced.check(after, present.version + 1)
+            return _change(before, after)
 
-        written = await self._documents.update(key, change, cause)
+        while True:
+            try:
+                written = await self._documents.update(key, change, cause)
+                break
+            except _NotAnnounced as to_come:
+                await self._changes.announce([(to_come.plan, to_come.version, cause.now)])
+                announced.versions.add(to_come.version)
         if written.changed and after is not None:
             self._view.put(written.document.version, after)
             return written
         return replace(written, document=in_colours_of(cause.now, written.document))
 
-    async def revise(self, stored: StoredPlan, revision: Revision, cause: Cause) -> bool:
-        """Writes what automation came to, unless the plan has changed since it was read: False then."""
-        change = _change(stored.plan, revision.plan, message=revision.message, user=revision.user)
-        try:
-            written = await self._documents.update(stored.plan.id, lambda _: change, cause, expected=stored.version)
-        except Stale:
-            return False
-        self._view.put(written.document.version, revision.plan)
-        return True
+    async def revise(self, revisions: Sequence[tuple[StoredPlan, Revision, Cause]]) -> list[str]:
+        """Writes what automation came to, each plan unless it has changed since it was read: the ids of those."""
+        turning = [one for one in revisions if changed_colour(one[0].plan, one[1].plan)]
+        await self._changes.announce((after.plan, before.version + 1, cause.now) for before, after, cause in turning)
+        passed_by: list[str] = []
+
+        async def write(one: tuple[StoredPlan, Revision, Cause]) -> None:
+            stored, revision, cause = one
+            change = _change(stored.plan, revision.plan, message=revision.message, user=revision.user)
+            try:
+                written = await self._documents.update(stored.plan.id, lambda _: change, cause, expected=stored.version)
+            except Stale:
+                passed_by.append(stored.plan.id)
+                return
+            self._view.put(written.document.version, revision.plan)
+
+        await for_each(revisions, write, at_once=_AT_ONCE)
+        return passed_by
+
+
+class _NotAnnounced(Exception):
+    """A write is to change a plan's colour, and that version of it is not announced yet."""
+
+    def __init__(self, plan: Plan, version: int) -> None:
+        super().__init__(plan.id)
+        self.plan = plan
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """The versions of a plan whose change of colour is announced."""
+
+    versions: set[int] = field(default_factory=set)
+
+    def check(self, plan: Plan, version: int) -> None:
+        if version not in self.versions:
+            raise _NotAnnounced(plan, version)
 
 
 def _unless_present(new: Plan, present: Plan | None) -> Plan | None:

@@ -13,17 +13,15 @@ from typing import Final
 from services.eventplan_svc.app.plan_store import PlanStore, StoredPlan
 from services.eventplan_svc.app.read_models import ReadModels, chunks
 from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs
-from services.eventplan_svc.domain.lifecycle import Revision, new_plan, plan_template, refreshed
+from services.eventplan_svc.domain.lifecycle import new_plan, plan_template, refreshed
 from services.eventplan_svc.domain.milestones import utc_day
 from services.eventplan_svc.domain.plan import plan_id
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
 from shared.errors import Unavailable
-from shared.tasks import for_each
 from shared.trace import Trace
 
 _CHUNK: Final = 500  # plans in memory at once: some megabytes
-_AT_ONCE: Final = 64  # writes under way at once; more make no store faster
 _TRIES: Final = 20  # as many as two replicas and a person that write one plan at the same time ever need
 
 
@@ -98,13 +96,8 @@ class Planner:
         self, stored: Mapping[str, StoredPlan], inputs: Mapping[str, PlanInputs], traces: Mapping[str, Trace]
     ) -> list[str]:
         """Writes what the inputs come to; returns the ids of the plans that somebody else wrote meanwhile."""
-        now, passed_by = self.clock.now(), []
+        now = self.clock.now()
         revisions = ((key, refreshed(stored[key].plan, one, now)) for key, one in inputs.items())
-
-        async def write(revised: tuple[str, Revision]) -> None:
-            key, revision = revised
-            if not await self.plans.revise(stored[key], revision, Cause(now, AUTOMATION, traces[key])):
-                passed_by.append(key)
-
-        await for_each([(key, revision) for key, revision in revisions if revision], write, at_once=_AT_ONCE)
-        return passed_by
+        return await self.plans.revise(
+            [(stored[key], one, Cause(now, AUTOMATION, traces[key])) for key, one in revisions if one]
+        )

@@ -7,12 +7,11 @@ other version, because plans ask about it as well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Final, TypeVar
 
-from pydantic import TypeAdapter
-
+from services.eventplan_svc.app.typed_read_models import RecordedReadModel, TypedReadModel
 from services.eventplan_svc.domain.downstream import (
     DownstreamServices,
     NamedUpstreams,
@@ -24,20 +23,12 @@ from services.eventplan_svc.domain.downstream import (
 from services.eventplan_svc.domain.facts import NO_FACTS, AppliedLimits, Downstream, Facts, Hardware, Limits, Projection
 from services.eventplan_svc.domain.inputs import Event, Fleet, Organization, PlanInputs, Service
 from services.eventplan_svc.domain.plan import Plan, plan_id
-from shared.documents import ReadModel, Store
+from shared.documents import Store
 from shared.trace import new_id
 
-_AT_ONCE: Final = 1000  # keys in one query; more make no query faster
 _FEW: Final = 50  # above it, one look at all fleets costs less than a query for each service
 _GENERATION: Final = "inputs"
 
-
-class Versioned(Protocol):
-    @property
-    def version(self) -> int: ...
-
-
-T = TypeVar("T", bound=Versioned)
 Item = TypeVar("Item")
 
 
@@ -48,45 +39,14 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield chunk
 
 
-class TypedReadModel(Generic[T]):
-    """A read model of values of one frozen dataclass."""
-
-    def __init__(self, states: ReadModel, kind: type[T]) -> None:
-        self._states = states
-        self._codec = TypeAdapter(kind)
-
-    async def put(self, values: Iterable[tuple[str, T]]) -> set[str]:
-        """Keeps those that are newer than what is held; returns the keys whose newest value given is held now."""
-        dump = self._codec.dump_python
-        given = [(key, value.version, dump(value, mode="json")) for key, value in values]
-        return await self._states.put(given) if given else set()
-
-    async def get(self, key: str) -> T | None:
-        return (await self.get_many([key])).get(key)
-
-    async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
-        """The values by key; keys that nothing is known of are left out."""
-        found: dict[str, T] = {}
-        names = list(dict.fromkeys(keys))
-        for first in range(0, len(names), _AT_ONCE):
-            states = await self._states.get_many(names[first : first + _AT_ONCE])
-            found.update((key, self._codec.validate_python(state)) for key, state in states.items())
-        return found
-
-    async def pages(self, where: Mapping[str, Any] | None = None) -> AsyncIterator[list[T]]:
-        """All values, or those that match, some at a time."""
-        async for states in self._states.scan(where, page=_AT_ONCE):
-            yield [self._codec.validate_python(state) for state in states]
-
-
 class ReadModels:
     """The read models of one store. Keys: EventId, ServiceId, FleetId, OrganizationId; EventPlanId for facts."""
 
     def __init__(self, store: Store) -> None:
-        self.events = TypedReadModel(store.read_model("event"), Event)
-        self.services = TypedReadModel(store.read_model("service"), Service)
-        self.fleets = TypedReadModel(store.read_model("fleet", filters=("service_id",)), Fleet)
-        self.organizations = TypedReadModel(store.read_model("organization"), Organization)
+        self.events = RecordedReadModel(store, "event", Event)
+        self.services = RecordedReadModel(store, "service", Service)
+        self.fleets = RecordedReadModel(store, "fleet", Fleet, filters=("service_id",))
+        self.organizations = RecordedReadModel(store, "organization", Organization)
         self.projections = TypedReadModel(store.read_model("projection"), Projection)
         self.hardware = TypedReadModel(store.read_model("hardware"), Hardware)
         self.limits = TypedReadModel(store.read_model("throttling"), Limits)

@@ -28,64 +28,75 @@ Place = str | Sequence[Any]
 class Dashboard:
     """A page of services with the fleets asked for, and the totals of the whole event (or of ServiceIds).
 
-    ``next_after`` is the place to go on from; None: there is no more.
+    ``next_after`` is the place to go on from; None: there is no more. ``approximate``: see ``Dashboards``.
     """
 
     services: list[dict[str, Any]]
     totals: dict[str, Any]
     next_after: Place | None
+    approximate: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ShowDashboard:
-    """What dashboards are shown from. They show open plans only, in the colours of the moment.
+class Dashboards:
+    """What a view shows of an event on a day: open plans only, in the colours of that day.
 
-    NotFound: the event is unknown or deleted. Unavailable: the view is not complete yet.
+    ``approximate``: it is an earlier day, and of something in the view it is not known how it was then.
     """
 
-    read_models: ReadModels
+    event_id: str
     view: ReadinessView
-    clock: Clock
+    today: str
+    approximate: bool = False
 
-    async def page(
-        self, event_id: str, query: DashboardQuery, after: Place | None, purpose: Purpose = Purpose.UPSCALING
-    ) -> Dashboard:
+    def page(self, query: DashboardQuery, after: Place | None, purpose: Purpose = Purpose.UPSCALING) -> Dashboard:
         """One page; ``after`` is the place that the query's cursor names. BadInput: it is of another order."""
-        today, limit = await self._today(event_id), query.limit or _PAGE
-        totals = self.view.totals(event_id, query.service_ids, today, purpose)
+        limit = query.limit or _PAGE
+        totals = self.view.totals(self.event_id, query.service_ids, self.today, purpose)
         if query.sort is not None:
-            every = self.view.services(event_id, query, today=today, purpose=purpose)
+            every = self.view.services(self.event_id, query, today=self.today, purpose=purpose)
             page, next_after = _shown(query.sort, after).page(every, limit)
-            return Dashboard([one.shown() for one in page], totals, next_after)
+            return Dashboard([one.shown() for one in page], totals, next_after, self.approximate)
         if not isinstance(after, str | None):
             raise _bad_cursor()
-        found = self.view.services(event_id, query, today=today, after=after, purpose=purpose)
+        found = self.view.services(self.event_id, query, today=self.today, after=after, purpose=purpose)
         services = [one.shown() for one in islice(found, limit + 1)]
         last = services[limit - 1]["ServiceId"] if len(services) > limit else None
-        return Dashboard(services[:limit], totals, last)
+        return Dashboard(services[:limit], totals, last, self.approximate)
 
-    async def every(
-        self, event_id: str, query: DashboardQuery, purpose: Purpose = Purpose.UPSCALING
-    ) -> list[ServiceRows]:
+    def every(self, query: DashboardQuery, purpose: Purpose = Purpose.UPSCALING) -> list[ServiceRows]:
         """All services that the query asks for, of one moment, in its order; its page does not matter."""
-        found = list(self.view.services(event_id, query, today=await self._today(event_id), purpose=purpose))
+        found = list(self.view.services(self.event_id, query, today=self.today, purpose=purpose))
         sort = query.sort
         return found if sort is None else sorted(found, key=lambda one: one.place(sort))
 
-    async def report(self, event_id: str) -> dict[str, Any]:
-        """The readiness report of the moment."""
-        today = await self._today(event_id)
-        services = self.view.services(event_id, _EVERYTHING, today=today)
-        totals = self.view.totals(event_id, None, today)
-        return {"EventId": event_id, "Date": today, "Leaders": readiness_report(services), "Totals": totals}
+    def report(self) -> dict[str, Any]:
+        """The readiness report."""
+        leaders = readiness_report(self.view.services(self.event_id, _EVERYTHING, today=self.today))
+        totals = self.view.totals(self.event_id, None, self.today)
+        return {"EventId": self.event_id, "Date": self.today, "Leaders": leaders, "Totals": totals}
 
-    async def _today(self, event_id: str) -> str:
-        event = await self.read_models.events.get(event_id)
-        if event is None or event.deleted:
-            raise NotFound(f"there is no Event {event_id}")
-        if not self.view.complete.is_set():
-            raise Unavailable("the dashboard is being built; ask again in a moment")
-        return utc_day(self.clock.now())
+
+async def present_dashboards(
+    event_id: str, *, read_models: ReadModels, view: ReadinessView, clock: Clock
+) -> Dashboards:
+    """The dashboards of the moment. NotFound: the event is unknown or deleted. Unavailable: see ``check_complete``."""
+    await check_event(event_id, read_models)
+    check_complete(view)
+    return Dashboards(event_id, view, utc_day(clock.now()))
+
+
+async def check_event(event_id: str, read_models: ReadModels) -> None:
+    """NotFound where the event is unknown or deleted."""
+    event = await read_models.events.get(event_id)
+    if event is None or event.deleted:
+        raise NotFound(f"there is no Event {event_id}")
+
+
+def check_complete(view: ReadinessView) -> None:
+    """Unavailable while a view does not name every plan."""
+    if not view.complete.is_set():
+        raise Unavailable("the dashboard is being built; ask again in a moment")
 
 
 def _shown(sort: DashboardSort, after: Place | None) -> Shown:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
+from collections.abc import Sequence
 from typing import Final
 
 from services.eventplan_svc.app.plan_store import PlanStore, StoredPlan
 from services.eventplan_svc.app.read_models import chunks
 from services.eventplan_svc.app.readiness_view import ReadinessView
-from services.eventplan_svc.domain.lifecycle import turned
+from services.eventplan_svc.domain.lifecycle import Revision, turned
 from services.eventplan_svc.domain.milestones import utc_day
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock
@@ -40,14 +40,17 @@ class TurnColours:
         trace = Trace.begin()
         for keys in chunks(turning, _CHUNK):
             still = [key for key in keys if self._view.turns(key, today)]
-            await asyncio.gather(*(self._turn(one, trace) for one in await self._plans.get_many(still)))
+            await self._turn(await self._plans.get_many(still), trace)
         if not turning:
             self._swept = today
 
-    async def _turn(self, stored: StoredPlan, trace: Trace) -> None:
+    async def _turn(self, plans: Sequence[StoredPlan], trace: Trace) -> None:
         now = self._clock.now()
-        revision = turned(stored.plan, now)
-        if revision is None:  # another replica wrote it, and its event has not arrived yet
-            self._view.put(stored.version, stored.plan)
-        else:
-            await self._plans.revise(stored, revision, Cause(now, AUTOMATION, trace))
+        turning: list[tuple[StoredPlan, Revision, Cause]] = []
+        for stored in plans:
+            revision = turned(stored.plan, now)
+            if revision is None:  # another replica wrote it, and its event has not arrived yet
+                self._view.put(stored.version, stored.plan)
+            else:
+                turning.append((stored, revision, Cause(now, AUTOMATION, trace)))
+        await self._plans.revise(turning)

@@ -400,7 +400,7 @@ async def test_the_report_has_the_worst_first_and_what_is_awaited_from_whom(
             await dashboard.status(name, "Completed", f"Atlas-{region}")
             await dashboard.status(name, "Completed" if name == LEAVES[0] else "InProgress", f"Comet-{region}")
     await dashboard.take(projection("Borealis-us-east-1", upstream=False))
-    report = await dashboard.wiring.dashboards.report("PD2024")
+    report = (await dashboard.wiring.present("PD2024")).report()
     assert [(one["LeaderAlias"], one["PeakReadyStatus"], one["Fleets"]) for one in report["Leaders"]] == [
         ("jsmith", "Red", 4),
         ("boss", "Yellow", 2),
