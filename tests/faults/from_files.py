@@ -10,7 +10,7 @@ from shared.embedded import EmbeddedTransport
 from shared.messaging.transport import follow_records
 from shared.schemas.topics import SERVICES, TOPICS
 from tests.faults.hotw_rows import letter_of, take_rows
-from tests.faults.picture import Picture, PublishedRecord, Row, Stored, Version, canonical
+from tests.faults.picture import TREND, Picture, PublishedRecord, Row, Stored, Version, canonical
 from tests.faults.topics import published_record
 
 _HEADS = ".heads"
@@ -58,6 +58,9 @@ def _take_documents(picture: Picture, service: str, connection: sqlite3.Connecti
         if table.startswith("read_model."):
             held = dict(tuple(row) for row in connection.execute(f'SELECT key, version FROM "{table}"'))
             picture.replicas[service, table.removeprefix("read_model.")] = held
+            if table == TREND:
+                rows = connection.execute(f'SELECT key, state FROM "{table}"')
+                picture.trend = {key: json.loads(state)["ByColour"] for key, state in rows}
         elif table.endswith(_HEADS):
             name = table.removesuffix(_HEADS)
             documents = {
@@ -76,4 +79,6 @@ def _take_documents(picture: Picture, service: str, connection: sqlite3.Connecti
 def _version(row: sqlite3.Row) -> Version:
     state = json.loads(row["state"])
     stored = {name: row[name] for name in row.keys() if name not in ("side", "state")}  # noqa: SIM118 sqlite3.Row
-    return Version(row["version"], canonical([stored, state]), state, bool(row["deleted"]), row["message"])
+    return Version(
+        row["version"], canonical([stored, state]), state, bool(row["deleted"]), row["message"], row["changed"]
+    )

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from shared.documents.mongo.codec import decode_state
 from shared.schemas.topics import SERVICES
 from tests.faults.hotw_rows import letter_of, take_rows
-from tests.faults.picture import Picture, Row, Stored, Version, canonical
+from tests.faults.picture import TREND, Picture, Row, Stored, Version, canonical
 
 _HEADS = ".heads"
 _KIT = {"idempotency_records", "intents"}
@@ -45,6 +45,8 @@ def _take_documents(picture: Picture, service: str, database: Any) -> None:
         if name.startswith("read_model."):
             held = {form["_id"]: form["Version"] for form in database[name].find({}, {"Version": 1})}
             picture.replicas[service, name.removeprefix("read_model.")] = held
+            if name == TREND:
+                picture.trend = {form["_id"]: decode_state(form)["ByColour"] for form in database[name].find({})}
         elif name.endswith(_HEADS):
             _take_resource(picture, service, name.removesuffix(_HEADS), database)
     for form in open_intents(database):
@@ -74,8 +76,9 @@ def _take_resource(picture: Picture, service: str, name: str, database: Any) -> 
 
 
 def _version(item: Row) -> Version:
-    message = item["AuditMetadata"]["Message"]
-    return Version(item["VersionId"], canonical(item), decode_state(item), item["Deleted"], message)
+    audit = item["AuditMetadata"]
+    state, deleted = decode_state(item), item["Deleted"]
+    return Version(item["VersionId"], canonical(item), state, deleted, audit["Message"], audit["Timestamp"])
 
 
 def _take_mysql(picture: Picture, mysql_url: str) -> None:

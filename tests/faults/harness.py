@@ -23,6 +23,8 @@ from tests.faults.topics import Topics, groups_of_epic
 from tests.support import servers
 from tests.support.stacks import RealStack, running
 
+BEGINS = "2024-06-15T23:58:30Z"
+"""Midnight comes in one of the first rounds: colours turn, and a day of the trend is made, under faults too."""
 ENVIRONMENT = {"EPIC_MAIL_DOMAIN": "example.com", "PYTHONUNBUFFERED": "1"}
 
 
@@ -86,7 +88,12 @@ async def real_harness(*, replicas_each: int = 2) -> AsyncIterator[RealHarness]:
             stack.callback(server.remove)
             started[name] = await asyncio.to_thread(server.start)
         real = RealStack(
-            kept.folder, started, started["mysql"].url, environment=dict(ENVIRONMENT), replicas_each=replicas_each
+            kept.folder,
+            started,
+            started["mysql"].url,
+            now=BEGINS,
+            environment=dict(ENVIRONMENT),
+            replicas_each=replicas_each,
         )
         await stack.enter_async_context(running(real))
         session = await stack.enter_async_context(

@@ -9,7 +9,10 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+TREND: Final = "read_model.trend"
+"""Where eventplan_svc keeps the days of all events."""
 
 Row = dict[str, Any]
 Documents = dict[str, "Stored"]
@@ -22,13 +25,16 @@ def canonical(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One stored version. ``body`` is all that is stored of it, in one text; ``message`` the reason it was made for."""
+    """One stored version. ``body`` is all that is stored of it, in one text; ``message`` the reason it was made for;
+    ``at`` the instant it was written.
+    """
 
     number: int
     body: str
     state: Row
     deleted: bool
     message: str | None
+    at: str
 
 
 @dataclass(slots=True)
@@ -76,6 +82,7 @@ class Letter:
 @dataclass(slots=True)
 class Picture:
     """``documents`` and ``replicas`` by (service, resource); ``rows`` by table, with ids in place of index numbers.
+    ``trend`` has the plans by colour, by event and day.
 
     ``waiting`` says in words what is not finished: outbox entries, intents, rows to be published.
     ``groups`` says which topics each consumer group takes; ``taken`` is the real time it was begun at.
@@ -83,6 +90,7 @@ class Picture:
 
     documents: dict[tuple[str, str], Documents] = field(default_factory=dict)
     replicas: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    trend: dict[str, dict[str, int]] = field(default_factory=dict)
     rows: dict[str, list[Row]] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)

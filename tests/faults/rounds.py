@@ -13,6 +13,7 @@ from typing import Protocol
 from tests.faults.doors import Stuck
 from tests.faults.evidence import Evidence
 from tests.faults.invariants import violations
+from tests.faults.invariants.colours import walked_changes
 from tests.faults.ledger import Ledger
 from tests.faults.load import Clients, Load
 from tests.faults.ordering import run_of
@@ -97,7 +98,7 @@ async def play_round(harness: Harness, seed: int, number: int, sizes: Sizes) -> 
             await harness.at_rest()
         expect(harness.ledger, here)
         async with report.timed("again"):
-            report.violations += await _deliver_again(harness, before[1])
+            report.violations += await _deliver_again(harness, here, before[1])
         async with report.timed("retire"):
             await retire(harness, load)
     except* (Stuck, AssertionError) as group:
@@ -142,7 +143,7 @@ def expect(ledger: Ledger, here: Company) -> None:
                     ledger.hosts[pair] = fleet.hosts(event.id)
 
 
-async def _deliver_again(harness: Harness, since: int) -> list[str]:
+async def _deliver_again(harness: Harness, here: Company, since: int) -> list[str]:
     """Looks, delivers every command of the round once more, and looks again: nothing may have changed by it."""
     found = await harness.picture_at_rest()
     wrong = violations(found, harness.ledger)
@@ -153,8 +154,24 @@ async def _deliver_again(harness: Harness, since: int) -> list[str]:
     if not wrong:
         wrong = violations(now, harness.ledger)
     after = now.state()
+    wrong += await _unlike_the_versions(harness, here, now)
     changed = [name for name, stood in found.state().items() if after.get(name) != stood]
     return wrong + [f"redelivery: {name} is not as it was before every command came again" for name in changed]
+
+
+async def _unlike_the_versions(harness: Harness, here: Company, picture: Picture) -> list[str]:
+    """The events of which EPIC lists other changes of colour than their plans' versions have, each once."""
+    wrong = []
+    for event in here.events:
+        listed, query = [], "Limit=7"
+        while query:
+            page = await harness.clients.http.read(f"/event/{event.id}/changes?{query}")
+            listed += [{name: one[name] for name in ("FleetId", "From", "To", "Timestamp")} for one in page["Items"]]
+            query = f"Limit=7&Cursor={page['NextCursor']}" if page["NextCursor"] else ""
+        walked = walked_changes(picture, event.id)
+        if sorted(listed, key=lambda one: (one["Timestamp"], one["FleetId"])) != walked:
+            wrong.append(f"the changes of {event.id} are listed as {listed}, the versions have {walked}")
+    return wrong
 
 
 async def retire(harness: Harness, load: Load) -> None:

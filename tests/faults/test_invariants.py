@@ -20,17 +20,19 @@ ASG = f"{FLEET}/a"
 
 
 def version(number: int, state: dict[str, Any], message: str | None = None, *, deleted: bool = False) -> Version:
-    return Version(number, canonical([number, state, message, deleted]), state, deleted, message)
+    at = f"2024-06-1{number}T12:00:00.000Z"
+    return Version(number, canonical([number, state, message, deleted]), state, deleted, message, at)
 
 
 def stored(*versions: Version, **side: Any) -> Stored:
     return Stored(versions[-1], versions[-1].number, {one.number: one for one in versions}, side)
 
 
-def plan(hosts: int) -> dict[str, Any]:
+def plan(hosts: int, status: str = "Completed", colour: str = "Green") -> dict[str, Any]:
     order = {"EventMilestoneId": "PlaceHardwareOrder", "MilestoneMessage": f"{hosts} hosts ordered via HOTW"}
-    milestones = [{"EventMilestoneId": "HardwareOrder", "SubMilestones": [order]}]
-    return {"EventId": EVENT, "FleetId": FLEET, "EventMilestone": milestones}
+    one = {"EventMilestoneId": "HardwareOrder", "MilestoneCompletionStatus": status, "ETA": "2024-06-11"}
+    milestones = [{**one, "SubMilestones": [order]}]
+    return {"EventId": EVENT, "FleetId": FLEET, "EventMilestone": milestones, "PeakReadyStatus": colour}
 
 
 def published(
@@ -49,7 +51,9 @@ def healthy() -> tuple[Picture, Ledger]:
             f"{PLAN}#Peak": stored(version(1, {}), version(2, {}), version(3, {}, deleted=True)),
         },
         ("event_svc", "event"): {EVENT: stored(version(1, {}, "e1"), version(2, {}, "e2"))},
-        ("eventplan_svc", "eventplan"): {PLAN: stored(version(1, plan(0)), version(2, plan(50)))},
+        ("eventplan_svc", "eventplan"): {
+            PLAN: stored(version(1, plan(0, "InProgress", "Yellow")), version(2, plan(50)))
+        },
         ("notify_svc", "notification"): {
             "HardwareOrder.7.S": stored(
                 version(1, {"Kind": "HardwareOrder", "Status": "Pending"}),
@@ -66,6 +70,12 @@ def healthy() -> tuple[Picture, Ledger]:
             "projection": ("fleet_svc", "projection"),
         }.items()
         for service in ("eventplan_svc", "hotw_svc", "notify_svc")
+    }
+    picture.replicas["eventplan_svc", "colour_change"] = {f"{EVENT}@2024-06-12T12:00:00.000Z#{FLEET}#0000000002": 1}
+    picture.trend = {
+        f"{EVENT}@2024-06-10": {"Green": 0, "Yellow": 0, "Red": 0},
+        f"{EVENT}@2024-06-11": {"Green": 0, "Yellow": 1, "Red": 0},
+        f"{EVENT}@2024-06-12": {"Green": 1, "Yellow": 0, "Red": 0},
     }
     picture.rows = {
         "hotw_run": [{"RunId": 7, "EventId": EVENT, "RunStatus": "Completed", "Fleets": 1}],
@@ -220,6 +230,19 @@ DOCTORED: dict[str, list[Doctoring]] = {
     ],
     "plans_show_what_was_ordered": [
         lambda p, _: set_head(p.of("eventplan_svc", "eventplan")[PLAN], version(2, plan(49))),
+    ],
+    "every_change_of_colour_is_listed": [
+        lambda p, _: p.replicas["eventplan_svc", "colour_change"].clear(),
+        lambda p, _: p.replicas.update(
+            {("eventplan_svc", "colour_change"): {f"{EVENT}@2024-06-12T12:00:00.001Z#{FLEET}#0000000002": 1}}
+        ),
+    ],
+    "a_day_of_the_trend_is_a_recount": [
+        lambda p, _: p.trend.update({f"{EVENT}@2024-06-12": {"Green": 0, "Yellow": 1, "Red": 0}}),
+        lambda p, _: p.trend.update({f"{EVENT}@2024-06-10": {"Green": 0, "Yellow": 1, "Red": 0}}),
+        lambda p, _: p.of("eventplan_svc", "eventplan")[PLAN].items.update({1: version(1, plan(0, "Blocked", "Red"))}),
+        lambda p, _: p.of("eventplan_svc", "eventplan")[PLAN].head.state.update(Closed={"Reason": "none"}),
+        lambda p, _: p.trend.update({f"{EVENT}2@2024-06-12": {"Green": 1, "Yellow": 0, "Red": 0}}),
     ],
     "one_order_summary_per_service_and_run": [
         lambda p, _: p.of("notify_svc", "notification").clear(),

@@ -86,11 +86,20 @@ def in_mysql(statement: str) -> Callable[[RealHarness], object]:
 
 
 LETTER = {"Id": "x", "Group": "g", "Topic": "t", "Partition": 0, "Offset": 0, "Reason": "none"}
+SHOWN = {"ByColour": {"Green": 1, "Yellow": 0, "Red": 0}}
 DOCTORED = {
     "version_numbers_are_contiguous": in_mongo("fleet", "service.items", lambda items: items.delete_many({})),
     "outboxes_are_empty": in_mongo("fleet", "intents", lambda intents: intents.insert_one({"Keys": ["x"]})),
     "dead_letters_are_what_was_poisoned": in_mongo(
         "notify", "dead_letters", lambda letters: letters.insert_one({"_id": "x", "Letter": json.dumps(LETTER)})
+    ),
+    "every_change_of_colour_is_listed": in_mongo(
+        "eventplan", "read_model.colour_change", lambda announced: announced.delete_many({})
+    ),
+    "a_day_of_the_trend_is_a_recount": in_mongo(
+        "eventplan",
+        "read_model.trend",
+        lambda days: days.insert_one({"_id": "x@2024-06-15", "Version": 1, "Deleted": False, "State": SHOWN}),
     ),
     "replicas_hold_the_latest": in_mysql("UPDATE read_model_fleet SET VersionId = VersionId + 1"),
     "one_execution_per_fleet_and_run": in_mysql("DELETE FROM hotw_execution"),

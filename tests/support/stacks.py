@@ -36,7 +36,7 @@ _OWNERS = {
     "notification": "notify_svc",
 }
 ROOT = Path(__file__).parents[2]
-_DASHBOARD = re.compile(r"^/event/[^/]+/dashboard")
+_READINESS = re.compile(r"^/event/[^/]+/(dashboard|readiness|trend|changes)\b")
 
 
 class WholeStack(Protocol):
@@ -210,7 +210,7 @@ class RealStack:
 
     def url(self, path: str) -> str:
         """The next replica in turn of the service a path belongs to, as a gateway would choose."""
-        owner = "eventplan_svc" if _DASHBOARD.match(path) else _OWNERS[path.split("/")[1].partition("?")[0]]
+        owner = "eventplan_svc" if _READINESS.match(path) else _OWNERS[path.split("/")[1].partition("?")[0]]
         self._turn += 1
         group = self.replicas[owner]
         return f"http://127.0.0.1:{group[self._turn % len(group)].port}{path}"

@@ -13,6 +13,7 @@ from tests.faults.invariants.clients import (
     no_acknowledged_write_is_missing,
     runs_are_those_that_were_asked_for,
 )
+from tests.faults.invariants.colours import a_day_of_the_trend_is_a_recount, every_change_of_colour_is_listed
 from tests.faults.invariants.documents import (
     one_plan_per_fleet_and_event,
     outboxes_are_empty,
@@ -54,6 +55,8 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     hosts_add_up,
     no_host_is_ordered_twice,
     plans_show_what_was_ordered,
+    every_change_of_colour_is_listed,
+    a_day_of_the_trend_is_a_recount,
     one_order_summary_per_service_and_run,
     every_mail_that_is_due_was_sent,
     runs_are_those_that_were_asked_for,
