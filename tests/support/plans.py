@@ -21,7 +21,7 @@ from services.eventplan_svc.domain.facts import (
     TPMMail,
 )
 from services.eventplan_svc.domain.inputs import Event, Fleet, PlanInputs, Service
-from services.eventplan_svc.domain.lifecycle import new_plan, plan_template, refreshed
+from services.eventplan_svc.domain.lifecycle import Revision, new_plan, plan_template, refreshed
 from services.eventplan_svc.domain.plan import Plan
 from shared.schemas.eventplan_svc import MilestoneId, ReplaceMilestones, SetMilestone, SetMilestoneStatus
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
@@ -35,6 +35,10 @@ EVENT = Event("PD2024", 1, "2024-07-16", "2024-07-17", ("us-east-1", "eu-west-1"
 FLEET = Fleet(FLEET_ID, 1, "FORTRESSService", "us-east-1", deleted=False)
 SERVICE = Service("FORTRESSService", 1, OWNER, "jsmith", registered=True, deleted=False)
 INPUTS = PlanInputs(EVENT, FLEET, SERVICE)
+GATHER = "GatherProjectionFromUpstream"
+COMMUNICATE = "CommunicateTPMToDownstream"
+THROTTLING = "UpdateThrottlingInSDC"
+FULFILLMENT = "HardwareFulfillment"
 MAY_1 = datetime(2024, 5, 1, tzinfo=UTC)
 
 
@@ -87,6 +91,16 @@ def put_status(
     """The plan after a person's `PUT …/status`."""
     body = {**KEYS, "EventMilestoneId": milestone_id, "MilestoneCompletionStatus": status, **members}
     return changes.set_milestone_status(plan, SetMilestoneStatus.model_validate(body), known, now)
+
+
+def by_hand(plan: Plan, milestone_id: str, wanted: str, day: str, known: Facts = NO_FACTS) -> Plan:
+    """The stored plan after a person's `PUT …/status` on a day of 2024."""
+    return stored(put_status(plan, milestone_id, wanted, known=known, now=at(day)))
+
+
+def revision(plan: Plan, known: Facts, day: str = "06-15") -> Revision | None:
+    """What a refresh on a day of 2024 would write."""
+    return refreshed(plan, replace(INPUTS, facts=known), at(day))
 
 
 def put_details(plan: Plan, milestone_id: str, *, now: datetime = MAY_1, **members: Any) -> Plan:

@@ -1,23 +1,23 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.eventplan_svc.app.plan_codec import encode_plan
-from services.eventplan_svc.domain.facts import NO_FACTS, Facts, Projection
-from services.eventplan_svc.domain.lifecycle import Revision, refreshed
+from services.eventplan_svc.domain.facts import Projection
 from services.eventplan_svc.domain.milestones import utc_day
-from services.eventplan_svc.domain.plan import Plan
 from services.eventplan_svc.domain.readiness import coloured
 from shared.schemas.eventplan_svc import EventPlan, MilestoneId
 from tests.support.plans import (
     FLEET_ID,
-    INPUTS,
+    FULFILLMENT,
+    GATHER,
+    THROTTLING,
     a_plan,
     at,
+    by_hand,
     downstream,
     facts,
     hardware,
@@ -25,26 +25,12 @@ from tests.support.plans import (
     order,
     projection,
     put_details,
-    put_status,
     refresh,
+    revision,
     state,
     status,
-    stored,
 )
 from tests.support.reference import PLAN
-
-GATHER = "GatherProjectionFromUpstream"
-COMMUNICATE = "CommunicateTPMToDownstream"
-THROTTLING = "UpdateThrottlingInSDC"
-FULFILLMENT = "HardwareFulfillment"
-
-
-def by_hand(plan: Plan, milestone_id: str, wanted: str, day: str, known: Facts = NO_FACTS) -> Plan:
-    return stored(put_status(plan, milestone_id, wanted, known=known, now=at(day)))
-
-
-def revision(plan: Plan, known: Facts, day: str = "06-15") -> Revision | None:
-    return refreshed(plan, replace(INPUTS, facts=known), at(day))
 
 
 def test_the_references_plan_comes_out_of_its_facts() -> None:

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from services.eventplan_svc.domain.facts import NO_FACTS, Facts
-from services.eventplan_svc.domain.lifecycle import Revision, refreshed
+from services.eventplan_svc.domain.facts import NO_FACTS
 from services.eventplan_svc.domain.plan import Plan, TPMRequest
 from shared.schemas.eventplan_svc import MilestoneId
 from tests.support.plans import (
-    INPUTS,
+    COMMUNICATE,
+    GATHER,
+    THROTTLING,
     a_plan,
     applied,
-    at,
+    by_hand,
     downstream,
     facts,
     inputs,
     limits,
     projection,
-    put_status,
     refresh,
+    revision,
     state,
     status,
-    stored,
 )
 
-GATHER = "GatherProjectionFromUpstream"
-COMMUNICATE = "CommunicateTPMToDownstream"
-THROTTLING = "UpdateThrottlingInSDC"
 THREE = ("CheckoutService", "PaymentService", "SearchService")
 CHECKOUT = downstream("CheckoutService")
-
-
-def by_hand(plan: Plan, milestone_id: str, wanted: str, day: str, known: Facts = NO_FACTS) -> Plan:
-    return stored(put_status(plan, milestone_id, wanted, known=known, now=at(day)))
-
-
-def revision(plan: Plan, known: Facts, day: str = "06-15") -> Revision | None:
-    return refreshed(plan, replace(INPUTS, facts=known), at(day))
 
 
 def request(plan: Plan) -> TPMRequest | None:
