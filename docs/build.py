@@ -90,9 +90,10 @@ _FORMATS = {"date": "day", "date-time": "time"}
 
 
 def _body_of(operation: dict[str, Any]) -> str:
-    """The component of an operation's body, ``""`` where it takes none."""
-    body = operation.get("requestBody")
-    return body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] if body else ""
+    """The component of an operation's body, ``""`` where it takes none, or one of no contract."""
+    content = operation.get("requestBody", {}).get("content", {})
+    reference: str = content.get("application/json", {}).get("schema", {}).get("$ref", "")
+    return reference.rpartition("/")[2]
 
 
 def _is_patch(operation: dict[str, Any]) -> bool:
@@ -112,7 +113,9 @@ def _body_cell(operation: dict[str, Any]) -> str:
     body = _body_of(operation)
     if _is_patch(operation):
         return f"some of {_link(body.replace('Update', 'Create', 1))}"
-    return _link(body) if body else ""
+    if not body:
+        return ", ".join(f"`{kind}`" for kind in operation.get("requestBody", {}).get("content", ()))
+    return _link(body)
 
 
 def _values(schema: dict[str, Any]) -> str:

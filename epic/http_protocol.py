@@ -16,6 +16,7 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared.errors import Problem
+from shared.schemas.base import BODY_LIMIT
 from shared.web.responses import problem_response
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,9 @@ MAX_FIELDS: Final = 100
 """The header fields of a request. Browsers send some twenty, and proxies add a few."""
 
 REQUEST_TIMEOUT: Final = 30.0
-"""Seconds within which all of a request must arrive, its body included; the largest takes less on a slow line."""
+"""Seconds within which all of a request must arrive, its body included; 1 MiB takes less on a slow line.
+
+A larger body, which only a route that streams it takes, has so long for each further MiB."""
 
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 _OF_VERSION: Final = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})  # the parser's words
@@ -57,6 +60,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.url = b""
         self._head_bytes = 0  # received since the request, or its last chunk, began, without the body
         self._chunk_bytes = 0  # of what was received last
+        self._body_bytes = 0  # of the body of the request, modulo 1 MiB
         self._piece = b""  # what is being parsed, unless a request in it is complete
         self._request_bytes = 0  # received since the request began, and in the chunk in which it began
         self._arriving = False  # a request has begun and is not complete
@@ -95,6 +99,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._unwatch()  # each request has the whole time
         self._arriving = True
         self._request_bytes = self._chunk_bytes
+        self._body_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -109,6 +114,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._head_bytes -= len(body)
+        self._body_bytes += len(body)
+        if self._body_bytes >= BODY_LIMIT:
+            self._body_bytes %= BODY_LIMIT
+            self._unwatch()  # what is still to come has the whole time again
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -5,7 +5,7 @@ from shared.web.csv_answer import CSV, csv_response
 from shared.web.middleware import Gate
 from shared.web.openapi import operation_id_of
 from shared.web.parameters import PAGING, Parameter
-from shared.web.requests import checked_ids, page_of, query_of, read_write, version_number, with_keys
+from shared.web.requests import checked_ids, page_of, query_of, read_write, streamed_body, version_number, with_keys
 from shared.web.responses import cursor_of, json_response, page_response
 from shared.web.routes import Routes
 from shared.web.routing import Handler, offer_of
@@ -33,6 +33,7 @@ __all__ = [
     "query_of",
     "read_write",
     "routed_app",
+    "streamed_body",
     "version_number",
     "with_keys",
 ]

@@ -114,8 +114,9 @@ def routed_app(
     for route in every:
         route.hide_behind(every)
     app.router.routes.extend(every)  # a router that is included doubles the cost of a read
+    streaming = [route for route in every if route.streams]
     surroundings: dict[str, Any] = {"metrics": metrics, "gate": gate or Gate(), "protection": protection}
-    app.add_middleware(RequestMiddleware, service=name, body_limit=body_limit, **surroundings)
+    app.add_middleware(RequestMiddleware, service=name, body_limit=body_limit, streaming=streaming, **surroundings)
     return app
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,13 +18,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import Problem, TooLarge, Unavailable
+from shared.errors import Problem, Unavailable
 from shared.metrics import Metrics
 from shared.trace import Trace, bind_trace, new_id, parse_traceparent
 from shared.web.headers import check_single
 from shared.web.protection import READS, Protection
-from shared.web.responses import CLIENT_GONE, problem_response
-from shared.web.routing import BODY
+from shared.web.responses import CLIENT_GONE, body_too_large, problem_response
+from shared.web.routing import BODY, EpicRoute
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,8 @@ class RequestMiddleware:
       and a body in a content coding (415).
     - While the gate is closed, it answers 503, except on the kit's own pages.
     - It reads the whole body of a write before the route is called. A body over ``body_limit`` bytes is 413, at once
-      where Content-Length says so, for a read as well; no other body of a read is looked at.
+      where Content-Length says so, for a read as well; no other body of a read is looked at. A route of ``streaming``
+      reads its body itself and has its own limit.
     - It logs an unexpected error with its stack trace, and answers 500 without it. Once the response has begun, the
       error goes on to the server, which breaks the connection off.
     - It counts and times the request by its route's pattern, as 499 where the client went before all of it was there.
@@ -67,6 +69,7 @@ class RequestMiddleware:
         gate: Gate,
         protection: Protection,
         body_limit: int,
+        streaming: Sequence[EpicRoute] = (),
     ) -> None:
         self.app = app
         self._service = service
@@ -74,6 +77,7 @@ class RequestMiddleware:
         self._gate = gate
         self._protection = protection
         self._body_limit = body_limit
+        self._streaming = streaming
         self._log = log.bind()
         self._in_progress = 0
         self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -122,21 +126,27 @@ class RequestMiddleware:
             closed = self._gate.closed
             if closed is not None and path not in _ALWAYS_OPEN:
                 raise Unavailable(f"the service is not open yet: its store is {closed}")
-            if int(given.get(b"content-length", 0)) > self._body_limit:
-                raise _too_large(self._body_limit)
+            limit, streams = self._body_limit, 0
+            for route in self._streaming:
+                if scope["method"] in route.answers and route.takes(scope):
+                    limit = streams = route.streams
+            if int(given.get(b"content-length", 0)) > limit:
+                raise body_too_large(limit)
             if is_read:
                 return None
             if given.get(b"content-encoding", _PLAIN).lower() != _PLAIN:
                 return problem_response(_coded(), path, {"accept-encoding": "identity"})
+            if streams:
+                return None
             body, more = bytearray(), True
-            while more and len(body) <= self._body_limit:
+            while more and len(body) <= limit:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
-            if len(body) > self._body_limit:
-                raise _too_large(self._body_limit)
+            if len(body) > limit:
+                raise body_too_large(limit)
         except Problem as problem:
             return problem_response(problem, path)
         scope[BODY] = bytes(body)
@@ -153,10 +163,6 @@ class RequestMiddleware:
         counters[1].observe(seconds)
         if (status >= 400 and labels[1] != _READINESS) or method not in READS:
             self._log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is over {limit} bytes; send less, or several requests")
 
 
 def _coded() -> Problem:

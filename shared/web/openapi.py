@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -27,6 +27,10 @@ An id is 1 to 128 letters, digits, `.`, `_` or `-`. A time has a zone, a day is 
 a string of digits. A document may be sent back as it was read: the members that only EPIC sets are ignored. Every error
 is `application/problem+json` (RFC 9457). HEAD answers wherever GET does. A request may bring the `X-Correlation-Id` and
 the `traceparent` that it belongs to."""
+
+_TEXT: Final = {"type": "string"}
+_UNTYPED: Final = {JSON: {"type": "array", "items": {"type": "object"}}}
+"""The schemas of streamed bodies that are no text."""
 
 _HEADERS: Final[dict[str, Any]] = {
     "ETag": {
@@ -98,7 +102,8 @@ class Operation:
     ``answer`` is the contract of a 200, of one item of the page or batch if ``many`` or ``batch``; None: a JSON object,
     or text by ``media_type``. ``also_offered`` are texts in other media types. ``also`` are the contracts of other
     statuses. ``has_cause``: a write that takes an Idempotency-Key. ``path_types`` are the types of the path's
-    parameters.
+    parameters. ``streamed``: the media types of a body without a contract, ``examples``: one of each media type that
+    has none.
     """
 
     operation_id: str
@@ -116,6 +121,8 @@ class Operation:
     media_type: str = JSON
     also_offered: Sequence[str] = ()
     also: Mapping[int, type[BaseModel]]
+    streamed: Sequence[str] = ()
+    examples: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def has_version(self) -> bool:
@@ -210,6 +217,11 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     }
     if operation.body is not None:
         described["requestBody"] = _request_body(operation.body, schemas)
+    elif operation.streamed:
+        content = {
+            kind: _content(_UNTYPED.get(kind, _TEXT), operation.examples.get(kind)) for kind in operation.streamed
+        }
+        described["requestBody"] = {"required": True, "content": content}
     described["responses"] = {"200": _answer(operation, example, schemas)}
     if operation.has_version and operation.method not in WRITES:
         unchanged = "The version is the one that If-None-Match names."
@@ -252,7 +264,7 @@ def _request_body(model: type[BaseModel], schemas: Schemas) -> dict[str, Any]:
 def _answer(operation: Operation, example: Any, schemas: Schemas) -> dict[str, Any]:
     schema = schemas.ref(operation.answer, ANSWER) if operation.answer else {"type": "object"}
     if operation.media_type != JSON:
-        schema = {"type": "string"}
+        schema, example = {"type": "string"}, operation.examples.get(operation.media_type)
     if operation.many:
         schema = _page_of(schema)
         example = None if example is None else {"Items": [example], "NextCursor": None}

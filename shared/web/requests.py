@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from shared.security import author_of
 from shared.trace import current_trace
 from shared.web.headers import condition_in, header_of
 from shared.web.parameters import Parameter
-from shared.web.responses import CAUSE
+from shared.web.responses import CAUSE, body_too_large
 from shared.web.routing import BODY, CALLER
 
 PAGE: Final = 100
@@ -65,6 +65,20 @@ def read_write(request: Request, clock: Clock, *, conditional: bool = True) -> t
     if not conditional:
         refuse_condition(condition)
     return body, replace(cause, condition=condition)
+
+
+async def streamed_body(request: Request) -> AsyncIterator[bytes]:
+    """The body of a route that ``streams``, piece by piece as it arrives.
+
+    TooLarge as soon as it is over the route's limit, ClientDisconnect when the client goes before its end.
+    """
+    limit: int = request.scope["route"].streams
+    received = 0
+    async for piece in request.stream():
+        received += len(piece)
+        if received > limit:
+            raise body_too_large(limit)
+        yield piece
 
 
 def _digest_of(request: Request, body: Mapping[str, Any]) -> str:

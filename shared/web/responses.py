@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from shared.cause import Cause, KeepRefusal
-from shared.errors import NotFound, Problem, Refused, Unavailable
+from shared.errors import NotFound, Problem, Refused, TooLarge, Unavailable
 from shared.web.openapi import WRITES
 from shared.web.protection import READS
 from shared.web.routing import allowed_methods
@@ -46,6 +46,11 @@ def cursor_of(after: Any) -> str | None:
 def page_response(items: list[dict[str, Any]], after: Any) -> Response:
     """One page of a list, and the cursor to the next."""
     return json_response({"Items": items, "NextCursor": cursor_of(after)})
+
+
+def body_too_large(limit: int) -> TooLarge:
+    """The refusal of a body with more bytes than its route takes (4.11e)."""
+    return TooLarge(f"the body is over {limit} bytes; send less, or several requests")
 
 
 def problem_response(problem: Problem, path: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -66,6 +66,8 @@ class Routes:
         media_type: str = JSON,
         also_offered: Sequence[str] = (),
         also: Mapping[int, type[BaseModel]] | None = None,
+        streams: int = 0,
+        examples: Mapping[str, Any] | None = None,
     ) -> None:
         """Adds one operation. ``action`` is what the caller must be permitted to do, such as ``event.create``.
 
@@ -75,7 +77,9 @@ class Routes:
         ``conditional=False``: a PUT or DELETE of something without a version, which takes no If-Match.
         ``has_cause=False``: a write that takes no Idempotency-Key and records nobody. ``body_types``: the media types
         of the body, ``media_type``: that of the answer, ``also_offered``: those that a caller gets who asks for them by
-        ``Accept``. ``also``: what other statuses answer.
+        ``Accept``. ``also``: what other statuses answer. ``streams``: the most bytes of a body that the handler reads
+        by ``streamed_body``, which may be more than any other body has; it has no ``body``. ``examples``: of bodies and
+        answers without a contract, by their media types.
         """
         check_action(action)
         words = [word for word in path.split("/") if word]
@@ -97,9 +101,11 @@ class Routes:
             media_type=media_type,
             also_offered=also_offered,
             also=also or {},
+            streamed=tuple(sorted(body_types)) if streams else (),
+            examples=examples or {},
         )
         self.operations.append(operation)
         options: dict[str, Any] = {"methods": [method], "response_class": Response, "response_model": None}
-        options |= {"body_types": body_types, "offers": (media_type, *also_offered)}
+        options |= {"body_types": body_types, "offers": (media_type, *also_offered), "streams": streams}
         options |= {"has_cause": has_cause, "shares_path": shares_path}
         self.routes.append(EpicRoute(path, handler, action=action, **options))

@@ -37,7 +37,8 @@ class EpicRoute(APIRoute):
     takes. ``offers``: the media types of its answer; a request that accepts none of them is refused (406), and where
     there are several the handler finds the one to answer with by ``offer_of``. ``has_cause``: whether the handler of a
     write reads its cause, with the conditions on it. ``shares_path``: other methods of its path are those of a route
-    that has a parameter where this one has a word.
+    that has a parameter where this one has a word. ``streams``: the most bytes of a body that the handler reads itself,
+    by ``streamed_body``; 0: it is read before the route is called.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class EpicRoute(APIRoute):
         offers: Sequence[str],
         has_cause: bool,
         shares_path: bool = False,
+        streams: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(path, handler, **options)
@@ -61,6 +63,7 @@ class EpicRoute(APIRoute):
         self._plain_body_types = frozenset(kind.encode() for kind in body_types)
         self._is_read = "GET" in (self.methods or ())
         self._takes_conditions = self._is_read or has_cause
+        self.streams = streams
         self.answers = frozenset(("GET", "HEAD") if self._is_read else self.methods or ())
         """The methods that work. OpenAPI lists those in ``methods``, without HEAD."""
         self._prefix = path.partition("{")[0]
@@ -100,9 +103,10 @@ class EpicRoute(APIRoute):
         authorize(caller, self.action)
         given = dict(headers)
         media_type = given.get(b"content-type")
-        if not self._is_read and media_type not in self._plain_body_types and (media_type or scope.get(BODY)):
-            has_body = bool(scope.get(BODY))
-            check_media_type(headers, self._body_types, has_body=has_body)  # it has parameters, or it is another one
+        if not self._is_read and media_type not in self._plain_body_types:
+            has_body = bool(self.streams or scope.get(BODY))  # a streamed body has not been read
+            if media_type or has_body:
+                check_media_type(headers, self._body_types, has_body=has_body)  # it has parameters, or is another one
         if given.get(b"accept", _WITHOUT_PREFERENCE) != _WITHOUT_PREFERENCE:
             scope[OFFER] = accepted_offer(headers, self._offers)
         has_condition = b"if-none-match" in given or b"if-match" in given

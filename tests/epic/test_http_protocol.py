@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -236,6 +237,34 @@ async def test_a_body_that_is_no_chunk_is_400_and_not_handled(server: Server) ->
 @pytest.mark.usefixtures("in_no_time")
 async def test_a_request_that_does_not_arrive_in_time_is_408(server: Server, sent: bytes) -> None:
     assert status_and_problem(await server.ask(sent)) == (408, "request-timeout", "/health/live")
+
+
+async def test_each_further_mib_of_a_body_has_the_whole_time_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "BODY_LIMIT", 1000)
+    begun = 0
+    watch = http_protocol.HttpProtocol._watch
+
+    def counted(protocol: http_protocol.HttpProtocol) -> None:
+        nonlocal begun
+        begun += protocol._deadline is None
+        watch(protocol)
+
+    def begun_since(before: int) -> bool:
+        return begun > before
+
+    monkeypatch.setattr(http_protocol.HttpProtocol, "_watch", counted)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(head("Content-Length: 3500", CLOSE, JSON, method="PUT", path="/echo"))
+    for piece in (1, 2, 3):
+        before = begun
+        writer.write(b"x" * 1000)
+        await until(partial(begun_since, before), f"the time begins again after piece {piece}")
+    writer.write(b"x" * 500)
+    async with asyncio.timeout(10):
+        assert b'"Bytes":3500' in await reader.read()
+    writer.close()
 
 
 @pytest.mark.usefixtures("in_no_time")

@@ -51,6 +51,8 @@ def test_every_body_has_an_example_that_fits_and_is_required_where_a_member_is(
             continue
         for content in operation["requestBody"]["content"].values():
             assert fits(content["example"], content["schema"], document), name
+            if "$ref" not in content["schema"]:
+                continue  # the body of a route that streams it
             component = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
             assert operation["requestBody"]["required"] == ("required" in component), name
             assert component["additionalProperties"] is False, name
