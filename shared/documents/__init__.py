@@ -1,6 +1,16 @@
 """Versioned documents: one contract, on MongoDB and on SQLite, alike in everything a caller sees."""
 
-from shared.documents.contract import MANAGED, Change, Document, Documents, HistoryPage, ListPage, Store, Written
+from shared.documents.contract import (
+    MANAGED,
+    Change,
+    Document,
+    Documents,
+    DocumentTypes,
+    HistoryPage,
+    ListPage,
+    Store,
+    Written,
+)
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.read_model import ReadModel, State
 
@@ -8,6 +18,7 @@ __all__ = [
     "MANAGED",
     "Change",
     "Document",
+    "DocumentTypes",
     "Documents",
     "HistoryPage",
     "ListPage",

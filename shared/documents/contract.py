@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from shared.cause import Cause
 from shared.clock import iso
 from shared.durability.outbox import OutgoingEvent
+from shared.durability.parts import Parts
 from shared.durability.read_model import ReadModel, State
 from shared.durability.store import ServiceStore
 from shared.schemas.results import Accepted
@@ -206,12 +207,15 @@ class Documents(Protocol):
         """
 
 
-class Store(ServiceStore, Protocol):
-    """One service's document store.
-
-    Declare resource types and read models before ``start``.
-    """
+class DocumentTypes(Protocol):
+    """The resource types and read models of a store. Declare them before it is started."""
 
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents: ...
 
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel: ...
+
+
+class Store(ServiceStore, DocumentTypes, Protocol):
+    """One service's document store."""
+
+    def parts(self) -> Parts: ...

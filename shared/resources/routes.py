@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.clock import Clock
-from shared.documents import Document, Documents, Store, Written
+from shared.documents import Document, Documents, DocumentTypes, Written
 from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Command
 from shared.resources.among import WritesAmong
@@ -260,7 +260,7 @@ def _routes(resources: Resources[Any], clock: Clock) -> Routes:
     return routes
 
 
-def _write_of(resource: Resource[Any], documents: Documents, store: Store) -> Write | None:
+def _write_of(resource: Resource[Any], documents: Documents, store: DocumentTypes) -> Write | None:
     """How the documents of a resource are written, where that is not just an update."""
     if resource.among is None:
         return None
@@ -279,7 +279,7 @@ class Declared:
     def __init__(
         self,
         declarations: Sequence[Resource[Any]],
-        store: Store,
+        store: DocumentTypes,
         clock: Clock,
         *,
         others: Mapping[str, Documents] | None = None,

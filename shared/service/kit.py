@@ -57,7 +57,8 @@ class ServiceKit(Generic[S]):
         self._transport = transport
         self._publisher = Publisher(transport, name, metrics=self.metrics)
         self._gate = Gate()
-        self.store = open_store(self._publisher.publish)
+        self.publish = self._publisher.publish
+        self.store = open_store(self.publish)
         self._dead_letters = DeadLetterQueue(
             name,
             transport=transport,

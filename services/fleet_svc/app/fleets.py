@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from shared.documents import Document, HistoryPage, ListPage, State, Store
+from shared.documents import Document, DocumentTypes, HistoryPage, ListPage, State
 from shared.errors import NotFound
 from shared.resources import Reads
 
@@ -37,7 +37,7 @@ def beside(line: Document, base: Document) -> Document:
 class Fleets(Reads):
     """Both collections. A key is that of a base, or of an event's line; where that has no line, the base stands in."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: DocumentTypes) -> None:
         self.bases = store.documents("fleet", filters=tuple(FILTERS.values()))
         self.lines = store.documents("fleet_line", filters=("FleetId", "EventId"))
         self.events = store.read_model("event")

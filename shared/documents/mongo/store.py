@@ -21,6 +21,7 @@ from shared.documents.mongo.documents import MongoDocuments
 from shared.documents.mongo.errors import away
 from shared.documents.mongo.heads import Collections, Items
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
+from shared.documents.mongo.parts import MongoParts
 from shared.documents.mongo.read_models import MongoReadModel
 from shared.documents.mongo.reads import page_of
 from shared.documents.mongo.relay import MongoRelay
@@ -90,6 +91,9 @@ class MongoStore:
             collection = self._database[f"read_model.{check_name(name)}"]
             self._read_models[name] = MongoReadModel(collection, Filters(filters))
         return self._read_models[name]
+
+    def parts(self) -> MongoParts:
+        return MongoParts(self._database["parts"])
 
     def dead_letters(self) -> MongoDeadLetters:
         return MongoDeadLetters(self._database["dead_letters"])

@@ -23,6 +23,7 @@ from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.documents import SqliteDocuments
 from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.outbox import SqliteOutbox
+from shared.documents.sqlite.parts import SqliteParts
 from shared.documents.sqlite.read_models import SqliteReadModel
 from shared.documents.sqlite.tables import KIT_TABLES, document_statements
 from shared.documents.versions import Decision, Outcome, StoredOutcome
@@ -77,6 +78,9 @@ class SqliteStore:
             self._before_start(name)
             self._read_models[name] = SqliteReadModel(check_name(name), Filters(filters), self._file)
         return self._read_models[name]
+
+    def parts(self) -> SqliteParts:
+        return SqliteParts(self._file)
 
     def dead_letters(self) -> SqliteDeadLetters:
         return SqliteDeadLetters(self._file)

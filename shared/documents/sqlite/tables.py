@@ -36,6 +36,8 @@ KIT_TABLES: Final = (
         id TEXT PRIMARY KEY, outcome BLOB NOT NULL, expires_at INTEGER NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS idempotency_records_by_expiry ON idempotency_records (expires_at)",
     "CREATE TABLE IF NOT EXISTS dead_letters (id TEXT PRIMARY KEY, letter BLOB NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS parts (
+        name TEXT NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (name, number))""",
     """CREATE TABLE IF NOT EXISTS leases (
         name TEXT PRIMARY KEY, holder TEXT, lease_until REAL, fence INTEGER NOT NULL, record TEXT)""",
 )

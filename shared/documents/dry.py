@@ -1,0 +1,77 @@
+"""A store on which nothing is written: every write is decided as on the store beneath it, and then forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.cause import Cause
+from shared.documents.contract import (
+    AmendFn,
+    Document,
+    Documents,
+    DocumentTypes,
+    HistoryPage,
+    ListPage,
+    UpdateFn,
+    Written,
+)
+from shared.documents.versions import amended, updated
+from shared.durability.read_model import ReadModel, State
+
+
+@dataclass(frozen=True, slots=True)
+class DryDocuments(Documents):
+    """See ``Documents``. A write is judged by what is stored now: no write sees the one before it.
+
+    A document that was deleted counts its versions from 1 here; nobody sees the number.
+    """
+
+    stored: Documents
+    schema_version: int = 1
+
+    async def latest(self, key: str) -> Document | None:
+        return await self.stored.latest(key)
+
+    async def latest_many(self, keys: Sequence[str]) -> dict[str, Document]:
+        return await self.stored.latest_many(keys)
+
+    async def history(self, key: str, *, before: int | None = None, limit: int = 100) -> HistoryPage:
+        return await self.stored.history(key, before=before, limit=limit)
+
+    async def versions(self, wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], Document]:
+        return await self.stored.versions(wanted)
+
+    async def list(
+        self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
+    ) -> ListPage:
+        return await self.stored.list(where, after=after, limit=limit)
+
+    async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
+        head = await self.stored.latest(key)
+        return updated(head, key, fn, replace(cause, id=None), expected, self.schema_version).result()
+
+    async def amend(self, key: str, fn: AmendFn, cause: Cause) -> Written:
+        return amended(await self.stored.latest(key), key, fn, replace(cause, id=None)).result()
+
+    async def create_many(self, states: Iterable[tuple[str, State]], event_type: str, cause: Cause) -> Sequence[str]:
+        given = [key for key, _ in states]
+        there = await self.stored.latest_many(given)
+        return [key for key in dict.fromkeys(given) if key not in there]
+
+
+@dataclass(frozen=True, slots=True)
+class DryStore:
+    """The documents and read models of a store, for the wiring of use cases that shall only check.
+
+    Declare on it before the store is started, as on the store itself.
+    """
+
+    stored: DocumentTypes
+
+    def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents:
+        return DryDocuments(self.stored.documents(name, filters=filters, schema_version=schema_version), schema_version)
+
+    def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
+        return self.stored.read_model(name, filters=filters)
