@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from services.fleet_svc.adapters.command_answers import CommandAnswers
+from services.fleet_svc.app.bulk.bulk_store import BulkStore
+from services.fleet_svc.app.bulk.cancel_bulk_job import cancel_bulk_job
+from services.fleet_svc.app.bulk.start_bulk_job import start_bulk_job, start_of_command
+from services.fleet_svc.app.bulk.work_bulk_jobs import BulkWork
+from services.fleet_svc.app.bulk.write_rows import OwnRows
 from services.fleet_svc.app.create_fleet import create_fleet
 from services.fleet_svc.app.delete_fleet import delete_fleet
 from services.fleet_svc.app.fleet_buffer import fleet_buffer
@@ -14,21 +22,29 @@ from services.fleet_svc.app.mend_lines import mend_lines
 from services.fleet_svc.app.on_events_changed import on_events_changed
 from services.fleet_svc.app.report_throttling import report_throttling
 from services.fleet_svc.app.update_fleet import restore_fleet, update_fleet
+from services.fleet_svc.entrypoints.bulk_http import bulk_routes
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.entrypoints.messages import subscriptions
 from services.fleet_svc.entrypoints.throttling import throttling_routes
 from services.fleet_svc.resources import RESOURCES
 from shared.clock import Clock
-from shared.documents import Store
+from shared.documents import DocumentTypes
+from shared.documents.dry import DryStore
+from shared.jobs import Worker
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.transport import Transport
 from shared.resources import Declared
+from shared.schemas.fleet_svc.bulk_job import CancelBulkJob, StartBulkJob
 from shared.schemas.fleet_svc.fleet import CreateFleet, DeleteFleet, ReportInventory, RestoreFleet, UpdateFleet
 from shared.schemas.fleet_svc.throttling import ReportThrottling
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 
 _MEND_EVERY: Final = 3600.0
+_SWEEP_EVERY: Final = 3600.0
+_LOOK_FOR_JOBS: Final = 5.0  # seconds; a job that another process was given, or left, is found this soon
+_OWN_AT_ONCE: Final = 2  # jobs of each process; a small one need not wait for a large one
+_AWAITING_AT_ONCE: Final = 4  # jobs of each process that wait for other services, and do nothing else meanwhile
 
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
@@ -38,27 +54,72 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     declared = declared_on(kit.store, fleets, clock)
     report = report_command(declared)
     commands = [*commands_of(fleets), report]
+    own = [*declared.commands(), *commands]
+    bulk = BulkJobs(kit, transport, own)
     return kit.service(
         declared=declared,
-        routes=[fleet_routes(commands, fleets, clock), throttling_routes(report, declared["Throttling"], clock)],
+        routes=[
+            fleet_routes(commands, fleets, clock),
+            throttling_routes(report, declared["Throttling"], clock),
+            bulk.routes,
+        ],
         subscriptions=[
-            CommandSubscription("fleet.commands", [*declared.commands(), *commands]),
+            CommandSubscription("fleet.commands", [*own, *bulk.commands]),
             *subscriptions(
                 on_orders_changed=partial(on_orders_changed, fleets=fleets),
                 on_events_changed=partial(on_events_changed, fleets=fleets),
                 clock=clock,
             ),
         ],
-        periodic=[kit.every(_MEND_EVERY, "mend fleet lines", partial(mend_lines, clock, fleets=fleets))],
+        periodic=[
+            kit.every(_MEND_EVERY, "mend fleet lines", partial(mend_lines, clock, fleets=fleets)),
+            *bulk.periodic(kit),
+        ],
         description="Services, their fleets with hosts and lines for events, and what their hosts are planned by.",
     )
 
 
-def declared_on(store: Store, fleets: Fleets, clock: Clock) -> Declared:
+def declared_on(store: DocumentTypes, fleets: Fleets, clock: Clock) -> Declared:
     """The declared resources, on a store that is not started yet."""
     declared = Declared(RESOURCES, store, clock, others={"Fleet": fleets.bases})
     declared["Exception"].look_up(partial(fleet_buffer, fleets=fleets))
     return declared
+
+
+class BulkJobs:
+    """The bulk jobs: their routes, their commands, and the workers. ``own`` are the commands of this service."""
+
+    def __init__(self, kit: DocumentKit, transport: Transport, own: Sequence[Command[Any]]) -> None:
+        clock, jobs = kit.clock, BulkStore(kit.store, kit.clock)
+        self._jobs = jobs
+        dry = DryStore(kit.store)
+        fleets = Fleets(dry)
+        dry_commands = [*declared_on(dry, fleets, clock).commands(), *commands_of(fleets)]
+        work = BulkWork(
+            jobs,
+            kit.store.leases(),
+            own=OwnRows({command.name: command for command in own}, clock),
+            dry=OwnRows({command.name: command for command in dry_commands}, clock),
+            answers=CommandAnswers(transport, kit.publish, clock),
+            clock=clock,
+        )
+        of_others = replace(work, of_others=True)
+        self._workers = [
+            Worker("bulk jobs", work, poll=_LOOK_FOR_JOBS, concurrency=_OWN_AT_ONCE),
+            Worker("bulk jobs of others", of_others, poll=_LOOK_FOR_JOBS, concurrency=_AWAITING_AT_ONCE),
+        ]
+        cancel = Command(CancelBulkJob, partial(cancel_bulk_job, jobs=jobs), "bulkjob.cancel", conditional=False)
+        start = partial(start_of_command, jobs=jobs, wake=self._wake)
+        self.commands: list[Command[Any]] = [Command(StartBulkJob, start, "bulkjob.start", conditional=False), cancel]
+        self.routes = bulk_routes(partial(start_bulk_job, jobs=jobs, wake=self._wake), cancel, jobs, clock)
+
+    def _wake(self) -> None:
+        for worker in self._workers:
+            worker.wake()
+
+    def periodic(self, kit: DocumentKit) -> list[Worker]:
+        """What works in the background."""
+        return [*self._workers, kit.every(_SWEEP_EVERY, "sweep bulk jobs", self._jobs.sweep)]
 
 
 def commands_of(fleets: Fleets) -> list[Command[Any]]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from shared.schemas.base import WireModel
 from shared.schemas.eventplan_svc import TPMRequested
+from shared.schemas.fleet_svc.bulk_job import CancelBulkJob, StartBulkJob
 from shared.schemas.fleet_svc.fleet import InventoryReported
 from shared.schemas.fleet_svc.throttling import THROTTLING, ReportThrottling, ThrottlingApplied
 from shared.schemas.hotw_svc import (
@@ -220,7 +221,7 @@ TOPICS: Final[dict[str, Topic]] = {
         _hardware_event("hotw.fulfillment.updated", "Hosts of an order were delivered.", _OF_ORDERS),
         _hardware_event("hotw.override.started", "An approved override's window began."),
         _hardware_event("hotw.override.expired", "An override's window ended."),
-        _commands("fleet_svc", _FLEET_KEYS, ReportThrottling, partitions=12),
+        _commands("fleet_svc", _FLEET_KEYS, ReportThrottling, StartBulkJob, CancelBulkJob, partitions=12),
         _commands("event_svc", "EventId, or EventProfileId"),
         _commands("eventplan_svc", "FleetId", partitions=12),
         _commands("hotw_svc", "FleetId or EventId", *_HOTW_COMMANDS, partitions=12),

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -208,3 +209,30 @@ def test_it_answers_at_once_while_kafka_is_away(tmp_path: Path) -> None:
     output = [json.loads(line)["event"] for line in (tmp_path / "out.log").read_text().splitlines()]
     listening = next(place for place, event in enumerate(output) if event.startswith("Uvicorn running"))
     assert "service started" not in output[:listening], "it waited for Kafka before it listened"
+
+
+@pytest.mark.slow
+def test_a_bulk_job_goes_on_after_a_kill_and_applies_no_row_twice(tmp_path: Path) -> None:
+    """4.595, 4.596: every row creates, so that a row that is applied twice is refused."""
+    rows = [{"ServiceId": f"S{number}", "ServiceType": "Registered", "Owner": "ann"} for number in range(20_000)]
+    body = "\n".join(map(json.dumps, rows)).encode()
+    headers = {"content-type": "application/x-ndjson"}
+
+    def job_of(http: httpx.Client) -> dict[str, Any]:
+        answer: dict[str, Any] = http.get(f"/bulkjobs/{job_id}").json()
+        return answer
+
+    with service(tmp_path, name="fleet_svc") as (process, http):
+        until_ready(process, http, tmp_path)
+        job_id = http.post("/bulkjobs/service?Mode=create", content=body, headers=headers).json()["JobId"]
+        until(lambda: job_of(http)["RowsDone"] > 0, "the first rows are written", process, tmp_path)
+        process.kill()
+        process.wait(PATIENCE)
+    with service(tmp_path, name="fleet_svc") as (process, http):
+        until_ready(process, http, tmp_path)
+        before = job_of(http)
+        assert (before["Status"], before["RowsDone"] < len(rows)) == ("Running", True), "it was killed too late"
+        until(lambda: job_of(http)["Status"] != "Running", "the job has ended", process, tmp_path)
+        job = job_of(http)
+        assert (job["Status"], job["RowsDone"], job["RowsFailed"]) == ("Done", len(rows), 0)
+        assert http.get("/service/S19999").json()["VersionId"] == 1

@@ -1,0 +1,1 @@
+"""What fleet_svc needs of other services."""

@@ -1,0 +1,146 @@
+"""Use case: the rows of a chunk are written, each by the use case or the command that writes one of its kind.
+
+Every command of a row has an id that is the same whenever the row is tried again: ``{JobId}:{row}`` (4.594, 4.596b).
+Its idempotency record answers a row that was written already, so that no row is applied twice (4.596).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from services.fleet_svc.app.bulk.bulk_store import Job
+from services.fleet_svc.domain.bulk.failures import Failure
+from services.fleet_svc.domain.bulk.kinds import SOURCE, RowKind
+from services.fleet_svc.domain.bulk.rows import Row, Rows
+from shared.cause import Cause, digest_of_request
+from shared.clock import Clock
+from shared.errors import Problem, Refused, Unavailable
+from shared.messaging.commands import Command
+from shared.schemas.base import AuditMetadata, CommandBody
+from shared.schemas.fleet_svc.bulk_job import BulkMode
+from shared.schemas.merge_patch import MergePatch, patch_of
+from shared.schemas.validation import validated
+from shared.security import ANONYMOUS, Principal, PrincipalKind, author_of, authorize
+from shared.tasks import for_each
+from shared.trace import Trace
+
+log = structlog.get_logger(__name__)
+
+_NOT_FOUND: Final = 404
+_ALREADY_THERE: Final = "exists"
+
+
+@dataclass(frozen=True, slots=True)
+class RowCommand:
+    """One command of one row. ``user`` asks for it: who started the job, or whom the row itself names."""
+
+    kind: RowKind
+    model: type[CommandBody]
+    fields: Mapping[str, Any]
+    id: str
+    user: str
+    message: str | None
+    trace: Trace
+
+
+Send = Callable[[RowCommand], Awaitable[None]]
+"""Obeys one command of a row. Raises Refused as HTTP would answer it, Unavailable to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRows:
+    """Writes rows of resources of this service, by the use cases that HTTP calls as well."""
+
+    commands: Mapping[str, Command[Any]]
+    clock: Clock
+
+    async def __call__(self, row: RowCommand) -> None:
+        command = self.commands[row.model.__name__]
+        authorize(_principal(row.user), command.action)  # 10.4.52
+        cause = Cause(
+            now=self.clock.now(),
+            user=row.user,
+            trace=row.trace,
+            id=f"{row.user}\n{SOURCE}\n{row.id}",
+            digest=digest_of_request(command.name, row.fields, if_match=None),
+            message=row.message,
+        )
+        await command.use_case(validated(row.model, row.fields), cause)
+
+
+async def check_row(row: RowCommand) -> None:
+    """What a dry run does with a row of another service: only its contract is checked."""
+    command = validated(row.model, row.fields)
+    if isinstance(command, MergePatch):
+        own = frozenset({*type(command).model_fields, *command.managed})
+        validated(patch_of(command.document, without=own), command.patch)
+
+
+async def write_rows(
+    rows: Sequence[Row], job: Job, *, kind: RowKind, reader: Rows, send: Send, at_once: int
+) -> list[Failure]:
+    """Writes the rows, those of one key in the order of the file (4.596a); the failed ones, in that order too.
+
+    An unexpected error fails its row, as it would fail a request. Raises Unavailable, to be tried again, when the store
+    is away.
+    """
+    failures: dict[int, Failure] = {}
+    lines: dict[str, list[tuple[Row, dict[str, Any]]]] = {}
+    for row in rows:
+        try:
+            fields = reader.fields(row)
+        except Refused as refusal:
+            failures[row.number] = Failure.of(row, None, refusal, reader.cells(row))
+        else:
+            key = kind.key_in(fields)
+            lines.setdefault(f"row {row.number}" if key is None else key, []).append((row, fields))
+
+    async def write(line: list[tuple[Row, dict[str, Any]]]) -> None:
+        for row, fields in line:
+            try:
+                await _write_row(row, fields, job, kind=kind, send=send)
+            except Refused as refusal:
+                failures[row.number] = Failure.of(row, kind.key_in(fields), refusal, reader.cells(row))
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("a row failed", job=job.id, row=row.number)
+                problem = Problem("an unexpected error; the log has it under this job and row")
+                failures[row.number] = Failure.of(row, kind.key_in(fields), problem, reader.cells(row))
+
+    await for_each(list(lines.values()), write, at_once=at_once)
+    return [failures[number] for number in sorted(failures)]
+
+
+async def _write_row(row: Row, fields: dict[str, Any], job: Job, *, kind: RowKind, send: Send) -> None:
+    """Writes one row by its first command; by the second where that found no document."""
+    given = {name: fields[name] for name in ("AuditMetadata",) if name in fields}
+    audit: AuditMetadata | None = validated(CommandBody, given).audit_metadata if given else None
+    name = f"{job.id}:{row.number}"
+    command = partial(
+        RowCommand,
+        kind,
+        fields=fields,
+        user=author_of(_principal(job.user), audit),
+        message=audit.message if audit else None,
+        trace=Trace.begin(job.id)._replace(causation_id=name),
+    )
+    first, *others = kind.commands(BulkMode(job.mode), fields)
+    try:
+        await send(command(model=first, id=name))
+    except Refused as refusal:
+        if refusal.status != _NOT_FOUND or not others:
+            raise
+        try:
+            await send(command(model=others[0], id=f"{name}:create"))
+        except Refused as other:  # the document is there where the first one missed what it names
+            raise (refusal if other.slug == _ALREADY_THERE else other) from None
+
+
+def _principal(user: str) -> Principal:
+    return ANONYMOUS if user == ANONYMOUS.name else Principal(user, PrincipalKind.DECLARED)

@@ -1,0 +1,257 @@
+"""The worker of bulk jobs: what a crash, another worker, a cancellation and a large body come to."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from services.fleet_svc.adapters.command_answers import CommandAnswers
+from services.fleet_svc.app.bulk import bulk_store
+from services.fleet_svc.app.bulk.bulk_store import PART_BYTES, BulkStore, new_upload
+from services.fleet_svc.app.bulk.start_bulk_job import NDJSON, NewBulkJob, start_bulk_job
+from services.fleet_svc.app.bulk.work_bulk_jobs import BulkWork
+from services.fleet_svc.app.bulk.write_rows import OwnRows, RowCommand, Send
+from services.fleet_svc.resources import RESOURCES
+from shared.documents import Documents
+from shared.documents.sqlite import SqliteStore
+from shared.errors import Unavailable
+from shared.resources import Declared
+from shared.schemas.fleet_svc.bulk_job import BulkMode
+from tests.support.broker import Broker
+from tests.support.clock import FixedClock
+from tests.support.document_stores import cause
+
+CLOCK = FixedClock("2024-06-15T09:00:00Z")
+
+
+@dataclass
+class Process:
+    """One process of fleet_svc, as far as its bulk jobs go. ``sent`` are the commands of rows that it obeyed."""
+
+    store: SqliteStore
+    jobs: BulkStore
+    services: Documents
+    work: BulkWork
+    sent: list[str] = field(default_factory=list)
+
+    @classmethod
+    async def start(cls, path: Path) -> Process:
+        store = SqliteStore(path, Broker().publish, source="fleet_svc")
+        fleets = store.documents("fleet")
+        declared = Declared(RESOURCES, store, CLOCK, others={"Fleet": fleets})
+        jobs, own = BulkStore(store, CLOCK), OwnRows({one.name: one for one in declared.commands()}, CLOCK)
+        sent: list[str] = []
+
+        async def send(row: RowCommand) -> None:
+            sent.append(row.id)
+            await own(row)
+
+        answers: CommandAnswers = None  # type: ignore[assignment] - no row of another service
+        work = BulkWork(jobs, store.leases(), send, send, answers, CLOCK, rows=10, look=0.05, lease=0.5)
+        await store.start()
+        return cls(store, jobs, declared["Service"].documents, work, sent)
+
+    async def begin(self, rows: int, mode: BulkMode = BulkMode.CREATE, *, name: str = "S") -> str:
+        async def body() -> AsyncIterator[bytes]:
+            for number in range(rows):
+                owner = {"ServiceType": "Registered", "Owner": "ann@example.com"}
+                yield orjson.dumps({"ServiceId": f"{name}{number}", **owner}) + b"\n"
+
+        new = NewBulkJob("Service", mode, False, NDJSON)
+        written = await start_bulk_job(new, body(), cause(), jobs=self.jobs, wake=lambda: None)
+        return written.document.key
+
+    async def shown(self, job_id: str) -> dict[str, Any]:
+        return (await self.jobs.view(await self.jobs.get(job_id), failures=True)).wire()
+
+
+@pytest.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[list[Process]]:
+    """Three processes on one store."""
+    started = [await Process.start(tmp_path / "fleet.db") for _ in range(3)]
+    yield started
+    for process in started:
+        await process.store.stop()
+
+
+def failing_at(send: Send, place: int) -> Send:
+    async def fail(row: RowCommand) -> None:
+        if row.id.endswith(f":{place}"):
+            raise Unavailable("the process dies here")
+        await send(row)
+
+    return fail
+
+
+@pytest.mark.parametrize("where", ["row", "show", "keep_failures"])
+async def test_a_job_goes_on_where_its_worker_died(
+    processes: list[Process], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4.595, 4.596: a row that were applied twice would be refused, because it creates."""
+    first, second, _ = processes
+    await first.begin(1, name="S7-")
+    await first.work()
+    job_id = await first.begin(35, name="S7-")  # the first row of it fails, in the first chunk
+    dying = first.work
+    if where == "row":
+        dying = replace(dying, own=failing_at(first.work.own, 14))
+    else:
+
+        async def fail(*_: Any) -> None:
+            raise RuntimeError("the process dies here")
+
+        monkeypatch.setattr(first.jobs, where, fail)
+    with suppress(Unavailable):
+        assert await dying() is False
+    assert (await first.shown(job_id))["Status"] == "Running"
+    assert await second.work() is True
+    job = await second.shown(job_id)
+    assert (job["Status"], job["RowsDone"], job["RowsFailed"]) == ("Done", 35, 1)
+    assert [one["Row"] for one in job["Failures"]] == [1]
+    documents = await second.services.latest_many([f"S7-{number}" for number in range(35)])
+    assert [document.version for document in documents.values()] == [1] * 35
+    assert await second.work() is False
+    assert await second.store.parts().get((await second.jobs.get(job_id)).state["Upload"], 0) is None
+
+
+async def test_several_workers_write_each_row_once(processes: list[Process]) -> None:
+    jobs = [await processes[0].begin(30, name=f"J{number}-") for number in range(4)]
+
+    async def work(process: Process) -> None:
+        while await process.jobs.running(own=True):
+            await process.work()
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*map(work, processes))
+    shown = [await processes[1].shown(job_id) for job_id in jobs]
+    assert [(job["Status"], job["RowsDone"], job["RowsFailed"]) for job in shown] == [("Done", 30, 0)] * 4
+    assert sum(len(process.sent) for process in processes) == 120
+
+
+async def test_a_cancelled_job_stops_at_the_end_of_its_chunk(processes: list[Process]) -> None:
+    """4.283."""
+    process = processes[0]
+    job_id = await process.begin(100)
+
+    async def cancelling(row: RowCommand) -> None:
+        await process.work.own(row)
+        if row.id.endswith(":13"):
+            await process.jobs.cancel(job_id, cause())
+
+    await replace(process.work, own=cancelling)()
+    job = await process.shown(job_id)
+    assert (job["Status"], job["RowsDone"]) == ("Cancelled", 20)
+    assert len(process.sent) == 20
+    assert await process.work() is False
+
+
+@contextmanager
+def peak_below(limit: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limit, f"{peak:,} bytes"
+
+
+async def test_a_large_body_takes_a_few_mib_of_memory(processes: list[Process]) -> None:
+    """The body is never in memory whole, neither while it arrives nor while its rows are written."""
+    process = processes[0]
+    row = orjson.dumps({"ServiceId": "S", "ServiceType": "Registered", "Owner": "a", "Fleet": "x" * 9_900}) + b"\n"
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield row * 50  # 0.5 MB, 32 MB in all
+
+    async def count(row: RowCommand) -> None:
+        process.sent.append(row.id)
+
+    with peak_below(6 * 1_048_576):
+        new = NewBulkJob("Service", BulkMode.UPDATE, False, NDJSON)
+        await start_bulk_job(new, body(), cause(), jobs=process.jobs, wake=lambda: None)
+        await replace(process.work, own=count, rows=500)()
+    assert len(process.sent) == 3200
+    assert PART_BYTES < 1_048_576
+
+
+async def test_what_nobody_needs_any_more_is_swept(processes: list[Process], monkeypatch: pytest.MonkeyPatch) -> None:
+    process, parts = processes[0], processes[0].store.parts()
+    await process.begin(1, name="F")
+    await process.work()
+    failed = await process.begin(1, name="F")  # is there already
+    await process.work()
+    waiting = await process.begin(1)
+    await parts.put(new_upload(), 0, b"broken off")
+    await parts.put("of/something-else", 0, b"")
+    await process.jobs.sweep()
+    assert len(await parts.names()) == 4
+    monkeypatch.setattr(bulk_store, "UPLOAD_KEPT", timedelta(seconds=-1))
+    await process.jobs.sweep()
+    upload = (await process.jobs.get(waiting)).state["Upload"]
+    assert sorted(await parts.names()) == sorted([f"bulkjob/{failed}/failures", upload, "of/something-else"])
+    monkeypatch.setattr(bulk_store, "FAILURES_KEPT", timedelta(seconds=-1))
+    await process.jobs.sweep()
+    assert sorted(await parts.names()) == sorted([upload, "of/something-else"])
+    assert (await process.shown(failed))["RowsFailed"] == 1
+    assert await process.work() is True
+
+
+async def test_an_unexpected_error_fails_its_row_and_no_other(processes: list[Process]) -> None:
+    process = processes[0]
+    job_id = await process.begin(25)
+
+    async def failing(row: RowCommand) -> None:
+        if row.id.endswith(":7"):
+            raise RuntimeError("a defect")
+        await process.work.own(row)
+
+    assert await replace(process.work, own=failing)() is True
+    job = await process.shown(job_id)
+    assert (job["RowsDone"], job["FailedByType"]) == (25, {"internal": 1})
+    assert [(one["Row"], one["Key"], one["Status"]) for one in job["Failures"]] == [(7, "S6", 500)]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b'{"ServiceId": "a b", "Owner": 7}',
+        b'{"ServiceId": "' + b"x" * 5_000 + b'"}',
+        b'{"ServiceId": "S", "Owner": "\\ud800"}',
+        b'{"ServiceId": "S", "Owner": ["\\ud800"]}',
+        b'{"ServiceId": 7, "Owner": 1e400}',
+        b'{"ServiceId": "S", "Owner": ' + b"[" * 300 + b"]" * 300 + b"}",
+        b"\xff\xfe",
+        b'{"ServiceId": "S", "Owner": "' + b"\\u0001" * 100_000 + b'"}',
+    ],
+)
+async def test_whatever_is_in_a_row_it_is_named_and_ends_no_job(processes: list[Process], row: bytes) -> None:
+    process = processes[0]
+
+    async def body() -> AsyncIterator[bytes]:
+        yield row
+
+    new = NewBulkJob("Service", BulkMode.UPSERT, False, NDJSON)
+    written = await start_bulk_job(new, body(), cause(), jobs=process.jobs, wake=lambda: None)
+    assert await process.work() is True
+    job = await process.shown(written.document.key)
+    assert (job["Status"], job["RowsFailed"], job["Failures"][0]["Status"]) == ("Done", 1, 400)
+
+
+async def test_a_job_whose_body_is_lost_fails_and_says_so(processes: list[Process]) -> None:
+    process = processes[0]
+    job_id = await process.begin(25)
+    await process.store.parts().delete((await process.jobs.get(job_id)).state["Upload"])
+    assert await process.work() is True
+    job = await process.shown(job_id)
+    assert (job["Status"], "is gone" in job["Reason"]) == ("Failed", True)
