@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 import aiohttp
@@ -138,17 +139,20 @@ class Api:
         query: Mapping[str, str] | None = None,
         answered_within: float = 0,
         having: Mapping[str, Any] | None = None,
+        media_type: str = "application/json",
     ) -> Answer:
         """One request and its answer, whatever its status. ``body`` is bytes of JSON, or anything that becomes JSON.
+
+        A path as ``body`` is sent as the file there is, of ``media_type``, without being in memory whole.
 
         ``answered_within``: seconds that EPIC itself may take for the answer. ``having``: members that its answer has
         when it accepts the request, as for ``Answer.has``. Unreachable when nothing has ever answered there, NotEpic
         when something else does; CommandFailed when EPIC stays away for longer than ``patience``.
         """
         headers = {name: value for name, value in (("Idempotency-Key", key), ("X-Epic-User", user)) if value}
-        data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        data = body if body is None or isinstance(body, bytes | Path) else orjson.dumps(body)
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = media_type
         until = time.monotonic() + self._patience
         attempt = 0
         while True:
@@ -157,7 +161,7 @@ class Api:
                 async with self._session.request(
                     method,
                     self.url + path,
-                    data=data,
+                    data=data.open("rb") if isinstance(data, Path) else data,  # closed when it was sent
                     headers=headers,
                     params=query,
                     timeout=_waiting(SILENCE + answered_within),
@@ -209,6 +213,18 @@ class Api:
                 raise NotEpic(self.url, f"GET {path} got no Items")
             found += page["Items"]
         return found
+
+    async def text(self, path: str) -> str:
+        """An answer that is no JSON, such as CSV. CommandFailed with EPIC's own reason."""
+        try:
+            async with self._session.get(self.url + path, allow_redirects=False) as response:
+                content = await response.read()
+                if response.status != 200:
+                    answer = Answer(response.status, _json(content), "GET", path)
+                    raise Declined(f"GET {path} was refused: {answer.reason()}", answer.slug, SOME_FAILED)
+                return content.decode()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise CommandFailed(f"{self.url} went away ({_why(error)})", SOME_FAILED) from None
 
     @asynccontextmanager
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[AsyncIterable[bytes]]:

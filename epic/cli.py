@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "up": ("run:up", "Run all of EPIC in this process, embedded"),
     "serve": ("run:serve", "Run one service, configured by EPIC_* variables"),
     "load": ("load:load_files", "Load NDJSON files of resources over HTTP"),
+    "import": ("imports:imports", "Import fleets from AWS, traffic from Prometheus"),
     "sample": ("sample:sample", "Generate a sample company of any size"),
     "produce": ("messages:produce", "Send a command or an event, and show the answer"),
     "tail": ("messages:tail", "Follow a topic"),

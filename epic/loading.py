@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from epic.api import Answer, Api
+from epic.bulk import send_rows
 from epic.configuration import run, url_of
 from epic.failure import CommandFailed
 from epic.files import STANDARD, reading
@@ -21,6 +22,8 @@ from shared.tasks import for_each
 
 _ENDINGS: Final = (".ndjson", ".jsonl")
 _ALREADY_THERE: Final = "exists"
+_IN_BULK: Final = 1_000
+"""So many rows of one kind go as a bulk job: it takes up to a second to begin, and is much faster then."""
 _SHOWN: Final = 100  # failures printed; what they are is then clear
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -134,7 +137,7 @@ async def load(
     concurrency: int = CONCURRENCY,
     user: str | None = None,
 ) -> Loaded:
-    """Sends every row, phase by phase, and calls ``failed`` for each failure as it happens.
+    """Sends every row, phase by phase, and calls ``failed`` for each failure as it happens. Many of a kind go in bulk.
 
     Rows that are checked against each other are sent one by one, in the order of their lines. Idempotent: the same rows
     again answer as they did, or are counted as already there.
@@ -163,6 +166,15 @@ async def _send(
     concurrency: int,
     user: str | None,
 ) -> None:
+    by_kind: dict[str, list[Row]] = {}
+    for row in rows:
+        by_kind.setdefault(row.request.kind, []).append(row)
+    for kind, of_kind in by_kind.items():
+        if len(of_kind) >= _IN_BULK:
+            await _send_in_bulk(kind, of_kind, api, terminal, outcome, failed, user)
+    rows = [row for of_kind in by_kind.values() if len(of_kind) < _IN_BULK for row in of_kind]
+    if not rows:
+        return
     what = " and ".join(dict.fromkeys(row.request.kind for row in rows))
     with terminal.progress(what, len(rows)) as advance:
 
@@ -182,6 +194,32 @@ async def _send(
             advance(1)
 
         await for_each(rows, send, at_once=concurrency)
+
+
+async def _send_in_bulk(
+    kind: str,
+    rows: Sequence[Row],
+    api: Api,
+    terminal: Terminal,
+    outcome: Loaded,
+    failed: Callable[[RowFailure], None],
+    user: str | None,
+) -> None:
+    """The same in bulk. A row creates as a single request does; an inventory, which nobody creates, is reported."""
+    mode = "create" if rows[0].request.method == "POST" else "upsert"
+    with terminal.progress(kind, len(rows)) as advance:
+        bodies = (row.request.row for row in rows)
+        sent = await send_rows(api, kind.lower(), bodies, mode=mode, user=user, advance=advance)
+    there = [one for one in sent.refused if one.type == _ALREADY_THERE]
+    outcome.already_there.update({kind: len(there)} if there else {})
+    loaded = len(rows) - len(sent.refused)
+    outcome.loaded.update({kind: loaded} if loaded else {})
+    for one in sent.refused:
+        if one.type != _ALREADY_THERE:
+            row = rows[one.place]
+            failure = RowFailure(row.file, row.line, one.reason, kind, row.request.id)
+            outcome.failures.append(failure)
+            failed(failure)
 
 
 def _count(row: Row, answer: Answer, outcome: Loaded) -> RowFailure | None:

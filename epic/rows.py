@@ -118,8 +118,8 @@ class BadRow(Exception):
 class Request:
     """The request of a row. ``idempotency_key`` comes from the row alone: the same row is the same request.
 
-    ``created``: the members that the answer has, as for ``epic.api.Answer.has``: VersionId, and the row's ids.
-    ``in_order`` as of its kind.
+    ``created``: the members that the answer has, as for ``epic.api.Answer.has``: VersionId, and the row's ids. ``row``:
+    the members as a row of a bulk job, those of the path among them. ``in_order`` as of its kind.
     """
 
     kind: str
@@ -130,6 +130,7 @@ class Request:
     body: bytes
     idempotency_key: str
     created: Mapping[str, Any]
+    row: bytes
     in_order: bool = False
 
 
@@ -171,6 +172,7 @@ def _recognised(row: Mapping[str, Any]) -> Kind:
 def _request(kind: Kind, row: dict[str, Any]) -> Request:
     names = [row[member] for member in kind.names]
     created = {"VersionId": None, **{member: row.get(member) for member in kind.key}}
+    whole = exact_json.dumps(row)
     path = kind.path
     for member in kind.key:
         if f"{{{member}}}" in path:
@@ -180,4 +182,6 @@ def _request(kind: Kind, row: dict[str, Any]) -> Request:
     digest.update(f"{kind.method} {path} {'#'.join(names)} ".encode())
     digest.update(exact_json.canonical(row))
     key = f"row-{digest.hexdigest()}"
-    return Request(kind.name, "#".join(names), kind.phase, kind.method, path, body, key, created, kind.in_order)
+    return Request(
+        kind.name, "#".join(names), kind.phase, kind.method, path, body, key, created, whole, kind.in_order
+    )

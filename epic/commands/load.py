@@ -29,7 +29,8 @@ def load_files(
     Resource is the name of a resource, or Inventory; where it is missing, the members must be those of one resource.
     What others name goes first (services, then fleets), in whatever order the lines are.
 
-    The same line is the same request: a file may be loaded twice, and a resource that exists is not changed.
+    The same line is the same request: a file may be loaded twice, and a resource that exists is not changed. Many rows
+    of one resource go as a bulk job.
     Exit code 0: every row was loaded; 1: some rows failed, each is named with its line; 2: nothing was sent.
     """
     from epic.loading import load_and_print

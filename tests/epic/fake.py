@@ -40,7 +40,10 @@ def problem(status: int, detail: str, slug: str = "refused", **more: Any) -> tup
 
 @dataclass
 class FakeEpic:
-    """``answer`` decides on each request: (status, body) or (status, body, headers)."""
+    """``answer`` decides on each request: (status, body) or (status, body, headers).
+
+    A text as body is CSV. The rows of a bulk job come as a list.
+    """
 
     answer: Callable[[Asked], tuple[Any, ...]] = accepted
     asked: list[Asked] = field(default_factory=list)
@@ -48,9 +51,15 @@ class FakeEpic:
 
     async def _handle(self, request: web.Request) -> web.Response:
         raw = await request.read()
-        asked = Asked(request.method, request.path_qs, orjson.loads(raw) if raw else None, dict(request.headers))
+        if request.content_type == "application/x-ndjson":
+            given = [orjson.loads(line) for line in raw.splitlines()]
+        else:
+            given = orjson.loads(raw) if raw else None
+        asked = Asked(request.method, request.path_qs, given, dict(request.headers))
         self.asked.append(asked)
         status, body, *headers = self.answer(asked)
+        if isinstance(body, str):
+            return web.Response(status=status, text=body, content_type="text/csv")
         return web.Response(
             status=status,
             body=orjson.dumps(body),

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from epic import bulk, loading
 from epic.api import Api
 from epic.failure import CommandFailed, NotEpic, Unreachable
 from epic.loading import Loaded, RowFailure, files_of, load, read_rows
@@ -234,3 +235,42 @@ async def test_off_a_terminal_progress_is_a_plain_line_a_phase(epic: FakeEpic, t
     first, second = out.splitlines()
     assert first.startswith("Service: 1 of 1, ")
     assert second.startswith("Fleet: 1 of 1, ")
+
+
+async def test_many_rows_of_a_kind_go_as_a_bulk_job(
+    epic: FakeEpic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever became of a row there is counted as for a single request, and named by its own line."""
+    monkeypatch.setattr(loading, "_IN_BULK", 3)
+    monkeypatch.setattr(bulk, "_LOOK", 0.01)
+    looks = iter([{"Status": "Running", "RowsDone": 1}, {"Status": "Done", "RowsDone": 4, "RowsFailed": 2}])
+
+    def answer(asked: Asked) -> tuple[Any, ...]:
+        if asked.path == "/bulkjobs/j1/failures":
+            refused = ("B,2,exists,it is there", "C,3,bad-input,/Owner: give a text")
+            return 200, "\r\n".join(("ServiceId,_Line,_Type,_Reason", *refused))
+        if asked.path.startswith("/bulkjobs"):
+            job = next(looks) if asked.method == "GET" else {}
+            return 200, {"JobId": "j1", "RowsFailed": 0, "Status": "Running", **job}
+        return accepted(asked)
+
+    epic.answer = answer
+    path = lines(tmp_path / "a.ndjson", fleet("F"), *map(service, "ABCD"))
+    outcome, failures, out = await loaded(epic, path)
+    assert (outcome.loaded, outcome.already_there) == ({"Service": 2, "Fleet": 1}, {"Service": 1})
+    assert [one.text() for one in failures] == ["a.ndjson:4: Service C: /Owner: give a text"]
+    sent = epic.asked[0]
+    assert (sent.method, sent.path) == ("POST", "/bulkjobs/service?Mode=create&DryRun=false")
+    assert [row["ServiceId"] for row in sent.body] == ["A", "B", "C", "D"]
+    assert "Resource" not in sent.body[0]
+    assert epic.asked[-1].path == "/fleet"
+    assert "Service: 4 of 4" in out
+
+
+async def test_a_bulk_job_that_does_not_write_all_rows_ends_the_load(
+    epic: FakeEpic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_IN_BULK", 1)
+    epic.answer = lambda _: (200, {"JobId": "j1", "Status": "Cancelled", "RowsDone": 0, "RowsFailed": 0})
+    with pytest.raises(CommandFailed, match="j1 did not write all rows: it is Cancelled"):
+        await loaded(epic, lines(tmp_path / "a.ndjson", service("A")))

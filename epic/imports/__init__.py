@@ -1,0 +1,1 @@
+"""What other systems know of fleets and traffic, as rows of EPIC."""
