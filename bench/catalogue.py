@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from bench.figure import Bench
-from bench.measures import consume, dashboard, embedded, idle, latest, listing, memory, plans, put, runs, updates
+from bench.measures import bulk, consume, dashboard, embedded, idle, latest, listing, memory, plans, put, runs, updates
 
 BENCHES: Final[tuple[Bench, ...]] = (
     consume.BENCH,
     idle.BENCH,
     plans.BENCH,
     updates.BENCH,
+    bulk.BENCH,
     runs.BENCH,
     latest.BENCH,
     put.BENCH,
