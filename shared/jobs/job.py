@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -37,9 +38,9 @@ class Chunk:
     total: int | None = None
 
 
-Work = Callable[[str | None], AsyncIterator[Chunk]]
+Work = Callable[[str | None], AsyncGenerator[Chunk, None]]
 """Does the work from behind a cursor (None: from the beginning) and yields after each chunk. A chunk that was under way
-when its worker died is done again, so each must be idempotent."""
+when its worker died is done again, so each must be idempotent. It is closed at once where the lease is lost."""
 
 _SHORTEST_PAUSE: Final = 0.25
 """Seconds between two renewals of a lease, however short it is: a store is not asked more often."""
@@ -132,9 +133,10 @@ class Jobs:
         progress = await self._write(lease, last)
         renewing = asyncio.create_task(self._renew(lease), name=f"lease of {lease.name}")
         try:
-            async for chunk in work(progress.cursor):
-                done, total = progress.done + chunk.items, progress.total if chunk.total is None else chunk.total
-                progress = await self._write(lease, replace(progress, done=done, total=total, cursor=chunk.cursor))
+            async with aclosing(work(progress.cursor)) as chunks:
+                async for chunk in chunks:
+                    done, total = progress.done + chunk.items, progress.total if chunk.total is None else chunk.total
+                    progress = await self._write(lease, replace(progress, done=done, total=total, cursor=chunk.cursor))
         finally:
             await end(renewing)
         progress = await self._write(lease, replace(progress, status=JobStatus.DONE))

@@ -51,6 +51,7 @@ class FakeEpic:
 
     async def _handle(self, request: web.Request) -> web.Response:
         raw = await request.read()
+        given: Any
         if request.content_type == "application/x-ndjson":
             given = [orjson.loads(line) for line in raw.splitlines()]
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 import structlog
@@ -50,7 +50,7 @@ class Reconcile:
         now = self._real_time()
         return last is None or last.begun_at < min(max(self._started, now - _EVERY), now - _APART)
 
-    async def _work(self, cursor: str | None) -> AsyncIterator[Chunk]:
+    async def _work(self, cursor: str | None) -> AsyncGenerator[Chunk, None]:
         """First the plans that are due, then from behind ``cursor``, an EventPlanId, those that are not refreshed."""
         trace = Trace.begin()
         if cursor is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -68,18 +68,22 @@ class Renewing(Dying):
 
 
 class Counting:
-    """Work in four chunks of ten; it notes what it did, and can wait before a chunk."""
+    """Work in four chunks of ten; it notes what it did and whether it was closed, and can wait before a chunk."""
 
     def __init__(self) -> None:
         self.done: list[int] = []
+        self.closed = False
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def __call__(self, cursor: str | None) -> AsyncIterator[Chunk]:
-        for number in range(int(cursor or 0), CHUNKS):
-            await self.gate.wait()
-            self.done.append(number)
-            yield Chunk(10, str(number + 1), total=10 * CHUNKS)
+    async def __call__(self, cursor: str | None) -> AsyncGenerator[Chunk, None]:
+        try:
+            for number in range(int(cursor or 0), CHUNKS):
+                await self.gate.wait()
+                self.done.append(number)
+                yield Chunk(10, str(number + 1), total=10 * CHUNKS)
+        finally:
+            self.closed = True
 
 
 def once_more(last: Progress | None) -> bool:
@@ -139,7 +143,7 @@ async def test_of_two_workers_one_works_and_the_other_goes_on_when_it_fails(
     first, second = Jobs(await open_leases(), lease=LONG), Jobs(await open_leases(), lease=LONG)
     work, begun = Counting(), asyncio.Event()
 
-    async def failing(cursor: str | None) -> AsyncIterator[Chunk]:
+    async def failing(cursor: str | None) -> AsyncGenerator[Chunk, None]:
         yield Chunk(10, "1")
         begun.set()
         await work.gate.wait()
@@ -169,7 +173,7 @@ async def test_a_paused_worker_that_lost_its_lease_writes_nothing_more(
     await until(lambda: _finished(other, "count", work), "the other worker's end")
     slow.gate.set()
     assert await running is None
-    assert slow.done == [0]
+    assert (slow.done, slow.closed) == ([0], True)
     progress = await other.progress("count")
     assert progress is not None
     assert (progress.status, progress.done) == (JobStatus.DONE, 40)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,7 +36,7 @@ BYTES: Final = 1_048_576
 
 _AT_ONCE: Final = 128  # rows of this service: enough for the store to read and commit many together
 _AWAITED_AT_ONCE: Final = ROWS  # rows of another service: its answers come in batches
-_LEASE: Final = 30.0  # seconds for which a dead worker keeps a job from the others
+_LEASE: Final = 10.0  # seconds for which a dead worker keeps a job from the others; a chunk takes tenths of one
 _LOOK: Final = 2.0  # seconds after which a worker looks whether its job was cancelled, and shows what it waits for
 
 
@@ -97,7 +97,7 @@ class BulkWork:
         status = BulkJobStatus.DONE if progress.unreadable is None else BulkJobStatus.FAILED
         await self.jobs.end(job, status, progress, progress.unreadable)
 
-    async def _work(self, job: Job, cursor: str | None) -> AsyncIterator[Chunk]:
+    async def _work(self, job: Job, cursor: str | None) -> AsyncGenerator[Chunk, None]:
         """The job from behind ``cursor``: the file is read from its beginning, and the rows that were tried skipped."""
         progress, kind = BulkProgress.decode(cursor), row_kind(job.resource)
         reader, at_once = reader_of(job.format, kind), _AT_ONCE if kind.service == SOURCE else _AWAITED_AT_ONCE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 import pytest
 
-from services.fleet_svc.adapters.command_answers import CommandAnswers
 from services.fleet_svc.app.bulk import bulk_store
 from services.fleet_svc.app.bulk.bulk_store import PART_BYTES, BulkStore, new_upload
 from services.fleet_svc.app.bulk.start_bulk_job import NDJSON, NewBulkJob, start_bulk_job
@@ -31,6 +30,16 @@ from tests.support.clock import FixedClock
 from tests.support.document_stores import cause
 
 CLOCK = FixedClock("2024-06-15T09:00:00Z")
+
+
+class NoOtherService:
+    """See ``Answers``: no row of these jobs is another service's."""
+
+    def sending(self) -> AbstractAsyncContextManager[Send]:
+        raise AssertionError("a row went to another service")
+
+    def awaited(self, send: Send) -> int:
+        raise AssertionError("a row went to another service")
 
 
 @dataclass
@@ -55,8 +64,7 @@ class Process:
             sent.append(row.id)
             await own(row)
 
-        answers: CommandAnswers = None  # type: ignore[assignment] - no row of another service
-        work = BulkWork(jobs, store.leases(), send, send, answers, CLOCK, rows=10, look=0.05, lease=0.5)
+        work = BulkWork(jobs, store.leases(), send, send, NoOtherService(), CLOCK, rows=10, look=0.05, lease=0.5)
         await store.start()
         return cls(store, jobs, declared["Service"].documents, work, sent)
 
