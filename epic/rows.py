@@ -182,6 +182,4 @@ def _request(kind: Kind, row: dict[str, Any]) -> Request:
     digest.update(f"{kind.method} {path} {'#'.join(names)} ".encode())
     digest.update(exact_json.canonical(row))
     key = f"row-{digest.hexdigest()}"
-    return Request(
-        kind.name, "#".join(names), kind.phase, kind.method, path, body, key, created, whole, kind.in_order
-    )
+    return Request(kind.name, "#".join(names), kind.phase, kind.method, path, body, key, created, whole, kind.in_order)

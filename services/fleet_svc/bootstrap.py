@@ -102,6 +102,7 @@ class BulkJobs:
             dry=OwnRows({command.name: command for command in dry_commands}, clock),
             answers=CommandAnswers(transport, kit.publish, clock),
             clock=clock,
+            in_order=[one.name for one in RESOURCES if one.among is not None],
         )
         of_others = replace(work, of_others=True)
         self._workers = [

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from shared.cause import Cause
 from shared.clock import iso
+from shared.durability.lease import Leases
 from shared.durability.outbox import OutgoingEvent
 from shared.durability.parts import Parts
 from shared.durability.read_model import ReadModel, State
@@ -208,11 +209,13 @@ class Documents(Protocol):
 
 
 class DocumentTypes(Protocol):
-    """The resource types and read models of a store. Declare them before it is started."""
+    """The resource types, read models and leases of a store. Declare them before it is started."""
 
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents: ...
 
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel: ...
+
+    def leases(self) -> Leases: ...
 
 
 class Store(ServiceStore, DocumentTypes, Protocol):

@@ -18,6 +18,7 @@ from shared.documents.contract import (
     Written,
 )
 from shared.documents.versions import amended, updated
+from shared.durability.lease import Leases
 from shared.durability.read_model import ReadModel, State
 
 
@@ -65,7 +66,8 @@ class DryDocuments(Documents):
 class DryStore:
     """The documents and read models of a store, for the wiring of use cases that shall only check.
 
-    Declare on it before the store is started, as on the store itself.
+    Declare on it before the store is started, as on the store itself. Leases are those of the store: what is decided
+    under one waits for its turn.
     """
 
     stored: DocumentTypes
@@ -75,3 +77,6 @@ class DryStore:
 
     def read_model(self, name: str, *, filters: Sequence[str] = ()) -> ReadModel:
         return self.stored.read_model(name, filters=filters)
+
+    def leases(self) -> Leases:
+        return self.stored.leases()

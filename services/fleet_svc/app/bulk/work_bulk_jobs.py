@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -58,6 +58,7 @@ class _Ended(Exception):
 class BulkWork:
     """Call it until there is nothing to do. ``own`` writes rows of this service, ``dry`` only checks them.
 
+    ``in_order``: the resources of this service whose rows are judged by those before them, and written one by one.
     ``of_others``: it takes the jobs of resources of other services, which may wait long, and no other.
     """
 
@@ -67,6 +68,7 @@ class BulkWork:
     dry: Send
     answers: Answers
     clock: Clock
+    in_order: Collection[str] = ()
     of_others: bool = False
     rows: int = ROWS
     look: float = _LOOK
@@ -100,7 +102,7 @@ class BulkWork:
     async def _work(self, job: Job, cursor: str | None) -> AsyncGenerator[Chunk, None]:
         """The job from behind ``cursor``: the file is read from its beginning, and the rows that were tried skipped."""
         progress, kind = BulkProgress.decode(cursor), row_kind(job.resource)
-        reader, at_once = reader_of(job.format, kind), _AT_ONCE if kind.service == SOURCE else _AWAITED_AT_ONCE
+        reader, at_once = reader_of(job.format, kind), self._at_once(kind)
         async with self._sending(job, kind) as send:
             try:
                 async for rows in self._chunks(job, reader, behind=progress.rows):
@@ -120,6 +122,11 @@ class BulkWork:
             except BodyGone as error:
                 if await self.jobs.is_running(job.id):  # the store lost it, or was restored without it
                     yield Chunk(0, replace(progress, unreadable=str(error)).encode())
+
+    def _at_once(self, kind: RowKind) -> int:
+        if kind.name in self.in_order:
+            return 1
+        return _AT_ONCE if kind.service == SOURCE else _AWAITED_AT_ONCE
 
     def _sending(self, job: Job, kind: RowKind) -> AbstractAsyncContextManager[Send]:
         if kind.service == SOURCE:

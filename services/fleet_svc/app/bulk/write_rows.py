@@ -86,6 +86,7 @@ async def write_rows(
 ) -> list[Failure]:
     """Writes the rows, those of one key in the order of the file (4.596a); the failed ones, in that order too.
 
+    ``at_once``: how many keys are written side by side. With 1 all rows are written in the order of the file.
     An unexpected error fails its row, as it would fail a request. Raises Unavailable, to be tried again, when the store
     is away.
     """
@@ -97,7 +98,7 @@ async def write_rows(
         except Refused as refusal:
             failures[row.number] = Failure.of(row, None, refusal, reader.cells(row))
         else:
-            key = kind.key_in(fields)
+            key = "" if at_once == 1 else kind.key_in(fields)
             lines.setdefault(f"row {row.number}" if key is None else key, []).append((row, fields))
 
     async def write(line: list[tuple[Row, dict[str, Any]]]) -> None:

@@ -62,6 +62,20 @@ async def test_rows_of_one_key_are_written_in_the_order_of_the_file(stack: Both)
     ]
 
 
+async def test_rows_that_are_judged_by_those_before_them_are_written_one_by_one(stack: Both) -> None:
+    """A tree of organizations, each below the one of the line before, and a move at the end."""
+    chain = [
+        {"OrganizationId": f"O{n}", "Name": f"Level {n}", **({"ParentId": f"O{n - 1}"} if n else {})} for n in range(30)
+    ]
+    job = await done(stack.fleet, "organization", ndjson([*chain, {"OrganizationId": "O9", "ParentId": "O2"}]), NDJSON)
+    assert (job["Status"], job["RowsDone"], job["RowsFailed"]) == ("Done", 31, 0)
+    assert (await ok(stack.fleet.get("/organization/O9")))["ParentId"] == "O2"
+    dry = await done(
+        stack.fleet, "organization", ndjson([{"OrganizationId": "O1", "ParentId": "O9"}]), NDJSON, DryRun="true"
+    )
+    assert (dry["RowsFailed"], (await ok(stack.fleet.get("/organization/O1")))["ParentId"]) == (1, "O0")
+
+
 async def test_the_failed_rows_are_corrected_and_sent_again(stack: Both) -> None:
     """4.593, 4.284: each with its line, its pointer and its reason, as CSV that a job takes."""
     header = "ServiceId;ServiceType;Owner;Philosophy.MinHosts;Fleet"
