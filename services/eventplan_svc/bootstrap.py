@@ -24,6 +24,7 @@ from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.app.read_plans import ReadPlans
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.app.reconcile import LOOK_EVERY, Reconcile
+from services.eventplan_svc.app.restore_plan import restore_plan
 from services.eventplan_svc.app.show_dashboard import present_dashboards
 from services.eventplan_svc.app.show_past_dashboard import past_dashboards
 from services.eventplan_svc.app.trend_rows import TrendRows, show_trend
@@ -37,7 +38,13 @@ from shared.clock import Clock
 from shared.documents import Store
 from shared.messaging.commands import Command
 from shared.messaging.transport import Transport
-from shared.schemas.eventplan_svc import CreateEventPlan, ReplaceMilestones, SetMilestone, SetMilestoneStatus
+from shared.schemas.eventplan_svc import (
+    CreateEventPlan,
+    ReplaceMilestones,
+    RestoreEventPlan,
+    SetMilestone,
+    SetMilestoneStatus,
+)
 from shared.service import DocumentKit, RunningService
 from shared.settings import Settings
 from shared.web import Check
@@ -60,11 +67,13 @@ class Wiring:
         set_status = partial(change_milestones, rule=changes.set_milestone_status, planner=planner)
         set_one = partial(change_milestones, rule=changes.set_milestone, planner=planner)
         set_all = partial(change_milestones, rule=changes.replace_milestones, planner=planner)
+        restore = partial(restore_plan, planner=planner, read_plans=self.read_plans)
         self.commands: list[Command[Any]] = [
             Command(CreateEventPlan, create, "eventplan.create"),
             Command(SetMilestoneStatus, set_status, "milestone.update"),
             Command(SetMilestone, set_one, "milestone.update"),
             Command(ReplaceMilestones, set_all, "milestone.update"),
+            Command(RestoreEventPlan, restore, "eventplan.restore"),
         ]
         self.subscriptions = subscriptions(
             self.commands,

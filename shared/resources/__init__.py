@@ -4,7 +4,7 @@ from shared.resources.declaration import Action, Beside, Expiry, Resource, Sourc
 from shared.resources.others import Others
 from shared.resources.reads import Reads
 from shared.resources.routes import Declared, DocumentHandlers
-from shared.resources.use_cases import Afterwards, Resources
+from shared.resources.use_cases import Afterwards, Resources, with_reason
 
 __all__ = [
     "Action",
@@ -19,4 +19,5 @@ __all__ = [
     "Resources",
     "Source",
     "declarations_in",
+    "with_reason",
 ]

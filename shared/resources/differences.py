@@ -11,7 +11,7 @@ _ABSENT: Final = object()
 def difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
     """What makes ``a`` into ``b`` (3.19a, 3.19b), as ``VersionDifference`` describes it.
 
-    Objects are compared member by member, lists and scalars as a whole.
+    Objects are compared member by member, two lists of equally many objects item by item, all else as a whole.
     """
     changes = list(_changes(a, b, ""))
     return {
@@ -28,10 +28,21 @@ def _changes(a: Mapping[str, Any], b: Mapping[str, Any], at: str) -> Iterator[tu
     for name in sorted(a.keys() | b.keys()):
         before, after = a.get(name, _ABSENT), b.get(name, _ABSENT)
         pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from _changes(before, after, pointer)
-        elif before != after:
-            yield pointer, before, after
+        yield from _changes_of(before, after, pointer)
+
+
+def _changes_of(before: Any, after: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        yield from _changes(before, after, at)
+    elif _are_objects(before) and _are_objects(after) and len(before) == len(after):
+        for number, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _changes(one, other, f"{at}/{number}")
+    elif before != after:
+        yield at, before, after
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
 def _operation(pointer: str, before: Any, after: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from shared.resources.declaration import Resource
 from shared.resources.differences import difference
 from shared.resources.reads import Reads
 from shared.resources.use_cases import Resources, Write
-from shared.schemas.base import CommandBody, Id, Snapshot
+from shared.schemas.base import CommandBody, Id, Snapshot, WireModel
 from shared.schemas.operation import DocumentKeys, VersionDifference
 from shared.schemas.validation import validated
 from shared.web import (
@@ -100,14 +100,29 @@ class DocumentHandlers:
         a, b = await self.reads.shown([await self.reads.version(key, number) for number in numbers])
         return json_response(difference(a, b))
 
+    def wanted(self, body: Any) -> Mapping[str, str]:
+        """The keys that the body of a batch asks for, each with the word that it has there."""
+        return {key: key for key in validated(DocumentKeys, body).keys}
+
     async def batch(self, request: Request) -> Response:
         query_of(request)
         body, _ = read_write(request, self.clock, conditional=False)
-        found, missing = await self.reads.batch(validated(DocumentKeys, body).keys)
-        return json_response({"Items": await self.reads.shown(found), "Missing": missing})
+        wanted = self.wanted(body)
+        found, missing = await self.reads.batch(list(wanted))
+        items = await self.reads.shown(found)
+        return json_response({"Items": items, "Missing": [wanted[key] for key in missing]})
 
-    def add_batch(self, routes: Routes, path: str, action: str, plural: str, *, response: type[Snapshot]) -> None:
-        """Adds the batch of the collection at ``path``."""
+    def add_batch(
+        self,
+        routes: Routes,
+        path: str,
+        action: str,
+        plural: str,
+        *,
+        response: type[Snapshot],
+        body: type[WireModel] = DocumentKeys,
+    ) -> None:
+        """Adds the batch of the collection at ``path``. ``wanted`` reads its ``body``."""
         routes.add(
             "POST",
             f"{path}/batch",
@@ -115,7 +130,7 @@ class DocumentHandlers:
             action=action,
             operation_id=f"batch{plural}",
             summary=f"The latest versions of many {plural}",
-            body=DocumentKeys,
+            body=body,
             response=response,
             batch=True,
             shares_path=True,

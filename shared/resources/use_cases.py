@@ -166,7 +166,7 @@ class Resources(ResourceReads[M], Generic[M]):
             state = {**before, **given}
             return validated(contract.model, {name: value for name, value in state.items() if value is not None})
 
-        return await self._revise(key, restored, given, _with_reason(cause, command), self.resource.on_restore)
+        return await self._revise(key, restored, given, with_reason(cause, command), self.resource.on_restore)
 
     async def _revise(
         self,
@@ -220,7 +220,7 @@ class Resources(ResourceReads[M], Generic[M]):
         def acted(before: State) -> M:
             return action.apply(validated(contract.model, before), command, cause)
 
-        cause = _with_reason(cause, command)
+        cause = with_reason(cause, command)
         events = ("updated",) if action.event is None else ("updated", action.event)
         written = await self._change(contract.key_of(command), cause, acted, *events)
         if action.word in self._afterwards:
@@ -268,7 +268,7 @@ def _refuse(refusal: Refused, _: Document | None) -> Change:
     raise refusal
 
 
-def _with_reason(cause: Cause, command: CommandBody) -> Cause:
+def with_reason(cause: Cause, command: CommandBody) -> Cause:
     """The cause with the reason that the command gives; without one it stays as it is."""
     if isinstance(command, ReasonedCommand) and command.reason is not None:
         return replace(cause, message=command.reason)

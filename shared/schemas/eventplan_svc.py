@@ -17,11 +17,13 @@ from shared.schemas.base import (
     JoinedKey,
     Name,
     PageSize,
+    RestoreVersion,
     Snapshot,
     Text,
     WireDate,
     WireModel,
 )
+from shared.schemas.operation import MOST_KEYS
 from shared.schemas.resource_contract import ExtraEvent, ResourceContract
 
 
@@ -180,6 +182,17 @@ class ReplaceMilestones(PlanCommand):
     event_descale_milestone: list[Milestone] | None = None
 
 
+class RestoreEventPlan(PlanCommand, RestoreVersion):
+    """Makes the milestones of a plan what a former version holds, by the rules of a change."""
+
+
+class PlanKeys(WireModel):
+    """Plans of one event: those of these fleets."""
+
+    event_id: Id
+    fleet_ids: list[Id] = Field(max_length=MOST_KEYS)
+
+
 _LONGEST_CURSOR: Final = 512 * 1024
 """Characters. A sorted dashboard's cursor has 15 for each service that was shown, so this is enough for 30,000."""
 
@@ -217,7 +230,7 @@ EVENT_PLAN: Final = ResourceContract(
     key=("EventId", "FleetId"),
     given_snapshot=EventPlanSnapshot,
     managed=("closed", "hosts_missing", "peak_ready_status"),
-    given_commands=(CreateEventPlan, SetMilestoneStatus, SetMilestone, ReplaceMilestones),
+    given_commands=(CreateEventPlan, SetMilestoneStatus, SetMilestone, ReplaceMilestones, RestoreEventPlan),
     events=("created", "updated"),
     extra_events=(ExtraEvent("ready", "Every milestone of a plan turned Green."),),
     consumers=("eventplan_svc", "hotw_svc"),

@@ -287,7 +287,7 @@ def _page_of(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _batch_of(item: dict[str, Any]) -> dict[str, Any]:
-    missing = {"type": "array", "items": {"type": "string"}, "description": "The keys of which there is no document."}
+    missing = {"type": "array", "items": {"type": "string"}, "description": "What was asked for and is not there."}
     return {
         "type": "object",
         "required": ["Items", "Missing"],

@@ -44,7 +44,7 @@ def after_patch(document: Any, patch: Sequence[dict[str, Any]]) -> Any:
         *way, name = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
         inner = result
         for part in way:
-            inner = inner[part]
+            inner = inner[int(part) if isinstance(inner, list) else part]
         if operation["op"] != "add":
             del inner[name]
         if operation["op"] != "remove":

@@ -1,8 +1,8 @@
-"""Use cases: read a plan, one of its versions, its history, or those that match."""
+"""Use cases: read a plan, one of its versions, its history, many plans by their keys, or those that match."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import nsmallest
 from typing import Any, Final
 
@@ -29,6 +29,11 @@ class ReadPlans(Reads):
 
     async def latest(self, key: str) -> Document:
         return in_colours_of(self._clock.now(), await super().latest(key))
+
+    async def batch(self, keys: Sequence[str]) -> tuple[list[Document], list[str]]:
+        found, missing = await super().batch(keys)
+        now = self._clock.now()
+        return [in_colours_of(now, one) for one in found], missing
 
     async def matching(self, where: Mapping[str, str], *, after: str | None, limit: int) -> ListPage:
         """The latest of all that match ``FILTERS``, where given; ordered by EventPlanId.

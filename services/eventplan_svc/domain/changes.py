@@ -82,6 +82,25 @@ def replace_milestones(plan: Plan, wanted: contract.ReplaceMilestones, facts: Fa
     return _granted(plan, requests, facts, now)
 
 
+def restore_milestones(plan: Plan, former: Plan, facts: Facts, now: datetime) -> Plan:
+    """Makes every milestone, subs and descale milestones included, what it is in a former version (3.20, 3.20c).
+
+    A person may set a milestone's status, message and ETA. An ETA that nobody had set by hand in that version is not a
+    person's (3.20a): it is automatic again, by the event as it is now (6.5.1, 6.5.3).
+    """
+    by_hand = former.automation.hand_etas
+    requests = [
+        _Request(
+            one.id,
+            one.status,
+            one.message,
+            KEEP if one.id in PARENT_OF else one.eta if one.id in by_hand else None,
+        )
+        for one in former.all_milestones()
+    ]
+    return _granted(plan, requests, facts, now)
+
+
 def check_keys(plan: Plan, wanted: contract.PlanCommand) -> None:
     """BadInput where a request gives the ids of another plan."""
     given = {"EventPlanId": (wanted.event_plan_id, plan.id), "ServiceId": (wanted.service_id, plan.service_id)}

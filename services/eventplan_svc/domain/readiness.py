@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from services.eventplan_svc.domain.milestones import Milestone
 from services.eventplan_svc.domain.plan import Plan
 from shared.schemas.eventplan_svc import MilestoneStatus, PeakReadyStatus
 
@@ -29,11 +28,11 @@ COLOUR_OF: Final[Mapping[MilestoneStatus, PeakReadyStatus]] = {
 """The colour a status has until its ETA has passed."""
 
 
-def milestone_colour(milestone: Milestone, today: str) -> PeakReadyStatus:
+def milestone_colour(status: MilestoneStatus, eta: str | None, today: str) -> PeakReadyStatus:
     """The colour of the status; Red where the ETA passed (at its 24:00 UTC) and the milestone is not Completed."""
-    if not milestone.is_completed() and milestone.eta is not None and milestone.eta < today:
+    if eta is not None and eta < today and status is not MilestoneStatus.COMPLETED:
         return _RED
-    return COLOUR_OF[milestone.status]
+    return COLOUR_OF[status]
 
 
 def worst(colours: Iterable[PeakReadyStatus]) -> PeakReadyStatus:
@@ -49,7 +48,7 @@ def coloured(plan: Plan, today: str) -> Plan:
 
     A plan has its worst milestone's colour. Descale milestones have none.
     """
-    colours = [milestone_colour(milestone, today) for milestone in plan.milestones]
+    colours = [milestone_colour(milestone.status, milestone.eta, today) for milestone in plan.milestones]
     if colours == [milestone.colour for milestone in plan.milestones]:
         return plan
     milestones = tuple(

@@ -12,6 +12,7 @@ from services.fleet_svc.domain.fleet_lines import Line, change_line, changed, fo
 from shared.cause import Cause
 from shared.documents import Change, Document, OutgoingEvent, Written
 from shared.errors import Conflict, NotFound, Refused
+from shared.resources import with_reason
 from shared.schemas.fleet_svc.fleet import RestoreFleet, UpdateFleet
 from shared.schemas.validation import patched
 
@@ -50,7 +51,7 @@ async def restore_fleet(command: RestoreFleet, cause: Cause, *, fleets: Fleets) 
         detail = f"version {command.version_id} is a deletion, which holds nothing; give another one"
         raise Conflict(detail, slug="deletion")
     former = Line.model_validate(document.state)
-    cause = replace(cause, message=command.reason or cause.message)
+    cause = with_reason(cause, command)
     if event_id is None:
         return await _update_base(fleet_id, lambda line: restored(line, former), cause, fleets=fleets)
 

@@ -13,7 +13,9 @@ from tests.support.http import after_patch
 SCALARS = st.none() | st.integers(0, 3) | st.text("a~/", max_size=2)
 DOCUMENTS = st.recursive(
     st.dictionaries(st.text("ab~/01", min_size=1, max_size=3), SCALARS | st.lists(SCALARS, max_size=2), max_size=4),
-    lambda inner: st.dictionaries(st.text("ab~/", min_size=1, max_size=2), inner | SCALARS, max_size=4),
+    lambda inner: st.dictionaries(
+        st.text("ab~/", min_size=1, max_size=2), inner | st.lists(inner | SCALARS, max_size=2) | SCALARS, max_size=4
+    ),
     max_leaves=8,
 )
 
@@ -42,3 +44,13 @@ def test_objects_are_compared_by_member_and_lists_as_a_whole_3_19b() -> None:
             {"Member": "/New", "Before": None, "After": None},
         ],
     }
+
+
+def test_lists_of_as_many_objects_are_compared_item_by_item() -> None:
+    a = {"Milestones": [{"Id": "A", "Subs": [{"Status": "NotStarted"}]}, {"Id": "B"}], "Regions": [{"Id": "A"}]}
+    b = {"Milestones": [{"Id": "A", "Subs": [{"Status": "Blocked"}]}, {"Id": "C"}], "Regions": []}
+    assert difference(a, b)["Changes"] == [
+        {"Member": "/Milestones/0/Subs/0/Status", "Before": "NotStarted", "After": "Blocked"},
+        {"Member": "/Milestones/1/Id", "Before": "B", "After": "C"},
+        {"Member": "/Regions", "Before": [{"Id": "A"}], "After": []},
+    ]

@@ -103,3 +103,32 @@ async def test_the_same_command_at_two_processes_is_done_once(processes: list[Pr
     answers = await asyncio.gather(*(one.command("SetMilestoneStatus", "c1", body) for one in processes))
     assert {(answer["Outcome"], answer["VersionId"]) for answer in answers} == {("Accepted", 2)}
     assert (await processes[0].plan())["VersionId"] == 2
+
+
+async def test_restores_that_race_with_people_and_facts_lose_nothing(
+    processes: list[Process], shared_home: Home, clock: FixedClock
+) -> None:
+    """3.7, 3.27: a restore is decided on the newest version, and what it undid is in the history."""
+    await processes[0].take(event(), fleet(), service())
+    clock.set("2024-05-25T09:00:00Z")
+
+    async def restoring(process: Process) -> None:
+        for number in range(4):
+            body = {"EventId": "PD2024", "FleetId": FLEET_ID, "VersionId": 1}
+            answer = await process.command("RestoreEventPlan", f"r{number}", body)
+            assert answer["Outcome"] == "Accepted"
+
+    async def people(process: Process) -> None:
+        for wanted in ("InProgress", "Blocked", "Completed", "InProgress"):
+            await process.status("UpdateThrottlingInSDC", wanted)
+
+    async def automation(process: Process) -> None:
+        for version in range(1, 5):
+            await process.take(projection(version=version, upstream=version == 4))
+
+    await asyncio.gather(*(each(one) for each, one in zip((restoring, people, automation), processes, strict=True)))
+    messages = [message for message in await shared_home.published() if message.type.startswith("eventplan.")]
+    versions = [message.body()["VersionId"] for message in messages]
+    assert versions == list(range(1, (await processes[0].plan())["VersionId"] + 1))
+    seen = {state(message.body(), "UpdateThrottlingInSDC")[0] for message in messages}
+    assert seen >= {"InProgress", "Blocked", "Completed"}

@@ -56,7 +56,7 @@ def with_statuses(plan: Plan, **statuses: str) -> Plan:
 
 
 def colour(plan: Plan, today: str) -> PeakReadyStatus:
-    return worst(milestone_colour(milestone, today) for milestone in plan.milestones)
+    return worst(milestone_colour(milestone.status, milestone.eta, today) for milestone in plan.milestones)
 
 
 def open_plan(plan: Plan) -> Standings:

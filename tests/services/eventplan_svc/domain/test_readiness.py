@@ -66,15 +66,15 @@ def with_milestones(milestones: list[tuple[MilestoneStatus, str]]) -> Plan:
 )
 def test_the_colour_goes_by_the_status_until_the_eta_passed(status: str, before: str, after: str) -> None:
     milestone = Milestone(GATHER, MilestoneStatus(status), eta="2024-06-16")
-    assert milestone_colour(milestone, "2024-06-16") == before
-    assert milestone_colour(milestone, "2024-06-17") == after
+    assert milestone_colour(milestone.status, milestone.eta, "2024-06-16") == before
+    assert milestone_colour(milestone.status, milestone.eta, "2024-06-17") == after
 
 
 @given(st.lists(st.sampled_from(MilestoneStatus), min_size=len(UPSCALE_IDS), max_size=len(UPSCALE_IDS)), st.dates())
 def test_a_plan_has_its_worst_milestones_colour(statuses: list[MilestoneStatus], day: object) -> None:
     today = str(day)
     plan = with_milestones([(status, "2024-06-16") for status in statuses])
-    colours = [milestone_colour(milestone, today) for milestone in plan.milestones]
+    colours = [milestone_colour(milestone.status, milestone.eta, today) for milestone in plan.milestones]
     expected = next(colour for colour in ("Red", "Yellow", "Green") if colour in colours)
     assert coloured(plan, today).colour == expected == worst(colours)
 
