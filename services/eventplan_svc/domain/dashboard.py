@@ -24,6 +24,7 @@ from shared.schemas.hotw_svc import Purpose
 
 # By name, because it is asked for each row, and an attribute of an enum costs three times as much.
 _RED: Final = PeakReadyStatus.RED
+_COMPLETED: Final = MilestoneStatus.COMPLETED
 RANK: Final = {PeakReadyStatus.RED: 0, PeakReadyStatus.YELLOW: 1, PeakReadyStatus.GREEN: 2}
 """The worst colour first."""
 NO_ETA: Final = "~"
@@ -93,7 +94,7 @@ def standings_of(plan: Plan) -> Standings | None:
     for tops, hosts_missing in ((plan.milestones, plan.hosts_missing), (plan.descale_milestones, None)):
         statuses = tuple(one.status for top in tops for one in (top, *top.subs))
         colour = worst(COLOUR_OF[top.status] for top in tops)
-        dated = [top for top in tops if top.eta and not top.is_completed()]
+        dated = [top for top in tops if top.eta and top.status is not _COMPLETED]
         first_open_eta = min((top.eta for top in dated if top.eta), default=None)
         turns_after = min((top.eta for top in dated if top.eta and top.colour is not _RED), default=None)
         awaited = next(
@@ -101,7 +102,7 @@ def standings_of(plan: Plan) -> Standings | None:
                 Awaited(leaf.id, leaf.status, top.eta, leaf.message)
                 for top in tops
                 for leaf in top.subs or (top,)
-                if not leaf.is_completed()
+                if leaf.status is not _COMPLETED
             ),
             None,
         )
