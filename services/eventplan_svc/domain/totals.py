@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -46,21 +46,26 @@ class Totals:
         )
         self._groups: defaultdict[str, defaultdict[Group, Counts]] = defaultdict(lambda: defaultdict(Counter))
         self._groups_of: dict[str, frozenset[Group]] = {}
+        self._counted_in: defaultdict[str, defaultdict[str, dict[_Region, Sequence[Counts]]]] = defaultdict(
+            lambda: defaultdict(dict)
+        )
         self._shown: dict[str, dict[Purpose, tuple[str, dict[str, Any]]]] = {}
 
     def count(self, event_id: str, service_id: str, region: _Region, standings: Standings, plans: int = 1) -> None:
         """Counts one more open plan; with ``plans=-1`` one that was counted with the same words no longer."""
         self._shown.pop(event_id, None)
-        groups = self._groups[event_id]
-        counted = [groups[group] for group in self._groups_of.get(service_id, _NO_GROUPS)]
-        if region is not None:
-            counted.append(groups[GroupKind.REGION, region])
-        units = self._services[event_id][service_id]
-        if region not in units:
-            units[region] = Counter()
-        for counts in (*counted, units[region], self._events[event_id]):
-            counts[standings] += plans
-            if not counts[standings]:
+        known = self._counted_in[event_id][service_id]
+        if region not in known:
+            groups = self._groups[event_id]
+            of_service = [groups[group] for group in self._groups_of.get(service_id, _NO_GROUPS)]
+            of_region = [] if region is None else [groups[GroupKind.REGION, region]]
+            unit = self._services[event_id][service_id].setdefault(region, Counter())
+            known[region] = (*of_service, *of_region, unit, self._events[event_id])
+        for counts in known[region]:
+            now = counts.get(standings, 0) + plans
+            if now:
+                counts[standings] = now
+            else:
                 del counts[standings]
 
     def regroup(self, service_id: str, *, leader: str | None, organizations: Iterable[str]) -> None:
@@ -76,6 +81,7 @@ class Totals:
             if service_id not in services:
                 continue
             self._shown.pop(event_id, None)
+            self._counted_in[event_id].pop(service_id, None)
             groups = self._groups[event_id]
             for counts in services[service_id].values():
                 for group in before - after:
