@@ -6,11 +6,10 @@ import hashlib
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
-from tests.support.docker_engine import REQUIRED
+from tests.support.programs import leave_out
 
 _INSTALL_SECONDS = 50
 _NODE, _NPM = shutil.which("node"), shutil.which("npm")
@@ -19,7 +18,7 @@ _NODE, _NPM = shutil.which("node"), shutil.which("npm")
 def installed(lock_folder: Path, config: pytest.Config) -> Path:
     """A folder with the packages of ``lock_folder`` in it. Without Node the test is left out; in CI it fails."""
     if _NODE is None or _NPM is None:
-        _leave_out("node and npm are not here")
+        leave_out("node and npm are not here")
     assert config.cache is not None
     lock = (lock_folder / "package-lock.json").read_bytes()
     folder = Path(config.cache.mkdir("npm")) / f"{lock_folder.name}-{hashlib.sha256(lock).hexdigest()[:16]}"
@@ -33,7 +32,7 @@ def installed(lock_folder: Path, config: pytest.Config) -> Path:
             subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=_INSTALL_SECONDS)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             printed = (error.stderr or b"").decode(errors="replace").strip().splitlines()
-            _leave_out(f"npm cannot install {lock_folder.name}: {printed[-1] if printed else error}")
+            leave_out(f"npm cannot install {lock_folder.name}: {printed[-1] if printed else error}")
         done.touch()
     return folder
 
@@ -43,8 +42,3 @@ def run(script: Path, folder: Path, *arguments: str) -> subprocess.CompletedProc
     assert _NODE is not None
     command = [_NODE, str(script), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180)
-
-
-def _leave_out(reason: str) -> NoReturn:
-    """Skips the test on a machine that need not have everything, and fails it in CI."""
-    (pytest.fail if REQUIRED else pytest.skip)(reason)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import httpx
 
@@ -26,10 +24,12 @@ from tests.support.servers import Server
 from tests.support.waiting import eventually
 
 _OWNERS = {
+    "bulkjobs": "fleet_svc",
     "service": "fleet_svc",
     "fleet": "fleet_svc",
     "projection": "fleet_svc",
     "event": "event_svc",
+    "eventprofile": "event_svc",
     "eventplan": "eventplan_svc",
     "hotw": "hotw_svc",
     "ticket": "notify_svc",
@@ -309,23 +309,3 @@ async def running(stack: Embedded | RealStack) -> AsyncIterator[None]:
         yield
     finally:
         await stack.stop()
-
-
-def kcat_produce(bootstrap: str, topic: str, ce_type: str, ce_id: str, key: str, body: Any) -> None:
-    """Produces one command with kcat: a plain Kafka client, none of EPIC's code."""
-    kcat = shutil.which("kcat")
-    assert kcat, "kcat is needed for this test: apt-get install kcat"
-    headers = {
-        "ce_id": ce_id,
-        "ce_source": "/kcat",
-        "ce_type": ce_type,
-        "ce_specversion": "1.0",
-        "content-type": "application/json",
-    }
-    options = [part for name, value in headers.items() for part in ("-H", f"{name}={value}")]
-    subprocess.run(
-        [kcat, "-P", "-b", bootstrap, "-t", topic, "-k", key, *options],
-        input=json.dumps(body).encode(),
-        check=True,
-        capture_output=True,
-    )

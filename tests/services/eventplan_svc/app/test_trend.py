@@ -174,7 +174,7 @@ async def recounted(process: Process, last: date) -> list[tuple[str, int, int, i
             plan = next(one.wire() for one in newest_first if one.changed <= f"{day}T23:59:59.999Z")
             if "Closed" not in plan:
                 counted[colour_on(day, plan)] += 1
-        days.append((day, *(counted[name] for name in ("Green", "Yellow", "Red"))))
+        days.append((day, counted["Green"], counted["Yellow"], counted["Red"]))
     return days
 
 
