@@ -170,7 +170,7 @@ class Documents(Protocol):
         """The latest versions that are equal in every field of ``where``, ordered by key, without tombstones.
 
         The fields were declared with the resource type and hold scalars (``A.B`` is B inside A). None matches an
-        absent field. ValueError for a field that was not declared.
+        absent field, a list any of its values. ValueError for a field that was not declared.
         """
 
     async def scan(
@@ -209,7 +209,7 @@ class Documents(Protocol):
 
 
 class DocumentTypes(Protocol):
-    """The resource types, read models and leases of a store. Declare them before it is started."""
+    """The resource types, read models, leases and parts of a store. Declare them before it is started."""
 
     def documents(self, name: str, *, filters: Sequence[str] = (), schema_version: int = 1) -> Documents: ...
 
@@ -217,8 +217,8 @@ class DocumentTypes(Protocol):
 
     def leases(self) -> Leases: ...
 
+    def parts(self) -> Parts: ...
+
 
 class Store(ServiceStore, DocumentTypes, Protocol):
     """One service's document store."""
-
-    def parts(self) -> Parts: ...

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
+
+from cachetools import LRUCache
 
 from shared.cause import Cause
 from shared.documents.contract import (
@@ -19,7 +21,10 @@ from shared.documents.contract import (
 )
 from shared.documents.versions import amended, updated
 from shared.durability.lease import Leases
+from shared.durability.parts import Parts, check_part
 from shared.durability.read_model import ReadModel, State
+
+_PARTS_AT_ONCE: Final = 1000  # more than are written at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,31 @@ class DryDocuments(Documents):
         return [key for key in dict.fromkeys(given) if key not in there]
 
 
+class DryParts(Parts):
+    """See ``Parts``. What is put is there for a while, for the write that puts it; the store beneath gets nothing."""
+
+    def __init__(self, stored: Parts) -> None:
+        self._stored = stored
+        self._put: LRUCache[tuple[str, int], bytes] = LRUCache(_PARTS_AT_ONCE)
+
+    async def put(self, name: str, number: int, data: bytes) -> None:
+        check_part(name, number, data)
+        self._put[name, number] = data
+
+    async def get(self, name: str, number: int) -> bytes | None:
+        put = self._put.get((name, number))
+        return await self._stored.get(name, number) if put is None else put
+
+    async def delete(self, name: str, number: int | None = None) -> None:
+        return None
+
+    async def names(self, prefix: str, after: str = "") -> list[str]:
+        return await self._stored.names(prefix, after)
+
+
 @dataclass(frozen=True, slots=True)
 class DryStore:
-    """The documents and read models of a store, for the wiring of use cases that shall only check.
+    """The documents, read models and parts of a store, for the wiring of use cases that shall only check.
 
     Declare on it before the store is started, as on the store itself. Leases are those of the store: what is decided
     under one waits for its turn.
@@ -80,3 +107,6 @@ class DryStore:
 
     def leases(self) -> Leases:
         return self.stored.leases()
+
+    def parts(self) -> Parts:
+        return DryParts(self.stored.parts())

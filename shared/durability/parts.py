@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final, Protocol
 
 MAX_PART_BYTES: Final = 4_194_304
@@ -27,11 +28,19 @@ class Parts(Protocol):
     async def get(self, name: str, number: int) -> bytes | None:
         """One part; None when there is none."""
 
-    async def delete(self, name: str) -> None:
-        """Deletes every part of ``name``; does nothing when there is none."""
+    async def delete(self, name: str, number: int | None = None) -> None:
+        """Deletes one part of ``name``, every part unless a number is given; does nothing when there is none."""
 
-    async def names(self, after: str = "") -> list[str]:
-        """The next names behind ``after`` in the store's order, NAMES_AT_ONCE at most; none when no more are left."""
+    async def names(self, prefix: str, after: str = "") -> list[str]:
+        """The next names that begin with ``prefix``, behind ``after`` in the store's order.
+
+        NAMES_AT_ONCE at most; none when no more are left.
+        """
+
+
+def end_of(prefix: str) -> str:
+    """What comes behind every name that begins with ``prefix``."""
+    return f"{prefix}{chr(sys.maxunicode)}"
 
 
 def check_part(name: str, number: int, data: bytes) -> None:

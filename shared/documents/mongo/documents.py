@@ -28,7 +28,6 @@ from shared.documents.mongo.idempotency import MongoIdempotencyRecords
 from shared.documents.mongo.reads import CoalescedReads, page_of, query_of
 from shared.documents.mongo.relay import MongoRelay
 from shared.documents.mongo.steps import PreparedWrite
-from shared.documents.mongo.turns import Turns
 from shared.documents.versions import (
     Decide,
     Decision,
@@ -42,6 +41,7 @@ from shared.documents.versions import (
 )
 from shared.durability.outbox import OutboxFull, OutgoingEvent, check_room_of_lane
 from shared.durability.read_model import State
+from shared.durability.turns import Turns
 from shared.errors import Unavailable
 
 log = structlog.get_logger(__name__)

@@ -30,8 +30,9 @@ async def find_by_id(
 
 
 def query_of(filters: Filters, where: Mapping[str, Any] | None, prefix: str, after: str | None = None) -> Form:
-    """The query for equality in the fields of ``where``, which lie under ``prefix``."""
-    query: Form = {prefix + field: value for field, value in filters.wanted(where).items()}
+    """The query for equality in the fields of ``where``, which lie under ``prefix``; of a list any value will do."""
+    wanted = filters.wanted(where).items()
+    query: Form = {prefix + field: {"$in": value} if isinstance(value, list) else value for field, value in wanted}
     if after is not None:
         query["_id"] = {"$gt": after}
     return query

@@ -107,8 +107,13 @@ def page_of(
     """The statement, which ends with a condition, and its parameters for the first rows by key that match."""
     parameters: list[Any] = []
     for name, value in filters.wanted(where).items() if where else ():
-        statement += f" AND {_field(name)} IS NULL" if value is None else f" AND {_field(name)} = ?"
-        if value is not None:
+        if value is None:
+            statement += f" AND {_field(name)} IS NULL"
+        elif isinstance(value, list):
+            statement += f" AND {_field(name)} IN {KEYS}"
+            parameters.append(orjson.dumps(value).decode())
+        else:
+            statement += f" AND {_field(name)} = ?"
             parameters.append(value)
     if after is not None:
         statement += " AND key > ?"

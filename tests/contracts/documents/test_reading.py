@@ -249,3 +249,15 @@ async def test_a_tombstone_is_not_among_the_versions_at_an_instant(documents: Do
     await documents.update("F1", creating({"A": 2}), third)
     found = [await documents.versions_at(["F1"], one.now) for one in (first, second, third)]
     assert [one["F1"].state if one else None for one in found] == [{"A": 1}, None, {"A": 2}]
+
+
+async def test_a_list_of_values_matches_any_of_them(backend: Backend) -> None:
+    _, documents = await backend.open(filters=("FleetId",))
+    for number in range(6):
+        fleet_id = {"FleetId": f"F{number // 2}"} if number < 5 else {}
+        await documents.update(f"J{number}", creating({"Count": number, **fleet_id}), cause())
+    page = await documents.list({"FleetId": ["F0", "F2", "F9"]}, limit=2)
+    assert ([one.key for one in page.items], page.next_after) == (["J0", "J1"], "J1")
+    rest = await documents.list({"FleetId": ["F0", "F2", "F9"]}, after="J1")
+    assert [one.key for one in rest.items] == ["J4"]
+    assert (await documents.list({"FleetId": []})).items == []

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from shared.documents.mongo.turns import Turns
+from shared.durability.turns import Turns
 from shared.errors import Unavailable
 
 
@@ -43,7 +43,7 @@ async def test_a_writer_that_comes_as_one_ends_does_not_overtake_those_who_wait(
 
 
 async def test_a_turn_that_does_not_come_in_time_names_how_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.documents.mongo.turns.TURN_SECONDS", 0.01)
+    monkeypatch.setattr("shared.durability.turns.TURN_SECONDS", 0.01)
     turns = Turns("fleet F1")
 
     async def write() -> None:

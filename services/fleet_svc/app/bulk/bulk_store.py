@@ -190,9 +190,9 @@ class BulkStore:
         """Deletes bodies that no running job has, and failed rows of jobs that ended long ago."""
         running = {document.state["Upload"] async for page in self.documents.scan(_RUNNING) for document in page}
         after = ""
-        while names := await self._parts.names(after):
+        while names := await self._parts.names(_PREFIX, after):
             for name in names:
-                if name.startswith(_PREFIX) and await self._is_over(name, running):
+                if await self._is_over(name, running):
                     await self._parts.delete(name)
             after = names[-1]
 

@@ -203,14 +203,14 @@ async def test_what_nobody_needs_any_more_is_swept(processes: list[Process], mon
     await parts.put(new_upload(), 0, b"broken off")
     await parts.put("of/something-else", 0, b"")
     await process.jobs.sweep()
-    assert len(await parts.names()) == 4
+    assert len(await parts.names("")) == 4
     monkeypatch.setattr(bulk_store, "UPLOAD_KEPT", timedelta(seconds=-1))
     await process.jobs.sweep()
     upload = (await process.jobs.get(waiting)).state["Upload"]
-    assert sorted(await parts.names()) == sorted([f"bulkjob/{failed}/failures", upload, "of/something-else"])
+    assert sorted(await parts.names("")) == sorted([f"bulkjob/{failed}/failures", upload, "of/something-else"])
     monkeypatch.setattr(bulk_store, "FAILURES_KEPT", timedelta(seconds=-1))
     await process.jobs.sweep()
-    assert sorted(await parts.names()) == sorted([upload, "of/something-else"])
+    assert sorted(await parts.names("")) == sorted([upload, "of/something-else"])
     assert (await process.shown(failed))["RowsFailed"] == 1
     assert await process.work() is True
 
