@@ -1,6 +1,7 @@
 """Resources by declaration: from a contract and a declaration follow routes, commands, events and use cases."""
 
-from shared.resources.declaration import Action, Beside, Expiry, Resource, Source, declarations_in
+from shared.resources.apart import ResourcesApart
+from shared.resources.declaration import Action, Apart, Beside, Expiry, Resource, Source, declarations_in
 from shared.resources.others import Others
 from shared.resources.reads import Reads
 from shared.resources.routes import Declared, DocumentHandlers
@@ -9,6 +10,7 @@ from shared.resources.use_cases import Afterwards, Resources, with_reason
 __all__ = [
     "Action",
     "Afterwards",
+    "Apart",
     "Beside",
     "Declared",
     "DocumentHandlers",
@@ -17,6 +19,7 @@ __all__ = [
     "Reads",
     "Resource",
     "Resources",
+    "ResourcesApart",
     "Source",
     "declarations_in",
     "with_reason",

@@ -46,6 +46,21 @@ class Source(Generic[M, N]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Apart:
+    """A member that is too large for the versions: each of its values lies beside them, once.
+
+    ``pack`` and ``unpack`` make bytes of a value and back. ``describe`` gives the members that a version holds in its
+    place; those whose name begins with ``_`` are the service's own memory. The read of one version shows the member.
+    Lists, batches, the history and events show what describes it.
+    """
+
+    member: str
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes], Any]
+    describe: Callable[[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Action(Generic[M]):
     """A further request about a document: ``{method} {path of the document}/{word}``, or its command.
 
@@ -95,6 +110,7 @@ class Resource(Generic[M]):
     repeated.
     ``computed``: members by wire name that a read shows where nobody gave them.
     ``beside``: members that a read shows and that another document is needed for.
+    ``apart``: the member that is kept beside the versions.
     ``expiry``: how the clock changes documents.
     ``also_latest``, ``also_history``: further paths of the latest version and of the history.
     ``read_only``: only the service itself writes the documents.
@@ -113,6 +129,7 @@ class Resource(Generic[M]):
     assign_key: Callable[[str], str] | None = None
     computed: Callable[[M], Mapping[str, Any]] | None = None
     beside: Beside[M, Any] | None = None
+    apart: Apart | None = None
     expiry: Expiry[M] | None = None
     actions: tuple[Action[M], ...] = ()
     also_latest: tuple[str, ...] = ()

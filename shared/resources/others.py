@@ -89,16 +89,16 @@ Ask = Callable[[State], Others]
 
 
 class References:
-    """What the documents of one resource name. ``documents`` are those of the named resources, by name."""
+    """What the documents of one resource name. ``documents`` are those of the named resources, by name.
+
+    ``members``: those that hold the keys, or parts of them.
+    """
 
     def __init__(self, contracts: Sequence[ResourceContract[Any]], documents: Mapping[str, Documents]) -> None:
         self._contracts = contracts
         self._documents = documents
+        self.members = frozenset(name for contract in contracts for name in contract.key)
         self.look_up: LookUp | None = None
-
-    def any_in(self, given: Mapping[str, Any]) -> bool:
-        """Whether what is given has a part of a key of another document."""
-        return any(not given.keys().isdisjoint(contract.key) for contract in self._contracts)
 
     def named_in(self, state: State) -> list[Reference]:
         """What a document names by a whole key. A member that is absent names nothing."""

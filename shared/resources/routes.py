@@ -7,6 +7,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter, WithJsonSchema
+from pydantic_core import to_jsonable_python
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ from shared.documents import Document, Documents, DocumentTypes, Written
 from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Command
 from shared.resources.among import WritesAmong
+from shared.resources.apart import ResourcesApart
 from shared.resources.declaration import Resource
 from shared.resources.differences import difference
 from shared.resources.reads import Reads
@@ -193,7 +195,11 @@ class _Handlers(DocumentHandlers):
 
     async def list(self, request: Request) -> Response:
         query = query_of(request, self.list_parameters)
-        where = {member: query[name] for name, member in self.resource.filter_members.items() if name in query}
+        where = {
+            member: to_jsonable_python(query[name])
+            for name, member in self.resource.filter_members.items()
+            if name in query
+        }
         if "Sort" in query:
             return await self._sorted(where, query)
         page = page_of(query, str)
@@ -285,6 +291,14 @@ def _write_of(resource: Resource[Any], documents: Documents, store: DocumentType
     return among.update
 
 
+def _resources_of(
+    resource: Resource[Any], documents: Documents, others: Mapping[str, Documents], store: DocumentTypes
+) -> Resources[Any]:
+    if resource.apart is not None:
+        return ResourcesApart(resource, documents, others=others, apart=resource.apart, parts=store.parts())
+    return Resources(resource, documents, others=others, write=_write_of(resource, documents, store))
+
+
 class Declared:
     """The declared resources of a service on its store, which must not be started yet.
 
@@ -302,15 +316,19 @@ class Declared:
         self._clock = clock
         documents = {one.name: store.documents(one.contract.topic, filters=one.filters) for one in declarations}
         named = {**(others or {}), **documents}
-        self._resources = {
-            one.name: Resources(
-                one, documents[one.name], others=named, write=_write_of(one, documents[one.name], store)
-            )
-            for one in declarations
+        self._resources: dict[str, Resources[Any]] = {
+            one.name: _resources_of(one, documents[one.name], named, store) for one in declarations
         }
 
     def __getitem__(self, name: str) -> Resources[Any]:
         return self._resources[name]
+
+    def apart(self, name: str) -> ResourcesApart[Any]:
+        """A resource with a member apart."""
+        resources = self._resources[name]
+        if not isinstance(resources, ResourcesApart):
+            raise TypeError(f"{name} has no member apart")
+        return resources
 
     def routes(self, *, instead: Sequence[Routes] = ()) -> list[Routes]:
         """The routes of every resource, without those that ``instead`` has; then those of ``instead``."""

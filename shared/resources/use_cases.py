@@ -30,7 +30,7 @@ _ABSENT: Final = object()
 Write = Callable[[str, UpdateFn, Cause], Awaitable[Written]]
 """Writes what a pure function decides on the document with a key."""
 Afterwards = Callable[[Written, Cause], Awaitable[None]]
-"""What a service does after an action was written. It is called again when the request is repeated."""
+"""What a service does after a write. It is called again when the request is repeated."""
 
 
 class Resources(ResourceReads[M], Generic[M]):
@@ -71,7 +71,7 @@ class Resources(ResourceReads[M], Generic[M]):
         ]
 
     def after(self, word: str, afterwards: Afterwards) -> None:
-        """Makes ``afterwards`` follow the action with this word."""
+        """Makes ``afterwards`` follow the action with this word, or ``create``, ``update``, ``delete``, ``restore``."""
         self._afterwards[word] = afterwards
 
     def look_up(self, look_up: LookUp) -> None:
@@ -114,9 +114,12 @@ class Resources(ResourceReads[M], Generic[M]):
                     state = _state_of(made) | {name: given[name] for name in identity}
             return Change(state, (OutgoingEvent(f"{contract.topic}.created"),))
 
-        if resource.on_write is None and not self._references.any_in(given):
-            return await self._write(key, partial(created, None), cause)
-        return await self._references.write(lambda ask: self._write(key, partial(created, ask), cause), new=given)
+        if resource.on_write is None and given.keys().isdisjoint(self._references.members):
+            written = await self._write(key, partial(created, None), cause)
+        else:
+            write = partial(self._write, key)
+            written = await self._references.write(lambda ask: write(partial(created, ask), cause), new=given)
+        return await self._finished("create", written, cause) if self._afterwards else written
 
     async def _completed(self, creation: M) -> M:
         """The document that a creation makes. BadInput names what neither it nor its source gives."""
@@ -148,7 +151,8 @@ class Resources(ResourceReads[M], Generic[M]):
                 }
             return patched(contract.model, before, patch)
 
-        return await self._revise(contract.key_of(command), merged, command.patch, cause)
+        written = await self._revise(contract.key_of(command), merged, command.patch, cause)
+        return await self._finished("update", written, cause)
 
     async def restore(self, command: RestoreVersion, cause: Cause) -> Written:
         """Makes the members that a person may set those of a former version, by the rules of a change (3.20).
@@ -166,7 +170,8 @@ class Resources(ResourceReads[M], Generic[M]):
             state = {**before, **given}
             return validated(contract.model, {name: value for name, value in state.items() if value is not None})
 
-        return await self._revise(key, restored, given, with_reason(cause, command), self.resource.on_restore)
+        written = await self._revise(key, restored, given, with_reason(cause, command), self.resource.on_restore)
+        return await self._finished("restore", written, cause)
 
     async def _revise(
         self,
@@ -195,7 +200,7 @@ class Resources(ResourceReads[M], Generic[M]):
                     after = resource.on_write(validated(contract.model, before), after, others, cause)
             return after if finish is None else finish(after, cause)
 
-        if resource.on_write is None and not self._references.any_in(given):
+        if resource.on_write is None and given.keys().isdisjoint(self._references.members):
             return await self._change(key, cause, partial(updated, None), "updated")
         return await self._references.write(lambda ask: self._change(key, cause, partial(updated, ask), "updated"))
 
@@ -211,7 +216,7 @@ class Resources(ResourceReads[M], Generic[M]):
             self.check_condition(cause.condition, present, view=view)
             return Change(None, (OutgoingEvent(f"{contract.topic}.deleted"),))
 
-        return await self._write(key, deleted, cause)
+        return await self._finished("delete", await self._write(key, deleted, cause), cause)
 
     async def act(self, action: Action[M], command: CommandBody, cause: Cause) -> Written:
         """Applies an action of the declaration; one that changes nothing makes no version."""
@@ -223,9 +228,7 @@ class Resources(ResourceReads[M], Generic[M]):
         cause = with_reason(cause, command)
         events = ("updated",) if action.event is None else ("updated", action.event)
         written = await self._change(contract.key_of(command), cause, acted, *events)
-        if action.word in self._afterwards:
-            await self._afterwards[action.word](written, cause)
-        return written
+        return await self._finished(action.word, written, cause)
 
     async def expire(self, clock: Clock) -> None:
         """Changes the documents that the clock makes expire. It reads those alone that may."""
@@ -262,6 +265,12 @@ class Resources(ResourceReads[M], Generic[M]):
             return Change(state, tuple(OutgoingEvent(f"{contract.topic}.{event}") for event in events))
 
         return await self._write(key, changed, cause)
+
+    async def _finished(self, word: str, written: Written, cause: Cause) -> Written:
+        """The outcome, once what follows it was done."""
+        if word in self._afterwards:
+            await self._afterwards[word](written, cause)
+        return written
 
 
 def _refuse(refusal: Refused, _: Document | None) -> Change:

@@ -19,7 +19,7 @@ from shared.trace import Trace
 from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.http import after_patch, pointers, version_of
-from tests.support.resources import ALL, EACH, body_of, change_of, key_of, path_of
+from tests.support.resources import ALL, EACH, among, body_of, change_of, key_of, path_of
 
 
 @EACH
@@ -28,7 +28,7 @@ async def test_it_is_created_read_and_listed(
 ) -> None:
     read = await http.get(path_of(resource, made))
     assert (read.json(), version_of(read)) == (made, 1)
-    assert (await http.get(resource.path)).json() == {"Items": [made], "NextCursor": None}
+    assert (await http.get(resource.path)).json() == {"Items": [among(resource, made)], "NextCursor": None}
     resource.contract.read.model_validate(made)
     for name, member in resource.filter_members.items():
         value = made.get(member.partition(".")[0])
@@ -127,7 +127,7 @@ async def test_a_batch_gives_the_latest_of_many_and_names_what_is_not_there(
     key, path = resource.contract.key_in(made), f"{resource.path}/batch"
     latest = (await http.get(path_of(resource, made))).json()
     answer = await http.post(path, json={"Keys": ["nothing", key, key]})
-    assert (answer.status_code, answer.json()) == (200, {"Items": [latest], "Missing": ["nothing"]})
+    assert (answer.status_code, answer.json()) == (200, {"Items": [among(resource, latest)], "Missing": ["nothing"]})
     for bad, pointer in ((["k"] * 1_001, "/Keys"), ([5], "/Keys/0"), (None, "/Keys")):
         answer = await http.post(path, json={"Keys": bad})
         assert (answer.status_code, pointers(answer)) == (400, [pointer])

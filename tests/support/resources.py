@@ -47,6 +47,11 @@ def path_of(resource: Resource[Any], document: dict[str, Any]) -> str:
     return path
 
 
+def among(resource: Resource[Any], document: dict[str, Any]) -> dict[str, Any]:
+    """A document as it is read among others: without the member that lies apart."""
+    return {name: value for name, value in document.items() if not resource.apart or name != resource.apart.member}
+
+
 def change_of(resource: Resource[Any]) -> dict[str, Any]:
     """The golden command's patch, without the key and the reason."""
     body = body_of(resource, "Update")
