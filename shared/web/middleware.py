@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.errors import Problem, Unavailable
 from shared.metrics import Metrics
 from shared.trace import Trace, bind_trace, new_id, parse_traceparent
+from shared.web.content_coding import CODINGS, decompressed
 from shared.web.headers import check_single
 from shared.web.protection import READS, Protection
 from shared.web.responses import CLIENT_GONE, body_too_large, problem_response
@@ -48,11 +49,11 @@ class RequestMiddleware:
 
     - It binds the request's trace for all effects and log lines, and returns the correlation id.
     - It refuses what a page of another site sends (``Protection``), a header with two values where there can be one,
-      and a body in a content coding (415).
+      and a body in another content coding than gzip (415).
     - While the gate is closed, it answers 503, except on the kit's own pages.
-    - It reads the whole body of a write before the route is called. A body over ``body_limit`` bytes is 413, at once
-      where Content-Length says so, for a read as well; no other body of a read is looked at. A route of ``streaming``
-      reads its body itself and has its own limit.
+    - It reads the whole body of a write before the route is called, and decompresses it. A body over ``body_limit``
+      bytes, compressed or not, is 413, at once where Content-Length says so, for a read as well; no other body of a
+      read is looked at. A route of ``streaming`` reads its body itself, has its own limit and takes no coding.
     - It logs an unexpected error with its stack trace, and answers 500 without it. Once the response has begun, the
       error goes on to the server, which breaks the connection off.
     - It counts and times the request by its route's pattern, as 499 where the client went before all of it was there.
@@ -134,8 +135,9 @@ class RequestMiddleware:
                 raise body_too_large(limit)
             if is_read:
                 return None
-            if given.get(b"content-encoding", _PLAIN).lower() != _PLAIN:
-                return problem_response(_coded(), path, {"accept-encoding": "identity"})
+            coding = given.get(b"content-encoding", _PLAIN).lower()
+            if coding != _PLAIN and (streams or coding not in CODINGS):
+                return _wrong_coding(path, "identity" if streams else "gzip")
             if streams:
                 return None
             body, more = bytearray(), True
@@ -147,9 +149,12 @@ class RequestMiddleware:
                 more = message.get("more_body", False)
             if len(body) > limit:
                 raise body_too_large(limit)
+            content = bytes(body)
+            if coding != _PLAIN:
+                content = decompressed(content, limit)
         except Problem as problem:
             return problem_response(problem, path)
-        scope[BODY] = bytes(body)
+        scope[BODY] = content
         return None
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
@@ -165,9 +170,12 @@ class RequestMiddleware:
             self._log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 
 
-def _coded() -> Problem:
-    detail = "the body has a Content-Encoding; send it as it is, without one"
-    return Problem(detail, slug="bad-content-encoding", status=415, title="Unsupported content coding")
+def _wrong_coding(path: str, accepted: str) -> Response:
+    """415 with the coding that the route takes: ``gzip``, beside none, or only ``identity``, which is none."""
+    remedy = "send it as it is, without one" if accepted == "identity" else f"send it with {accepted} or without one"
+    detail = f"the body has a Content-Encoding that is not read here; {remedy}"
+    problem = Problem(detail, slug="bad-content-encoding", status=415, title="Unsupported content coding")
+    return problem_response(problem, path, {"accept-encoding": accepted})
 
 
 def _trace_of(scope: Scope) -> Trace:

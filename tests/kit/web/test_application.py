@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -130,12 +132,44 @@ async def test_a_body_over_the_limit_is_413_by_its_content_length_without_being_
     assert [message["status"] for message in answered if message["type"] == "http.response.start"] == [413, 413]
 
 
-async def test_a_body_in_a_content_coding_is_415_with_the_one_that_is_taken(http: httpx.AsyncClient) -> None:
-    for coding in ("gzip", "GZIP", "br", "gzip, identity"):
+async def test_a_body_in_another_coding_than_gzip_is_415_with_the_one_that_is_taken(http: httpx.AsyncClient) -> None:
+    for coding in ("br", "deflate", "gzip, identity", "gzip, gzip"):
         answer = await http.put("/echo", content=gzip.compress(b"{}"), headers={**JSON, "Content-Encoding": coding})
-        assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+        assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "gzip")
         assert answer.json()["type"] == "urn:epic:problem:bad-content-encoding"
     assert (await http.put("/echo", json={}, headers={"Content-Encoding": "Identity"})).status_code == 200
+
+
+async def test_a_compressed_body_is_what_it_was_before(http: httpx.AsyncClient) -> None:
+    """4.534."""
+    for coding in ("gzip", "GZIP", "x-gzip"):
+        content = gzip.compress(b'{"Name": "ann"}')
+        answer = await http.put("/echo", content=content, headers={**JSON, "Content-Encoding": coding})
+        assert (answer.status_code, answer.json()["Body"]) == (200, {"Name": "ann"})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", gzip.compress(b"{}")[:-1], gzip.compress(b"{}") + b"!", gzip.compress(b"{") + gzip.compress(b"}")],
+    ids=["nothing", "plain", "cut off", "more behind it", "two members"],
+)
+async def test_what_is_not_one_whole_gzip_member_is_400(http: httpx.AsyncClient, content: bytes) -> None:
+    answer = await http.put("/echo", content=content, headers={**JSON, "Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:epic:problem:bad-gzip")
+
+
+async def test_a_small_body_that_holds_a_large_one_is_413_without_making_it(http: httpx.AsyncClient) -> None:
+    bomb = zlib.compressobj(1, wbits=31)
+    content = b"".join(bomb.compress(bytes(1_000_000)) for _ in range(100)) + bomb.flush()
+    assert len(content) < BODY_LIMIT
+    tracemalloc.start()
+    answer = await http.put("/echo", content=content, headers={**JSON, "Content-Encoding": "gzip"})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert answer.status_code == 413
+    assert peak < 8 * BODY_LIMIT  # of the hundred megabytes that the body would be
+    largest = gzip.compress(b'"' + b"x" * (BODY_LIMIT - 2) + b'"')
+    assert (await http.put("/echo", content=largest, headers={**JSON, "Content-Encoding": "gzip"})).status_code == 400
 
 
 @pytest.mark.parametrize(
