@@ -7,12 +7,12 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 
-from services.hotw_svc.domain.arithmetic import ONE, one_plus
 from services.hotw_svc.domain.instants import end_of, shifted
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.orders.shared_asgs import SharedAsgs
 from services.hotw_svc.domain.runs.distribution import EVEN, AzFactors
+from shared.capacity import ONE, one_plus
 from shared.clock import day_start
 from shared.schemas.event_svc.event import EMERGENT_DAYS_BEFORE_PEAK, OVERRIDE_OFFSET
 from shared.schemas.fleet_svc.exception import BUFFER_FACTOR, ExceptionStatus

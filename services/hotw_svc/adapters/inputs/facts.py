@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from services.hotw_svc.domain.arithmetic import exact
 from services.hotw_svc.domain.inputs import (
     AsgFacts,
     EventFacts,
@@ -24,6 +23,7 @@ from services.hotw_svc.domain.inputs import (
 )
 from services.hotw_svc.domain.instants import EARLIEST
 from services.hotw_svc.domain.runs.distribution import AzFactors
+from shared.capacity import exact
 from shared.clock import parse_instant
 from shared.schemas.event_svc.event import EMERGENT_DAYS_BEFORE_PEAK, OVERRIDE_OFFSET
 from shared.schemas.fleet_svc.exception import ExceptionStatus

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import date
 
-from services.hotw_svc.domain.arithmetic import ONE
 from services.hotw_svc.domain.inputs import Inputs, OrderDates
 from services.hotw_svc.domain.runs.distribution import Distribution
 from services.hotw_svc.domain.runs.presence import INVENTORY, Presence
 from services.hotw_svc.domain.runs.requirement import Requirement
 from services.hotw_svc.domain.wording import hosts, listed, plain, whole
+from shared.capacity import ONE
 from shared.clock import iso
 
 NOTHING_TO_ORDER = "No hosts to order."

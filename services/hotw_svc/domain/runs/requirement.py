@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from services.hotw_svc.domain.arithmetic import ceil_ratio, one_plus
 from services.hotw_svc.domain.inputs import FleetFacts, Inputs, Philosophy, ProjectionFacts
 from services.hotw_svc.domain.wording import plain, whole
+from shared.capacity import needed_hosts, one_plus, required_hosts
 from shared.schemas.base import MAX_COUNT
 from shared.schemas.fleet_svc.service import CapacityStrategy
 
@@ -102,7 +102,7 @@ def required(inputs: Inputs) -> Requirement:
     minimum = philosophy.min_hosts or 0
     name, cap = _cap(fleet, philosophy)
     floored = max(needed, minimum)
-    bounded = floored if cap is None else min(floored, cap)
+    bounded = required_hosts(needed, least=minimum, most=cap)
     return Requirement(
         needed=needed,
         required=bounded,
@@ -113,13 +113,6 @@ def required(inputs: Inputs) -> Requirement:
         cap=name if bounded < floored else None,
         raised=bounded > needed,
         crossed=bounded < floored > needed,
-    )
-
-
-def needed_hosts(tpm: int, *, buffer: Fraction, headroom: Fraction, throughput: int) -> int:
-    """ceil(tpm × buffer × headroom / throughput) in whole numbers: no rounding on the way."""
-    return ceil_ratio(
-        tpm * buffer.numerator * headroom.numerator, buffer.denominator * headroom.denominator * throughput
     )
 
 

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.hotw_svc.adapters.runs.execution_rows import half_up
-from services.hotw_svc.domain.arithmetic import exact, one_plus
 from services.hotw_svc.domain.inputs import ExceptionFacts, Philosophy, PhilosophyFacts
 from services.hotw_svc.domain.runs.requirement import missing, needed_hosts, peak_tpm, required, too_large
+from shared.capacity import exact, one_plus
 from shared.schemas.base import MAX_COUNT, MAX_DECIMAL
 from shared.schemas.fleet_svc.exception import ExceptionStatus
 from shared.schemas.fleet_svc.service import CapacityStrategy
