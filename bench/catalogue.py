@@ -5,7 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from bench.figure import Bench
-from bench.measures import bulk, consume, dashboard, embedded, idle, latest, listing, memory, plans, put, runs, updates
+from bench.measures import (
+    bulk,
+    consume,
+    dashboard,
+    embedded,
+    idle,
+    latest,
+    listing,
+    memory,
+    plans,
+    put,
+    runs,
+    traffic_day,
+    updates,
+)
 
 BENCHES: Final[tuple[Bench, ...]] = (
     consume.BENCH,
@@ -19,5 +33,6 @@ BENCHES: Final[tuple[Bench, ...]] = (
     listing.BENCH,
     dashboard.BENCH,
     embedded.BENCH,
+    traffic_day.BENCH,
     memory.BENCH,
 )

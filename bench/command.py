@@ -40,7 +40,7 @@ def main() -> None:
     chosen = [bench for bench in BENCHES if not options.names or bench.name in options.names]
     why = docker_engine.missing() if any(bench.needs_docker for bench in chosen) else None
     if why is not None:
-        _say(f"{why}: the benches measure real Kafka, MongoDB and MySQL; `embedded` alone needs none")
+        _say(f"{why}: the benches measure real Kafka, MongoDB and MySQL; `embedded` and `traffic_day` need none")
         raise SystemExit(_NOT_HERE)
     _quiet_libraries()
     scale = Scale(options.rounds or (QUICK_ROUNDS if options.quick else FULL_ROUNDS), options.quick)

@@ -86,7 +86,7 @@ def _operations(openapi: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 _FEW = 4
-_FORMATS = {"date": "day", "date-time": "time"}
+_FORMATS = {"date": "day", "date-time": "time", "uri": "address"}
 
 
 def _body_of(operation: dict[str, Any]) -> str:

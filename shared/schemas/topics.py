@@ -13,9 +13,12 @@ from typing import Any, Final
 
 from shared.schemas.base import WireModel
 from shared.schemas.eventplan_svc import TPMRequested
+from shared.schemas.fleet_svc.bau_host_job import BAU_HOST_JOB, DUE, BAUHostJobDue
 from shared.schemas.fleet_svc.bulk_job import CancelBulkJob, StartBulkJob
 from shared.schemas.fleet_svc.fleet import InventoryReported
+from shared.schemas.fleet_svc.proposal import AcceptProposal
 from shared.schemas.fleet_svc.throttling import THROTTLING, ReportThrottling, ThrottlingApplied
+from shared.schemas.fleet_svc.traffic import BAU_CHANGED, TRAFFIC, BAUChanged
 from shared.schemas.hotw_svc import (
     CancelRun,
     ExecuteFleet,
@@ -199,6 +202,24 @@ TOPICS: Final[dict[str, Topic]] = {
             partitions=THROTTLING.partitions,
         ),
         _event(
+            BAUChanged,
+            BAU_CHANGED,
+            "The traffic of a fleet outside events is another one.",
+            owner="fleet_svc",
+            key="FleetId",
+            partitions=TRAFFIC.partitions,
+            config=_THIRTY_DAYS,
+        ),
+        _event(
+            BAUHostJobDue,
+            DUE,
+            "A slot of a job has come; it orders nothing.",
+            owner="fleet_svc",
+            key="JobId",
+            partitions=BAU_HOST_JOB.partitions,
+            config=_THIRTY_DAYS,
+        ),
+        _event(
             TPMRequested,
             "eventplan.tpm.requested",
             "The TPM of a fleet is to be mailed to the downstream services.",
@@ -221,7 +242,9 @@ TOPICS: Final[dict[str, Topic]] = {
         _hardware_event("hotw.fulfillment.updated", "Hosts of an order were delivered.", _OF_ORDERS),
         _hardware_event("hotw.override.started", "An approved override's window began."),
         _hardware_event("hotw.override.expired", "An override's window ended."),
-        _commands("fleet_svc", _FLEET_KEYS, ReportThrottling, StartBulkJob, CancelBulkJob, partitions=12),
+        _commands(
+            "fleet_svc", _FLEET_KEYS, ReportThrottling, AcceptProposal, StartBulkJob, CancelBulkJob, partitions=12
+        ),
         _commands("event_svc", "EventId, or EventProfileId"),
         _commands("eventplan_svc", "FleetId", partitions=12),
         _commands("hotw_svc", "FleetId or EventId", *_HOTW_COMMANDS, partitions=12),

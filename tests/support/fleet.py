@@ -10,8 +10,8 @@ import httpx
 
 from services.event_svc.bootstrap import build as build_event
 from services.fleet_svc.app.fleets import Fleets
+from services.fleet_svc.bootstrap import accept_command, bau_on, bau_routes, commands_of, declared_on, report_command
 from services.fleet_svc.bootstrap import build as build_fleet
-from services.fleet_svc.bootstrap import commands_of, declared_on, report_command
 from services.fleet_svc.entrypoints.http import fleet_routes
 from services.fleet_svc.entrypoints.throttling import throttling_routes
 from shared.clock import Clock
@@ -21,7 +21,11 @@ from shared.web import Routes
 from tests.support.clock import FixedClock
 from tests.support.embedded_stack import Stack, open_stack
 
-BARE = {"FleetId": "F1", "ServiceId": "S1", "FleetConfiguration": {"Region": "us-east-1", "HostThroughPutTPM": 250}}
+BARE: dict[str, Any] = {
+    "FleetId": "F1",
+    "ServiceId": "S1",
+    "FleetConfiguration": {"Region": "us-east-1", "HostThroughPutTPM": 250},
+}
 FailingAt = Callable[[str], AbstractContextManager[None]]
 
 
@@ -36,7 +40,9 @@ def routes_on(store: Store, fleets: Fleets, clock: Clock) -> list[Routes]:
     """The routes of fleet_svc on a store that is not started yet."""
     declared = declared_on(store, fleets, clock)
     throttling = throttling_routes(report_command(declared), declared["Throttling"], clock)
-    return [*declared.routes(), fleet_routes(commands_of(fleets), fleets, clock), throttling]
+    bau = bau_on(store, declared, fleets, clock)
+    own = bau_routes(accept_command(declared, bau), declared, bau)
+    return [*declared.routes(), fleet_routes(commands_of(fleets), fleets, clock), throttling, *own]
 
 
 class Both(Stack):

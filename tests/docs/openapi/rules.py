@@ -97,8 +97,8 @@ def _fleet(body: Body) -> None:
 
 
 def _projection(body: Body) -> None:
-    """4.441: one TPM at least."""
-    if any(body.get(name) is None for name in _TPM):
+    """4.441: one TPM at least. 4.187: the TPM of a proposal stands alone."""
+    if "TPM" not in body and any(body.get(name) is None for name in _TPM):
         body["TotalInputTPM"] = 50_000
 
 
@@ -148,6 +148,20 @@ def _input(body: Body) -> None:
     body.pop("SchemaId", None)
 
 
+def _traffic(body: Body) -> None:
+    """4.533: a day is one of the last 35, and its minutes have begun."""
+    if "Date" in body:
+        body["Date"] = "2024-06-14"
+
+
+def _job(body: Body) -> None:
+    """4.560: a schedule is a cron expression, in a time zone that there is."""
+    if "Schedule" in body:
+        body["Schedule"] = "0 9 * * 1-5"
+    if body.get("TimeZone"):
+        body["TimeZone"] = "Europe/Berlin"
+
+
 _RULES: dict[str, Callable[[Body], None]] = {
     "/event": _event,
     "/calendar": _calendar,
@@ -162,4 +176,6 @@ _RULES: dict[str, Callable[[Body], None]] = {
     "/schema": _schema,
     "/dimension": _dimension,
     "/custominput": _input,
+    "/traffic": _traffic,
+    "/bauhostjob": _job,
 }

@@ -11,6 +11,7 @@ import pytest
 
 from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.app.on_events_changed import on_events_changed
+from services.fleet_svc.app.refresh_bau import EventDays
 from services.fleet_svc.bootstrap import commands_of, declared_on
 from services.fleet_svc.entrypoints.http import fleet_routes
 from shared.documents.sqlite import SqliteStore
@@ -106,7 +107,7 @@ async def test_the_events_default_counts_where_the_fleet_gives_no_buffer(
 ) -> None:
     """4.463, 4.510e."""
     event = {**golden("event.created", "event.created").body(), "EventId": "PD", "DefaultBufferPercentage": 15}
-    await on_events_changed([EventSnapshot.model_validate(event)], fleets=fleets)
+    await on_events_changed([EventSnapshot.model_validate(event)], fleets=fleets, event_days=EventDays(fleets))
     await ok(http.post("/fleet", json=buffered(own)))
     assert (await ok(http.post("/exception", json=ASKED, headers=ANN)))["CurrentValue"] == factor
 

@@ -9,6 +9,7 @@ import httpx
 
 from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.app.on_events_changed import on_events_changed
+from services.fleet_svc.app.refresh_bau import EventDays
 from shared.schemas.event_svc.event import EventSnapshot
 from tests.support.fleet import ok
 from tests.support.reference import EVENT, FLEET, PROJECTION, SERVICE
@@ -61,10 +62,10 @@ async def test_the_fleets_of_an_event_that_was_never_known_are_404(http: httpx.A
     missing = await http.get("/fleet/event/NOPE")
     assert (missing.status_code, missing.json()["detail"]) == (404, "there is no Event NOPE")
     created = EventSnapshot.model_validate({**EVENT, "VersionId": 1, "AuditMetadata": {}})
-    await on_events_changed([created], fleets=fleets)
+    await on_events_changed([created], fleets=fleets, event_days=EventDays(fleets))
     assert len((await ok(http.get("/fleet/event/PD2024")))["Items"]) == 1
     deleted = created.model_copy(update={"version_id": 2, "deleted": True})
-    await on_events_changed([deleted, created], fleets=fleets)
+    await on_events_changed([deleted, created], fleets=fleets, event_days=EventDays(fleets))
     assert len((await ok(http.get("/fleet/event/PD2024")))["Items"]) == 1, "it was known"
     await ok(http.put(f"{F}/NOPE", json={"FleetConfiguration": {"MaxHostCount": 9}}))
     assert [item["EventId"] for item in (await ok(http.get("/fleet/event/NOPE")))["Items"]] == ["NOPE"]
