@@ -32,6 +32,12 @@ def ceil_ratio(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)
 
 
+def proposed_tpm(bau_tpm: int, ct_factor: Fraction) -> int:
+    """round(BAUTPM × CTFactor), a half up (4.186, 7.3.5, 7.4.3). Neither is negative."""
+    product = bau_tpm * ct_factor
+    return (2 * product.numerator + product.denominator) // (2 * product.denominator)
+
+
 def needed_hosts(tpm: int, *, buffer: Fraction, headroom: Fraction, throughput: int) -> int:
     """ceil(tpm × buffer × headroom / throughput) in whole numbers: no rounding on the way (7.4.1, 7.4.2)."""
     return ceil_ratio(

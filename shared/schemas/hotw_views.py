@@ -241,3 +241,4 @@ class KnownInputs(WireModel):
     exception: KnownVersion | None
     projection: KnownVersion | None
     inventory: KnownInventory | None
+    bau_tpm: KnownVersion | None

@@ -207,6 +207,7 @@ TOPICS: Final[dict[str, Topic]] = {
             "The traffic of a fleet outside events is another one.",
             owner="fleet_svc",
             key="FleetId",
+            consumers=("hotw_svc",),
             partitions=TRAFFIC.partitions,
             config=_THIRTY_DAYS,
         ),

@@ -150,6 +150,11 @@ def inventory_body(fleet_id: str = FLEET, hosts: int = 150, as_of: str = "2024-0
     return {"FleetId": fleet_id, "HostsPresent": hosts, "AsOf": as_of, "Source": "Apollo"}
 
 
+def bau_body(fleet_id: str = FLEET, version: int = 1, **changes: Any) -> dict[str, Any]:
+    """A `traffic.bau.changed`, without a BAUTPM unless one is given."""
+    return {"FleetId": fleet_id, "VersionId": version, "Minutes": 1440, "AuditMetadata": AUDIT} | changes
+
+
 def plan_body(fleet_id: str = FLEET, version: int = 8, **milestones: tuple[str, str]) -> dict[str, Any]:
     """The plan of a fleet whose milestones are NotStarted, but for those given with their status and message."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Final
 
+from shared.capacity import exact, proposed_tpm
 from shared.errors import Conflict, FieldError, NotFound
 from shared.schemas.base import MAX_COUNT
 from shared.schemas.fleet_svc.projection import Projection
@@ -26,7 +27,7 @@ def proposed(fleet_id: str, *, bau_tpm: int | None, ct_factor: Decimal | None, l
     if ct_factor is None:
         raise NotFound(f"{fleet_id} has no CTFactor; give it in FleetConfiguration, for the Event or for the fleet")
     product = bau_tpm * ct_factor  # exact: at most 25 digits
-    tpm = int(product.quantize(Decimal(1), ROUND_HALF_UP))
+    tpm = proposed_tpm(bau_tpm, exact(ct_factor))
     working = f"BAUTPM {bau_tpm:,} × CTFactor {_plain(ct_factor)} of {line} = {_plain(product)}"
     if tpm > MAX_COUNT:
         raise Conflict(f"{working}, which is more than {MAX_COUNT:,}; correct the CTFactor", slug="too-large")

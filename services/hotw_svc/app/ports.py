@@ -101,6 +101,7 @@ class InputKind(StrEnum):
     EXCEPTION = "exception"
     PROJECTION = "projection"
     INVENTORY = "inventory"
+    BAU_TRAFFIC = "bau_traffic"
     PLAN = "plan"
 
 

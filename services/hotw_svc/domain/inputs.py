@@ -217,6 +217,14 @@ class InventoryFacts:
     as_of: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class BAUTrafficFacts:
+    """The traffic of a fleet outside events; `bau_tpm` is None while too few of its minutes are known."""
+
+    version_id: int
+    bau_tpm: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """The run an execution belongs to; `user` is who asked, or `auto`. `order_type_reason`: see `choose_order_type`.
@@ -249,6 +257,7 @@ class Inputs:
     exception: ExceptionFacts | None = None
     projection: ProjectionFacts | None = None
     inventory: InventoryFacts | None = None
+    bau_traffic: BAUTrafficFacts | None = None
     orders: tuple[Order, ...] = ()
     overrides: tuple[Override, ...] = ()
     windows: Mapping[str, Window] = field(default_factory=dict)
@@ -277,6 +286,11 @@ class Inputs:
         """The fleet's own BufferPercentage, else the Event's DefaultBufferPercentage (4.463), else none."""
         own = self.fleet.buffer_percentage
         return self.event.default_buffer_percentage if own is None else own
+
+    @property
+    def bau_tpm(self) -> int | None:
+        """The fleet's BAUTPM; None while it is not known."""
+        return None if self.bau_traffic is None else self.bau_traffic.bau_tpm
 
     @property
     def counting_exception(self) -> ExceptionFacts | None:

@@ -17,6 +17,7 @@ from shared.schemas.fleet_svc.fleet import FleetSnapshot, InventoryReported
 from shared.schemas.fleet_svc.philosophy import PhilosophySnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
+from shared.schemas.fleet_svc.traffic import BAU_CHANGED, BAUChanged
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.trace import Trace
 
@@ -31,6 +32,7 @@ R = TypeVar(
     ExceptionSnapshot,
     ProjectionSnapshot,
     InventoryReported,
+    BAUChanged,
 )
 
 
@@ -67,6 +69,7 @@ def subscriptions(
             inputs(ExceptionSnapshot, _changes("exception"), InputKind.EXCEPTION),
             inputs(ProjectionSnapshot, _changes("projection"), InputKind.PROJECTION),
             inputs(InventoryReported, ["fleet.inventory.reported"], InputKind.INVENTORY),
+            inputs(BAUChanged, [BAU_CHANGED], InputKind.BAU_TRAFFIC),
         ),
         Subscription(
             "hotw_svc.plans", Handler(EventPlanSnapshot, ["eventplan.created", "eventplan.updated"], bulk=plans)

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.hotw_svc.domain.inputs import (
     AsgFacts,
+    BAUTrafficFacts,
     EventFacts,
     ExceptionFacts,
     FleetFacts,
@@ -142,6 +143,11 @@ def projection_facts(state: State) -> ProjectionFacts:
 def inventory_facts(report: State) -> InventoryFacts:
     """A `fleet.inventory.reported`, or a HostInventory."""
     return InventoryFacts(report["HostsPresent"], parse_instant(report["AsOf"]))
+
+
+def bau_traffic_facts(state: State) -> BAUTrafficFacts:
+    """A `traffic.bau.changed`; without a BAUTPM there are too few minutes."""
+    return BAUTrafficFacts(state["VersionId"], state.get("BAUTPM"))
 
 
 def az_factors(factors: Mapping[str, Any]) -> AzFactors:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import facts, read_models
 from services.hotw_svc.adapters.inputs.read_models import (
+    BAU_TRAFFIC,
     EXCEPTIONS,
     FLEETS,
     INVENTORIES,
@@ -139,6 +140,7 @@ class _Known:
     exceptions: _Rows
     projections: _Rows
     inventories: _Rows
+    bau_traffic: _Rows
     orders: Mapping[str, tuple[Order, ...]]
     overrides: Mapping[str, tuple[Override, ...]]
     windows: Mapping[str, Window]
@@ -181,6 +183,7 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
         exceptions=await EXCEPTIONS.rows(connection, exceptions),
         projections=await PROJECTIONS.rows(connection, projections),
         inventories=await INVENTORIES.rows(connection, fleet_ids),
+        bau_traffic=await BAU_TRAFFIC.rows(connection, fleet_ids),
         orders=await order_rows.orders_of(connection, names, run.purpose),
         overrides=overrides,
         windows=await read_models.override_windows(connection, order_rows.other_events(overrides, run.event_id)),
@@ -192,6 +195,7 @@ def _read(fleet_id: str, event_id: str, known: _Known) -> dict[str, Any]:
     projection = known.projections.get(projection_key(fleet_id, event_id))
     exception = known.exceptions.get(exception_key(fleet_id, event_id))
     inventory = known.inventories.get(fleet_id)
+    bau_traffic = known.bau_traffic.get(fleet_id)
     fleet = facts.fleet_facts(base=state_of(base), event_line=state_of(line))
     return {
         "fleet": fleet,
@@ -200,6 +204,7 @@ def _read(fleet_id: str, event_id: str, known: _Known) -> dict[str, Any]:
         "exception": facts.exception_facts(state_of(exception)) if _is_present(exception) else None,
         "projection": facts.projection_facts(state_of(projection)) if _is_present(projection) else None,
         "inventory": None if inventory is None else facts.inventory_facts(state_of(inventory)),
+        "bau_traffic": None if bau_traffic is None else facts.bau_traffic_facts(state_of(bau_traffic)),
     }
 
 

@@ -35,6 +35,8 @@ EXCEPTIONS: Final = ReadModelTable("exception")
 PROJECTIONS: Final = ReadModelTable("projection")
 INVENTORIES: Final = ReadModelTable("inventory")
 """The version of an inventory is its AsOf, in milliseconds since 1970."""
+BAU_TRAFFIC: Final = ReadModelTable("bau_traffic")
+"""The BAUTPM of a fleet, by FleetId."""
 PLANS: Final = ReadModelTable("plan")
 """Of a plan only the hardware milestones are kept (``plan_state``)."""
 
@@ -46,6 +48,7 @@ READ_MODELS: Final = {
     InputKind.EXCEPTION: EXCEPTIONS,
     InputKind.PROJECTION: PROJECTIONS,
     InputKind.INVENTORY: INVENTORIES,
+    InputKind.BAU_TRAFFIC: BAU_TRAFFIC,
     InputKind.PLAN: PLANS,
 }
 _DECIDING: Final = {InputKind.SERVICE: ("ServiceType",), InputKind.FLEET: ("ServiceId", REGION)}

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.read_models import (
+    BAU_TRAFFIC,
     EVENTS,
     EXCEPTIONS,
     FLEETS,
@@ -145,6 +146,7 @@ class Queries:
             exception = await _one(connection, EXCEPTIONS, exception_key(fleet_id, event_id))
             projection = await _one(connection, PROJECTIONS, projection_key(fleet_id, event_id))
             inventory = await _one(connection, INVENTORIES, fleet_id)
+            bau_traffic = await _one(connection, BAU_TRAFFIC, fleet_id)
         if fleet is None and event is None:
             raise NotFound(f"HOTW knows neither fleet {fleet_id} nor event {event_id}")
         hosts = inventory and {name: state_of(inventory)[name] for name in ("AsOf", "HostsPresent")}
@@ -158,6 +160,7 @@ class Queries:
             "Exception": _version(exception),
             "Projection": _version(projection),
             "Inventory": hosts,
+            "BAUTPM": _version(bau_traffic),
         }
 
     async def known_fleets(self, event_id: str) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def execution_columns(execution: Execution) -> Row:
         "RunId": inputs.run.run_id,
         "FleetIndexId": inputs.fleet_index_id,
         "PeakTPM": None if execution.peak is None else execution.peak.value,
-        "BAUTPM": None,
+        "BAUTPM": inputs.bau_tpm,
         "CTPeakFactor": _factor(fleet.ct_factor),
         "BufferFactor": _factor(execution.buffer_factor),
         "HostThroughPutTPM": fleet.host_throughput_tpm,
@@ -231,6 +231,8 @@ def _input_versions(execution: Execution) -> Row:
         versions["Exception"] = inputs.counting_exception.version_id
     if inputs.projection is not None:
         versions["Projection"] = inputs.projection.version_id
+    if inputs.bau_traffic is not None:
+        versions["BAUTPM"] = inputs.bau_traffic.version_id
     if peak is not None:
         versions["PeakTPM"] = peak.source
     if there is not None:

@@ -124,7 +124,7 @@ def _failed(inputs: Inputs, reasons: Sequence[str], now: datetime) -> Execution:
     return replace(
         _bare(inputs, now),
         reasoning=" ".join(reasons),
-        peak=peak_tpm(inputs.fleet, inputs.projection),
+        peak=peak_tpm(inputs),
         buffer_factor=buffer_factor(inputs),
         presence=presence(inputs),
         pending=pending_hosts(inputs),

@@ -78,8 +78,9 @@ def requirement(needed: Requirement, inputs: Inputs) -> str:
     else:
         headroom = "" if needed.headroom == ONE else f" × {plain(needed.headroom)} headroom"
         buffer = "buffer" if inputs.counting_exception is None else "buffer (approved exception)"
+        working = "" if needed.peak.working is None else f" ({needed.peak.working})"
         start = (
-            f"{whole(needed.peak.value)} TPM × {plain(needed.buffer_factor)} {buffer}{headroom} / "
+            f"{whole(needed.peak.value)} TPM{working} × {plain(needed.buffer_factor)} {buffer}{headroom} / "
             f"{whole(inputs.fleet.host_throughput_tpm or 0)} TPM per host = {hosts(needed.needed)} needed"
         )
     if needed.cap is not None:

@@ -3,24 +3,29 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from services.hotw_svc.domain.inputs import FleetFacts, Inputs, Philosophy, ProjectionFacts
+from services.hotw_svc.domain.inputs import FleetFacts, Inputs, Philosophy
 from services.hotw_svc.domain.wording import plain, whole
-from shared.capacity import needed_hosts, one_plus, required_hosts
+from shared.capacity import needed_hosts, one_plus, proposed_tpm, required_hosts
 from shared.schemas.base import MAX_COUNT
 from shared.schemas.fleet_svc.service import CapacityStrategy
 
 FLEETS_OWN = "FleetProjection"
+BAU = "BAUTPM × CTFactor"
 MAX_FACTOR = Fraction(99_999, 100)  # of a thousand times what is needed, some number must be a typing error
 
 
 @dataclass(frozen=True, slots=True)
 class PeakTPM:
-    """The transactions per minute a fleet is sized for, where they came from, and who has not verified them."""
+    """The transactions per minute a fleet is sized for, where they came from, and who has not verified them.
+
+    `working` says how the value was worked out, where nobody gave it.
+    """
 
     value: int
     source: str
     version_id: int
     unverified_by: tuple[str, ...] = ()
+    working: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +47,12 @@ class Requirement:
     crossed: bool = False
 
 
-def peak_tpm(fleet: FleetFacts, projection: ProjectionFacts | None) -> PeakTPM | None:
-    """The first TPM there is: ManualOverride, CloudTuneProjection, TotalInputTPM, the fleet's own; else None."""
+def peak_tpm(inputs: Inputs) -> PeakTPM | None:
+    """The first TPM there is (7.3.5); None where there is none, and where the last resort is no count.
+
+    ManualOverride, CloudTuneProjection, TotalInputTPM, the fleet's own, BAUTPM × CTFactor rounded half up.
+    """
+    fleet, projection, bau = inputs.fleet, inputs.projection, inputs.bau_traffic
     if projection is not None:
         for source, value in (
             ("ManualOverride", projection.manual_override),
@@ -55,7 +64,12 @@ def peak_tpm(fleet: FleetFacts, projection: ProjectionFacts | None) -> PeakTPM |
                 return PeakTPM(value, source, projection.version_id, (*owner, *projection.unverified_upstreams))
     if fleet.own_tpm is not None:
         return PeakTPM(fleet.own_tpm, FLEETS_OWN, fleet.version_id, () if fleet.own_tpm_verified else ("its owner",))
-    return None
+    if bau is None or bau.bau_tpm is None or fleet.ct_factor is None:
+        return None
+    value = proposed_tpm(bau.bau_tpm, fleet.ct_factor)
+    if value > MAX_COUNT:
+        return None
+    return PeakTPM(value, BAU, bau.version_id, ("its owner",), _product(bau.bau_tpm, fleet.ct_factor))
 
 
 def buffer_factor(inputs: Inputs) -> Fraction:
@@ -70,8 +84,8 @@ def missing(inputs: Inputs) -> tuple[str, ...]:
     if philosophy.strategy is CapacityStrategy.FIXED:
         return () if philosophy.min_hosts is not None else ("CapacityStrategy is Fixed, but there is no MinHosts.",)
     found = []
-    if peak_tpm(fleet, inputs.projection) is None:
-        found.append(f"No PeakTPM: neither a projection for {inputs.event.event_id} nor FleetProjection gives a TPM.")
+    if peak_tpm(inputs) is None:
+        found.append(_no_peak(inputs))
     if not fleet.host_throughput_tpm:
         found.append("No HostThroughPutTPM: what one host can take is not known.")
     own = "DefaultBufferPercentage" if fleet.buffer_percentage is None else "BufferPercentage"
@@ -87,7 +101,7 @@ def missing(inputs: Inputs) -> tuple[str, ...]:
 def required(inputs: Inputs) -> Requirement:
     """The requirement; call it only where nothing is `missing`. `too_large` judges the answer."""
     fleet, philosophy = inputs.fleet, inputs.philosophy
-    peak = peak_tpm(fleet, inputs.projection)
+    peak = peak_tpm(inputs)
     factor, headroom = buffer_factor(inputs), philosophy.headroom
     fixed = philosophy.strategy is CapacityStrategy.FIXED
     if fixed:
@@ -121,6 +135,23 @@ def too_large(requirement: Requirement) -> str | None:
     if max(requirement.needed, requirement.required) <= MAX_COUNT:
         return None
     return f"{whole(requirement.needed)} hosts needed cannot be right: {whole(MAX_COUNT)} is the most EPIC can plan."
+
+
+def _no_peak(inputs: Inputs) -> str:
+    """Each source of a PeakTPM, and why it gives none."""
+    bau_tpm, factor = inputs.bau_tpm, inputs.fleet.ct_factor
+    if bau_tpm is None:
+        last = "BAUTPM is not known"
+    elif factor is None:
+        last = f"there is no CTFactor for BAUTPM {whole(bau_tpm)}"
+    else:
+        last = f"{_product(bau_tpm, factor)} is more than {whole(MAX_COUNT)}"
+    given = f"neither a projection for {inputs.event.event_id} nor FleetProjection gives a TPM"
+    return f"No PeakTPM: {given}, and {last}."
+
+
+def _product(bau_tpm: int, factor: Fraction) -> str:
+    return f"BAUTPM {whole(bau_tpm)} × CTFactor {plain(factor)}"
 
 
 def _cap(fleet: FleetFacts, philosophy: Philosophy) -> tuple[str, int | None]:

@@ -125,7 +125,11 @@ def test_the_first_row_of_the_status_table_that_holds_decides() -> None:
         ({}, closed, "may be ordered only from 2024-06-16 (its SPCO dates)."),
         ({"inventory": InventoryFacts(200, NOW)}, {}, "No hosts to order."),
         ({}, {"region_list": ("eu-west-1",)}, "Its region us-east-1 is not in the RegionList of PD2024 (eu-west-1)."),
-        (no_tpm, {}, "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM."),
+        (
+            no_tpm,
+            {},
+            "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM, and BAUTPM is not known.",
+        ),
     ]
     changes: dict[str, Any] = {}
     event: dict[str, Any] = {}
@@ -180,7 +184,7 @@ def test_upscaling_after_the_peak_fails() -> None:
 def test_a_fleet_without_any_tpm_fails_and_one_with_its_own_does_not() -> None:
     bare = {"manual_override": None, "cloud_tune": None, "total_input": None}
     assert run(projection=bare, fleet={"own_tpm": None}).reasoning == (
-        "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM."
+        "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM, and BAUTPM is not known."
     )
     assert execute(replace(fortress(), projection=None), now=NOW).need == 50
 

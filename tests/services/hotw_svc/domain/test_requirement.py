@@ -15,13 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.hotw_svc.adapters.runs.execution_rows import half_up
-from services.hotw_svc.domain.inputs import ExceptionFacts, Philosophy, PhilosophyFacts
+from services.hotw_svc.domain.inputs import BAUTrafficFacts, ExceptionFacts, Inputs, Philosophy, PhilosophyFacts
 from services.hotw_svc.domain.runs.requirement import missing, needed_hosts, peak_tpm, required, too_large
-from shared.capacity import exact, one_plus
+from shared.capacity import exact, one_plus, proposed_tpm
 from shared.schemas.base import MAX_COUNT, MAX_DECIMAL
 from shared.schemas.fleet_svc.exception import ExceptionStatus
 from shared.schemas.fleet_svc.service import CapacityStrategy
 from tests.support.hotw_inputs import fortress
+
+
+def without_tpm(bau_tpm: int | None, factor: Fraction | None) -> Inputs:
+    """A fleet that nobody gave a TPM, with this traffic."""
+    fleet = {"own_tpm": None, "ct_factor": factor}
+    return replace(fortress(fleet=fleet, bau_traffic=BAUTrafficFacts(7, bau_tpm)), projection=None)
+
 
 percentages = st.decimals(min_value=0, max_value=500, places=3, allow_nan=False, allow_infinity=False)
 
@@ -85,21 +92,53 @@ def test_peak_tpm_is_the_first_that_is_given_and_zero_is_given(
     given_tpms: dict[str, int | None], expected: tuple[int, str]
 ) -> None:
     inputs = fortress(projection=given_tpms)
-    peak = peak_tpm(inputs.fleet, inputs.projection)
+    peak = peak_tpm(inputs)
     assert peak is not None
     assert (peak.value, peak.source) == expected
 
 
 def test_the_fleets_own_tpm_counts_where_there_is_no_projection() -> None:
-    inputs = fortress()
-    peak = peak_tpm(inputs.fleet, None)
+    peak = peak_tpm(replace(fortress(bau_traffic=BAUTrafficFacts(7, 100)), projection=None))
     assert peak is not None
     assert (peak.value, peak.source, peak.version_id, peak.unverified_by) == (50_000, "FleetProjection", 5, ())
 
 
+@pytest.mark.parametrize(
+    ("bau_tpm", "factor", "expected"),
+    [(33_334, "1.5", 50_001), (1, "0.5", 1), (3, "0.49", 1), (0, "1.5", 0), (MAX_COUNT, "1", MAX_COUNT)],
+)
+def test_the_last_resort_is_bautpm_by_ctfactor_rounded_half_up_and_unverified(
+    bau_tpm: int, factor: str, expected: int
+) -> None:
+    """7.3.5, 7.3.7, 7.4.3."""
+    peak = peak_tpm(without_tpm(bau_tpm, exact(factor)))
+    assert peak is not None
+    assert (peak.value, peak.source, peak.version_id) == (expected, "BAUTPM × CTFactor", 7)
+    assert peak.unverified_by == ("its owner",)
+
+
+@given(bau_tpm=st.integers(0, MAX_COUNT), factor=st.decimals(0, MAX_DECIMAL, places=6))
+def test_the_last_resort_is_the_exact_product_rounded_once(bau_tpm: int, factor: Decimal) -> None:
+    expected = (bau_tpm * factor).quantize(Decimal(1), ROUND_HALF_UP)
+    assert proposed_tpm(bau_tpm, exact(factor)) == expected
+
+
+@pytest.mark.parametrize(
+    ("bau_tpm", "factor", "lacking"),
+    [
+        (None, Fraction(1), "BAUTPM is not known."),
+        (33_334, None, "there is no CTFactor for BAUTPM 33,334."),
+        (MAX_COUNT, Fraction(3, 2), "BAUTPM 2,147,483,647 × CTFactor 1.5 is more than 2,147,483,647."),
+    ],
+)
+def test_a_last_resort_that_fails_is_named(bau_tpm: int | None, factor: Fraction | None, lacking: str) -> None:
+    (sentence,) = missing(without_tpm(bau_tpm, factor))
+    assert sentence.endswith(f"gives a TPM, and {lacking}")
+
+
 def test_an_unverified_tpm_is_used_and_names_who_is_missing() -> None:
     inputs = fortress(projection={"verified_by_owner": False, "unverified_upstreams": ("OrderService",)})
-    peak = peak_tpm(inputs.fleet, inputs.projection)
+    peak = peak_tpm(inputs)
     assert peak is not None
     assert (peak.value, peak.unverified_by) == (50_000, ("its owner", "OrderService"))
 
@@ -140,7 +179,7 @@ def test_everything_missing_is_named() -> None:
         fleet={"own_tpm": None, "host_throughput_tpm": None, "buffer_percentage": Fraction(200_000)},
     )
     assert missing(inputs) == (
-        "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM.",
+        "No PeakTPM: neither a projection for PD2024 nor FleetProjection gives a TPM, and BAUTPM is not known.",
         "No HostThroughPutTPM: what one host can take is not known.",
         "BufferPercentage 200,000 cannot be right: its factor is from 0 to 999.99.",
     )

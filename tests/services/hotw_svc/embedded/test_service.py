@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from shared.envelope import Message
+from shared.schemas.fleet_svc.traffic import BAU_CHANGED
 from shared.trace import Trace
 from tests.support.embedded_stack import Replica
+from tests.support.goldens import golden
 from tests.support.hotw_stack import COMPANY, Hotw
 from tests.support.hotw_store import EVENT, FLEET, event_body, fleet_body, inventory_body, plan_body
 from tests.support.waiting import eventually
@@ -80,6 +82,19 @@ async def test_the_main_job_over_http_and_by_commands(stack: Hotw) -> None:
 
 
 _FACTS = ("hotw.execution.completed", "hotw.order.placed", "hotw.order.reviewed", "hotw.fulfillment.updated")
+
+
+async def test_the_bautpm_that_fleet_svc_publishes_is_an_input(stack: Hotw) -> None:
+    """5.7e, 7.3.5: the golden message."""
+    replica = await stack.replica()
+    await stack.send(golden(BAU_CHANGED, BAU_CHANGED))
+    await know_the_company(stack, replica)
+    await eventually(
+        lambda: replica.get(f"/hotw/inputs/{EVENT}/{FLEET}"),
+        lambda held: held["BAUTPM"] == {"VersionId": 5},
+        "the BAUTPM is known",
+    )
+    assert (await replica.http.post(ATOMIC)).json()["BAUTPM"] == 33_334
 
 
 async def test_the_trace_goes_from_the_first_call_to_the_last_fact(stack: Hotw) -> None:
