@@ -26,6 +26,12 @@ _OF_EVERY_RESOURCE = ("/batch", "/restore", "/review")
 """How the paths end whose bodies are not those of a document."""
 
 
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(context: Any, value: Any) -> bytes:
+    """A body of a bulk job. It is text to its document, and what is no JSON in it fails its row."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Changes a request that is meant to be accepted."""
