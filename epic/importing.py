@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -25,10 +26,12 @@ from shared.errors import BadInput
 from shared.schemas.decoding import decode_object
 from shared.schemas.validation import validated
 from shared.settings import without_password
+from shared.tasks import for_each
 
 M = TypeVar("M", bound=LabelMapping)
 
 _BATCH: Final = 1_000  # documents read at once: the most that EPIC gives
+_AT_ONCE: Final = 16  # documents read side by side, each by its own request
 _SHOWN: Final = 200  # lines of a difference that are printed; what it comes to is then clear
 _QUERY_SECONDS: Final = 120.0  # as long as Prometheus works on a query by itself
 _MOST_SOURCE: Final = 255  # characters of a Source
@@ -141,7 +144,7 @@ def import_prometheus_and_print(
                 raise CommandFailed(str(error)) from None
             prometheus.add_series(traffic, series, labels, per_minute=per_minute)
             rows = {f"{row['FleetId']}#{row['Date']}": row for row in traffic.rows(f"prometheus {name}"[:_MOST_SOURCE])}
-            present = await _present(api, "/traffic", list(rows))
+            present = await _with_series(api, await _present(api, "/traffic", list(rows)))
             lines = {key: prometheus.difference(row, present.get(key)) for key, row in rows.items()}
             changed = [row for key, row in rows.items() if lines[key] is not None]
             yield Changes(changed, [line for line in lines.values() if line is not None], traffic.left)
@@ -177,6 +180,19 @@ async def _present(api: Api, path: str, keys: Sequence[str]) -> dict[str, Mappin
         answer = await api.ask("POST", f"{path}/batch", {"Keys": some}, having={"Items": None})
         missing = set(answer["Missing"])
         found |= dict(zip([key for key in some if key not in missing], answer["Items"], strict=True))
+    return found
+
+
+async def _with_series(api: Api, days: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The days of traffic with their minutes, which only a read of one day has."""
+    found: dict[str, Mapping[str, Any]] = {}
+
+    async def read(day: tuple[str, Mapping[str, Any]]) -> None:
+        key, shown = day
+        path = f"/traffic/{quote(shown['FleetId'], safe='')}/{shown['Date']}"
+        found[key] = await api.ask("GET", path, having={"Series": None})
+
+    await for_each(list(days.items()), read, at_once=_AT_ONCE)
     return found
 
 

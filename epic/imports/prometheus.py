@@ -176,9 +176,7 @@ def difference(row: Mapping[str, Any], present: Mapping[str, Any] | None) -> str
     figures = f"{len(minutes)} minutes of {min(minutes.values())} to {max(minutes.values())} TPM"
     if present is None:
         return f"+ {what}new, {figures}"
-    known = present.get("Series")
-    if not isinstance(known, Mapping):
-        return f"~ {what}{figures}, into a day that is there"
+    known: Mapping[str, int] = present["Series"]
     new = sum(minute not in known for minute in minutes)
     changed = sum(minute in known and known[minute] != tpm for minute, tpm in minutes.items())
     return f"~ {what}{new} minutes new, {changed} changed" if new or changed else None
