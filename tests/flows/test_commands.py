@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -172,6 +173,29 @@ async def test_a_bulk_job_of_rows_of_another_service_by_command(commands: Comman
     assert (await caller.call("GET", "/eventprofile/Row2"))["VersionId"] == 1
 
 
+async def test_a_proposal_is_accepted_by_command(commands: CommandClient, caller: Caller) -> None:
+    """A day of traffic as the example's minutes, once fleet_svc has worked out what it comes to."""
+    whole_day = {f"{hour:02d}:{minute:02d}": 33_334 for hour in range(24) for minute in range(60)}
+    configuration = {**reference.FLEET["FleetConfiguration"], "CTFactor": 1.5}
+    bodies: dict[str, dict[str, Any]] = {
+        "CreateService": {**reference.SERVICE, "ServiceId": "Busy"},
+        "CreateFleet": {"FleetId": "Busy-X0", "ServiceId": "Busy", "FleetConfiguration": configuration},
+        "CreateTraffic": {"FleetId": "Busy-X0", "Date": "2024-06-14", "Series": whole_day, "Source": "Axon"},
+    }
+    for ce_type, body in bodies.items():
+        answer = await commands.ask("fleet.commands", ce_type, f"busy-{ce_type}", "Busy-X0", body)
+        assert answer["Outcome"] == "Accepted", answer
+    attempts = itertools.count(1)
+    proposal = {"FleetId": "Busy-X0", "EventId": "Busy2024", "TPM": 50_001}
+
+    async def accept() -> dict[str, Any]:
+        return await commands.ask("fleet.commands", "AcceptProposal", f"busy-{next(attempts)}", "Busy-X0", proposal)
+
+    await eventually(accept, lambda answer: answer["Outcome"] == "Accepted", "the proposal", seconds=_PATIENCE)
+    projection = await caller.call("GET", "/projection/Busy-X0/Busy2024")
+    assert (projection["TotalInputTPM"], projection["IsVerifiedByOwner"]) == (50_001, False)
+
+
 GOLDENS = [
     (topic.name, kind.ce_type)
     for topic in TOPICS.values()
@@ -181,13 +205,17 @@ GOLDENS = [
 """Every command of EPIC."""
 
 REFUSED = {
+    "AcceptProposal": 404,
     "CancelBulkJob": 404,
     "CancelRun": 404,
     "ReportDelivery": 404,
     "ReviewOrder": 404,
     "CreateEventPlan": 409,
 }
-"""How a command may also be answered: EPIC itself numbers jobs, runs and orders, and makes the plans of its fleets."""
+"""How a command may also be answered: EPIC itself numbers jobs, runs and orders, and makes the plans of its fleets.
+
+The example of a proposal has too little traffic.
+"""
 
 
 def _phase(ce_type: str) -> int:
