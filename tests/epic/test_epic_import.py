@@ -87,6 +87,26 @@ def test_traffic_of_a_saved_answer_is_imported(run: Run, epic: FakeEpic, tmp_pat
     assert sent.body[0]["Series"] == {"23:59": 600}
 
 
+def test_a_day_of_traffic_that_is_there_is_compared_minute_by_minute(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
+    saved, mapping = tmp_path / "answer.json", tmp_path / "labels.json"
+    saved.write_bytes(answer(({"fleet": "F1"}, [(BEGIN, "10")]), ({"fleet": "F2"}, [(BEGIN, "10")])))
+    mapping.write_text('{"FleetId": "{fleet}"}')
+    days = {f"{fleet}#2024-06-14": {"FleetId": fleet, "Date": "2024-06-14"} for fleet in ("F1", "F2")}
+    in_bulk = job_of(days)
+    series = {"F1": {"23:59": 10}, "F2": {"23:58": 1, "23:59": 11}}  # what a read of many days has not
+
+    def answered(asked: Asked) -> tuple[Any, ...]:
+        fleet = asked.path.split("/")[2]
+        return (200, {"Series": series[fleet]}) if asked.method == "GET" and fleet in series else in_bulk(asked)
+
+    epic.answer = answered
+    code, out, _ = run("import", "prometheus", str(saved), "--mapping", str(mapping), "--url", epic.url)
+    assert (code, "F1" in out) == (0, False)
+    assert "~ F2 2024-06-14: 0 minutes new, 1 changed" in out
+    sent = next(asked for asked in epic.asked if asked.path.startswith("/bulkjobs/traffic"))
+    assert [row["FleetId"] for row in sent.body] == ["F2"]
+
+
 def test_a_file_takes_no_query(run: Run, epic: FakeEpic, tmp_path: Path) -> None:
     code, _, err = run("import", "prometheus", "a.json", "-m", "b.json", "--query", "up", "--url", epic.url)
     assert code == 2
