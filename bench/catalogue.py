@@ -6,6 +6,7 @@ from typing import Final
 
 from bench.figure import Bench
 from bench.measures import (
+    batch,
     bulk,
     consume,
     dashboard,
@@ -31,6 +32,7 @@ BENCHES: Final[tuple[Bench, ...]] = (
     latest.BENCH,
     put.BENCH,
     listing.BENCH,
+    batch.BENCH,
     dashboard.BENCH,
     embedded.BENCH,
     traffic_day.BENCH,

@@ -125,6 +125,18 @@ async def test_the_latest_is_one_read_by_key(backend: Backend, counter: Commands
         assert sent == [("find", {"_id": "F1"})]
 
 
+async def test_the_latest_of_a_thousand_is_one_read(backend: Backend, counter: Commands | Statements) -> None:
+    """3.21d, however long the history of one of them."""
+    documents = await with_history(backend, "F1", 120)
+    keys = ["F1", "nothing", *(f"G{number:03d}" for number in range(998))]
+    await documents.create_many(((key, {"Count": 1}) for key in keys[2:]), "thing.created", cause())
+    await backend.stores[0].drain()
+    with counter.counted() as sent:
+        found = await documents.latest_many(keys)
+    assert list(found) == [key for key in keys if key != "nothing"]
+    assert (found["F1"].version, found["G997"].version, len(by_thing(sent))) == (120, 1, 1)
+
+
 async def test_an_old_version_and_a_page_of_history_are_two_reads(
     backend: Backend, counter: Commands | Statements
 ) -> None:

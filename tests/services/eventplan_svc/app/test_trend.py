@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from services.eventplan_svc.app.past_plans import PastPlans
 from services.eventplan_svc.app.trend_rows import TrendRows
 from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS, SUB_IDS
 from shared.clock import parse_instant
+from shared.documents.sqlite.documents import SqliteDocuments
+from shared.documents.sqlite.read_models import SqliteReadModel
 from shared.errors import BadInput, NotFound, Unavailable
 from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Home, Process
@@ -216,6 +219,39 @@ async def test_once_made_a_day_costs_nothing_and_a_read_costs_one(
     clock.set("2024-05-05T12:00:00Z")
     await process.wiring.keep_trend()
     assert made[3:] == [parse_instant("2024-05-04T23:59:59.999Z")]
+
+
+async def test_a_trend_costs_two_reads_whatever_fleets_and_histories_there_are(
+    process: Process, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By count: the event, and a row for each day that is asked for. No plan is read."""
+    asked: list[int] = []
+    read = SqliteReadModel.get_many
+
+    async def counted(self: SqliteReadModel, keys: Sequence[str]) -> Any:
+        asked.append(len(keys))
+        return await read(self, keys)
+
+    async def refused(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a trend reads no plan")
+
+    async def cost() -> list[int]:
+        asked.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(SqliteReadModel, "get_many", counted)
+            for name in ("latest_many", "versions", "scan"):
+                patched.setattr(SqliteDocuments, name, refused)
+            assert len(await trend(process, "2024-05-01", "2024-05-10")) == 10
+        return list(asked)
+
+    await process.take(*company())
+    clock.set("2024-05-11T12:00:00Z")
+    await process.wiring.keep_trend()
+    before = await cost()
+    await process.take(*(fleet(f"G{number}") for number in range(40)))
+    for number in range(20):
+        await process.status(LEAVES[0], "InProgress" if number % 2 else "Blocked", "F1")
+    assert await cost() == before == [1, 10]
 
 
 async def test_over_http(process: Process, clock: FixedClock) -> None:
