@@ -86,7 +86,7 @@ def in_mysql(statement: str) -> Callable[[RealHarness], object]:
 
 
 LETTER = {"Id": "x", "Group": "g", "Topic": "t", "Partition": 0, "Offset": 0, "Reason": "none"}
-SHOWN = {"ByColour": {"Green": 1, "Yellow": 0, "Red": 0}}
+SHOWN = {"Version": 1, "Deleted": False, "Rewritten": False, "State": {"ByColour": {"Green": 1}}}
 DOCTORED = {
     "version_numbers_are_contiguous": in_mongo("fleet", "service.items", lambda items: items.delete_many({})),
     "outboxes_are_empty": in_mongo("fleet", "intents", lambda intents: intents.insert_one({"Keys": ["x"]})),
@@ -99,7 +99,7 @@ DOCTORED = {
     "a_day_of_the_trend_is_a_recount": in_mongo(
         "eventplan",
         "read_model.trend",
-        lambda days: days.insert_one({"_id": "x@2024-06-15", "Version": 1, "Deleted": False, "State": SHOWN}),
+        lambda days: days.insert_one({"_id": "x@2024-06-15", **SHOWN}),
     ),
     "replicas_hold_the_latest": in_mysql("UPDATE read_model_fleet SET VersionId = VersionId + 1"),
     "one_execution_per_fleet_and_run": in_mysql("DELETE FROM hotw_execution"),
