@@ -161,9 +161,13 @@ class Resources(ResourceReads[M], Generic[M]):
         """
         contract, number = self.resource.contract, command.version_id
         key = contract.key_of(command)
-        former = await self.version(key, number)
-        if former.deleted:
-            raise Conflict(f"version {number} is a deletion, which holds nothing; give another one", slug="deletion")
+        try:
+            former = await self.version(key, number)
+            if former.deleted:
+                detail = f"version {number} is a deletion, which holds nothing; give another one"
+                raise Conflict(detail, slug="deletion")
+        except Refused as refusal:  # the same request again gets its first answer, also once there is such a version
+            return await self.documents.update(key, partial(_refuse, refusal), cause)
         given = {name: former.state.get(name) for name in contract.settable}
 
         def restored(before: State) -> M:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -14,7 +14,8 @@ from epic.rows import declarations
 from shared.cause import Cause
 from shared.documents import Change, Document
 from shared.documents.sqlite import SqliteStore
-from shared.resources import Declared, Resource
+from shared.resources import Apart, Declared, Resource
+from shared.schemas.resource_contract import ResourceContract
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace
 from tests.support.clock import FixedClock
@@ -36,18 +37,31 @@ def body_of(resource: Resource[Any], verb: str) -> dict[str, Any]:
     return golden_body(f"{verb}{resource.name}")
 
 
-def key_of(resource: Resource[Any], document: dict[str, Any]) -> dict[str, Any]:
+class Described(Protocol):
+    """A resource, declared or not, whose documents each have a path."""
+
+    @property
+    def contract(self) -> ResourceContract[Any]: ...
+
+    @property
+    def item_path(self) -> str: ...
+
+    @property
+    def apart(self) -> Apart | None: ...
+
+
+def key_of(resource: Described, document: dict[str, Any]) -> dict[str, Any]:
     return {member: document[member] for member in resource.contract.key}
 
 
-def path_of(resource: Resource[Any], document: dict[str, Any]) -> str:
+def path_of(resource: Described, document: dict[str, Any]) -> str:
     path = resource.item_path
     for member in resource.contract.key:
         path = path.replace(f"{{{member}}}", str(document[member]))
     return path
 
 
-def among(resource: Resource[Any], document: dict[str, Any]) -> dict[str, Any]:
+def among(resource: Described, document: dict[str, Any]) -> dict[str, Any]:
     """A document as it is read among others: without the member that lies apart."""
     return {name: value for name, value in document.items() if not resource.apart or name != resource.apart.member}
 
@@ -89,7 +103,11 @@ def _always(change: Change, present: Document | None) -> Change:
 
 async def create(resource: Resource[Any], http: httpx.AsyncClient) -> dict[str, Any]:
     """The document of the golden message, made over HTTP."""
-    answer = await http.post(resource.path, json=body_of(resource, "Create"))
+    return await create_at(resource.path, body_of(resource, "Create"), http)
+
+
+async def create_at(path: str, body: dict[str, Any], http: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await http.post(path, json=body)
     assert answer.status_code == 200, answer.text
     assert version_of(answer) == 1
     document: dict[str, Any] = answer.json()

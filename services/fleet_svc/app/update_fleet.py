@@ -46,19 +46,29 @@ async def restore_fleet(command: RestoreFleet, cause: Cause, *, fleets: Fleets) 
     not, Conflict for one that is a deletion; otherwise as ``update_fleet``.
     """
     fleet_id, event_id = command.fleet_id, command.event_id
-    document = await fleets.version(fleet_id if event_id is None else line_key(fleet_id, event_id), command.version_id)
-    if document.deleted:
-        detail = f"version {command.version_id} is a deletion, which holds nothing; give another one"
-        raise Conflict(detail, slug="deletion")
-    former = Line.model_validate(document.state)
+    key = fleet_id if event_id is None else line_key(fleet_id, event_id)
+    former = await _former(key, command.version_id, fleets)
+
+    def revise(line: Line) -> Line:
+        if isinstance(former, Refused):
+            raise former  # here, so that the same request again gets the same answer
+        after = restored(line, former)
+        return after if event_id is None else follow_base(after, line)
+
     cause = with_reason(cause, command)
     if event_id is None:
-        return await _update_base(fleet_id, lambda line: restored(line, former), cause, fleets=fleets)
+        return await _update_base(fleet_id, revise, cause, fleets=fleets)
+    return await _update_line(fleet_id, event_id, revise, cause, fleets=fleets)
 
-    def follow(line: Line) -> Line:
-        return follow_base(restored(line, former), line)
 
-    return await _update_line(fleet_id, event_id, follow, cause, fleets=fleets)
+async def _former(key: str, number: int, fleets: Fleets) -> Line | Refused:
+    try:
+        document = await fleets.version(key, number)
+    except NotFound as missing:
+        return missing
+    if document.deleted:
+        return Conflict(f"version {number} is a deletion, which holds nothing; give another one", slug="deletion")
+    return Line.model_validate(document.state)
 
 
 async def _update_base(fleet_id: str, revise: Revise, cause: Cause, *, fleets: Fleets) -> Written:
