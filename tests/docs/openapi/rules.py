@@ -102,6 +102,12 @@ def _fleet(body: Body) -> None:
     body.pop("AsOf", None)
 
 
+def _throttling(body: Body) -> None:
+    """4.470: a client has one limit, and the sum of the limits is a count."""
+    if body.get("Limits"):
+        body["Limits"] = body["Limits"][:1]
+
+
 def _projection(body: Body) -> None:
     """4.441: one TPM at least. 4.187: the TPM of a proposal stands alone."""
     if "TPM" not in body and any(body.get(name) is None for name in _TPM):
@@ -175,6 +181,7 @@ _RULES: dict[str, Callable[[Body], None]] = {
     "/philosophy": _philosophy,
     "/organization": _organization,
     "/fleet": _fleet,
+    "/throttling": _throttling,
     "/projection": _projection,
     "/eventplan": _plan,
     "/hotw/order": _order,

@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.embedded]
 
 EVENT_ID, SERVICE_ID, FLEET_ID = "PD2024", "FORTRESSService", "FORTRESSService-NA-X0"
 OTHER_ID = "PricingService"
+CONFIGURATION = (
+    "content_type_overrides: {application/x-ndjson: application/octet-stream, text/csv: application/octet-stream}"
+)
+"""The generator knows no other body of lines."""
 
 
 class Generated:
@@ -48,7 +52,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     folder, package = tmp_path_factory.mktemp("generated"), "epic_client"
     with running_epic(folder, "--now", "2024-06-15T09:00:00Z") as address, pytest.MonkeyPatch.context() as patch:
         (folder / "openapi.json").write_bytes(httpx.get(f"{address}/openapi.json").raise_for_status().content)
+        (folder / "client.yml").write_text(CONFIGURATION)
         generate = ["generate", "--path", "openapi.json", "--meta", "none", "--output-path", package]
+        generate += ["--config", "client.yml"]
         done = subprocess.run(
             [sys.executable, "-m", "openapi_python_client", *generate, "--fail-on-warning"],
             cwd=folder,
@@ -131,7 +137,7 @@ async def test_a_generated_client_plays_the_main_job(epic: Generated) -> None:
         return bool(board.totals.by_colour["Green"] == 1)
 
     await eventually(
-        lambda: epic.do("event_plan.show_readiness_dashboard", EVENT_ID, body=models.DashboardQuery()),
+        lambda: epic.do("readiness.show_readiness_dashboard", EVENT_ID, body=models.DashboardQuery()),
         green,
         "the fleet is ready",
     )
