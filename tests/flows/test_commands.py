@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from shared.schemas.fleet_svc.traffic import MINUTES
 from shared.schemas.topics import TOPICS
 from tests.support import kcat, reference, servers
 from tests.support.fresh_stacks import SETTINGS, fresh_stacks
@@ -122,6 +122,31 @@ async def test_the_main_job_by_commands_alone(commands: CommandClient, caller: C
     assert milestone(plan, "UpdateThrottlingInSDC")["MilestoneCompletionStatus"] == "Completed"
 
 
+async def test_traffic_becomes_a_projection_by_commands_alone(commands: CommandClient, caller: Caller) -> None:
+    """4.187, 4.531: a day of 1,440 minutes, the BAUTPM that follows from it, and the proposal accepted."""
+    ids = {"FleetId": "Proposed-X0", "EventId": "Proposed"}
+    day = dict.fromkeys(MINUTES, 33334)
+    steps = [
+        ("event.commands", "CreateEvent", {**reference.EVENT, "EventId": "Proposed"}),
+        ("fleet.commands", "CreateFleet", {**reference.FLEET, "FleetId": "Proposed-X0", "EventId": None}),
+        (
+            "fleet.commands",
+            "CreateTraffic",
+            {"FleetId": "Proposed-X0", "Date": "2024-06-14", "Source": "Axon", "Series": day},
+        ),
+    ]
+    for topic, ce_type, body in steps:
+        given = {name: value for name, value in body.items() if value is not None}
+        answer = await commands.ask(topic, ce_type, f"proposed-{ce_type}", "Proposed-X0", given)
+        assert answer["Outcome"] == "Accepted", answer
+    await eventually(lambda: caller.peek("/fleet/event/Proposed"), bool, "fleet_svc knows the event")
+    accept = {**ids, "TPM": 50_001}
+    answer = await commands.ask("fleet.commands", "AcceptProposal", "proposed-accept", "Proposed-X0", accept)
+    assert (answer["Outcome"], answer["Id"]) == ("Accepted", "Proposed-X0#Proposed#Peak"), answer
+    projection = await caller.call("GET", "/projection/Proposed-X0/Proposed")
+    assert (projection["TotalInputTPM"], projection["IsVerifiedByOwner"]) == (50_001, False)
+
+
 async def test_a_command_sent_twice_changes_nothing_and_gets_its_first_answer_again(
     commands: CommandClient, caller: Caller
 ) -> None:
@@ -173,29 +198,6 @@ async def test_a_bulk_job_of_rows_of_another_service_by_command(commands: Comman
     assert (await caller.call("GET", "/eventprofile/Row2"))["VersionId"] == 1
 
 
-async def test_a_proposal_is_accepted_by_command(commands: CommandClient, caller: Caller) -> None:
-    """A day of traffic as the example's minutes, once fleet_svc has worked out what it comes to."""
-    whole_day = {f"{hour:02d}:{minute:02d}": 33_334 for hour in range(24) for minute in range(60)}
-    configuration = {**reference.FLEET["FleetConfiguration"], "CTFactor": 1.5}
-    bodies: dict[str, dict[str, Any]] = {
-        "CreateService": {**reference.SERVICE, "ServiceId": "Busy"},
-        "CreateFleet": {"FleetId": "Busy-X0", "ServiceId": "Busy", "FleetConfiguration": configuration},
-        "CreateTraffic": {"FleetId": "Busy-X0", "Date": "2024-06-14", "Series": whole_day, "Source": "Axon"},
-    }
-    for ce_type, body in bodies.items():
-        answer = await commands.ask("fleet.commands", ce_type, f"busy-{ce_type}", "Busy-X0", body)
-        assert answer["Outcome"] == "Accepted", answer
-    attempts = itertools.count(1)
-    proposal = {"FleetId": "Busy-X0", "EventId": "Busy2024", "TPM": 50_001}
-
-    async def accept() -> dict[str, Any]:
-        return await commands.ask("fleet.commands", "AcceptProposal", f"busy-{next(attempts)}", "Busy-X0", proposal)
-
-    await eventually(accept, lambda answer: answer["Outcome"] == "Accepted", "the proposal", seconds=_PATIENCE)
-    projection = await caller.call("GET", "/projection/Busy-X0/Busy2024")
-    assert (projection["TotalInputTPM"], projection["IsVerifiedByOwner"]) == (50_001, False)
-
-
 GOLDENS = [
     (topic.name, kind.ce_type)
     for topic in TOPICS.values()
@@ -212,10 +214,8 @@ REFUSED = {
     "ReviewOrder": 404,
     "CreateEventPlan": 409,
 }
-"""How a command may also be answered: EPIC itself numbers jobs, runs and orders, and makes the plans of its fleets.
-
-The example of a proposal has too little traffic.
-"""
+"""How a command may also be answered: EPIC itself numbers jobs, runs and orders, and makes the plans of its fleets. A
+proposal takes a whole day of traffic (``test_traffic_becomes_a_projection_by_commands_alone``)."""
 
 
 def _phase(ce_type: str) -> int:
