@@ -207,6 +207,13 @@ class Documents(Protocol):
         Nobody may change the given states until they are published.
         """
 
+    async def purge(self, where: Mapping[str, Any]) -> int:
+        """Removes the deleted documents that ``list`` would find by ``where``, with all their versions; how many.
+
+        One whose events are not published yet stays until the next call. It is for keys that nobody writes any more,
+        because a document that is made again would begin with version 1.
+        """
+
 
 class DocumentTypes(Protocol):
     """The resource types, read models, leases and parts of a store. Declare them before it is started."""

@@ -66,6 +66,9 @@ class DryDocuments(Documents):
         there = await self.stored.latest_many(given)
         return [key for key in dict.fromkeys(given) if key not in there]
 
+    async def purge(self, where: Mapping[str, Any]) -> int:
+        return 0
+
 
 class DryParts(Parts):
     """See ``Parts``. What is put is there for a while, for the write that puts it; the store beneath gets nothing."""

@@ -81,7 +81,7 @@ class ResourcesApart(Resources[M]):
     async def forget(self, key: str, cause: Cause) -> None:
         """Deletes a document, which nobody may create again, and the values of all its versions for good.
 
-        It does nothing when that was done. The versions stay, without their values.
+        It does nothing when that was done. The versions stay, without their values, until they are purged.
         """
         event = OutgoingEvent(f"{self.resource.contract.topic}.deleted")
 

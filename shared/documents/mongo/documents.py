@@ -46,11 +46,13 @@ from shared.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
-_BATCH: Final = 1000  # documents created by one command; the keys of so many lie in one intent
+_BATCH: Final = 1000  # documents created by one command, whose keys lie in one intent; documents purged together
 _BATCHES_TO_PUBLISH: Final = 2  # while the next is written; this bounds the memory
 _MAX_OPEN_BYTES: Final = 4_000_000  # of events with their data; of a document's 16 MiB a state may take 12
 _STATE: Final = "Item.State."
 _PRESENT: Final = {"Item.Deleted": False}
+_DELETED: Final = {"Item.Deleted": True}
+_PURGED: Final = {"Item.VersionId": 1, "Number": 1, "Outbox": 1}
 
 
 @dataclass(slots=True)
@@ -165,6 +167,28 @@ class MongoDocuments(Documents):
             for task in publishing:
                 task.cancel()
         return created
+
+    async def purge(self, where: Mapping[str, Any]) -> int:
+        purged, after = 0, None
+        while True:
+            query = {**_DELETED, **query_of(self.filters, where, _STATE, after)}
+            forms = await page_of(self.collections.heads, query, _PURGED, _BATCH)
+            if not forms:
+                return purged
+            after = forms[-1]["_id"]
+            purged += await self._purge([form for form in forms if not form.get("Outbox")])
+
+    async def _purge(self, forms: Sequence[Form]) -> int:
+        """The versions first, and then the heads, which are found again where this is broken off."""
+        ids = [item_id(form["_id"], n) for form in forms for n in range(1, form["Item"]["VersionId"] + 1)]
+        for first in range(0, len(ids), _BATCH):
+            await self.collections.items.delete(ids[first : first + _BATCH])
+        purged = 0
+        with away():
+            for form in forms:
+                written = {"_id": form["_id"], "Number": form["Number"]}
+                purged += (await self.collections.heads.delete_one(written)).deleted_count
+        return purged
 
     async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:
         """Decides on the newest head until what was decided is written, or nothing has to be.

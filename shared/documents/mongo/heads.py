@@ -51,6 +51,11 @@ class Items:
             for form in forms:
                 self._stored[str(form["_id"])] = True
 
+    async def delete(self, ids: list[str]) -> None:
+        """Deletes these for good."""
+        with away():
+            await self._collection.delete_many({"_id": {"$in": ids}})
+
     async def read(self, ids: list[str]) -> dict[str, Document]:
         """Those of the ids that are stored."""
         forms = await find_by_id(self._collection, ids) if ids else []

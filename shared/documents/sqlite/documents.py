@@ -41,7 +41,7 @@ from shared.durability.outbox import OutboxFull, OutgoingEvent
 from shared.durability.read_model import State
 from shared.durability.relay import Relay
 
-_BATCH: Final = 500  # documents created in one transaction, which holds up all other writers
+_BATCH: Final = 500  # documents created or purged in one transaction, which holds up all other writers
 _BATCHES_UNDER_WAY: Final = 3
 _ROWS_PER_STATEMENT: Final = 250
 """After each statement this thread waits until another lets go of the interpreter, so few statements are faster."""
@@ -122,6 +122,13 @@ class SqliteDocuments(Documents):
             raise
         return created
 
+    async def purge(self, where: Mapping[str, Any]) -> int:
+        purged, after = 0, None
+        while keys := await self.file.rows(*page_of(self.sql.purgeable, self.filters, where, after, _BATCH)):
+            after = keys[-1][0]
+            purged += await self.file.run(partial(self._purge, keys=[key for (key,) in keys]))
+        return purged
+
     async def _write(self, key: str, cause: Cause, decide: Decide) -> Written:
         asked_at = time.monotonic()
         while True:
@@ -169,6 +176,11 @@ class SqliteDocuments(Documents):
         for key in deleted:
             self._create_again(connection, key, Change(states[key], (OutgoingEvent(event_type),)), cause)
         return [*new, *deleted]
+
+    def _purge(self, connection: sqlite3.Connection, keys: Sequence[str]) -> int:
+        purged = connection.execute(self.sql.purge_heads, (orjson.dumps(keys).decode(),)).fetchall()
+        connection.execute(self.sql.purge_items, (orjson.dumps([key for (key,) in purged]).decode(),))
+        return len(purged)
 
     def _create_again(self, connection: sqlite3.Connection, key: str, change: Change, cause: Cause) -> None:
         head = decode(connection.execute(self.sql.head, (key,)).fetchone())

@@ -53,6 +53,7 @@ class DocumentStatements:
         self._tables = (
             f"CREATE TABLE IF NOT EXISTS {heads} ({_ITEM_COLUMNS}, side TEXT NOT NULL, PRIMARY KEY (key))",
             f"CREATE TABLE IF NOT EXISTS {items} ({_ITEM_COLUMNS}, PRIMARY KEY (key, version))",
+            f'CREATE INDEX IF NOT EXISTS "{name}.heads deleted" ON {heads} (key) WHERE deleted = 1',
         )
         self.head = f"SELECT {_HEAD} FROM {heads} WHERE key = ?"
         self.heads = f"SELECT {_HEAD} FROM {heads} WHERE key IN {KEYS} AND deleted = 0"
@@ -60,6 +61,10 @@ class DocumentStatements:
         self.version = f"SELECT {_ITEM} FROM {items} WHERE key = ? AND version = ?"
         self.versions = f"SELECT {_ITEM} FROM {items} WHERE key = ? AND version BETWEEN ? AND ? ORDER BY version DESC"
         self.page = f"SELECT {_HEAD} FROM {heads} WHERE deleted = 0"
+        self.purgeable = f"""SELECT key FROM {heads} h WHERE deleted = 1
+            AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.resource = '{name}' AND o.key = h.key)"""
+        self.purge_heads = f"DELETE FROM {heads} WHERE key IN {KEYS} AND deleted = 1 RETURNING key"
+        self.purge_items = f"DELETE FROM {items} WHERE key IN {KEYS}"
         self.keep_version = f"INSERT INTO {items} ({_ITEM}) SELECT {_ITEM} FROM {heads} WHERE key = ?"
         self.write = f"REPLACE INTO {heads} ({_HEAD}) VALUES ({', '.join('?' * len(_HEAD.split(', ')))})"
         self.amend = f"UPDATE {heads} SET side = ? WHERE key = ?"

@@ -233,6 +233,9 @@ async def test_a_new_day_moves_the_window_once_among_all_processes_and_deletes_t
     assert (creation["Minutes"], "Series" in creation) == (1440, False)
     assert "Series" not in await ok(http.get(f"{gone}/versions/1"))
     assert len(await store._file.rows("SELECT number FROM parts")) == 2
+    clock.advance(timedelta(days=1))
+    await turn()
+    assert (await http.get(f"{gone}/versions")).status_code == 404
     clock.advance(timedelta(days=40))
     await turn()
     assert (await ok(http.get("/traffic")))["Items"] == []
