@@ -22,6 +22,7 @@ from epic.listening import BY_MAKE, BY_OPTION, listen
 from epic.log import configure_logging
 from epic.play import scenario
 from epic.play.fleets import print_fleets
+from epic.play.planned_by import print_planned_by
 from epic.play.steps import STEPS
 from epic.runner import EmbeddedEpic
 from epic.serving import Build
@@ -66,6 +67,7 @@ def settings_of(*, play: bool, **given: Any) -> Settings:
         own |= {
             "smtp_url": None,
             "now": scenario.NOW,
+            "tpm_mail_seconds": scenario.TPM_MAIL_SECONDS,
             "mail_domain": known.mail_domain or scenario.MAIL_DOMAIN,
             "az_factor_map": known.az_factor_map or scenario.AZ_FACTORS,
         }
@@ -175,6 +177,7 @@ async def _play(url: str, folder: Path, terminal: Terminal, clock: RunningClock)
             unfinished.unlink()
             terminal.print(f"Played in {time.monotonic() - began:.1f} s")
         await print_fleets(api, terminal, scenario.EVENT_ID)
+        await print_planned_by(api, terminal, scenario.EVENT_ID)
 
 
 def _print_addresses(url: str, folder: Path, terminal: Terminal, event_id: str) -> None:

@@ -150,6 +150,8 @@ class Settings(BaseModel):
     """`smtp://user:password@host:25` or `smtps://…`; without it mails are files in `mail/`."""
     mail_from: str = "epic@localhost"
     """The sender of mails."""
+    tpm_mail_seconds: Annotated[float, Field(ge=0, le=86_400)] = 600
+    """How long a mail with a service's TPM waits for the service's other fleets, in seconds (6.4.45)."""
     az_factor_map: Annotated[dict[str, Decimal], BeforeValidator(_factors)] = Field(default_factory=dict)
     """JSON, zone to factor: `{"us-east-1a": 2}`. 1 unless given, 0 excludes a zone."""
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_parted), AfterValidator(_origins)] = ()

@@ -27,28 +27,45 @@ LEFT_OPEN: Final = {
 }
 
 
-# The milestones that owners set by hand for all fleets of a service.
-def _set(milestone: str, status: str, message: str) -> dict[str, str]:
-    return {"EventMilestoneId": milestone, "MilestoneCompletionStatus": status, "MilestoneMessage": message}
+# A fleet whose projection follows from its traffic, and the minutes of the day before: a base, and a wave on top.
+PROPOSED_FLEET: Final = "SearchService-EU-X0"
+TRAFFIC_DATE: Final = "2024-06-14"
+TRAFFIC_BASE_TPM: Final = 12_000
+TRAFFIC_WAVE_TPM: Final = 22_000
 
+# A fleet that gets another buffer for the event: who asks for it, and who approves.
+EXCEPTED_FLEET: Final = "CheckoutService-EU-X0"
+EXCEPTION: Final = {
+    "FleetId": EXCEPTED_FLEET,
+    "EventId": EVENT_ID,
+    "RequestedValue": 1.3,
+    "BusinessReason": "A new payment method is launched on the first day of the peak",
+    "ExpiresOn": "2024-07-18",
+}
+ASKED_BY: Final = "lena.fischer@example.com"
+APPROVED_BY: Final = "dchen"
 
-_COMMUNICATED: Final = _set("CommunicateTPMToDownstream", "Completed", "Peak TPM sent to every downstream service")
-_THROTTLED: Final = _set("UpdateThrottlingInSDC", "Completed", "Limits for the peak are in Gizmo")
-_THROTTLING: Final = _set("UpdateThrottlingInSDC", "InProgress", "Limits for the peak are being reviewed")
-
-STATUSES: Final[dict[str, tuple[dict[str, str], ...]]] = {
-    "FORTRESSService": (_COMMUNICATED, _THROTTLED),
-    "OrderService": (_COMMUNICATED, _THROTTLED),
-    "CartService": (_COMMUNICATED, _THROTTLED),
-    "CheckoutService": (_COMMUNICATED, _THROTTLED),
-    "IdentityService": (_COMMUNICATED, _THROTTLED),
-    "SearchService": (_COMMUNICATED, _THROTTLED),
-    "InventoryService": (_COMMUNICATED, _THROTTLED),
-    "ShippingService": (_COMMUNICATED, _THROTTLED),
-    "PaymentService": (_COMMUNICATED, _THROTTLING),
-    "PricingService": (_COMMUNICATED,),
+# What the owners of other services say of their throttling, for all fleets of a service.
+_THROTTLED: Final = {
+    "EventMilestoneId": "UpdateThrottlingInSDC",
+    "MilestoneCompletionStatus": "Completed",
+    "MilestoneMessage": "Limits for the peak are in Gizmo",
+}
+_THROTTLING: Final = {
+    "EventMilestoneId": "UpdateThrottlingInSDC",
+    "MilestoneCompletionStatus": "InProgress",
+    "MilestoneMessage": "Limits for the peak are being reviewed",
+}
+STATUSES: Final[dict[str, dict[str, str]]] = {
+    "IdentityService": _THROTTLED,
+    "SearchService": _THROTTLED,
+    "InventoryService": _THROTTLED,
+    "ShippingService": _THROTTLED,
+    "PaymentService": _THROTTLING,
 }
 
+# How long the mails with a TPM wait for the service's other fleets: this is a play.
+TPM_MAIL_SECONDS: Final = 3
 
 # A projection that rises too late for a standard order: its order is emergent.
 RISING_FLEET: Final = "ShippingService-NA-X0"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -74,7 +74,13 @@ async def build(
             warn_of_open_orders=partial(
                 warn_of_open_orders, notifications=notifications, events=events, real_now=real_now
             ),
-            mail_tpm=partial(mail_tpm, notifications=notifications, events=events, real_now=real_now),
+            mail_tpm=partial(
+                mail_tpm,
+                notifications=notifications,
+                events=events,
+                real_now=real_now,
+                gathering=timedelta(seconds=settings.tpm_mail_seconds),
+            ),
             commands=declared.commands(),
             clock=clock,
         ),

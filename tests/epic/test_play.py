@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 HEADER = ["Fleet", "Region", "Needed", "Present", "Ordered", "Delivered", "Colour", "Awaited"]
 
 
+PLANNED_BY = ["Philosophy", "Exception", "Traffic", "Throttling", "TPM"]
+
 get = partial(httpx.get, timeout=60)
 
 
@@ -111,10 +113,28 @@ def test_the_play_shows_every_fleet_every_colour_and_every_wait(first: Up) -> No
     assert shown["ShippingService-NA-X0"][0] == ["us-east-1", "99", "90", "9", "0", "Yellow"]
 
 
+def test_the_play_shows_what_the_plans_were_made_from(first: Up) -> None:
+    start = next(number for number, line in enumerate(first.lines) if line.startswith("Planned by"))
+    shown = first.lines[start + 1 : first.lines.index("", start)]
+    assert [line.split()[0] for line in shown] == ["Event", *["Organization"] * 5, *PLANNED_BY]
+    text = "\n".join(" ".join(line.split()) for line in shown)
+    assert "Event PD2024 us-east-1, eu-west-1, us-west-2; UpdateThrottlingInSDC 10 days before" in text
+    assert "Organization Retail 40 fleets: 23 green, 8 yellow, 9 red" in text
+    assert "Philosophy IdentityService PerformanceBased, 10 % headroom" in text
+    assert "Exception CheckoutService-EU-X0 buffer 1.3 in place of 1.1, approved by dchen" in text
+    assert "Traffic SearchService-EU-X0 1,440 minutes of 2024-06-14: BAUTPM 33,865 × CTFactor 1.5" in text
+    assert "Throttling 15 fleets 15 applied by Gizmo" in text
+    assert "TPM 13 mails 13 sent to downstream services" in text
+    needed = {name: columns[1] for name, (columns, _) in fleets(first).items()}
+    assert needed["IdentityService-NA-X0"] == "109"  # 72,000 × 1.1 × 1.1 / 800: the philosophy's headroom
+    assert needed["CheckoutService-EU-X0"] == "130"  # 30,000 × 1.3 / 300: the exception's buffer
+    assert needed["SearchService-EU-X0"] == "125"  # 50,798 × 1.1 / 450: the accepted proposal
+
+
 def test_off_a_terminal_progress_is_plain_lines(first: Up) -> None:
     text = "\n".join(first.lines)
     assert "\x1b" not in text
-    assert "1/10 Owners register their services, fleets and hosts" in text
+    assert "1/14 Organizations, services, fleets and hosts are registered" in text
     assert any(line.startswith("plans created: 40 of 40, ") for line in first.lines)
     assert any(line.startswith("fleets calculated by HOTW: ") for line in first.lines)
     assert any(line.startswith("eventplan.ready: ") for line in first.lines)
@@ -166,7 +186,7 @@ def test_a_play_that_was_killed_is_taken_up_again(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("6/10"):
+        if line.startswith("8/14"):
             process.kill()
             break
     process.communicate(timeout=120)

@@ -7,8 +7,8 @@ import pytest
 
 from epic.api import Api
 from epic.failure import CommandFailed
+from epic.play.common import until
 from epic.play.fleets import print_fleets
-from epic.play.steps import until
 from epic.terminal import Terminal
 from tests.epic.fake import Asked, FakeEpic
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epic.loading import Row, read_rows
-from epic.play import scenario, steps
+from epic.play import scenario
+from epic.play.common import COMPANY as COMPANY_FOLDER
 from epic.rows import read_row
 from epic.sample import SampleCompany, write
 from shared.schemas.event_svc.event import Event
@@ -94,7 +95,7 @@ def test_twenty_thousand_fleets_take_seconds() -> None:
 
 # -- the company of the play -------------------------------------------------------------------------------------------
 
-COMPANY = [row.request for row in read_rows(sorted(steps.COMPANY.glob("*.ndjson"))) if isinstance(row, Row)]
+COMPANY = [row.request for row in read_rows(sorted(COMPANY_FOLDER.glob("*.ndjson"))) if isinstance(row, Row)]
 
 
 def bodies(kind: str) -> dict[str, dict[str, Any]]:
@@ -111,7 +112,7 @@ def test_the_company_of_the_play_has_12_services_and_40_fleets_in_three_regions(
     }
     assert set(bodies("Inventory")) == set(fleets)
     assert {key.partition("#")[0] for key in bodies("Projection")} == set(fleets)
-    assert not [row for row in read_rows(sorted(steps.COMPANY.glob("*.ndjson"))) if not isinstance(row, Row)]
+    assert not [row for row in read_rows(sorted(COMPANY_FOLDER.glob("*.ndjson"))) if not isinstance(row, Row)]
 
 
 def test_services_list_exactly_the_fleets_of_the_company() -> None:

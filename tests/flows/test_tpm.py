@@ -16,8 +16,8 @@ from epic.configuration import load_settings
 from services.eventplan_svc.bootstrap import build as build_eventplan
 from services.fleet_svc.bootstrap import build as build_fleet
 from services.notify_svc.bootstrap import build as build_notify
-from services.notify_svc.domain.tpm import GATHERING
 from shared.schemas.results import Outcome
+from shared.settings import Settings
 from tests.support.clock import FixedClock
 from tests.support.embedded_stack import Stack, open_stack
 from tests.support.fleet import ok
@@ -96,7 +96,7 @@ async def test_a_verified_projection_is_mailed_downstream_and_a_changed_one_agai
     assert await company.milestone("GatherProjection") == ("Completed", "All upstream projections verified")
     assert await company.milestone(COMMUNICATE) == ("NotStarted", None)
     assert company.mails() == {}
-    company.real_time.pass_by(GATHERING.total_seconds())
+    company.real_time.pass_by(Settings().tpm_mail_seconds)
     assert await company.becomes(COMMUNICATE, "Completed") == "TPM of 55,000 sent to 3 services"
     first = "TPM of 55,000 from FORTRESSService for PD2024"
     assert company.mails() == {f"{name}-owner@example.com": [first] for name in THREE}
@@ -106,7 +106,7 @@ async def test_a_verified_projection_is_mailed_downstream_and_a_changed_one_agai
     assert await company.milestone(COMMUNICATE) == fallen_back
     await ok(company.fleet.put(PROJECTION, json={"IsVerifiedByOwner": True}))
     assert await company.milestone(COMMUNICATE) == fallen_back
-    company.real_time.pass_by(GATHERING.total_seconds())
+    company.real_time.pass_by(Settings().tpm_mail_seconds)
     assert await company.becomes(COMMUNICATE, "Completed") == "TPM of 60,000 sent to 3 services"
     again = "TPM of 60,000 from FORTRESSService for PD2024"
     assert company.mails() == {f"{name}-owner@example.com": [first, again] for name in THREE}

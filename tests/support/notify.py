@@ -31,6 +31,7 @@ from shared.documents.sqlite import SqliteStore
 from shared.envelope import Message
 from shared.schemas.eventplan_svc import TPMRequested
 from shared.schemas.hotw_svc import HardwareFact, RunFact
+from shared.settings import Settings
 from shared.trace import Trace
 from tests.support.clock import FixedClock
 from tests.support.goldens import golden
@@ -186,7 +187,13 @@ class Replicas:
             ),
             partial(assign_tickets, tickets=tickets, services=services),
             partial(warn_of_open_orders, notifications=notifications, events=events, real_now=self.real_time),
-            partial(mail_tpm, notifications=notifications, events=events, real_now=self.real_time),
+            partial(
+                mail_tpm,
+                notifications=notifications,
+                events=events,
+                real_now=self.real_time,
+                gathering=timedelta(seconds=Settings().tpm_mail_seconds),
+            ),
             sender,
         )
         if not self.all:

@@ -7,11 +7,11 @@ fleets.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.notify_svc.app.growing_mails import mail_lines
 from services.notify_svc.domain.notification import Notification
-from services.notify_svc.domain.tpm import GATHERING, Line, Subject, first_mail, missing_in, with_lines
+from services.notify_svc.domain.tpm import Line, Subject, first_mail, missing_in, with_lines
 from shared.cause import Cause
 from shared.documents import Documents, ReadModel
 from shared.schemas.eventplan_svc import TPMRequested
@@ -27,8 +27,9 @@ async def mail_tpm(
     notifications: Documents,
     events: ReadModel,
     real_now: Callable[[], datetime],
+    gathering: timedelta,
 ) -> None:
-    """Takes ``eventplan.tpm.requested``."""
+    """Takes ``eventplan.tpm.requested``. A mail waits for ``gathering``."""
     lines: list[tuple[_Key, Line, Cause]] = [
         (
             (request.event_id, request.service_id, service_id),
@@ -39,7 +40,7 @@ async def mail_tpm(
         for service_id in request.downstream_service_ids
     ]
     known = await events.get_many(sorted({event_id for (event_id, _, _), _, _ in lines}))
-    until = real_now() + GATHERING
+    until = real_now() + gathering
 
     def make(key: _Key, number: int, first: list[Line], trace: Trace) -> Notification:
         event_id, upstream, service_id = key

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import Any, Final, TypedDict
+from datetime import datetime
+from typing import Any, TypedDict
 
 from services.notify_svc.domain.notification import TPM, Notification
 from shared.trace import Trace
-
-GATHERING: Final = timedelta(minutes=10)
-"""How long a mail waits for the other fleets of the upstream service (6.4.45)."""
 
 
 class Line(TypedDict):

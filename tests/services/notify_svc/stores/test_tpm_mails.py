@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from services.notify_svc.app.send_mails import Mailbox
-from services.notify_svc.domain.tpm import GATHERING
 from shared.documents import Document
 from shared.schemas.notify_svc.notification import NotificationSnapshot
+from shared.settings import Settings
 from tests.support.notify import SERVICE, Post, Replica, Replicas, cause, tpm_requested
 
 Smtp = Callable[[], Mailbox]
-WAIT = GATHERING.total_seconds()
+WAIT = Settings().tpm_mail_seconds
 THREE = ("CheckoutService", "PaymentService", "SearchService")
 
 
