@@ -2,9 +2,10 @@
 
 from shared.resources.apart import ResourcesApart
 from shared.resources.declaration import Action, Apart, Beside, Expiry, Resource, Source, declarations_in
+from shared.resources.declared import Declared
+from shared.resources.handlers import DocumentHandlers
 from shared.resources.others import Others
 from shared.resources.reads import Reads
-from shared.resources.routes import Declared, DocumentHandlers
 from shared.resources.use_cases import Afterwards, Resources, with_reason
 
 __all__ = [
