@@ -13,6 +13,8 @@ from bench.http import Connection, encode
 from bench.page import BEGIN, END, write_table
 from bench.rounds import Scale, alternate
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_ratio_is_taken_round_by_round_and_the_goal_is_of_their_median() -> None:
     figure = Figure("reads", "raw reads", "reads/s", (90.0, 200.0, 100.0), (100.0, 100.0, 200.0), at_least(0.85))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _DOCKER_TEST = "tests/contracts/stores/test_leases.py"
 _NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
 

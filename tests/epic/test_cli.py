@@ -14,6 +14,8 @@ from epic import __version__
 from shared.schemas.topics import TOPICS
 from tests.support.epic_command import Run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 CODE = "from epic.cli import main; main()"
 IMPORTED = "import sys; from epic import cli\ntry: cli.main()\nfinally: sys.stderr.write(' '.join(sys.modules))"

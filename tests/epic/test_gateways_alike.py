@@ -19,6 +19,8 @@ from tests.support import servers
 from tests.support.docker_engine import IMAGES
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 NGINX = Path(__file__).parents[2] / "deploy" / "nginx" / "epic.conf"
 PROBLEM = "application/problem+json"
 

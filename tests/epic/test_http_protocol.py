@@ -24,6 +24,8 @@ from shared.web import Routes, create_app, json_response
 from shared.web.routing import BODY
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 class Server:
     """An application behind a real socket; ``ask`` sends bytes and gives what comes back until the server closes."""

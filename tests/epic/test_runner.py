@@ -29,6 +29,8 @@ from shared.settings import Settings
 from shared.trace import Trace
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 NOW = "2024-06-15T09:00:00Z"
 
 

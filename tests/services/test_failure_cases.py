@@ -33,6 +33,8 @@ from tests.support.http import pointers
 from tests.support.resources import among, create_at, key_of, path_of
 from tests.support.versioned import EACH, Body, Running, Versioned
 
+pytestmark = pytest.mark.slow
+
 BAD_IDS = ["", " ", "a b", "-a", ".", "a/b", "a#b", "a%b", "\u00e9", "a\0", "x" * 129, *sorted(RESERVED_IDS)]
 _WRITERS = 8
 

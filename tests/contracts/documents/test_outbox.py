@@ -20,6 +20,8 @@ from tests.support.broker import Broker
 from tests.support.document_stores import NOW, Backend, adding, cause, creating, nothing_is_open, on_mongo_only
 from tests.support.waiting import eventually, until
 
+pytestmark = pytest.mark.slow
+
 
 async def test_events_go_by_themselves_and_the_outbox_empties(
     store: Store, documents: Documents, broker: Broker

@@ -19,6 +19,8 @@ from tests.contracts.messaging.harness import Harness
 from tests.support.messaging import Thing
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 _ALMOST = RECORD_BYTES - 2_000
 _HEADERS = [("ce_id", b"1"), ("ce_source", b"t"), ("ce_type", b"thing.created"), ("ce_specversion", b"1.0")]
 

@@ -19,6 +19,8 @@ from tests.support.broker import Broker
 from tests.support.relational import COUNTERS, publish_all
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_committed_message_goes_as_it_was_written(opened: Callable[..., Database], broker: Broker) -> None:
     database = opened()

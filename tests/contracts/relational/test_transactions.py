@@ -19,6 +19,8 @@ from shared.relational.tables import IDEMPOTENCY_RECORDS
 from shared.trace import Trace
 from tests.support.relational import COUNTERS
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2024, 6, 15, 9, 0, 0, 123000, tzinfo=UTC)
 
 

@@ -12,6 +12,8 @@ from shared.durability.lease import Lease, Leases
 from shared.jobs import Chunk, Jobs, JobStatus, Progress
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 LONG = 600.0
 CHUNKS = 4
 

@@ -15,6 +15,8 @@ from tests.support.broker import Broker
 from tests.support.stores import NOW, AnyStore, MakeStore, numbers_of, write_event
 from tests.support.waiting import eventually, until
 
+pytestmark = pytest.mark.slow
+
 
 async def write(store: AnyStore, key: str, last: int, *, first: int = 1) -> None:
     for number in range(first, last + 1):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
+import pytest
 
 from shared.cause import Cause
 from shared.documents import Documents, State, Store
@@ -18,6 +19,8 @@ from shared.envelope import Message
 from shared.trace import Trace
 from tests.support.broker import Broker
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 CAUSE = Cause(datetime(2024, 6, 15, 9, tzinfo=UTC), "ann", Trace("correlation", "command", "parent"), None, "d", "why")
 STATES: dict[str, State] = {

@@ -20,6 +20,8 @@ from shared.embedded.storage import UnknownFormat
 from shared.schemas.topics import Topic
 from tests.support.logs import fill, read_all, read_values
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 APPENDING = """

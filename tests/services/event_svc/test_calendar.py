@@ -19,6 +19,8 @@ from tests.support.fixtures import Published
 from tests.support.http import app_of, calling, pointers, version_of
 from tests.support.reference import EVENT as PRIME_DAY
 
+pytestmark = pytest.mark.slow
+
 FREEZE: dict[str, Any] = {
     "EventId": "PD2024",
     "Title": "Deployments are frozen",

@@ -24,6 +24,8 @@ from tests.support.eventplan_processes import Home, Process
 from tests.support.http import app_of, calling
 from tests.support.snapshots import TopicBody, event, fleet, organization, projection, service
 
+pytestmark = pytest.mark.slow
+
 SERVICES = ("Atlas", "Borealis", "Comet")
 REGIONS = ("us-east-1", "eu-west-1")
 LEAVES = [name for name in ALL_UPSCALE_IDS if name not in SUB_IDS]

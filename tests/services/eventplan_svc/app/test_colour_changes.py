@@ -21,6 +21,8 @@ from tests.support.eventplan_processes import Home, Process
 from tests.support.http import app_of, calling
 from tests.support.snapshots import TopicBody, event, fleet, projection, service
 
+pytestmark = pytest.mark.slow
+
 LEAVES = [name for name in ALL_UPSCALE_IDS if name not in SUB_IDS]
 FLEETS = ("F1", "F2", "F3")
 MINUTE = timedelta(minutes=1)

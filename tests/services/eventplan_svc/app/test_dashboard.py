@@ -27,6 +27,8 @@ from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import NOW, Process, milestones
 from tests.support.snapshots import TopicBody, event, fleet, hardware, order, organization, projection, service
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[4]
 SERVICES = ("Atlas", "Borealis", "Comet")
 REGIONS = ("us-east-1", "eu-west-1")

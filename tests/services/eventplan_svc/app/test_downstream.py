@@ -22,6 +22,8 @@ from tests.support.snapshots import (
     tpm_mail,
 )
 
+pytestmark = pytest.mark.slow
+
 FORTRESS, COMMUNICATE, THROTTLING = "FORTRESSService", "CommunicateTPMToDownstream", "UpdateThrottlingInSDC"
 THE_THREE = (event(), fleet(), service())
 THREE = ("CheckoutService", "PaymentService", "SearchService")

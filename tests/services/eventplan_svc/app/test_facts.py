@@ -10,6 +10,8 @@ from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process, Published, state
 from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 
+pytestmark = pytest.mark.slow
+
 THE_THREE = (event(), fleet(), service())
 DOWNSTREAM = (fleet("KEEP-NA", of="KEEPService"), projection("KEEP-NA", names="FORTRESSService"))
 HOSTS = {1: 20, 2: 20, 3: 5, 4: 5}

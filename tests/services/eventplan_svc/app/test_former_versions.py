@@ -14,6 +14,8 @@ from tests.support.eventplan_processes import Process, Published, milestones
 from tests.support.http import after_patch, app_of, calling, pointers, version_of
 from tests.support.snapshots import event, fleet, service
 
+pytestmark = pytest.mark.slow
+
 FLEET_ID = "FORTRESSService-NA-X0"
 KEYS = {"EventId": "PD2024", "FleetId": FLEET_ID}
 PLAN = f"/eventplan/PD2024/{FLEET_ID}"

@@ -14,6 +14,8 @@ from tests.support.eventplan_processes import Process
 from tests.support.http import app_of, calling, pointers, version_of
 from tests.support.snapshots import event, fleet, projection, service
 
+pytestmark = pytest.mark.slow
+
 FLEET_ID = "FORTRESSService-NA-X0"
 PLAN = f"/eventplan/PD2024/{FLEET_ID}"
 DONE = {"EventMilestoneId": "UpdateThrottlingInSDC", "MilestoneCompletionStatus": "Completed"}

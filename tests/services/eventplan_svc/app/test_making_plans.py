@@ -8,6 +8,8 @@ from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process, Published
 from tests.support.snapshots import TopicBody, event, fleet, projection, service
 
+pytestmark = pytest.mark.slow
+
 FLEET_ID = "FORTRESSService-NA-X0"
 THE_THREE = (event(), fleet(), service())
 

@@ -12,6 +12,8 @@ from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Home, Process, state
 from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
 
+pytestmark = pytest.mark.slow
+
 FLEET_ID = "FORTRESSService-NA-X0"
 CHANGES: list[TopicBody] = [
     event(),

@@ -14,6 +14,8 @@ from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Home, Process, Published, state
 from tests.support.snapshots import TopicBody, event, fleet, projection, service
 
+pytestmark = pytest.mark.slow
+
 FLEETS = [f"F{number:03d}" for number in range(40)]
 
 

@@ -24,6 +24,8 @@ from tests.support.http import app_of, calling
 from tests.support.plan_colours import colour_on
 from tests.support.snapshots import TopicBody, event, fleet, service
 
+pytestmark = pytest.mark.slow
+
 LEAVES = [name for name in ALL_UPSCALE_IDS if name not in SUB_IDS]
 FLEETS = ("F1", "F2", "F3")
 

@@ -16,6 +16,8 @@ from tests.support.fixtures import Published
 from tests.support.fleet import BARE, ok
 from tests.support.http import pointers
 
+pytestmark = pytest.mark.slow
+
 JOB = {"JobId": "J1", "FleetId": "F1", "Schedule": "0 * * * *", "TargetHosts": 150}
 
 

@@ -29,6 +29,8 @@ from tests.support.broker import Broker
 from tests.support.clock import FixedClock
 from tests.support.document_stores import cause
 
+pytestmark = pytest.mark.slow
+
 CLOCK = FixedClock("2024-06-15T09:00:00Z")
 
 

@@ -14,6 +14,8 @@ from tests.support.clock import FixedClock
 from tests.support.fixtures import Published
 from tests.support.fleet import BARE, FailingAt, ok
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("finished_by", ["the same key", "the same body", "the next start"])
 async def test_a_crash_between_the_two_is_finished(

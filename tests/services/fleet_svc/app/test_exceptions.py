@@ -23,6 +23,8 @@ from tests.support.fleet import BARE, ok
 from tests.support.goldens import golden
 from tests.support.http import app_of, calling, pointers, version_of
 
+pytestmark = pytest.mark.slow
+
 KEY = "EXCEPTION#F1#PD"
 PATH = "/exception/F1/PD"
 ASKED = {"FleetId": "F1", "EventId": "PD", "RequestedValue": 1.3, "BusinessReason": "more variance"}

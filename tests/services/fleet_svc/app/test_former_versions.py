@@ -10,6 +10,8 @@ import pytest
 from tests.support.fleet import BARE, ok
 from tests.support.http import after_patch, pointers, version_of
 
+pytestmark = pytest.mark.slow
+
 
 def configuration(**members: Any) -> dict[str, Any]:
     return {"FleetConfiguration": members}

@@ -18,6 +18,8 @@ from tests.support.fixtures import Published
 from tests.support.fleet import BARE, ok
 from tests.support.http import pointers, version_of
 
+pytestmark = pytest.mark.slow
+
 
 async def test_an_inventory_is_shown_on_every_line_and_makes_no_version(
     http: httpx.AsyncClient, published: Published

@@ -24,6 +24,8 @@ from tests.support.clock import FixedClock
 from tests.support.fleet import routes_on
 from tests.support.http import app_of, calling
 
+pytestmark = pytest.mark.slow
+
 FLEET_ID = reference.FLEET["FleetId"]
 WRITES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/service", reference.SERVICE),

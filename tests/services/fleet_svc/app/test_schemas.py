@@ -12,6 +12,8 @@ import pytest
 from tests.support.fleet import BARE, ok
 from tests.support.http import pointers
 
+pytestmark = pytest.mark.slow
+
 SCHEMA: dict[str, Any] = {
     "SchemaId": "Marketplace",
     "Name": "TPM by marketplace",

@@ -13,6 +13,8 @@ from tests.support.fixtures import Published
 from tests.support.fleet import BARE, ok
 from tests.support.http import pointers, version_of
 
+pytestmark = pytest.mark.slow
+
 KEY = "F1#PD2024"
 PATH = "/throttling/F1/PD2024"
 STATUS = f"{PATH}/status"

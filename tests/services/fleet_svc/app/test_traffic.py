@@ -21,6 +21,8 @@ from tests.support.fixtures import Published
 from tests.support.fleet import BARE, ok
 from tests.support.http import pointers, version_of
 
+pytestmark = pytest.mark.slow
+
 KEY = "F1#2024-06-15"
 PATH = "/traffic/F1/2024-06-15"
 

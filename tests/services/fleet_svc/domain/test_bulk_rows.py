@@ -64,6 +64,7 @@ VALUES = st.recursive(
 OBJECTS = st.lists(st.dictionaries(TEXTS, VALUES, max_size=4), max_size=5)
 
 
+@pytest.mark.slow
 @given(OBJECTS, st.integers(1, 40), st.booleans(), st.booleans())
 def test_json_is_cut_into_the_same_objects_at_any_size_of_pieces(
     given: list[dict[str, Any]], size: int, indent: bool, bom: bool
@@ -73,6 +74,7 @@ def test_json_is_cut_into_the_same_objects_at_any_size_of_pieces(
     assert fields(JsonRows(), body, size) == given
 
 
+@pytest.mark.slow
 @given(OBJECTS, st.integers(1, 40), st.sampled_from([b"\n", b"\r\n", b"\n\n  \n"]), st.booleans())
 def test_ndjson_is_cut_into_the_same_objects_at_any_size_of_pieces(
     given: list[dict[str, Any]], size: int, end: bytes, last: bool
@@ -233,6 +235,7 @@ def test_columns_of_remarks_are_no_members() -> None:
 MEMBERS = ["LeaderAlias", "Owner", "ServiceId", "ServiceTier"]
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(MEMBERS), TEXTS | st.none(), min_size=1), min_size=1))
 def test_a_row_that_is_written_as_csv_is_read_as_it_was(given: list[dict[str, Any]]) -> None:
     """Whatever its texts look like: empty, null, in quotation marks, with line breaks."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from services.hotw_svc.app.ports import InputKind
 from tests.support.hotw_store import EVENT, FLEET, SERVICE, Replica, event_body, inventory_body, service_body, snapshot
+
+pytestmark = pytest.mark.slow
 
 
 async def statuses(hotw: Replica) -> tuple[list[str], list[str], list[tuple[str, str]]]:

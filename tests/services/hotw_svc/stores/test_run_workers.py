@@ -19,6 +19,8 @@ from shared.relational import database_now
 from shared.schemas.hotw_svc import Purpose
 from tests.support.hotw_store import EVENT, FLEET, Replica, counted, fleet_body, many, service_body, snapshot
 
+pytestmark = pytest.mark.slow
+
 
 async def test_every_fleet_is_executed_once_by_many_workers_of_two_replicas(
     hotw: Replica, another: Callable[[], Replica]

@@ -28,6 +28,8 @@ from tests.support.hotw_store import (
     snapshot,
 )
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_run_takes_the_fleets_of_registered_services_in_the_events_regions(hotw: Replica) -> None:
     await hotw.settle_in()

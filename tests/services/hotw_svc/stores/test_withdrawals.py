@@ -22,6 +22,8 @@ from tests.support.hotw_store import (
     snapshot,
 )
 
+pytestmark = pytest.mark.slow
+
 ELSEWHERE = {"Region": "ap-south-1"}
 CAUSES: dict[str, tuple[str, Snapshot, str]] = {
     "the fleet is deleted": (
