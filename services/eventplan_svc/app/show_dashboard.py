@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
 
@@ -19,6 +21,8 @@ from shared.schemas.hotw_svc import Purpose
 
 _PAGE: Final = 100  # services a page, as every list has unless its Limit says otherwise
 _EVERYTHING: Final = DashboardQuery()
+_OF_A_PAGE: Final = {"limit": None, "cursor": None, "audit_metadata": None}
+"""What two pages of one question may differ in."""
 
 Place = str | Sequence[Any]
 """Where a page goes on: after a ServiceId; of a sorted dashboard what ``Shown`` holds."""
@@ -55,7 +59,7 @@ class Dashboards:
         totals = self.view.totals(self.event_id, query.service_ids, self.today, purpose)
         if query.sort is not None:
             every = self.view.services(self.event_id, query, today=self.today, purpose=purpose)
-            page, next_after = _shown(query.sort, after).page(every, limit)
+            page, next_after = _shown(query.sort, self._question(query, purpose), after).page(every, limit)
             return Dashboard([one.shown() for one in page], totals, next_after, self.approximate)
         if not isinstance(after, str | None):
             raise _bad_cursor()
@@ -63,6 +67,11 @@ class Dashboards:
         services = [one.shown() for one in islice(found, limit + 1)]
         last = services[limit - 1]["ServiceId"] if len(services) > limit else None
         return Dashboard(services[:limit], totals, last, self.approximate)
+
+    def _question(self, query: DashboardQuery, purpose: Purpose) -> str:
+        """What stands for the event, the dashboard, its filters and its order."""
+        asked = [self.event_id, purpose, query.model_copy(update=_OF_A_PAGE).wire()]
+        return blake2b(json.dumps(asked, sort_keys=True).encode(), digest_size=8).hexdigest()
 
     def every(self, query: DashboardQuery, purpose: Purpose = Purpose.UPSCALING) -> list[ServiceRows]:
         """All services that the query asks for, of one moment, in its order; its page does not matter."""
@@ -99,15 +108,15 @@ def check_complete(view: ReadinessView) -> None:
         raise Unavailable("the dashboard is being built; ask again in a moment")
 
 
-def _shown(sort: DashboardSort, after: Place | None) -> Shown:
+def _shown(sort: DashboardSort, question: str, after: Place | None) -> Shown:
     if isinstance(after, str):
         raise _bad_cursor()
     try:
-        return Shown.of(sort, after)
+        return Shown.of(sort, question, after)
     except ValueError as error:
         raise _bad_cursor() from error
 
 
 def _bad_cursor() -> BadInput:
-    remedy = "give the NextCursor of the same question, with the same Sort, or leave it out"
+    remedy = "give the NextCursor of the same question, with the same filters and Sort, or leave it out"
     return BadInput("Cursor leads nowhere", [FieldError("/Cursor", remedy)])

@@ -191,27 +191,29 @@ class Shown:
 
     Plans change between two pages, and with them the order. A cursor that named a place in it would leave out a
     service that got worse meanwhile, and show one again that got better. This one leads to every service once.
+    ``question`` stands for all that was asked for: the answer to another question would lack what was shown.
     """
 
     sort: DashboardSort
+    question: str
     digests: frozenset[bytes] = frozenset()
 
     @classmethod
-    def of(cls, sort: DashboardSort, place: Sequence[Any] | None) -> Self:
+    def of(cls, sort: DashboardSort, question: str, place: Sequence[Any] | None) -> Self:
         """What ``place`` holds; None: nothing was shown. ValueError where it is no place of such a dashboard."""
         if place is None:
-            return cls(sort)
+            return cls(sort, question)
         match place:
-            case [str(given), str(text)] if given == sort:
+            case [str(given), str(text)] if given == question:
                 try:
                     digests = b64decode(text, validate=True)
                 except ValueError as error:
                     raise ValueError("not base64") from error
             case _:
-                raise ValueError(f"not a place of a dashboard sorted by {sort}")
+                raise ValueError(f"not a place of the dashboard {question}")
         if len(digests) % _DIGEST:
             raise ValueError("not whole digests")
-        return cls(sort, frozenset(digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)))
+        return cls(sort, question, frozenset(digests[at : at + _DIGEST] for at in range(0, len(digests), _DIGEST)))
 
     def page(self, services: Iterable[ServiceRows], limit: int) -> tuple[list[ServiceRows], list[str] | None]:
         """The worst of those that were not shown, and the place to go on from; None: there is no more."""
@@ -220,7 +222,7 @@ class Shown:
         if len(page) <= limit:
             return page, None
         shown = self.digests.union(map(_digest, page[:limit]))
-        return page[:limit], [self.sort.value, b64encode(b"".join(sorted(shown))).decode()]
+        return page[:limit], [self.question, b64encode(b"".join(sorted(shown))).decode()]
 
 
 def _digest(rows: ServiceRows) -> bytes:

@@ -243,10 +243,14 @@ async def test_a_sorted_dashboard_pages_by_its_cursor(http: httpx.AsyncClient, p
     second = (await http.put(BOARD, json={**question, "Cursor": first["NextCursor"]})).json()
     assert [page["Services"][0]["ServiceId"] for page in (first, second)] == ["FORTRESSService", "Other"]
     assert second["NextCursor"] is None
-    for body in ({"Sort": "ETA"}, {}, {"Sort": "Nothing"}):
+    others = ({"Sort": "ETA"}, {}, {"Sort": "Nothing"}, {**question, "Search": "other"}, {**question, "Colour": "Red"})
+    for body in others:
         answer = await http.put(BOARD, json={**body, "Cursor": first["NextCursor"]})
         assert answer.status_code == 400
         assert pointers(answer) == ["/Sort" if "Nothing" in body.values() else "/Cursor"]
+    for board in (f"{BOARD}/descaling", "/event/PD2025/dashboard"):
+        answer = await http.put(board, json={**question, "Cursor": first["NextCursor"]})
+        assert answer.status_code == (404 if "PD2025" in board else 400)
 
 
 async def test_every_answer_about_an_event_fits_its_contract(http: httpx.AsyncClient) -> None:

@@ -343,7 +343,7 @@ SERVICES = [
     [(DashboardSort.COLOUR, "CBDA"), (DashboardSort.ETA, "BDCA"), (DashboardSort.HOSTS_MISSING, "BCDA")],
 )
 def test_services_are_sorted_by_their_worst_row_then_by_their_id_6_6_11a_to_d(sort: DashboardSort, order: str) -> None:
-    page, after = Shown(sort).page(reversed(SERVICES), 10)
+    page, after = Shown(sort, "q").page(reversed(SERVICES), 10)
     assert "".join(one.service.service_id for one in page) == order
     assert after is None
 
@@ -355,7 +355,7 @@ def test_every_service_comes_once_however_the_order_changes_between_pages(orders
     seen: list[str] = []
     for hosts in orders:
         services = [service_rows(f"S{number}", (RED, None, missing)) for number, missing in enumerate(hosts)]
-        page, after = Shown.of(DashboardSort.HOSTS_MISSING, after).page(services, limit)
+        page, after = Shown.of(DashboardSort.HOSTS_MISSING, "q", after).page(services, limit)
         missing = [one.rows[0].hosts_missing or 0 for one in page]
         assert missing == sorted(missing, reverse=True)
         seen += [one.service.service_id for one in page]
@@ -364,10 +364,10 @@ def test_every_service_comes_once_however_the_order_changes_between_pages(orders
     assert sorted(seen) == [f"S{number}" for number in range(7)]
 
 
-@pytest.mark.parametrize("place", [[], ["ETA", ""], ["Colour"], ["Colour", "§"], ["Colour", "AAAA"], ["Colour", 1]])
-def test_a_place_of_another_order_is_none(place: list[Any]) -> None:
+@pytest.mark.parametrize("place", [[], ["r", ""], ["q"], ["q", "§"], ["q", "AAAA"], ["q", 1]])
+def test_a_place_of_another_question_is_none(place: list[Any]) -> None:
     with pytest.raises(ValueError, match="not"):
-        Shown.of(DashboardSort.COLOUR, place)
+        Shown.of(DashboardSort.COLOUR, "q", place)
 
 
 # -- organizations -------------------------------------------------------------------------------------------------
