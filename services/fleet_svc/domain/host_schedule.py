@@ -121,7 +121,8 @@ def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    """IANA's names. The machine's own zone, which some systems list as well, is another one on the next machine."""
+    return frozenset(available_timezones() - {"localtime"})
 
 
 @lru_cache(64)

@@ -113,7 +113,7 @@ def test_a_bad_expression_is_named_with_its_field(schedule: str, named: str) -> 
     assert "such as 0 9 * * 1-5" in error.detail
 
 
-@pytest.mark.parametrize("zone", ["Berlin", "", "../../etc/passwd", "Europe", "europe/berlin", "UTC+2"])
+@pytest.mark.parametrize("zone", ["Berlin", "", "../../etc/passwd", "Europe", "europe/berlin", "UTC+2", "localtime"])
 def test_a_time_zone_that_there_is_not_is_named(zone: str) -> None:
     with pytest.raises(BadInput) as refused:
         check_schedule("0 9 * * *", zone)
