@@ -1,7 +1,8 @@
 """Use case: the rows of a chunk are written, each by the use case or the command that writes one of its kind.
 
-Every command of a row has an id that is the same whenever the row is tried again: ``{JobId}:{row}`` (4.594, 4.596b).
-Its idempotency record answers a row that was written already, so that no row is applied twice (4.596).
+Every command of a row has an id that is the same whenever the row is tried again (4.594, 4.596b): ``{JobId}:{row}``,
+and with ``:create`` or ``:update`` behind it for what follows the first. Its idempotency record answers a row that was
+written already, so that no row is applied twice (4.596).
 """
 
 from __future__ import annotations
@@ -119,7 +120,12 @@ async def write_rows(
 
 
 async def _write_row(row: Row, fields: dict[str, Any], job: Job, *, kind: RowKind, send: Send) -> None:
-    """Writes one row by its first command; by the second where that found no document."""
+    """Writes one row by its first command, and by the second where that found no document.
+
+    The second finds one when somebody else made it in between, or when the 404 was about another document that the row
+    names. The first command is then sent once more, with an id of its own, since the first outcome of an id stays. Its
+    outcome is the row's.
+    """
     given = {name: fields[name] for name in ("AuditMetadata",) if name in fields}
     audit: AuditMetadata | None = validated(CommandBody, given).audit_metadata if given else None
     name = f"{job.id}:{row.number}"
@@ -137,10 +143,16 @@ async def _write_row(row: Row, fields: dict[str, Any], job: Job, *, kind: RowKin
     except Refused as refusal:
         if refusal.status != _NOT_FOUND or not others:
             raise
-        try:
-            await send(command(model=others[0], id=f"{name}:create"))
-        except Refused as other:  # the document is there where the first one missed what it names
-            raise (refusal if other.slug == _ALREADY_THERE else other) from None
+    else:
+        return
+    try:
+        await send(command(model=others[0], id=f"{name}:create"))
+    except Refused as refusal:
+        if refusal.slug != _ALREADY_THERE:
+            raise
+    else:
+        return
+    await send(command(model=first, id=f"{name}:update"))
 
 
 def _principal(user: str) -> Principal:

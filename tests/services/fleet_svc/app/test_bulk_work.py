@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from services.fleet_svc.app.bulk.write_rows import OwnRows, RowCommand, Send
 from services.fleet_svc.resources import RESOURCES
 from shared.documents import Documents
 from shared.documents.sqlite import SqliteStore
-from shared.errors import Unavailable
+from shared.errors import BadInput, Conflict, NotFound, Refused, Unavailable
 from shared.resources import Declared
 from shared.schemas.fleet_svc.bulk_job import BulkMode
 from tests.support.broker import Broker
@@ -42,6 +42,20 @@ class NoOtherService:
 
     def awaited(self, send: Send) -> int:
         raise AssertionError("a row went to another service")
+
+
+@dataclass
+class EventService:
+    """See ``Answers``: ``answer`` stands for the service."""
+
+    answer: Send
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[Send]:
+        yield self.answer
+
+    def awaited(self, send: Send) -> int:
+        return 1
 
 
 @dataclass
@@ -131,6 +145,75 @@ async def test_a_job_goes_on_where_its_worker_died(
     assert [document.version for document in documents.values()] == [1] * 35
     assert await second.work() is False
     assert await second.store.parts().get((await second.jobs.get(job_id)).state["Upload"], 0) is None
+
+
+async def upsert(process: Process, *rows: dict[str, Any], resource: str = "Service") -> str:
+    """A job of these rows, begun; its id."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"\n".join(map(orjson.dumps, rows))
+
+    new = NewBulkJob(resource, BulkMode.UPSERT, False, NDJSON)
+    return (await start_bulk_job(new, body(), cause(), jobs=process.jobs, wake=lambda: None)).document.key
+
+
+async def test_an_upsert_changes_what_was_made_since_it_looked(processes: list[Process]) -> None:
+    """Two jobs race to make a key; the row of the later one is applied once, also by a worker that goes on with it."""
+    first, second, _ = processes
+    row = {"ServiceId": "S1", "ServiceType": "Registered", "Owner": "ann@example.com", "LeaderAlias": "ann"}
+    job_id = await upsert(first, row)
+    made = {**row, "LeaderAlias": "bob"}
+
+    async def racing(command: RowCommand) -> None:
+        if command.id.endswith(":create"):
+            await first.work.own(replace(command, id="another job", fields=made))
+        await first.work.own(command)
+        if command.id.endswith(":update"):
+            after = {"ServiceId": "S1", "LeaderAlias": "cid"}
+            await first.work.own(replace(command, id="a third job", fields=after))
+            raise Unavailable("the process dies here")
+
+    with suppress(Unavailable):
+        await replace(first.work, own=racing)()
+    assert await second.work() is True
+    job = await second.shown(job_id)
+    assert (job["Status"], job["RowsDone"], job["RowsFailed"]) == ("Done", 1, 0)
+    document = await second.services.latest("S1")
+    assert document is not None
+    assert (document.version, document.state["LeaderAlias"]) == (3, "cid")
+
+
+@pytest.mark.parametrize(
+    ("refused", "shown"),
+    [
+        ({"1": NotFound("none"), "1:create": Conflict("there", slug="exists")}, None),
+        ({"1": NotFound("no parent"), "1:create": Conflict("", slug="exists"), "1:update": NotFound("no parent")}, 404),
+        ({"1": NotFound("none"), "1:create": NotFound("no parent")}, 404),
+        ({"1": NotFound("none"), "1:create": BadInput("bad")}, 400),
+        ({"1": Conflict("no change now")}, 409),
+    ],
+)
+async def test_a_row_of_another_service_shows_the_refusal_of_its_last_command(
+    processes: list[Process], refused: dict[str, Refused], shown: int | None
+) -> None:
+    """Where a document is there that somebody made meanwhile, or that names a missing one, it is changed."""
+    process = processes[0]
+    job_id = await upsert(process, {"EventId": "E1", "EventName": "Sale"}, resource="Event")
+    sent = []
+
+    async def answer(row: RowCommand) -> None:
+        name = row.id.removeprefix(f"{job_id}:")
+        sent.append((name, row.model.__name__))
+        if name in refused:
+            raise refused[name]
+
+    assert await replace(process.work, answers=EventService(answer), of_others=True)() is True
+    commands = [("1", "UpdateEvent"), ("1:create", "CreateEvent"), ("1:update", "UpdateEvent")]
+    assert sent == commands[: 3 if shown is None else len(refused)]
+    failures = (await process.shown(job_id))["Failures"]
+    assert [(one["Status"], one["Reason"]) for one in failures] == (
+        [] if shown is None else [(shown, list(refused.values())[-1].detail)]
+    )
 
 
 async def test_several_workers_write_each_row_once(processes: list[Process]) -> None:
