@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from epic.imports.templates import TagMapping, Unmapped
@@ -76,6 +76,7 @@ class ScheduledAction(_Aws):
 class _Document(_Aws):
     AutoScalingGroups: list[AutoScalingGroup] = Field(default_factory=list)
     ScheduledUpdateGroupActions: list[ScheduledAction] = Field(default_factory=list)
+    NextToken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +99,19 @@ class Fleets:
 def read_document(text: bytes, name: str) -> _Document:
     """The groups and scheduled actions of one file. ValueError, with the file's name, for what is neither."""
     try:
-        raw = orjson.loads(text)
+        raw = json.loads(text)  # of whatever encoding, as a shell may have written it
         document = _Document.model_validate(raw)
     except ValidationError as error:
         first = field_errors(error)[0]
-        raise ValueError(f"{name}: {first.pointer}: {first.detail}") from None
-    except orjson.JSONDecodeError as error:
+        where = f"{first.pointer}: {first.detail}" if first.pointer else "it holds no JSON object"
+        raise ValueError(f"{name}: {where}; give what the AWS CLI wrote with --output json") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{name} is not JSON: {error}; give what the AWS CLI wrote with --output json") from None
     if not {"AutoScalingGroups", "ScheduledUpdateGroupActions"} & set(raw):
         wanted = "describe-auto-scaling-groups or describe-scheduled-actions"
         raise ValueError(f"{name} has neither AutoScalingGroups nor ScheduledUpdateGroupActions; give that of {wanted}")
+    if document.NextToken is not None:
+        raise ValueError(f"{name} is cut short: it has a NextToken; write it without --no-paginate and --max-items")
     return document
 
 
@@ -164,7 +168,7 @@ def _add(found: Fleets, group: AutoScalingGroup, mapping: TagMapping, bound: int
         "DesiredCapacity": group.DesiredCapacity,
         "HostType": group.host_type,
         "AsgCapacityLowerBound": bound,
-        "AutoScalingGroupArn": group.AutoScalingGroupARN or None,
+        "AutoScalingGroupARN": group.AutoScalingGroupARN or None,
     }
     configuration["ASGProperties"].append({name: value for name, value in members.items() if value is not None})
 

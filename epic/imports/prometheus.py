@@ -26,6 +26,10 @@ MAX_SERIES: Final = 25_000
 POINTS_AT_ONCE: Final = 2_000_000
 """So many points of one answer are in memory, some 300 MB: of 1,000 series a day, of 20,000 an hour and a half."""
 
+_LAST_SECOND: Final = 253_402_300_800  # the end of the year 9999
+_CUT_SHORT: Final = "truncated"
+"""What Prometheus warns of where an answer has not all that was asked for."""
+
 MAX_ANSWER_BYTES: Final = 134_217_728
 """The most bytes of one answer, or of a saved one: twice what so many points have."""
 
@@ -47,6 +51,7 @@ class _Answer(BaseModel):
     status: str
     data: _Data | None = None
     error: str | None = None
+    warnings: list[str] = Field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,9 @@ def read_answer(text: bytes, name: str, *, max_series: int = MAX_SERIES) -> list
         raise ValueError(f"{name} is not JSON: {error}; give the answer of /api/v1/query_range") from None
     if answer.status != "success" or answer.data is None:
         raise ValueError(f"{name}: Prometheus refused the query: {answer.error or answer.status}")
+    for warning in answer.warnings:
+        if _CUT_SHORT in warning:
+            raise ValueError(f"{name} is cut short ({warning}); ask for less at once, or raise the server's limit")
     if answer.data.result_type != "matrix":
         raise ValueError(f"{name} has a {answer.data.result_type}; ask by query_range, which answers with a matrix")
     if len(answer.data.result) > max_series:
@@ -136,6 +144,8 @@ def _minutes_of(series: _Series, per_minute: Decimal) -> tuple[dict[tuple[date, 
     minutes: dict[tuple[date, str], int] = {}
     not_numbers = 0
     for at, text in series.values:
+        if not 0 <= at < _LAST_SECOND:
+            raise Unmapped(f"it has a value at {at:g}, which is no time; give seconds since 1970, as query_range does")
         moment, value = datetime.fromtimestamp(math.floor(at / MINUTE) * MINUTE, UTC), float(text)
         if not math.isfinite(value):
             not_numbers += 1

@@ -11,6 +11,7 @@ import pytest
 
 from epic.imports import aws, prometheus
 from epic.imports.templates import LabelMapping, TagMapping, Unmapped
+from shared.schemas.fleet_svc.fleet import Fleet
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)
 TAGS = TagMapping.model_validate(
@@ -54,15 +55,17 @@ def test_groups_become_the_asgs_of_fleets_by_their_tags() -> None:
     row = found.rows["FORTRESSService-NA-X0"]
     assert (row["ServiceId"], row["FleetConfiguration"]["Region"]) == ("FORTRESSService", "us-east-1")
     first, second = row["FleetConfiguration"]["ASGProperties"]
-    assert first | {"AutoScalingGroupArn": ""} == {
+    assert first == {
         "AutoScalingGroupName": "asg-1a",
         "AvailabilityZone": "us-east-1a",
         "MaxInstance": 100,
         "MinInstance": 5,
         "DesiredCapacity": 40,
         "HostType": "c5.4xlarge",
-        "AutoScalingGroupArn": "",
+        "AutoScalingGroupARN": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:asg-1a",
     }
+    new = aws.change_of(row, None, TAGS)
+    Fleet.model_validate(new, by_alias=True, by_name=False)  # the contract takes each member
     assert second["AvailabilityZone"] == "us-east-1b"
 
 
@@ -102,7 +105,9 @@ def test_a_group_that_is_left_out_is_named_with_the_reason(groups: list[dict[str
     ("text", "reason"),
     [
         (b"{", "is not JSON"),
-        (b"[]", "a.json"),
+        (b"[]", "no JSON object"),
+        (b'"\xff"', "is not JSON"),
+        (b'{"AutoScalingGroups": [], "NextToken": "x"}', "cut short"),
         (b"{}", "neither"),
         (b'{"AutoScalingGroups": [{"AutoScalingGroupName": "a"}]}', "/AutoScalingGroups/0/MinSize"),
     ],
@@ -110,6 +115,12 @@ def test_a_group_that_is_left_out_is_named_with_the_reason(groups: list[dict[str
 def test_a_file_of_something_else_is_refused(text: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         aws.read_document(text, "a.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_is_read_as_any_shell_writes_it(encoding: str) -> None:
+    text = orjson.dumps({"AutoScalingGroups": [group("asg-1a")]}).decode().encode(encoding)
+    assert aws.fleets_of([aws.read_document(text, "a.json")], TAGS, now=NOW).rows.keys() == {"FORTRESSService-NA-X0"}
 
 
 def test_what_only_epic_knows_of_a_fleet_stays() -> None:
@@ -178,6 +189,9 @@ def test_points_become_the_minutes_of_a_fleets_days() -> None:
         ([(BEGIN, "1"), (BEGIN + 30, "2")], "two values"),
         ([(BEGIN, "-1")], "value -1"),
         ([(BEGIN, "1e300")], "value 1e300"),
+        ([(BEGIN * 1000, "1")], "give seconds"),
+        ([(1e30, "1")], "give seconds"),
+        ([(-1e12, "1")], "give seconds"),
     ],
 )
 def test_a_series_with_a_bad_value_is_left_out_whole(values: list[tuple[float, str]], reason: str) -> None:
@@ -201,6 +215,10 @@ def test_two_series_of_one_fleet_are_not_mixed() -> None:
         (b'{"status":"success","data":{"resultType":"vector","result":[]}}', "vector"),
         (answer(({"fleet": "F1"}, []), ({"fleet": "F2"}, [])), "2 series, and 1 are the most"),
         (answer(({"fleet": "F1"}, [(BEGIN, "1")] * 11_001)), "11001 points"),
+        (
+            b'{"status":"success","data":{"resultType":"matrix","result":[]},"warnings":["results truncated"]}',
+            "cut short",
+        ),
     ],
 )
 def test_an_answer_that_is_none_or_too_large_is_refused(text: bytes, reason: str) -> None:
