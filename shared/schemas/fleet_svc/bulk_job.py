@@ -65,7 +65,8 @@ class BulkJob(WireModel):
     """A bulk job as it is read. ``RowsDone`` counts the refused rows too, ``BytesRead`` of ``Bytes`` is its progress.
 
     ``FailedByType`` counts the failed rows by the last word of their problem's type, such as ``exists``. ``Failures``
-    are the first of them; ``GET /bulkjobs/{JobId}/failures`` has all of them.
+    are the first of them; ``GET /bulkjobs/{JobId}/failures`` has all of them. A job that was cancelled has no
+    ``EndedAt`` until the rows under way are written and counted.
     """
 
     job_id: Id

@@ -34,7 +34,7 @@ FAILURES_KEPT: Final = timedelta(days=30)
 _PREFIX: Final = "bulkjob/"  # of the names of parts
 _FAILURES: Final = "/failures"
 _RUNNING: Final = {"Status": BulkJobStatus.RUNNING.value}
-_KEPT: Final = ("Own", "Upload", "Parts", "Format", "FailureParts")  # members of the state that no read shows
+_KEPT: Final = ("Own", "Upload", "Parts", "Format", "FailureParts", "Open")  # members of the state that no read shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class BulkStore:
     """The bulk jobs of fleet_svc. Make it before the store is started."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        self.documents = store.documents("bulkjob", filters=("Status", "Own"))
+        self.documents = store.documents("bulkjob", filters=("Status", "Own", "Open"))
         self._parts = store.parts()
         self._clock = clock
 
@@ -124,9 +124,9 @@ class BulkStore:
     async def is_running(self, job_id: str) -> bool:
         return BulkJobStatus((await self.get(job_id)).state["Status"]) is BulkJobStatus.RUNNING
 
-    async def running(self, *, own: bool) -> list[Document]:
-        """The jobs that have not ended, by their ids: of resources of this service, or of others."""
-        where = {**_RUNNING, "Own": own}
+    async def open(self, *, own: bool) -> list[Document]:
+        """The jobs that a worker has yet to end, by their ids: of resources of this service, or of others."""
+        where = {"Open": True, "Own": own}
         return [document async for page in self.documents.scan(where) for document in page]
 
     async def page(self, status: str | None, *, after: str | None, limit: int) -> ListPage:
@@ -140,29 +140,33 @@ class BulkStore:
         await self.documents.amend(job_id, lambda present: None if present.side == side else (side, ()), self.cause())
 
     async def end(self, job: Job, status: BulkJobStatus, progress: BulkProgress, reason: str | None = None) -> None:
-        """Ends a job, unless it has ended; its body is deleted."""
+        """Ends a job, unless it has ended; its body is deleted. One that was cancelled stays so."""
 
         def ended(present: Document | None) -> Change | None:
-            if present is None or present.state["Status"] != BulkJobStatus.RUNNING:
+            if present is None or not present.state["Open"]:
                 return None
-            more = {} if reason is None else {"Reason": reason}
+            result = {"Status": status.value} if reason is None else {"Status": status.value, "Reason": reason}
+            if present.state["Status"] != BulkJobStatus.RUNNING:
+                result = {}
             counts = {**progress.shown(), "FailureParts": progress.parts}
             at = iso(self._clock.now())
-            return Change({**present.state, **counts, **more, "Status": status.value, "EndedAt": at}, ())
+            return Change({**present.state, **counts, **result, "Open": False, "EndedAt": at}, ())
 
         await self.documents.update(job.id, ended, self.cause())
         await self.forget(job.upload)
 
     async def cancel(self, job_id: str, cause: Cause) -> Written:
-        """Ends a running job for good. NotFound, or Conflict when it has ended (4.283)."""
+        """Stops a running job for good. NotFound, or Conflict when it has ended or was stopped (4.283).
+
+        Its worker ends it, with the rows that it had under way; it has no ``EndedAt`` until then.
+        """
 
         def cancelled(present: Document | None) -> Change:
             if present is None:
                 raise NotFound(f"there is no bulk job {job_id}")
             if present.state["Status"] != BulkJobStatus.RUNNING:
                 raise Conflict(f"the bulk job has ended: it is {present.state['Status']}", slug="ended")
-            at, status = iso(cause.now), BulkJobStatus.CANCELLED.value
-            return Change({**present.state, "Status": status, "EndedAt": at}, ())
+            return Change({**present.state, "Status": BulkJobStatus.CANCELLED.value}, ())
 
         written = await self.documents.update(job_id, cancelled, cause)
         await self.forget(written.document.state["Upload"])

@@ -61,6 +61,7 @@ async def start_bulk_job(
         "Mode": new.mode.value,
         "DryRun": new.dry_run,
         "Own": kind.service == SOURCE,
+        "Open": True,
         "Status": BulkJobStatus.RUNNING.value,
         "Bytes": size,
         "Format": new.format,

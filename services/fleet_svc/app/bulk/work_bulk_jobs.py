@@ -13,9 +13,8 @@ import structlog
 
 from services.fleet_svc.app.bulk.bulk_store import BodyGone, BulkStore, Job
 from services.fleet_svc.app.bulk.start_bulk_job import CSV, NDJSON
-from services.fleet_svc.app.bulk.write_rows import Send, check_row, write_rows
+from services.fleet_svc.app.bulk.write_rows import RowsChunk, Send, check_row, write_rows
 from services.fleet_svc.domain.bulk.csv_rows import CsvRows
-from services.fleet_svc.domain.bulk.failures import Failure
 from services.fleet_svc.domain.bulk.kinds import SOURCE, RowKind, row_kind
 from services.fleet_svc.domain.bulk.progress import BulkProgress
 from services.fleet_svc.domain.bulk.rows import JsonRows, NdjsonRows, Row, Rows, Unreadable
@@ -50,10 +49,6 @@ class Answers(Protocol):
         """How many answers to what was sent by it are still to come."""
 
 
-class _Ended(Exception):
-    """The job was cancelled meanwhile."""
-
-
 @dataclass(frozen=True, slots=True)
 class BulkWork:
     """Call it until there is nothing to do. ``own`` writes rows of this service, ``dry`` only checks them.
@@ -80,7 +75,7 @@ class BulkWork:
         A fault costs its own job some time, and no other: the job is tried again at the next call.
         """
         worked, kit = False, Jobs(self.leases, lease=self.lease)
-        for document in await self.jobs.running(own=not self.of_others):
+        for document in await self.jobs.open(own=not self.of_others):
             job = Job.of(document)
             try:
                 name = f"bulk job {job.id}"
@@ -107,20 +102,22 @@ class BulkWork:
             try:
                 async for rows in self._chunks(job, reader, behind=progress.rows):
                     if not await self.jobs.is_running(job.id):
-                        raise _Ended
-                    write = write_rows(rows, job, kind=kind, reader=reader, send=send, at_once=at_once)
-                    failures = await self._write(job, progress, write, send)
+                        break
+                    chunk = RowsChunk(rows)
+                    write = write_rows(chunk, job, kind=kind, reader=reader, send=send, at_once=at_once)
+                    await self._write(job, progress, chunk, write, send)
+                    failures = chunk.failed()
                     parts = await self.jobs.keep_failures(job.id, progress.parts, failures)
-                    size, types = sum(row.size for row in rows), [one.type for one in failures]
-                    progress = progress.after(rows=len(rows), size=size, failed=types, parts=parts)
+                    size, types = sum(row.size for row in chunk.tried), [one.type for one in failures]
+                    progress = progress.after(rows=len(chunk.tried), size=size, failed=types, parts=parts)
                     await self.jobs.show(job.id, progress)
-                    yield Chunk(len(rows), progress.encode())
+                    yield Chunk(len(chunk.tried), progress.encode())
+                    if chunk.stopped:
+                        break
             except Unreadable as error:
                 yield Chunk(0, replace(progress, unreadable=str(error)).encode())
-            except _Ended:
-                log.info("a bulk job was cancelled", job=job.id, rows=progress.rows)
-            except BodyGone as error:
-                if await self.jobs.is_running(job.id):  # the store lost it, or was restored without it
+            except BodyGone as error:  # by the cancellation; or the store lost it, or was restored without it
+                if await self.jobs.is_running(job.id):
                     yield Chunk(0, replace(progress, unreadable=str(error)).encode())
 
     def _at_once(self, kind: RowKind) -> int:
@@ -153,20 +150,26 @@ class BulkWork:
             yield chunk
 
     async def _write(
-        self, job: Job, progress: BulkProgress, write: Coroutine[Any, Any, list[Failure]], send: Send
-    ) -> list[Failure]:
-        """Writes a chunk. Meanwhile it is seen when the job is cancelled, and shown whose answers are awaited."""
+        self, job: Job, progress: BulkProgress, chunk: RowsChunk, write: Coroutine[Any, Any, None], send: Send
+    ) -> None:
+        """Writes a chunk. Meanwhile it is seen when the job is cancelled, and shown whose answers are awaited.
+
+        A cancellation stops the chunk. The rows under way are written to their end, and count. Those of another service
+        are not awaited any more, since that service may be away: their commands are sent, and they do not count.
+        """
         service, since = row_kind(job.resource).service, iso(self.clock.now())
         writing = asyncio.create_task(write, name=f"rows of bulk job {job.id}")
         try:
             while not (await asyncio.wait({writing}, timeout=self.look))[0]:
-                if not await self.jobs.is_running(job.id):
-                    raise _Ended
                 awaited = 0 if job.dry_run or service == SOURCE else self.answers.awaited(send)
-                if awaited:
+                if not await self.jobs.is_running(job.id):
+                    chunk.stopped = True
+                    if awaited:
+                        return
+                elif awaited:
                     waiting = {"Service": service, "Rows": awaited, "Since": since}
                     await self.jobs.show(job.id, progress, waiting)
-            return writing.result()
+            writing.result()
         finally:
             await end(writing)
 

@@ -8,7 +8,7 @@ written already, so that no row is applied twice (4.596).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -82,41 +82,56 @@ async def check_row(row: RowCommand) -> None:
         validated(patch_of(command.document, without=own), command.patch)
 
 
-async def write_rows(
-    rows: Sequence[Row], job: Job, *, kind: RowKind, reader: Rows, send: Send, at_once: int
-) -> list[Failure]:
-    """Writes the rows, those of one key in the order of the file (4.596a); the failed ones, in that order too.
+@dataclass
+class RowsChunk:
+    """The rows of a chunk: those that were tried so far, with the failed ones among them."""
+
+    rows: Sequence[Row]
+    tried: list[Row] = field(default_factory=list)
+    failures: dict[int, Failure] = field(default_factory=dict)
+    stopped: bool = False
+    """No further row may be begun."""
+
+    def failed(self) -> list[Failure]:
+        """The failed rows, in the order of the file."""
+        return [self.failures[number] for number in sorted(self.failures)]
+
+
+async def write_rows(chunk: RowsChunk, job: Job, *, kind: RowKind, reader: Rows, send: Send, at_once: int) -> None:
+    """Writes the rows of a chunk, those of one key in the order of the file (4.596a), until it is stopped.
 
     ``at_once``: how many keys are written side by side. With 1 all rows are written in the order of the file.
     An unexpected error fails its row, as it would fail a request. Raises Unavailable, to be tried again, when the store
     is away.
     """
-    failures: dict[int, Failure] = {}
     lines: dict[str, list[tuple[Row, dict[str, Any]]]] = {}
-    for row in rows:
+    for row in chunk.rows:
         try:
             fields = reader.fields(row)
         except Refused as refusal:
-            failures[row.number] = Failure.of(row, None, refusal, reader.cells(row))
+            chunk.failures[row.number] = Failure.of(row, None, refusal, reader.cells(row))
+            chunk.tried.append(row)
         else:
             key = "" if at_once == 1 else kind.key_in(fields)
             lines.setdefault(f"row {row.number}" if key is None else key, []).append((row, fields))
 
     async def write(line: list[tuple[Row, dict[str, Any]]]) -> None:
         for row, fields in line:
+            if chunk.stopped:
+                return
             try:
                 await _write_row(row, fields, job, kind=kind, send=send)
             except Refused as refusal:
-                failures[row.number] = Failure.of(row, kind.key_in(fields), refusal, reader.cells(row))
+                chunk.failures[row.number] = Failure.of(row, kind.key_in(fields), refusal, reader.cells(row))
             except Unavailable:
                 raise
             except Exception:
                 log.exception("a row failed", job=job.id, row=row.number)
                 problem = Problem("an unexpected error; the log has it under this job and row")
-                failures[row.number] = Failure.of(row, kind.key_in(fields), problem, reader.cells(row))
+                chunk.failures[row.number] = Failure.of(row, kind.key_in(fields), problem, reader.cells(row))
+            chunk.tried.append(row)
 
     await for_each(list(lines.values()), write, at_once=at_once)
-    return [failures[number] for number in sorted(failures)]
 
 
 async def _write_row(row: Row, fields: dict[str, Any], job: Job, *, kind: RowKind, send: Send) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.fleet_svc.app.bulk import bulk_store
+from services.fleet_svc.app.bulk import bulk_store, work_bulk_jobs
 from services.fleet_svc.app.bulk.bulk_store import PART_BYTES, BulkStore, new_upload
 from services.fleet_svc.app.bulk.start_bulk_job import NDJSON, NewBulkJob, start_bulk_job
 from services.fleet_svc.app.bulk.work_bulk_jobs import BulkWork
@@ -220,7 +220,7 @@ async def test_several_workers_write_each_row_once(processes: list[Process]) -> 
     jobs = [await processes[0].begin(30, name=f"J{number}-") for number in range(4)]
 
     async def work(process: Process) -> None:
-        while await process.jobs.running(own=True):
+        while await process.jobs.open(own=True):
             await process.work()
             await asyncio.sleep(0)
 
@@ -245,6 +245,54 @@ async def test_a_cancelled_job_stops_at_the_end_of_its_chunk(processes: list[Pro
     assert (job["Status"], job["RowsDone"]) == ("Cancelled", 20)
     assert len(process.sent) == 20
     assert await process.work() is False
+
+
+async def test_a_cancelled_job_ends_with_what_it_had_under_way(processes: list[Process]) -> None:
+    """The rows under way are written and counted, none is begun any more, and only then has the job an end."""
+    process, other, _ = processes
+    job_id = await process.begin(10)
+    under_way, go_on = asyncio.Barrier(3), asyncio.Event()
+
+    async def slow(row: RowCommand) -> None:
+        await process.work.own(row)
+        await under_way.wait()
+        await go_on.wait()
+
+    work = replace(process.work, own=slow)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work_bulk_jobs, "_AT_ONCE", 2)
+        working = asyncio.create_task(work())
+        await under_way.wait()
+        await process.jobs.cancel(job_id, cause())
+        job = await process.shown(job_id)
+        assert (job["Status"], job.get("EndedAt")) == ("Cancelled", None)
+        with pytest.raises(Conflict):
+            await process.jobs.cancel(job_id, cause())
+        seen, is_running = asyncio.Event(), process.jobs.is_running
+
+        async def look(job_id: str) -> bool:
+            seen.set()
+            return await is_running(job_id)
+
+        patch.setattr(process.jobs, "is_running", look)
+        await seen.wait()
+        seen.clear()
+        await seen.wait()  # the first look has its outcome now
+        go_on.set()
+        assert await working is True
+    job = await process.shown(job_id)
+    assert (job["Status"], job["RowsDone"], len(process.sent), "EndedAt" in job) == ("Cancelled", 2, 2, True)
+    assert await other.work() is False
+
+
+async def test_a_cancelled_job_that_nobody_works_on_is_ended(processes: list[Process]) -> None:
+    process = processes[0]
+    job_id = await process.begin(10)
+    await process.jobs.cancel(job_id, cause())
+    await process.work()
+    job = await process.shown(job_id)
+    assert (job["Status"], job["RowsDone"], "EndedAt" in job, process.sent) == ("Cancelled", 0, True, [])
+    assert await process.jobs.open(own=True) == []
 
 
 @contextmanager
