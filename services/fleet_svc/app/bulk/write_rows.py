@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
+from pydantic import ValidationError
 
 from services.fleet_svc.app.bulk.bulk_store import Job
 from services.fleet_svc.domain.bulk.failures import Failure
@@ -22,10 +23,10 @@ from shared.cause import Cause, digest_of_request
 from shared.clock import Clock
 from shared.errors import Problem, Refused, Unavailable
 from shared.messaging.commands import Command
-from shared.schemas.base import AuditMetadata, CommandBody
+from shared.schemas.base import AuditMetadata, CommandBody, wire_names
 from shared.schemas.fleet_svc.bulk_job import BulkMode
 from shared.schemas.merge_patch import MergePatch, patch_of
-from shared.schemas.validation import validated
+from shared.schemas.validation import bad_fields, field_errors, merge_patch, validated
 from shared.security import ANONYMOUS, Principal, PrincipalKind, author_of, authorize
 from shared.tasks import for_each
 from shared.trace import Trace
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 _NOT_FOUND: Final = 404
 _ALREADY_THERE: Final = "exists"
+_MISSING: Final = "missing"  # pydantic's name of the error of a member that is required
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,23 @@ class OwnRows:
 
 
 async def check_row(row: RowCommand) -> None:
-    """What a dry run does with a row of another service: only its contract is checked."""
+    """What a dry run does with a row of another service: only its contract is checked.
+
+    A row that changes a document and gives all that one needs has to keep the rules between its members too: what it
+    leaves out is not read by them.
+    """
     command = validated(row.model, row.fields)
-    if isinstance(command, MergePatch):
-        own = frozenset({*type(command).model_fields, *command.managed})
-        validated(patch_of(command.document, without=own), command.patch)
+    if not isinstance(command, MergePatch):
+        return
+    document, own = command.document, frozenset({*type(command).model_fields, *command.managed})
+    validated(patch_of(document, without=own), command.patch)
+    names = wire_names(document)
+    given = merge_patch({}, {name: value for name, value in row.fields.items() if name in names})
+    try:
+        document.model_validate(given, by_alias=True, by_name=False)
+    except ValidationError as error:
+        if all(one["type"] != _MISSING for one in error.errors()):
+            raise bad_fields(field_errors(error)) from None
 
 
 @dataclass

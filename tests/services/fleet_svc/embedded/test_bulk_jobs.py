@@ -126,6 +126,17 @@ async def test_a_dry_run_finds_the_same_failures_and_writes_nothing(stack: Both)
     assert [error["Pointer"] for error in job["Failures"][0]["Errors"]] == ["/FleetConfiguration/HostThroughPutTPM"]
 
 
+@pytest.mark.parametrize("mode", ["create", "upsert"])
+async def test_a_dry_run_checks_the_rules_of_another_service(stack: Both, mode: str) -> None:
+    """A row that does not give the whole document is checked member by member, with all that need no store."""
+    dates = {"EventId": "PD2024", "PeakStartDate": EVENT["PeakEndDate"], "PeakEndDate": EVENT["PeakStartDate"]}
+    partial = {"EventId": "PD2024", "EventName": "Prime Day"}
+    rows = [EVENT, EVENT | dates, *([partial, dates, partial | {"EventName": 7}] if mode == "upsert" else [])]
+    job = await done(stack.fleet, "event", ndjson(rows), NDJSON, Mode=mode, DryRun="true")
+    pointers = [(one["Row"], [error["Pointer"] for error in one["Errors"]]) for one in job["Failures"]]
+    assert pointers == [(2, ["/PeakStartDate"]), *([(5, ["/EventName"])] if mode == "upsert" else [])]
+
+
 async def test_rows_of_another_service_go_as_commands(stack: Both) -> None:
     """4.594: {JobId}:{row}, and the results are the job's."""
     rows = [
