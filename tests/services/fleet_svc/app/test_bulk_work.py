@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -324,6 +325,25 @@ async def test_a_large_body_takes_a_few_mib_of_memory(processes: list[Process]) 
         await replace(process.work, own=count, rows=500)()
     assert len(process.sent) == 3200
     assert PART_BYTES < 1_048_576
+
+
+async def test_large_rows_that_are_refused_do_not_stay_in_memory(processes: list[Process]) -> None:
+    """Not even until the garbage collector runs, which counts objects: a service has it run seldom."""
+    process = processes[0]
+
+    async def body() -> AsyncIterator[bytes]:
+        for number in range(30):
+            yield orjson.dumps({"ServiceId": f"S{number}", "Owner": "x" * 900_000}) + b"\n"
+
+    gc.disable()
+    try:
+        with peak_below(24 * 1_048_576):  # a few copies of the two rows of a chunk
+            new = NewBulkJob("Service", BulkMode.UPSERT, False, NDJSON)
+            written = await start_bulk_job(new, body(), cause(), jobs=process.jobs, wake=lambda: None)
+            await replace(process.work, rows=500)()
+    finally:
+        gc.enable()
+    assert (await process.shown(written.document.key))["RowsFailed"] == 30
 
 
 async def test_what_nobody_needs_any_more_is_swept(processes: list[Process], monkeypatch: pytest.MonkeyPatch) -> None:
