@@ -16,6 +16,7 @@ from shared.clock import parse_instant
 from shared.schemas.validation import field_errors
 
 _OF_AN_ASG: Final = "AutoScalingGroupName"
+_MOST_ARN: Final = 255  # characters of a Name, which an ARN is in EPIC; AWS takes 1,600
 
 
 class _Aws(BaseModel):
@@ -53,6 +54,11 @@ class AutoScalingGroup(_Aws):
         """The commonest type of its instances; None while it has none."""
         types = Counter(one.InstanceType for one in self.Instances if one.InstanceType)
         return types.most_common(1)[0][0] if types else None
+
+    @property
+    def arn(self) -> str | None:
+        """Its ARN; None where it has none, or one that is too long for EPIC, because its name is."""
+        return self.AutoScalingGroupARN if 0 < len(self.AutoScalingGroupARN) <= _MOST_ARN else None
 
     def tags(self) -> dict[str, str]:
         """Its tags, and what else a template may name: ``Region`` and ``AutoScalingGroupName``."""
@@ -168,7 +174,7 @@ def _add(found: Fleets, group: AutoScalingGroup, mapping: TagMapping, bound: int
         "DesiredCapacity": group.DesiredCapacity,
         "HostType": group.host_type,
         "AsgCapacityLowerBound": bound,
-        "AutoScalingGroupARN": group.AutoScalingGroupARN or None,
+        "AutoScalingGroupARN": group.arn,
     }
     configuration["ASGProperties"].append({name: value for name, value in members.items() if value is not None})
 

@@ -11,7 +11,8 @@ import pytest
 
 from epic.imports import aws, prometheus
 from epic.imports.templates import LabelMapping, TagMapping, Unmapped
-from shared.schemas.fleet_svc.fleet import Fleet
+from shared.schemas.fleet_svc.fleet import CreateFleet, Fleet, UpdateFleet
+from shared.schemas.validation import patched, validated
 
 NOW = datetime(2024, 6, 15, 9, tzinfo=UTC)
 TAGS = TagMapping.model_validate(
@@ -26,19 +27,100 @@ TAGS = TagMapping.model_validate(
 
 
 def group(name: str, *, app: str = "fortress", zones: tuple[str, ...] = ("us-east-1a",), **more: Any) -> dict[str, Any]:
+    """An Auto Scaling Group with the members that ``aws autoscaling describe-auto-scaling-groups`` writes."""
     tags = {"app": app, "realm": "NA-X0", "env": "prod", **more.pop("tags", {})}
+    template = {"LaunchTemplateId": "lt-0a1b2c3d4e5f60718", "LaunchTemplateName": "fortress", "Version": "7"}
+    account = "arn:aws:autoscaling:us-east-1:123456789012"
     return {
         "AutoScalingGroupName": name,
-        "AutoScalingGroupARN": f"arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:{name}",
+        "AutoScalingGroupARN": (
+            f"{account}:autoScalingGroup:5f6ad3a5-0c0f-4b53-8a0f-5b3b1a1c7d55:autoScalingGroupName/{name}"
+        ),
+        "MixedInstancesPolicy": {
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": template,
+                "Overrides": [{"InstanceType": "c5.4xlarge", "WeightedCapacity": "1"}],
+            },
+            "InstancesDistribution": {
+                "OnDemandAllocationStrategy": "prioritized",
+                "OnDemandBaseCapacity": 5,
+                "OnDemandPercentageAboveBaseCapacity": 100,
+                "SpotAllocationStrategy": "price-capacity-optimized",
+            },
+        },
         "MinSize": 5,
         "MaxSize": 100,
         "DesiredCapacity": 40,
-        "AvailabilityZones": list(zones),
-        "Instances": [{"InstanceId": "i-1", "InstanceType": "c5.4xlarge", "LifecycleState": "InService"}],
-        "Tags": [{"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()],
+        "PredictedCapacity": 42,
         "DefaultCooldown": 300,
+        "AvailabilityZones": list(zones),
+        "LoadBalancerNames": [],
+        "TargetGroupARNs": [
+            "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/fortress/0123456789abcdef"
+        ],
+        "HealthCheckType": "ELB",
+        "HealthCheckGracePeriod": 300,
+        "Instances": [
+            {
+                "InstanceId": "i-0a1b2c3d4e5f60718",
+                "InstanceType": "c5.4xlarge",
+                "AvailabilityZone": zone,
+                "LifecycleState": "InService",
+                "HealthStatus": "Healthy",
+                "LaunchTemplate": template,
+                "ProtectedFromScaleIn": False,
+                "WeightedCapacity": "1",
+            }
+            for zone in zones
+        ],
+        "CreatedTime": "2023-11-02T08:15:30.123000+00:00",
+        "SuspendedProcesses": [{"ProcessName": "AZRebalance", "SuspensionReason": "User suspended at 2024-05-01"}],
+        "PlacementGroup": "fortress",
+        "VPCZoneIdentifier": "subnet-0a1b2c3d,subnet-4e5f6071",
+        "EnabledMetrics": [{"Metric": "GroupDesiredCapacity", "Granularity": "1Minute"}],
+        "Tags": [
+            {
+                "ResourceId": name,
+                "ResourceType": "auto-scaling-group",
+                "Key": key,
+                "Value": value,
+                "PropagateAtLaunch": True,
+            }
+            for key, value in tags.items()
+        ],
+        "TerminationPolicies": ["Default"],
+        "NewInstancesProtectedFromScaleIn": False,
+        "ServiceLinkedRoleARN": (
+            "arn:aws:iam::123456789012:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+        ),
+        "MaxInstanceLifetime": 604800,
+        "CapacityRebalance": False,
+        "WarmPoolConfiguration": {"MinSize": 2, "PoolState": "Stopped"},
+        "WarmPoolSize": 2,
+        "DesiredCapacityType": "units",
+        "DefaultInstanceWarmup": 120,
+        "TrafficSources": [],
+        "InstanceMaintenancePolicy": {"MinHealthyPercentage": 90, "MaxHealthyPercentage": 120},
+        "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
         **more,
     }
+
+
+def action(name: str, least: int | None, **more: Any) -> dict[str, Any]:
+    """A scheduled action with the members that ``aws autoscaling describe-scheduled-actions`` writes."""
+    arn = f"arn:aws:autoscaling:us-east-1:123456789012:scheduledUpdateGroupAction:1:autoScalingGroupName/{name}"
+    given = {
+        "AutoScalingGroupName": name,
+        "ScheduledActionName": f"to-{least}",
+        "ScheduledActionARN": f"{arn}:scheduledActionName/to-{least}",
+        "Time": more.get("StartTime"),
+        "MinSize": least,
+        "MaxSize": 100,
+        "DesiredCapacity": least,
+        "TimeZone": "Etc/UTC" if "Recurrence" in more else None,
+        **more,
+    }
+    return {member: value for member, value in given.items() if value is not None}
 
 
 def fleets(*groups: dict[str, Any], actions: tuple[dict[str, Any], ...] = ()) -> aws.Fleets:
@@ -62,23 +144,18 @@ def test_groups_become_the_asgs_of_fleets_by_their_tags() -> None:
         "MinInstance": 5,
         "DesiredCapacity": 40,
         "HostType": "c5.4xlarge",
-        "AutoScalingGroupARN": "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:asg-1a",
+        "AutoScalingGroupARN": group("asg-1a")["AutoScalingGroupARN"],
     }
-    new = aws.change_of(row, None, TAGS)
-    Fleet.model_validate(new, by_alias=True, by_name=False)  # the contract takes each member
     assert second["AvailabilityZone"] == "us-east-1b"
 
 
 def test_scheduled_actions_to_come_bound_the_capacity_from_below() -> None:
-    def action(name: str, least: int, **more: Any) -> dict[str, Any]:
-        return {"AutoScalingGroupName": name, "ScheduledActionName": f"to-{least}", "MinSize": least, **more}
-
     actions = (
-        action("asg-1a", 90, StartTime="2024-06-01T00:00:00Z"),
+        action("asg-1a", 90, StartTime="2024-06-01T00:00:00+00:00"),
         action("asg-1a", 20, StartTime="2024-07-01T00:00:00Z"),
         action("asg-1a", 30, Recurrence="0 8 * * *", StartTime="2024-01-01T00:00:00Z"),
         action("asg-1a", 95, Recurrence="0 8 * * *", EndTime="2024-02-01T00:00:00Z"),
-        {"AutoScalingGroupName": "asg-1a", "MaxSize": 500, "StartTime": "2024-07-02T00:00:00Z"},
+        action("asg-1a", None, MaxSize=500, StartTime="2024-07-02T00:00:00Z"),
     )
     row = fleets(group("asg-1a"), actions=actions).rows["FORTRESSService-NA-X0"]
     assert row["FleetConfiguration"]["ASGProperties"][0]["AsgCapacityLowerBound"] == 30
@@ -150,6 +227,54 @@ def test_a_new_fleet_gets_the_throughput_of_the_mapping() -> None:
     assert aws.difference(change, None) == [
         "+ FORTRESSService-NA-X0: new, of FORTRESSService in us-east-1, with asg-1a"
     ]
+
+
+EVERY_MEMBER = {  # that an import can give an ASG
+    "AutoScalingGroupName",
+    "AvailabilityZone",
+    "MaxInstance",
+    "MinInstance",
+    "DesiredCapacity",
+    "HostType",
+    "AsgCapacityLowerBound",
+    "AutoScalingGroupARN",
+}
+
+
+def test_the_contract_takes_every_member_of_a_new_fleet() -> None:
+    later = action("asg-1a", 20, StartTime="2024-07-01T00:00:00+00:00")
+    row = fleets(group("asg-1a"), actions=(later,)).rows["FORTRESSService-NA-X0"]
+    change = aws.change_of(row, None, TAGS)
+    assert change is not None
+    (asg,) = change["FleetConfiguration"]["ASGProperties"]
+    assert set(asg) == EVERY_MEMBER
+    made = validated(CreateFleet, orjson.loads(orjson.dumps(change)))
+    assert made.model_dump(mode="json", by_alias=True, exclude_unset=True) == change
+
+
+def test_the_contract_takes_every_member_of_a_changed_fleet() -> None:
+    row = fleets(group("asg-1a")).rows["FORTRESSService-NA-X0"]
+    own = {"AutoScalingGroupName": "asg-1a", "AvailabilityZone": "us-east-1c", "AsgTag": "1a"}
+    configuration = {"Region": "eu-west-1", "HostThroughPutTPM": 300, "ASGProperties": [own]}
+    present = {"FleetId": row["FleetId"], "ServiceId": "Other", "FleetConfiguration": configuration}
+    later = action("asg-1a", 20, StartTime="2024-07-01T00:00:00+00:00")
+    row = fleets(group("asg-1a"), actions=(later,)).rows["FORTRESSService-NA-X0"]
+    change = aws.change_of(row, present, TAGS)
+    assert change is not None
+    (asg,) = change["FleetConfiguration"]["ASGProperties"]
+    assert set(asg) == {*EVERY_MEMBER, "AsgTag"}
+    update = validated(UpdateFleet, orjson.loads(orjson.dumps(change)))
+    after = patched(Fleet, present, update.patch)
+    assert after.model_dump(mode="json", by_alias=True, exclude_unset=True) == {
+        **present,
+        **change,
+        "FleetConfiguration": {**configuration, **change["FleetConfiguration"]},
+    }
+
+
+def test_an_arn_that_is_too_long_for_epic_is_left_out() -> None:
+    (asg,) = fleets(group("a" * 200)).rows["FORTRESSService-NA-X0"]["FleetConfiguration"]["ASGProperties"]
+    assert set(asg) == EVERY_MEMBER - {"AsgCapacityLowerBound", "AutoScalingGroupARN"}
 
 
 # -- Prometheus --------------------------------------------------------------------------------------------------------
