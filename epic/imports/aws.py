@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from epic.imports.templates import TagMapping, Unmapped
 from shared.clock import parse_instant
@@ -66,11 +66,16 @@ class AutoScalingGroup(_Aws):
         return {**own, **{tag.Key: tag.Value for tag in self.Tags}}
 
 
+def _instant(text: str) -> str:
+    parse_instant(text)
+    return text
+
+
 class ScheduledAction(_Aws):
     AutoScalingGroupName: str
     MinSize: int | None = None
-    StartTime: str | None = None
-    EndTime: str | None = None
+    StartTime: Annotated[str, AfterValidator(_instant)] | None = None
+    EndTime: Annotated[str, AfterValidator(_instant)] | None = None
     Recurrence: str | None = None
 
     def is_to_come(self, now: datetime) -> bool:

@@ -51,7 +51,7 @@ class _Answer(BaseModel):
     status: str
     data: _Data | None = None
     error: str | None = None
-    warnings: list[str] = Field(default_factory=list)
+    warnings: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ def read_answer(text: bytes, name: str, *, max_series: int = MAX_SERIES) -> list
         raise ValueError(f"{name} is not JSON: {error}; give the answer of /api/v1/query_range") from None
     if answer.status != "success" or answer.data is None:
         raise ValueError(f"{name}: Prometheus refused the query: {answer.error or answer.status}")
-    for warning in answer.warnings:
-        if _CUT_SHORT in warning:
+    for warning in answer.warnings or ():
+        if _CUT_SHORT in warning.lower():
             raise ValueError(f"{name} is cut short ({warning}); ask for less at once, or raise the server's limit")
     if answer.data.result_type != "matrix":
         raise ValueError(f"{name} has a {answer.data.result_type}; ask by query_range, which answers with a matrix")
@@ -146,7 +146,11 @@ def _minutes_of(series: _Series, per_minute: Decimal) -> tuple[dict[tuple[date, 
     for at, text in series.values:
         if not 0 <= at < _LAST_SECOND:
             raise Unmapped(f"it has a value at {at:g}, which is no time; give seconds since 1970, as query_range does")
-        moment, value = datetime.fromtimestamp(math.floor(at / MINUTE) * MINUTE, UTC), float(text)
+        moment = datetime.fromtimestamp(math.floor(at / MINUTE) * MINUTE, UTC)
+        try:
+            value = float(text)
+        except ValueError:
+            raise Unmapped(f"it has the value {text[:40]!r}, which is no number") from None
         if not math.isfinite(value):
             not_numbers += 1
             continue

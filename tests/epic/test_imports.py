@@ -185,6 +185,10 @@ def test_a_group_that_is_left_out_is_named_with_the_reason(groups: list[dict[str
         (b"[]", "no JSON object"),
         (b'"\xff"', "is not JSON"),
         (b'{"AutoScalingGroups": [], "NextToken": "x"}', "cut short"),
+        (
+            b'{"ScheduledUpdateGroupActions": [{"AutoScalingGroupName": "a", "StartTime": "soon"}]}',
+            "/ScheduledUpdateGroupActions/0/StartTime",
+        ),
         (b"{}", "neither"),
         (b'{"AutoScalingGroups": [{"AutoScalingGroupName": "a"}]}', "/AutoScalingGroups/0/MinSize"),
     ],
@@ -316,6 +320,7 @@ def test_points_become_the_minutes_of_a_fleets_days() -> None:
         ([(BEGIN, "1e300")], "value 1e300"),
         ([(BEGIN * 1000, "1")], "give seconds"),
         ([(1e30, "1")], "give seconds"),
+        ([(BEGIN, "abc")], "no number"),
         ([(-1e12, "1")], "give seconds"),
     ],
 )
