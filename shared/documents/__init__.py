@@ -8,6 +8,8 @@ from shared.documents.contract import (
     DocumentTypes,
     HistoryPage,
     ListPage,
+    Place,
+    SortedPage,
     Store,
     Written,
 )
@@ -23,7 +25,9 @@ __all__ = [
     "HistoryPage",
     "ListPage",
     "OutgoingEvent",
+    "Place",
     "ReadModel",
+    "SortedPage",
     "State",
     "Store",
     "Written",

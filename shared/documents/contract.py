@@ -112,6 +112,21 @@ class ListPage:
     next_after: str | None
 
 
+class Place(NamedTuple):
+    """A place in a sorted list: the value that it is sorted by there (None: absent), and the key."""
+
+    value: Any
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SortedPage:
+    """Latest versions, sorted by a field and then by key; ``next_after`` asks for the rest, None when there is none."""
+
+    items: list[Document]
+    next_after: Place | None
+
+
 UpdateFn = Callable[[Document | None], Change | None]
 AmendFn = Callable[[Document], tuple[State, tuple[OutgoingEvent, ...]] | None]
 
@@ -171,6 +186,22 @@ class Documents(Protocol):
 
         The fields were declared with the resource type and hold scalars (``A.B`` is B inside A). None matches an
         absent field, a list any of its values. ValueError for a field that was not declared.
+        """
+
+    async def list_sorted(
+        self,
+        by: str,
+        where: Mapping[str, Any] | None = None,
+        *,
+        descending: bool = False,
+        after: Place | None = None,
+        limit: int = 100,
+    ) -> SortedPage:
+        """What ``list`` would give, sorted by a declared field and then by key, both in the same direction.
+
+        Where the field is absent comes first, and last when ``descending``. Texts compare by their code points. Without
+        ``where`` a page costs the same however many documents there are; with it, the cost may be linear in those that
+        match. ValueError as in ``list``.
         """
 
     async def scan(

@@ -16,6 +16,8 @@ from shared.documents.contract import (
     DocumentTypes,
     HistoryPage,
     ListPage,
+    Place,
+    SortedPage,
     UpdateFn,
     Written,
 )
@@ -53,6 +55,17 @@ class DryDocuments(Documents):
         self, where: Mapping[str, Any] | None = None, *, after: str | None = None, limit: int = 100
     ) -> ListPage:
         return await self.stored.list(where, after=after, limit=limit)
+
+    async def list_sorted(
+        self,
+        by: str,
+        where: Mapping[str, Any] | None = None,
+        *,
+        descending: bool = False,
+        after: Place | None = None,
+        limit: int = 100,
+    ) -> SortedPage:
+        return await self.stored.list_sorted(by, where, descending=descending, after=after, limit=limit)
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         head = await self.stored.latest(key)

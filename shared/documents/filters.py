@@ -1,9 +1,9 @@
-"""The fields that a resource type may be filtered by."""
+"""The fields that the lists of a resource type may be filtered and sorted by."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 _FIELD: Final = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
@@ -23,13 +23,17 @@ class Filters:
     def __init__(self, fields: Sequence[str]) -> None:
         for field in fields:
             if not _FIELD.fullmatch(field):
-                raise ValueError(f"{field!r} is no field to filter by")
+                raise ValueError(f"{field!r} is no field to filter or sort by")
         self.fields = tuple(dict.fromkeys(fields))
 
     def wanted(self, where: Mapping[str, Any] | None) -> dict[str, Any]:
         """What is asked, in the order of declaration. ValueError for a field that was not declared."""
         where = where or {}
-        unknown = set(where) - set(self.fields)
+        self.check(where)
+        return {field: where[field] for field in self.fields if field in where}
+
+    def check(self, fields: Iterable[str]) -> None:
+        """ValueError for fields that were not declared."""
+        unknown = set(fields) - set(self.fields)
         if unknown:
             raise ValueError(f"not declared as filters: {', '.join(sorted(unknown))}")
-        return {field: where[field] for field in self.fields if field in where}

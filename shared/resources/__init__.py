@@ -4,6 +4,7 @@ from shared.resources.apart import ResourcesApart
 from shared.resources.declaration import Action, Apart, Beside, Expiry, Resource, Source, declarations_in
 from shared.resources.declared import Declared
 from shared.resources.handlers import DocumentHandlers
+from shared.resources.listing import Listing, sort_of, sort_parameter
 from shared.resources.others import Others
 from shared.resources.reads import Reads
 from shared.resources.use_cases import Afterwards, Resources, with_reason
@@ -16,6 +17,7 @@ __all__ = [
     "Declared",
     "DocumentHandlers",
     "Expiry",
+    "Listing",
     "Others",
     "Reads",
     "Resource",
@@ -23,5 +25,7 @@ __all__ = [
     "ResourcesApart",
     "Source",
     "declarations_in",
+    "sort_of",
+    "sort_parameter",
     "with_reason",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from shared.cause import Cause
 from shared.resources.among import Among
+from shared.resources.listing import Listing
 from shared.resources.others import Others
 from shared.schemas.base import CommandBody, WireModel
 from shared.schemas.resource_contract import ResourceContract
@@ -92,9 +93,9 @@ class Expiry(Generic[M]):
 class Resource(Generic[M]):
     """One resource of a service. Its functions are pure and raise Refused to say no.
 
-    ``filters``: the members by which a list can be filtered (``A.B`` is B inside A; the query parameter is ``B``).
-    ``sort``: the members by which a list can be sorted, ``?Sort=Name`` or ``?Sort=-Name``. A sorted list reads all that
-    match, so this is for resources of some thousands of documents.
+    ``filters``: the members by which a list can be filtered and sorted (``A.B`` is B inside A; the query parameter is
+    ``B``).
+    ``sort``: further members by which it can be sorted, ``?Sort=Name`` or ``?Sort=-Name``.
     ``references``: resources of the same store that a document names by their key. Each must exist when the document is
     created, and when an update makes it name another; a member that is absent names nothing.
     ``sources``: documents that a creation may name to be made from.
@@ -147,9 +148,9 @@ class Resource(Generic[M]):
         return self.path + "".join(f"/{{{name}}}" for name in self.contract.key if name not in defaults)
 
     @property
-    def filter_members(self) -> Mapping[str, str]:
-        """The query parameters of a list, and the stored member that each compares."""
-        return {member.rpartition(".")[2]: member for member in self.filters}
+    def listing(self) -> Listing:
+        """How its lists are filtered, sorted and paged."""
+        return Listing(self.contract, self.filters, self.sort)
 
 
 def declarations_in(package: str, path: Sequence[str]) -> tuple[Resource[Any], ...]:

@@ -51,7 +51,7 @@ class Declared:
         others: Mapping[str, Documents] | None = None,
     ) -> None:
         self._clock = clock
-        documents = {one.name: store.documents(one.contract.topic, filters=one.filters) for one in declarations}
+        documents = {one.name: store.documents(one.contract.topic, filters=one.listing.fields) for one in declarations}
         named = {**(others or {}), **documents}
         self._resources: dict[str, Resources[Any]] = {
             one.name: _resources_of(one, documents[one.name], named, store) for one in declarations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from heapq import nlargest, nsmallest
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
@@ -116,25 +115,6 @@ class ResourceReads(Reads, Generic[M]):
     def model_of(self, document: Document) -> M:
         """The document as its contract's model."""
         return validated(self.resource.contract.model, self.resource.contract.own(document.state))
-
-    async def sorted_list(
-        self, where: Mapping[str, Any], member: str, *, descending: bool, after: Sequence[Any] | None, limit: int
-    ) -> tuple[Sequence[Document], Sequence[Any] | None]:
-        """The latest versions of all that match, sorted by a member and then by key; and the place to continue after.
-
-        A document without the member comes before all others.
-        """
-
-        def place(document: Document) -> tuple[bool, Any, str]:
-            value = document.state.get(member)
-            return value is not None, 0 if value is None else value, document.key
-
-        found = [document async for page in self.documents.scan(where) for document in page]
-        if after is not None:
-            last = tuple(after)
-            found = [one for one in found if (place(one) < last if descending else place(one) > last)]
-        best = (nlargest if descending else nsmallest)(limit + 1, found, key=place)
-        return best[:limit], place(best[limit - 1]) if len(best) > limit else None
 
     async def shown(self, documents: Sequence[Document]) -> list[dict[str, Any]]:
         """The documents as they are read; what stands beside them is read at once."""

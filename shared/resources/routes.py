@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import TypeAdapter, WithJsonSchema
-from pydantic_core import to_jsonable_python
+from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.clock import Clock
-from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Command
 from shared.resources.handlers import DocumentHandlers
 from shared.resources.use_cases import Resources
@@ -24,7 +22,6 @@ from shared.web import (
     Routes,
     checked_ids,
     operation_id_of,
-    page_of,
     page_response,
     query_of,
     read_write,
@@ -42,14 +39,7 @@ class _Handlers(DocumentHandlers):
         self.contract = contract = resources.resource.contract
         defaults = contract.key_defaults.items()
         self.key_parameters = [Parameter(member, f"{default} unless given.", of=Id) for member, default in defaults]
-        self.list_parameters = [
-            *(
-                Parameter(name, f"Only those with this {name}.", of=contract.type_of(member))
-                for name, member in self.resource.filter_members.items()
-            ),
-            *_sort_parameter(self.resource.sort),
-            *PAGING,
-        ]
+        self.listing = resources.resource.listing
         self._key_types = {member: TypeAdapter(kind) for member, kind in contract.key_types.items()}
 
     def keys(self, request: Request, also: Sequence[Parameter] = ()) -> tuple[dict[str, str], dict[str, Any]]:
@@ -67,38 +57,9 @@ class _Handlers(DocumentHandlers):
         return await self.response((await self.resources.create(validated(command.model, body), cause)).document)
 
     async def list(self, request: Request) -> Response:
-        query = query_of(request, self.list_parameters)
-        where = {
-            member: to_jsonable_python(query[name])
-            for name, member in self.resource.filter_members.items()
-            if name in query
-        }
-        if "Sort" in query:
-            return await self._sorted(where, query)
-        page = page_of(query, str)
-        found = await self.resources.documents.list(where, after=page.after, limit=page.limit)
-        return page_response(await self.reads.shown(found.items), found.next_after)
-
-    async def _sorted(self, where: Mapping[str, Any], query: Mapping[str, str]) -> Response:
-        member, descending = query["Sort"].removeprefix("-"), query["Sort"].startswith("-")
-        if member not in self.resource.sort:
-            names = ", ".join(self.resource.sort)
-            raise BadInput(
-                "the list cannot be sorted so",
-                [FieldError("/Sort", f"give one of {names}, with - before it for the last first")],
-            )
-        page = page_of(query, list)
-        items, after = await self.resources.sorted_list(
-            where, member, descending=descending, after=page.after, limit=page.limit
-        )
+        query = query_of(request, self.listing.parameters)
+        items, after = await self.listing.page(self.resources.documents, query)
         return page_response(await self.reads.shown(items), after)
-
-
-def _sort_parameter(members: Sequence[str]) -> list[Parameter]:
-    """The parameter of a list that can be sorted by these members."""
-    names = [name for member in members for name in (member, f"-{member}")]
-    by_name = Annotated[str, WithJsonSchema({"type": "string", "enum": names})]
-    return [Parameter("Sort", "Sorted by this member; in reverse with - before it.", of=by_name)] if members else []
 
 
 def routes_of(resources: Resources[Any], clock: Clock) -> Routes:
@@ -136,7 +97,7 @@ def routes_of(resources: Resources[Any], clock: Clock) -> Routes:
         add("POST", path, handler, action=restore.action, operation_id=operation_id, **restored)
         write("PUT", item, contract.update, f"Change {one} by a merge patch (RFC 7396)")
         write("DELETE", item, contract.delete, f"Delete {one}; its history stays")
-    plural, parameters = resource.contract.many, do.list_parameters
+    plural, parameters = resource.contract.many, do.listing.parameters
     operation_id, summary = f"list{plural}", f"List {plural}"
     read(resource.path, do.list, operation_id=operation_id, summary=summary, many=True, parameters=parameters)
     paths = {item: f"get{name}", **dict.fromkeys(resource.also_latest, f"getLatest{name}")}

@@ -5,7 +5,16 @@ from shared.web.csv_answer import CSV, csv_response
 from shared.web.middleware import Gate
 from shared.web.openapi import operation_id_of
 from shared.web.parameters import PAGING, Parameter
-from shared.web.requests import checked_ids, page_of, query_of, read_write, streamed_body, version_number, with_keys
+from shared.web.requests import (
+    bad_cursor,
+    checked_ids,
+    page_of,
+    query_of,
+    read_write,
+    streamed_body,
+    version_number,
+    with_keys,
+)
 from shared.web.responses import cursor_of, json_response, page_response
 from shared.web.routes import Routes
 from shared.web.routing import Handler, offer_of
@@ -20,6 +29,7 @@ __all__ = [
     "Parameter",
     "Routes",
     "Unready",
+    "bad_cursor",
     "checked_ids",
     "create_app",
     "csv_response",

@@ -169,6 +169,11 @@ def _opened(cursor: str | None, place: type) -> Any:
     except (ValueError, binascii.Error):
         after = None
     if not isinstance(after, place):
-        error = FieldError("/Cursor", "give this list's NextCursor as it was answered, or leave it out")
-        raise BadInput("Cursor leads nowhere", [error])
+        raise bad_cursor()
     return after
+
+
+def bad_cursor() -> BadInput:
+    """The error for a cursor that is none of this list's."""
+    error = FieldError("/Cursor", "give this list's NextCursor as it was answered, or leave it out")
+    return BadInput("Cursor leads nowhere", [error])

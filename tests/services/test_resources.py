@@ -30,12 +30,24 @@ async def test_it_is_created_read_and_listed(
     assert (read.json(), version_of(read)) == (made, 1)
     assert (await http.get(resource.path)).json() == {"Items": [among(resource, made)], "NextCursor": None}
     resource.contract.read.model_validate(made)
-    for name, member in resource.filter_members.items():
+    for name, member in resource.listing.members.items():
         value = made.get(member.partition(".")[0])
         if isinstance(value, str | int):
             assert len((await http.get(resource.path, params={name: value})).json()["Items"]) == 1
             other = await http.get(resource.path, params={name: f"{value}-other"})
             assert other.json().get("Items") == [] or pointers(other) == [f"/{name}"]
+
+
+@EACH
+async def test_its_list_is_sorted(resource: Resource[Any], http: httpx.AsyncClient, made: dict[str, Any]) -> None:
+    assert resource.listing.sort
+    one = [among(resource, made)]
+    for name in resource.listing.sort:
+        for sort in (name, f"-{name}"):
+            found = await http.get(resource.path, params={"Sort": sort, "Limit": "1"})
+            assert found.json() == {"Items": one, "NextCursor": None}, found.text
+    refused = await http.get(resource.path, params={"Sort": "Nothing"})
+    assert (refused.status_code, pointers(refused)) == (400, ["/Sort"])
 
 
 @EACH

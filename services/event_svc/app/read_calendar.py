@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from heapq import nsmallest
-from typing import Any
+from functools import partial
+from heapq import nlargest, nsmallest
+from typing import Any, Final
 
 from services.event_svc.domain.event_dates import entries_of, event_of
 from shared.clock import iso
@@ -14,10 +15,13 @@ from shared.resources import Reads
 from shared.schemas.event_svc.calendar import CalendarQuery, CalendarRead, begin_of
 from shared.schemas.event_svc.event import EventSnapshot
 
-
-def place_of(entry: CalendarRead) -> str:
-    """Where an entry stands in a list: by its beginning, and then by its id."""
-    return f"{iso(begin_of(entry.start))} {entry.calendar_id}"
+SORTS: Final[Mapping[str, Callable[[CalendarRead], str]]] = {
+    "Start": lambda entry: iso(begin_of(entry.start)),
+    "EventId": lambda entry: entry.event_id,
+    "Kind": lambda entry: entry.kind,
+    "Title": lambda entry: entry.title,
+}
+"""By what a list of entries is sorted, and then by their ids; by their beginning unless it is asked otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +35,19 @@ class CalendarView:
     events: Reads
 
     async def page(
-        self, query: CalendarQuery, *, after: str | None, limit: int
-    ) -> tuple[list[CalendarRead], str | None]:
+        self, query: CalendarQuery, *, by: str, descending: bool, after: tuple[str, str] | None, limit: int
+    ) -> tuple[list[CalendarRead], tuple[str, str] | None]:
         """The first ``limit`` entries after a place, sorted, and the place to continue after (None: it is the end)."""
-        found = [one async for one in self.matching(query) if after is None or place_of(one) > after]
-        best = nsmallest(limit + 1, found, key=place_of)
-        return best[:limit], place_of(best[limit - 1]) if len(best) > limit else None
+        place = partial(_place_of, by)
+        found = [one async for one in self.matching(query)]
+        if after is not None:
+            found = [one for one in found if (place(one) < after if descending else place(one) > after)]
+        best = (nlargest if descending else nsmallest)(limit + 1, found, key=place)
+        return best[:limit], place(best[limit - 1]) if len(best) > limit else None
 
     async def all(self, query: CalendarQuery) -> list[CalendarRead]:
-        """Every entry that is asked for, sorted."""
-        return sorted([one async for one in self.matching(query)], key=place_of)
+        """Every entry that is asked for, by its beginning."""
+        return sorted([one async for one in self.matching(query)], key=partial(_place_of, "Start"))
 
     async def of_event(self, calendar_id: str) -> CalendarRead:
         """A date of an Event by its id. NotFound where the Event is not there, or has no such date."""
@@ -78,3 +85,8 @@ class CalendarView:
     def _event(self, document: Document) -> EventSnapshot:
         """The Event as it is read, with the dates that nobody gave."""
         return EventSnapshot.model_validate(self.events.view(document))
+
+
+def _place_of(by: str, entry: CalendarRead) -> tuple[str, str]:
+    """Where an entry stands in a list."""
+    return SORTS[by](entry), entry.calendar_id

@@ -9,16 +9,16 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.event_svc.app.read_calendar import CalendarView
+from services.event_svc.app.read_calendar import SORTS, CalendarView
 from services.event_svc.domain.event_dates import event_of
 from services.event_svc.entrypoints.icalendar_file import MEDIA_TYPE, to_icalendar
 from shared.clock import Clock
 from shared.conditions import entity_tag
-from shared.resources import DocumentHandlers
+from shared.resources import DocumentHandlers, sort_of, sort_parameter
 from shared.schemas.base import DayOrInstant, Id
 from shared.schemas.event_svc.calendar import CalendarKind, CalendarQuery, CalendarRead, EntryId
 from shared.schemas.validation import validated
-from shared.web import PAGING, Parameter, Routes, json_response, page_of, page_response, query_of
+from shared.web import PAGING, Parameter, Routes, bad_cursor, json_response, page_of, page_response, query_of
 
 _FILTERS: Final = (
     Parameter("From", "Only what ends after this day or time begins.", of=DayOrInstant),
@@ -26,7 +26,7 @@ _FILTERS: Final = (
     Parameter("EventId", "Only those with this EventId.", of=Id),
     Parameter("Kind", "Only those with this Kind.", of=CalendarKind),
 )
-_LISTED: Final = (*_FILTERS, *PAGING)
+_LISTED: Final = (*_FILTERS, *sort_parameter(SORTS), *PAGING)
 
 
 def calendar_routes(view: CalendarView, clock: Clock) -> Routes:
@@ -61,9 +61,11 @@ class _Handlers(DocumentHandlers):
 
     async def list(self, request: Request) -> Response:
         query = query_of(request, _LISTED)
-        page = page_of(query, str)
-        items, after = await self._view.page(_asked(query), after=page.after, limit=page.limit)
-        return page_response([_shown(item) for item in items], after)
+        sort, page = query.get("Sort", "Start"), page_of(query, list)
+        by, descending = sort_of(sort, SORTS)
+        after = None if page.after is None else _place_in(page.after, sort)
+        items, place = await self._view.page(_asked(query), by=by, descending=descending, after=after, limit=page.limit)
+        return page_response([_shown(item) for item in items], place and (sort, *place))
 
     async def latest(self, request: Request) -> Response:
         calendar_id = request.path_params["CalendarId"]
@@ -77,6 +79,14 @@ class _Handlers(DocumentHandlers):
         entries = await self._view.all(_asked(query_of(request, _FILTERS)))
         file = await asyncio.to_thread(to_icalendar, entries)  # thousands of entries take a second
         return Response(file, headers={"etag": _tag_of(file)}, media_type=MEDIA_TYPE)
+
+
+def _place_in(after: list[Any], sort: str) -> tuple[str, str]:
+    """The place in a cursor, which belongs to one order."""
+    match after:
+        case [str() as of, str() as value, str() as calendar_id] if of == sort:
+            return value, calendar_id
+    raise bad_cursor()
 
 
 def _tag_of(file: bytes) -> str:

@@ -28,6 +28,7 @@ EVENTS: Final = Resource(
     contract=EVENT,
     path="/event",
     filters=("EventType",),
+    sort=("EventName", "PeakStartDate"),
     references=(EVENT_PROFILE,),
     sources=(Source(attribute="event_profile_id", contract=EVENT_PROFILE, complete=completed),),
     computed=_defaults,

@@ -18,6 +18,7 @@ EVENT_PROFILES: Final = Resource(
     contract=EVENT_PROFILE,
     path="/eventprofile",
     filters=("EventType",),
+    sort=("Name",),
     sources=(Source(attribute="from_event_id", contract=EVENT, complete=completed),),
     computed=_defaults,
 )

@@ -12,11 +12,18 @@ from services.eventplan_svc.domain.facts import NO_FACTS, Facts
 from services.eventplan_svc.domain.milestones import OwnDays
 from services.eventplan_svc.domain.plan import plan_id
 from shared.clock import iso
+from shared.schemas.base import Snapshot
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.organization import OrganizationSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot, ServiceType
 from shared.schemas.milestones import DAYS_BEFORE_PEAK
+
+
+def _changed_at(snapshot: Snapshot) -> str:
+    """When the version was written; empty where it does not say."""
+    at = snapshot.audit_metadata.timestamp
+    return iso(at) if at else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,6 @@ class Event:
 
     @classmethod
     def of(cls, snapshot: EventSnapshot) -> Self:
-        changed_at = snapshot.audit_metadata.timestamp
         return cls(
             event_id=snapshot.event_id,
             version=snapshot.version_id,
@@ -47,7 +53,7 @@ class Event:
             regions=tuple(snapshot.region_list),
             active=snapshot.is_active is not False,
             deleted=snapshot.deleted,
-            changed_at=iso(changed_at) if changed_at else "",
+            changed_at=_changed_at(snapshot),
             own_days=tuple(
                 sorted(
                     (one.event_milestone_id, one.days_before_peak)
@@ -78,14 +84,13 @@ class Fleet:
 
     @classmethod
     def of(cls, snapshot: FleetSnapshot) -> Self:
-        changed_at = snapshot.audit_metadata.timestamp
         return cls(
             fleet_id=snapshot.fleet_id,
             version=snapshot.version_id,
             service_id=snapshot.service_id,
             region=snapshot.fleet_configuration.region,
             deleted=snapshot.deleted,
-            changed_at=iso(changed_at) if changed_at else "",
+            changed_at=_changed_at(snapshot),
         )
 
 
@@ -128,14 +133,13 @@ class Organization:
 
     @classmethod
     def of(cls, snapshot: OrganizationSnapshot) -> Self:
-        changed_at = snapshot.audit_metadata.timestamp
         return cls(
             organization_id=snapshot.organization_id,
             version=snapshot.version_id,
             parent_id=snapshot.parent_id,
             services=tuple(snapshot.services or ()),
             deleted=snapshot.deleted,
-            changed_at=iso(changed_at) if changed_at else "",
+            changed_at=_changed_at(snapshot),
         )
 
 

@@ -6,15 +6,15 @@ Beside them is the read model of Events, which holds that an Event is known and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-from shared.documents import Document, DocumentTypes, HistoryPage, ListPage, State
+from shared.documents import Document, DocumentTypes, HistoryPage, State
 from shared.errors import NotFound
 from shared.resources import Reads
 
-FILTERS: Final = {"ServiceId": "ServiceId", "Region": "FleetConfiguration.Region"}
-"""The query parameters of a list of fleets, and the stored member that each compares."""
+LISTED_BY: Final = ("ServiceId", "FleetConfiguration.Region")
+"""The members by which lists of fleets are filtered and sorted."""
 
 ORDERS_VERSION: Final = "OrdersVersionId"
 """The member of stored host orders by which a newer fact is told from an older one. No read shows it."""
@@ -38,7 +38,7 @@ class Fleets(Reads):
     """Both collections. A key is that of a base, or of an event's line; where that has no line, the base stands in."""
 
     def __init__(self, store: DocumentTypes) -> None:
-        self.bases = store.documents("fleet", filters=tuple(FILTERS.values()))
+        self.bases = store.documents("fleet", filters=LISTED_BY)
         self.lines = store.documents("fleet_line", filters=("FleetId", "EventId"))
         self.events = store.read_model("event")
         super().__init__("Fleet", self.bases, _view)
@@ -75,17 +75,16 @@ class Fleets(Reads):
         found = {**bases, **{key: beside(events[key], base) for key, base in of_lines.items() if base is not None}}
         return [found[key] for key in wanted if key in found], [key for key in wanted if key not in found]
 
-    async def page(self, event_id: str | None, where: Mapping[str, Any], *, after: str | None, limit: int) -> ListPage:
-        """Every fleet as ``latest`` gives it, ordered by id. NotFound for an Event that was never known (4.20)."""
-        if event_id is not None and not await self._knows(event_id):
+    async def check_known(self, event_id: str) -> None:
+        """NotFound for an Event that was never known (4.20)."""
+        if not await self._knows(event_id):
             raise NotFound(f"there is no Event {event_id}")
-        page = await self.bases.list(where, after=after, limit=limit)
-        if event_id is None:
-            return page
-        keys = {base.key: line_key(base.key, event_id) for base in page.items}
+
+    async def of_event(self, event_id: str, bases: Sequence[Document]) -> list[Document]:
+        """The fleets with these own lines as ``latest`` gives them for an Event."""
+        keys = {base.key: line_key(base.key, event_id) for base in bases}
         lines = await self.lines.latest_many(list(keys.values()))
-        items = [beside(lines[keys[base.key]], base) if keys[base.key] in lines else base for base in page.items]
-        return ListPage(items, page.next_after)
+        return [beside(lines[keys[base.key]], base) if keys[base.key] in lines else base for base in bases]
 
     async def lines_of(self, fleet_id: str) -> list[Document]:
         """Every line that a fleet has for an event."""

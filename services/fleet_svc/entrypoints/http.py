@@ -10,12 +10,12 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.fleet_svc.app.fleets import FILTERS, Fleets
+from services.fleet_svc.app.fleets import LISTED_BY, Fleets
 from shared.cause import Cause
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.messaging.commands import Acceptable, Command
-from shared.resources import DocumentHandlers
+from shared.resources import DocumentHandlers, Listing
 from shared.schemas.fleet_svc.fleet import (
     FLEET,
     CreateFleet,
@@ -26,12 +26,9 @@ from shared.schemas.fleet_svc.fleet import (
     UpdateFleet,
 )
 from shared.schemas.results import Accepted
-from shared.web import PAGING, Parameter, Routes, operation_id_of, page_of, page_response
+from shared.web import PAGING, Routes, operation_id_of, page_response
 
-_LISTED: Final = (
-    *(Parameter(name, f"Only those with this {name}.", of=FLEET.type_of(member)) for name, member in FILTERS.items()),
-    *PAGING,
-)
+_LISTING: Final = Listing(FLEET, LISTED_BY)
 _BASE: Final = "/fleet/{FleetId}"
 _LINE: Final = "/fleet/{FleetId}/{EventId}"
 
@@ -47,7 +44,7 @@ def fleet_routes(commands: Sequence[Command[Any]], fleets: Fleets, clock: Clock)
     )
     of = {command.model: command for command in commands}
     get = partial(routes.add, "GET", action="fleet.read", response=FleetRead)
-    many: dict[str, Any] = {"many": True, "parameters": _LISTED}
+    many: dict[str, Any] = {"many": True, "parameters": _LISTING.parameters}
     get("/fleet", do.list, operation_id="listFleets", summary="List Fleets: their own lines", **many)
     path, summary = "/fleet/event/{EventId}", "All Fleets as they are for an event"
     get(path, do.list, operation_id="listFleetsForEvent", summary=summary, **many)
@@ -107,7 +104,10 @@ class _Handlers(DocumentHandlers):
         self._fleets = fleets
 
     async def list(self, request: Request) -> Response:
-        ids, query = self.keys(request, _LISTED)
-        where, page = {member: query[name] for name, member in FILTERS.items() if name in query}, page_of(query, str)
-        found = await self._fleets.page(ids.get("EventId"), where, after=page.after, limit=page.limit)
-        return page_response([self._fleets.view(item) for item in found.items], found.next_after)
+        ids, query = self.keys(request, _LISTING.parameters)
+        if event_id := ids.get("EventId"):
+            await self._fleets.check_known(event_id)
+        items, after = await _LISTING.page(self._fleets.bases, query)
+        if event_id:
+            items = await self._fleets.of_event(event_id, items)
+        return page_response([self._fleets.view(item) for item in items], after)

@@ -27,6 +27,7 @@ BAU_HOST_JOBS: Final = Resource(
     contract=BAU_HOST_JOB,
     path="/bauhostjob",
     filters=("FleetId", "TimeZone"),
+    sort=("TargetHosts",),
     references=(FLEET,),
     on_write=_scheduled,
 )

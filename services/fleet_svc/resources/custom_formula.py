@@ -19,4 +19,4 @@ def _parsed(before: CustomFormula | None, after: CustomFormula, others: Others, 
     return after
 
 
-CUSTOM_FORMULAS: Final = Resource(contract=CUSTOM_FORMULA, path="/customformula", on_write=_parsed)
+CUSTOM_FORMULAS: Final = Resource(contract=CUSTOM_FORMULA, path="/customformula", sort=("ServiceId",), on_write=_parsed)

@@ -21,6 +21,7 @@ CUSTOM_INPUTS: Final = Resource(
     contract=CUSTOM_INPUT,
     path="/custominput",
     filters=("EventId", "FleetId"),
+    sort=("ExpiresOn",),
     references=(FLEET, SCHEMA),
     on_write=_judged,
 )

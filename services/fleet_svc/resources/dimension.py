@@ -33,6 +33,7 @@ DIMENSIONS: Final = Resource(
     contract=DIMENSION,
     path="/dimension",
     filters=("EventId", "FleetId", "SchemaId"),
+    sort=("DimensionName",),
     references=(FLEET, SCHEMA),
     on_write=_judged,
     beside=Beside(contract=PROJECTION, show=_compared),

@@ -12,6 +12,5 @@ PMETS: Final = Resource(
     contract=PMET,
     path="/pmet",
     filters=("FleetId", "MetricName"),
-    sort=("MetricName",),
     references=(FLEET,),
 )

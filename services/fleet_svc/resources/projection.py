@@ -39,6 +39,7 @@ PROJECTIONS: Final = Resource(
     contract=PROJECTION,
     path="/projection",
     filters=("EventId", "FleetId"),
+    sort=("TotalInputTPM",),
     references=(FLEET,),
     on_write=_judged,
     implied=_unverified,

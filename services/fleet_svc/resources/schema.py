@@ -16,4 +16,4 @@ def _checked(before: Schema | None, after: Schema, others: Others, cause: Cause)
     return after
 
 
-SCHEMAS: Final = Resource(contract=SCHEMA, path="/schema", filters=("AppliesTo",), on_write=_checked)
+SCHEMAS: Final = Resource(contract=SCHEMA, path="/schema", filters=("AppliesTo",), sort=("Name",), on_write=_checked)

@@ -14,6 +14,7 @@ THROTTLINGS: Final = Resource(
     contract=THROTTLING,
     path="/throttling",
     filters=("EventId", "FleetId"),
+    sort=("Source",),
     references=(FLEET,),
     beside=Beside(contract=PROJECTION, show=compared),
 )

@@ -18,16 +18,28 @@ import structlog
 from pymongo.errors import DuplicateKeyError
 
 from shared.cause import Cause
-from shared.documents.contract import AmendFn, Change, Document, Documents, HistoryPage, ListPage, UpdateFn, Written
+from shared.documents.contract import (
+    AmendFn,
+    Change,
+    Document,
+    Documents,
+    HistoryPage,
+    ListPage,
+    Place,
+    SortedPage,
+    UpdateFn,
+    Written,
+)
 from shared.documents.filters import Filters
 from shared.documents.mongo.bulk import BulkCreations
 from shared.documents.mongo.codec import SHOWN, Form, decode_latest, encode_item, encode_state, item_id
 from shared.documents.mongo.errors import attempts, away
 from shared.documents.mongo.heads import Collections, MongoHead, OpenWrite, decode_head, encode_open_write
 from shared.documents.mongo.idempotency import MongoIdempotencyRecords
-from shared.documents.mongo.reads import CoalescedReads, page_of, query_of
+from shared.documents.mongo.reads import CoalescedReads, page_of, query_of, stretch_of
 from shared.documents.mongo.relay import MongoRelay
 from shared.documents.mongo.steps import PreparedWrite
+from shared.documents.sorting import Stretch, sorted_page
 from shared.documents.versions import (
     Decide,
     Decision,
@@ -135,6 +147,28 @@ class MongoDocuments(Documents):
             rest = {**_PRESENT, **query_of(self.filters, where, _STATE, forms[-1]["_id"])}
             present += await page_of(self.collections.heads, rest, SHOWN, limit - len(present))
         return present
+
+    async def list_sorted(
+        self,
+        by: str,
+        where: Mapping[str, Any] | None = None,
+        *,
+        descending: bool = False,
+        after: Place | None = None,
+        limit: int = 100,
+    ) -> SortedPage:
+        self.filters.check([by])
+        matching, field, way = query_of(self.filters, where, _STATE), _STATE + by, -1 if descending else 1
+
+        async def read(stretch: Stretch | None, count: int) -> list[Document]:
+            query = {"$and": [matching, stretch_of(field, stretch, descending=descending)]}
+            sort = [(field, way), ("_id", way)]
+            forms = await page_of(self.collections.heads, query, SHOWN, count, sort)
+            if any(form["Item"]["Deleted"] for form in forms):  # as in ``_present``
+                forms = await page_of(self.collections.heads, {**_PRESENT, **query}, SHOWN, count, sort)
+            return [decode_latest(form) for form in forms]
+
+        return await sorted_page(read, by, after, limit, descending=descending)
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         schema = self.schema_version

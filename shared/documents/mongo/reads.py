@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -13,9 +13,11 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from shared.documents.filters import Filters
 from shared.documents.mongo.codec import Form
 from shared.documents.mongo.errors import away
+from shared.documents.sorting import Stretch
 
 _KEYS_PER_QUERY: Final = 1000  # as many as a batch may name (3.21d)
 _FEW: Final = 50  # above it, a query of one's own costs less than a future for each key
+_BY_KEY: Final = (("_id", 1),)
 _QUERIES_AT_ONCE: Final = 4  # more wait for each other in the server, and coalesce less here
 
 
@@ -39,12 +41,26 @@ def query_of(filters: Filters, where: Mapping[str, Any] | None, prefix: str, aft
     return query
 
 
+def stretch_of(field: str, stretch: Stretch | None, *, descending: bool) -> Form:
+    """The query for a stretch of a list that is sorted by a field; None: for all. null matches an absent field."""
+    if stretch is None:
+        return {}
+    beyond = "$lt" if descending else "$gt"
+    if stretch.beyond:
+        return {field: {"$ne": None} if stretch.value is None else {beyond: stretch.value}}
+    return {field: stretch.value} if stretch.after is None else {field: stretch.value, "_id": {beyond: stretch.after}}
+
+
 async def page_of(
-    collection: AsyncIOMotorCollection[Form], query: Form, projection: Mapping[str, Any] | None, limit: int
+    collection: AsyncIOMotorCollection[Form],
+    query: Form,
+    projection: Mapping[str, Any] | None,
+    limit: int,
+    sort: Sequence[tuple[str, int]] = _BY_KEY,
 ) -> list[Form]:
-    """The first documents by key, in one response of the server."""
+    """The first documents by key, or in another order, in one response of the server."""
     with away():
-        cursor = collection.find(query, projection, sort=[("_id", 1)], limit=limit, batch_size=limit + 1)
+        cursor = collection.find(query, projection, sort=list(sort), limit=limit, batch_size=limit + 1)
         return await cursor.to_list(None)
 
 

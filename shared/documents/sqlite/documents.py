@@ -20,12 +20,24 @@ import orjson
 
 from shared.cause import Cause
 from shared.clock import iso
-from shared.documents.contract import AmendFn, Change, Document, Documents, HistoryPage, ListPage, UpdateFn, Written
+from shared.documents.contract import (
+    AmendFn,
+    Change,
+    Document,
+    Documents,
+    HistoryPage,
+    ListPage,
+    Place,
+    SortedPage,
+    UpdateFn,
+    Written,
+)
 from shared.documents.filters import Filters
+from shared.documents.sorting import Stretch, sorted_page
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.outbox import SqliteOutbox
-from shared.documents.sqlite.tables import DocumentStatements, decode, encode, page_of
+from shared.documents.sqlite.tables import DocumentStatements, decode, encode, page_of, stretch_of
 from shared.documents.versions import (
     Decide,
     Decision,
@@ -97,6 +109,21 @@ class SqliteDocuments(Documents):
         rows = await self.file.rows(*page_of(self.sql.page, self.filters, where, after, limit + 1))
         found = [decode(row) for row in rows[:limit]]
         return ListPage(found, found[-1].key if len(rows) > limit else None)
+
+    async def list_sorted(
+        self,
+        by: str,
+        where: Mapping[str, Any] | None = None,
+        *,
+        descending: bool = False,
+        after: Place | None = None,
+        limit: int = 100,
+    ) -> SortedPage:
+        async def read(stretch: Stretch | None, count: int) -> list[Document]:
+            page = stretch_of(self.sql.page, self.filters, where, by, stretch, count, descending=descending)
+            return [decode(row) for row in await self.file.rows(*page)]
+
+        return await sorted_page(read, by, after, limit, descending=descending)
 
     async def update(self, key: str, fn: UpdateFn, cause: Cause, *, expected: int | None = None) -> Written:
         return await self._write(key, cause, lambda head: updated(head, key, fn, cause, expected, self.schema_version))

@@ -14,6 +14,7 @@ import orjson
 
 from shared.documents.contract import Document
 from shared.documents.filters import Filters
+from shared.documents.sorting import Stretch
 
 Row = tuple[Any, ...]
 
@@ -110,20 +111,52 @@ def page_of(
     statement: str, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
 ) -> tuple[str, list[Any]]:
     """The statement, which ends with a condition, and its parameters for the first rows by key that match."""
-    parameters: list[Any] = []
+    condition, parameters = _condition(filters, where)
+    if after is not None:
+        condition += " AND key > ?"
+        parameters.append(after)
+    return f"{statement}{condition} ORDER BY key LIMIT ?", [*parameters, limit]
+
+
+def stretch_of(
+    statement: str,
+    filters: Filters,
+    where: Mapping[str, Any] | None,
+    by: str,
+    stretch: Stretch | None,
+    limit: int,
+    *,
+    descending: bool,
+) -> tuple[str, list[Any]]:
+    """The same for the first rows of a stretch, sorted by a declared field and then by key; None: of all rows."""
+    filters.check([by])
+    condition, parameters = _condition(filters, where)
+    field, way, beyond = _field(by), " DESC" if descending else "", "<" if descending else ">"
+    if stretch is not None and stretch.value is None:
+        condition += f" AND {field} IS {'NOT ' if stretch.beyond else ''}NULL"
+    elif stretch is not None:
+        condition += f" AND {field} {beyond if stretch.beyond else '='} ?"
+        parameters.append(stretch.value)
+    if stretch is not None and stretch.after is not None:
+        condition += f" AND key {beyond} ?"
+        parameters.append(stretch.after)
+    order = "" if stretch is not None and not stretch.beyond else f"{field}{way}, "  # of one value, the index is by key
+    return f"{statement}{condition} ORDER BY {order}key{way} LIMIT ?", [*parameters, limit]
+
+
+def _condition(filters: Filters, where: Mapping[str, Any] | None) -> tuple[str, list[Any]]:
+    """What follows a condition so that only rows match whose fields have these values, and its parameters."""
+    condition, parameters = "", list[Any]()
     for name, value in filters.wanted(where).items() if where else ():
         if value is None:
-            statement += f" AND {_field(name)} IS NULL"
+            condition += f" AND {_field(name)} IS NULL"
         elif isinstance(value, list):
-            statement += f" AND {_field(name)} IN {KEYS}"
+            condition += f" AND {_field(name)} IN {KEYS}"
             parameters.append(orjson.dumps(value).decode())
         else:
-            statement += f" AND {_field(name)} = ?"
+            condition += f" AND {_field(name)} = ?"
             parameters.append(value)
-    if after is not None:
-        statement += " AND key > ?"
-        parameters.append(after)
-    return f"{statement} ORDER BY key LIMIT ?", [*parameters, limit]
+    return condition, parameters
 
 
 def encode(document: Document) -> Row:

@@ -205,3 +205,33 @@ async def test_most_of_a_thousand_is_written_with_few_commands(
     with counter.counted() as sent:
         await documents.create_many(((f"F{n}", {"Count": 0}) for n in range(1000)), "thing.created", cause())
     assert len(sent) <= 8
+
+
+async def test_a_page_of_a_sorted_list_is_a_few_reads_by_an_index(backend: Backend, gate: Gate) -> None:
+    listener = Commands()
+    pymongo.monitoring.register(listener)
+    try:
+        store, documents = await backend.open(gate.publish, sweep_after=3600, filters=("Rank",))
+    finally:
+        pymongo.monitoring._LISTENERS.command_listeners.remove(listener)
+    ranks = [None, *range(9)]
+    await documents.create_many(
+        ((f"F{n}", {} if rank is None else {"Rank": rank}) for n, rank in enumerate(ranks)), "thing.created", cause()
+    )
+    await store.drain()
+    for descending in (False, True):
+        after = None
+        for _ in range(2):
+            if backend.is_mongo:
+                with listener.counted() as sent:
+                    page = await documents.list_sorted("Rank", descending=descending, after=after, limit=4)
+                assert [command for command, _ in sent] == ["find"] * (1 if after is None else 2)
+            else:
+                with Statements(store).counted() as sql:
+                    page = await documents.list_sorted("Rank", descending=descending, after=after, limit=4)
+                    await documents.latest("F1")  # on this thread, so that something is counted whoever read the page
+                file = store._file  # type: ignore[attr-defined]
+                for statement in by_thing(sql):
+                    plan = str([tuple(row) for row in await file.rows(f"EXPLAIN QUERY PLAN {statement}", ())])
+                    assert ("USING INDEX" in plan, "TEMP B-TREE" in plan) == (True, False), plan
+            after = page.next_after

@@ -162,5 +162,9 @@ async def test_a_list_is_sorted_page_by_page(stack: Stack) -> None:
         rest = (await http.get("/freeze", params={**query, "Cursor": first["NextCursor"]})).json()
         assert [item["FleetId"] for item in (*first["Items"], *rest["Items"])] == wanted
         assert rest["NextCursor"] is None
+        for other in ("EventId", "", sort.removeprefix("-") if sort.startswith("-") else f"-{sort}"):
+            question = {**query, "Cursor": first["NextCursor"], "Sort": other}
+            answer = await http.get("/freeze", params={name: value for name, value in question.items() if value})
+            assert (answer.status_code, pointers(answer)) == (400, ["/Cursor"]), other
     refused = await http.get("/freeze?Sort=Reason")
     assert (refused.status_code, pointers(refused)) == (400, ["/Sort"])

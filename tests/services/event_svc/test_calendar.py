@@ -191,12 +191,19 @@ async def test_the_list_is_filtered_sorted_and_paged(http: httpx.AsyncClient) ->
     assert ids(await listed(http, EventId="PD1999")) == []
     every = await listed(http)
     assert [item["Start"] for item in every] == sorted(item["Start"] for item in every)
-    paged, cursor = list[dict[str, Any]](), None
-    for _ in range(len(every) // 7 + 1):
-        page = (await http.get("/calendar", params={"Limit": "7", **({"Cursor": cursor} if cursor else {})})).json()
-        paged += page["Items"]
-        cursor = page["NextCursor"]
-    assert (paged, cursor) == (every, None)
+    for name in ("Start", "Title", "Kind", "EventId"):
+        order = sorted(every, key=lambda item: (item[name], item["CalendarId"]))
+        for sort, wanted in ((name, order), (f"-{name}", order[::-1])):
+            paged, cursor = list[dict[str, Any]](), None
+            for _ in range(len(every) // 7 + 1):
+                query = {"Sort": sort, "Limit": "7", **({"Cursor": cursor} if cursor else {})}
+                page = (await http.get("/calendar", params=query)).json()
+                paged += page["Items"]
+                cursor = page["NextCursor"] or cursor
+            assert (paged, page["NextCursor"]) == (wanted, None), sort
+            asked = {"Cursor": str(cursor), "Sort": "Kind" if name == "Title" else "-Title"}
+            refused = await http.get("/calendar", params=asked)
+            assert (refused.status_code, pointers(refused)) == (400, ["/Cursor"])
 
 
 @pytest.mark.parametrize(
@@ -209,10 +216,11 @@ async def test_the_list_is_filtered_sorted_and_paged(http: httpx.AsyncClient) ->
         ({"EventId": "a b"}, "/EventId"),
         ({"Colour": "red"}, "/Colour"),
         ({"Cursor": "NQ"}, "/Cursor"),
+        ({"Sort": "End"}, "/Sort"),
     ],
 )
 async def test_a_bad_query_is_named(http: httpx.AsyncClient, query: dict[str, str], pointer: str) -> None:
-    for path in ("/calendar", "/calendar.ics")[: 1 if pointer == "/Cursor" else 2]:
+    for path in ("/calendar", "/calendar.ics")[: 1 if pointer in ("/Cursor", "/Sort") else 2]:
         answer = await http.get(path, params=query)
         assert (answer.status_code, pointers(answer)) == (400, [pointer]), answer.text
 

@@ -12,6 +12,7 @@ import pytest
 from shared.documents.mongo import MongoStore
 from shared.documents.sqlite import SqliteStore
 from tests.support.clock import FixedClock
+from tests.support.dashboards import company
 from tests.support.eventplan_processes import NOW, Home, Process, Published
 
 
@@ -55,3 +56,10 @@ async def process(home: Home) -> Process:
 @pytest.fixture
 def published(home: Home) -> Published:
     return home.published
+
+
+@pytest.fixture
+async def dashboard(process: Process) -> Process:
+    """A process that knows the company."""
+    await process.take(*company())
+    return process

@@ -1,7 +1,7 @@
+"""Rows of the readiness dashboard and its totals."""
+
 from __future__ import annotations
 
-import random
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -11,15 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.eventplan_svc.domain.dashboard import FleetRow, ServiceRows, Shown, Standing, Standings, standings_of
+from services.eventplan_svc.domain.dashboard import FleetRow, ServiceRows, Standing, Standings, standings_of
 from services.eventplan_svc.domain.facts import Facts
-from services.eventplan_svc.domain.inputs import Organization
 from services.eventplan_svc.domain.milestones import DESCALE_IDS
-from services.eventplan_svc.domain.organizations import OrganizationTree
 from services.eventplan_svc.domain.plan import Closed, Plan
 from services.eventplan_svc.domain.readiness import milestone_colour, worst
 from services.eventplan_svc.domain.totals import Totals
-from shared.schemas.eventplan_svc import DashboardSort, MilestoneStatus, PeakReadyStatus
+from shared.schemas.eventplan_svc import MilestoneStatus, PeakReadyStatus
 from shared.schemas.hotw_svc import Purpose
 from tests.support.plans import (
     FLEET,
@@ -318,112 +316,4 @@ def test_a_descale_milestone_colours_its_own_dashboard_and_no_plan_6_2_10() -> N
 # -- order and pages -----------------------------------------------------------------------------------------------
 
 
-def service_rows(service_id: str, *rows: tuple[PeakReadyStatus, str | None, int]) -> ServiceRows:
-    service = replace(SERVICE, service_id=service_id)
-    open_milestone = standing(a_plan()).awaited
-    assert open_milestone is not None
-    made = [
-        FleetRow(f"{service_id}-{number}", "us-east-1", OWNER, colour, replace(open_milestone, eta=eta), missing)
-        for number, (colour, eta, missing) in enumerate(rows)
-    ]
-    return ServiceRows(service, worst(one.colour for one in made), made)
-
-
-RED, YELLOW, GREEN = PeakReadyStatus.RED, PeakReadyStatus.YELLOW, PeakReadyStatus.GREEN
-SERVICES = [
-    service_rows("A", (GREEN, None, 0)),
-    service_rows("B", (GREEN, "2024-06-01", 0), (YELLOW, "2024-07-01", 7)),
-    service_rows("C", (RED, "2024-07-09", 3)),
-    service_rows("D", (YELLOW, "2024-06-02", 3), (GREEN, None, 0)),
-]
-
-
-@pytest.mark.parametrize(
-    ("sort", "order"),
-    [(DashboardSort.COLOUR, "CBDA"), (DashboardSort.ETA, "BDCA"), (DashboardSort.HOSTS_MISSING, "BCDA")],
-)
-def test_services_are_sorted_by_their_worst_row_then_by_their_id_6_6_11a_to_d(sort: DashboardSort, order: str) -> None:
-    page, after = Shown(sort, "q").page(reversed(SERVICES), 10)
-    assert "".join(one.service.service_id for one in page) == order
-    assert after is None
-
-
-@given(st.lists(st.permutations(range(7)), min_size=7, max_size=7), st.integers(1, 4))
-def test_every_service_comes_once_however_the_order_changes_between_pages(orders: list[list[int]], limit: int) -> None:
-    """Each page is of another order, as if any number of plans had changed."""
-    after: list[str] | None = None
-    seen: list[str] = []
-    for hosts in orders:
-        services = [service_rows(f"S{number}", (RED, None, missing)) for number, missing in enumerate(hosts)]
-        page, after = Shown.of(DashboardSort.HOSTS_MISSING, "q", after).page(services, limit)
-        missing = [one.rows[0].hosts_missing or 0 for one in page]
-        assert missing == sorted(missing, reverse=True)
-        seen += [one.service.service_id for one in page]
-        if after is None:
-            break
-    assert sorted(seen) == [f"S{number}" for number in range(7)]
-
-
-@pytest.mark.parametrize("place", [[], ["r", ""], ["q"], ["q", "§"], ["q", "AAAA"], ["q", 1]])
-def test_a_place_of_another_question_is_none(place: list[Any]) -> None:
-    with pytest.raises(ValueError, match="not"):
-        Shown.of(DashboardSort.COLOUR, "q", place)
-
-
 # -- organizations -------------------------------------------------------------------------------------------------
-
-
-def versions_of_a_tree(chance: random.Random) -> list[Organization]:
-    """What the owner published of a tree, whose services move and whose organizations move and go."""
-    names, parents = ["a", "b", "c", "d"], dict[str, str | None]()
-    services: dict[str, set[str]] = {name: set() for name in names}
-    versions: Counter[str] = Counter()
-    published: list[Organization] = []
-    for instant in range(30):
-        name = chance.choice(names)
-        deleted = chance.random() < 0.2 and name not in parents.values()
-        taken = set().union(*(services[other] for other in names if other != name))
-        services[name] = set() if deleted else set(chance.sample(["S1", "S2", "S3"], chance.randrange(3))) - taken
-        parent = chance.choice([None, *(other for other in parents if name not in path(other, parents))])
-        if deleted:
-            parents.pop(name, None)
-        else:
-            parents[name] = parent
-        versions[name] += 1
-        shown = tuple(sorted(services[name]))
-        published.append(Organization(name, versions[name], parent, shown, deleted, f"{instant:03}"))
-    return published
-
-
-def path(name: str | None, parents: dict[str, str | None]) -> list[str]:
-    found: list[str] = []
-    while name is not None and name in parents:
-        found.append(name)
-        name = parents[name]
-    return found
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_whatever_order_organizations_come_in_a_service_is_below_the_same_ones(seed: int) -> None:
-    chance = random.Random(seed)
-    published = versions_of_a_tree(chance)
-    newest = {one.organization_id: one for one in published}
-    parents = {name: one.parent_id for name, one in newest.items() if not one.deleted}
-    holders = {service: name for name, one in newest.items() if not one.deleted for service in one.services}
-    expected = {service: path(holders.get(service), parents) for service in ("S1", "S2", "S3")}
-    tree = OrganizationTree()
-    known: dict[str, tuple[str, ...]] = {service: tree.above(service) for service in expected}
-    for organization in chance.sample([*published, *published], 2 * len(published)):
-        changed = tree.put(organization)
-        for service in known:
-            if service in changed:
-                known[service] = tree.above(service)
-            assert known[service] == tree.above(service), "a service that changed was not named"
-    assert {service: list(above) for service, above in known.items()} == expected
-
-
-def test_organizations_that_seem_to_be_below_each_other_are_no_endless_way() -> None:
-    tree = OrganizationTree()
-    tree.put(Organization("a", 2, "b", ("S1",), deleted=False))
-    assert tree.put(Organization("b", 1, "a", (), deleted=False)) == {"S1"}
-    assert tree.above("S1") == ("a", "b")

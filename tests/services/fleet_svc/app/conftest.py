@@ -12,6 +12,7 @@ import pytest
 
 from services.fleet_svc.app.fleets import Fleets
 from shared.documents.sqlite import SqliteStore
+from tests.support.bulk_jobs import Process
 from tests.support.clock import FixedClock
 from tests.support.fleet import FailingAt, routes_on
 from tests.support.http import app_of, calling
@@ -50,3 +51,12 @@ def failing_at(tmp_path: Path) -> FailingAt:
             database.execute("DROP TRIGGER died")
 
     return failing
+
+
+@pytest.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[list[Process]]:
+    """Three processes on one store, which work on bulk jobs."""
+    started = [await Process.start(tmp_path / "fleet.db") for _ in range(3)]
+    yield started
+    for process in started:
+        await process.store.stop()

@@ -3,109 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import tracemalloc
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from services.fleet_svc.app.bulk import bulk_store, work_bulk_jobs
-from services.fleet_svc.app.bulk.bulk_store import PART_BYTES, BulkStore, new_upload
+from services.fleet_svc.app.bulk import bulk_store
+from services.fleet_svc.app.bulk.bulk_store import new_upload
 from services.fleet_svc.app.bulk.start_bulk_job import NDJSON, NewBulkJob, start_bulk_job
-from services.fleet_svc.app.bulk.work_bulk_jobs import BulkWork
-from services.fleet_svc.app.bulk.write_rows import OwnRows, RowCommand, Send
-from services.fleet_svc.resources import RESOURCES
-from shared.documents import Documents
-from shared.documents.sqlite import SqliteStore
+from services.fleet_svc.app.bulk.write_rows import RowCommand, Send
 from shared.errors import BadInput, Conflict, NotFound, Refused, Unavailable
-from shared.resources import Declared
 from shared.schemas.fleet_svc.bulk_job import BulkMode
-from tests.support.broker import Broker
-from tests.support.clock import FixedClock
+from tests.support.bulk_jobs import EventService, Process
 from tests.support.document_stores import cause
 
 pytestmark = pytest.mark.slow
-
-CLOCK = FixedClock("2024-06-15T09:00:00Z")
-
-
-class NoOtherService:
-    """See ``Answers``: no row of these jobs is another service's."""
-
-    def sending(self) -> AbstractAsyncContextManager[Send]:
-        raise AssertionError("a row went to another service")
-
-    def awaited(self, send: Send) -> int:
-        raise AssertionError("a row went to another service")
-
-
-@dataclass
-class EventService:
-    """See ``Answers``: ``answer`` stands for the service."""
-
-    answer: Send
-
-    @asynccontextmanager
-    async def sending(self) -> AsyncIterator[Send]:
-        yield self.answer
-
-    def awaited(self, send: Send) -> int:
-        return 1
-
-
-@dataclass
-class Process:
-    """One process of fleet_svc, as far as its bulk jobs go. ``sent`` are the commands of rows that it obeyed."""
-
-    store: SqliteStore
-    jobs: BulkStore
-    services: Documents
-    work: BulkWork
-    sent: list[str] = field(default_factory=list)
-
-    @classmethod
-    async def start(cls, path: Path) -> Process:
-        store = SqliteStore(path, Broker().publish, source="fleet_svc")
-        fleets = store.documents("fleet")
-        declared = Declared(RESOURCES, store, CLOCK, others={"Fleet": fleets})
-        jobs, own = BulkStore(store, CLOCK), OwnRows({one.name: one for one in declared.commands()}, CLOCK)
-        sent: list[str] = []
-
-        async def send(row: RowCommand) -> None:
-            sent.append(row.id)
-            await own(row)
-
-        work = BulkWork(jobs, store.leases(), send, send, NoOtherService(), CLOCK, rows=10, look=0.05, lease=0.5)
-        await store.start()
-        return cls(store, jobs, declared["Service"].documents, work, sent)
-
-    async def begin(self, rows: int, mode: BulkMode = BulkMode.CREATE, *, name: str = "S") -> str:
-        async def body() -> AsyncIterator[bytes]:
-            for number in range(rows):
-                owner = {"ServiceType": "Registered", "Owner": "ann@example.com"}
-                yield orjson.dumps({"ServiceId": f"{name}{number}", **owner}) + b"\n"
-
-        new = NewBulkJob("Service", mode, False, NDJSON)
-        written = await start_bulk_job(new, body(), cause(), jobs=self.jobs, wake=lambda: None)
-        return written.document.key
-
-    async def shown(self, job_id: str) -> dict[str, Any]:
-        return (await self.jobs.view(await self.jobs.get(job_id), failures=True)).wire()
-
-
-@pytest.fixture
-async def processes(tmp_path: Path) -> AsyncIterator[list[Process]]:
-    """Three processes on one store."""
-    started = [await Process.start(tmp_path / "fleet.db") for _ in range(3)]
-    yield started
-    for process in started:
-        await process.store.stop()
 
 
 def failing_at(send: Send, place: int) -> Send:
@@ -229,121 +145,6 @@ async def test_several_workers_write_each_row_once(processes: list[Process]) -> 
     shown = [await processes[1].shown(job_id) for job_id in jobs]
     assert [(job["Status"], job["RowsDone"], job["RowsFailed"]) for job in shown] == [("Done", 30, 0)] * 4
     assert sum(len(process.sent) for process in processes) == 120
-
-
-async def test_a_cancelled_job_stops_at_the_end_of_its_chunk(processes: list[Process]) -> None:
-    """4.283."""
-    process = processes[0]
-    job_id = await process.begin(100)
-
-    async def cancelling(row: RowCommand) -> None:
-        await process.work.own(row)
-        if row.id.endswith(":13"):
-            await process.jobs.cancel(job_id, cause())
-
-    await replace(process.work, own=cancelling)()
-    job = await process.shown(job_id)
-    assert (job["Status"], job["RowsDone"]) == ("Cancelled", 20)
-    assert len(process.sent) == 20
-    assert await process.work() is False
-
-
-async def test_a_cancelled_job_ends_with_what_it_had_under_way(processes: list[Process]) -> None:
-    """The rows under way are written and counted, none is begun any more, and only then has the job an end."""
-    process, other, _ = processes
-    job_id = await process.begin(10)
-    under_way, go_on = asyncio.Barrier(3), asyncio.Event()
-
-    async def slow(row: RowCommand) -> None:
-        await process.work.own(row)
-        await under_way.wait()
-        await go_on.wait()
-
-    work = replace(process.work, own=slow)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work_bulk_jobs, "_AT_ONCE", 2)
-        working = asyncio.create_task(work())
-        await under_way.wait()
-        await process.jobs.cancel(job_id, cause())
-        job = await process.shown(job_id)
-        assert (job["Status"], job.get("EndedAt")) == ("Cancelled", None)
-        with pytest.raises(Conflict):
-            await process.jobs.cancel(job_id, cause())
-        seen, is_running = asyncio.Event(), process.jobs.is_running
-
-        async def look(job_id: str) -> bool:
-            seen.set()
-            return await is_running(job_id)
-
-        patch.setattr(process.jobs, "is_running", look)
-        await seen.wait()
-        seen.clear()
-        await seen.wait()  # the first look has its outcome now
-        go_on.set()
-        assert await working is True
-    job = await process.shown(job_id)
-    assert (job["Status"], job["RowsDone"], len(process.sent), "EndedAt" in job) == ("Cancelled", 2, 2, True)
-    assert await other.work() is False
-
-
-async def test_a_cancelled_job_that_nobody_works_on_is_ended(processes: list[Process]) -> None:
-    process = processes[0]
-    job_id = await process.begin(10)
-    await process.jobs.cancel(job_id, cause())
-    await process.work()
-    job = await process.shown(job_id)
-    assert (job["Status"], job["RowsDone"], "EndedAt" in job, process.sent) == ("Cancelled", 0, True, [])
-    assert await process.jobs.open(own=True) == []
-
-
-@contextmanager
-def peak_below(limit: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < limit, f"{peak:,} bytes"
-
-
-async def test_a_large_body_takes_a_few_mib_of_memory(processes: list[Process]) -> None:
-    """The body is never in memory whole, neither while it arrives nor while its rows are written."""
-    process = processes[0]
-    row = orjson.dumps({"ServiceId": "S", "ServiceType": "Registered", "Owner": "a", "Fleet": "x" * 9_900}) + b"\n"
-
-    async def body() -> AsyncIterator[bytes]:
-        for _ in range(64):
-            yield row * 50  # 0.5 MB, 32 MB in all
-
-    async def count(row: RowCommand) -> None:
-        process.sent.append(row.id)
-
-    with peak_below(6 * 1_048_576):
-        new = NewBulkJob("Service", BulkMode.UPDATE, False, NDJSON)
-        await start_bulk_job(new, body(), cause(), jobs=process.jobs, wake=lambda: None)
-        await replace(process.work, own=count, rows=500)()
-    assert len(process.sent) == 3200
-    assert PART_BYTES < 1_048_576
-
-
-async def test_large_rows_that_are_refused_do_not_stay_in_memory(processes: list[Process]) -> None:
-    """Not even until the garbage collector runs, which counts objects: a service has it run seldom."""
-    process = processes[0]
-
-    async def body() -> AsyncIterator[bytes]:
-        for number in range(30):
-            yield orjson.dumps({"ServiceId": f"S{number}", "Owner": "x" * 900_000}) + b"\n"
-
-    gc.disable()
-    try:
-        with peak_below(24 * 1_048_576):  # a few copies of the two rows of a chunk
-            new = NewBulkJob("Service", BulkMode.UPSERT, False, NDJSON)
-            written = await start_bulk_job(new, body(), cause(), jobs=process.jobs, wake=lambda: None)
-            await replace(process.work, rows=500)()
-    finally:
-        gc.enable()
-    assert (await process.shown(written.document.key))["RowsFailed"] == 30
 
 
 async def test_what_nobody_needs_any_more_is_swept(processes: list[Process], monkeypatch: pytest.MonkeyPatch) -> None:
