@@ -16,6 +16,7 @@ from services.hotw_svc.app.runs.cancel_run import cancel_run
 from services.hotw_svc.app.runs.execute_fleet import execute_fleet
 from services.hotw_svc.app.runs.start_run import start_run
 from services.hotw_svc.app.runs.worker import run_worker
+from services.hotw_svc.app.store_preferred_asgs import store_preferred_asgs
 from services.hotw_svc.entrypoints.http import routes
 from services.hotw_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
@@ -41,6 +42,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         execute_fleet=partial(execute_fleet, store=store, clock=clock),
         review_order=partial(review_order, store=store),
         report_delivery=partial(report_delivery, store=store),
+        store_preferred_asgs=partial(store_preferred_asgs, store=store),
     )
     return kit.service(
         routes=[routes(commands, Queries(database), clock)],

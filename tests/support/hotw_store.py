@@ -24,6 +24,7 @@ from services.hotw_svc.app.runs.execute_fleet import execute_fleet
 from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.app.runs.start_run import start_run
 from services.hotw_svc.app.runs.work_run import complete_run, work_chunk
+from services.hotw_svc.app.store_preferred_asgs import store_preferred_asgs
 from shared.cause import Cause
 from shared.clock import parse_instant
 from shared.durability.read_model import Snapshot
@@ -232,6 +233,7 @@ class Replica:
             execute_fleet=partial(execute_fleet, store=store, clock=self.clock),
             review_order=partial(review_order, store=store),
             report_delivery=partial(report_delivery, store=store),
+            store_preferred_asgs=partial(store_preferred_asgs, store=store),
         )
 
     def cause(self, id: str | None = None, digest: str = "d") -> Cause:

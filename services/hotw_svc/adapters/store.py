@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters.inputs.input_rows import InputReadModels
+from services.hotw_svc.adapters.inputs.preferred_asgs import Preferences
 from services.hotw_svc.adapters.inputs.read_models import READ_MODELS
 from services.hotw_svc.adapters.orders.order_books import OrderBooks
 from services.hotw_svc.adapters.runs.claims import Claims
@@ -32,6 +33,7 @@ def store_in(database: Database, az_factors: AzFactors) -> Store:
             OrderBooks(connection),
             InputReadModels(connection, az_factors),
             work,
+            Preferences(connection),
         )
 
     return Store(database, unit)

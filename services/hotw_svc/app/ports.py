@@ -11,13 +11,14 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.app.runs.run import NewRun, Run
-from services.hotw_svc.domain.inputs import EventFacts, Inputs
+from services.hotw_svc.domain.inputs import EventFacts, Inputs, PreferredAsgs
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey
 from services.hotw_svc.domain.runs.execution import Execution
 from shared.cause import Cause
 from shared.durability.read_model import Snapshot
 from shared.relational import Database, UnitOfWork
+from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import (
     CancelRun,
     ExecuteFleet,
@@ -182,6 +183,14 @@ class InputRows(Protocol):
         """The inputs of each fleet, in the order given."""
 
 
+class PreferenceRows(Protocol):
+    async def put(self, event_id: str, fleet_id: str, preferred: PreferredAsgs | None) -> dict[str, Any]:
+        """Stores a fleet's preferred ASGs for an event, or (None) removes them; what is stored, as it is read.
+
+        The same names again change nothing. Both ids are known.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One transaction of the store. ``writing`` is None where it only reads."""
@@ -192,6 +201,7 @@ class Unit:
     order_books: OrderBookRows
     inputs: InputRows
     writing: UnitOfWork | None
+    preferences: PreferenceRows
 
     @property
     def work(self) -> UnitOfWork:
@@ -236,3 +246,4 @@ class Commands:
     execute_fleet: UseCase[ExecuteFleet]
     review_order: UseCase[ReviewOrder]
     report_delivery: UseCase[ReportDelivery]
+    store_preferred_asgs: UseCase[StorePreferredASGs]

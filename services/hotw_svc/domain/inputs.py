@@ -225,6 +225,15 @@ class BAUTrafficFacts:
     bau_tpm: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class PreferredAsgs:
+    """The names of the ASGs that somebody wants a fleet's hosts of an event in; at least one (7.0.6)."""
+
+    names: tuple[str, ...]
+    updated_by: str
+    updated_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """The run an execution belongs to; `user` is who asked, or `auto`. `order_type_reason`: see `choose_order_type`.
@@ -262,6 +271,7 @@ class Inputs:
     overrides: tuple[Override, ...] = ()
     windows: Mapping[str, Window] = field(default_factory=dict)
     az_factors: AzFactors = EVEN
+    preferred_asgs: PreferredAsgs | None = None
 
     @cached_property
     def event_orders(self) -> tuple[Order, ...]:

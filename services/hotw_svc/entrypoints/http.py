@@ -13,6 +13,13 @@ from services.hotw_svc.app.ports import Commands, UseCase
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import MAX_COUNT, MAX_PAGE, Id, Name, PositiveCount, WireModel
+from shared.schemas.hotw_preferences import (
+    EventIndexView,
+    FleetIndexView,
+    PreferredAsgsView,
+    ServiceIndexView,
+    StorePreferredASGs,
+)
 from shared.schemas.hotw_svc import (
     CancelRun,
     ExecuteFleet,
@@ -110,6 +117,10 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     path, what = f"{path}/delivery", "Report how many hosts of an order are delivered in total"
     write("PUT", path, "hotw.delivery.report", ReportDelivery, commands.report_delivery, what, response=OrderView)
 
+    path, what = "/hotw/asgsPreference/{EventId}/{FleetId}", "Store which ASGs take a fleet's hosts for an event"
+    store, prefer = commands.store_preferred_asgs, "hotw.preference.store"
+    write("PUT", path, prefer, StorePreferredASGs, store, what, response=PreferredAsgsView)
+
     run, order, known = "hotw.run.read", "hotw.order.read", "hotw.input.read"
     read("/hotw/run/{RunId}", reads.run, "getRun", run, "Read a run and its progress", response=RunView)
     path, what = "/hotw/dashboard/{EventId}/{Purpose}", "The HOTW dashboard, service by service"
@@ -126,6 +137,11 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     read("/hotw/inputs/{EventId}", reads.known_fleets, "countKnownFleets", known, what, response=KnownFleets)
     what = "Which version of each input HOTW knows"
     read("/hotw/inputs/{EventId}/{FleetId}", reads.known_inputs, "getKnownInputs", known, what, response=KnownInputs)
+    path, what = "/hotw/asgsPreference/{EventId}/{FleetId}", "A fleet's preferred ASGs for an event"
+    read(path, reads.preferred_asgs, "getPreferredASGs", "hotw.preference.read", what, response=PreferredAsgsView)
+    for kind, view in (("Fleet", FleetIndexView), ("Service", ServiceIndexView), ("Event", EventIndexView)):
+        path, what = f"/hotw/index/{kind.lower()}/{{{kind}Id}}", f"The number that stands for the {kind.lower()}"
+        read(path, reads.index, f"get{kind}Index", "hotw.index.read", what, response=view)
     return made
 
 
@@ -185,6 +201,16 @@ class _Reads:
         query_of(request)
         keys = checked_ids(request.path_params)
         return json_response(await self._queries.known_inputs(keys["EventId"], keys["FleetId"]))
+
+    async def preferred_asgs(self, request: Request) -> Response:
+        query_of(request)
+        keys = checked_ids(request.path_params)
+        return json_response(await self._queries.preferred_asgs(keys["EventId"], keys["FleetId"]))
+
+    async def index(self, request: Request) -> Response:
+        query_of(request)
+        ((member, value),) = checked_ids(request.path_params).items()
+        return json_response(await self._queries.index(member, value))
 
 
 def _body_of(request: Request, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from shared.schemas.fleet_svc.philosophy import PhilosophySnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.fleet_svc.traffic import BAU_CHANGED, BAUChanged
+from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.trace import Trace
 
@@ -96,4 +97,5 @@ def _commands(commands: Commands) -> list[Command[Any]]:
         Command(ExecuteFleet, commands.execute_fleet, "hotw.fleet.execute", conditional=False),
         Command(ReviewOrder, commands.review_order, "hotw.order.review", conditional=False),
         Command(ReportDelivery, commands.report_delivery, "hotw.delivery.report", conditional=False),
+        Command(StorePreferredASGs, commands.store_preferred_asgs, "hotw.preference.store", conditional=False),
     ]

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import facts, read_models
+from services.hotw_svc.adapters.inputs.preferred_asgs import preferred_asgs_of
 from services.hotw_svc.adapters.inputs.read_models import (
     BAU_TRAFFIC,
     EXCEPTIONS,
@@ -36,6 +37,7 @@ from services.hotw_svc.domain.inputs import (
     Inputs,
     Line,
     PhilosophyFacts,
+    PreferredAsgs,
     RunFacts,
     ServiceFacts,
 )
@@ -107,6 +109,7 @@ class InputReadModels:
                 overrides=known.overrides.get(fleet_id, ()),
                 windows=known.windows,
                 az_factors=self._az_factors,
+                preferred_asgs=known.preferred_asgs.get(known.numbers[fleet_id]),
             )
             try:
                 loaded.append(LoadedInputs(fleet_id, inputs(**_read(fleet_id, event.event_id, known)), gone))
@@ -144,6 +147,7 @@ class _Known:
     orders: Mapping[str, tuple[Order, ...]]
     overrides: Mapping[str, tuple[Override, ...]]
     windows: Mapping[str, Window]
+    preferred_asgs: Mapping[int, PreferredAsgs]
     parsed: dict[str, ServiceFacts] = field(default_factory=dict)
     parsed_philosophies: dict[str, PhilosophyFacts] = field(default_factory=dict)
 
@@ -187,6 +191,7 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
         orders=await order_rows.orders_of(connection, names, run.purpose),
         overrides=overrides,
         windows=await read_models.override_windows(connection, order_rows.other_events(overrides, run.event_id)),
+        preferred_asgs=await preferred_asgs_of(connection, run.event_index_id, list(names)),
     )
 
 

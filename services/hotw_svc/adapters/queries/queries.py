@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
+from services.hotw_svc.adapters.inputs.preferred_asgs import preference_view, preferred_asgs_of
 from services.hotw_svc.adapters.inputs.read_models import (
     BAU_TRAFFIC,
     EVENTS,
@@ -32,6 +33,12 @@ from services.hotw_svc.app.runs.run import run_view
 from shared.errors import NotFound
 from shared.relational import Database, ReadModelTable
 from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
+
+_INDEXES: Final = {
+    "FleetId": ("fleet", t.fleet_index),
+    "ServiceId": ("service", t.service_index),
+    "EventId": ("event", t.event_index),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +192,33 @@ class Queries:
             )
         return {"EventId": event_id, **dict(counted.mappings().one())}
 
+    async def preferred_asgs(self, event_id: str, fleet_id: str) -> dict[str, Any]:
+        """A fleet's preferred ASGs for an event; none where nobody prefers any."""
+        async with self._database.read() as connection:
+            event = await _check_known(connection, t.event_index, "event", event_id)
+            fleet = await _check_known(connection, t.fleet_index, "fleet", fleet_id)
+            found = await preferred_asgs_of(connection, event, [fleet])
+        return preference_view(event_id, fleet_id, found.get(fleet))
+
+    async def index(self, member: str, value: str) -> dict[str, Any]:
+        """A FleetId, ServiceId or EventId with the number that stands for it; those of deleted resources stay."""
+        what, index = _INDEXES[member]
+        async with self._database.read() as connection:
+            number = await _check_known(connection, index, what, value)
+        return {member: value, str(index.columns[0].name): number}
+
 
 def _page(items: list[Row], limit: int, key: str) -> Page:
     """``items`` may hold one more than ``limit``: then there is a next page."""
     return Page(items[:limit], items[limit - 1][key] if len(items) > limit else None)
 
 
-async def _check_known(connection: AsyncConnection, index: Table, what: str, name: str) -> None:
-    found = await connection.execute(select(index).where(index.columns[1] == name))
-    if found.first() is None:
+async def _check_known(connection: AsyncConnection, index: Table, what: str, name: str) -> int:
+    """The number that stands for the name; NotFound where it has none."""
+    number: int | None = await connection.scalar(select(index.columns[0]).where(index.columns[1] == name))
+    if number is None:
         raise NotFound(f"there is no {what} {name}")
+    return number
 
 
 async def _one(connection: AsyncConnection, read_model: ReadModelTable, key: str) -> Any:

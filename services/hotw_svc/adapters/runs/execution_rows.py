@@ -233,6 +233,9 @@ def _input_versions(execution: Execution) -> Row:
         versions["Projection"] = inputs.projection.version_id
     if inputs.bau_traffic is not None:
         versions["BAUTPM"] = inputs.bau_traffic.version_id
+    if inputs.preferred_asgs is not None:
+        preferred = inputs.preferred_asgs
+        versions["PreferredASGs"] = {"ASGs": list(preferred.names), "UpdatedAt": iso(preferred.updated_at)}
     if peak is not None:
         versions["PeakTPM"] = peak.source
     if there is not None:

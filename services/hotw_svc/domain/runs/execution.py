@@ -146,6 +146,7 @@ def _concluded(
         _outcome(need, placement, expected),
         reasoning.late(expected, inputs.event.peak_start_date) if late else None,
         inputs.run.order_type_reason,
+        reasoning.preference(inputs) if need else None,
         reasoning.requirement(need_of, inputs),
         reasoning.present(there, pending),
         reasoning.unverified(need_of),

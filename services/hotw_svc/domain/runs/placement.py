@@ -19,6 +19,7 @@ from services.hotw_svc.domain.orders.override import (
 from services.hotw_svc.domain.orders.settlement import revalued
 from services.hotw_svc.domain.runs import reasoning
 from services.hotw_svc.domain.runs.distribution import UNBOUNDED, Distribution, Site, distribute
+from services.hotw_svc.domain.runs.eligibility import eligible_asgs
 from services.hotw_svc.domain.wording import listed
 
 UNKNOWN_HOST_TYPE = "Unknown"
@@ -37,7 +38,7 @@ def place(inputs: Inputs, need: int, now: datetime) -> Placement:
     nowhere = Distribution(by_asg={}, by_zone={}, full_zones=(), shortfall=need)
     if not need:
         return Placement(nowhere)
-    eligible = [asg for asg in inputs.fleet.asgs if asg.eap_onboarding_status]
+    eligible = eligible_asgs(inputs)
     obstacles = _obstacles(inputs, eligible, now)
     if obstacles:
         return Placement(nowhere, obstacles)

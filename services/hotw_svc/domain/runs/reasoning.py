@@ -5,6 +5,7 @@ from datetime import date
 
 from services.hotw_svc.domain.inputs import Inputs, OrderDates
 from services.hotw_svc.domain.runs.distribution import Distribution
+from services.hotw_svc.domain.runs.eligibility import unknown_preferred
 from services.hotw_svc.domain.runs.presence import INVENTORY, Presence
 from services.hotw_svc.domain.runs.requirement import Requirement
 from services.hotw_svc.domain.wording import hosts, listed, plain, whole
@@ -51,6 +52,8 @@ def not_order_time(inputs: Inputs, dates: OrderDates) -> str:
 def no_asg(inputs: Inputs) -> str:
     """Why there is no ASG to order for."""
     count = len(inputs.fleet.asgs)
+    if count and inputs.preferred_asgs is not None:
+        return f"none of its {count:,} ASGs is preferred"
     if not count:
         return "the fleet has no ASG"
     return f"none of its {count:,} ASGs may take an automatic override (EAPOnboardingStatus is false)"
@@ -69,6 +72,17 @@ def beyond_plannable(end: date, last: date) -> str:
 def late(expected: date, peak_start: date) -> str:
     """The warning about hosts that come too late."""
     return f"Late: {expected} is not before the peak, which starts on {peak_start}."
+
+
+def preference(inputs: Inputs) -> str | None:
+    """Which ASGs alone may take hosts, and which preferred names are ignored; None where nobody prefers any."""
+    if inputs.preferred_asgs is None:
+        return None
+    unknown = unknown_preferred(inputs)
+    chosen = [name for name in inputs.preferred_asgs.names if name not in unknown]
+    only = f"Only its preferred ASGs may take hosts ({listed(chosen)})." if chosen else ""
+    ignored = f"Preferred, but no ASG of the fleet, and so ignored: {listed(unknown)}." if unknown else ""
+    return f"{only} {ignored}".strip()
 
 
 def requirement(needed: Requirement, inputs: Inputs) -> str:
