@@ -229,6 +229,12 @@ class KnownInventory(WireModel):
     hosts_present: Count
 
 
+class KnownCustomInput(KnownVersion):
+    """A custom input of the fleet, or one for all fleets of the event."""
+
+    custom_input_id: Id
+
+
 class KnownInputs(WireModel):
     """Which version of each input of a fleet HOTW knows; null where it has none."""
 
@@ -242,3 +248,5 @@ class KnownInputs(WireModel):
     projection: KnownVersion | None
     inventory: KnownInventory | None
     bau_tpm: KnownVersion | None
+    custom_formula: KnownVersion | None
+    custom_inputs: list[KnownCustomInput]

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
-from services.hotw_svc.adapters.inputs.read_models import exception_key
+from services.hotw_svc.adapters.inputs.read_models import custom_input_state, exception_key
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import migrate, store_in
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
@@ -30,6 +30,7 @@ from shared.clock import parse_instant
 from shared.durability.read_model import Snapshot
 from shared.envelope import Message
 from shared.relational import Database
+from shared.schemas.fleet_svc.custom_input import CustomInputSnapshot
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace
@@ -156,6 +157,24 @@ def bau_body(fleet_id: str = FLEET, version: int = 1, **changes: Any) -> dict[st
     return {"FleetId": fleet_id, "VersionId": version, "Minutes": 1440, "AuditMetadata": AUDIT} | changes
 
 
+def custom_input_body(
+    custom_input_id: str = "PD2024-X0-peak", version: int = 1, *, fleet_id: str | None = FLEET, **changes: Any
+) -> dict[str, Any]:
+    """The guide's custom input; for all fleets where `fleet_id` is None."""
+    own = {} if fleet_id is None else {"FleetId": fleet_id}
+    body = {"CustomInputId": custom_input_id, "VersionId": version, "EventId": EVENT, **own}
+    return body | {"Input": {"PeakTPM": 55_000}, "Reason": "Third-party traffic", "AuditMetadata": AUDIT} | changes
+
+
+def formula_body(
+    expression: str = "ceil(PeakTPM * BufferFactor / HostThroughPutTPM) + 2",
+    service_id: str = SERVICE,
+    version: int = 1,
+) -> dict[str, Any]:
+    """The reference's custom formula, unless another is given."""
+    return {"ServiceId": service_id, "VersionId": version, "Expression": expression, "AuditMetadata": AUDIT}
+
+
 def plan_body(fleet_id: str = FLEET, version: int = 8, **milestones: tuple[str, str]) -> dict[str, Any]:
     """The plan of a fleet whose milestones are NotStarted, but for those given with their status and message."""
 
@@ -185,6 +204,12 @@ def snapshot(key: str, body: Mapping[str, Any], *, deleted: bool = False) -> Sna
     """The resource as a read model stores it; an inventory's version is its AsOf."""
     version = int(body["VersionId"]) if "VersionId" in body else int(parse_instant(body["AsOf"]).timestamp() * 1000)
     return key, version, {**body, "Deleted": True} if deleted else dict(body)
+
+
+def custom_input(body: Mapping[str, Any], *, deleted: bool = False) -> Snapshot:
+    """The custom input as its read model stores it."""
+    held = CustomInputSnapshot.model_validate({**body, "Deleted": True} if deleted else body)
+    return held.custom_input_id, held.version_id, custom_input_state(held)
 
 
 class Broker:

@@ -104,6 +104,8 @@ class InputKind(StrEnum):
     INVENTORY = "inventory"
     BAU_TRAFFIC = "bau_traffic"
     PLAN = "plan"
+    CUSTOM_INPUT = "custom_input"
+    CUSTOM_FORMULA = "custom_formula"
 
 
 class RunRows(Protocol):

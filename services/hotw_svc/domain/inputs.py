@@ -7,6 +7,8 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 
+from services.hotw_svc.domain.custom_formula import FormulaFacts
+from services.hotw_svc.domain.custom_inputs import NO_CUSTOM_INPUTS, CustomInputFacts, JoinedInputs, joined
 from services.hotw_svc.domain.instants import end_of, shifted
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
@@ -272,6 +274,14 @@ class Inputs:
     windows: Mapping[str, Window] = field(default_factory=dict)
     az_factors: AzFactors = EVEN
     preferred_asgs: PreferredAsgs | None = None
+    custom_inputs: tuple[CustomInputFacts, ...] = ()
+    formula: FormulaFacts | None = None
+
+    @cached_property
+    def custom(self) -> JoinedInputs:
+        """The figures of custom inputs that count in this run (7.3.11)."""
+        given = self.custom_inputs
+        return joined(given, at=self.run.created_at) if given else NO_CUSTOM_INPUTS
 
     @cached_property
     def event_orders(self) -> tuple[Order, ...]:
@@ -299,11 +309,37 @@ class Inputs:
 
     @property
     def bau_tpm(self) -> int | None:
-        """The fleet's BAUTPM; None while it is not known."""
+        """The BAUTPM of a custom input, else the fleet's own; None while it is not known."""
+        given = self.custom.values.bau_tpm
+        if given is not None:
+            return given
         return None if self.bau_traffic is None else self.bau_traffic.bau_tpm
 
     @property
+    def ct_factor(self) -> Fraction | None:
+        """The CTFactor of a custom input, else the fleet's own."""
+        given = self.custom.values.ct_factor
+        return self.fleet.ct_factor if given is None else given
+
+    @property
+    def host_throughput_tpm(self) -> int | None:
+        """The HostThroughPutTPM of a custom input, else the fleet's own."""
+        given = self.custom.values.host_throughput_tpm
+        return self.fleet.host_throughput_tpm if given is None else given
+
+    @property
+    def max_host_count(self) -> int | None:
+        """The MaxHostCount of a custom input, else the fleet's own; None is no bound."""
+        given = self.custom.values.max_host_count
+        return self.fleet.max_host_count if given is None else given
+
+    @property
     def counting_exception(self) -> ExceptionFacts | None:
-        """The exception whose factor replaces the fleet's own buffer in this run (7.3.8); None where there is none."""
+        """The exception whose factor replaces the fleet's own buffer in this run (7.3.8); None where there is none.
+
+        A custom input's BufferFactor replaces that of an exception too (7.3.11).
+        """
         exception = self.exception
-        return exception if exception is not None and exception.counts(self.run.created_at) else None
+        if exception is None or self.custom.values.buffer_factor is not None:
+            return None
+        return exception if exception.counts(self.run.created_at) else None

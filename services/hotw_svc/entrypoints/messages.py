@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from services.hotw_svc.adapters.inputs.read_models import plan_state
+from services.hotw_svc.adapters.inputs.read_models import custom_input_state, plan_state
 from services.hotw_svc.app.ports import Commands, InputKind
 from shared.durability.read_model import Snapshot
 from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.eventplan_svc import EventPlanSnapshot
+from shared.schemas.fleet_svc.custom_formula import CustomFormulaSnapshot
+from shared.schemas.fleet_svc.custom_input import CustomInputSnapshot
 from shared.schemas.fleet_svc.exception import ExceptionSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot, InventoryReported
 from shared.schemas.fleet_svc.philosophy import PhilosophySnapshot
@@ -34,6 +36,8 @@ R = TypeVar(
     ProjectionSnapshot,
     InventoryReported,
     BAUChanged,
+    CustomFormulaSnapshot,
+    CustomInputSnapshot,
 )
 
 
@@ -71,6 +75,8 @@ def subscriptions(
             inputs(ProjectionSnapshot, _changes("projection"), InputKind.PROJECTION),
             inputs(InventoryReported, ["fleet.inventory.reported"], InputKind.INVENTORY),
             inputs(BAUChanged, [BAU_CHANGED], InputKind.BAU_TRAFFIC),
+            inputs(CustomFormulaSnapshot, _changes("customformula"), InputKind.CUSTOM_FORMULA),
+            inputs(CustomInputSnapshot, _changes("custominput"), InputKind.CUSTOM_INPUT),
         ),
         Subscription(
             "hotw_svc.plans", Handler(EventPlanSnapshot, ["eventplan.created", "eventplan.updated"], bulk=plans)
@@ -87,7 +93,8 @@ def _snapshot(received: Received[R]) -> Snapshot:
     """An inventory has no VersionId; a later AsOf, in milliseconds, is the newer one."""
     data = received.data
     version = int(data.as_of.timestamp() * 1000) if isinstance(data, InventoryReported) else data.version_id
-    return received.message.key, version, data.wire()
+    state = custom_input_state(data) if isinstance(data, CustomInputSnapshot) else data.wire()
+    return received.message.key, version, state
 
 
 def _commands(commands: Commands) -> list[Command[Any]]:

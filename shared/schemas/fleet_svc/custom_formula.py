@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from shared.formulas import MAX_CHARACTERS
-from shared.schemas.base import Id, WireModel
+from shared.schemas.base import Id, Snapshot, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
 FORMULA_INPUTS: Final = frozenset(("PeakTPM", "BAUTPM", "HostThroughPutTPM", "BufferFactor", "CTFactor"))
@@ -21,4 +21,14 @@ class CustomFormula(WireModel):
     expression: Annotated[str, Field(max_length=MAX_CHARACTERS)]
 
 
-CUSTOM_FORMULA: Final = ResourceContract(model=CustomFormula, owner="fleet_svc", key=("ServiceId",))
+class CustomFormulaSnapshot(CustomFormula, Snapshot):
+    """``customformula.{created,updated,deleted}``."""
+
+
+CUSTOM_FORMULA: Final = ResourceContract(
+    model=CustomFormula,
+    owner="fleet_svc",
+    key=("ServiceId",),
+    given_snapshot=CustomFormulaSnapshot,
+    consumers=("hotw_svc",),
+)

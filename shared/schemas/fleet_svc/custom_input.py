@@ -6,7 +6,17 @@ from typing import Final, Self
 
 from pydantic import model_validator
 
-from shared.schemas.base import Count, DecimalNumber, Id, PositiveCount, Text, WireDate, WireModel, broken_rule
+from shared.schemas.base import (
+    Count,
+    DecimalNumber,
+    Id,
+    PositiveCount,
+    Snapshot,
+    Text,
+    WireDate,
+    WireModel,
+    broken_rule,
+)
 from shared.schemas.resource_contract import ResourceContract
 
 OF_ALL_FLEETS: Final = ("ct_factor", "buffer_factor")
@@ -48,4 +58,14 @@ class CustomInput(WireModel):
         return self
 
 
-CUSTOM_INPUT: Final = ResourceContract(model=CustomInput, owner="fleet_svc", key=("CustomInputId",))
+class CustomInputSnapshot(CustomInput, Snapshot):
+    """``custominput.{created,updated,deleted}``."""
+
+
+CUSTOM_INPUT: Final = ResourceContract(
+    model=CustomInput,
+    owner="fleet_svc",
+    key=("CustomInputId",),
+    given_snapshot=CustomInputSnapshot,
+    consumers=("hotw_svc",),
+)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from services.hotw_svc.domain.custom_formula import FormulaFacts
+from services.hotw_svc.domain.custom_inputs import CustomInputFacts, CustomValues
 from services.hotw_svc.domain.inputs import (
     AsgFacts,
     BAUTrafficFacts,
@@ -148,6 +150,34 @@ def inventory_facts(report: State) -> InventoryFacts:
 def bau_traffic_facts(state: State) -> BAUTrafficFacts:
     """A `traffic.bau.changed`; without a BAUTPM there are too few minutes."""
     return BAUTrafficFacts(state["VersionId"], state.get("BAUTPM"))
+
+
+def custom_input_facts(state: State) -> CustomInputFacts:
+    """A CustomInput; without a FleetId it is for all fleets of its event."""
+    given: State = state["Input"]
+    written_at = state["AuditMetadata"].get("Timestamp")
+    ct_factor, buffer = given.get("CTFactor"), given.get("BufferFactor")
+    return CustomInputFacts(
+        custom_input_id=state["CustomInputId"],
+        version_id=state["VersionId"],
+        written_at=EARLIEST if written_at is None else parse_instant(written_at),
+        of_all_fleets="FleetId" not in state,
+        values=CustomValues(
+            peak_tpm=given.get("PeakTPM"),
+            bau_tpm=given.get("BAUTPM"),
+            ct_factor=None if ct_factor is None else exact(ct_factor),
+            buffer_factor=None if buffer is None else exact(buffer),
+            host_throughput_tpm=given.get("HostThroughPutTPM"),
+            hosts_present=given.get("HostsPresentInApollo"),
+            max_host_count=given.get("MaxHostCount"),
+        ),
+        expires_on=_date(state.get("ExpiresOn")),
+    )
+
+
+def formula_facts(state: State) -> FormulaFacts:
+    """The CustomFormula of a service."""
+    return FormulaFacts(state["VersionId"], state["Expression"])
 
 
 def az_factors(factors: Mapping[str, Any]) -> AzFactors:

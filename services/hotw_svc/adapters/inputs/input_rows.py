@@ -15,6 +15,7 @@ from services.hotw_svc.adapters.inputs import facts, read_models
 from services.hotw_svc.adapters.inputs.preferred_asgs import preferred_asgs_of
 from services.hotw_svc.adapters.inputs.read_models import (
     BAU_TRAFFIC,
+    CUSTOM_FORMULAS,
     EXCEPTIONS,
     FLEETS,
     INVENTORIES,
@@ -31,6 +32,8 @@ from services.hotw_svc.adapters.orders.dashboard_rows import overtake_books
 from services.hotw_svc.adapters.rows import index_ids
 from services.hotw_svc.app.ports import InputKind, LoadedInputs
 from services.hotw_svc.app.runs.run import Run
+from services.hotw_svc.domain.custom_formula import FormulaFacts
+from services.hotw_svc.domain.custom_inputs import CustomInputFacts
 from services.hotw_svc.domain.inputs import (
     EventFacts,
     FleetFacts,
@@ -140,10 +143,12 @@ class _Known:
     lines: Mapping[str, tuple[Row[Any] | None, Row[Any] | None]]
     services: _Rows
     philosophies: _Rows
+    formulas: _Rows
     exceptions: _Rows
     projections: _Rows
     inventories: _Rows
     bau_traffic: _Rows
+    custom_inputs: Mapping[str, tuple[CustomInputFacts, ...]]
     orders: Mapping[str, tuple[Order, ...]]
     overrides: Mapping[str, tuple[Override, ...]]
     windows: Mapping[str, Window]
@@ -162,6 +167,11 @@ class _Known:
         if row is not None and not row.Deleted and service_id not in self.parsed:
             self.parsed[service_id] = facts.service_facts(state_of(row))
         return self.parsed.get(service_id)
+
+    def formula(self, service_id: str) -> FormulaFacts | None:
+        """The service's CustomFormula; None when there is none."""
+        row = self.formulas.get(service_id)
+        return facts.formula_facts(state_of(row)) if row is not None and not row.Deleted else None
 
     def philosophy(self, service_id: str) -> PhilosophyFacts | None:
         """The service's Philosophy, parsed once for all its fleets; None when there is none."""
@@ -184,10 +194,12 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
         lines=lines,
         services=await SERVICES.rows(connection, services),
         philosophies=await PHILOSOPHIES.rows(connection, services),
+        formulas=await CUSTOM_FORMULAS.rows(connection, services),
         exceptions=await EXCEPTIONS.rows(connection, exceptions),
         projections=await PROJECTIONS.rows(connection, projections),
         inventories=await INVENTORIES.rows(connection, fleet_ids),
         bau_traffic=await BAU_TRAFFIC.rows(connection, fleet_ids),
+        custom_inputs=await read_models.custom_inputs(connection, run.event_id, fleet_ids),
         orders=await order_rows.orders_of(connection, names, run.purpose),
         overrides=overrides,
         windows=await read_models.override_windows(connection, order_rows.other_events(overrides, run.event_id)),
@@ -210,6 +222,8 @@ def _read(fleet_id: str, event_id: str, known: _Known) -> dict[str, Any]:
         "projection": facts.projection_facts(state_of(projection)) if _is_present(projection) else None,
         "inventory": None if inventory is None else facts.inventory_facts(state_of(inventory)),
         "bau_traffic": None if bau_traffic is None else facts.bau_traffic_facts(state_of(bau_traffic)),
+        "custom_inputs": known.custom_inputs.get(fleet_id, ()),
+        "formula": known.formula(fleet.service_id),
     }
 
 

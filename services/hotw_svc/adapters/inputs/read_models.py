@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs import facts
 from services.hotw_svc.app.ports import InputKind
+from services.hotw_svc.domain.custom_inputs import CustomInputFacts
 from services.hotw_svc.domain.fleet_status import HARDWARE_MILESTONES, HardwareMilestone
 from services.hotw_svc.domain.inputs import EventFacts
 from services.hotw_svc.domain.orders.override import Window
 from shared.durability.read_model import State
 from shared.relational import ReadModelTable, short_text, slices
 from shared.schemas.eventplan_svc import EventPlan, MilestoneId, MilestoneStatus
+from shared.schemas.fleet_svc.custom_input import CustomInputSnapshot
 from shared.schemas.fleet_svc.exception import EXCEPTION
 from shared.schemas.fleet_svc.service import ServiceType
 
@@ -37,6 +39,9 @@ INVENTORIES: Final = ReadModelTable("inventory")
 """The version of an inventory is its AsOf, in milliseconds since 1970."""
 BAU_TRAFFIC: Final = ReadModelTable("bau_traffic")
 """The BAUTPM of a fleet, by FleetId."""
+CUSTOM_INPUTS: Final = ReadModelTable("custom_input", {"Scope": short_text(257)})
+"""By CustomInputId. Its scope, two ids of 128 characters, is added to what is kept of one (``custom_input_state``)."""
+CUSTOM_FORMULAS: Final = ReadModelTable("custom_formula")
 PLANS: Final = ReadModelTable("plan")
 """Of a plan only the hardware milestones are kept (``plan_state``)."""
 
@@ -50,6 +55,8 @@ READ_MODELS: Final = {
     InputKind.INVENTORY: INVENTORIES,
     InputKind.BAU_TRAFFIC: BAU_TRAFFIC,
     InputKind.PLAN: PLANS,
+    InputKind.CUSTOM_INPUT: CUSTOM_INPUTS,
+    InputKind.CUSTOM_FORMULA: CUSTOM_FORMULAS,
 }
 _DECIDING: Final = {InputKind.SERVICE: ("ServiceType",), InputKind.FLEET: ("ServiceId", REGION)}
 """The filters of a read model that decide which events a fleet takes part in."""
@@ -143,6 +150,43 @@ def projection_key(fleet_id: str, event_id: str) -> str:
 def exception_key(fleet_id: str, event_id: str) -> str:
     """The key of the exception that a fleet has for an event."""
     return EXCEPTION.key_in({"FleetId": fleet_id, "EventId": event_id})
+
+
+def custom_input_scope(event_id: str, fleet_id: str | None) -> str:
+    """Which fleets of which event a custom input is for; without a fleet, all of them."""
+    return f"{event_id}#{fleet_id or ''}"
+
+
+def custom_input_state(custom_input: CustomInputSnapshot) -> State:
+    """What is kept of a custom input: all of it, and its scope."""
+    return custom_input.wire() | {"Scope": custom_input_scope(custom_input.event_id, custom_input.fleet_id)}
+
+
+async def custom_inputs(
+    connection: AsyncConnection, event_id: str, fleet_ids: Iterable[str]
+) -> dict[str, tuple[CustomInputFacts, ...]]:
+    """By fleet, the custom inputs for the event: its own and those for all fleets. A fleet without any is left out."""
+    of_all, own = await _scoped(connection, event_id, fleet_ids)
+    if not of_all and not own:
+        return {}
+    found = {fleet_id: (*of_all, *own.get(fleet_id, ())) for fleet_id in fleet_ids}
+    return {fleet_id: given for fleet_id, given in found.items() if given}
+
+
+async def _scoped(
+    connection: AsyncConnection, event_id: str, fleet_ids: Iterable[str]
+) -> tuple[list[CustomInputFacts], dict[str, list[CustomInputFacts]]]:
+    table = CUSTOM_INPUTS.table
+    of_all: list[CustomInputFacts] = []
+    own: dict[str, list[CustomInputFacts]] = {}
+    scopes = [custom_input_scope(event_id, fleet_id) for fleet_id in (None, *fleet_ids)]
+    for some in slices(scopes):
+        query = select(table.c.State).where(table.c.Scope.in_(some), CUSTOM_INPUTS.is_present)
+        for row in await connection.execute(query):
+            state = state_of(row)
+            given = facts.custom_input_facts(state)
+            (of_all if given.of_all_fleets else own.setdefault(state["FleetId"], [])).append(given)
+    return of_all, own
 
 
 def plan_key(event_id: str, fleet_id: str) -> str:

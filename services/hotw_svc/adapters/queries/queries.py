@@ -12,6 +12,7 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.preferred_asgs import preference_view, preferred_asgs_of
 from services.hotw_svc.adapters.inputs.read_models import (
     BAU_TRAFFIC,
+    CUSTOM_FORMULAS,
     EVENTS,
     EXCEPTIONS,
     FLEETS,
@@ -19,6 +20,7 @@ from services.hotw_svc.adapters.inputs.read_models import (
     PHILOSOPHIES,
     PROJECTIONS,
     SERVICES,
+    custom_inputs,
     event_fleets,
     exception_key,
     projection_key,
@@ -154,6 +156,8 @@ class Queries:
             projection = await _one(connection, PROJECTIONS, projection_key(fleet_id, event_id))
             inventory = await _one(connection, INVENTORIES, fleet_id)
             bau_traffic = await _one(connection, BAU_TRAFFIC, fleet_id)
+            formula = await _one(connection, CUSTOM_FORMULAS, fleet.ServiceId) if fleet else None
+            custom = (await custom_inputs(connection, event_id, [fleet_id])).get(fleet_id, ())
         if fleet is None and event is None:
             raise NotFound(f"HOTW knows neither fleet {fleet_id} nor event {event_id}")
         hosts = inventory and {name: state_of(inventory)[name] for name in ("AsOf", "HostsPresent")}
@@ -168,6 +172,11 @@ class Queries:
             "Projection": _version(projection),
             "Inventory": hosts,
             "BAUTPM": _version(bau_traffic),
+            "CustomFormula": _version(formula),
+            "CustomInputs": [
+                {"CustomInputId": one.custom_input_id, "VersionId": one.version_id}
+                for one in sorted(custom, key=lambda one: one.custom_input_id)
+            ],
         }
 
     async def known_fleets(self, event_id: str) -> dict[str, Any]:

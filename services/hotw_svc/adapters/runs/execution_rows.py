@@ -20,6 +20,7 @@ from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows
 from services.hotw_svc.app.ports import PlacedExecution, View
 from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.domain.arithmetic import countable
+from services.hotw_svc.domain.custom_inputs import WIRE_NAMES, JoinedInputs
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
 from services.hotw_svc.domain.runs.execution import AsgOutcome, Execution
@@ -184,9 +185,9 @@ def execution_columns(execution: Execution) -> Row:
         "FleetIndexId": inputs.fleet_index_id,
         "PeakTPM": None if execution.peak is None else execution.peak.value,
         "BAUTPM": inputs.bau_tpm,
-        "CTPeakFactor": _factor(fleet.ct_factor),
+        "CTPeakFactor": _factor(inputs.ct_factor),
         "BufferFactor": _factor(execution.buffer_factor),
-        "HostThroughPutTPM": fleet.host_throughput_tpm,
+        "HostThroughPutTPM": inputs.host_throughput_tpm,
         "RequiredHosts": execution.required_hosts,
         "HostsPresentInApollo": None if there is None else countable(there.hosts),
         "CapacityOverrideSum": execution.need,
@@ -236,6 +237,10 @@ def _input_versions(execution: Execution) -> Row:
     if inputs.preferred_asgs is not None:
         preferred = inputs.preferred_asgs
         versions["PreferredASGs"] = {"ASGs": list(preferred.names), "UpdatedAt": iso(preferred.updated_at)}
+    if inputs.formula is not None:
+        versions["CustomFormula"] = inputs.formula.version_id
+    if inputs.custom.sources:
+        versions["CustomInputs"] = _custom_inputs(inputs.custom)
     if peak is not None:
         versions["PeakTPM"] = peak.source
     if there is not None:
@@ -248,6 +253,15 @@ def _input_versions(execution: Execution) -> Row:
         if there.as_of is not None:
             versions["HostsPresent"]["AsOf"] = iso(there.as_of)
     return versions
+
+
+def _custom_inputs(custom: JoinedInputs) -> dict[str, Row]:
+    """By CustomInputId that counted, its version and the figures that are from it."""
+    found: dict[str, Row] = {}
+    for attribute, source in custom.sources.items():
+        counted = found.setdefault(source.custom_input_id, {"VersionId": source.version_id, "Gives": []})
+        counted["Gives"].append(WIRE_NAMES[attribute])
+    return found
 
 
 def asg_columns(outcome: AsgOutcome, execution: Execution) -> Row:

@@ -123,7 +123,7 @@ def _bare(inputs: Inputs, now: datetime) -> Execution:
 def _failed(inputs: Inputs, reasons: Sequence[str], now: datetime) -> Execution:
     return replace(
         _bare(inputs, now),
-        reasoning=" ".join(reasons),
+        reasoning=" ".join([*reasons, *filter(None, [reasoning.custom_inputs(inputs)])]),
         peak=peak_tpm(inputs),
         buffer_factor=buffer_factor(inputs),
         presence=presence(inputs),
@@ -148,6 +148,8 @@ def _concluded(
         inputs.run.order_type_reason,
         reasoning.preference(inputs) if need else None,
         reasoning.requirement(need_of, inputs),
+        reasoning.custom_inputs(inputs),
+        reasoning.counted(inputs, need_of),
         reasoning.present(there, pending),
         reasoning.unverified(need_of),
     )

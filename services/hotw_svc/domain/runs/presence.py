@@ -13,6 +13,7 @@ from services.hotw_svc.domain.inputs import Inputs
 from services.hotw_svc.domain.instants import EARLIEST
 from services.hotw_svc.domain.orders.order import Order
 
+CUSTOM_INPUT = "custom input"
 INVENTORY = "inventory"
 DESIRED_CAPACITY = "DesiredCapacity"
 
@@ -48,13 +49,16 @@ class _Stay:
 
 
 def presence(inputs: Inputs) -> Presence:
-    """The hosts by the last inventory, or without one by the ASGs' DesiredCapacity at its CapacityAsOf.
+    """The hosts by a custom input, else by the last inventory, else by the ASGs' DesiredCapacity at its CapacityAsOf.
 
+    A custom input replaces only what is reported, as of its own Timestamp (4.553).
     Hosts that the inventory does not show yet count as arriving, so that none is ordered twice. Another event's hosts
     that it shows, but that are gone before the peak ends, count as leaving, so that none is missing.
     """
-    inventory = inputs.inventory
-    if inventory is not None:
+    inventory, given = inputs.inventory, inputs.custom.source_of("hosts_present")
+    if given is not None:
+        reported, source, as_of = given.values.hosts_present or 0, CUSTOM_INPUT, given.written_at
+    elif inventory is not None:
         reported, source, as_of = inventory.hosts_present, INVENTORY, inventory.as_of
     else:
         reported, source = inputs.fleet.desired_capacity, DESIRED_CAPACITY

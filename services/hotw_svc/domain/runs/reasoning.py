@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import date
+from fractions import Fraction
+from typing import Final
 
+from services.hotw_svc.domain.custom_inputs import WIRE_NAMES
 from services.hotw_svc.domain.inputs import Inputs, OrderDates
 from services.hotw_svc.domain.runs.distribution import Distribution
 from services.hotw_svc.domain.runs.eligibility import unknown_preferred
-from services.hotw_svc.domain.runs.presence import INVENTORY, Presence
+from services.hotw_svc.domain.runs.presence import CUSTOM_INPUT, DESIRED_CAPACITY, INVENTORY, Presence
 from services.hotw_svc.domain.runs.requirement import Requirement
 from services.hotw_svc.domain.wording import hosts, listed, plain, whole
 from shared.capacity import ONE
@@ -14,6 +17,11 @@ from shared.clock import iso
 
 NOTHING_TO_ORDER = "No hosts to order."
 NOT_ENROLLED = "the fleet is not enrolled in EAP (EAPEnrolledStatus is false)"
+_BASES: Final = {
+    INVENTORY: "the inventory",
+    CUSTOM_INPUT: "a custom input",
+    DESIRED_CAPACITY: "DesiredCapacity, as there is no inventory,",
+}
 
 
 def ordered(distribution: Distribution, *, expected: date) -> str:
@@ -87,16 +95,7 @@ def preference(inputs: Inputs) -> str | None:
 
 def requirement(needed: Requirement, inputs: Inputs) -> str:
     """How Needed and RequiredHosts came about."""
-    if needed.fixed or needed.peak is None:
-        start = f"CapacityStrategy is Fixed: {hosts(needed.needed)} needed (MinHosts)"
-    else:
-        headroom = "" if needed.headroom == ONE else f" × {plain(needed.headroom)} headroom"
-        buffer = "buffer" if inputs.counting_exception is None else "buffer (approved exception)"
-        working = "" if needed.peak.working is None else f" ({needed.peak.working})"
-        start = (
-            f"{whole(needed.peak.value)} TPM{working} × {plain(needed.buffer_factor)} {buffer}{headroom} / "
-            f"{whole(inputs.fleet.host_throughput_tpm or 0)} TPM per host = {hosts(needed.needed)} needed"
-        )
+    start = _need(needed, inputs)
     if needed.cap is not None:
         minimum = f", MinHosts is {whole(inputs.philosophy.min_hosts or 0)}" if needed.crossed else ""
         return f"{start}{minimum}, {whole(needed.required)} required ({whole(needed.required)} is {needed.cap})."
@@ -105,9 +104,26 @@ def requirement(needed: Requirement, inputs: Inputs) -> str:
     return f"{start}."
 
 
+def _need(needed: Requirement, inputs: Inputs) -> str:
+    if needed.fixed:
+        return f"CapacityStrategy is Fixed: {hosts(needed.needed)} needed (MinHosts)"
+    if needed.formula is not None:
+        given = ", ".join(f"{name} {plain(value)}" for name, value in needed.formula_inputs.items())
+        over = f" over {given}" if given else ""
+        return f"Custom formula (version {needed.formula.version_id}){over} = {hosts(needed.needed)} needed"
+    headroom = "" if needed.headroom == ONE else f" × {plain(needed.headroom)} headroom"
+    buffer = "buffer" if inputs.counting_exception is None else "buffer (approved exception)"
+    peak = needed.peak
+    working = "" if peak is None or peak.working is None else f" ({peak.working})"
+    return (
+        f"{whole(0 if peak is None else peak.value)} TPM{working} × {plain(needed.buffer_factor)} {buffer}{headroom} / "
+        f"{whole(inputs.host_throughput_tpm or 0)} TPM per host = {hosts(needed.needed)} needed"
+    )
+
+
 def present(there: Presence, pending: int) -> str:
     """What the fleet has already."""
-    basis = "the inventory" if there.source == INVENTORY else "DesiredCapacity, as there is no inventory,"
+    basis = _BASES[there.source]
     when = "" if there.as_of is None else f" of {iso(there.as_of)}"
     if there.arriving or there.leaving:
         parts = f"{whole(there.reported)} by {basis}{when}"
@@ -119,10 +135,38 @@ def present(there: Presence, pending: int) -> str:
 
 def unverified(needed: Requirement) -> str | None:
     """Who has not verified the TPM that was used; None when all have."""
-    peak = needed.peak
-    if peak is None or needed.fixed or not peak.unverified_by:
+    peak = needed.used_peak
+    if peak is None or not peak.unverified_by:
         return None
     return f"The TPM ({peak.source}, version {peak.version_id}) is not verified by {listed(peak.unverified_by)}."
+
+
+def custom_inputs(inputs: Inputs) -> str | None:
+    """The custom inputs that counted, with their figures; None where there are none."""
+    figures: dict[str, list[str]] = {}
+    for attribute, name in WIRE_NAMES.items():
+        source = inputs.custom.source_of(attribute)
+        if source is not None:
+            figure = f"{name} {plain(Fraction(getattr(source.values, attribute)))}"
+            figures.setdefault(f"{source.custom_input_id} (version {source.version_id})", []).append(figure)
+    if not figures:
+        return None
+    given = "; ".join(f"{source} gives {', '.join(some)}" for source, some in figures.items())
+    return f"Custom {'input' if len(figures) == 1 else 'inputs:'} {given}."
+
+
+def counted(inputs: Inputs, needed: Requirement) -> str | None:
+    """Which versions of what not every fleet has came into the need (7.3.1); None where nothing of it did."""
+    found = []
+    if inputs.philosophy_facts is not None:
+        found.append(f"Philosophy version {inputs.philosophy_facts.version_id}")
+    exception, peak, bau = inputs.counting_exception, needed.used_peak, inputs.bau_traffic
+    if exception is not None and (needed.formula is None or "BufferFactor" in needed.formula_inputs):
+        found += [] if needed.fixed else [f"Exception version {exception.version_id}"]
+    named = "BAUTPM" in needed.formula_inputs or (peak is not None and peak.working is not None)
+    if named and bau is not None and inputs.custom.source_of("bau_tpm") is None:
+        found.append(f"BAUTPM version {bau.version_id}")
+    return f"Counted: {listed(found)}." if found else None
 
 
 def _by_zone(distribution: Distribution) -> str:
