@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from shared.schemas.base import CommandBody, Count, Id, Instant, Name, PositiveCount, Text, WireDate, WireModel
+from shared.schemas.base import CommandBody, Count, Flag, Id, Instant, Name, PositiveCount, Text, WireDate, WireModel
 
 
 class OrderType(StrEnum):
@@ -52,11 +52,17 @@ class Decision(StrEnum):
 
 
 class StartRun(CommandBody):
-    """``POST /hotw/run``."""
+    """``POST /hotw/run``: a run of the event's fleets, or of the fleets and of the services' fleets that are named.
+
+    A named fleet that does not belong to the event gets a Fail, which says why. A dry run works everything out and
+    orders nothing: it takes no locks, publishes nothing, and no dashboard shows its executions.
+    """
 
     event_id: Id
     fleet_ids: list[Id] | None = Field(default=None, min_length=1)
+    service_ids: list[Id] | None = Field(default=None, min_length=1)
     order_type: OrderType | None = None
+    dry_run: Flag = False
 
 
 class CancelRun(CommandBody):
@@ -71,6 +77,7 @@ class ExecuteFleet(CommandBody):
     event_id: Id
     fleet_id: Id
     order_type: OrderType | None = None
+    dry_run: Flag = False
 
 
 class ReviewOrder(CommandBody):

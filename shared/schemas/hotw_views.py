@@ -15,7 +15,10 @@ from shared.schemas.hotw_svc import ExecutionStatus, FulfillmentStatus, OrderTyp
 
 
 class RunView(WireModel):
-    """A run and its progress: of how many fleets the execution is there, by status."""
+    """A run and its progress: of how many fleets the execution is there, by status, and how fast it goes (7.13.6).
+
+    ``OrderedHosts`` of a dry run are those that a run would have ordered.
+    """
 
     run_id: PositiveCount
     event_id: Id
@@ -27,6 +30,11 @@ class RunView(WireModel):
     executions: Count
     by_status: dict[ExecutionStatus, Count]
     ordered_hosts: Count
+    progress: float = Field(description="The share of its fleets that have their execution, from 0 to 1.")
+    fleets_per_second: float | None = Field(
+        description="Of the last minute, or of the whole run once it has ended; null while nothing can be said."
+    )
+    remaining_seconds: Count | None = Field(description="At this pace; null while there is none.")
     engine: Name
     dry_run: Flag
     created_at: Instant

@@ -315,7 +315,7 @@ class Replica:
         return await self.read_run(run["RunId"])
 
     async def read_run(self, run_id: int) -> dict[str, Any]:
-        return (await self.queries.run(run_id)).body
+        return (await self.queries.run(run_id, self.clock.now())).body
 
     async def run_state(self, run_id: int) -> Run:
         run = await self.store.read(lambda unit: unit.runs.get(run_id))

@@ -62,9 +62,11 @@ hotw_run: Final = _table(
     *_required(Boolean, "DryRun"),
     *_required(short_text(16), "Engine"),
     *_optional(UtcTimestamp(), "EndedAt"),
+    *_optional(JSON, "Tally"),
     *_required(long_text(), "Trace"),
     Index("hotw_run_status", "RunStatus", "RunId"),
     Index("hotw_run_event", "EventIndexId", "RunId"),
+    Index("hotw_run_event_status", "EventIndexId", "RunStatus", "RunId"),
 )
 hotw_execution: Final = _table(
     "hotw_execution",

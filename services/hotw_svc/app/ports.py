@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,9 +15,11 @@ from services.hotw_svc.domain.inputs import EventFacts, Inputs, PreferredAsgs
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey
 from services.hotw_svc.domain.runs.execution import Execution
+from services.hotw_svc.domain.runs.scope import Scope
 from shared.cause import Cause
 from shared.durability.read_model import Snapshot
 from shared.relational import Database, UnitOfWork
+from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import (
     CancelRun,
@@ -109,13 +111,15 @@ class InputKind(StrEnum):
 
 
 class RunRows(Protocol):
-    async def start(self, new: NewRun, event: EventFacts, fleet_ids: Collection[str] | None) -> Run:
-        """A running run of these fleets, or (None) of every fleet that belongs to the event. Its fleets are fixed."""
+    async def start(self, new: NewRun, event: EventFacts, scope: Scope) -> Run:
+        """A running run of the fleets in scope, which are fixed."""
 
     async def get(self, run_id: int, *, lock: bool = False, counted: bool = True) -> Run | None:
         """The run. ``lock``: nobody else changes it until the transaction ends; ``counted``: with its progress."""
 
-    async def end(self, run: Run, status: RunStatus, now: datetime) -> Run: ...
+    async def end(self, run: Run, status: RunStatus, now: datetime) -> Run:
+        """The run, which was read with its progress, ended; fleets still open get no execution any more."""
+
     async def running(self) -> list[int]:
         """The runs that EPIC's own engine has to work on, oldest first."""
 
@@ -127,7 +131,7 @@ class RunRows(Protocol):
 
 
 class ClaimRows(Protocol):
-    """Which worker works on which fleets of a run."""
+    """Which worker works on which fleets of a run. A dry run claims fleets without their locks (7.16.1)."""
 
     async def claim(self, run: Run, holder: str, limit: int, lease: float) -> Claim:
         """Takes open fleets of the run that nobody has, and their locks, for ``lease`` seconds."""
@@ -135,7 +139,8 @@ class ClaimRows(Protocol):
     async def still_held(self, run: Run, holder: str, fleets: Sequence[ClaimedFleet]) -> dict[str, int]:
         """Locks the run and the fleets; by fleet whose lease and fence still hold, its order book's revision.
 
-        Empty, and the locks released, when the run is no longer running.
+        Empty, and the locks released, when the run is no longer running. Of a dry run a fleet is held while it has no
+        execution.
         """
 
     async def release(self, run: Run, holder: str | None, fleet_ids: Sequence[str]) -> None:
@@ -144,7 +149,10 @@ class ClaimRows(Protocol):
 
 class ExecutionRows(Protocol):
     async def write(self, run: Run, executions: Sequence[Execution]) -> list[PlacedExecution]:
-        """Stores executions of one run and all that follows from them (HOTW rule 7); those that count come back."""
+        """Stores executions of one run and all that follows from them (HOTW rule 7); those that count come back.
+
+        Nothing follows from those of a dry run.
+        """
 
     async def get(self, run_id: int, fleet_id: str) -> View | None:
         """The execution of a fleet; None while there is none."""
@@ -180,6 +188,8 @@ class InputRows(Protocol):
         """The event, None when it is not known. ``deleted_too``: a deleted one as well, which is then not active."""
 
     async def unknown_fleets(self, fleet_ids: Sequence[str]) -> list[str]: ...
+    async def service_types(self, service_ids: Sequence[str]) -> dict[str, ServiceType]:
+        """By service that is known and not deleted, its type."""
 
     async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
         """The inputs of each fleet, in the order given."""

@@ -249,6 +249,7 @@ class RunFacts:
     order_type_reason: str | None = None
     user: str = "auto"
     purpose: Purpose = Purpose.UPSCALING
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

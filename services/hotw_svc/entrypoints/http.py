@@ -27,6 +27,7 @@ from shared.schemas.hotw_svc import (
     Purpose,
     ReportDelivery,
     ReviewOrder,
+    RunStatus,
     StartRun,
 )
 from shared.schemas.hotw_views import (
@@ -62,6 +63,11 @@ _DASHBOARD: Final = (
     Parameter("Owner", "Only services of this owner.", of=Name),
     *PAGING,
 )
+_RUNS: Final = (
+    Parameter("EventId", "Only of this event.", of=Id),
+    Parameter("RunStatus", "Only those in this status.", of=RunStatus),
+    *PAGING,
+)
 _ORDERS: Final = (
     Parameter("EventId", "Only of this event.", of=Id),
     Parameter("FleetId", "Only of this fleet.", of=Id),
@@ -74,7 +80,7 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     """Every route of HOTW but the kit's."""
     types = {"RunId": PositiveCount, "FulfillmentId": Name, "Purpose": Purpose}
     made = Routes("HOTW", "The hosts that an event's fleets need, ordered, decided on and delivered.", path_types=types)
-    reads = _Reads(queries)
+    reads = _Reads(queries, clock)
 
     def write(
         method: str,
@@ -122,6 +128,8 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     write("PUT", path, prefer, StorePreferredASGs, store, what, response=PreferredAsgsView)
 
     run, order, known = "hotw.run.read", "hotw.order.read", "hotw.input.read"
+    runs: dict[str, Any] = {"response": RunView, "many": True, "parameters": _RUNS}
+    read("/hotw/run", reads.runs, "listRuns", run, "List runs, newest first", **runs)
     read("/hotw/run/{RunId}", reads.run, "getRun", run, "Read a run and its progress", response=RunView)
     path, what = "/hotw/dashboard/{EventId}/{Purpose}", "The HOTW dashboard, service by service"
     read(path, reads.dashboard, "showHotwDashboard", run, what, response=HotwDashboard, parameters=_DASHBOARD)
@@ -146,12 +154,25 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
 
 
 class _Reads:
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: Queries, clock: Clock) -> None:
         self._queries = queries
+        self._clock = clock
 
     async def run(self, request: Request) -> Response:
         query_of(request)
-        return json_response((await self._queries.run(_number(request, "RunId"))).body)
+        return json_response((await self._queries.run(_number(request, "RunId"), self._clock.now())).body)
+
+    async def runs(self, request: Request) -> Response:
+        query = query_of(request, _RUNS)
+        page = page_of(query, int)
+        found = await self._queries.runs(
+            event_id=query.get("EventId"),
+            status=query.get("RunStatus"),
+            before=page.after,
+            limit=page.limit,
+            now=self._clock.now(),
+        )
+        return page_response(found.items, found.next_after)
 
     async def executions(self, request: Request) -> Response:
         keys = checked_ids(request.path_params)

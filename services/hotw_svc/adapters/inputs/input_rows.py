@@ -48,6 +48,8 @@ from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.durability.read_model import Snapshot
+from shared.relational import slices
+from shared.schemas.fleet_svc.service import ServiceType
 
 _Rows = Mapping[str, Row[Any]]
 
@@ -88,6 +90,14 @@ class InputReadModels:
         rows = await FLEETS.rows(self._connection, fleet_ids)
         return [name for name in dict.fromkeys(fleet_ids) if name not in rows or rows[name].Deleted]
 
+    async def service_types(self, service_ids: Sequence[str]) -> dict[str, ServiceType]:
+        service = SERVICES.table
+        found: dict[str, ServiceType] = {}
+        for some in slices(list(dict.fromkeys(service_ids))):
+            query = select(service.c.Key, service.c.ServiceType).where(service.c.Key.in_(some), SERVICES.is_present)
+            found.update((key, ServiceType(of)) for key, of in await self._connection.execute(query))
+        return found
+
     async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
         """A fleet whose inputs cannot be read has the fault; the others are read."""
         known = await _known(self._connection, run, fleet_ids)
@@ -98,6 +108,7 @@ class InputReadModels:
             order_type_reason=run.order_type_reason,
             user=run.user,
             purpose=run.purpose,
+            dry_run=run.dry_run,
         )
         loaded = []
         for fleet_id in fleet_ids:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Table, func, select
@@ -32,9 +33,10 @@ from services.hotw_svc.adapters.rows import Row
 from services.hotw_svc.adapters.runs.run_rows import Runs
 from services.hotw_svc.app.ports import View
 from services.hotw_svc.app.runs.run import run_view
+from services.hotw_svc.domain.runs.progress import RECENT
 from shared.errors import NotFound
 from shared.relational import Database, ReadModelTable
-from shared.schemas.hotw_svc import FulfillmentStatus, Purpose
+from shared.schemas.hotw_svc import FulfillmentStatus, Purpose, RunStatus
 
 _INDEXES: Final = {
     "FleetId": ("fleet", t.fleet_index),
@@ -57,12 +59,22 @@ class Queries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def run(self, run_id: int) -> View:
+    async def run(self, run_id: int, now: datetime) -> View:
         async with self._database.read() as connection:
-            found = await Runs(connection).get(run_id)
+            found = await Runs(connection).get(run_id, since=now - RECENT)
         if found is None:
             raise NotFound(f"there is no run {run_id}")
-        return View("RunId", run_view(found))
+        return View("RunId", run_view(found, now))
+
+    async def runs(
+        self, *, event_id: str | None, status: RunStatus | None, before: int | None, limit: int, now: datetime
+    ) -> Page:
+        """Runs, newest first; those older than RunId ``before``."""
+        async with self._database.read() as connection:
+            found = await Runs(connection).newest(
+                event_id=event_id, status=status, before=before, limit=limit + 1, since=now - RECENT
+            )
+        return _page([run_view(run, now) for run in found], limit, "RunId")
 
     async def executions(self, event_id: str, fleet_id: str, *, before: int | None, limit: int) -> Page:
         """A fleet's executions for an event, newest first; those older than ExecutionId ``before``."""

@@ -39,17 +39,16 @@ class Claims:
         if not rows:
             still_open = select(func.count()).select_from(work).where(work.c.RunId == run.run_id)
             return Claim(blocked=int((await self._connection.execute(still_open)).scalar_one()))
+        if run.dry_run:
+            await self._keep([row.FleetIndexId for row in rows], run, lease)
+            return Claim(tuple(ClaimedFleet(row.FleetIndexId, row.FleetId, fence=0, revision=0) for row in rows))
         locks = await self._lock([row.FleetId for row in rows], run.locked_by, holder, lease)
         mine = [row for row in rows if locks[row.FleetId].Holder == holder]
         others = [row for row in rows if locks[row.FleetId].Holder != holder]
         refused = {row.FleetId: locks[row.FleetId].LockedBy or "Another run" for row in others if row.overdue}
         blocked = [row for row in others if not row.overdue]
         claimed = [row.FleetIndexId for row in rows if locks[row.FleetId].Holder == holder or row.overdue]
-        await self._connection.execute(
-            update(work)
-            .where(work.c.RunId == run.run_id, work.c.FleetIndexId.in_(claimed))
-            .values(ClaimUntil=database_now(lease))
-        )
+        await self._keep(claimed, run, lease)
         if blocked:
             await self._connection.execute(
                 update(work)
@@ -64,6 +63,14 @@ class Claims:
             for row in mine
         )
         return Claim(fleets, refused, len(blocked))
+
+    async def _keep(self, fleet_index_ids: Sequence[int], run: Run, lease: float) -> None:
+        work = t.run_fleet
+        await self._connection.execute(
+            update(work)
+            .where(work.c.RunId == run.run_id, work.c.FleetIndexId.in_(fleet_index_ids))
+            .values(ClaimUntil=database_now(lease))
+        )
 
     async def _lock(self, fleet_ids: Sequence[str], locked_by: str, holder: str, lease: float) -> dict[str, Any]:
         lock = t.fleet_lock
@@ -83,6 +90,8 @@ class Claims:
                 select(t.hotw_run.c.RunStatus).where(t.hotw_run.c.RunId == run.run_id).with_for_update(read=True)
             )
         ).scalar_one()
+        if run.dry_run:
+            return await self._still_open(run, fleets) if status == RunStatus.RUNNING.value else {}
         if status != RunStatus.RUNNING.value:
             await self._connection.execute(_unlocked(holder, [fleet.fleet_id for fleet in fleets]))
             return {}
@@ -95,11 +104,22 @@ class Claims:
         )
         return {row.FleetId: row.Revision for row in rows if row.Fence == fences[row.FleetId]}
 
+    async def _still_open(self, run: Run, fleets: Sequence[ClaimedFleet]) -> dict[str, int]:
+        """The fleets of a dry run that have no execution, so that of two workers only the first writes theirs."""
+        work = t.run_fleet
+        rows = await self._connection.execute(
+            select(work.c.FleetId)
+            .where(work.c.RunId == run.run_id, work.c.FleetIndexId.in_([fleet.fleet_index_id for fleet in fleets]))
+            .order_by(work.c.FleetIndexId)
+            .with_for_update()
+        )
+        return dict.fromkeys(rows.scalars(), 0)
+
     async def release(self, run: Run, holder: str | None, fleet_ids: Sequence[str]) -> None:
         work = t.run_fleet
         done = delete(work).where(work.c.RunId == run.run_id, work.c.FleetId.in_(list(fleet_ids)))
         await self._connection.execute(done)
-        if holder is not None:
+        if holder is not None and not run.dry_run:
             await self._connection.execute(_unlocked(holder, fleet_ids))
 
 

@@ -67,6 +67,9 @@ class Executions:
         for execution, row in zip(executions, rows, strict=True):
             row["ServiceIndexId"] = services[execution.inputs.fleet.service_id]
         await insert_rows(connection, t.hotw_execution, rows)
+        if run.dry_run:
+            await self._write_asgs(executions, dry_run=True)
+            return []
         counting = [execution for execution in executions if execution.counts]
         if not counting:
             return []
@@ -125,7 +128,8 @@ class Executions:
             for row in rows
         }
 
-    async def _write_asgs(self, executions: Sequence[Execution]) -> None:
+    async def _write_asgs(self, executions: Sequence[Execution], *, dry_run: bool = False) -> None:
+        """The ASGs as the run saw them, which are also the latest unless it is a ``dry_run``."""
         latest: list[Row] = []
         of_run: list[Row] = []
         for execution in executions:
@@ -136,6 +140,8 @@ class Executions:
                 of_run.append(row | {"RunId": run_id, "RecommendedOverrideValue": outcome.recommended})
         fleets = [execution.inputs.fleet_index_id for execution in executions if execution.asgs]
         await insert_rows(self._connection, t.asg_details_run, of_run)
+        if dry_run:
+            return
         await replace_rows(self._connection, t.asg_details, t.asg_details.c.FleetIndexId.in_(fleets), latest)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,13 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.read_models import event_fleets
 from services.hotw_svc.adapters.rows import index_ids
+from services.hotw_svc.adapters.runs.tallies import count_executions, tally_column, tally_of
 from services.hotw_svc.app.runs.run import NewRun, Run
 from services.hotw_svc.domain.inputs import EventFacts
+from services.hotw_svc.domain.runs.progress import NOTHING_DONE, Tally
+from services.hotw_svc.domain.runs.scope import Scope
 from shared.relational import slices
 from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, ServiceOrders
 from shared.trace import Trace
 
 _EPIC: Final = "EPIC"  # the engine of this service; runs of others are only recorded
+_RUNS: Final = select(t.hotw_run, t.event_index.c.EventId).join(
+    t.event_index, t.event_index.c.EventIndexId == t.hotw_run.c.EventIndexId
+)
 
 
 class Runs:
@@ -30,17 +36,9 @@ class Runs:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def start(self, new: NewRun, event: EventFacts, fleet_ids: Collection[str] | None) -> Run:
+    async def start(self, new: NewRun, event: EventFacts, scope: Scope) -> Run:
         run_id = await self._insert(new)
-        if fleet_ids is None:
-            fleet = event_fleets(event.region_list).subquery()
-            await self._take(select(literal(run_id), fleet.c.FleetIndexId, fleet.c.FleetId))
-        else:
-            index = t.fleet_index
-            for some in slices(sorted(fleet_ids)):
-                await self._take(
-                    select(literal(run_id), index.c.FleetIndexId, index.c.FleetId).where(index.c.FleetId.in_(some))
-                )
+        await self._take_scope(run_id, event, scope)
         count = select(func.count()).select_from(t.run_fleet).where(t.run_fleet.c.RunId == run_id)
         fleets = int((await self._connection.execute(count)).scalar_one())
         await self._connection.execute(update(t.hotw_run).where(t.hotw_run.c.RunId == run_id).values(Fleets=fleets))
@@ -62,45 +60,64 @@ class Runs:
                 Purpose=new.purpose.value,
                 User=new.user,
                 Fleets=0,
-                DryRun=False,
+                DryRun=new.dry_run,
                 Engine=_EPIC,
                 Trace=orjson.dumps(list(trace)).decode(),
             )
         )
         return int(inserted.lastrowid)
 
+    async def _take_scope(self, run_id: int, event: EventFacts, scope: Scope) -> None:
+        fleet, index, work = event_fleets(event.region_list).subquery(), t.fleet_index, t.run_fleet
+        of_event = select(literal(run_id), fleet.c.FleetIndexId, fleet.c.FleetId)
+        if scope.whole_event:
+            await self._take(of_event)
+        for some in slices(sorted(scope.service_ids)):
+            await self._take(of_event.where(fleet.c.ServiceId.in_(some)))
+        taken = exists().where(work.c.RunId == run_id, work.c.FleetIndexId == index.c.FleetIndexId)
+        for some in slices(sorted(scope.fleet_ids)):
+            named = select(literal(run_id), index.c.FleetIndexId, index.c.FleetId).where(index.c.FleetId.in_(some))
+            await self._take(named.where(~taken) if scope.service_ids else named)
+
     async def _take(self, fleets: Any) -> None:
         await self._connection.execute(insert(t.run_fleet).from_select(["RunId", "FleetIndexId", "FleetId"], fleets))
 
-    async def get(self, run_id: int, *, lock: bool = False, counted: bool = True) -> Run | None:
-        query = (
-            select(t.hotw_run, t.event_index.c.EventId)
-            .join(t.event_index, t.event_index.c.EventIndexId == t.hotw_run.c.EventIndexId)
-            .where(t.hotw_run.c.RunId == run_id)
-        )
+    async def get(
+        self, run_id: int, *, lock: bool = False, counted: bool = True, since: datetime | None = None
+    ) -> Run | None:
+        query = _RUNS.where(t.hotw_run.c.RunId == run_id)
         if lock:
             query = query.with_for_update(of=t.hotw_run)
         row = (await self._connection.execute(query)).first()
         if row is None:
             return None
-        return _run(row, await self._progress(run_id) if counted else ())
+        return (await self._with_tallies([row], since))[0] if counted else _run(row)
 
-    async def _progress(self, run_id: int) -> Sequence[Any]:
-        execution = t.hotw_execution
-        return (
-            await self._connection.execute(
-                select(execution.c.Status, func.count(), func.coalesce(func.sum(execution.c.OrderedHosts), 0))
-                .where(execution.c.RunId == run_id)
-                .group_by(execution.c.Status)
-                .order_by(execution.c.Status)
-            )
-        ).all()
+    async def newest(
+        self, *, event_id: str | None, status: RunStatus | None, before: int | None, limit: int, since: datetime
+    ) -> list[Run]:
+        """Runs, newest first; those older than RunId ``before``."""
+        table = t.hotw_run
+        query = _RUNS.order_by(table.c.RunId.desc()).limit(limit)
+        if event_id is not None:
+            query = query.where(t.event_index.c.EventId == event_id)
+        if status is not None:
+            query = query.where(table.c.RunStatus == status)
+        if before is not None:
+            query = query.where(table.c.RunId < before)
+        return await self._with_tallies((await self._connection.execute(query)).all(), since)
+
+    async def _with_tallies(self, rows: Sequence[SqlRow[Any]], since: datetime | None) -> list[Run]:
+        counting = [row.RunId for row in rows if row.Tally is None]
+        counted = await count_executions(self._connection, counting, since=since)
+        return [_run(row, counted.get(row.RunId, NOTHING_DONE)) for row in rows]
 
     async def end(self, run: Run, status: RunStatus, now: datetime) -> Run:
-        """Ends the run, which was read with its progress; fleets still open get no execution any more."""
         table = t.hotw_run
         await self._connection.execute(
-            update(table).where(table.c.RunId == run.run_id).values(RunStatus=status.value, EndedAt=now)
+            update(table)
+            .where(table.c.RunId == run.run_id)
+            .values(RunStatus=status.value, EndedAt=now, Tally=tally_column(run.tally))
         )
         await self._connection.execute(delete(t.run_fleet).where(t.run_fleet.c.RunId == run.run_id))
         return replace(run, status=status, ended_at=now)
@@ -134,7 +151,7 @@ class Runs:
         ]
 
 
-def _run(row: SqlRow[Any], progress: Sequence[Any]) -> Run:
+def _run(row: SqlRow[Any], counted: Tally = NOTHING_DONE) -> Run:
     return Run(
         run_id=row.RunId,
         event_id=row.EventId,
@@ -150,6 +167,5 @@ def _run(row: SqlRow[Any], progress: Sequence[Any]) -> Run:
         ended_at=row.EndedAt,
         dry_run=row.DryRun,
         engine=row.Engine,
-        by_status={status: count for status, count, _ in progress},
-        ordered_hosts=sum(int(hosts) for _, _, hosts in progress),
+        tally=counted if row.Tally is None else tally_of(row.Tally),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.hotw_svc.app.ports import Store, Unit, View
-from services.hotw_svc.app.runs.run import run_message, run_view
+from services.hotw_svc.app.runs.run import run_messages, run_view
 from services.hotw_svc.domain.runs.scope import check_not_ended
 from shared.cause import Cause
 from shared.errors import NotFound
@@ -20,7 +20,7 @@ async def cancel_run(command: CancelRun, cause: Cause, *, store: Store) -> View:
         check_not_ended(run.status, run.run_id)
         run = await unit.runs.end(run, RunStatus.CANCELLED, cause.now)
         services = await unit.runs.orders_by_service(run.run_id)
-        await unit.work.emit([run_message("hotw.run.cancelled", run, now=cause.now, services=services)])
-        return View("RunId", run_view(run))
+        await unit.work.emit(run_messages("hotw.run.cancelled", run, now=cause.now, services=services))
+        return View("RunId", run_view(run, cause.now))
 
     return await store.run_once(cause, "RunId", cancel)

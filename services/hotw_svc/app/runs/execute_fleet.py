@@ -13,7 +13,7 @@ from shared.cause import Cause
 from shared.clock import Clock
 from shared.durability.idempotency import IdempotencyRecord
 from shared.errors import Conflict, Refused, UnderWay
-from shared.schemas.hotw_svc import ExecuteFleet, RunStatus
+from shared.schemas.hotw_svc import ExecuteFleet, RunStatus, StartRun
 
 _PATIENCE: Final = LEASE_SECONDS + 15  # the lock of a dead run is over by then, and this fleet worked out
 _POLL: Final = 0.1  # seconds between looks at a fleet that another run has locked
@@ -51,7 +51,7 @@ async def open_record(unit: Unit, command: ExecuteFleet, cause: Cause) -> tuple[
     """The outcome of an earlier attempt, or (None) the run that was started now. UnderWay while one is at work."""
     before = await unit.work.record_of(cause)
     if before is None:
-        run = await begin_run(unit, command.event_id, cause, asked=command.order_type, fleet_ids=[command.fleet_id])
+        run = await begin_run(unit, _run_of(command), cause)
         await unit.work.add_record(cause, IdempotencyRecord(under_way=True, reference=str(run.run_id)))
         return None, run.run_id
     if not before.under_way:
@@ -79,3 +79,12 @@ async def close_record(unit: Unit, run_id: int, fleet_id: str, cause: Cause) -> 
         record = IdempotencyRecord(refusal=refusal)
     await unit.work.finish_record(cause, record)
     return await unit.work.record_of(cause) or record
+
+
+def _run_of(command: ExecuteFleet) -> StartRun:
+    return StartRun(
+        event_id=command.event_id,
+        fleet_ids=[command.fleet_id],
+        order_type=command.order_type,
+        dry_run=command.dry_run,
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
+from services.hotw_svc.domain.runs.progress import NOTHING_DONE, Tally, pace
 from shared.clock import iso
 from shared.envelope import Message
 from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, ServiceOrders
@@ -35,26 +36,20 @@ class NewRun:
     created_at: datetime
     trace: Trace
     order_type_reason: str | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(NewRun):
-    """A run; ``fleets`` is how many it was started with."""
+    """A run; ``fleets`` is how many it was started with, ``tally`` what became of them so far."""
 
     run_id: int
     event_index_id: int
     status: RunStatus
     fleets: int
     ended_at: datetime | None = None
-    dry_run: bool = False
     engine: str = "EPIC"
-    by_status: Mapping[str, int] = field(default_factory=dict)
-    ordered_hosts: int = 0
-
-    @property
-    def executions(self) -> int:
-        """Fleets that have their execution."""
-        return sum(self.by_status.values())
+    tally: Tally = NOTHING_DONE
 
     @property
     def locked_by(self) -> str:
@@ -62,19 +57,29 @@ class Run(NewRun):
         return f"HOTW-Run-{self.run_id}"
 
 
-def run_view(run: Run) -> dict[str, Any]:
-    """The run as it is read."""
+def run_view(run: Run, now: datetime) -> dict[str, Any]:
+    """The run as it is read ``now``."""
     ended = None if run.ended_at is None else iso(run.ended_at)
-    return _members(run) | {"Engine": run.engine, "DryRun": run.dry_run, "EndedAt": ended}
+    going = pace(run.tally, fleets=run.fleets, begun=run.created_at, ended=run.ended_at, now=now)
+    return _members(run) | {
+        "Progress": going.share,
+        "FleetsPerSecond": going.fleets_per_second,
+        "RemainingSeconds": going.remaining_seconds,
+        "Engine": run.engine,
+        "DryRun": run.dry_run,
+        "EndedAt": ended,
+    }
 
 
-def run_message(topic: str, run: Run, *, now: datetime, services: Sequence[ServiceOrders] = ()) -> Message:
-    """``hotw.run.{started,completed,cancelled}``; a run publishes each at most once."""
+def run_messages(topic: str, run: Run, *, now: datetime, services: Sequence[ServiceOrders] = ()) -> list[Message]:
+    """``hotw.run.{started,completed,cancelled}``; a run publishes each at most once, a dry run nothing (7.16.2)."""
+    if run.dry_run:
+        return []
     fact = _members(run) | {"Services": [orders.wire() for orders in services]}
     if run.ended_at is not None:
         fact["EndedAt"] = iso(run.ended_at)
     key = str(run.run_id)
-    return Message(topic, topic, key, orjson.dumps(fact), SOURCE, now, run.trace, id=f"{key}:{topic}")
+    return [Message(topic, topic, key, orjson.dumps(fact), SOURCE, now, run.trace, id=f"{key}:{topic}")]
 
 
 def _members(run: Run) -> dict[str, Any]:
@@ -87,8 +92,8 @@ def _members(run: Run) -> dict[str, Any]:
         "Purpose": run.purpose,
         "User": run.user,
         "Fleets": run.fleets,
-        "Executions": run.executions,
-        "ByStatus": dict(run.by_status),
-        "OrderedHosts": run.ordered_hosts,
+        "Executions": run.tally.executions,
+        "ByStatus": dict(run.tally.by_status),
+        "OrderedHosts": run.tally.ordered_hosts,
         "CreatedAt": iso(run.created_at),
     }

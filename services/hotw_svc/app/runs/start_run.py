@@ -1,61 +1,62 @@
-"""Use case: start a run over an event's fleets, or over those that are named (HOTW rules 1 and 13)."""
+"""Use case: start a run over an event's fleets, or over those that are named (HOTW rules 0, 1 and 13)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from services.hotw_svc.app.ports import Store, Unit, View
-from services.hotw_svc.app.runs.run import NewRun, Run, run_message, run_view, user_of
-from services.hotw_svc.domain.runs.scope import check_upscaling, choose_order_type
+from services.hotw_svc.app.runs.run import NewRun, Run, run_messages, run_view, user_of
+from services.hotw_svc.domain.runs.scope import (
+    Scope,
+    check_fleets_known,
+    check_services_planned,
+    check_upscaling,
+    choose_order_type,
+)
 from shared.cause import Cause
 from shared.errors import NotFound
-from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, StartRun
-
-_MOST_NAMED: Final = 20  # unknown fleets in one sentence that a person reads
+from shared.schemas.hotw_svc import Purpose, RunStatus, StartRun
 
 
 async def start_run(command: StartRun, cause: Cause, *, store: Store, wake_workers: Callable[[], None]) -> View:
     """The run, its fleets fixed. A run without fleets is Completed at once.
 
-    NotFound for an unknown event or named fleet; Conflict for an inactive event or one whose peak is over.
+    NotFound for an unknown event, named fleet or named service. Conflict for an inactive event or one whose peak is
+    over, and for a named service that is not Registered.
     """
 
     async def start(unit: Unit) -> View:
-        run = await begin_run(unit, command.event_id, cause, asked=command.order_type, fleet_ids=command.fleet_ids)
-        if not run.fleets:
-            run = await unit.runs.end(run, RunStatus.COMPLETED, cause.now)
-            await unit.work.emit([run_message("hotw.run.completed", run, now=cause.now)])
-        return View("RunId", run_view(run))
+        return View("RunId", run_view(await begin_run(unit, command, cause), cause.now))
 
     run = await store.run_once(cause, "RunId", start)
     wake_workers()
     return run
 
 
-async def begin_run(
-    unit: Unit, event_id: str, cause: Cause, *, asked: OrderType | None, fleet_ids: list[str] | None
-) -> Run:
+async def begin_run(unit: Unit, command: StartRun, cause: Cause) -> Run:
     """Starts the run in this transaction and publishes it."""
-    event = await unit.inputs.event(event_id)
+    event = await unit.inputs.event(command.event_id)
     if event is None:
-        raise NotFound(f"there is no event {event_id}")
+        raise NotFound(f"there is no event {command.event_id}")
     check_upscaling(event, cause.now)
-    if fleet_ids is not None:
-        unknown = await unit.inputs.unknown_fleets(fleet_ids)
-        if unknown:
-            more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
-            raise NotFound(f"there is no fleet {', '.join(unknown[:_MOST_NAMED])}{more}")
-    chosen = choose_order_type(event, cause.now, asked)
+    if command.service_ids is not None:
+        check_services_planned(command.service_ids, await unit.inputs.service_types(command.service_ids))
+    if command.fleet_ids is not None:
+        check_fleets_known(await unit.inputs.unknown_fleets(command.fleet_ids))
+    chosen = choose_order_type(event, cause.now, command.order_type)
     new = NewRun(
-        event_id=event_id,
+        event_id=command.event_id,
         order_type=chosen.order_type,
         order_type_reason=chosen.reason,
         purpose=Purpose.UPSCALING,
         user=user_of(cause.user),
         created_at=cause.now,
         trace=cause.trace,
+        dry_run=command.dry_run,
     )
-    run = await unit.runs.start(new, event, None if fleet_ids is None else set(fleet_ids))
-    await unit.work.emit([run_message("hotw.run.started", run, now=cause.now)])
+    run = await unit.runs.start(new, event, Scope.of(command.fleet_ids, command.service_ids))
+    await unit.work.emit(run_messages("hotw.run.started", run, now=cause.now))
+    if not run.fleets:
+        run = await unit.runs.end(run, RunStatus.COMPLETED, cause.now)
+        await unit.work.emit(run_messages("hotw.run.completed", run, now=cause.now))
     return run

@@ -11,7 +11,7 @@ import structlog
 
 from services.hotw_svc.app.orders.facts import book_messages, refuse_too_large
 from services.hotw_svc.app.ports import ClaimedFleet, LoadedInputs, PlacedExecution, Store, Unit
-from services.hotw_svc.app.runs.run import Run, run_message
+from services.hotw_svc.app.runs.run import Run, run_messages
 from services.hotw_svc.domain.orders.order_book import BookFact
 from services.hotw_svc.domain.runs.execution import Execution, execute, fleet_gone, lock_held
 from shared.clock import Clock
@@ -67,7 +67,7 @@ async def complete_run(store: Store, clock: Clock, run_id: int) -> bool:
         now = clock.now()
         ended = await unit.runs.end(run, RunStatus.COMPLETED, now)
         services = await unit.runs.orders_by_service(run_id)
-        await unit.work.emit([run_message("hotw.run.completed", ended, now=now, services=services)])
+        await unit.work.emit(run_messages("hotw.run.completed", ended, now=now, services=services))
         return ended
 
     if await store.read(lambda unit: unit.runs.has_open_fleets(run_id)):
@@ -76,7 +76,7 @@ async def complete_run(store: Store, clock: Clock, run_id: int) -> bool:
     if ended is None:
         return False
     with bind_trace(ended.trace):
-        log.info("run completed", run=run_id, event_id=ended.event_id, executions=ended.executions)
+        log.info("run completed", run=run_id, event_id=ended.event_id, executions=ended.tally.executions)
     return True
 
 
@@ -160,6 +160,9 @@ class _Chunk:
         return len(current)
 
     async def _refuse(self, unit: Unit, refused: Mapping[str, str]) -> None:
+        run = await unit.runs.get(self.run.run_id, lock=True, counted=False)
+        if run is None or run.status is not RunStatus.RUNNING:  # what an ended run comes to is fixed
+            return
         loaded = await self._load(unit, list(refused))
         now = self.clock.now()
         executions = [lock_held(item.inputs, locked_by=refused[item.fleet_id], now=now) for item in loaded]

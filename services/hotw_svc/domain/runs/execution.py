@@ -71,8 +71,8 @@ class Execution:
 
     @property
     def counts(self) -> bool:
-        """Whether it is a fleet's latest execution for others: one that never got the lock is not."""
-        return self.code != LOCK_HELD
+        """Whether it is a fleet's latest execution for others: one that never got the lock is not, nor a dry run's."""
+        return self.code != LOCK_HELD and not self.inputs.run.dry_run
 
 
 def execute(inputs: Inputs, *, now: datetime) -> Execution:
@@ -80,6 +80,13 @@ def execute(inputs: Inputs, *, now: datetime) -> Execution:
 
     It never raises for what the documents may hold. Whatever prevents a result becomes a Fail with the reason.
     """
+    execution = _executed(inputs, now)
+    if inputs.run.dry_run:
+        return replace(execution, reasoning=f"{reasoning.DRY_RUN} {execution.reasoning}")
+    return execution
+
+
+def _executed(inputs: Inputs, now: datetime) -> Execution:
     barred = _barred(inputs, now)
     if barred:
         return _failed(inputs, barred, now)

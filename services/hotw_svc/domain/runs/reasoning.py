@@ -15,6 +15,7 @@ from services.hotw_svc.domain.wording import hosts, listed, plain, whole
 from shared.capacity import ONE
 from shared.clock import iso
 
+DRY_RUN = "Dry run: this is what a run would do."
 NOTHING_TO_ORDER = "No hosts to order."
 NOT_ENROLLED = "the fleet is not enrolled in EAP (EAPEnrolledStatus is false)"
 _BASES: Final = {

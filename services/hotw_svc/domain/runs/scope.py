@@ -1,12 +1,38 @@
-"""Whether a run may start, the type of its orders, and its cancel (HOTW rules 1 and 13)."""
+"""Which fleets a run takes, whether it may start, the type of its orders, and its cancel (HOTW rules 0, 1 and 13)."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from services.hotw_svc.domain.inputs import EventFacts
 from services.hotw_svc.domain.orders.order import expected_delivery
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
+from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_svc import OrderType, RunStatus
+
+_MOST_NAMED = 20  # ids in one sentence that a person reads
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The fleets that a run takes: those of the event, or what is named of it.
+
+    `fleet_ids` are taken whether or not they belong to the event (7.0.16). Of `service_ids` the event's fleets are
+    taken. Where both are given, a run takes both.
+    """
+
+    fleet_ids: frozenset[str] = frozenset()
+    service_ids: frozenset[str] = frozenset()
+    whole_event: bool = False
+
+    @classmethod
+    def of(cls, fleet_ids: Collection[str] | None, service_ids: Collection[str] | None) -> Self:
+        """The scope of a request; without any name it is the whole event."""
+        return cls(frozenset(fleet_ids or ()), frozenset(service_ids or ()), fleet_ids is None and service_ids is None)
+
+
+WHOLE_EVENT = Scope(whole_event=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +78,28 @@ def check_upscaling(event: EventFacts, now: datetime) -> None:
         raise Conflict(reason, slug="peak-over" if event.is_active else "event-inactive")
 
 
+def check_fleets_known(unknown: Sequence[str]) -> None:
+    """Raises NotFound that names the fleets which are not known (7.0.16a)."""
+    if unknown:
+        raise NotFound(f"there is no fleet {_named(unknown)}")
+
+
+def check_services_planned(asked: Sequence[str], known: Mapping[str, ServiceType]) -> None:
+    """Raises NotFound that names the services which are not known, or Conflict for those not Registered (7.0.16b)."""
+    unknown = [name for name in dict.fromkeys(asked) if name not in known]
+    if unknown:
+        raise NotFound(f"there is no service {_named(unknown)}")
+    others = [f"{name} is {known[name]}" for name in dict.fromkeys(asked) if known[name] is not ServiceType.REGISTERED]
+    if others:
+        raise Conflict(f"HOTW runs for Registered services: {_named(others)}.", slug="service-not-registered")
+
+
 def check_not_ended(status: RunStatus, run_id: int) -> None:
     """Raises Conflict when the run has ended, Completed or Cancelled, and can no longer be cancelled (7.13.7a)."""
     if status is not RunStatus.RUNNING:
         raise Conflict(f"Run {run_id} is {status} and can no longer be cancelled.", slug="run-ended")
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{more}"

@@ -156,3 +156,20 @@ async def test_lists_are_paged(hotw: Replica, http: httpx.AsyncClient) -> None:
             cursor = page["NextCursor"]
         assert paged == whole
         assert len(whole) > 1
+
+
+async def test_runs_are_listed_page_by_page(hotw: Replica, http: httpx.AsyncClient) -> None:
+    await hotw.settle_in()
+    for n in range(3):
+        started = await http.post("/hotw/run", json={"EventId": EVENT, "FleetIds": [FLEET], "DryRun": n == 1})
+        assert started.status_code == 200, started.text
+    first = (await http.get(f"/hotw/run?EventId={EVENT}&Limit=2")).json()
+    rest = (await http.get(f"/hotw/run?EventId={EVENT}&Limit=2&Cursor={first['NextCursor']}")).json()
+    found = [(run["RunId"], run["DryRun"]) for page in (first, rest) for run in page["Items"]]
+    assert found == [(3, False), (2, True), (1, False)]
+    assert rest["NextCursor"] is None
+    assert (await http.get("/hotw/run?RunStatus=Cancelled")).json()["Items"] == []
+    assert "/RunStatus" in pointers(await http.get("/hotw/run?RunStatus=Over"))
+    await hotw.keep("service", snapshot("Other", service_body("Other", ServiceType="Onboarding")))
+    refused = await http.post("/hotw/run", json={"EventId": EVENT, "ServiceIds": ["Other"]})
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:epic:problem:service-not-registered")

@@ -180,10 +180,12 @@ CREATE TABLE hotw_run (
 `DryRun` BOOL NOT NULL,
 `Engine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `EndedAt` TIMESTAMP(6) NULL,
+`Tally` JSON,
 `Trace` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`RunId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX hotw_run_event ON hotw_run (`EventIndexId`, `RunId`);
+CREATE INDEX hotw_run_event_status ON hotw_run (`EventIndexId`, `RunStatus`, `RunId`);
 CREATE INDEX hotw_run_status ON hotw_run (`RunStatus`, `RunId`);
 CREATE TABLE idempotency_records (
 `RecordId` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -177,9 +177,11 @@ CREATE TABLE hotw_run (
 "DryRun" BOOLEAN NOT NULL,
 "Engine" VARCHAR(16) NOT NULL,
 "EndedAt" DATETIME,
+"Tally" JSON,
 "Trace" TEXT NOT NULL
 );
 CREATE INDEX hotw_run_event ON hotw_run ("EventIndexId", "RunId");
+CREATE INDEX hotw_run_event_status ON hotw_run ("EventIndexId", "RunStatus", "RunId");
 CREATE INDEX hotw_run_status ON hotw_run ("RunStatus", "RunId");
 CREATE TABLE idempotency_records (
 "RecordId" VARCHAR(64) NOT NULL,
