@@ -24,7 +24,7 @@ def test_only_preferred_asgs_get_hosts_by_the_same_rules() -> None:
 
 def test_a_preferred_asg_needs_no_onboarding_to_eap() -> None:
     """7.5.11 comes before 7.5.12."""
-    closed = {"fleet": {"asgs": asgs(None, None, eap_onboarding_status=False)}}
+    closed: dict[str, Any] = {"fleet": {"asgs": asgs(None, None, eap_onboarding_status=False)}}
     assert run(**closed).status is FAIL
     assert placed(**closed, **preferring(asg_name("b"))) == {asg_name("b"): 50}
 
