@@ -120,7 +120,7 @@ class ExecutionFact(WireModel):
 
 
 class OrderFact(WireModel):
-    """One order of a fleet, event and purpose."""
+    """One order of a fleet, event and purpose. ``ApprovalRule`` is the RuleId of the rule that approved it."""
 
     fulfillment_id: Name
     execution_id: PositiveCount
@@ -135,6 +135,7 @@ class OrderFact(WireModel):
     fulfillment_date: WireDate
     reason: Text | None = None
     superseded: bool = False
+    approval_rule: Id | None = None
 
 
 class HardwareFact(WireModel):

@@ -113,6 +113,7 @@ class OrderView(WireModel):
     approved_at: Instant | None
     decided_by: Name | None
     reason: str | None
+    approval_rule: Id | None
 
 
 class ExecutionView(WireModel):

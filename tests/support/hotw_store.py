@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import event as listener
 from sqlalchemy import func, select
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
@@ -144,6 +146,17 @@ def exception_body(fleet_id: str = FLEET, version: int = 2, **changes: Any) -> d
         "RequestedValue": 1.3,
         "CurrentValue": 1.1,
         "Status": "Approved",
+        "AuditMetadata": AUDIT,
+    } | changes
+
+
+def rule_body(rule_id: str = "small", version: int = 1, **changes: Any) -> dict[str, Any]:
+    """An approval rule that binds nothing, unless criteria are given."""
+    return {
+        "RuleId": rule_id,
+        "VersionId": version,
+        "Name": "Small orders",
+        "Enabled": True,
         "AuditMetadata": AUDIT,
     } | changes
 
@@ -328,6 +341,19 @@ class Replica:
 
     async def sweep(self) -> int:
         return await settle_order_books(store=self.store, clock=self.clock)
+
+    @contextmanager
+    def statements(self) -> Iterator[list[str]]:
+        """The statements that the database gets; one with many rows of parameters counts once."""
+        seen: list[str] = []
+
+        def record(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
+            seen.append(statement)
+
+        engine = self.database.engine.sync_engine
+        listener.listen(engine, "before_cursor_execute", record)
+        yield seen
+        listener.remove(engine, "before_cursor_execute", record)
 
     async def published(self) -> Broker:
         """The broker, once everything written has reached it."""

@@ -170,6 +170,7 @@ fulfillment_details: Final = _table(
     *_optional(UtcTimestamp(), "StatusSince", "ApprovedAt"),
     *_optional(short_text(), "DecidedBy"),
     *_optional(long_text(), "Reason"),
+    *_optional(short_text(128), "ApprovalRule"),
     *_required(Boolean, "Superseded"),
     *_required(JSON, "Deliveries"),
     Index("fulfillment_fleet", "FleetIndexId", "EventIndexId"),

@@ -108,6 +108,7 @@ class InputKind(StrEnum):
     PLAN = "plan"
     CUSTOM_INPUT = "custom_input"
     CUSTOM_FORMULA = "custom_formula"
+    APPROVAL_RULE = "approval_rule"
 
 
 class RunRows(Protocol):

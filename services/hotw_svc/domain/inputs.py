@@ -10,6 +10,7 @@ from functools import cached_property
 from services.hotw_svc.domain.custom_formula import FormulaFacts
 from services.hotw_svc.domain.custom_inputs import NO_CUSTOM_INPUTS, CustomInputFacts, JoinedInputs, joined
 from services.hotw_svc.domain.instants import end_of, shifted
+from services.hotw_svc.domain.orders.approval import ApprovalRule
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.orders.shared_asgs import SharedAsgs
@@ -143,6 +144,7 @@ class ServiceFacts:
     service_type: ServiceType
     philosophy: Philosophy = NO_PHILOSOPHY
     is_deleted: bool = False
+    tier: str | None = None
 
     @property
     def is_registered(self) -> bool:
@@ -257,7 +259,8 @@ class Inputs:
     """Everything one execution reads, as of the moment its fleet was locked.
 
     `orders` and `overrides` are the fleet's own, of the run's purpose and of every event, the ended ones included.
-    `windows` are the planned windows of the other events with overrides, by EventId.
+    `windows` are the planned windows of the other events with overrides, by EventId. `approval_rules` are the enabled
+    ones.
     """
 
     run: RunFacts
@@ -277,6 +280,7 @@ class Inputs:
     preferred_asgs: PreferredAsgs | None = None
     custom_inputs: tuple[CustomInputFacts, ...] = ()
     formula: FormulaFacts | None = None
+    approval_rules: tuple[ApprovalRule, ...] = ()
 
     @cached_property
     def custom(self) -> JoinedInputs:

@@ -12,6 +12,7 @@ from shared.messaging.commands import Command, CommandSubscription
 from shared.messaging.subscription import Handler, Received, Subscribed, Subscription
 from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.eventplan_svc import EventPlanSnapshot
+from shared.schemas.fleet_svc.approval_rule import ApprovalRuleSnapshot
 from shared.schemas.fleet_svc.custom_formula import CustomFormulaSnapshot
 from shared.schemas.fleet_svc.custom_input import CustomInputSnapshot
 from shared.schemas.fleet_svc.exception import ExceptionSnapshot
@@ -38,6 +39,7 @@ R = TypeVar(
     BAUChanged,
     CustomFormulaSnapshot,
     CustomInputSnapshot,
+    ApprovalRuleSnapshot,
 )
 
 
@@ -77,6 +79,7 @@ def subscriptions(
             inputs(BAUChanged, [BAU_CHANGED], InputKind.BAU_TRAFFIC),
             inputs(CustomFormulaSnapshot, _changes("customformula"), InputKind.CUSTOM_FORMULA),
             inputs(CustomInputSnapshot, _changes("custominput"), InputKind.CUSTOM_INPUT),
+            inputs(ApprovalRuleSnapshot, _changes("approvalrule"), InputKind.APPROVAL_RULE),
         ),
         Subscription(
             "hotw_svc.plans", Handler(EventPlanSnapshot, ["eventplan.created", "eventplan.updated"], bulk=plans)

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field
 
-from shared.schemas.base import Count, DecimalNumber, Flag, Id, Name, WireModel
+from shared.schemas.base import Count, DecimalNumber, Flag, Id, Name, Snapshot, WireModel
 from shared.schemas.resource_contract import ResourceContract
 
 
@@ -22,4 +22,14 @@ class ApprovalRule(WireModel):
     enabled: Flag = True
 
 
-APPROVAL_RULE: Final = ResourceContract(model=ApprovalRule, owner="fleet_svc", key=("RuleId",))
+class ApprovalRuleSnapshot(ApprovalRule, Snapshot):
+    """``approvalrule.{created,updated,deleted}``."""
+
+
+APPROVAL_RULE: Final = ResourceContract(
+    model=ApprovalRule,
+    owner="fleet_svc",
+    key=("RuleId",),
+    given_snapshot=ApprovalRuleSnapshot,
+    consumers=("hotw_svc",),
+)

@@ -25,6 +25,7 @@ from services.hotw_svc.domain.inputs import (
     ServiceFacts,
 )
 from services.hotw_svc.domain.instants import EARLIEST
+from services.hotw_svc.domain.orders.approval import ApprovalRule
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.capacity import exact
 from shared.clock import parse_instant
@@ -64,12 +65,26 @@ def service_facts(state: State) -> ServiceFacts:
         service_type=ServiceType(state["ServiceType"]),
         is_deleted=state.get("Deleted") is True,
         philosophy=_philosophy(state.get("Philosophy", {})),
+        tier=state.get("ServiceTier"),
     )
 
 
 def philosophy_facts(state: State) -> PhilosophyFacts:
     """The resource Philosophy of a service."""
     return PhilosophyFacts(state["VersionId"], _philosophy(state))
+
+
+def approval_rule(state: State) -> ApprovalRule:
+    """An ApprovalRule; an absent criterion does not bind."""
+    tiers, regions, percentage = state.get("ServiceTiers"), state.get("Regions"), state.get("MaxPercentage")
+    return ApprovalRule(
+        rule_id=state["RuleId"],
+        version_id=state["VersionId"],
+        service_tiers=None if tiers is None else frozenset(tiers),
+        regions=None if regions is None else frozenset(regions),
+        max_hosts=state.get("MaxHosts"),
+        max_percentage=None if percentage is None else exact(percentage),
+    )
 
 
 def exception_facts(state: State) -> ExceptionFacts:

@@ -101,6 +101,7 @@ class InputReadModels:
     async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
         """A fleet whose inputs cannot be read has the fault; the others are read."""
         known = await _known(self._connection, run, fleet_ids)
+        rules = await read_models.approval_rules(self._connection)
         run_facts = RunFacts(
             run_id=run.run_id,
             created_at=run.created_at,
@@ -124,6 +125,7 @@ class InputReadModels:
                 windows=known.windows,
                 az_factors=self._az_factors,
                 preferred_asgs=known.preferred_asgs.get(known.numbers[fleet_id]),
+                approval_rules=rules,
             )
             try:
                 loaded.append(LoadedInputs(fleet_id, inputs(**_read(fleet_id, event.event_id, known)), gone))

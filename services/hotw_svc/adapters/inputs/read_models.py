@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import Boolean, ColumnElement, Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -16,6 +16,7 @@ from services.hotw_svc.app.ports import InputKind
 from services.hotw_svc.domain.custom_inputs import CustomInputFacts
 from services.hotw_svc.domain.fleet_status import HARDWARE_MILESTONES, HardwareMilestone
 from services.hotw_svc.domain.inputs import EventFacts
+from services.hotw_svc.domain.orders.approval import ApprovalRule
 from services.hotw_svc.domain.orders.override import Window
 from shared.durability.read_model import State
 from shared.relational import ReadModelTable, short_text, slices
@@ -42,6 +43,7 @@ BAU_TRAFFIC: Final = ReadModelTable("bau_traffic")
 CUSTOM_INPUTS: Final = ReadModelTable("custom_input", {"Scope": short_text(257)})
 """By CustomInputId. Its scope, two ids of 128 characters, is added to what is kept of one (``custom_input_state``)."""
 CUSTOM_FORMULAS: Final = ReadModelTable("custom_formula")
+APPROVAL_RULES: Final = ReadModelTable("approval_rule", {"Enabled": Boolean()})
 PLANS: Final = ReadModelTable("plan")
 """Of a plan only the hardware milestones are kept (``plan_state``)."""
 
@@ -57,6 +59,7 @@ READ_MODELS: Final = {
     InputKind.PLAN: PLANS,
     InputKind.CUSTOM_INPUT: CUSTOM_INPUTS,
     InputKind.CUSTOM_FORMULA: CUSTOM_FORMULAS,
+    InputKind.APPROVAL_RULE: APPROVAL_RULES,
 }
 _DECIDING: Final = {InputKind.SERVICE: ("ServiceType",), InputKind.FLEET: ("ServiceId", REGION)}
 """The filters of a read model that decide which events a fleet takes part in."""
@@ -78,6 +81,15 @@ async def override_windows(connection: AsyncConnection, event_ids: Collection[st
     """By event, the window that its overrides are planned for; one statement, whether or not the event was deleted."""
     rows = await EVENTS.rows(connection, sorted(event_ids))
     return {event_id: facts.event_facts(state_of(row)).override_window for event_id, row in rows.items()}
+
+
+async def approval_rules(connection: AsyncConnection) -> tuple[ApprovalRule, ...]:
+    """The rules that are enabled; one statement."""
+    table = APPROVAL_RULES.table
+    rows = await connection.execute(
+        select(table.c.State).where(APPROVAL_RULES.is_present, table.c["Enabled"].is_not(False))
+    )
+    return tuple(facts.approval_rule(orjson.loads(state)) for state in rows.scalars())
 
 
 def is_event_fleet(regions: Iterable[str]) -> ColumnElement[bool]:

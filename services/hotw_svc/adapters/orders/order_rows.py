@@ -57,6 +57,7 @@ _ORDER: Final = {
     "DecidedBy": "decided_by",
     "Reason": "reason",
     "Superseded": "superseded",
+    "ApprovalRule": "approval_rule",
 }
 """The attributes of an Order by their columns, but for its deliveries."""
 

@@ -24,6 +24,7 @@ from services.hotw_svc.domain.custom_inputs import WIRE_NAMES, JoinedInputs
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
 from services.hotw_svc.domain.runs.execution import AsgOutcome, Execution
+from services.hotw_svc.domain.runs.execution_facts import execution_facts
 from shared.clock import iso
 from shared.relational import insert_rows
 from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, OrderType
@@ -87,7 +88,9 @@ class Executions:
             latest = execution_fact(row | {"ExecutionId": ids[fleet]})
             own = tuple(replace(order, execution_id=ids[fleet]) for order in execution.orders)
             known = before.get(fleet) or _BookBefore(0, SettledUnder(execution.inputs.event.version_id))
-            book = _book(run, execution, own, latest, known.version_id + (2 if own else 1), known.settled_under)
+            book = _book(
+                run, execution, own, latest, known.version_id + len(execution_facts(execution)), known.settled_under
+            )
             numbers = BookNumbers(event, fleet, row["ServiceIndexId"])
             dashboards.append(dashboard_row(book, numbers, was_due=known.due_at))
             placed.append(PlacedExecution(execution, book))
@@ -238,6 +241,9 @@ def _input_versions(execution: Execution) -> Row:
         versions["Exception"] = inputs.counting_exception.version_id
     if inputs.projection is not None:
         versions["Projection"] = inputs.projection.version_id
+    if execution.approval_rule is not None:
+        rule = execution.approval_rule
+        versions["ApprovalRule"] = {"RuleId": rule.rule_id, "VersionId": rule.version_id}
     if inputs.bau_traffic is not None:
         versions["BAUTPM"] = inputs.bau_traffic.version_id
     if inputs.preferred_asgs is not None:

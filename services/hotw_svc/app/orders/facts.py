@@ -100,4 +100,6 @@ def _order(order: Order) -> dict[str, Any]:
     }
     if order.reason is not None:
         members["Reason"] = order.reason
+    if order.approval_rule is not None:
+        members["ApprovalRule"] = order.approval_rule
     return members

@@ -12,8 +12,8 @@ import structlog
 from services.hotw_svc.app.orders.facts import book_messages, refuse_too_large
 from services.hotw_svc.app.ports import ClaimedFleet, LoadedInputs, PlacedExecution, Store, Unit
 from services.hotw_svc.app.runs.run import Run, run_messages
-from services.hotw_svc.domain.orders.order_book import BookFact
 from services.hotw_svc.domain.runs.execution import Execution, execute, fleet_gone, lock_held
+from services.hotw_svc.domain.runs.execution_facts import execution_facts
 from shared.clock import Clock
 from shared.envelope import Message
 from shared.errors import TooLarge, Unavailable
@@ -188,15 +188,10 @@ def _failed(execution: Execution, sentence: str) -> Execution:
 
 
 def _facts(run: Run, placed: PlacedExecution) -> list[Message]:
-    """The completed execution, then, if it ordered, its orders: two facts of the book, in this order.
-
-    TooLarge when its orders make the facts too large to publish.
-    """
+    """What the execution publishes of the book. TooLarge when its orders make the facts too large to publish."""
     execution = placed.execution
-    order_ids = tuple(order.fulfillment_id for order in execution.orders)
-    topics = ("hotw.execution.completed", "hotw.order.placed") if order_ids else ("hotw.execution.completed",)
-    named = [BookFact(topic, order_ids) for topic in topics]
+    named = execution_facts(execution)
     facts = book_messages(named, placed.book, now=execution.created_at, trace=run.trace, user=run.user)
-    if order_ids:  # an execution that orders nothing adds nothing to the fact
+    if execution.orders:  # an execution that orders nothing adds nothing to the fact
         refuse_too_large(facts, ordering=True)
     return facts

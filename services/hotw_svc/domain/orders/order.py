@@ -38,8 +38,9 @@ class Delivery:
 class Order:
     """An order of hosts for one ASG.
 
-    `approved_at` is the first approval; a delay keeps it. `superseded`: the order was lost, and a later execution that
-    is a Success has planned without it.
+    `approved_at` is the first approval; a delay keeps it. `approval_rule` is the RuleId of the rule that gave it, None
+    where a person did. `superseded`: the order was lost, and a later execution that is a Success has planned without
+    it.
     """
 
     fulfillment_id: str
@@ -61,6 +62,7 @@ class Order:
     deliveries: tuple[Delivery, ...] = ()
     superseded: bool = False
     execution_id: int = 0
+    approval_rule: str | None = None
 
     @property
     def fulfilled_hosts(self) -> int:

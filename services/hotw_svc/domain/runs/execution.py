@@ -7,7 +7,9 @@ from fractions import Fraction
 
 from services.hotw_svc.domain.inputs import AsgFacts, Inputs
 from services.hotw_svc.domain.membership import why_outside
-from services.hotw_svc.domain.orders.order import Order, expected_delivery
+from services.hotw_svc.domain.orders import approval
+from services.hotw_svc.domain.orders.approval import ApprovalRule, Placing
+from services.hotw_svc.domain.orders.order import Order, expected_delivery, live_hosts
 from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs import reasoning
 from services.hotw_svc.domain.runs.placement import Placement, host_distribution, place, place_orders, raise_asgs
@@ -42,7 +44,8 @@ class Execution:
 
     A number that could not be worked out is None. `need` is CapacityOverrideSum; `ordered_hosts` + `shortfall` is the
     need. `orders` and `overrides` are new; `superseded_overrides`, `superseded_orders` and `revalued_overrides` (of
-    other events) are rows that change with them. `code` names the kind of a Fail for programs.
+    other events) are rows that change with them. `approval_rule` is the rule that approved the orders in place of
+    people. `code` names the kind of a Fail for programs.
     """
 
     inputs: Inputs
@@ -68,6 +71,7 @@ class Execution:
     superseded_orders: tuple[Order, ...] = ()
     revalued_overrides: tuple[Override, ...] = ()
     asgs: tuple[AsgOutcome, ...] = ()
+    approval_rule: ApprovalRule | None = None
 
     @property
     def counts(self) -> bool:
@@ -147,11 +151,16 @@ def _concluded(
     expected = expected_delivery(inputs.run.order_type, now)
     late = bool(distribution.ordered) and expected >= inputs.event.peak_start_date
     orders = place_orders(inputs, distribution, expected=expected, now=now)
+    placing = _placing(inputs, orders, there)
+    rule = approval.approving_rule(inputs.approval_rules, placing) if orders else None
+    if rule is not None:
+        orders = approval.approved_by(rule, orders, now=now)
     raised = raise_asgs(inputs, orders, now=now)
     success = status is ExecutionStatus.SUCCESS
     sentences = (
         _outcome(need, placement, expected),
         reasoning.late(expected, inputs.event.peak_start_date) if late else None,
+        None if rule is None else approval.sentence(rule, placing, inputs.event.event_id),
         inputs.run.order_type_reason,
         reasoning.preference(inputs) if need else None,
         reasoning.requirement(need_of, inputs),
@@ -182,7 +191,18 @@ def _concluded(
         superseded_overrides=raised.superseded,
         superseded_orders=_made_up_for(inputs) if success else (),
         revalued_overrides=raised.revalued,
-        asgs=_asg_outcomes(inputs, distribution.by_asg),
+        asgs=_asg_outcomes(inputs, distribution.by_asg, orders),
+        approval_rule=rule,
+    )
+
+
+def _placing(inputs: Inputs, orders: Sequence[Order], there: Presence) -> Placing:
+    return Placing(
+        order_type=inputs.run.order_type,
+        region=inputs.fleet.region,
+        service_tier=None if inputs.service is None else inputs.service.tier,
+        live_hosts=live_hosts((*inputs.event_orders, *orders)),
+        hosts_present=there.hosts,
     )
 
 
@@ -206,6 +226,6 @@ def _made_up_for(inputs: Inputs) -> tuple[Order, ...]:
     return tuple(replace(order, superseded=True) for order in inputs.event_orders if order.is_lost)
 
 
-def _asg_outcomes(inputs: Inputs, by_asg: Mapping[str, int]) -> tuple[AsgOutcome, ...]:
-    enabled = {order.asg_name for order in inputs.orders if order.approved_at is not None}
+def _asg_outcomes(inputs: Inputs, by_asg: Mapping[str, int], new: Sequence[Order] = ()) -> tuple[AsgOutcome, ...]:
+    enabled = {order.asg_name for order in (*inputs.orders, *new) if order.approved_at is not None}
     return tuple(AsgOutcome(asg, by_asg.get(asg.name, 0), asg.name in enabled) for asg in inputs.fleet.asgs)

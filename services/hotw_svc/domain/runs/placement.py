@@ -83,7 +83,7 @@ class Raised:
 def raise_asgs(inputs: Inputs, new: Sequence[Order], *, now: datetime) -> Raised:
     """An override for each ASG that gets hosts, or that must carry those of several other events (docs/adr/0016).
 
-    The ASGs' live overrides of this event are superseded by them.
+    The ASGs' live overrides of this event are superseded by them. They are in force where the new orders are approved.
     """
     event = inputs.event
     live = {o.asg_name: o for o in inputs.overrides if o.is_live and o.event_id == event.event_id}
@@ -97,7 +97,12 @@ def raise_asgs(inputs: Inputs, new: Sequence[Order], *, now: datetime) -> Raised
     made = tuple(_raised(inputs, asg, live.get(asg.name), orders, ordered.get(asg.name), now) for asg in raised)
     gone = tuple(superseded(live[asg.name]) for asg in raised if asg.name in live)
     theirs = revalued(
-        inputs.orders, inputs.overrides, (*gone, *made), event=event, fleet=inputs.fleet, windows=inputs.windows
+        (*inputs.orders, *new),
+        inputs.overrides,
+        (*gone, *made),
+        event=event,
+        fleet=inputs.fleet,
+        windows=inputs.windows,
     )
     return Raised(made, gone, tuple(theirs))
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import event as listener
 from sqlalchemy import select
 
 from services.hotw_svc.adapters import tables as t
@@ -94,21 +92,7 @@ async def test_a_chunk_takes_as_many_statements_however_many_fleets_share_asgs(h
     taken = []
     for chunk in (few, most):
         run = await hotw.start(EventId=SUMMER, FleetIds=chunk)
-        with statements(hotw) as seen:
+        with hotw.statements() as seen:
             await hotw.work(run["RunId"])
         taken.append(len(seen))
     assert taken[0] == taken[1]
-
-
-@contextmanager
-def statements(hotw: Replica) -> Iterator[list[str]]:
-    """The statements that the database gets; one with many rows of parameters counts once."""
-    seen: list[str] = []
-
-    def record(connection: Any, cursor: Any, statement: str, *others: Any) -> None:
-        seen.append(statement)
-
-    engine = hotw.database.engine.sync_engine
-    listener.listen(engine, "before_cursor_execute", record)
-    yield seen
-    listener.remove(engine, "before_cursor_execute", record)

@@ -96,6 +96,7 @@ CREATE TABLE fulfillment_details (
 `ApprovedAt` TIMESTAMP(6) NULL,
 `DecidedBy` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `Reason` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`ApprovalRule` VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `Superseded` BOOL NOT NULL,
 `Deliveries` JSON NOT NULL,
 PRIMARY KEY (`FulfillmentId`)

@@ -94,6 +94,7 @@ CREATE TABLE fulfillment_details (
 "ApprovedAt" DATETIME,
 "DecidedBy" VARCHAR(255),
 "Reason" TEXT,
+"ApprovalRule" VARCHAR(128),
 "Superseded" BOOLEAN NOT NULL,
 "Deliveries" JSON NOT NULL,
 PRIMARY KEY ("FulfillmentId")
