@@ -91,6 +91,14 @@ def _factors(value: Any) -> Any:
     return factors
 
 
+def _schedule(value: str) -> str:
+    from shared.cron import EXAMPLE, fault_of  # only those who have a schedule wait for croniter
+
+    if (fault := fault_of(value)) is not None:
+        raise ValueError(f"{fault}; {EXAMPLE}")
+    return value
+
+
 def _parted(value: Any) -> Any:
     """The parts of a list that is separated by commas."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -154,6 +162,8 @@ class Settings(BaseModel):
     """How long a mail with a service's TPM waits for the service's other fleets, in seconds (6.4.45)."""
     az_factor_map: Annotated[dict[str, Decimal], BeforeValidator(_factors)] = Field(default_factory=dict)
     """JSON, zone to factor: `{"us-east-1a": 2}`. 1 unless given, 0 excludes a zone."""
+    hotw_schedule: Annotated[str, AfterValidator(_schedule)] | None = None
+    """When HOTW runs the events by itself: a cron expression in UTC, such as `0 6 * * *`; never without one."""
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_parted), AfterValidator(_origins)] = ()
     """Origins whose pages may call EPIC and write, separated by commas, such as `https://capacity.example.com`."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)] = "info"

@@ -14,6 +14,7 @@ from services.hotw_svc.app.orders.settle_order_books import settle_order_books
 from services.hotw_svc.app.ports import Commands
 from services.hotw_svc.app.runs.cancel_run import cancel_run
 from services.hotw_svc.app.runs.execute_fleet import execute_fleet
+from services.hotw_svc.app.runs.schedule_runs import start_scheduled_runs
 from services.hotw_svc.app.runs.start_run import start_run
 from services.hotw_svc.app.runs.worker import run_worker
 from services.hotw_svc.app.store_preferred_asgs import store_preferred_asgs
@@ -27,6 +28,7 @@ from shared.settings import Settings
 
 _NAME: Final = "hotw_svc"
 _SETTLE_EVERY: Final = 5.0  # seconds; so late may an override start or an order expire
+_SCHEDULE_EVERY: Final = 15.0  # seconds; so late may a run of the schedule start, whose slots are whole minutes
 
 
 async def build(settings: Settings, transport: Transport, clock: Clock) -> RunningService:
@@ -44,6 +46,16 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         report_delivery=partial(report_delivery, store=store),
         store_preferred_asgs=partial(store_preferred_asgs, store=store),
     )
+    periodic = [kit.every(_SETTLE_EVERY, "settle order books", partial(settle_order_books, store=store, clock=clock))]
+    if settings.hotw_schedule is not None:
+        scheduled = partial(
+            start_scheduled_runs,
+            schedule=settings.hotw_schedule,
+            store=store,
+            clock=clock,
+            wake_workers=worker.wake,
+        )
+        periodic.append(kit.every(_SCHEDULE_EVERY, "start scheduled runs", scheduled))
     return kit.service(
         routes=[routes(commands, Queries(database), clock)],
         subscriptions=subscriptions(
@@ -52,8 +64,6 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
             on_event_changed=partial(on_event_changed, store=store, clock=clock),
         ),
         parts=[worker],
-        periodic=[
-            kit.every(_SETTLE_EVERY, "settle order books", partial(settle_order_books, store=store, clock=clock))
-        ],
+        periodic=periodic,
         description="Works out, orders and follows the hosts every fleet needs for a peak.",
     )

@@ -7,9 +7,9 @@ from typing import Final
 
 import structlog
 
-from services.fleet_svc.domain.host_schedule import MISSED_FOR, newest_slot, next_slot
 from shared.cause import AUTOMATION, Cause
 from shared.clock import Clock, iso, parse_instant
+from shared.cron import MISSED_FOR, newest_slot, next_slot
 from shared.documents import Document, Documents, OutgoingEvent, State
 from shared.errors import NotFound
 from shared.schemas.fleet_svc.bau_host_job import BAU_HOST_JOB, DUE, BAUHostJob, BAUHostJobDue

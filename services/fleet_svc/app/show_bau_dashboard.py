@@ -9,8 +9,8 @@ from typing import Any
 from services.fleet_svc.app.fleets import Fleets
 from services.fleet_svc.domain.bau_capacity import Bounds, bau_hosts, bounds_of, hosts_present
 from services.fleet_svc.domain.fleet_lines import Line
-from services.fleet_svc.domain.host_schedule import next_slot
 from shared.clock import Clock
+from shared.cron import next_slot
 from shared.documents import Document, Documents
 from shared.resources import Declared
 from shared.schemas.fleet_svc.bau_dashboard import BAUDashboard, BAUFleet, BAUJob, BAUTotals

@@ -14,6 +14,7 @@ from services.hotw_svc.adapters.orders.order_books import OrderBooks
 from services.hotw_svc.adapters.runs.claims import Claims
 from services.hotw_svc.adapters.runs.execution_rows import Executions
 from services.hotw_svc.adapters.runs.run_rows import Runs
+from services.hotw_svc.adapters.runs.slots import Slots
 from services.hotw_svc.app.ports import Store, Unit
 from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.relational import Database, UnitOfWork, migrations_in
@@ -34,6 +35,7 @@ def store_in(database: Database, az_factors: AzFactors) -> Store:
             InputReadModels(connection, az_factors),
             work,
             Preferences(connection),
+            Slots(connection),
         )
 
     return Store(database, unit)

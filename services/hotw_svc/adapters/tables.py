@@ -210,6 +210,12 @@ run_fleet: Final = _table(
     *_required(short_text(), "FleetId"),
     *_optional(UtcTimestamp(), "ClaimUntil", "BlockedSince"),
 )
+run_slot: Final = _table(
+    "run_slot",
+    *_key(Integer, "EventIndexId"),
+    *_key(UtcTimestamp(), "Slot"),
+    *_optional(Integer, "RunId"),
+)
 fleet_lock: Final = _table(
     "fleet_lock",
     *_key(short_text(), "FleetId"),

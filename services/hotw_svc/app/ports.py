@@ -124,11 +124,27 @@ class RunRows(Protocol):
     async def running(self) -> list[int]:
         """The runs that EPIC's own engine has to work on, oldest first."""
 
+    async def is_running(self, event_id: str) -> bool:
+        """Whether a run of the event, a dry run apart, is Running."""
+
     async def has_open_fleets(self, run_id: int) -> bool:
         """Whether a fleet of the run has no execution yet."""
 
     async def orders_by_service(self, run_id: int) -> list[ServiceOrders]:
         """What the run ordered for each service."""
+
+
+class SlotRows(Protocol):
+    """The slots of the schedule, each taken once for an event."""
+
+    async def events_without(self, slot: datetime) -> list[EventFacts]:
+        """The events, neither unknown nor deleted, that nobody has taken the slot for."""
+
+    async def take(self, event_id: str, slot: datetime) -> bool:
+        """Takes the slot for the event; False where it was taken before."""
+
+    async def started(self, event_id: str, slot: datetime, run_id: int) -> None:
+        """The slot, taken in this transaction, has started the run."""
 
 
 class ClaimRows(Protocol):
@@ -215,6 +231,7 @@ class Unit:
     inputs: InputRows
     writing: UnitOfWork | None
     preferences: PreferenceRows
+    slots: SlotRows
 
     @property
     def work(self) -> UnitOfWork:

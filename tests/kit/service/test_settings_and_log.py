@@ -56,6 +56,8 @@ def test_every_variable_is_read() -> None:
         ("EPIC_HTTP_PORT", "many", "EPIC_HTTP_PORT is 'many': input should be a valid integer"),
         ("EPIC_NOW", "2024-06-15T09:00:00", "has no time zone; add Z"),
         ("EPIC_NOW", "soon", "EPIC_NOW is 'soon'"),
+        ("EPIC_HOTW_SCHEDULE", "0 6 * *", "no cron expression of five fields with one space between them; give five"),
+        ("EPIC_HOTW_SCHEDULE", "0 24 * * *", "'24' is no hour; give five fields"),
         ("EPIC_AZ_FACTOR_MAP", "2:2:1", "give JSON, zone to factor"),
         ("EPIC_AZ_FACTOR_MAP", '{"us-east-1a": -1}', "the factor of us-east-1a is -1; give 0 (excluded) or more"),
         ("EPIC_MYSQL_URL", "bad", "EPIC_MYSQL_URL is 'bad': give mysql+aiomysql://user:password@host:3306/hotw"),

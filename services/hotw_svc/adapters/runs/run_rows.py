@@ -131,6 +131,12 @@ class Runs:
         )
         return list((await self._connection.execute(query)).scalars())
 
+    async def is_running(self, event_id: str) -> bool:
+        run, index = t.hotw_run, t.event_index
+        query = select(run.c.RunId).join(index, index.c.EventIndexId == run.c.EventIndexId)
+        query = query.where(index.c.EventId == event_id, run.c.RunStatus == RunStatus.RUNNING.value, ~run.c.DryRun)
+        return (await self._connection.execute(query.limit(1))).first() is not None
+
     async def has_open_fleets(self, run_id: int) -> bool:
         query = select(exists().where(t.run_fleet.c.RunId == run_id))
         return bool((await self._connection.execute(query)).scalar())

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.fleet_svc.domain.host_schedule import check_schedule, newest_slot, next_slot
+from services.fleet_svc.domain.host_schedule import check_schedule
 from shared.clock import iso, parse_instant
+from shared.cron import newest_slot, next_slot
 from shared.errors import BadInput
 
 BERLIN = "Europe/Berlin"  # 2024-03-31 02:00 becomes 03:00, 2024-10-27 03:00 becomes 02:00

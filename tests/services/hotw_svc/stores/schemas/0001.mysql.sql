@@ -239,6 +239,12 @@ CREATE TABLE run_fleet (
 `BlockedSince` TIMESTAMP(6) NULL,
 PRIMARY KEY (`RunId`, `FleetIndexId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE run_slot (
+`EventIndexId` INTEGER NOT NULL,
+`Slot` TIMESTAMP(6) NOT NULL,
+`RunId` INTEGER,
+PRIMARY KEY (`EventIndexId`, `Slot`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE service_index (
 `ServiceIndexId` INTEGER NOT NULL AUTO_INCREMENT,
 `ServiceId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -233,6 +233,12 @@ CREATE TABLE run_fleet (
 "BlockedSince" DATETIME,
 PRIMARY KEY ("RunId", "FleetIndexId")
 );
+CREATE TABLE run_slot (
+"EventIndexId" INTEGER NOT NULL,
+"Slot" DATETIME NOT NULL,
+"RunId" INTEGER,
+PRIMARY KEY ("EventIndexId", "Slot")
+);
 CREATE TABLE service_index (
 "ServiceIndexId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 "ServiceId" VARCHAR(255) NOT NULL,
