@@ -89,12 +89,13 @@ class EventFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Philosophy:
-    """A service's bounds per fleet and how its need is counted."""
+    """A service's bounds per fleet, how its need is counted, and how many zones its fleets survive the loss of."""
 
     max_hosts: int | None = None
     min_hosts: int | None = None
     strategy: CapacityStrategy | None = None
     headroom_percentage: Fraction = Fraction(0)
+    zone_failures: int = 0
 
     @property
     def headroom(self) -> Fraction:

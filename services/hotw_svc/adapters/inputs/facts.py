@@ -207,6 +207,7 @@ def _philosophy(given: State) -> Philosophy:
         min_hosts=given.get("MinHosts"),
         strategy=None if strategy is None else CapacityStrategy(strategy),
         headroom_percentage=exact(given.get("HeadroomPercentage", 0)),
+        zone_failures=given.get("ZoneFailures", 0),
     )
 
 

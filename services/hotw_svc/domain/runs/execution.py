@@ -12,8 +12,8 @@ from services.hotw_svc.domain.orders.approval import ApprovalRule, Placing
 from services.hotw_svc.domain.orders.order import Order, expected_delivery, live_hosts
 from services.hotw_svc.domain.orders.override import Override
 from services.hotw_svc.domain.runs import reasoning
-from services.hotw_svc.domain.runs.placement import Placement, host_distribution, place, place_orders, raise_asgs
-from services.hotw_svc.domain.runs.presence import Presence, pending_hosts, presence
+from services.hotw_svc.domain.runs.placement import Placement, host_distribution, place, place_orders, raise_asgs, sites
+from services.hotw_svc.domain.runs.presence import Presence, hosts_by_zone, pending_hosts, presence
 from services.hotw_svc.domain.runs.requirement import (
     PeakTPM,
     Requirement,
@@ -24,6 +24,8 @@ from services.hotw_svc.domain.runs.requirement import (
     too_large,
 )
 from services.hotw_svc.domain.runs.scope import why_no_upscaling
+from services.hotw_svc.domain.runs.zone_loss import Survival, Zones, survival
+from shared.schemas.base import MAX_COUNT
 from shared.schemas.hotw_svc import ExecutionStatus
 
 LOCK_HELD = "LockHeld"
@@ -101,7 +103,10 @@ def _executed(inputs: Inputs, now: datetime) -> Execution:
     there = presence(inputs)
     pending = pending_hosts(inputs)
     need = max(0, need_of.required - there.hosts - pending)
-    return _concluded(inputs, need_of, there, pending, need, place(inputs, need, now), now)
+    survives = _survival(inputs, need_of, there, pending, need) if inputs.philosophy.zone_failures else None
+    total = need if survives is None else survives.total
+    loss = None if survives is None else reasoning.zone_loss(survives, need)
+    return _concluded(inputs, need_of, there, pending, total, place(inputs, total, now), now, loss)
 
 
 def lock_held(inputs: Inputs, *, locked_by: str, now: datetime) -> Execution:
@@ -114,6 +119,15 @@ def fleet_gone(inputs: Inputs, *, now: datetime) -> Execution:
     """The Fail of a fleet that was deleted after its run began; `inputs` as last known."""
     sentence = f"Fleet {inputs.fleet.fleet_id} was deleted after the run began."
     return replace(_bare(inputs, now), reasoning=sentence)
+
+
+def _survival(inputs: Inputs, need_of: Requirement, there: Presence, pending: int, need: int) -> Survival | None:
+    """What the fleet must get to survive the loss of a zone (7.14), within its bounds; None where it has no zone."""
+    zones = Zones.of(hosts_by_zone(inputs, there), sites(inputs), inputs.az_factors)
+    if not zones.names:
+        return None
+    most = MAX_COUNT if need_of.most is None else need_of.most - there.hosts - pending
+    return survival(zones, need_of.needed, least=need, most=max(need, most))
 
 
 def _barred(inputs: Inputs, now: datetime) -> tuple[str, ...]:
@@ -144,7 +158,14 @@ def _failed(inputs: Inputs, reasons: Sequence[str], now: datetime) -> Execution:
 
 
 def _concluded(
-    inputs: Inputs, need_of: Requirement, there: Presence, pending: int, need: int, placement: Placement, now: datetime
+    inputs: Inputs,
+    need_of: Requirement,
+    there: Presence,
+    pending: int,
+    need: int,
+    placement: Placement,
+    now: datetime,
+    zone_loss: str | None,
 ) -> Execution:
     distribution = placement.distribution
     status = _status(need, placement)
@@ -167,6 +188,7 @@ def _concluded(
         reasoning.custom_inputs(inputs),
         reasoning.counted(inputs, need_of),
         reasoning.present(there, pending),
+        zone_loss,
         reasoning.unverified(need_of),
     )
     return Execution(

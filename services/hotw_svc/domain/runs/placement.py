@@ -42,10 +42,15 @@ def place(inputs: Inputs, need: int, now: datetime) -> Placement:
     obstacles = _obstacles(inputs, eligible, now)
     if obstacles:
         return Placement(nowhere, obstacles)
-    distribution = distribute(need, [_site(inputs, asg) for asg in eligible], inputs.az_factors)
+    distribution = distribute(need, sites(inputs), inputs.az_factors)
     if not distribution.ordered:
         return Placement(distribution, (reasoning.full(distribution),))
     return Placement(distribution)
+
+
+def sites(inputs: Inputs) -> list[Site]:
+    """The ASGs that may take hosts, with their room (7.5.16)."""
+    return [_site(inputs, asg) for asg in eligible_asgs(inputs)]
 
 
 def place_orders(inputs: Inputs, distribution: Distribution, *, expected: date, now: datetime) -> tuple[Order, ...]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from services.hotw_svc.domain.inputs import Inputs
 from services.hotw_svc.domain.instants import EARLIEST
 from services.hotw_svc.domain.orders.order import Order
+from services.hotw_svc.domain.runs.distribution import apportion
 
 CUSTOM_INPUT = "custom input"
 INVENTORY = "inventory"
@@ -36,12 +37,13 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
-    """Delivered hosts: how many, and from when to when they are in.
+    """Delivered hosts: how many, in which zone, and from when to when they are in.
 
     `counted`: they are this event's, or stay all peak. `goes`: another event's, which this peak cannot rely on.
     """
 
     hosts: int
+    zone: str
     enters: datetime
     leaves: datetime
     counted: bool
@@ -64,11 +66,9 @@ def presence(inputs: Inputs) -> Presence:
         reported, source = inputs.fleet.desired_capacity, DESIRED_CAPACITY
         as_of = inputs.fleet.capacity_as_of or EARLIEST
     arriving = leaving = 0
-    for stay in _stays(inputs, as_of):
-        if stay.enters > as_of:
-            arriving += stay.hosts if stay.counted else 0
-        elif stay.goes and as_of < stay.leaves:
-            leaving += stay.hosts
+    for _, hosts in _moves(inputs, as_of):
+        arriving += max(0, hosts)
+        leaving += max(0, -hosts)
     return Presence(reported, source, None if as_of is EARLIEST else as_of, arriving, leaving)
 
 
@@ -77,7 +77,42 @@ def pending_hosts(inputs: Inputs) -> int:
 
     Another event's order counts if it was ever approved and its override runs over this whole peak (7.3.28).
     """
-    return sum(order.outstanding_hosts for order in inputs.orders if order.is_open and _counts(order, inputs))
+    return sum(order.outstanding_hosts for order in _pending(inputs))
+
+
+def hosts_by_zone(inputs: Inputs, there: Presence) -> dict[str, int]:
+    """Present and pending hosts by zone (7.14.2, 7.14.2a), zones in order.
+
+    DesiredCapacity scaled to what is reported, evenly over the ASGs where none has any; more or fewer by what arrives,
+    leaves and is pending there.
+    """
+    desired: dict[str, int] = {}
+    asgs: dict[str, int] = {}
+    for asg in inputs.fleet.asgs:
+        desired[asg.zone] = desired.get(asg.zone, 0) + asg.desired_capacity
+        asgs[asg.zone] = asgs.get(asg.zone, 0) + 1
+    zones = sorted(asgs)
+    parts = desired if any(desired.values()) else asgs
+    scaled, _ = apportion(there.reported, [parts[zone] for zone in zones], [there.reported] * len(zones))
+    found = dict(zip(zones, scaled, strict=True))
+    moved = _moves(inputs, there.as_of or EARLIEST)
+    for zone, hosts in (*moved, *((order.zone, order.outstanding_hosts) for order in _pending(inputs))):
+        found[zone] = found.get(zone, 0) + hosts
+    return {zone: max(0, found[zone]) for zone in sorted(found)}
+
+
+def _pending(inputs: Inputs) -> Iterator[Order]:
+    return (order for order in inputs.orders if order.is_open and _counts(order, inputs))
+
+
+def _moves(inputs: Inputs, as_of: datetime) -> Iterator[tuple[str, int]]:
+    """By zone, hosts that arrive after an instant, and (negative) those that leave before the peak ends."""
+    for stay in _stays(inputs, as_of):
+        if stay.enters > as_of:
+            if stay.counted:
+                yield stay.zone, stay.hosts
+        elif stay.goes and as_of < stay.leaves:
+            yield stay.zone, -stay.hosts
 
 
 def _counts(order: Order, inputs: Inputs) -> bool:
@@ -103,4 +138,4 @@ def _stays(inputs: Inputs, as_of: datetime) -> Iterator[_Stay]:
         else:
             continue
         for delivery in order.deliveries:
-            yield _Stay(delivery.hosts, max(delivery.delivered_at, start), end, counted, goes)
+            yield _Stay(delivery.hosts, order.zone, max(delivery.delivered_at, start), end, counted, goes)

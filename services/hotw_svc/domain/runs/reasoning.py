@@ -11,6 +11,7 @@ from services.hotw_svc.domain.runs.distribution import Distribution
 from services.hotw_svc.domain.runs.eligibility import unknown_preferred
 from services.hotw_svc.domain.runs.presence import CUSTOM_INPUT, DESIRED_CAPACITY, INVENTORY, Presence
 from services.hotw_svc.domain.runs.requirement import Requirement
+from services.hotw_svc.domain.runs.zone_loss import Survival
 from services.hotw_svc.domain.wording import hosts, listed, plain, whole
 from shared.capacity import ONE
 from shared.clock import iso
@@ -132,6 +133,16 @@ def present(there: Presence, pending: int) -> str:
         leaving = f", {whole(there.leaving)} leaving before the peak ends" if there.leaving else ""
         return f"{whole(there.hosts)} present ({parts}{arriving}{leaving}), {whole(pending)} pending."
     return f"{whole(there.hosts)} present (by {basis}{when}), {whole(pending)} pending."
+
+
+def zone_loss(survival: Survival, need: int) -> str:
+    """Whether the fleet survives the loss of any one zone (7.14.6), and what that took beyond `need`."""
+    if survival.lost is not None:
+        return f"The fleet does not survive the loss of {survival.lost}, {whole(survival.short)} short."
+    more = survival.total - need
+    if more:
+        return f"{hosts(more)} more than that, so that it survives the loss of any one zone."
+    return "It survives the loss of any one zone."
 
 
 def unverified(needed: Requirement) -> str | None:

@@ -37,7 +37,7 @@ class PeakTPM:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """Needed and RequiredHosts, and the bound that made them differ.
+    """Needed and RequiredHosts, and the bound that made them differ. `most` is the upper bound; None where none is.
 
     `peak` is None only for a Fixed need, or a custom formula that does without. `formula` is the custom formula that
     gave the need, with `formula_inputs` as it took them. `cap` names the bound that lowered the need or MinHosts, as in
@@ -53,6 +53,7 @@ class Requirement:
     cap: str | None = None
     raised: bool = False
     crossed: bool = False
+    most: int | None = None
     formula: FormulaFacts | None = None
     formula_inputs: Mapping[str, Fraction] = field(default_factory=dict)
 
@@ -164,6 +165,7 @@ def required(inputs: Inputs) -> Requirement:
         cap=name if bounded < floored else None,
         raised=bounded > needed,
         crossed=bounded < floored > needed,
+        most=cap,
         formula=formula,
         formula_inputs=given,
     )

@@ -242,6 +242,7 @@ def test_a_philosophy_is_read_as_it_is_published() -> None:
             min_hosts=10,
             strategy=CapacityStrategy.PERFORMANCE_BASED,
             headroom_percentage=Fraction(15, 2),
+            zone_failures=1,
         ),
     )
 
