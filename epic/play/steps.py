@@ -133,7 +133,7 @@ async def rise_late(api: Api, terminal: Terminal) -> None:
         await _decide(api, order)
 
     async def tickets() -> int:
-        return len(await api.items("/ticket", {"EventId": scenario.EVENT_ID}))
+        return len(await api.items("/ticket", {"EventId": scenario.EVENT_ID, "Severity": "2"}))
 
     with terminal.progress("Sev2 ticket of the emergent order", 1) as advance:
         await until("the ticket of the emergent order", tickets, 1, advance=advance)

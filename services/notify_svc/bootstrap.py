@@ -11,7 +11,7 @@ from services.notify_svc.adapters.mailbox import mailbox_of
 from services.notify_svc.adapters.templates import Templates
 from services.notify_svc.app.mail_escalation import mail_escalation
 from services.notify_svc.app.mail_tpm import mail_tpm
-from services.notify_svc.app.open_emergent_tickets import assign_tickets, open_emergent_tickets
+from services.notify_svc.app.open_order_tickets import assign_tickets, open_order_tickets
 from services.notify_svc.app.request_mails import request_mails
 from services.notify_svc.app.send_mails import MailSender
 from services.notify_svc.app.summarize_orders import OrderSummaries
@@ -62,12 +62,12 @@ async def build(
             events=events,
             gather_orders=summaries.gather_orders,
             summarize_runs=summaries.summarize_runs,
-            open_emergent_tickets=partial(
-                open_emergent_tickets,
+            open_order_tickets=partial(
+                open_order_tickets,
                 tickets=tickets,
                 services=services,
                 events=events,
-                describe=templates.emergent_description,
+                describe=templates.ticket_description,
                 request_mails=request,
             ),
             assign_tickets=partial(assign_tickets, tickets=tickets, services=services),

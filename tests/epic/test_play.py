@@ -145,8 +145,10 @@ def test_the_play_is_done_in_under_a_minute(first: Up) -> None:
 
 
 def test_the_emergent_order_opened_one_sev2_ticket_and_mails_lie_as_files(first: Up, folder: Path) -> None:
-    (ticket,) = get(f"{first.url}/ticket?EventId=PD2024").json()["Items"]
-    assert (ticket["Severity"], ticket["ServiceId"]) == (2, "ShippingService")
+    tickets = get(f"{first.url}/ticket?EventId=PD2024").json()["Items"]
+    assert [ticket["ServiceId"] for ticket in tickets if ticket["Severity"] == 2] == ["ShippingService"]
+    services = [ticket["ServiceId"] for ticket in tickets]
+    assert len(services) == len(set(services)) > 1
     assert list((folder / "mail").glob("*.eml"))
     assert get(f"{first.url}/notification?Status=Failed").json()["Items"] == []
 
@@ -195,6 +197,6 @@ def test_a_play_that_was_killed_is_taken_up_again(tmp_path: Path) -> None:
         shown = fleets(again)
         assert len(shown) == 40
         assert shown["FORTRESSService-NA-X0"][0] == ["us-east-1", "200", "150", "50", "40", "Yellow"]
-        assert len(get(f"{again.url}/ticket?EventId=PD2024").json()["Items"]) == 1
+        assert len(get(f"{again.url}/ticket?EventId=PD2024&Severity=2").json()["Items"]) == 1
     finally:
         again.stop()

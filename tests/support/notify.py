@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify_svc.adapters.templates import Templates
 from services.notify_svc.app.mail_tpm import mail_tpm
-from services.notify_svc.app.open_emergent_tickets import assign_tickets, open_emergent_tickets
+from services.notify_svc.app.open_order_tickets import assign_tickets, open_order_tickets
 from services.notify_svc.app.request_mails import request_mails
 from services.notify_svc.app.send_mails import LEASE_SECONDS, Mailbox, MailSender
 from services.notify_svc.app.summarize_orders import OrderSummaries
@@ -116,7 +116,7 @@ class Replica:
     services: ReadModel
     gather_orders: Callable[..., Any]
     summarize_runs: Callable[..., Any]
-    open_emergent_tickets: Callable[..., Any]
+    open_order_tickets: Callable[..., Any]
     assign_tickets: Callable[..., Any]
     warn_of_open_orders: Callable[..., Any]
     mail_tpm: Callable[..., Any]
@@ -178,11 +178,11 @@ class Replicas:
             summaries.gather_orders,
             summaries.summarize_runs,
             partial(
-                open_emergent_tickets,
+                open_order_tickets,
                 tickets=tickets,
                 services=services,
                 events=events,
-                describe=templates.emergent_description,
+                describe=templates.ticket_description,
                 request_mails=request,
             ),
             partial(assign_tickets, tickets=tickets, services=services),

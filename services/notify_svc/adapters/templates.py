@@ -30,6 +30,6 @@ class Templates:
         text, html = (self._environment.get_template(f"{name}.{kind}.j2").render(variables) for kind in ("txt", "html"))
         return text, html
 
-    def emergent_description(self, about: Mapping[str, Any]) -> str:
-        """The description of the ticket of an emergent order, in Markdown."""
-        return self._environment.get_template("emergent_ticket.md.j2").render(about)
+    def ticket_description(self, about: Mapping[str, Any]) -> str:
+        """The description of the ticket of a service's orders, in Markdown."""
+        return self._environment.get_template("order_ticket.md.j2").render(about)

@@ -32,7 +32,7 @@ def subscriptions(
     events: ReadModel,
     gather_orders: Orders,
     summarize_runs: Runs,
-    open_emergent_tickets: Orders,
+    open_order_tickets: Orders,
     assign_tickets: Callable[[Collection[str], Cause], Awaitable[None]],
     warn_of_open_orders: Orders,
     mail_tpm: Callable[[Sequence[tuple[TPMRequested, Cause]]], Awaitable[None]],
@@ -53,7 +53,7 @@ def subscriptions(
 
     async def on_order_placed(batch: Sequence[Received[HardwareFact]]) -> None:
         await gather_orders(facts(batch))
-        await open_emergent_tickets(facts(batch))
+        await open_order_tickets(facts(batch))
 
     async def on_order_reviewed(batch: Sequence[Received[HardwareFact]]) -> None:
         await warn_of_open_orders(facts(batch))

@@ -12,12 +12,6 @@ from hypothesis import strategies as st
 from services.notify_svc.adapters.templates import Templates
 from services.notify_svc.domain.notification import ATTEMPTS, Notification, notification_id, recipients_of
 from services.notify_svc.domain.order_summary import Line, is_complete, line_of, merged, summary_mail
-from services.notify_svc.domain.tickets import (
-    commented,
-    emergent_comment,
-    emergent_ticket,
-    emergent_ticket_id,
-)
 from services.notify_svc.resources.ticket import TICKETS, escalated
 from shared.cause import Cause
 from shared.errors import Conflict
@@ -109,30 +103,6 @@ def test_the_order_mail_reads_well_as_text_and_escapes_html() -> None:
     assert "a < b & c" in text
     assert "a &lt; b &amp; c" in html
     assert "LATE" not in text
-
-
-def test_an_emergent_ticket_is_sev2_and_one_per_service_and_event() -> None:
-    comment = emergent_comment(fact())
-    assert comment is not None
-    about = {"EventId": "PD2024", "ServiceId": "FORTRESSService", "EventName": "Prime Day 2024", "Comments": [comment]}
-    ticket = emergent_ticket(about, assignee="a@x.com", description="d")
-    assert (ticket["Severity"], ticket["Status"]) == (2, "Open")
-    assert ticket["TicketId"] == emergent_ticket_id("PD2024", "FORTRESSService")
-    assert (
-        emergent_ticket_id("PD2024", "Other") != ticket["TicketId"] != emergent_ticket_id("BF2024", "FORTRESSService")
-    )
-
-
-def test_the_same_execution_comments_once() -> None:
-    comment = emergent_comment(fact()) or {}
-    assert commented({"Comments": [comment]}, [comment]) is None
-    other = {**comment, "Text": comment["Text"].replace("SPCO-789", "SPCO-790")}
-    assert commented({"Comments": [comment]}, [comment, other]) == {"Comments": [comment, other]}
-
-
-def test_an_execution_that_ordered_nothing_opens_no_ticket() -> None:
-    execution = {**PLACED["Execution"], "OrderedHosts": 0}
-    assert emergent_comment(fact(Execution=execution)) is None
 
 
 CAUSE = Cause(NOW, "jsmith", Trace.begin())

@@ -8,9 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from services.notify_svc.app.send_mails import Mail, Mailbox
-from shared.documents import Change
 from shared.durability.lease import Lease, Leases
-from tests.support.notify import CLOCK, SERVICE, Post, Replicas, cause, completed, placed
+from tests.support.notify import CLOCK, Post, Replicas, cause, completed, placed
 
 Smtp = Callable[[], Mailbox]
 
@@ -182,56 +181,3 @@ async def test_a_mail_notes_a_leader_without_an_address(replicas: Replicas, smtp
     assert recipients == ["fortress-owner@amazon.com"]
     [summary] = await one.mails()
     assert summary.state["Reason"] == "no address for jsmith; set EPIC_MAIL_DOMAIN"
-
-
-async def test_emergent_orders_open_one_ticket_and_later_ones_comment_on_it(
-    replicas: Replicas, smtp: Smtp, post: Post
-) -> None:
-    one, two = await replicas.start(smtp()), await replicas.start(smtp())
-    facts = [(placed(number, emergent=True), cause()) for number in range(6)]
-    await asyncio.gather(
-        one.open_emergent_tickets(facts[:4]),
-        two.open_emergent_tickets(facts[2:]),
-        one.open_emergent_tickets([(placed(9), cause())]),
-    )
-    [ticket] = (await one.tickets.list({"EventId": "PD2024"})).items
-    assert (ticket.state["Severity"], ticket.state["Assignee"]) == (2, "fortress-owner@amazon.com")
-    spoken_of = [comment["Text"].partition(":")[0] for comment in ticket.state["Comments"]]
-    assert sorted(spoken_of) == [f"SPCO-{789 + number}" for number in range(6)]
-    assert len({message.id for message in await replicas.published_as("ticket.created")}) == 1
-    await one.sender.send_due()
-    assert [mail["Subject"].partition(" ")[0] for _, mail in post.taken] == ["Sev2"]
-
-
-@pytest.mark.parametrize("first", ["the order", "the service"])
-async def test_an_emergent_ticket_gets_the_owner_whichever_message_comes_first(
-    first: str, replicas: Replicas, smtp: Smtp
-) -> None:
-    one = await replicas.start(smtp())
-    new = SERVICE | {"ServiceId": "NewService", "Owner": "new-owner@example.com"}
-    fact = [(placed(service="NewService", emergent=True), cause())]
-    if first == "the order":
-        await one.open_emergent_tickets(fact)
-        [waiting] = (await one.tickets.list({"ServiceId": "NewService"})).items
-        assert "Assignee" not in waiting.state
-    for _ in range(2):
-        await one.services.put([("NewService", 1, new)])
-        await one.assign_tickets(["NewService", "FORTRESSService"], cause())
-    await one.open_emergent_tickets(fact)
-    [ticket] = (await one.tickets.list({"ServiceId": "NewService"})).items
-    assert ticket.state["Assignee"] == "new-owner@example.com"
-    assert ticket.version == (2 if first == "the order" else 1)
-
-
-async def test_a_new_service_takes_no_ticket_with_an_assignee_or_opened_by_hand(replicas: Replicas, smtp: Smtp) -> None:
-    one = await replicas.start(smtp())
-    await one.open_emergent_tickets([(placed(service="NewService", emergent=True), cause())])
-    [opened] = (await one.tickets.list({"ServiceId": "NewService"})).items
-    by_hand = {"TicketId": "SIM-1", "Title": "Look", "ServiceId": "NewService", "EventId": "PD2024", "Severity": 3}
-    taken = {**opened.state, "Assignee": "jsmith"}
-    await one.tickets.update("SIM-1", lambda _: Change(by_hand, ()), cause())
-    await one.tickets.update(opened.key, lambda _: Change(taken, ()), cause())
-    await one.services.put([("NewService", 1, SERVICE | {"ServiceId": "NewService"})])
-    await one.assign_tickets(["NewService"], cause())
-    found = {ticket.key: ticket.state.get("Assignee") for ticket in (await one.tickets.list({})).items}
-    assert found == {"SIM-1": None, opened.key: "jsmith"}
