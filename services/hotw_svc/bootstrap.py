@@ -8,6 +8,9 @@ from typing import Final
 from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import migrate, store_in
+from services.hotw_svc.app.external.record_dashboard import record_dashboard
+from services.hotw_svc.app.external.record_execution import record_execution
+from services.hotw_svc.app.external.record_run import record_run
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
@@ -45,6 +48,9 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
         review_order=partial(review_order, store=store),
         report_delivery=partial(report_delivery, store=store),
         store_preferred_asgs=partial(store_preferred_asgs, store=store),
+        record_run=partial(record_run, store=store),
+        record_execution=partial(record_execution, store=store),
+        record_dashboard=partial(record_dashboard, store=store),
     )
     periodic = [kit.every(_SETTLE_EVERY, "settle order books", partial(settle_order_books, store=store, clock=clock))]
     if settings.hotw_schedule is not None:

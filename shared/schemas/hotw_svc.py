@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from pydantic import Field
 
@@ -23,6 +24,13 @@ class RunStatus(StrEnum):
     RUNNING = "Running"
     COMPLETED = "Completed"
     CANCELLED = "Cancelled"
+
+
+class Engine(StrEnum):
+    """Who worked a run out: EPIC, or an outside engine whose results EPIC only records (7.0.21)."""
+
+    EPIC = "EPIC"
+    EXTERNAL = "External"
 
 
 class ExecutionStatus(StrEnum):
@@ -126,7 +134,7 @@ class OrderFact(WireModel):
     execution_id: PositiveCount
     run_id: PositiveCount
     auto_scaling_group_name: Name
-    availability_zone: Name
+    availability_zone: Name | None = None
     fulfillment_type: OrderType
     fulfillment_status: FulfillmentStatus
     ever_approved: bool = False
@@ -136,6 +144,14 @@ class OrderFact(WireModel):
     reason: Text | None = None
     superseded: bool = False
     approval_rule: Id | None = None
+
+    @property
+    def zone(self) -> str:
+        """The zone to count its hosts in; Unknown where the fleet does not have its ASG."""
+        return self.availability_zone or UNKNOWN_ZONE
+
+
+UNKNOWN_ZONE: Final = "Unknown"
 
 
 class HardwareFact(WireModel):
@@ -171,12 +187,12 @@ class ServiceOrders(WireModel):
 
 
 class RunFact(WireModel):
-    """``hotw.run.{started,completed,cancelled}``."""
+    """``hotw.run.{started,completed,cancelled}``; an outside engine's run may have no OrderType."""
 
     run_id: PositiveCount
     event_id: Id
     purpose: Purpose
-    order_type: OrderType
+    order_type: OrderType | None = None
     run_status: RunStatus
     user: Name
     fleets: Count

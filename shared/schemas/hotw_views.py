@@ -23,7 +23,7 @@ class RunView(WireModel):
     run_id: PositiveCount
     event_id: Id
     run_status: RunStatus
-    order_type: OrderType
+    order_type: OrderType | None
     purpose: Purpose
     user: Name
     fleets: Count
@@ -80,6 +80,7 @@ class OverrideView(WireModel):
     end_offset: Count
     place_order_if_required: Flag
     justification: str
+    engine: Name
 
 
 class DeliveryView(WireModel):
@@ -99,7 +100,7 @@ class OrderView(WireModel):
     event_id: Id
     purpose: Purpose
     auto_scaling_group_name: Name
-    availability_zone: Name
+    availability_zone: Name | None
     fulfillment_type: OrderType
     is_emergent: Flag
     fulfillment_status: FulfillmentStatus

@@ -19,6 +19,7 @@ from shared.schemas.fleet_svc.fleet import InventoryReported
 from shared.schemas.fleet_svc.proposal import AcceptProposal
 from shared.schemas.fleet_svc.throttling import THROTTLING, ReportThrottling, ThrottlingApplied
 from shared.schemas.fleet_svc.traffic import BAU_CHANGED, TRAFFIC, BAUChanged
+from shared.schemas.hotw_external import RecordDashboard, RecordExecution, RecordRun, UpdateRecordedRun
 from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import (
     CancelRun,
@@ -157,7 +158,18 @@ def _commands(service: str, key: str, *others: type[WireModel], partitions: int 
 
 
 _FLEET_KEYS: Final = " or ".join({one.key[0]: None for one in RESOURCES["fleet_svc"]})
-_HOTW_COMMANDS: Final = (StartRun, CancelRun, ExecuteFleet, ReviewOrder, ReportDelivery, StorePreferredASGs)
+_HOTW_COMMANDS: Final = (
+    StartRun,
+    CancelRun,
+    ExecuteFleet,
+    ReviewOrder,
+    ReportDelivery,
+    StorePreferredASGs,
+    RecordRun,
+    UpdateRecordedRun,
+    RecordExecution,
+    RecordDashboard,
+)
 _run_event: Final = partial(_event, RunFact, owner="hotw_svc", key="RunId", config=_THIRTY_DAYS)
 _hardware_event: Final = partial(_event, HardwareFact, owner="hotw_svc", key="{EventId}#{FleetId}#{Purpose}")
 _OF_ORDERS: Final = ("eventplan_svc", "fleet_svc")

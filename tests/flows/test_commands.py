@@ -213,9 +213,12 @@ REFUSED = {
     "ReportDelivery": 404,
     "ReviewOrder": 404,
     "CreateEventPlan": 409,
+    "RecordDashboard": 404,
+    "RecordExecution": 404,
+    "UpdateRecordedRun": 404,
 }
-"""How a command may also be answered: EPIC itself numbers jobs, runs and orders, and makes the plans of its fleets. A
-proposal takes a whole day of traffic (``test_traffic_becomes_a_projection_by_commands_alone``)."""
+"""How a command may also be answered: EPIC itself numbers jobs, runs and orders, makes the plans of its fleets, and
+does not know RIPE. A proposal takes a day of traffic (``test_traffic_becomes_a_projection_by_commands_alone``)."""
 
 
 def _phase(ce_type: str) -> int:

@@ -17,6 +17,9 @@ from services.hotw_svc.adapters.inputs.facts import az_factors
 from services.hotw_svc.adapters.inputs.read_models import custom_input_state, exception_key
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import migrate, store_in
+from services.hotw_svc.app.external.record_dashboard import record_dashboard
+from services.hotw_svc.app.external.record_execution import record_execution
+from services.hotw_svc.app.external.record_run import record_run
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
@@ -272,6 +275,9 @@ class Replica:
             review_order=partial(review_order, store=store),
             report_delivery=partial(report_delivery, store=store),
             store_preferred_asgs=partial(store_preferred_asgs, store=store),
+            record_run=partial(record_run, store=store),
+            record_execution=partial(record_execution, store=store),
+            record_dashboard=partial(record_dashboard, store=store),
         )
 
     def cause(self, id: str | None = None, digest: str = "d") -> Cause:

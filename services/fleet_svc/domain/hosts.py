@@ -28,12 +28,12 @@ def order_status(fact: HardwareFact) -> HostOrderStatus:
     approved: Counter[str] = Counter()
     fulfilled: Counter[str] = Counter()
     for order in fact.orders:
-        fulfilled[order.availability_zone] += order.fulfilled_hosts
+        fulfilled[order.zone] += order.fulfilled_hosts
         undelivered = order.fulfillment_value - order.fulfilled_hosts
         if _is_undecided(order):
-            pending[order.availability_zone] += undelivered
+            pending[order.zone] += undelivered
         elif order.fulfillment_status in (FulfillmentStatus.APPROVED, FulfillmentStatus.DELAYED):
-            approved[order.availability_zone] += undelivered
+            approved[order.zone] += undelivered
     return HostOrderStatus(
         event_id=fact.event_id,
         hosts_pending_approval=_by_zone(pending),

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.hotw_svc.adapters.external.recorded_rows import RecordedRows
 from services.hotw_svc.adapters.inputs.input_rows import InputReadModels
 from services.hotw_svc.adapters.inputs.preferred_asgs import Preferences
 from services.hotw_svc.adapters.inputs.read_models import READ_MODELS
@@ -36,6 +37,7 @@ def store_in(database: Database, az_factors: AzFactors) -> Store:
             work,
             Preferences(connection),
             Slots(connection),
+            RecordedRows(connection),
         )
 
     return Store(database, unit)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.hotw_svc.app.external.rows import RecordedRows
 from services.hotw_svc.app.runs.run import NewRun, Run
 from services.hotw_svc.domain.inputs import EventFacts, Inputs, PreferredAsgs
 from services.hotw_svc.domain.orders.order import Order
@@ -20,10 +21,12 @@ from shared.cause import Cause
 from shared.durability.read_model import Snapshot
 from shared.relational import Database, UnitOfWork
 from shared.schemas.fleet_svc.service import ServiceType
+from shared.schemas.hotw_external import RecordDashboard, RecordExecution, RecordRun
 from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import (
     CancelRun,
     ExecuteFleet,
+    OrderType,
     ReportDelivery,
     ReviewOrder,
     RunStatus,
@@ -117,6 +120,14 @@ class RunRows(Protocol):
 
     async def get(self, run_id: int, *, lock: bool = False, counted: bool = True) -> Run | None:
         """The run. ``lock``: nobody else changes it until the transaction ends; ``counted``: with its progress."""
+
+    async def record(self, new: NewRun) -> Run:
+        """A running run of an outside engine; EPIC's workers leave it alone, and it has no fleets of its own."""
+
+    async def change_order_type(self, run: Run, order_type: OrderType) -> Run: ...
+
+    async def add_recorded(self, run_id: int) -> None:
+        """Counts one more execution of an outside engine's run among its fleets."""
 
     async def end(self, run: Run, status: RunStatus, now: datetime) -> Run:
         """The run, which was read with its progress, ended; fleets still open get no execution any more."""
@@ -232,6 +243,7 @@ class Unit:
     writing: UnitOfWork | None
     preferences: PreferenceRows
     slots: SlotRows
+    recorded: RecordedRows
 
     @property
     def work(self) -> UnitOfWork:
@@ -277,3 +289,6 @@ class Commands:
     review_order: UseCase[ReviewOrder]
     report_delivery: UseCase[ReportDelivery]
     store_preferred_asgs: UseCase[StorePreferredASGs]
+    record_run: UseCase[RecordRun]
+    record_execution: UseCase[RecordExecution]
+    record_dashboard: UseCase[RecordDashboard]

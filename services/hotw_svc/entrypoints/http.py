@@ -13,6 +13,14 @@ from services.hotw_svc.app.ports import Commands, UseCase
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import MAX_COUNT, MAX_PAGE, Id, Name, PositiveCount, WireModel
+from shared.schemas.hotw_external import (
+    RecordDashboard,
+    RecordedDashboard,
+    RecordedExecution,
+    RecordExecution,
+    RecordRun,
+    UpdateRecordedRun,
+)
 from shared.schemas.hotw_preferences import (
     EventIndexView,
     FleetIndexView,
@@ -126,6 +134,15 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     path, what = "/hotw/asgsPreference/{EventId}/{FleetId}", "Store which ASGs take a fleet's hosts for an event"
     store, prefer = commands.store_preferred_asgs, "hotw.preference.store"
     write("PUT", path, prefer, StorePreferredASGs, store, what, response=PreferredAsgsView)
+
+    path, what, may = "/hotw/runDetail", "Record an outside engine's run, or (with RunId) update it", "hotw.run.record"
+    write("POST", path, may, RecordRun, commands.record_run, what, response=RunView)
+    what = "Update an outside engine's run"
+    write("PUT", path, may, UpdateRecordedRun, commands.record_run, what, response=RunView)
+    path, what, may = "/hotw/executionDetail", "Record an outside engine's execution", "hotw.execution.record"
+    write("POST", path, may, RecordExecution, commands.record_execution, what, response=RecordedExecution)
+    path, what, may = "/hotw/dashboardDetail", "Record an outside engine's sum of a fleet", "hotw.dashboard.record"
+    write("POST", path, may, RecordDashboard, commands.record_dashboard, what, response=RecordedDashboard)
 
     run, order, known = "hotw.run.read", "hotw.order.read", "hotw.input.read"
     runs: dict[str, Any] = {"response": RunView, "many": True, "parameters": _RUNS}

@@ -21,6 +21,7 @@ from shared.schemas.fleet_svc.philosophy import PhilosophySnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.fleet_svc.traffic import BAU_CHANGED, BAUChanged
+from shared.schemas.hotw_external import RecordDashboard, RecordExecution, RecordRun, UpdateRecordedRun
 from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.trace import Trace
@@ -108,4 +109,8 @@ def _commands(commands: Commands) -> list[Command[Any]]:
         Command(ReviewOrder, commands.review_order, "hotw.order.review", conditional=False),
         Command(ReportDelivery, commands.report_delivery, "hotw.delivery.report", conditional=False),
         Command(StorePreferredASGs, commands.store_preferred_asgs, "hotw.preference.store", conditional=False),
+        Command(RecordRun, commands.record_run, "hotw.run.record", conditional=False),
+        Command(UpdateRecordedRun, commands.record_run, "hotw.run.record", conditional=False),
+        Command(RecordExecution, commands.record_execution, "hotw.execution.record", conditional=False),
+        Command(RecordDashboard, commands.record_dashboard, "hotw.dashboard.record", conditional=False),
     ]

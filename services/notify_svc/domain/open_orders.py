@@ -46,7 +46,7 @@ def line_of(fact: HardwareFact) -> Line | None:
                 "FulfillmentId": order.fulfillment_id,
                 "Status": order.fulfillment_status.value,
                 "AutoScalingGroupName": order.auto_scaling_group_name,
-                "AvailabilityZone": order.availability_zone,
+                "AvailabilityZone": order.zone,
                 "Hosts": order.fulfillment_value,
                 "Delivered": order.fulfilled_hosts,
                 "DueBy": order.fulfillment_date.isoformat(),

@@ -47,7 +47,7 @@ def line_of(fact: HardwareFact) -> Line | None:
         return None
     zones: dict[str, int] = {}
     for order in placed:
-        zones[order.availability_zone] = zones.get(order.availability_zone, 0) + order.fulfillment_value
+        zones[order.zone] = zones.get(order.zone, 0) + order.fulfillment_value
     return {
         "FleetId": fact.fleet_id,
         "ExecutionId": execution.execution_id,

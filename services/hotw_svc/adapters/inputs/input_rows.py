@@ -105,7 +105,7 @@ class InputReadModels:
         run_facts = RunFacts(
             run_id=run.run_id,
             created_at=run.created_at,
-            order_type=run.order_type,
+            order_type=run.ordering,
             order_type_reason=run.order_type_reason,
             user=run.user,
             purpose=run.purpose,

@@ -16,9 +16,12 @@ from services.hotw_svc.domain.orders.order import Delivery, Order
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus
 from shared.clock import iso, parse_instant
 from shared.relational import insert_rows
-from shared.schemas.hotw_svc import FulfillmentStatus, OrderType, Purpose
+from shared.schemas.hotw_svc import Engine, FulfillmentStatus, OrderType, Purpose
 
-_FIXED: Final = frozenset({"PlacedAt", "RunId", "FleetIndexId", "EventIndexId", "ExecutionId"})
+_FIXED: Final = frozenset(
+    {"PlacedAt", "RunId", "FleetIndexId", "EventIndexId", "ExecutionId"}
+    | {"CapacityOverrideName", "OverrideTag", "PlaceOrderIfRequired"}
+)
 _OVERRIDE: Final = {
     "RunId": "run_id",
     "FleetId": "fleet_id",
@@ -36,6 +39,7 @@ _OVERRIDE: Final = {
     "Justification": "justification",
     "Purpose": "purpose",
     "OverrideStatus": "status",
+    "Engine": "engine",
 }
 """The attributes of an Override by their columns."""
 _ORDER: Final = {
@@ -58,6 +62,7 @@ _ORDER: Final = {
     "Reason": "reason",
     "Superseded": "superseded",
     "ApprovalRule": "approval_rule",
+    "FulfillmentLink": "link",
 }
 """The attributes of an Order by their columns, but for its deliveries."""
 
@@ -78,14 +83,14 @@ def override_columns(override: Override) -> Row:
 def override_of(row: Mapping[str, Any]) -> Override:
     """The override of a row of capacity_override_details."""
     override: Row = {name: row[column] for column, name in _OVERRIDE.items()}
-    kinds = {"override_type": OrderType, "purpose": Purpose, "status": OverrideStatus}
+    kinds = {"override_type": OrderType, "purpose": Purpose, "status": OverrideStatus, "engine": Engine}
     return Override(**override | {name: kind(override[name]) for name, kind in kinds.items()})
 
 
 def order_columns(order: Order) -> Row:
     """A row of fulfillment_details; Deliveries is a JSON column."""
     return {column: getattr(order, name) for column, name in _ORDER.items()} | {
-        "FulfillmentLink": None,
+        "AvailabilityZone": order.zone or None,
         "IsEmergent": order.order_type is OrderType.EMERGENT,
         "FulfilledHosts": order.fulfilled_hosts,
         "Deliveries": [{"Hosts": d.hosts, "DeliveredAt": iso(d.delivered_at)} for d in order.deliveries],
@@ -94,7 +99,7 @@ def order_columns(order: Order) -> Row:
 
 def order_of(row: Mapping[str, Any]) -> Order:
     """The order of a row of fulfillment_details."""
-    order: Row = {name: row[column] for column, name in _ORDER.items()}
+    order: Row = {name: row[column] for column, name in _ORDER.items()} | {"zone": row["AvailabilityZone"] or ""}
     kinds = {"order_type": OrderType, "purpose": Purpose, "status": FulfillmentStatus}
     deliveries = tuple(Delivery(d["Hosts"], parse_instant(d["DeliveredAt"])) for d in row["Deliveries"])
     return Order(**order | {name: kind(order[name]) for name, kind in kinds.items()}, deliveries=deliveries)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import FromClause, Select, and_, literal, or_, select
+from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select, Table, and_, case, exists, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -59,7 +59,7 @@ async def dashboard_services(
         query = query.where(service.c.Owner == owner)
     services = (await connection.execute(query)).all()
     fleets: dict[str, list[Row]] = {row.Key: [] for row in services}
-    rows = _rows(event_id, books).where(fleet.c.ServiceId.in_(list(fleets)), has_row)
+    rows = _rows(event_id, purpose, books).where(fleet.c.ServiceId.in_(list(fleets)), has_row)
     for row in await connection.execute(rows):
         fleets[row.ServiceId].append(_line(row))
     return [
@@ -71,16 +71,17 @@ async def dashboard_services(
 def _books(event_id: str, purpose: Purpose) -> FromClause:
     """Every fleet with its order book, where it has one."""
     board, fleet, index = t.hotw_dashboard, FLEETS.table, t.fleet_index
-    event = select(t.event_index.c.EventIndexId).where(t.event_index.c.EventId == event_id).scalar_subquery()
     its_board = and_(
-        board.c.FleetIndexId == index.c.FleetIndexId, board.c.EventIndexId == event, board.c.Purpose == purpose.value
+        board.c.FleetIndexId == index.c.FleetIndexId,
+        board.c.EventIndexId == _event_number(event_id),
+        board.c.Purpose == purpose.value,
     )
     return fleet.join(index, index.c.FleetId == fleet.c.Key).outerjoin(board, its_board)
 
 
-def _rows(event_id: str, books: FromClause) -> Select[Any]:
+def _rows(event_id: str, purpose: Purpose, books: FromClause) -> Select[Any]:
     """What is known of fleets, by FleetId; the columns of what a fleet does not have are null."""
-    board, execution = t.hotw_dashboard, t.hotw_execution
+    board, execution, reported = t.hotw_dashboard, t.hotw_execution, t.reported_sum
     fleet, plan, service = FLEETS.table, PLANS.table, SERVICES.table
     return (
         select(
@@ -91,12 +92,35 @@ def _rows(event_id: str, books: FromClause) -> Select[Any]:
             *(board.c[name] for name in (*TOTALS, "Gap")),
             *(execution.c[name].label(f"Its{name}") for name in _LATEST),
             plan.c.State.label("Plan"),
+            case((~_has_orders(reported), reported.c.ReportedSum)).label("ReportedSum"),
         )
         .select_from(books)
         .join(service, service.c.Key == fleet.c.ServiceId)
         .outerjoin(execution, execution.c.ExecutionId == board.c.LatestExecutionId)
         .outerjoin(plan, plan.c.Key == literal(plan_key(event_id, "")) + fleet.c.Key)
+        .outerjoin(
+            reported,
+            and_(
+                reported.c.FleetIndexId == t.fleet_index.c.FleetIndexId,
+                reported.c.EventIndexId == _event_number(event_id),
+                reported.c.Purpose == purpose.value,
+            ),
+        )
         .order_by(fleet.c.Key)
+    )
+
+
+def _event_number(event_id: str) -> ScalarSelect[Any]:
+    return select(t.event_index.c.EventIndexId).where(t.event_index.c.EventId == event_id).scalar_subquery()
+
+
+def _has_orders(reported: Table) -> ColumnElement[bool]:
+    """Whether the fleet has an order for the event and purpose, so that ReportedSum is not shown (7.0.47)."""
+    order = t.fulfillment_details
+    return exists().where(
+        order.c.FleetIndexId == reported.c.FleetIndexId,
+        order.c.EventIndexId == reported.c.EventIndexId,
+        order.c.Purpose == reported.c.Purpose,
     )
 
 
@@ -110,7 +134,7 @@ def _line(row: Any) -> Row:
     return {
         "FleetId": row.FleetId,
         "Region": row.Region,
-        "CapacityOverrideSum": totals.live_hosts,
+        "CapacityOverrideSum": totals.live_hosts if row.ReportedSum is None else row.ReportedSum,
         "OrderedHosts": totals.live_hosts,
         "ApprovedHosts": totals.approved_hosts,
         "FulfilledHosts": totals.fulfilled_hosts,

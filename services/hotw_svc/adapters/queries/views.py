@@ -12,7 +12,16 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.rows import Row, wire
 
 _LEFT_OUT: Final = frozenset(
-    {"FleetIndexId", "ServiceIndexId", "EventIndexId", "Superseded", "DueAt", "EventVersionId", "Withdrawn"}
+    {
+        "FleetIndexId",
+        "ServiceIndexId",
+        "EventIndexId",
+        "Superseded",
+        "DueAt",
+        "EventVersionId",
+        "Withdrawn",
+        "RecordedDigest",
+    }
 )
 _PARTS: Final = (
     ("CapacityOverrideDetails", t.capacity_override_details, "AutoScalingGroupName"),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import Row as SqlRow
-from sqlalchemy import delete, exists, func, insert, literal, select, update
+from sqlalchemy import delete, exists, func, insert, literal, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -21,10 +21,9 @@ from services.hotw_svc.domain.inputs import EventFacts
 from services.hotw_svc.domain.runs.progress import NOTHING_DONE, Tally
 from services.hotw_svc.domain.runs.scope import Scope
 from shared.relational import slices
-from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, ServiceOrders
+from shared.schemas.hotw_svc import Engine, OrderType, Purpose, RunStatus, ServiceOrders
 from shared.trace import Trace
 
-_EPIC: Final = "EPIC"  # the engine of this service; runs of others are only recorded
 _RUNS: Final = select(t.hotw_run, t.event_index.c.EventId).join(
     t.event_index, t.event_index.c.EventIndexId == t.hotw_run.c.EventIndexId
 )
@@ -42,6 +41,25 @@ class Runs:
         count = select(func.count()).select_from(t.run_fleet).where(t.run_fleet.c.RunId == run_id)
         fleets = int((await self._connection.execute(count)).scalar_one())
         await self._connection.execute(update(t.hotw_run).where(t.hotw_run.c.RunId == run_id).values(Fleets=fleets))
+        return await self._inserted(run_id)
+
+    async def record(self, new: NewRun) -> Run:
+        return await self._inserted(await self._insert(new))
+
+    async def change_order_type(self, run: Run, order_type: OrderType) -> Run:
+        table = t.hotw_run
+        await self._connection.execute(
+            update(table).where(table.c.RunId == run.run_id).values(OrderType=order_type.value)
+        )
+        return replace(run, order_type=order_type)
+
+    async def add_recorded(self, run_id: int) -> None:
+        table = t.hotw_run
+        await self._connection.execute(
+            update(table).where(table.c.RunId == run_id).values(Fleets=table.c.Fleets + 1, Tally=null())
+        )
+
+    async def _inserted(self, run_id: int) -> Run:
         run = await self.get(run_id)
         if run is None:
             raise RuntimeError(f"run {run_id} cannot be read right after it was written")
@@ -54,14 +72,14 @@ class Runs:
             insert(t.hotw_run).values(
                 EventIndexId=events[new.event_id],
                 RunStatus=RunStatus.RUNNING.value,
-                OrderType=new.order_type.value,
+                OrderType=new.order_type and new.order_type.value,
                 OrderTypeReason=new.order_type_reason,
                 CreatedAt=new.created_at,
                 Purpose=new.purpose.value,
                 User=new.user,
                 Fleets=0,
                 DryRun=new.dry_run,
-                Engine=_EPIC,
+                Engine=new.engine.value,
                 Trace=orjson.dumps(list(trace)).decode(),
             )
         )
@@ -126,7 +144,7 @@ class Runs:
         table = t.hotw_run
         query = (
             select(table.c.RunId)
-            .where(table.c.RunStatus == RunStatus.RUNNING.value, table.c.Engine == _EPIC)
+            .where(table.c.RunStatus == RunStatus.RUNNING.value, table.c.Engine == Engine.EPIC.value)
             .order_by(table.c.RunId)
         )
         return list((await self._connection.execute(query)).scalars())
@@ -163,7 +181,7 @@ def _run(row: SqlRow[Any], counted: Tally = NOTHING_DONE) -> Run:
         event_id=row.EventId,
         event_index_id=row.EventIndexId,
         status=RunStatus(row.RunStatus),
-        order_type=OrderType(row.OrderType),
+        order_type=None if row.OrderType is None else OrderType(row.OrderType),
         order_type_reason=row.OrderTypeReason,
         purpose=Purpose(row.Purpose),
         user=row.User,
@@ -172,6 +190,6 @@ def _run(row: SqlRow[Any], counted: Tally = NOTHING_DONE) -> Run:
         trace=Trace(*orjson.loads(row.Trace)),
         ended_at=row.EndedAt,
         dry_run=row.DryRun,
-        engine=row.Engine,
+        engine=Engine(row.Engine),
         tally=counted if row.Tally is None else tally_of(row.Tally),
     )

@@ -89,7 +89,6 @@ def _order(order: Order) -> dict[str, Any]:
         "ExecutionId": order.execution_id,
         "RunId": order.run_id,
         "AutoScalingGroupName": order.asg_name,
-        "AvailabilityZone": order.zone,
         "FulfillmentType": order.order_type,
         "FulfillmentStatus": order.status,
         "EverApproved": order.approved_at is not None,
@@ -98,6 +97,8 @@ def _order(order: Order) -> dict[str, Any]:
         "FulfillmentDate": order.fulfillment_date.isoformat(),
         "Superseded": order.superseded,
     }
+    if order.zone:
+        members["AvailabilityZone"] = order.zone
     if order.reason is not None:
         members["Reason"] = order.reason
     if order.approval_rule is not None:

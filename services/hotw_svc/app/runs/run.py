@@ -12,7 +12,7 @@ import orjson
 from services.hotw_svc.domain.runs.progress import NOTHING_DONE, Tally, pace
 from shared.clock import iso
 from shared.envelope import Message
-from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus, ServiceOrders
+from shared.schemas.hotw_svc import Engine, OrderType, Purpose, RunStatus, ServiceOrders
 from shared.trace import Trace
 
 SOURCE: Final = "hotw_svc"
@@ -27,16 +27,20 @@ def user_of(user: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run that is about to start. ``order_type_reason`` is for Reasoning; its facts are caused by ``trace``."""
+    """A run that is about to start. ``order_type_reason`` is for Reasoning; its facts are caused by ``trace``.
+
+    Only an outside engine's run has no ``order_type``.
+    """
 
     event_id: str
-    order_type: OrderType
+    order_type: OrderType | None
     purpose: Purpose
     user: str
     created_at: datetime
     trace: Trace
     order_type_reason: str | None = None
     dry_run: bool = False
+    engine: Engine = Engine.EPIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +52,14 @@ class Run(NewRun):
     status: RunStatus
     fleets: int
     ended_at: datetime | None = None
-    engine: str = "EPIC"
     tally: Tally = NOTHING_DONE
+
+    @property
+    def ordering(self) -> OrderType:
+        """The type of its orders. RuntimeError for a run without one, which EPIC does not work on."""
+        if self.order_type is None:
+            raise RuntimeError(f"run {self.run_id} has no order type")
+        return self.order_type
 
     @property
     def locked_by(self) -> str:

@@ -1,5 +1,6 @@
 """An order of hosts for one ASG: its states, the decisions about it and its deliveries (HOTW rule 8)."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -23,6 +24,7 @@ _TRANSITIONS = {
 }
 _DEAD = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
 _DELIVERABLE = (Status.APPROVED, Status.DELAYED)
+_OWN_ID = re.compile(r"F([1-9][0-9]*)-[0-9]+-[0-9]+")
 _DAYS_TO_DELIVER = {OrderType.STANDARD: 14, OrderType.EMERGENT: 2}
 
 
@@ -40,7 +42,7 @@ class Order:
 
     `approved_at` is the first approval; a delay keeps it. `approval_rule` is the RuleId of the rule that gave it, None
     where a person did. `superseded`: the order was lost, and a later execution that is a Success has planned without
-    it.
+    it. `zone` is empty where the fleet does not have the ASG. `link` leads to the order in the system that fulfils it.
     """
 
     fulfillment_id: str
@@ -63,6 +65,7 @@ class Order:
     superseded: bool = False
     execution_id: int = 0
     approval_rule: str | None = None
+    link: str | None = None
 
     @property
     def fulfilled_hosts(self) -> int:
@@ -117,6 +120,12 @@ def fulfillment_id(*, run_id: int, fleet_index_id: int, number: int) -> str:
     return f"F{run_id}-{fleet_index_id}-{number}"
 
 
+def is_numbered_by_epic(fulfillment_id: str, *, but_run: int) -> bool:
+    """Whether it has the form of the ids that EPIC gives (7.8.1), of any run but one."""
+    found = _OWN_ID.fullmatch(fulfillment_id)
+    return found is not None and int(found[1]) != but_run
+
+
 def expected_delivery(order_type: OrderType, now: datetime) -> date:
     """The day hosts ordered now are expected."""
     return (now + timedelta(days=_DAYS_TO_DELIVER[order_type])).date()
@@ -152,7 +161,7 @@ def decide(
         _check_not_past(expected, now)
         return replace(order, fulfillment_date=expected, reason=reason or order.reason, decided_by=user)
     if not may_become(order, status):
-        raise Conflict(_refusal(order, status), slug="order-transition")
+        raise Conflict(refusal(order, status), slug="order-transition")
     if fulfillment_date is not None:
         _check_not_past(fulfillment_date, now)
     return replace(
@@ -221,13 +230,14 @@ def live_hosts(orders: Iterable[Order]) -> int:
     return sum(order.value for order in orders if order.is_live)
 
 
+def refusal(order: Order, status: Status) -> str:
+    """Why the order may not pass from its present state to another, in a sentence."""
+    if status is Status.REJECTED and order.approved_at is not None and order.is_open:
+        return f"Order {order.fulfillment_id} was approved and can no longer be Rejected; it may be Cancelled."
+    return f"Order {order.fulfillment_id} is {order.status} and cannot become {status}."
+
+
 def _check_not_past(fulfillment_date: date, now: datetime) -> None:
     if fulfillment_date < now.date():
         detail = f"FulfillmentDate {fulfillment_date} is past: today is {now.date()}."
         raise BadInput(detail, [FieldError("/FulfillmentDate", detail)], slug="fulfillment-date-past")
-
-
-def _refusal(order: Order, status: Status) -> str:
-    if status is Status.REJECTED and order.approved_at is not None and order.is_open:
-        return f"Order {order.fulfillment_id} was approved and can no longer be Rejected; it may be Cancelled."
-    return f"Order {order.fulfillment_id} is {order.status} and cannot become {status}."

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from services.hotw_svc.domain.orders.order import Order
 from shared.schemas.base import MAX_COUNT
-from shared.schemas.hotw_svc import OrderType, Purpose
+from shared.schemas.hotw_svc import Engine, OrderType, Purpose
 
 
 class OverrideStatus(StrEnum):
@@ -62,6 +62,7 @@ class Override:
     justification: str
     purpose: Purpose = Purpose.UPSCALING
     status: OverrideStatus = OverrideStatus.PROPOSED
+    engine: Engine = Engine.EPIC
 
     @property
     def name(self) -> str:
@@ -127,7 +128,9 @@ def proposed(
     It takes the place of the ASG's live one of this event, whose start it keeps if that has begun.
     """
     if previous is not None:
-        return replace(previous, run_id=run_id, override_type=order_type, justification=justification)
+        return replace(
+            previous, run_id=run_id, override_type=order_type, justification=justification, engine=Engine.EPIC
+        )
     return Override(
         run_id=run_id,
         fleet_id=fleet_id,

@@ -15,8 +15,9 @@ from services.hotw_svc.domain.orders.override import (
     must_carry,
     settled,
 )
+from services.hotw_svc.domain.orders.recorded_override import settled_recorded
 from services.hotw_svc.domain.orders.shared_asgs import SharedAsgs
-from shared.schemas.hotw_svc import FulfillmentStatus
+from shared.schemas.hotw_svc import Engine, FulfillmentStatus
 
 AUTO = "auto"
 
@@ -137,6 +138,8 @@ class _Basis:
 
     def settled(self, override: Override, orders: Sequence[Order]) -> Override:
         """The override brought up to date; a cancelled one comes back where its ASG needs it."""
+        if override.engine is Engine.EXTERNAL:
+            return settled_recorded(override, orders, withdrawn=self.withdrawn, now=self.now)
         window = self.event.override_window
         carried = self.shared.counted(self.event.event_id, override.asg_name)
         if override.status is OverrideStatus.CANCELLED:

@@ -11,6 +11,7 @@ from typing import Self
 
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus, Window, override_value
+from shared.schemas.hotw_svc import Engine
 
 _NO_STAY = (OverrideStatus.SUPERSEDED, OverrideStatus.CANCELLED)
 
@@ -76,7 +77,12 @@ class SharedAsgs:
         return min([override.start, *(o.start for o in carrying)]), max([override.end, *(o.end for o in carrying)])
 
     def revalued(self, override: Override, *, ceiling: int | None) -> Override:
-        """The override with the value that the orders of all events give it; the same object where it has it."""
+        """The override with the value that the orders of all events give it; the same object where it has it.
+
+        The value of an outside engine's is that engine's own.
+        """
+        if override.engine is Engine.EXTERNAL:
+            return override
         event_id, asg_name = override.event_id, override.asg_name
         value = override_value(
             override.base_capacity,

@@ -38,13 +38,14 @@ CREATE TABLE capacity_override_details (
 `EndOffset` INTEGER NOT NULL,
 `PlaceOrderIfRequired` BOOL NOT NULL,
 `OverrideType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-`Justification` TEXT NOT NULL,
+`Justification` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `EventIndexId` INTEGER NOT NULL,
 `Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `EndTime` TIMESTAMP(6) NOT NULL,
 `PeakEnd` TIMESTAMP(6) NOT NULL,
 `BaseCapacity` INTEGER NOT NULL,
 `OverrideStatus` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Engine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`RunId`, `FleetIndexId`, `AutoScalingGroupName`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX override_fleet ON capacity_override_details (`FleetIndexId`, `EventIndexId`);
@@ -82,14 +83,14 @@ CREATE TABLE fulfillment_details (
 `FulfillmentStatus` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `FulfillmentValue` INTEGER NOT NULL,
 `FulfillmentDate` DATE NOT NULL,
-`FulfillmentLink` TEXT,
+`FulfillmentLink` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `IsEmergent` BOOL NOT NULL,
 `RunId` INTEGER NOT NULL,
 `FleetIndexId` INTEGER NOT NULL,
 `ExecutionId` INTEGER NOT NULL,
 `EventIndexId` INTEGER NOT NULL,
 `Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-`AvailabilityZone` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`AvailabilityZone` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `FulfilledHosts` INTEGER NOT NULL,
 `PlacedAt` TIMESTAMP(6) NOT NULL,
 `StatusSince` TIMESTAMP(6) NULL,
@@ -146,7 +147,7 @@ CREATE TABLE hotw_execution (
 `PreferredHostType` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `Homogeneous` BOOL,
 `Status` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-`Reasoning` TEXT NOT NULL,
+`Reasoning` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `FleetVersionId` INTEGER,
 `DesiredCapacity` INTEGER,
 `ChildDesiredCapacity` INTEGER,
@@ -156,7 +157,7 @@ CREATE TABLE hotw_execution (
 `Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `OrderType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Needed` INTEGER,
-`CapReason` TEXT,
+`CapReason` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `OrderedHosts` INTEGER NOT NULL,
 `Shortfall` INTEGER NOT NULL,
 `FleetLine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
@@ -164,6 +165,7 @@ CREATE TABLE hotw_execution (
 `InputVersions` JSON,
 `DryRun` BOOL NOT NULL,
 `Engine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`RecordedDigest` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 PRIMARY KEY (`ExecutionId`),
 CONSTRAINT hotw_execution_once UNIQUE (`RunId`, `FleetIndexId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
@@ -172,7 +174,7 @@ CREATE TABLE hotw_run (
 `RunId` INTEGER NOT NULL AUTO_INCREMENT,
 `EventIndexId` INTEGER NOT NULL,
 `RunStatus` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
-`OrderType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`OrderType` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `OrderTypeReason` TEXT,
 `CreatedAt` TIMESTAMP(6) NOT NULL,
 `Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
@@ -230,6 +232,15 @@ CREATE TABLE preferred_asg (
 `UpdatedAt` TIMESTAMP(6) NOT NULL,
 PRIMARY KEY (`RecordId`),
 CONSTRAINT preferred_asg_once UNIQUE (`FleetIndexId`, `EventIndexId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE reported_sum (
+`EventIndexId` INTEGER NOT NULL,
+`FleetIndexId` INTEGER NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`ReportedSum` INTEGER NOT NULL,
+`ReportedBy` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`ReportedAt` TIMESTAMP(6) NOT NULL,
+PRIMARY KEY (`EventIndexId`, `FleetIndexId`, `Purpose`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE run_fleet (
 `RunId` INTEGER NOT NULL,

@@ -45,6 +45,7 @@ CREATE TABLE capacity_override_details (
 "PeakEnd" DATETIME NOT NULL,
 "BaseCapacity" INTEGER NOT NULL,
 "OverrideStatus" VARCHAR(16) NOT NULL,
+"Engine" VARCHAR(16) NOT NULL,
 PRIMARY KEY ("RunId", "FleetIndexId", "AutoScalingGroupName")
 );
 CREATE INDEX override_fleet ON capacity_override_details ("FleetIndexId", "EventIndexId");
@@ -87,7 +88,7 @@ CREATE TABLE fulfillment_details (
 "ExecutionId" INTEGER NOT NULL,
 "EventIndexId" INTEGER NOT NULL,
 "Purpose" VARCHAR(16) NOT NULL,
-"AvailabilityZone" VARCHAR(255) NOT NULL,
+"AvailabilityZone" VARCHAR(255),
 "FulfilledHosts" INTEGER NOT NULL,
 "PlacedAt" DATETIME NOT NULL,
 "StatusSince" DATETIME,
@@ -162,6 +163,7 @@ CREATE TABLE hotw_execution (
 "InputVersions" JSON,
 "DryRun" BOOLEAN NOT NULL,
 "Engine" VARCHAR(16) NOT NULL,
+"RecordedDigest" VARCHAR(64),
 CONSTRAINT hotw_execution_once UNIQUE ("RunId", "FleetIndexId")
 );
 CREATE INDEX hotw_execution_fleet ON hotw_execution ("FleetIndexId", "EventIndexId", "ExecutionId");
@@ -169,7 +171,7 @@ CREATE TABLE hotw_run (
 "RunId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 "EventIndexId" INTEGER NOT NULL,
 "RunStatus" VARCHAR(16) NOT NULL,
-"OrderType" VARCHAR(16) NOT NULL,
+"OrderType" VARCHAR(16),
 "OrderTypeReason" TEXT,
 "CreatedAt" DATETIME NOT NULL,
 "Purpose" VARCHAR(16) NOT NULL,
@@ -224,6 +226,15 @@ CREATE TABLE preferred_asg (
 "UpdatedBy" VARCHAR(255) NOT NULL,
 "UpdatedAt" DATETIME NOT NULL,
 CONSTRAINT preferred_asg_once UNIQUE ("FleetIndexId", "EventIndexId")
+);
+CREATE TABLE reported_sum (
+"EventIndexId" INTEGER NOT NULL,
+"FleetIndexId" INTEGER NOT NULL,
+"Purpose" VARCHAR(16) NOT NULL,
+"ReportedSum" INTEGER NOT NULL,
+"ReportedBy" VARCHAR(255) NOT NULL,
+"ReportedAt" DATETIME NOT NULL,
+PRIMARY KEY ("EventIndexId", "FleetIndexId", "Purpose")
 );
 CREATE TABLE run_fleet (
 "RunId" INTEGER NOT NULL,
