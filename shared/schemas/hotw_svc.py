@@ -63,13 +63,15 @@ class StartRun(CommandBody):
     """``POST /hotw/run``: a run of the event's fleets, or of the fleets and of the services' fleets that are named.
 
     A named fleet that does not belong to the event gets a Fail, which says why. A dry run works everything out and
-    orders nothing: it takes no locks, publishes nothing, and no dashboard shows its executions.
+    orders nothing: it takes no locks, publishes nothing, and no dashboard shows its executions. Descaling gives up what
+    the fleets have over the hosts that their BAUTPM needs; until the peak has ended it has only dry runs.
     """
 
     event_id: Id
     fleet_ids: list[Id] | None = Field(default=None, min_length=1)
     service_ids: list[Id] | None = Field(default=None, min_length=1)
     order_type: OrderType | None = None
+    purpose: Purpose = Purpose.UPSCALING
     dry_run: Flag = False
 
 
@@ -85,6 +87,7 @@ class ExecuteFleet(CommandBody):
     event_id: Id
     fleet_id: Id
     order_type: OrderType | None = None
+    purpose: Purpose = Purpose.UPSCALING
     dry_run: Flag = False
 
 
@@ -124,6 +127,7 @@ class ExecutionFact(WireModel):
     ordered_hosts: Count = 0
     shortfall: Count = 0
     cap_reason: Text | None = None
+    bau_tpm: Count | None = Field(default=None, description="What a Descaling execution took for the PeakTPM.")
     created_at: Instant
 
 

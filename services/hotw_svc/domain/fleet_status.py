@@ -66,3 +66,14 @@ def unplanned_status(totals: OrderTotals, status: str | None, reasoning: str | N
     if status is None:
         return FleetStatus("HOTW has not run for this fleet yet", _EPIC)
     return FleetStatus("No hosts needed", None)
+
+
+def descaling_status(status: str | None, reasoning: str | None, surplus: int | None) -> FleetStatus:
+    """The status of a fleet on the dashboard of descaling, by its latest Descaling execution."""
+    if status is None:
+        return FleetStatus("HOTW has not run the descaling of this fleet yet", _EPIC)
+    if status == ExecutionStatus.FAIL:
+        return FleetStatus(reasoning, _EPIC)
+    if not surplus:
+        return FleetStatus("Nothing to descale", None)
+    return FleetStatus(f"{surplus:,} {'host' if surplus == 1 else 'hosts'} to descale", None)

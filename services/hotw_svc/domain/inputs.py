@@ -164,6 +164,7 @@ class AsgFacts:
     max_override_capacity: int | None = None
     eap_onboarding_status: bool = True
     capacity_lower_bound: int | None = None
+    min_instance: int | None = None
     tag: str | None = None
     arn: str | None = None
 
@@ -259,7 +260,8 @@ class RunFacts:
 class Inputs:
     """Everything one execution reads, as of the moment its fleet was locked.
 
-    `orders` and `overrides` are the fleet's own, of the run's purpose and of every event, the ended ones included.
+    `orders` and `overrides` are the fleet's own of Upscaling, of every event, the ended ones included. `descales` are
+    its overrides of Descaling, which only a Descaling run reads.
     `windows` are the planned windows of the other events with overrides, by EventId. `approval_rules` are the enabled
     ones.
     """
@@ -282,6 +284,7 @@ class Inputs:
     custom_inputs: tuple[CustomInputFacts, ...] = ()
     formula: FormulaFacts | None = None
     approval_rules: tuple[ApprovalRule, ...] = ()
+    descales: tuple[Override, ...] = ()
 
     @cached_property
     def custom(self) -> JoinedInputs:

@@ -221,6 +221,7 @@ def _asg(given: State) -> AsgFacts:
         max_override_capacity=given.get("MaxOverrideCapacity"),
         eap_onboarding_status=given.get("EAPOnboardingStatus", True),
         capacity_lower_bound=given.get("AsgCapacityLowerBound"),
+        min_instance=given.get("MinInstance"),
         tag=given.get("AsgTag") or name.rpartition("/")[2],
         arn=given.get("AutoScalingGroupARN"),
     )

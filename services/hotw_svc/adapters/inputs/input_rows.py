@@ -50,6 +50,7 @@ from services.hotw_svc.domain.runs.distribution import AzFactors
 from shared.durability.read_model import Snapshot
 from shared.relational import slices
 from shared.schemas.fleet_svc.service import ServiceType
+from shared.schemas.hotw_svc import Purpose
 
 _Rows = Mapping[str, Row[Any]]
 
@@ -122,6 +123,7 @@ class InputReadModels:
                 event=event,
                 orders=known.orders.get(fleet_id, ()),
                 overrides=known.overrides.get(fleet_id, ()),
+                descales=known.descales.get(fleet_id, ()),
                 windows=known.windows,
                 az_factors=self._az_factors,
                 preferred_asgs=known.preferred_asgs.get(known.numbers[fleet_id]),
@@ -164,6 +166,7 @@ class _Known:
     custom_inputs: Mapping[str, tuple[CustomInputFacts, ...]]
     orders: Mapping[str, tuple[Order, ...]]
     overrides: Mapping[str, tuple[Override, ...]]
+    descales: Mapping[str, tuple[Override, ...]]
     windows: Mapping[str, Window]
     preferred_asgs: Mapping[int, PreferredAsgs]
     parsed: dict[str, ServiceFacts] = field(default_factory=dict)
@@ -201,7 +204,8 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
     services = {str(row.ServiceId) for pair in lines.values() for row in pair if row is not None}
     exceptions = [exception_key(fleet_id, run.event_id) for fleet_id in fleet_ids]
     projections = [projection_key(fleet_id, run.event_id) for fleet_id in fleet_ids]
-    overrides = await order_rows.overrides_of(connection, names, run.purpose)
+    overrides = await order_rows.overrides_of(connection, names, Purpose.UPSCALING)
+    descaling = run.purpose is Purpose.DESCALING
     return _Known(
         numbers=numbers,
         lines=lines,
@@ -213,8 +217,9 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
         inventories=await INVENTORIES.rows(connection, fleet_ids),
         bau_traffic=await BAU_TRAFFIC.rows(connection, fleet_ids),
         custom_inputs=await read_models.custom_inputs(connection, run.event_id, fleet_ids),
-        orders=await order_rows.orders_of(connection, names, run.purpose),
+        orders=await order_rows.orders_of(connection, names, Purpose.UPSCALING),
         overrides=overrides,
+        descales=await order_rows.overrides_of(connection, names, Purpose.DESCALING) if descaling else {},
         windows=await read_models.override_windows(connection, order_rows.other_events(overrides, run.event_id)),
         preferred_asgs=await preferred_asgs_of(connection, run.event_index_id, list(names)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -14,6 +15,7 @@ from services.hotw_svc.adapters.orders.order_rows import storable
 from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows
 from services.hotw_svc.domain.orders.order_book import OrderBook, due_at, order_totals
 from shared.relational import slices
+from shared.schemas.hotw_svc import Purpose
 
 TOTALS: Final = {
     "CapacityOverrideSum": "live_hosts",
@@ -45,7 +47,9 @@ def dashboard_row(
 
     A book that is written without being settled stays due when it ``was_due``.
     """
-    totals = order_totals(book.orders, book.key)
+    totals, latest = order_totals(book.orders, book.key), book.latest
+    if book.key.purpose is Purpose.DESCALING:  # without orders: what the latest execution gives up
+        totals = replace(totals, live_hosts=0 if latest is None else latest.capacity_override_sum or 0)
     due = due_at(book.orders, book.overrides, book.event, after=settled_at)
     return {
         "EventIndexId": numbers.event,
@@ -54,7 +58,7 @@ def dashboard_row(
         "Purpose": book.key.purpose,
         **{column: getattr(totals, name) for column, name in TOTALS.items()},
         "OrdersVersionId": book.version_id,
-        "LatestExecutionId": None if book.latest is None else book.latest.execution_id,
+        "LatestExecutionId": None if latest is None else latest.execution_id,
         "Gap": 0,
         "EventVersionId": book.settled_under.version_id,
         "Withdrawn": book.settled_under.withdrawn,

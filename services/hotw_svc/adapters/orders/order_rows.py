@@ -76,7 +76,7 @@ def override_columns(override: Override) -> Row:
         "PeakEnd": storable(override.peak_end),
         "Duration": override.duration,
         "OverrideTag": override.event_id,
-        "PlaceOrderIfRequired": True,
+        "PlaceOrderIfRequired": override.purpose is Purpose.UPSCALING,
     }
 
 

@@ -25,11 +25,11 @@ from services.hotw_svc.adapters.inputs.read_models import (
 from services.hotw_svc.adapters.orders.dashboard_rows import TOTALS
 from services.hotw_svc.adapters.rows import Row, wire
 from services.hotw_svc.adapters.runs.execution_rows import FACT_COLUMNS
-from services.hotw_svc.domain.fleet_status import planned_status, unplanned_status
+from services.hotw_svc.domain.fleet_status import FleetStatus, descaling_status, planned_status, unplanned_status
 from services.hotw_svc.domain.orders.order_book import OrderTotals
 from shared.schemas.hotw_svc import Purpose
 
-_LATEST: Final = tuple(name for name in FACT_COLUMNS.values() if name != "CapReason")  # of LatestExecution
+_LATEST: Final = tuple(name for name in FACT_COLUMNS.values() if name not in ("CapReason", "BAUTPM"))  # LatestExecution
 
 
 async def dashboard_services(
@@ -61,7 +61,7 @@ async def dashboard_services(
     fleets: dict[str, list[Row]] = {row.Key: [] for row in services}
     rows = _rows(event_id, purpose, books).where(fleet.c.ServiceId.in_(list(fleets)), has_row)
     for row in await connection.execute(rows):
-        fleets[row.ServiceId].append(_line(row))
+        fleets[row.ServiceId].append(_line(row) if purpose is Purpose.UPSCALING else _descaling_line(row))
     return [
         {"ServiceId": row.Key, "Owner": row.Owner, "LeaderAlias": row.LeaderAlias, "Fleets": fleets[row.Key]}
         for row in services
@@ -125,16 +125,32 @@ def _has_orders(reported: Table) -> ColumnElement[bool]:
 
 
 def _line(row: Any) -> Row:
-    latest = wire({name: getattr(row, f"Its{name}") for name in _LATEST})
+    latest = _latest(row)
     totals = OrderTotals(**{name: getattr(row, column) or 0 for column, name in TOTALS.items()})
     if row.Plan is None:
         status = unplanned_status(totals, latest["Status"], latest["Reasoning"])
     else:
         status = planned_status(hardware_milestones(row.Plan), row.Owner)
+    return _row(row, totals, status, latest, override_sum=totals.live_hosts)
+
+
+def _descaling_line(row: Any) -> Row:
+    """There are no orders: CapacityOverrideSum is what the latest execution gives up."""
+    latest = _latest(row)
+    nothing = OrderTotals(**dict.fromkeys(TOTALS.values(), 0))
+    status = descaling_status(latest["Status"], latest["Reasoning"], latest["CapacityOverrideSum"])
+    return _row(row, nothing, status, latest, override_sum=latest["CapacityOverrideSum"] or 0)
+
+
+def _latest(row: Any) -> Row:
+    return wire({name: getattr(row, f"Its{name}") for name in _LATEST})
+
+
+def _row(row: Any, totals: OrderTotals, status: FleetStatus, latest: Row, *, override_sum: int) -> Row:
     return {
         "FleetId": row.FleetId,
         "Region": row.Region,
-        "CapacityOverrideSum": totals.live_hosts if row.ReportedSum is None else row.ReportedSum,
+        "CapacityOverrideSum": override_sum if row.ReportedSum is None else row.ReportedSum,
         "OrderedHosts": totals.live_hosts,
         "ApprovedHosts": totals.approved_hosts,
         "FulfilledHosts": totals.fulfilled_hosts,

@@ -27,7 +27,7 @@ from services.hotw_svc.domain.runs.execution import AsgOutcome, Execution
 from services.hotw_svc.domain.runs.execution_facts import execution_facts
 from shared.clock import iso
 from shared.relational import insert_rows
-from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, OrderType
+from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, OrderType, Purpose
 
 FACT_COLUMNS: Final = {name: str(field.alias) for name, field in ExecutionFact.model_fields.items()}
 _MAX_FACTOR: Final = Fraction(99_999, 100)  # what DECIMAL(5,2) holds
@@ -152,7 +152,7 @@ async def latest_executions(connection: AsyncConnection, ids: Sequence[int]) -> 
     """Executions by their ExecutionId."""
     if not ids:
         return {}
-    columns = (t.hotw_execution.c[column] for column in FACT_COLUMNS.values())
+    columns = (t.hotw_execution.c[column] for column in ("Purpose", *FACT_COLUMNS.values()))
     rows = await connection.execute(select(*columns).where(t.hotw_execution.c.ExecutionId.in_(ids)))
     return {row["ExecutionId"]: execution_fact(row) for row in rows.mappings()}
 
@@ -160,7 +160,9 @@ async def latest_executions(connection: AsyncConnection, ids: Sequence[int]) -> 
 def execution_fact(row: Mapping[Any, Any]) -> ExecutionFact:
     """What facts say of an execution, by its row. HOTW wrote the row, so it is not validated again."""
     members = {name: row[column] for name, column in FACT_COLUMNS.items()}
-    types = {"order_type": OrderType(row["OrderType"]), "status": ExecutionStatus(row["Status"])}
+    types: Row = {"order_type": OrderType(row["OrderType"]), "status": ExecutionStatus(row["Status"])}
+    if row["Purpose"] != Purpose.DESCALING:
+        types["bau_tpm"] = None
     return ExecutionFact.model_construct(**members | types)
 
 
@@ -168,7 +170,8 @@ def _book(
     run: Run, execution: Execution, own: tuple[Order, ...], latest: ExecutionFact, version_id: int, under: SettledUnder
 ) -> OrderBook:
     """The fleet's order book after the execution."""
-    inputs = execution.inputs
+    inputs, descaling = execution.inputs, run.purpose is Purpose.DESCALING
+    orders, overrides = ((), inputs.descales) if descaling else (inputs.event_orders, inputs.overrides)
     superseded = {order.fulfillment_id: order for order in execution.superseded_orders}
     changed = (*execution.superseded_overrides, *execution.revalued_overrides)
     after = {(o.run_id, o.asg_name): o for o in changed}
@@ -178,8 +181,8 @@ def _book(
         event=inputs.event,
         fleet=inputs.fleet,
         service=inputs.service,
-        orders=(*(superseded.get(order.fulfillment_id, order) for order in inputs.event_orders), *own),
-        overrides=(*(after.get((o.run_id, o.asg_name), o) for o in inputs.overrides), *execution.overrides),
+        orders=(*(superseded.get(order.fulfillment_id, order) for order in orders), *own),
+        overrides=(*(after.get((o.run_id, o.asg_name), o) for o in overrides), *execution.overrides),
         version_id=version_id,
         settled_under=under,
         latest=latest,
@@ -206,7 +209,7 @@ def execution_columns(execution: Execution) -> Row:
         "Status": execution.status.value,
         "Reasoning": execution.reasoning,
         "FleetVersionId": fleet.version_id,
-        "DesiredCapacity": countable(fleet.desired_capacity + execution.ordered_hosts),
+        "DesiredCapacity": countable(execution.capacity_after),
         "ChildDesiredCapacity": countable(fleet.child_desired_capacity),
         "HostDistribution": dict(execution.host_distribution),
         "User": inputs.run.user,

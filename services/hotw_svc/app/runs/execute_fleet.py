@@ -86,5 +86,6 @@ def _run_of(command: ExecuteFleet) -> StartRun:
         event_id=command.event_id,
         fleet_ids=[command.fleet_id],
         order_type=command.order_type,
+        purpose=command.purpose,
         dry_run=command.dry_run,
     )

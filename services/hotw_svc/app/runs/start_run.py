@@ -9,20 +9,20 @@ from services.hotw_svc.app.runs.run import NewRun, Run, run_messages, run_view, 
 from services.hotw_svc.domain.runs.scope import (
     Scope,
     check_fleets_known,
+    check_may_run,
     check_services_planned,
-    check_upscaling,
     choose_order_type,
 )
 from shared.cause import Cause
 from shared.errors import NotFound
-from shared.schemas.hotw_svc import Purpose, RunStatus, StartRun
+from shared.schemas.hotw_svc import RunStatus, StartRun
 
 
 async def start_run(command: StartRun, cause: Cause, *, store: Store, wake_workers: Callable[[], None]) -> View:
     """The run, its fleets fixed. A run without fleets is Completed at once.
 
-    NotFound for an unknown event, named fleet or named service. Conflict for an inactive event or one whose peak is
-    over, and for a named service that is not Registered.
+    NotFound for an unknown event, named fleet or named service. Conflict for an inactive event, for upscaling after the
+    peak and descaling before its end, and for a named service that is not Registered.
     """
 
     async def start(unit: Unit) -> View:
@@ -38,7 +38,7 @@ async def begin_run(unit: Unit, command: StartRun, cause: Cause) -> Run:
     event = await unit.inputs.event(command.event_id)
     if event is None:
         raise NotFound(f"there is no event {command.event_id}")
-    check_upscaling(event, cause.now)
+    check_may_run(event, cause.now, purpose=command.purpose, dry_run=command.dry_run)
     if command.service_ids is not None:
         check_services_planned(command.service_ids, await unit.inputs.service_types(command.service_ids))
     if command.fleet_ids is not None:
@@ -48,7 +48,7 @@ async def begin_run(unit: Unit, command: StartRun, cause: Cause) -> Run:
         event_id=command.event_id,
         order_type=chosen.order_type,
         order_type_reason=chosen.reason,
-        purpose=Purpose.UPSCALING,
+        purpose=command.purpose,
         user=user_of(cause.user),
         created_at=cause.now,
         trace=cause.trace,

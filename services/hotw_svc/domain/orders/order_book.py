@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, ServiceFacts
+from services.hotw_svc.domain.orders.descales import settle_descales
 from services.hotw_svc.domain.orders.order import Order, live_hosts
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus, Window
-from services.hotw_svc.domain.orders.settlement import settle
+from services.hotw_svc.domain.orders.settlement import Settlement, settle
 from shared.schemas.hotw_svc import ExecutionFact, FulfillmentStatus, Purpose
 
 
@@ -108,15 +109,7 @@ def update_order_book(
     orders that are left open get a fact when their fleet is withdrawn from the event, and none while it stays so.
     """
     orders = _replaced(book.orders, () if changed is None else (changed,))
-    settlement = settle(
-        orders,
-        book.overrides,
-        event=book.event,
-        fleet=book.fleet,
-        service=book.service,
-        windows=book.windows,
-        now=now,
-    )
+    settlement = _settlement(book, orders, now)
     all_orders = _replaced(orders, settlement.orders)
     facts: list[BookFact] = []
     if changed is not None and topic is not None:
@@ -176,6 +169,20 @@ def due_at(
     if any(order.is_open and order.event_id == event.event_id for order in orders):
         moments.append(event.override_window.end)
     return min((moment for moment in moments if after is None or moment > after), default=None)
+
+
+def _settlement(book: OrderBook, orders: Sequence[Order], now: datetime) -> Settlement:
+    if book.key.purpose is Purpose.DESCALING:
+        return Settlement(overrides=settle_descales(book.overrides, event=book.event, now=now))
+    return settle(
+        orders,
+        book.overrides,
+        event=book.event,
+        fleet=book.fleet,
+        service=book.service,
+        windows=book.windows,
+        now=now,
+    )
 
 
 def _replaced(orders: Sequence[Order], changed: Iterable[Order]) -> tuple[Order, ...]:

@@ -11,7 +11,7 @@ from services.hotw_svc.domain.orders import approval
 from services.hotw_svc.domain.orders.approval import ApprovalRule, Placing
 from services.hotw_svc.domain.orders.order import Order, expected_delivery, live_hosts
 from services.hotw_svc.domain.orders.override import Override
-from services.hotw_svc.domain.runs import reasoning
+from services.hotw_svc.domain.runs import descaling, reasoning
 from services.hotw_svc.domain.runs.placement import Placement, host_distribution, place, place_orders, raise_asgs, sites
 from services.hotw_svc.domain.runs.presence import Presence, hosts_by_zone, pending_hosts, presence
 from services.hotw_svc.domain.runs.requirement import (
@@ -23,10 +23,10 @@ from services.hotw_svc.domain.runs.requirement import (
     required,
     too_large,
 )
-from services.hotw_svc.domain.runs.scope import why_no_upscaling
+from services.hotw_svc.domain.runs.scope import why_no_run
 from services.hotw_svc.domain.runs.zone_loss import Survival, Zones, survival
 from shared.schemas.base import MAX_COUNT
-from shared.schemas.hotw_svc import ExecutionStatus
+from shared.schemas.hotw_svc import ExecutionStatus, Purpose
 
 LOCK_HELD = "LockHeld"
 
@@ -76,6 +76,12 @@ class Execution:
     approval_rule: ApprovalRule | None = None
 
     @property
+    def capacity_after(self) -> int:
+        """The ASGs' DesiredCapacity with what is ordered, or without what is given up (7.7.11)."""
+        given_up = (self.need or 0) if self.inputs.run.purpose is Purpose.DESCALING else 0
+        return self.inputs.fleet.desired_capacity + self.ordered_hosts - given_up
+
+    @property
     def counts(self) -> bool:
         """Whether it is a fleet's latest execution for others: one that never got the lock is not, nor a dry run's."""
         return self.code != LOCK_HELD and not self.inputs.run.dry_run
@@ -100,6 +106,8 @@ def _executed(inputs: Inputs, now: datetime) -> Execution:
     unplannable = too_large(need_of)
     if unplannable is not None:
         return _failed(inputs, (unplannable,), now)
+    if inputs.run.purpose is Purpose.DESCALING:
+        return _descaled(inputs, need_of, now)
     there = presence(inputs)
     pending = pending_hosts(inputs)
     need = max(0, need_of.required - there.hosts - pending)
@@ -132,10 +140,13 @@ def _survival(inputs: Inputs, need_of: Requirement, there: Presence, pending: in
 
 def _barred(inputs: Inputs, now: datetime) -> tuple[str, ...]:
     """Why the need cannot be known: first the inputs that are missing (7.6.1), then what is outside (7.6.2, 7.0.16)."""
-    event, fleet = inputs.event, inputs.fleet
-    over = why_no_upscaling(event, now)
+    event, fleet, run = inputs.event, inputs.fleet, inputs.run
+    over = why_no_run(event, now, purpose=run.purpose, dry_run=run.dry_run)
     if over is not None:
         return (over,)
+    raised = descaling.raised_until(inputs, now) if run.purpose is Purpose.DESCALING and not run.dry_run else None
+    if raised is not None:  # 7.12.3b
+        return (descaling.still_raised(raised),)
     lacking = () if inputs.service is None else missing(inputs)
     outside = why_outside(event, service_id=fleet.service_id, region=fleet.region, service=inputs.service)
     return (*lacking, *outside)
@@ -215,6 +226,41 @@ def _concluded(
         revalued_overrides=raised.revalued,
         asgs=_asg_outcomes(inputs, distribution.by_asg, orders),
         approval_rule=rule,
+    )
+
+
+def _descaled(inputs: Inputs, need_of: Requirement, now: datetime) -> Execution:
+    """The Success of a Descaling execution: its need is what the fleet gives up, and it orders nothing (7.12)."""
+    surplus = descaling.surplus_of(inputs, need_of)
+    unplannable = descaling.unplannable(surplus)
+    if unplannable is not None:
+        return _failed(inputs, (unplannable,), now)
+    there, pending = presence(inputs), pending_hosts(inputs)
+    raised, lowered = descaling.raised_until(inputs, now), descaling.lower_asgs(inputs, surplus, now)
+    sentences = (
+        descaling.outcome(surplus),
+        None if raised is None else descaling.still_raised(raised),  # of a dry run; any other has failed
+        reasoning.requirement(need_of, inputs),
+        descaling.floored(surplus),
+        reasoning.custom_inputs(inputs),
+        reasoning.present(there, pending),
+    )
+    return Execution(
+        inputs=inputs,
+        created_at=now,
+        status=ExecutionStatus.SUCCESS,
+        reasoning=" ".join(sentence for sentence in sentences if sentence),
+        peak=need_of.peak,
+        buffer_factor=need_of.buffer_factor,
+        needed=need_of.needed,
+        required_hosts=surplus.target,
+        cap=need_of.cap if surplus.floor is None else None,
+        presence=there,
+        pending=pending,
+        need=surplus.hosts,
+        overrides=lowered.made,
+        superseded_overrides=lowered.superseded,
+        asgs=_asg_outcomes(inputs, {}),
     )
 
 

@@ -13,6 +13,7 @@ from shared.capacity import needed_hosts, one_plus, proposed_tpm, required_hosts
 from shared.formulas import BadFormula, FormulaFailed
 from shared.schemas.base import MAX_COUNT
 from shared.schemas.fleet_svc.service import CapacityStrategy
+from shared.schemas.hotw_svc import Purpose
 
 CUSTOM = "custom input"
 FLEETS_OWN = "FleetProjection"
@@ -70,6 +71,8 @@ def peak_tpm(inputs: Inputs) -> PeakTPM | None:
 
     A custom input's, ManualOverride, CloudTuneProjection, TotalInputTPM, the fleet's own, BAUTPM × CTFactor (half up).
     """
+    if inputs.run.purpose is Purpose.DESCALING:
+        return _peak_to_descale(inputs)
     fleet, projection, custom = inputs.fleet, inputs.projection, inputs.custom
     given = custom.source_of("peak_tpm")
     if given is not None:
@@ -110,6 +113,8 @@ def missing(inputs: Inputs) -> tuple[str, ...]:
     A custom formula misses only what it names.
     """
     philosophy, formula = inputs.philosophy, inputs.formula
+    if inputs.run.purpose is Purpose.DESCALING and inputs.bau_tpm is None:
+        return ("No BAUTPM: the traffic that the fleet has outside events is not known.",)
     if philosophy.strategy is CapacityStrategy.FIXED:
         return () if philosophy.min_hosts is not None else ("CapacityStrategy is Fixed, but there is no MinHosts.",)
     try:
@@ -222,6 +227,14 @@ def _formula_fault(inputs: Inputs, formula: FormulaFacts) -> tuple[str, ...]:
 
 def _without_value(formula: FormulaFacts | None, error: Exception) -> str:
     return f"The custom formula (version {formula and formula.version_id}) has no value: {error}."
+
+
+def _peak_to_descale(inputs: Inputs) -> PeakTPM | None:
+    """BAUTPM, which a Descaling run takes for the PeakTPM (7.12.7)."""
+    traffic, bau_tpm = inputs.custom.source_of("bau_tpm") or inputs.bau_traffic, inputs.bau_tpm
+    if traffic is None or bau_tpm is None:
+        return None
+    return PeakTPM(bau_tpm, "BAUTPM", traffic.version_id, working="BAUTPM")
 
 
 def _no_peak(inputs: Inputs) -> str:

@@ -9,7 +9,7 @@ from services.hotw_svc.domain.inputs import EventFacts
 from services.hotw_svc.domain.orders.order import expected_delivery
 from shared.errors import Conflict, NotFound
 from shared.schemas.fleet_svc.service import ServiceType
-from shared.schemas.hotw_svc import OrderType, RunStatus
+from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
 
 _MOST_NAMED = 20  # ids in one sentence that a person reads
 
@@ -62,20 +62,26 @@ def choose_order_type(event: EventFacts, now: datetime, asked: OrderType | None 
     )
 
 
-def why_no_upscaling(event: EventFacts, now: datetime) -> str | None:
-    """Why nothing may be ordered for the event at all; None when it may."""
+def why_no_run(event: EventFacts, now: datetime, *, purpose: Purpose, dry_run: bool) -> str | None:
+    """Why the event has no such run now: upscaling ends with the peak, and descaling begins then; None when it has.
+
+    A dry run of descaling may come before (7.12.2).
+    """
     if not event.is_active:
         return f"{event.event_id} is not active."
-    if now >= event.peak_end:
+    if purpose is Purpose.UPSCALING and now >= event.peak_end:
         return f"The peak of {event.event_id} ended on {event.peak_end_date}: upscaling is over."
+    if purpose is Purpose.DESCALING and now < event.peak_end and not dry_run:
+        return f"The peak of {event.event_id} ends on {event.peak_end_date}: until then descaling has only dry runs."
     return None
 
 
-def check_upscaling(event: EventFacts, now: datetime) -> None:
-    """Raises Conflict when a run of the event may not start."""
-    reason = why_no_upscaling(event, now)
+def check_may_run(event: EventFacts, now: datetime, *, purpose: Purpose, dry_run: bool) -> None:
+    """Raises Conflict when such a run of the event may not start (7.0.17, 7.0.18, 7.12.3a)."""
+    reason = why_no_run(event, now, purpose=purpose, dry_run=dry_run)
     if reason is not None:
-        raise Conflict(reason, slug="peak-over" if event.is_active else "event-inactive")
+        after = "peak-over" if purpose is Purpose.UPSCALING else "peak-not-over"
+        raise Conflict(reason, slug=after if event.is_active else "event-inactive")
 
 
 def check_fleets_known(unknown: Sequence[str]) -> None:

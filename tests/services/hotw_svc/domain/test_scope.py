@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.hotw_svc.adapters.inputs.facts import event_facts
-from services.hotw_svc.domain.runs.scope import OrderTypeChoice, check_not_ended, check_upscaling, choose_order_type
+from services.hotw_svc.domain.runs.scope import OrderTypeChoice, check_may_run, check_not_ended, choose_order_type
 from shared.errors import Conflict
-from shared.schemas.hotw_svc import OrderType, RunStatus
+from shared.schemas.hotw_svc import OrderType, Purpose, RunStatus
 from tests.support.hotw_inputs import EVENT, NOW
 
 PD2024 = event_facts(EVENT)
@@ -47,18 +47,26 @@ def test_a_run_takes_the_type_that_is_asked_for(asked: OrderType) -> None:
         assert choose_order_type(PD2024, now, asked) == OrderTypeChoice(asked)
 
 
-def test_a_run_of_an_inactive_event_is_refused() -> None:
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_run_of_an_inactive_event_is_refused(purpose: Purpose) -> None:
     with pytest.raises(Conflict, match="PD2024 is not active") as refusal:
-        check_upscaling(replace(PD2024, is_active=False), NOW)
+        check_may_run(replace(PD2024, is_active=False), NOW, purpose=purpose, dry_run=True)
     assert refusal.value.slug == "event-inactive"
 
 
-def test_upscaling_is_refused_from_the_instant_the_peak_is_over() -> None:
+def test_upscaling_is_refused_from_the_instant_the_peak_is_over_and_descaling_before() -> None:
+    """7.0.18, 7.12.3a"""
     end = datetime(2024, 7, 18, tzinfo=UTC)
-    check_upscaling(PD2024, end - A_MOMENT)
-    with pytest.raises(Conflict, match="ended on 2024-07-17") as refusal:
-        check_upscaling(PD2024, end)
-    assert refusal.value.slug == "peak-over"
+    for dry_run in (False, True):
+        check_may_run(PD2024, end - A_MOMENT, purpose=Purpose.UPSCALING, dry_run=dry_run)
+        with pytest.raises(Conflict, match="ended on 2024-07-17") as refusal:
+            check_may_run(PD2024, end, purpose=Purpose.UPSCALING, dry_run=dry_run)
+        assert refusal.value.slug == "peak-over"
+        check_may_run(PD2024, end, purpose=Purpose.DESCALING, dry_run=dry_run)
+    check_may_run(PD2024, end - A_MOMENT, purpose=Purpose.DESCALING, dry_run=True)
+    with pytest.raises(Conflict, match="ends on 2024-07-17") as refusal:
+        check_may_run(PD2024, end - A_MOMENT, purpose=Purpose.DESCALING, dry_run=False)
+    assert refusal.value.slug == "peak-not-over"
 
 
 @pytest.mark.parametrize("status", [RunStatus.COMPLETED, RunStatus.CANCELLED])
