@@ -21,15 +21,18 @@ _MAX_PARAMETERS: Final = 5000
 """Of one statement. SQLite takes no more than 32,766, and longer statements are no faster."""
 
 
-async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+async def insert_rows(
+    connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]], *, or_ignore: bool = False
+) -> None:
     """Inserts rows that all have the same members, by the columns' names. Members without a column are left out.
 
+    ``or_ignore`` leaves a row out whose key is taken; the caller has made sure that nothing else is wrong with it.
     It takes a fraction of the time that SQLAlchemy's executemany, or MySQL's driver, takes for the same rows.
     """
     if not rows:
         return
     names = tuple(column.name for column in table.columns if column.name in rows[0])
-    statement, columns = _prepared(table, connection.dialect, names)
+    statement, columns = _prepared(table, connection.dialect, names, or_ignore=or_ignore)
     values = ([row[name] if convert is None else convert(row[name]) for name, convert in columns] for row in rows)
     if connection.dialect.name == "mysql":
         for some in _texts(values):
@@ -46,10 +49,13 @@ def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 @lru_cache(maxsize=256)
-def _prepared(table: Table, dialect: Dialect, names: tuple[str, ...]) -> tuple[str, list[tuple[str, _Convert]]]:
+def _prepared(
+    table: Table, dialect: Dialect, names: tuple[str, ...], *, or_ignore: bool
+) -> tuple[str, list[tuple[str, _Convert]]]:
     quote = dialect.identifier_preparer.quote
     converts = [(column.name, _convert(column.type, dialect)) for column in table.columns if column.name in names]
-    return f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))})", converts
+    ignoring = ("IGNORE " if dialect.name == "mysql" else "OR IGNORE ") if or_ignore else ""
+    return f"INSERT {ignoring}INTO {quote(table.name)} ({', '.join(map(quote, names))})", converts
 
 
 def _convert(type_: TypeEngine[Any], dialect: Dialect) -> _Convert:

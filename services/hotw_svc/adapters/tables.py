@@ -98,12 +98,16 @@ hotw_execution: Final = _table(
     *_optional(short_text(16), "FleetLine"),
     *_optional(short_text(32), "FailCode"),
     *_optional(JSON, "InputVersions"),
+    *_optional(short_text(32), "InputsHash"),
     *_required(Boolean, "DryRun"),
     *_required(short_text(16), "Engine"),
     *_optional(short_text(64), "RecordedDigest"),
     UniqueConstraint("RunId", "FleetIndexId", name="hotw_execution_once"),
     Index("hotw_execution_fleet", "FleetIndexId", "EventIndexId", "ExecutionId"),
 )
+
+kept_input: Final = _table("kept_input", *_key(short_text(32), "Hash"), *_required(long_text(), "Content"))
+"""The inputs of executions by value (7.3.3); a row never changes."""
 
 # -- ASGs --------------------------------------------------------------------------------------------------------------
 

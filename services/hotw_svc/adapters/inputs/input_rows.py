@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -41,7 +41,6 @@ from services.hotw_svc.domain.inputs import (
     Line,
     PhilosophyFacts,
     PreferredAsgs,
-    RunFacts,
     ServiceFacts,
 )
 from services.hotw_svc.domain.orders.order import Order
@@ -52,6 +51,7 @@ from shared.relational import slices
 from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_svc import Purpose
 
+T = TypeVar("T")
 _Rows = Mapping[str, Row[Any]]
 
 
@@ -103,22 +103,13 @@ class InputReadModels:
         """A fleet whose inputs cannot be read has the fault; the others are read."""
         known = await _known(self._connection, run, fleet_ids)
         rules = await read_models.approval_rules(self._connection)
-        run_facts = RunFacts(
-            run_id=run.run_id,
-            created_at=run.created_at,
-            order_type=run.ordering,
-            order_type_reason=run.order_type_reason,
-            user=run.user,
-            purpose=run.purpose,
-            dry_run=run.dry_run,
-        )
-        loaded = []
+        of_run, loaded = run.facts, []
         for fleet_id in fleet_ids:
             base, _ = known.lines[fleet_id]
             gone = base is None or bool(base.Deleted)
             inputs = partial(
                 Inputs,
-                run=run_facts,
+                run=of_run,
                 fleet_index_id=known.numbers[fleet_id],
                 event=event,
                 orders=known.orders.get(fleet_id, ()),
@@ -150,15 +141,30 @@ async def _make_locks(connection: AsyncConnection, fleet_ids: Sequence[str]) -> 
         await connection.execute(insert(lock), missing)
 
 
+class _Shared(Generic[T]):
+    """Resources that several fleets share, each read once; None where there is none, or it was deleted."""
+
+    def __init__(self, rows: _Rows, read: Callable[[Any], T]) -> None:
+        self._rows = rows
+        self._read = read
+        self._found: dict[str, T] = {}
+
+    def get(self, key: str) -> T | None:
+        row = self._rows.get(key)
+        if _is_present(row) and key not in self._found:
+            self._found[key] = self._read(state_of(row))
+        return self._found.get(key)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """The rows of some fleets' inputs, by their keys."""
 
     numbers: Mapping[str, int]
     lines: Mapping[str, tuple[Row[Any] | None, Row[Any] | None]]
-    services: _Rows
-    philosophies: _Rows
-    formulas: _Rows
+    services: _Shared[ServiceFacts]
+    philosophies: _Shared[PhilosophyFacts]
+    formulas: _Shared[FormulaFacts]
     exceptions: _Rows
     projections: _Rows
     inventories: _Rows
@@ -169,32 +175,11 @@ class _Known:
     descales: Mapping[str, tuple[Override, ...]]
     windows: Mapping[str, Window]
     preferred_asgs: Mapping[int, PreferredAsgs]
-    parsed: dict[str, ServiceFacts] = field(default_factory=dict)
-    parsed_philosophies: dict[str, PhilosophyFacts] = field(default_factory=dict)
 
     def service_of(self, fleet_id: str) -> str:
         """The fleet's ServiceId; empty where neither line is known."""
         row = next((row for row in self.lines[fleet_id] if row is not None), None)
         return "" if row is None else str(row.ServiceId)
-
-    def service(self, service_id: str) -> ServiceFacts | None:
-        """The service, parsed once for all its fleets; None when it is unknown or deleted."""
-        row = self.services.get(service_id)
-        if row is not None and not row.Deleted and service_id not in self.parsed:
-            self.parsed[service_id] = facts.service_facts(state_of(row))
-        return self.parsed.get(service_id)
-
-    def formula(self, service_id: str) -> FormulaFacts | None:
-        """The service's CustomFormula; None when there is none."""
-        row = self.formulas.get(service_id)
-        return facts.formula_facts(state_of(row)) if row is not None and not row.Deleted else None
-
-    def philosophy(self, service_id: str) -> PhilosophyFacts | None:
-        """The service's Philosophy, parsed once for all its fleets; None when there is none."""
-        row = self.philosophies.get(service_id)
-        if row is not None and not row.Deleted and service_id not in self.parsed_philosophies:
-            self.parsed_philosophies[service_id] = facts.philosophy_facts(state_of(row))
-        return self.parsed_philosophies.get(service_id)
 
 
 async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]) -> _Known:
@@ -209,9 +194,9 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
     return _Known(
         numbers=numbers,
         lines=lines,
-        services=await SERVICES.rows(connection, services),
-        philosophies=await PHILOSOPHIES.rows(connection, services),
-        formulas=await CUSTOM_FORMULAS.rows(connection, services),
+        services=_Shared(await SERVICES.rows(connection, services), facts.service_facts),
+        philosophies=_Shared(await PHILOSOPHIES.rows(connection, services), facts.philosophy_facts),
+        formulas=_Shared(await CUSTOM_FORMULAS.rows(connection, services), facts.formula_facts),
         exceptions=await EXCEPTIONS.rows(connection, exceptions),
         projections=await PROJECTIONS.rows(connection, projections),
         inventories=await INVENTORIES.rows(connection, fleet_ids),
@@ -234,14 +219,14 @@ def _read(fleet_id: str, event_id: str, known: _Known) -> dict[str, Any]:
     fleet = facts.fleet_facts(base=state_of(base), event_line=state_of(line))
     return {
         "fleet": fleet,
-        "service": known.service(fleet.service_id),
-        "philosophy_facts": known.philosophy(fleet.service_id),
+        "service": known.services.get(fleet.service_id),
+        "philosophy_facts": known.philosophies.get(fleet.service_id),
         "exception": facts.exception_facts(state_of(exception)) if _is_present(exception) else None,
         "projection": facts.projection_facts(state_of(projection)) if _is_present(projection) else None,
         "inventory": None if inventory is None else facts.inventory_facts(state_of(inventory)),
         "bau_traffic": None if bau_traffic is None else facts.bau_traffic_facts(state_of(bau_traffic)),
         "custom_inputs": known.custom_inputs.get(fleet_id, ()),
-        "formula": known.formula(fleet.service_id),
+        "formula": known.formulas.get(fleet.service_id),
     }
 
 

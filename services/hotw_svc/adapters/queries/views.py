@@ -21,6 +21,7 @@ _LEFT_OUT: Final = frozenset(
         "EventVersionId",
         "Withdrawn",
         "RecordedDigest",
+        "InputsHash",
     }
 )
 _PARTS: Final = (

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
+from services.hotw_svc.adapters.inputs.kept_inputs import KeptTexts, store_texts
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
 from services.hotw_svc.adapters.queries.views import execution_views, with_ids
@@ -65,9 +66,12 @@ class Executions:
         services = await index_ids(connection, t.service_index, {e.inputs.fleet.service_id for e in executions})
         of_run = {"EventIndexId": event, "DryRun": run.dry_run, "Engine": run.engine}
         rows = [execution_columns(execution) | of_run for execution in executions]
+        kept = KeptTexts()
         for execution, row in zip(executions, rows, strict=True):
             row["ServiceIndexId"] = services[execution.inputs.fleet.service_id]
+            row["InputsHash"] = kept.keep(execution.inputs) if execution.computed else None
         await insert_rows(connection, t.hotw_execution, rows)
+        await store_texts(connection, kept.texts)
         if run.dry_run:
             await self._write_asgs(executions, dry_run=True)
             return []

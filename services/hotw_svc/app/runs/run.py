@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from services.hotw_svc.domain.inputs import RunFacts
 from services.hotw_svc.domain.runs.progress import NOTHING_DONE, Tally, pace
 from shared.clock import iso
 from shared.envelope import Message
@@ -60,6 +61,19 @@ class Run(NewRun):
         if self.order_type is None:
             raise RuntimeError(f"run {self.run_id} has no order type")
         return self.order_type
+
+    @property
+    def facts(self) -> RunFacts:
+        """The run as its executions work with it."""
+        return RunFacts(
+            run_id=self.run_id,
+            created_at=self.created_at,
+            order_type=self.ordering,
+            order_type_reason=self.order_type_reason,
+            user=self.user,
+            purpose=self.purpose,
+            dry_run=self.dry_run,
+        )
 
     @property
     def locked_by(self) -> str:

@@ -47,7 +47,7 @@ class Execution:
     A number that could not be worked out is None. `need` is CapacityOverrideSum; `ordered_hosts` + `shortfall` is the
     need. `orders` and `overrides` are new; `superseded_overrides`, `superseded_orders` and `revalued_overrides` (of
     other events) are rows that change with them. `approval_rule` is the rule that approved the orders in place of
-    people. `code` names the kind of a Fail for programs.
+    people. `code` names the kind of a Fail for programs. `computed` is false where `execute` had no part in it.
     """
 
     inputs: Inputs
@@ -73,6 +73,7 @@ class Execution:
     superseded_orders: tuple[Order, ...] = ()
     revalued_overrides: tuple[Override, ...] = ()
     asgs: tuple[AsgOutcome, ...] = ()
+    computed: bool = True
     approval_rule: ApprovalRule | None = None
 
     @property
@@ -120,13 +121,13 @@ def _executed(inputs: Inputs, now: datetime) -> Execution:
 def lock_held(inputs: Inputs, *, locked_by: str, now: datetime) -> Execution:
     """The Fail of a fleet whose lock another run kept for a whole lease; it does not count as its latest."""
     sentence = f"{locked_by} is working on this fleet and did not finish in time; run it again."
-    return replace(_bare(inputs, now), reasoning=sentence, code=LOCK_HELD)
+    return replace(_bare(inputs, now), reasoning=sentence, code=LOCK_HELD, computed=False)
 
 
 def fleet_gone(inputs: Inputs, *, now: datetime) -> Execution:
     """The Fail of a fleet that was deleted after its run began; `inputs` as last known."""
     sentence = f"Fleet {inputs.fleet.fleet_id} was deleted after the run began."
-    return replace(_bare(inputs, now), reasoning=sentence)
+    return replace(_bare(inputs, now), reasoning=sentence, computed=False)
 
 
 def _survival(inputs: Inputs, need_of: Requirement, there: Presence, pending: int, need: int) -> Survival | None:

@@ -163,6 +163,7 @@ CREATE TABLE hotw_execution (
 `FleetLine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `FailCode` VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `InputVersions` JSON,
+`InputsHash` VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `DryRun` BOOL NOT NULL,
 `Engine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `RecordedDigest` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
@@ -200,6 +201,11 @@ CREATE TABLE idempotency_records (
 PRIMARY KEY (`RecordId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX idempotency_records_expire ON idempotency_records (`ExpiresAt`);
+CREATE TABLE kept_input (
+`Hash` VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Content` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+PRIMARY KEY (`Hash`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE leases (
 `Name` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Holder` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,

@@ -161,6 +161,7 @@ CREATE TABLE hotw_execution (
 "FleetLine" VARCHAR(16),
 "FailCode" VARCHAR(32),
 "InputVersions" JSON,
+"InputsHash" VARCHAR(32),
 "DryRun" BOOLEAN NOT NULL,
 "Engine" VARCHAR(16) NOT NULL,
 "RecordedDigest" VARCHAR(64),
@@ -196,6 +197,11 @@ CREATE TABLE idempotency_records (
 PRIMARY KEY ("RecordId")
 );
 CREATE INDEX idempotency_records_expire ON idempotency_records ("ExpiresAt");
+CREATE TABLE kept_input (
+"Hash" VARCHAR(32) NOT NULL,
+"Content" TEXT NOT NULL,
+PRIMARY KEY ("Hash")
+);
 CREATE TABLE leases (
 "Name" VARCHAR(64) NOT NULL,
 "Holder" VARCHAR(64),
