@@ -13,6 +13,7 @@ from services.hotw_svc.app.external.record_execution import record_execution
 from services.hotw_svc.app.external.record_run import record_run
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
+from services.hotw_svc.app.orders.review_orders import review_orders, review_worker
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
 from services.hotw_svc.app.ports import Commands
 from services.hotw_svc.app.runs.cancel_run import cancel_run
@@ -41,11 +42,13 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     database = kit.store
     store = store_in(database, az_factors(settings.az_factor_map))
     worker = run_worker(store, clock)
+    reviews = review_worker(store, clock)
     commands = Commands(
         start_run=partial(start_run, store=store, wake_workers=worker.wake),
         cancel_run=partial(cancel_run, store=store),
         execute_fleet=partial(execute_fleet, store=store, clock=clock),
         review_order=partial(review_order, store=store),
+        review_orders=partial(review_orders, store=store, clock=clock, wake=reviews.wake),
         report_delivery=partial(report_delivery, store=store),
         store_preferred_asgs=partial(store_preferred_asgs, store=store),
         record_run=partial(record_run, store=store),
@@ -69,7 +72,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
             on_inputs_changed=partial(on_inputs_changed, store=store, clock=clock),
             on_event_changed=partial(on_event_changed, store=store, clock=clock),
         ),
-        parts=[worker],
+        parts=[worker, reviews],
         periodic=periodic,
         description="Works out, orders and follows the hosts every fleet needs for a peak.",
     )

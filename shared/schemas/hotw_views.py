@@ -115,6 +115,7 @@ class OrderView(WireModel):
     decided_by: Name | None
     reason: str | None
     approval_rule: Id | None
+    orders_version_id: PositiveCount = Field(description="The number of the last fact about a change of this order.")
 
 
 class ExecutionView(WireModel):

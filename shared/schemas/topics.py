@@ -20,6 +20,7 @@ from shared.schemas.fleet_svc.proposal import AcceptProposal
 from shared.schemas.fleet_svc.throttling import THROTTLING, ReportThrottling, ThrottlingApplied
 from shared.schemas.fleet_svc.traffic import BAU_CHANGED, TRAFFIC, BAUChanged
 from shared.schemas.hotw_external import RecordDashboard, RecordExecution, RecordRun, UpdateRecordedRun
+from shared.schemas.hotw_order_reviews import ReviewOrders
 from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import (
     CancelRun,
@@ -163,6 +164,7 @@ _HOTW_COMMANDS: Final = (
     CancelRun,
     ExecuteFleet,
     ReviewOrder,
+    ReviewOrders,
     ReportDelivery,
     StorePreferredASGs,
     RecordRun,

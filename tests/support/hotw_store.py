@@ -22,6 +22,7 @@ from services.hotw_svc.app.external.record_execution import record_execution
 from services.hotw_svc.app.external.record_run import record_run
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
+from services.hotw_svc.app.orders.review_orders import review_orders, work_review
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
 from services.hotw_svc.app.ports import Commands, InputKind, Store
 from services.hotw_svc.app.runs.cancel_run import cancel_run
@@ -36,6 +37,7 @@ from shared.durability.read_model import Snapshot
 from shared.envelope import Message
 from shared.relational import Database
 from shared.schemas.fleet_svc.custom_input import CustomInputSnapshot
+from shared.schemas.hotw_order_reviews import ReviewOrders
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.schemas.topics import TOPICS
 from shared.trace import Trace
@@ -47,6 +49,7 @@ AZ_FACTORS = {"us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 1}
 FLEET = "FORTRESSService-NA-X0"
 SERVICE = "FORTRESSService"
 EVENT = "PD2024"
+SUMMER = "SUMMER"
 AUDIT = {"User": "jsmith", "Timestamp": "2024-06-01T10:00:00Z"}
 
 
@@ -273,6 +276,7 @@ class Replica:
             cancel_run=partial(cancel_run, store=store),
             execute_fleet=partial(execute_fleet, store=store, clock=self.clock),
             review_order=partial(review_order, store=store),
+            review_orders=partial(review_orders, store=store, clock=self.clock, wake=lambda: None),
             report_delivery=partial(report_delivery, store=store),
             store_preferred_asgs=partial(store_preferred_asgs, store=store),
             record_run=partial(record_run, store=store),
@@ -317,6 +321,24 @@ class Replica:
     async def review(self, order: str, decision: str, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
         command = ReviewOrder.model_validate({"FulfillmentId": order, "Decision": decision} | body)
         return (await self.commands.review_order(command, cause or self.cause())).body
+
+    async def review_many(self, decision: str, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
+        command = ReviewOrders.model_validate({"Decision": decision} | body)
+        return (await self.commands.review_orders(command, cause or self.cause())).body
+
+    async def work_review(self, review_id: int) -> dict[str, Any]:
+        """Works the review off, as a worker does."""
+        while await work_review(self.store, self.clock, review_id):
+            pass
+        return await self.read_review(review_id)
+
+    async def read_review(self, review_id: int) -> dict[str, Any]:
+        return (await self.queries.order_review(review_id)).body
+
+    async def orders(self, **where: Any) -> list[dict[str, Any]]:
+        """All orders of the event, by FulfillmentId."""
+        filters = {"event_id": EVENT, "fleet_id": None, "status": None} | where
+        return (await self.queries.orders(**filters, after=None, limit=10_000)).items
 
     async def deliver(self, order: str, hosts: int, cause: Cause | None = None, **body: Any) -> dict[str, Any]:
         command = ReportDelivery.model_validate({"FulfillmentId": order, "FulfilledHosts": hosts} | body)
@@ -389,3 +411,13 @@ async def many(hotw: Replica, count: int) -> list[str]:
 async def counted(hotw: Replica, table: Any) -> int:
     async with hotw.database.read() as connection:
         return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
+
+
+async def summer(hotw: Replica, fleets: list[str], tpm: int = 60_000, **changes: Any) -> None:
+    """A second event with the same peak, so that each event's overrides run over the other's whole peak."""
+    await hotw.keep("event", snapshot(SUMMER, event_body(EventId=SUMMER, **changes)))
+    projections = {f"{fleet}#{SUMMER}#Peak": projection_body(fleet, EventId=SUMMER) for fleet in fleets}
+    await hotw.keep(
+        "projection",
+        *(snapshot(key, {**body, "ProjectionId": key, "TotalInputTPM": tpm}) for key, body in projections.items()),
+    )

@@ -12,6 +12,7 @@ from services.hotw_svc.adapters.inputs.input_rows import InputReadModels
 from services.hotw_svc.adapters.inputs.preferred_asgs import Preferences
 from services.hotw_svc.adapters.inputs.read_models import READ_MODELS
 from services.hotw_svc.adapters.orders.order_books import OrderBooks
+from services.hotw_svc.adapters.orders.order_reviews import OrderReviews
 from services.hotw_svc.adapters.runs.claims import Claims
 from services.hotw_svc.adapters.runs.execution_rows import Executions
 from services.hotw_svc.adapters.runs.run_rows import Runs
@@ -33,6 +34,7 @@ def store_in(database: Database, az_factors: AzFactors) -> Store:
             Claims(connection),
             Executions(connection),
             OrderBooks(connection),
+            OrderReviews(connection),
             InputReadModels(connection, az_factors),
             work,
             Preferences(connection),

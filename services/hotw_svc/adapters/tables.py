@@ -177,11 +177,37 @@ fulfillment_details: Final = _table(
     *_optional(short_text(), "DecidedBy"),
     *_optional(long_text(), "Reason"),
     *_optional(short_text(128), "ApprovalRule"),
+    *_required(Integer, "OrdersVersionId"),
     *_required(Boolean, "Superseded"),
     *_required(JSON, "Deliveries"),
     Index("fulfillment_fleet", "FleetIndexId", "EventIndexId"),
     Index("fulfillment_event", "EventIndexId", "FulfillmentStatus", "FulfillmentId"),
     Index("fulfillment_run", "RunId", "FleetIndexId"),
+)
+order_review: Final = _table(
+    "order_review",
+    _serial("ReviewId"),
+    *_required(short_text(16), "Decision"),
+    *_optional(long_text(), "Reason"),
+    *_required(short_text(), "User"),
+    *_required(UtcTimestamp(), "CreatedAt"),
+    *_optional(UtcTimestamp(), "EndedAt"),
+    *_required(Integer, "Orders", "Decided", "Skipped"),
+    *_required(long_text(), "Trace"),
+    Index("order_review_open", "EndedAt", "ReviewId"),
+)
+order_review_book: Final = _table(
+    "order_review_book",
+    *_key(Integer, "ReviewId", "EventIndexId"),
+    *_key(short_text(16), "Purpose"),
+    *_key(Integer, "FleetIndexId"),
+    *_required(JSON, "Orders"),
+)
+order_review_skipped: Final = _table(
+    "order_review_skipped",
+    *_key(Integer, "ReviewId"),
+    *_key(short_text(), "FulfillmentId"),
+    *_required(long_text(), "Reason"),
 )
 hotw_dashboard: Final = _table(
     "hotw_dashboard",

@@ -11,10 +11,12 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.app.external.rows import RecordedRows
+from services.hotw_svc.app.orders.order_review import BookToReview, NewOrderReview, OrderReview, StoredOrder
 from services.hotw_svc.app.runs.run import NewRun, Run
 from services.hotw_svc.domain.inputs import EventFacts, Inputs, PreferredAsgs
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey
+from services.hotw_svc.domain.orders.review import SkippedOrder
 from services.hotw_svc.domain.runs.execution import Execution
 from services.hotw_svc.domain.runs.scope import Scope
 from shared.cause import Cause
@@ -22,6 +24,7 @@ from shared.durability.read_model import Snapshot
 from shared.relational import Database, UnitOfWork
 from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_external import RecordDashboard, RecordExecution, RecordRun
+from shared.schemas.hotw_order_reviews import OrderFilter, ReviewOrders
 from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import (
     CancelRun,
@@ -203,6 +206,32 @@ class OrderBookRows(Protocol):
         """The order as it is read."""
 
 
+class OrderReviewRows(Protocol):
+    """Reviews of many orders. NotFound for an unknown review."""
+
+    async def find(self, fulfillment_ids: Sequence[str]) -> list[StoredOrder]:
+        """Those of the orders that there are."""
+
+    async def matching(self, where: OrderFilter, *, limit: int) -> list[StoredOrder]: ...
+    async def count(self, where: OrderFilter) -> int: ...
+    async def start(self, new: NewOrderReview, orders: Sequence[StoredOrder], unknown: Sequence[SkippedOrder]) -> int:
+        """Stores a review, its orders at the numbers they were seen at; its ReviewId."""
+
+    async def get(self, review_id: int) -> OrderReview: ...
+    async def running(self) -> list[int]:
+        """The reviews with orders left, oldest first."""
+
+    async def take(self, review_id: int, limit: int) -> list[BookToReview]:
+        """Takes books of one event and purpose off the review; what other workers have taken is left out."""
+
+    async def progress(self, review_id: int, decided: int, skipped: Sequence[SkippedOrder]) -> None: ...
+    async def skipped(self, review_id: int, *, after: str = "", limit: int) -> list[SkippedOrder]:
+        """By FulfillmentId."""
+
+    async def complete(self, review_id: int, now: datetime) -> None:
+        """Completes the review, once no orders are left."""
+
+
 class InputRows(Protocol):
     """What other services own."""
 
@@ -239,6 +268,7 @@ class Unit:
     claims: ClaimRows
     executions: ExecutionRows
     order_books: OrderBookRows
+    order_reviews: OrderReviewRows
     inputs: InputRows
     writing: UnitOfWork | None
     preferences: PreferenceRows
@@ -287,6 +317,7 @@ class Commands:
     cancel_run: UseCase[CancelRun]
     execute_fleet: UseCase[ExecuteFleet]
     review_order: UseCase[ReviewOrder]
+    review_orders: UseCase[ReviewOrders]
     report_delivery: UseCase[ReportDelivery]
     store_preferred_asgs: UseCase[StorePreferredASGs]
     record_run: UseCase[RecordRun]

@@ -21,6 +21,7 @@ from shared.schemas.hotw_external import (
     RecordRun,
     UpdateRecordedRun,
 )
+from shared.schemas.hotw_order_reviews import OrderReviewView, ReviewOrders, SkippedOrderView
 from shared.schemas.hotw_preferences import (
     EventIndexView,
     FleetIndexView,
@@ -86,7 +87,7 @@ _ORDERS: Final = (
 
 def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     """Every route of HOTW but the kit's."""
-    types = {"RunId": PositiveCount, "FulfillmentId": Name, "Purpose": Purpose}
+    types = {"RunId": PositiveCount, "FulfillmentId": Name, "ReviewId": PositiveCount, "Purpose": Purpose}
     made = Routes("HOTW", "The hosts that an event's fleets need, ordered, decided on and delivered.", path_types=types)
     reads = _Reads(queries, clock)
 
@@ -128,7 +129,10 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     write("POST", path, "hotw.fleet.execute", ExecuteFleet, commands.execute_fleet, what, response=ExecutionView)
     path, what = "/hotw/order/{FulfillmentId}", "Decide on an order"
     write("PUT", path, "hotw.order.review", ReviewOrder, commands.review_order, what, response=OrderView)
-    path, what = f"{path}/delivery", "Report how many hosts of an order are delivered in total"
+    path, what = "/hotw/order/review", "Decide on many orders at once, named or found by a filter"
+    review = commands.review_orders
+    write("POST", path, "hotw.order.review", ReviewOrders, review, what, response=OrderReviewView)
+    path, what = "/hotw/order/{FulfillmentId}/delivery", "Report how many hosts of an order are delivered in total"
     write("PUT", path, "hotw.delivery.report", ReportDelivery, commands.report_delivery, what, response=OrderView)
 
     path, what = "/hotw/asgsPreference/{EventId}/{FleetId}", "Store which ASGs take a fleet's hosts for an event"
@@ -158,6 +162,11 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     read(path, reads.executions, "listExecutions", run, what, **executions)
     orders: dict[str, Any] = {"response": OrderView, "many": True, "parameters": _ORDERS}
     read("/hotw/order", reads.orders, "listOrders", order, "List orders", **orders)
+    path, what = "/hotw/order/review/{ReviewId}", "Read a review of many orders and its progress"
+    read(path, reads.order_review, "getOrderReview", order, what, response=OrderReviewView)
+    skipped: dict[str, Any] = {"response": SkippedOrderView, "many": True, "parameters": PAGING}
+    path, what = f"{path}/skipped", "The orders that a review left as they were, and why"
+    read(path, reads.skipped_orders, "listSkippedOrders", order, what, **skipped)
     what = "How many fleets, projections, inventories HOTW knows"
     read("/hotw/inputs/{EventId}", reads.known_fleets, "countKnownFleets", known, what, response=KnownFleets)
     what = "Which version of each input HOTW knows"
@@ -229,6 +238,15 @@ class _Reads:
             after=page.after,
             limit=page.limit,
         )
+        return page_response(found.items, found.next_after)
+
+    async def order_review(self, request: Request) -> Response:
+        query_of(request)
+        return json_response((await self._queries.order_review(_number(request, "ReviewId"))).body)
+
+    async def skipped_orders(self, request: Request) -> Response:
+        page = page_of(query_of(request, PAGING))
+        found = await self._queries.skipped_orders(_number(request, "ReviewId"), after=page.after, limit=page.limit)
         return page_response(found.items, found.next_after)
 
     async def known_fleets(self, request: Request) -> Response:

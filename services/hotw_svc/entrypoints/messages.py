@@ -22,6 +22,7 @@ from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.fleet_svc.traffic import BAU_CHANGED, BAUChanged
 from shared.schemas.hotw_external import RecordDashboard, RecordExecution, RecordRun, UpdateRecordedRun
+from shared.schemas.hotw_order_reviews import ReviewOrders
 from shared.schemas.hotw_preferences import StorePreferredASGs
 from shared.schemas.hotw_svc import CancelRun, ExecuteFleet, ReportDelivery, ReviewOrder, StartRun
 from shared.trace import Trace
@@ -107,6 +108,7 @@ def _commands(commands: Commands) -> list[Command[Any]]:
         Command(CancelRun, commands.cancel_run, "hotw.run.cancel", conditional=False),
         Command(ExecuteFleet, commands.execute_fleet, "hotw.fleet.execute", conditional=False),
         Command(ReviewOrder, commands.review_order, "hotw.order.review", conditional=False),
+        Command(ReviewOrders, commands.review_orders, "hotw.order.review", conditional=False),
         Command(ReportDelivery, commands.report_delivery, "hotw.delivery.report", conditional=False),
         Command(StorePreferredASGs, commands.store_preferred_asgs, "hotw.preference.store", conditional=False),
         Command(RecordRun, commands.record_run, "hotw.run.record", conditional=False),

@@ -113,8 +113,8 @@ class OrderBooks:
         fleets = {fleet_id: of_book.fleet for fleet_id, of_book in numbers.items()}
         overrides = [override for change in changes for override in change.overrides]
         await order_rows.change_overrides(connection, overrides, fleets)
-        for change in changes:
-            await order_rows.enable_asgs(connection, fleets[change.after.key.fleet_id], change.enabled_asgs)
+        enabled = {(fleets[change.after.key.fleet_id], name) for change in changes for name in change.enabled_asgs}
+        await order_rows.enable_asgs(connection, enabled)
         books = [(numbers[change.after.key.fleet_id], change) for change in changes]
         rows = [dashboard_row(change.after, of_book, settled_at=change.settled_at) for of_book, change in books]
         await put_dashboards(connection, rows)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -63,6 +63,7 @@ _ORDER: Final = {
     "Superseded": "superseded",
     "ApprovalRule": "approval_rule",
     "FulfillmentLink": "link",
+    "OrdersVersionId": "orders_version_id",
 }
 """The attributes of an Order by their columns, but for its deliveries."""
 
@@ -173,15 +174,12 @@ async def change_overrides(
     await update_rows(connection, t.capacity_override_details, rows, keep=_FIXED)
 
 
-async def enable_asgs(connection: AsyncConnection, fleet_index_id: int, names: Sequence[str]) -> None:
-    """An ASG's EAPEnableStatus is true from its first approved order on."""
-    table = t.asg_details
-    if names:
-        await connection.execute(
-            update(table)
-            .where(table.c.FleetIndexId == fleet_index_id, table.c.AutoScalingGroupName.in_(names))
-            .values(EAPEnableStatus=True)
-        )
+async def enable_asgs(connection: AsyncConnection, asgs: Iterable[tuple[int, str]]) -> None:
+    """An ASG's EAPEnableStatus is true from its first approved order on. ``asgs`` are FleetIndexIds with names."""
+    rows = [
+        {"FleetIndexId": fleet, "AutoScalingGroupName": name, "EAPEnableStatus": True} for fleet, name in sorted(asgs)
+    ]
+    await update_rows(connection, t.asg_details, rows)
 
 
 def storable(moment: datetime) -> datetime:

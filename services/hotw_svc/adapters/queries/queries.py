@@ -27,10 +27,12 @@ from services.hotw_svc.adapters.inputs.read_models import (
     projection_key,
     state_of,
 )
+from services.hotw_svc.adapters.orders.order_reviews import OrderReviews
 from services.hotw_svc.adapters.queries.dashboard import dashboard_services
 from services.hotw_svc.adapters.queries.views import execution_views, view, with_ids
 from services.hotw_svc.adapters.rows import Row
 from services.hotw_svc.adapters.runs.run_rows import Runs
+from services.hotw_svc.app.orders.order_review import SHOWN, review_view, skipped_view
 from services.hotw_svc.app.ports import View
 from services.hotw_svc.app.runs.run import run_view
 from services.hotw_svc.domain.runs.progress import RECENT
@@ -128,6 +130,21 @@ class Queries:
         async with self._database.read() as connection:
             items = [view(row) for row in (await connection.execute(query.limit(limit + 1))).mappings()]
         return _page(items, limit, "FulfillmentId")
+
+    async def order_review(self, review_id: int) -> View:
+        """A review of many orders, with the first of those that were skipped."""
+        async with self._database.read() as connection:
+            reviews = OrderReviews(connection)
+            review = await reviews.get(review_id)
+            return View("ReviewId", review_view(review, await reviews.skipped(review_id, limit=SHOWN)))
+
+    async def skipped_orders(self, review_id: int, *, after: str | None, limit: int) -> Page:
+        """By FulfillmentId."""
+        async with self._database.read() as connection:
+            reviews = OrderReviews(connection)
+            await reviews.get(review_id)
+            found = await reviews.skipped(review_id, after=after or "", limit=limit + 1)
+        return _page([skipped_view(one) for one in found], limit, "FulfillmentId")
 
     async def dashboard(
         self,

@@ -85,24 +85,28 @@ class Executions:
         placed: list[PlacedExecution] = []
         dashboards: list[Row] = []
         new_orders: list[Order] = []
+        made_up_orders: list[Order] = []
         for execution, row in zip(executions, rows, strict=True):
             if not execution.counts:
                 continue
             fleet = execution.inputs.fleet_index_id
             latest = execution_fact(row | {"ExecutionId": ids[fleet]})
-            own = tuple(replace(order, execution_id=ids[fleet]) for order in execution.orders)
             known = before.get(fleet) or _BookBefore(0, SettledUnder(execution.inputs.event.version_id))
-            book = _book(
-                run, execution, own, latest, known.version_id + len(execution_facts(execution)), known.settled_under
+            version = known.version_id + len(execution_facts(execution))
+            own = tuple(
+                replace(order, execution_id=ids[fleet], orders_version_id=version) for order in execution.orders
             )
+            made_up = tuple(replace(order, orders_version_id=version) for order in execution.superseded_orders)
+            book = _book(run, execution, own, made_up, latest, version, known.settled_under)
             numbers = BookNumbers(event, fleet, row["ServiceIndexId"])
             dashboards.append(dashboard_row(book, numbers, was_due=known.due_at))
             placed.append(PlacedExecution(execution, book))
             new_orders += own
+            made_up_orders += made_up
         changed = [override for e in counting for override in (*e.superseded_overrides, *e.revalued_overrides)]
         new_overrides = [override for e in counting for override in e.overrides]
         await order_rows.add_orders(connection, new_orders, fleets, event)
-        await order_rows.change_orders(connection, [order for e in counting for order in e.superseded_orders])
+        await order_rows.change_orders(connection, made_up_orders)
         await order_rows.change_overrides(connection, changed, fleets)
         await order_rows.add_overrides(connection, new_overrides, fleets, event)
         await put_dashboards(connection, dashboards)
@@ -171,12 +175,18 @@ def execution_fact(row: Mapping[Any, Any]) -> ExecutionFact:
 
 
 def _book(
-    run: Run, execution: Execution, own: tuple[Order, ...], latest: ExecutionFact, version_id: int, under: SettledUnder
+    run: Run,
+    execution: Execution,
+    own: tuple[Order, ...],
+    made_up: tuple[Order, ...],
+    latest: ExecutionFact,
+    version_id: int,
+    under: SettledUnder,
 ) -> OrderBook:
     """The fleet's order book after the execution."""
     inputs, descaling = execution.inputs, run.purpose is Purpose.DESCALING
     orders, overrides = ((), inputs.descales) if descaling else (inputs.event_orders, inputs.overrides)
-    superseded = {order.fulfillment_id: order for order in execution.superseded_orders}
+    superseded = {order.fulfillment_id: order for order in made_up}
     changed = (*execution.superseded_overrides, *execution.revalued_overrides)
     after = {(o.run_id, o.asg_name): o for o in changed}
     return OrderBook(

@@ -55,7 +55,7 @@ async def _change(
         before = book.order(fulfillment_id)
         after = rule(before)
         if after is not before:
-            changed = update_order_book(book, now=cause.now, changed=after, topic=topic)
+            changed = update_order_book(book, now=cause.now, changed=[after], topic=topic)
             await unit.order_books.write([changed])
             user = user_of(cause.user)
             facts = book_messages(changed.facts, changed.after, now=cause.now, trace=cause.trace, user=user)

@@ -104,12 +104,14 @@ def recording(
     raised = {item.override.asg_name for item in overrides}
     gone = [o for o in book.overrides if o.is_live and o.event_id == command.event_id and o.asg_name in raised]
     made_up_for = _made_up_for(command, known, {order.fulfillment_id for order in changed}, purpose)
+    facts = _facts(new, changed, known)
+    version_id = book.version_id + len(facts)
     return Recording(
-        new_orders=tuple(new),
-        changed_orders=(*changed, *made_up_for),
+        new_orders=tuple(replace(order, orders_version_id=version_id) for order in new),
+        changed_orders=tuple(replace(order, orders_version_id=version_id) for order in (*changed, *made_up_for)),
         new_overrides=tuple(overrides),
         superseded_overrides=tuple(superseded(override) for override in gone),
-        facts=_facts(new, changed, known),
+        facts=facts,
     )
 
 

@@ -43,6 +43,7 @@ class Order:
     `approved_at` is the first approval; a delay keeps it. `approval_rule` is the RuleId of the rule that gave it, None
     where a person did. `superseded`: the order was lost, and a later execution that is a Success has planned without
     it. `zone` is empty where the fleet does not have the ASG. `link` leads to the order in the system that fulfils it.
+    `orders_version_id` is the number of the last fact of the change that made it so.
     """
 
     fulfillment_id: str
@@ -66,6 +67,7 @@ class Order:
     execution_id: int = 0
     approval_rule: str | None = None
     link: str | None = None
+    orders_version_id: int = 0
 
     @property
     def fulfilled_hosts(self) -> int:

@@ -101,32 +101,37 @@ class OrderTotals:
 
 
 def update_order_book(
-    book: OrderBook, *, now: datetime, changed: Order | None = None, topic: str | None = None
+    book: OrderBook, *, now: datetime, changed: Sequence[Order] = (), topic: str | None = None
 ) -> OrderBookChange:
-    """Settles the book for ``now`` (HOTW rules 8 and 9), after the order ``changed`` if there is one.
+    """Settles the book for ``now`` (HOTW rules 8 and 9), after the orders ``changed`` if there are any.
 
-    ``topic`` is the fact about the changed order; further facts are about what else became of the book. Approved
+    ``topic`` is the one fact about the changed orders; further facts are about what else became of the book. Approved
     orders that are left open get a fact when their fleet is withdrawn from the event, and none while it stays so.
     """
-    orders = _replaced(book.orders, () if changed is None else (changed,))
+    orders = _replaced(book.orders, changed)
     settlement = _settlement(book, orders, now)
     all_orders = _replaced(orders, settlement.orders)
     facts: list[BookFact] = []
-    if changed is not None and topic is not None:
-        facts.append(BookFact(topic, (changed.fulfillment_id,)))
+    if changed and topic is not None:
+        facts.append(BookFact(topic, tuple(order.fulfillment_id for order in changed)))
     facts.extend(_order_facts(orders, settlement.orders))
     if settlement.left_open and not book.settled_under.withdrawn:
         left_open = tuple(order.fulfillment_id for order in settlement.left_open)
         facts.append(BookFact("hotw.order.reviewed", left_open, settlement.withdrawal))
     facts.extend(_override_facts(book, settlement.overrides, all_orders))
     overrides = {(override.run_id, override.asg_name): override for override in settlement.overrides}
+    version_id = book.version_id + len(facts)
+    all_orders = tuple(
+        new if new == old else replace(new, orders_version_id=version_id)
+        for old, new in zip(book.orders, all_orders, strict=True)
+    )
     pairs = list(zip(book.orders, all_orders, strict=True))
     return OrderBookChange(
         after=replace(
             book,
             orders=all_orders,
             overrides=tuple(overrides.get((item.run_id, item.asg_name), item) for item in book.overrides),
-            version_id=book.version_id + len(facts),
+            version_id=version_id,
             settled_under=SettledUnder(book.event.version_id, settlement.withdrawal is not None),
         ),
         orders=tuple(new for old, new in pairs if new != old),

@@ -118,8 +118,8 @@ def book(
 def test_an_approval_is_one_fact_and_enables_its_asg() -> None:
     before = order()
     after = decide(before, Decision.APPROVE, now=NOW, user="jsmith")
-    change = update_order_book(book(before), now=NOW, changed=after, topic="hotw.order.reviewed")
-    assert change.orders == (after,)
+    change = update_order_book(book(before), now=NOW, changed=[after], topic="hotw.order.reviewed")
+    assert change.orders == (replace(after, orders_version_id=3),)
     assert [(o.value, o.status) for o in change.overrides] == [(70, OverrideStatus.APPROVED)]
     assert change.enabled_asgs == ("F/1a",)
     assert change.after.version_id == 3
@@ -136,13 +136,13 @@ def test_a_second_approval_enables_nothing_anew() -> None:
     approved = decide(order(), Decision.APPROVE, now=NOW, user="jsmith")
     delayed = decide(approved, Decision.DELAY, now=NOW, user="jsmith")
     again = decide(delayed, Decision.APPROVE, now=NOW, user="jsmith")
-    assert update_order_book(book(delayed), now=NOW, changed=again, topic="hotw.order.reviewed").enabled_asgs == ()
+    assert update_order_book(book(delayed), now=NOW, changed=[again], topic="hotw.order.reviewed").enabled_asgs == ()
 
 
 def test_a_delivery_is_its_own_fact() -> None:
     approved = decide(order(), Decision.APPROVE, now=NOW, user="jsmith")
     delivered = deliver(approved, fulfilled_hosts=20, now=NOW)
-    change = update_order_book(book(approved), now=NOW, changed=delivered, topic="hotw.fulfillment.updated")
+    change = update_order_book(book(approved), now=NOW, changed=[delivered], topic="hotw.fulfillment.updated")
     assert [fact.topic for fact in change.facts] == ["hotw.fulfillment.updated"]
 
 
@@ -200,7 +200,7 @@ def test_a_decision_under_an_inactive_event_also_names_what_else_stays_open() ->
     first, second = (decide(order(n), Decision.APPROVE, now=NOW, user="jsmith") for n in (1, 2))
     dropped = decide(first, Decision.CANCEL, now=NOW, user="jsmith")
     overtaken = book(first, second, event=replace(EVENT, is_active=False, version_id=3))
-    change = update_order_book(overtaken, now=NOW, changed=dropped, topic="hotw.order.reviewed")
+    change = update_order_book(overtaken, now=NOW, changed=[dropped], topic="hotw.order.reviewed")
     assert [(fact.order_ids, fact.withdrawal) for fact in change.facts] == [
         (("F5-1-1",), None),
         (("F5-1-2",), "PD2024 is not active."),

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy import select
 
 from services.hotw_svc.adapters import tables as t
-from tests.support.hotw_store import EVENT, FLEET, Replica, event_body, many, projection_body, snapshot
-
-SUMMER = "SUMMER"
-
-
-async def summer(hotw: Replica, fleets: list[str], tpm: int = 60_000, **changes: Any) -> None:
-    """A second event with the same peak, so that each event's overrides run over the other's whole peak."""
-    await hotw.keep("event", snapshot(SUMMER, event_body(EventId=SUMMER, **changes)))
-    projections = {f"{fleet}#{SUMMER}#Peak": projection_body(fleet, EventId=SUMMER) for fleet in fleets}
-    await hotw.keep(
-        "projection",
-        *(snapshot(key, {**body, "ProjectionId": key, "TotalInputTPM": tpm}) for key, body in projections.items()),
-    )
+from tests.support.hotw_store import EVENT, FLEET, SUMMER, Replica, event_body, many, projection_body, snapshot, summer
 
 
 async def first_orders(hotw: Replica, event_id: str) -> tuple[str, int]:

@@ -98,6 +98,7 @@ CREATE TABLE fulfillment_details (
 `DecidedBy` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `Reason` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
 `ApprovalRule` VARCHAR(128) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`OrdersVersionId` INTEGER NOT NULL,
 `Superseded` BOOL NOT NULL,
 `Deliveries` JSON NOT NULL,
 PRIMARY KEY (`FulfillmentId`)
@@ -218,6 +219,34 @@ CREATE TABLE meta (
 `Name` VARCHAR(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Instant` TIMESTAMP(6) NULL,
 PRIMARY KEY (`Name`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE order_review (
+`ReviewId` INTEGER NOT NULL AUTO_INCREMENT,
+`Decision` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Reason` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`User` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`CreatedAt` TIMESTAMP(6) NOT NULL,
+`EndedAt` TIMESTAMP(6) NULL,
+`Orders` INTEGER NOT NULL,
+`Decided` INTEGER NOT NULL,
+`Skipped` INTEGER NOT NULL,
+`Trace` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+PRIMARY KEY (`ReviewId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX order_review_open ON order_review (`EndedAt`, `ReviewId`);
+CREATE TABLE order_review_book (
+`ReviewId` INTEGER NOT NULL,
+`EventIndexId` INTEGER NOT NULL,
+`Purpose` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`FleetIndexId` INTEGER NOT NULL,
+`Orders` JSON NOT NULL,
+PRIMARY KEY (`ReviewId`, `EventIndexId`, `Purpose`, `FleetIndexId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE order_review_skipped (
+`ReviewId` INTEGER NOT NULL,
+`FulfillmentId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Reason` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+PRIMARY KEY (`ReviewId`, `FulfillmentId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE outbox (
 `Id` BIGINT NOT NULL AUTO_INCREMENT,

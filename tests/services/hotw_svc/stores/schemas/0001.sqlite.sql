@@ -96,6 +96,7 @@ CREATE TABLE fulfillment_details (
 "DecidedBy" VARCHAR(255),
 "Reason" TEXT,
 "ApprovalRule" VARCHAR(128),
+"OrdersVersionId" INTEGER NOT NULL,
 "Superseded" BOOLEAN NOT NULL,
 "Deliveries" JSON NOT NULL,
 PRIMARY KEY ("FulfillmentId")
@@ -214,6 +215,33 @@ CREATE TABLE meta (
 "Name" VARCHAR(64) NOT NULL,
 "Instant" DATETIME,
 PRIMARY KEY ("Name")
+);
+CREATE TABLE order_review (
+"ReviewId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"Decision" VARCHAR(16) NOT NULL,
+"Reason" TEXT,
+"User" VARCHAR(255) NOT NULL,
+"CreatedAt" DATETIME NOT NULL,
+"EndedAt" DATETIME,
+"Orders" INTEGER NOT NULL,
+"Decided" INTEGER NOT NULL,
+"Skipped" INTEGER NOT NULL,
+"Trace" TEXT NOT NULL
+);
+CREATE INDEX order_review_open ON order_review ("EndedAt", "ReviewId");
+CREATE TABLE order_review_book (
+"ReviewId" INTEGER NOT NULL,
+"EventIndexId" INTEGER NOT NULL,
+"Purpose" VARCHAR(16) NOT NULL,
+"FleetIndexId" INTEGER NOT NULL,
+"Orders" JSON NOT NULL,
+PRIMARY KEY ("ReviewId", "EventIndexId", "Purpose", "FleetIndexId")
+);
+CREATE TABLE order_review_skipped (
+"ReviewId" INTEGER NOT NULL,
+"FulfillmentId" VARCHAR(255) NOT NULL,
+"Reason" TEXT NOT NULL,
+PRIMARY KEY ("ReviewId", "FulfillmentId")
 );
 CREATE TABLE outbox (
 "Id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
