@@ -82,7 +82,7 @@ check-tests: .venv/.dev ## the types of the tests
 	@$(BIN)/mypy --config-file tests/mypy.ini tests docs/build.py
 
 lock: .venv/.uv ## pin every package with its hashes anew
-	@for name in uv runtime dev; do \
+	@for name in uv runtime aws dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --allow-unsafe --python-version 3.11 --no-header \
 	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; done
 

@@ -164,6 +164,12 @@ class Settings(BaseModel):
     """JSON, zone to factor: `{"us-east-1a": 2}`. 1 unless given, 0 excludes a zone."""
     hotw_schedule: Annotated[str, AfterValidator(_schedule)] | None = None
     """When HOTW runs the events by itself: a cron expression in UTC, such as `0 6 * * *`; never without one."""
+    hotw_provider: Annotated[Literal["ledger", "aws"], BeforeValidator(str.lower)] = "ledger"
+    """Whom overrides are asked of: people alone (`ledger`), or AWS Auto Scaling (`aws`; needs requirements/aws.txt)."""
+    hotw_repair_drift: bool = False
+    """`1`: a group that has another capacity than was asked for is asked again."""
+    rehearsal_send: bool = False
+    """`1`: with `EPIC_NOW`, providers are called nevertheless."""
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_parted), AfterValidator(_origins)] = ()
     """Origins whose pages may call EPIC and write, separated by commas, such as `https://capacity.example.com`."""
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(str.lower)] = "info"

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from services.hotw_svc.adapters.inputs.facts import az_factors
+from services.hotw_svc.adapters.providers.configured import provider_of
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.adapters.store import migrate, store_in
 from services.hotw_svc.app.external.record_dashboard import record_dashboard
@@ -16,6 +17,8 @@ from services.hotw_svc.app.orders.change_order import report_delivery, review_or
 from services.hotw_svc.app.orders.review_orders import review_orders, review_worker
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
 from services.hotw_svc.app.ports import Commands
+from services.hotw_svc.app.providers.ask_provider import ask_provider
+from services.hotw_svc.app.providers.look_at_groups import look_at_groups
 from services.hotw_svc.app.runs.cancel_run import cancel_run
 from services.hotw_svc.app.runs.execute_fleet import execute_fleet
 from services.hotw_svc.app.runs.schedule_runs import start_scheduled_runs
@@ -25,12 +28,15 @@ from services.hotw_svc.app.store_preferred_asgs import store_preferred_asgs
 from services.hotw_svc.entrypoints.http import routes
 from services.hotw_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
+from shared.jobs import Worker
 from shared.messaging.transport import Transport
 from shared.relational import Database
 from shared.service import RunningService, ServiceKit
 from shared.settings import Settings
 
 _NAME: Final = "hotw_svc"
+_ASK_EVERY: Final = 5.0  # seconds; so late is a provider asked for what was decided
+_LOOK_EVERY: Final = 10.0  # seconds between passes; each group is looked at once a minute
 _SETTLE_EVERY: Final = 5.0  # seconds; so late may an override start or an order expire
 _SCHEDULE_EVERY: Final = 15.0  # seconds; so late may a run of the schedule start, whose slots are whole minutes
 
@@ -40,7 +46,8 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     open_store = partial(Database, settings.mysql_url or settings.data_dir / "hotw.db", migrate)
     kit = ServiceKit(_NAME, settings, transport, clock, open_store=open_store)
     database = kit.store
-    store = store_in(database, az_factors(settings.az_factor_map))
+    provider = provider_of(settings)
+    store = store_in(database, az_factors(settings.az_factor_map), queue_groups=provider is not None)
     worker = run_worker(store, clock)
     reviews = review_worker(store, clock)
     commands = Commands(
@@ -65,6 +72,20 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
             wake_workers=worker.wake,
         )
         periodic.append(kit.every(_SCHEDULE_EVERY, "start scheduled runs", scheduled))
+    parts = [worker, reviews]
+    if provider is not None:
+        asking = partial(ask_provider, store=store, provider=provider.provider, clock=clock)
+        parts.append(Worker("provider", asking, poll=_ASK_EVERY))
+        if provider.looks:
+            look = partial(
+                look_at_groups,
+                store=store,
+                leases=database.leases(),
+                provider=provider.provider,
+                clock=clock,
+                repair=settings.hotw_repair_drift,
+            )
+            periodic.append(kit.every(_LOOK_EVERY, "look at groups", look))
     return kit.service(
         routes=[routes(commands, Queries(database), clock)],
         subscriptions=subscriptions(
@@ -72,7 +93,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
             on_inputs_changed=partial(on_inputs_changed, store=store, clock=clock),
             on_event_changed=partial(on_event_changed, store=store, clock=clock),
         ),
-        parts=[worker, reviews],
+        parts=parts,
         periodic=periodic,
         description="Works out, orders and follows the hosts every fleet needs for a peak.",
     )

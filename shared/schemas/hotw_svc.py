@@ -164,7 +164,8 @@ class HardwareFact(WireModel):
     Facts of one fleet, event and purpose are ordered by ``OrdersVersionId``, whatever their topic.
     ``FulfillmentIds`` names the orders this fact is about. ``WithdrawalReason`` is why the fleet takes no part any more
     in the event (7.9.17 to 7.9.22). It is there in the one ``hotw.order.reviewed`` that names the approved orders that
-    are left open, each time the fleet is withdrawn.
+    are left open, each time the fleet is withdrawn. ``DriftReason`` is there in
+    ``hotw.override.drifted``: how an ASG differs from what its provider was asked for.
     """
 
     event_id: Id
@@ -180,6 +181,7 @@ class HardwareFact(WireModel):
     orders: list[OrderFact] = Field(default_factory=list)
     gap: Count = 0
     withdrawal_reason: Text | None = None
+    drift_reason: Text | None = None
 
 
 class ServiceOrders(WireModel):

@@ -258,6 +258,7 @@ TOPICS: Final[dict[str, Topic]] = {
         _hardware_event("hotw.fulfillment.updated", "Hosts of an order were delivered.", _OF_ORDERS),
         _hardware_event("hotw.override.started", "An approved override's window began."),
         _hardware_event("hotw.override.expired", "An override's window ended."),
+        _hardware_event("hotw.override.drifted", "An ASG twice had another capacity than its provider was asked for."),
         _commands(
             "fleet_svc", _FLEET_KEYS, ReportThrottling, AcceptProposal, StartBulkJob, CancelBulkJob, partitions=12
         ),

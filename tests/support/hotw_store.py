@@ -389,9 +389,17 @@ class Replica:
         return self.broker
 
 
-def open_replica(address: str | Path, clock: FixedClock, broker: Broker, factors: Mapping[str, Any]) -> Replica:
+def open_replica(
+    address: str | Path,
+    clock: FixedClock,
+    broker: Broker,
+    factors: Mapping[str, Any],
+    *,
+    queue_groups: bool = False,
+) -> Replica:
     database = Database(address, migrate, broker.publish)
-    return Replica(database, store_in(database, az_factors(factors)), clock, broker)
+    store = store_in(database, az_factors(factors), queue_groups=queue_groups)
+    return Replica(database, store, clock, broker)
 
 
 async def many(hotw: Replica, count: int) -> list[str]:

@@ -243,6 +243,21 @@ reported_sum: Final = _table(
     *_required(UtcTimestamp(), "ReportedAt"),
 )
 
+provider_group: Final = _table(
+    "provider_group",
+    *_key(Integer, "FleetIndexId"),
+    *_key(short_text(), "AutoScalingGroupName"),
+    *_required(big_integer(), "Revision"),
+    *_optional(UtcTimestamp(), "DueAt"),
+    *_required(Integer, "Attempts", "Drifts"),
+    *_required(JSON, "Asked"),
+    *_optional(Integer, "FoundMinSize", "FoundMaxSize"),
+    *_optional(long_text(), "Failure"),
+    *_optional(UtcTimestamp(), "LookAt"),
+    Index("provider_group_due", "DueAt"),
+    Index("provider_group_look", "LookAt"),
+)
+
 # -- the work of a run, and who is at work on a fleet ------------------------------------------------------------------
 
 run_fleet: Final = _table(

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.app.external.rows import RecordedRows
 from services.hotw_svc.app.orders.order_review import BookToReview, NewOrderReview, OrderReview, StoredOrder
+from services.hotw_svc.app.providers.rows import ProviderGroupRows
 from services.hotw_svc.app.runs.run import NewRun, Run
 from services.hotw_svc.domain.inputs import EventFacts, Inputs, PreferredAsgs
 from services.hotw_svc.domain.orders.order import Order
@@ -274,6 +275,7 @@ class Unit:
     preferences: PreferenceRows
     slots: SlotRows
     recorded: RecordedRows
+    provider_groups: ProviderGroupRows
 
     @property
     def work(self) -> UnitOfWork:

@@ -167,6 +167,7 @@ class AsgFacts:
     min_instance: int | None = None
     tag: str | None = None
     arn: str | None = None
+    max_instance: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

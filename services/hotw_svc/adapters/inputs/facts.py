@@ -224,6 +224,7 @@ def _asg(given: State) -> AsgFacts:
         min_instance=given.get("MinInstance"),
         tag=given.get("AsgTag") or name.rpartition("/")[2],
         arn=given.get("AutoScalingGroupARN"),
+        max_instance=given.get("MaxInstance"),
     )
 
 

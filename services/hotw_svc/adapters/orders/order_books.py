@@ -14,6 +14,7 @@ from services.hotw_svc.adapters.inputs.facts import fleet_facts, service_facts
 from services.hotw_svc.adapters.inputs.read_models import EVENTS, SERVICES, state_of
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
+from services.hotw_svc.adapters.providers.provider_group_rows import mark_groups
 from services.hotw_svc.adapters.queries.views import view, with_ids
 from services.hotw_svc.adapters.runs.execution_rows import latest_executions
 from services.hotw_svc.app.ports import View
@@ -25,8 +26,9 @@ from shared.schemas.hotw_svc import Purpose
 class OrderBooks:
     """The order books of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, *, queue_groups: bool = False) -> None:
         self._connection = connection
+        self._queue_groups = queue_groups
         self._numbers: dict[OrderBookKey, BookNumbers] = {}
 
     async def of_order(self, fulfillment_id: str) -> OrderBook | None:
@@ -115,6 +117,8 @@ class OrderBooks:
         await order_rows.change_overrides(connection, overrides, fleets)
         enabled = {(fleets[change.after.key.fleet_id], name) for change in changes for name in change.enabled_asgs}
         await order_rows.enable_asgs(connection, enabled)
+        if self._queue_groups:
+            await mark_groups(connection, overrides, fleets)
         books = [(numbers[change.after.key.fleet_id], change) for change in changes]
         rows = [dashboard_row(change.after, of_book, settled_at=change.settled_at) for of_book, change in books]
         await put_dashboards(connection, rows)

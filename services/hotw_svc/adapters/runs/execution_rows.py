@@ -16,6 +16,7 @@ from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.kept_inputs import KeptTexts, store_texts
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
+from services.hotw_svc.adapters.providers.provider_group_rows import mark_groups
 from services.hotw_svc.adapters.queries.views import execution_views, with_ids
 from services.hotw_svc.adapters.rows import Row, index_ids, replace_rows
 from services.hotw_svc.app.ports import PlacedExecution, View
@@ -48,8 +49,9 @@ class _BookBefore(NamedTuple):
 class Executions:
     """The executions of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, *, queue_groups: bool = False) -> None:
         self._connection = connection
+        self._queue_groups = queue_groups
 
     async def get(self, run_id: int, fleet_id: str) -> View | None:
         table = t.hotw_execution
@@ -109,6 +111,8 @@ class Executions:
         await order_rows.change_orders(connection, made_up_orders)
         await order_rows.change_overrides(connection, changed, fleets)
         await order_rows.add_overrides(connection, new_overrides, fleets, event)
+        if self._queue_groups:
+            await mark_groups(connection, (*changed, *new_overrides), fleets)
         await put_dashboards(connection, dashboards)
         return placed
 

@@ -37,6 +37,8 @@ def book_messages(
         own = {**content, "OrdersVersionId": number, "FulfillmentIds": fact.order_ids}
         if fact.withdrawal is not None:
             own["WithdrawalReason"] = fact.withdrawal
+        if fact.drift is not None:
+            own["DriftReason"] = fact.drift
         name = f"{key}:{number}:{fact.topic}"
         messages.append(Message(fact.topic, fact.topic, key, orjson.dumps(own), SOURCE, now, trace, id=name))
     return messages

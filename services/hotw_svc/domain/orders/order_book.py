@@ -65,11 +65,13 @@ class BookFact:
     """A fact to publish about a book: its topic, and the orders it is about.
 
     ``withdrawal``: why the fleet was withdrawn from the event, where the orders were approved and are left open.
+    ``drift``: how a group of the fleet differs from what its provider was asked for.
     """
 
     topic: str
     order_ids: tuple[str, ...]
     withdrawal: str | None = None
+    drift: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

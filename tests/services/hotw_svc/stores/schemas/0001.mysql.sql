@@ -268,6 +268,22 @@ CREATE TABLE preferred_asg (
 PRIMARY KEY (`RecordId`),
 CONSTRAINT preferred_asg_once UNIQUE (`FleetIndexId`, `EventIndexId`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE provider_group (
+`FleetIndexId` INTEGER NOT NULL,
+`AutoScalingGroupName` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+`Revision` BIGINT NOT NULL,
+`DueAt` TIMESTAMP(6) NULL,
+`Attempts` INTEGER NOT NULL,
+`Drifts` INTEGER NOT NULL,
+`Asked` JSON NOT NULL,
+`FoundMinSize` INTEGER,
+`FoundMaxSize` INTEGER,
+`Failure` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`LookAt` TIMESTAMP(6) NULL,
+PRIMARY KEY (`FleetIndexId`, `AutoScalingGroupName`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE INDEX provider_group_due ON provider_group (`DueAt`);
+CREATE INDEX provider_group_look ON provider_group (`LookAt`);
 CREATE TABLE reported_sum (
 `EventIndexId` INTEGER NOT NULL,
 `FleetIndexId` INTEGER NOT NULL,

@@ -261,6 +261,22 @@ CREATE TABLE preferred_asg (
 "UpdatedAt" DATETIME NOT NULL,
 CONSTRAINT preferred_asg_once UNIQUE ("FleetIndexId", "EventIndexId")
 );
+CREATE TABLE provider_group (
+"FleetIndexId" INTEGER NOT NULL,
+"AutoScalingGroupName" VARCHAR(255) NOT NULL,
+"Revision" INTEGER NOT NULL,
+"DueAt" DATETIME,
+"Attempts" INTEGER NOT NULL,
+"Drifts" INTEGER NOT NULL,
+"Asked" JSON NOT NULL,
+"FoundMinSize" INTEGER,
+"FoundMaxSize" INTEGER,
+"Failure" TEXT,
+"LookAt" DATETIME,
+PRIMARY KEY ("FleetIndexId", "AutoScalingGroupName")
+);
+CREATE INDEX provider_group_due ON provider_group ("DueAt");
+CREATE INDEX provider_group_look ON provider_group ("LookAt");
 CREATE TABLE reported_sum (
 "EventIndexId" INTEGER NOT NULL,
 "FleetIndexId" INTEGER NOT NULL,

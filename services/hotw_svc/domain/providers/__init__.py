@@ -1,0 +1,1 @@
+"""What a provider is asked for: the capacity of each group over time."""
