@@ -43,16 +43,21 @@ def fleet(
     region: str = "us-east-1",
     deleted: bool = False,
     line: str | None = None,
+    capacity: int | None = None,
+    at: str = "2024-04-01T09:00:00.000Z",
 ) -> TopicBody:
-    """The topic and snapshot of a fleet; with ``line`` of its line for that event."""
+    """The topic and snapshot of a fleet; with ``line`` of its line for that event, with ``capacity`` of one ASG."""
     body: dict[str, Any] = {
         "FleetId": fleet_id,
         "ServiceId": of,
         "FleetConfiguration": {"Region": region, "HostThroughPutTPM": 250},
         "VersionId": version,
         "SchemaVersion": 1,
-        "AuditMetadata": audit("2024-04-01T09:00:00.000Z"),
+        "AuditMetadata": audit(at),
     }
+    if capacity is not None:
+        asg = {"AutoScalingGroupName": "a", "AvailabilityZone": "us-east-1a", "DesiredCapacity": capacity}
+        body["FleetConfiguration"]["ASGProperties"] = [asg]
     if line is not None:
         body["EventId"] = line
     return _snapshot("fleet", version, body, deleted=deleted)
@@ -160,8 +165,12 @@ def hardware(
     event_id: str = "PD2024",
     at: str = "2024-06-15T09:00:00.000Z",
     purpose: str = "Upscaling",
+    **members: Any,
 ) -> TopicBody:
-    """The topic and data of a ``hotw.*`` fact: execution 789 of run 5 ordered 50 hosts, 220 needed."""
+    """The topic and data of a ``hotw.*`` fact: execution 789 of run 5 ordered 50 hosts, 220 needed.
+
+    ``members`` replace those of the execution.
+    """
     return f"hotw.{topic}", {
         "EventId": event_id,
         "FleetId": fleet_id,
@@ -181,6 +190,7 @@ def hardware(
             "OrderedHosts": 50,
             "CapReason": "MaxHostCount",
             "CreatedAt": at,
+            **members,
         },
         "Orders": list(orders),
     }
@@ -193,7 +203,22 @@ def _snapshot(resource: str, version: int, body: dict[str, Any], *, deleted: boo
     return f"{resource}.{verb}", body
 
 
+def bau_changed(
+    version: int = 1, *, tpm: int | None = 33_334, fleet_id: str = "FORTRESSService-NA-X0", day: str = "06-01"
+) -> TopicBody:
+    """The topic and data of a change of the traffic that a fleet has outside events; ``tpm`` None: too few minutes."""
+    body: dict[str, Any] = {
+        "FleetId": fleet_id,
+        "Minutes": 0 if tpm is None else 1440,
+        "VersionId": version,
+        "SchemaVersion": 1,
+        "AuditMetadata": audit(f"2024-{day}T09:00:00.000Z"),
+    }
+    return "traffic.bau.changed", body if tpm is None else {**body, "BAUTPM": tpm}
+
+
 _KEYS = {
+    "traffic": ("FleetId",),
     "service": ("ServiceId",),
     "organization": ("OrganizationId",),
     "fleet": ("FleetId", "EventId"),

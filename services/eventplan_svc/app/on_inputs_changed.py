@@ -15,7 +15,7 @@ from services.eventplan_svc.app.planner import Planner
 from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.downstream import Pair, tpm_mails
-from services.eventplan_svc.domain.facts import AppliedLimits, Hardware, Limits, Projection, TPMMail
+from services.eventplan_svc.domain.facts import AppliedLimits, BAUTraffic, Hardware, Limits, Projection, TPMMail
 from services.eventplan_svc.domain.inputs import Event, Fleet, Organization, Service
 from services.eventplan_svc.domain.plan import plan_id
 from shared.clock import Clock
@@ -26,6 +26,7 @@ from shared.schemas.fleet_svc.organization import OrganizationSnapshot
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot
 from shared.schemas.fleet_svc.throttling import ThrottlingApplied, ThrottlingSnapshot
+from shared.schemas.fleet_svc.traffic import BAUChanged
 from shared.schemas.hotw_svc import HardwareFact, Purpose
 from shared.schemas.notify_svc.notification import NotificationSnapshot
 from shared.trace import Trace
@@ -105,13 +106,13 @@ async def on_organizations_changed(
 
 
 async def on_facts_changed(changes: Sequence[tuple[WireModel, Trace]], *, planner: Planner) -> None:
-    """Projections or limits changed, limits were applied, HOTW executed, ordered or delivered, mails were sent.
+    """Projections, limits or traffic changed, limits were applied, HOTW executed or ordered, mails were sent.
 
     All of them write a plan together, once. Facts are kept also for plans that are not made yet. Only projections of
-    type Peak, hardware of upscaling and mails with a TPM matter. A change of the downstream services, and of their
-    mails, concerns every plan of the upstream service for the event.
+    type Peak and mails with a TPM matter. A change of the downstream services, and of their mails, concerns every plan
+    of the upstream service for the event; the traffic of a fleet outside events concerns all its plans.
     """
-    facts, traces = _Facts(), dict[str, Trace]()
+    facts, traces, of_fleets = _Facts(), dict[str, Trace](), dict[str, Trace]()
     upstreams: dict[Pair, Trace] = {}
     for fact, trace in changes:
         match fact:
@@ -119,6 +120,12 @@ async def on_facts_changed(changes: Sequence[tuple[WireModel, Trace]], *, planne
                 facts.projections.append((key := plan_id(fact.event_id, fact.fleet_id), Projection.of(fact)))
             case HardwareFact(purpose=Purpose.UPSCALING):
                 facts.hardware.append((key := plan_id(fact.event_id, fact.fleet_id), Hardware.of(fact)))
+            case HardwareFact(purpose=Purpose.DESCALING):
+                facts.descale.append((key := plan_id(fact.event_id, fact.fleet_id), Hardware.of(fact)))
+            case BAUChanged():
+                facts.bau_traffic.append((fact.fleet_id, BAUTraffic.of(fact)))
+                of_fleets[fact.fleet_id] = trace
+                continue
             case ThrottlingSnapshot():
                 facts.limits.append((key := plan_id(fact.event_id, fact.fleet_id), Limits.of(fact)))
             case ThrottlingApplied():
@@ -134,17 +141,22 @@ async def on_facts_changed(changes: Sequence[tuple[WireModel, Trace]], *, planne
     changed = await _keep(facts, planner.read_models)
     _, trace = changes[-1]
     upstreams |= dict.fromkeys(changed - upstreams.keys(), trace)
+    if of_fleets:
+        events = await planner.read_models.all_events()
+        traces = {plan_id(one.event_id, name): of for one in events for name, of in of_fleets.items()} | traces
     await planner.refresh({**await _plans_of(upstreams, planner.read_models), **traces})
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """Facts of one batch by EventPlanId, and mails by event, upstream service and TPM."""
+    """Facts of one batch by EventPlanId, traffic by FleetId, and mails by event, upstream service and TPM."""
 
     projections: list[tuple[str, Projection]] = field(default_factory=list)
     hardware: list[tuple[str, Hardware]] = field(default_factory=list)
     limits: list[tuple[str, Limits]] = field(default_factory=list)
     applied: list[tuple[str, AppliedLimits]] = field(default_factory=list)
+    descale: list[tuple[str, Hardware]] = field(default_factory=list)
+    bau_traffic: list[tuple[str, BAUTraffic]] = field(default_factory=list)
     mails: dict[tuple[Pair, int], list[TPMMail]] = field(default_factory=dict)
 
 
@@ -154,6 +166,8 @@ async def _keep(facts: _Facts, read_models: ReadModels) -> set[Pair]:
     await read_models.hardware.put(facts.hardware)
     await read_models.limits.put(facts.limits)
     await read_models.applied.put(facts.applied)
+    await read_models.descale.put(facts.descale)
+    await read_models.bau_traffic.put(facts.bau_traffic)
     if facts.mails:
         await follow_mails(facts.mails, read_models=read_models)
     return await follow_projections(facts.projections, read_models=read_models) if facts.projections else set()

@@ -20,7 +20,16 @@ from services.eventplan_svc.domain.downstream import (
     downstream_of,
     mails_key,
 )
-from services.eventplan_svc.domain.facts import NO_FACTS, AppliedLimits, Downstream, Facts, Hardware, Limits, Projection
+from services.eventplan_svc.domain.facts import (
+    NO_FACTS,
+    AppliedLimits,
+    BAUTraffic,
+    Downstream,
+    Facts,
+    Hardware,
+    Limits,
+    Projection,
+)
 from services.eventplan_svc.domain.inputs import Event, Fleet, Organization, PlanInputs, Service
 from services.eventplan_svc.domain.plan import Plan, plan_id
 from shared.documents import Store
@@ -40,7 +49,10 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 class ReadModels:
-    """The read models of one store. Keys: EventId, ServiceId, FleetId, OrganizationId; EventPlanId for facts."""
+    """The read models of one store.
+
+    Keys: EventId, ServiceId, FleetId, OrganizationId; EventPlanId for facts, and FleetId for traffic.
+    """
 
     def __init__(self, store: Store) -> None:
         self.events = RecordedReadModel(store, "event", Event)
@@ -51,6 +63,8 @@ class ReadModels:
         self.hardware = TypedReadModel(store.read_model("hardware"), Hardware)
         self.limits = TypedReadModel(store.read_model("throttling"), Limits)
         self.applied = TypedReadModel(store.read_model("applied_throttling"), AppliedLimits)
+        self.descale = TypedReadModel(store.read_model("descale_hardware"), Hardware)
+        self.bau_traffic = TypedReadModel(store.read_model("bau_traffic"), BAUTraffic)
         self.named_upstreams = TypedReadModel(store.read_model("named_upstreams"), NamedUpstreams)
         self.naming_fleets = TypedReadModel(store.read_model("naming_fleet", filters=("downstream",)), NamingFleet)
         self.downstream_services = TypedReadModel(store.read_model("downstream"), DownstreamServices)
@@ -74,20 +88,29 @@ class ReadModels:
 
         ``services``: the service of each plan's fleet, by EventPlanId.
         """
-        named = list(services)
-        projections, hardware, limits, applied = await asyncio.gather(
+        named, fleets = list(services), {key: key.partition("#")[2] for key in services}
+        projections, hardware, limits, applied, descale, traffic = await asyncio.gather(
             self.projections.get_many(named),
             self.hardware.get_many(named),
             self.limits.get_many(named),
             self.applied.get_many(named),
+            self.descale.get_many(named),
+            self.bau_traffic.get_many(fleets.values()),
         )
         downstream = await self._downstream(projections, services) if projections else {}
-        return {
+        found = {
             key: Facts(
-                projections.get(key), hardware.get(key), limits.get(key), applied.get(key), downstream.get(key, ())
+                projections.get(key),
+                hardware.get(key),
+                limits.get(key),
+                applied.get(key),
+                downstream.get(key, ()),
+                descale.get(key),
+                traffic.get(fleet_id),
             )
-            for key in projections.keys() | hardware.keys() | limits.keys() | applied.keys()
+            for key, fleet_id in fleets.items()
         }
+        return {key: facts for key, facts in found.items() if facts != NO_FACTS}
 
     async def facts_of(self, key: str) -> Facts:
         """The newest facts about one plan, made or not."""

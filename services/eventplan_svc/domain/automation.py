@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from services.eventplan_svc.domain.descaling import DESCALING_BY_HOTW, descale_milestones
 from services.eventplan_svc.domain.facts import Facts, Projection
 from services.eventplan_svc.domain.hardware import HARDWARE_IDS, hardware_milestones
-from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS, KEEP, Edit, Source
+from services.eventplan_svc.domain.inputs import Fleet
+from services.eventplan_svc.domain.milestones import ALL_UPSCALE_IDS, DESCALE_IDS, KEEP, Edit, Source
 from services.eventplan_svc.domain.plan import AutomationState, Derivation, Plan, nothing_derived
 from services.eventplan_svc.domain.tpm import PEAK_TPM_IDS, communicated_tpm, peak_tpm_milestone, tpm_request
 from shared.cause import AUTOMATION
@@ -32,13 +34,17 @@ class Automated:
 
     @property
     def user(self) -> str:
-        """Who wrote it: HOTWAutomation where hardware milestones were written, else EPICAutomation."""
-        return _HOTW_USER if HARDWARE_IDS.intersection(self.written) else AUTOMATION
+        """Who wrote it: HOTWAutomation where milestones of HOTW were written, else EPICAutomation."""
+        by_hotw = HARDWARE_IDS | DESCALING_BY_HOTW
+        return _HOTW_USER if by_hotw.intersection(self.written) else AUTOMATION
 
 
-def automated(plan: Plan, facts: Facts, *, at: str) -> Automated:
-    """The plan with what ``facts`` come to. Its ETAs must follow the event's present dates already. Idempotent."""
-    first = _writing(plan, _derivations(facts, plan.automation), at=at)
+def automated(plan: Plan, facts: Facts, fleet: Fleet, *, at: str) -> Automated:
+    """The plan with what ``facts`` and its fleet come to. Idempotent.
+
+    Its ETAs must follow the event's present dates already.
+    """
+    first = _writing(plan, _derivations(facts, fleet, plan.automation), at=at)
     # These go by what the plan holds for the projections, which is also a person's word.
     gathered, state = first.plan.is_gathered, first.plan.automation
     tpm = [(name, *peak_tpm_milestone(name, facts, state, gathered=gathered)) for name in PEAK_TPM_IDS]
@@ -64,17 +70,18 @@ def _writing(plan: Plan, derivations: Iterable[tuple[MilestoneId, Derivation, st
     if not changed:
         return Automated(plan, ())
     after = replace(plan.edited(edits, source=Source.AUTOMATED, at=at), automation=state.deriving(changed))
-    return Automated(after, tuple(name for name in ALL_UPSCALE_IDS if name in edits))
+    return Automated(after, tuple(name for name in (*ALL_UPSCALE_IDS, *DESCALE_IDS) if name in edits))
 
 
-def _derivations(facts: Facts, state: AutomationState) -> Iterator[tuple[MilestoneId, Derivation, str]]:
-    """What projection and hardware come to for each milestone, and the instant since when."""
+def _derivations(facts: Facts, fleet: Fleet, state: AutomationState) -> Iterator[tuple[MilestoneId, Derivation, str]]:
+    """What projection, hardware and descaling come to for each milestone, and the instant since when."""
     if facts.projection is not None:
         yield MilestoneId.GATHER_PROJECTION, _gathered(facts.projection), facts.projection.at
     if facts.hardware is not None:
         at = max(facts.hardware.at, state.peak_moved_at)
         for name, derivation in hardware_milestones(facts.hardware, state.peak_start).items():
             yield name, derivation, at
+    yield from descale_milestones(facts, fleet, state)
 
 
 def _gathered(projection: Projection) -> Derivation:

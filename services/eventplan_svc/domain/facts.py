@@ -12,6 +12,7 @@ from typing import Final, Self
 from shared.clock import iso
 from shared.schemas.fleet_svc.projection import ProjectionSnapshot
 from shared.schemas.fleet_svc.throttling import ThrottlingApplied, ThrottlingSnapshot
+from shared.schemas.fleet_svc.traffic import BAUChanged
 from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, FulfillmentStatus, HardwareFact, OrderFact
 
 _LOST: Final = frozenset({FulfillmentStatus.REJECTED, FulfillmentStatus.CANCELLED, FulfillmentStatus.EXPIRED})
@@ -66,6 +67,7 @@ class Execution:
     ordered_hosts: int = 0
     shortfall: int = 0
     cap_reason: str | None = None
+    bau_tpm: int | None = None
 
     @classmethod
     def of(cls, fact: ExecutionFact) -> Self:
@@ -78,6 +80,7 @@ class Execution:
             ordered_hosts=fact.ordered_hosts,
             shortfall=fact.shortfall,
             cap_reason=fact.cap_reason,
+            bau_tpm=fact.bau_tpm,
         )
 
 
@@ -178,6 +181,20 @@ class AppliedLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class BAUTraffic:
+    """Whether the traffic of a fleet outside events is known, for all its plans."""
+
+    version: int
+    at: str
+    known: bool
+
+    @classmethod
+    def of(cls, fact: BAUChanged) -> Self:
+        changed_at = fact.audit_metadata.timestamp
+        return cls(fact.version_id, iso(changed_at) if changed_at else "", fact.bau_tpm is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class TPMMail:
     """What became of the mail with a PeakTPM to one downstream service: it was sent, or it has failed."""
 
@@ -211,7 +228,8 @@ class Downstream:
 class Facts:
     """The newest fact of each kind; None where there was none yet.
 
-    The downstream services are those of the fleet's service, in order. They are known only where there is a projection.
+    ``hardware`` is that of Upscaling, ``descale`` that of Descaling. The downstream services are those of the fleet's
+    service, in order. They are known only where there is a projection.
     """
 
     projection: Projection | None = None
@@ -219,6 +237,8 @@ class Facts:
     limits: Limits | None = None
     applied: AppliedLimits | None = None
     downstream: tuple[Downstream, ...] = ()
+    descale: Hardware | None = None
+    bau: BAUTraffic | None = None
 
     @property
     def peak_tpm(self) -> int | None:

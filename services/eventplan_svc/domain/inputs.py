@@ -72,7 +72,7 @@ class Event:
 class Fleet:
     """A fleet, from its base line. A fleet's line for an event changes neither service nor region.
 
-    ``changed_at`` is when this version was written, empty where it does not say.
+    ``changed_at`` is when this version was written, empty where it does not say. ``desired_capacity``: the ASGs' Σ.
     """
 
     fleet_id: str
@@ -81,6 +81,7 @@ class Fleet:
     region: str
     deleted: bool
     changed_at: str = ""
+    desired_capacity: int = 0
 
     @classmethod
     def of(cls, snapshot: FleetSnapshot) -> Self:
@@ -91,6 +92,9 @@ class Fleet:
             region=snapshot.fleet_configuration.region,
             deleted=snapshot.deleted,
             changed_at=_changed_at(snapshot),
+            desired_capacity=sum(
+                asg.desired_capacity or 0 for asg in snapshot.fleet_configuration.asg_properties or ()
+            ),
         )
 
 

@@ -89,7 +89,7 @@ def new_plan(template: Plan, inputs: PlanInputs, now: datetime) -> Plan:
     if inputs.facts == NO_FACTS:
         return plan
     plan = replace(plan, hosts_missing=hosts_missing(inputs.facts.hardware))
-    return coloured(automated(plan, inputs.facts, at=iso(now)).plan, utc_day(now))
+    return coloured(automated(plan, inputs.facts, inputs.fleet, at=iso(now)).plan, utc_day(now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def refreshed(plan: Plan, inputs: PlanInputs, now: datetime) -> Revision | None:
     if missing != after.hosts_missing:
         after = replace(after, hosts_missing=missing)
         fallback = f"HostsMissing is {missing}"
-    automatic = automated(after, inputs.facts, at=at)
+    automatic = automated(after, inputs.facts, inputs.fleet, at=at)
     if automatic.written:
         reasons.append(_wording(automatic.plan, automatic.written))
     request = automatic.plan.automation.tpm_request

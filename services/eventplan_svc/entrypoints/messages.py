@@ -30,6 +30,7 @@ _FACTS: Final = (
     "hotw.order.reviewed",
     "hotw.order.expired",
     "hotw.fulfillment.updated",
+    "traffic.bau.changed",
     "throttling.created",
     "throttling.updated",
     "throttling.deleted",

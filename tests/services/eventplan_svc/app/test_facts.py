@@ -8,7 +8,18 @@ import pytest
 
 from tests.support.clock import FixedClock
 from tests.support.eventplan_processes import Process, Published, state
-from tests.support.snapshots import TopicBody, event, fleet, hardware, order, projection, service
+from tests.support.snapshots import (
+    TopicBody,
+    bau_changed,
+    event,
+    fleet,
+    hardware,
+    order,
+    projection,
+    service,
+    throttling,
+    throttling_applied,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +112,7 @@ async def test_a_replay_from_the_beginning_changes_nothing(process: Process, pub
 
 async def test_facts_no_milestone_goes_by_are_passed_by(process: Process) -> None:
     await process.take(*THE_THREE)
-    await process.take(projection(kind="BAU"), hardware("execution.completed", 9, purpose="Descaling"))
+    await process.take(projection(kind="BAU"), bau_changed(tpm=None))
     assert (await process.plan())["VersionId"] == 1
 
 
@@ -150,3 +161,36 @@ async def test_a_new_peak_tpm_undoes_what_was_done_for_another(process: Process)
 
 def _about(fleet_id: str, one: TopicBody) -> TopicBody:
     return one[0], {**one[1], "FleetId": fleet_id}
+
+
+async def test_the_descale_milestones_follow_traffic_runs_capacity_and_limits(
+    process: Process, clock: FixedClock
+) -> None:
+    """7.12.17 to 7.12.20, before and after the plan is there, in whatever order."""
+    await process.take(bau_changed())
+    await process.take(event("BFCM2024"), *THE_THREE)
+    for event_id in ("PD2024", "BFCM2024"):
+        plan = await process.plan(event_id=event_id)
+        assert state(plan, "GatherDescaleProjections") == ("Completed", "BAUTPM is known")
+        assert plan["VersionId"] == 1
+    await process.take(bau_changed(2, tpm=40_000), bau_changed(1, tpm=None))
+    assert (await process.plan())["VersionId"] == 1
+    clock.set("2024-07-20T09:00:00Z")
+    run: dict[str, Any] = {"RequiredHosts": 88, "CapacityOverrideSum": 62, "BAUTPM": 20_000, "OrderedHosts": 0}
+    at = "2024-07-20T09:00:00.000Z"
+    await process.take(hardware("execution.completed", 1, purpose="Descaling", at=at, **run))
+    await process.take(fleet(version=2, capacity=150, at="2024-07-20T10:00:00.000Z"))
+    plan = await process.plan()
+    assert state(plan, "PlaceDescaleOrder") == ("Completed", "62 hosts to descale via HOTW")
+    assert state(plan, "DescaleFulfillment") == ("InProgress", "150 hosts reported, 88 is the target")
+    assert state(plan, "PlaceHardwareOrder") == ("NotStarted", None)
+    await process.take(fleet(version=3, capacity=88, at="2024-07-21T10:00:00.000Z"))
+    await process.take(throttling(), throttling_applied(at="2024-07-21T09:00:00.000Z"))
+    plan = await process.plan()
+    assert state(plan, "DescaleFulfillment") == ("Completed", "88 hosts reported, 88 is the target")
+    assert state(plan, "RestoreThrottling")[0] == "Completed"
+    other = await process.plan(event_id="BFCM2024")
+    assert state(other, "PlaceDescaleOrder") == ("NotStarted", None)
+    await process.take(bau_changed(3, tpm=None))
+    assert state(await process.plan(event_id="BFCM2024"), "GatherDescaleProjections") == ("NotStarted", None)
+    assert state(await process.plan(), "GatherDescaleProjections") == ("Completed", "BAUTPM is known")
