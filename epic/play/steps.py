@@ -79,6 +79,13 @@ async def decide_orders(api: Api, terminal: Terminal) -> None:
     """The capacity team rejects one order, leaves one fleet's orders open, and approves the rest."""
     pending = [order for order in await orders_of(api, Status="Pending") if order["FleetId"] not in scenario.UNDECIDED]
     await each(terminal, "orders decided", pending, lambda order: _decide(api, order))
+    rejected = {order["FleetId"] for order in pending} & scenario.REJECTED.keys()
+
+    async def lacking() -> int:
+        gaps = await api.ask("GET", f"/hotw/gap?EventId={scenario.EVENT_ID}")
+        return len({gap["FleetId"] for gap in gaps["Items"]} & rejected)
+
+    await until("the gap that a rejected order leaves", lacking, len(rejected))
 
 
 async def deliver_hosts(api: Api, terminal: Terminal) -> None:

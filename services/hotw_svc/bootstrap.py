@@ -14,6 +14,7 @@ from services.hotw_svc.app.external.record_execution import record_execution
 from services.hotw_svc.app.external.record_run import record_run
 from services.hotw_svc.app.on_inputs_changed import on_event_changed, on_inputs_changed
 from services.hotw_svc.app.orders.change_order import report_delivery, review_order
+from services.hotw_svc.app.orders.check_gaps import check_gaps
 from services.hotw_svc.app.orders.review_orders import review_orders, review_worker
 from services.hotw_svc.app.orders.settle_order_books import settle_order_books
 from services.hotw_svc.app.ports import Commands
@@ -25,6 +26,7 @@ from services.hotw_svc.app.runs.schedule_runs import start_scheduled_runs
 from services.hotw_svc.app.runs.start_run import start_run
 from services.hotw_svc.app.runs.worker import run_worker
 from services.hotw_svc.app.store_preferred_asgs import store_preferred_asgs
+from services.hotw_svc.entrypoints.gaps_http import gap_routes
 from services.hotw_svc.entrypoints.http import routes
 from services.hotw_svc.entrypoints.messages import subscriptions
 from shared.clock import Clock
@@ -37,6 +39,7 @@ from shared.settings import Settings
 _NAME: Final = "hotw_svc"
 _ASK_EVERY: Final = 5.0  # seconds; so late is a provider asked for what was decided
 _LOOK_EVERY: Final = 10.0  # seconds between passes; each group is looked at once a minute
+_CHECK_EVERY: Final = 1.0  # seconds; so late may a changed input open or close a gap
 _SETTLE_EVERY: Final = 5.0  # seconds; so late may an override start or an order expire
 _SCHEDULE_EVERY: Final = 15.0  # seconds; so late may a run of the schedule start, whose slots are whole minutes
 
@@ -50,6 +53,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
     store = store_in(database, az_factors(settings.az_factor_map), queue_groups=provider is not None)
     worker = run_worker(store, clock)
     reviews = review_worker(store, clock)
+    gaps = Worker("gaps", partial(check_gaps, store=store, clock=clock), poll=_CHECK_EVERY)
     commands = Commands(
         start_run=partial(start_run, store=store, wake_workers=worker.wake),
         cancel_run=partial(cancel_run, store=store),
@@ -72,7 +76,7 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
             wake_workers=worker.wake,
         )
         periodic.append(kit.every(_SCHEDULE_EVERY, "start scheduled runs", scheduled))
-    parts = [worker, reviews]
+    parts = [worker, reviews, gaps]
     if provider is not None:
         asking = partial(ask_provider, store=store, provider=provider.provider, clock=clock)
         parts.append(Worker("provider", asking, poll=_ASK_EVERY))
@@ -86,8 +90,9 @@ async def build(settings: Settings, transport: Transport, clock: Clock) -> Runni
                 repair=settings.hotw_repair_drift,
             )
             periodic.append(kit.every(_LOOK_EVERY, "look at groups", look))
+    queries = Queries(database)
     return kit.service(
-        routes=[routes(commands, Queries(database), clock)],
+        routes=[routes(commands, queries, clock), gap_routes(queries, clock)],
         subscriptions=subscriptions(
             commands,
             on_inputs_changed=partial(on_inputs_changed, store=store, clock=clock),

@@ -159,8 +159,9 @@ UNKNOWN_ZONE: Final = "Unknown"
 
 
 class HardwareFact(WireModel):
-    """Every ``hotw.execution|order|fulfillment|override.*`` fact about a fleet: the latest execution and all orders.
+    """Every ``hotw.*`` fact about a fleet: its latest execution that counts and all its orders.
 
+    ``Gap`` is how many hosts the fleet lacks since an input changed; ``Since``, in ``hotw.gap.*``, is when it opened.
     Facts of one fleet, event and purpose are ordered by ``OrdersVersionId``, whatever their topic.
     ``FulfillmentIds`` names the orders this fact is about. ``WithdrawalReason`` is why the fleet takes no part any more
     in the event (7.9.17 to 7.9.22). It is there in the one ``hotw.order.reviewed`` that names the approved orders that
@@ -180,6 +181,7 @@ class HardwareFact(WireModel):
     execution: ExecutionFact | None = None
     orders: list[OrderFact] = Field(default_factory=list)
     gap: Count = 0
+    since: Instant | None = None
     withdrawal_reason: Text | None = None
     drift_reason: Text | None = None
 

@@ -212,6 +212,30 @@ class HotwDashboard(WireModel):
     next_cursor: str | None
 
 
+class GapView(WireModel):
+    """Hosts that a fleet lacks for an event since an input changed, and since when any are lacking (4.223)."""
+
+    service_id: Id
+    fleet_id: Id
+    gap: PositiveCount
+    since: Instant
+
+
+class DayOfFleet(WireModel):
+    """A fleet's numbers for an event just before a day's 24:00 UTC, in hosts; today's are those of now (4.224).
+
+    ``Needed`` is null while no execution has worked it out. ``Ordered`` is of live orders, ``Approved`` of those of
+    them that were approved.
+    """
+
+    date: WireDate
+    needed: Count | None
+    ordered: Count
+    approved: Count
+    delivered: Count
+    gap: Count
+
+
 class KnownFleets(WireModel):
     """How many fleets of the event HOTW knows, of how many services, and of how many the projection and inventory."""
 

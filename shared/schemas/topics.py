@@ -259,6 +259,14 @@ TOPICS: Final[dict[str, Topic]] = {
         _hardware_event("hotw.override.started", "An approved override's window began."),
         _hardware_event("hotw.override.expired", "An override's window ended."),
         _hardware_event("hotw.override.drifted", "An ASG twice had another capacity than its provider was asked for."),
+        _hardware_event(
+            "hotw.gap.opened",
+            "A changed input left a fleet with too few hosts, or with another number of hosts too few.",
+            ("eventplan_svc", "notify_svc"),
+        ),
+        _hardware_event(
+            "hotw.gap.closed", "A fleet lacks no hosts any more, or its part in the event is over.", ("eventplan_svc",)
+        ),
         _commands(
             "fleet_svc", _FLEET_KEYS, ReportThrottling, AcceptProposal, StartBulkJob, CancelBulkJob, partitions=12
         ),

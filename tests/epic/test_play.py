@@ -108,7 +108,7 @@ def test_the_play_shows_every_fleet_every_colour_and_every_wait(first: Up) -> No
         ["us-east-1", "110", "60", "30", "30", "Red"],
         "EPIC: 30 of 50 hosts ordered, 20 found no room",
     )
-    assert shown["RecommendationService-NA-X0"][1] == "EPIC: 26 hosts to be ordered anew"
+    assert shown["RecommendationService-NA-X0"][1] == "EPIC: gap of 26 hosts"
     assert "CatalogService" in shown["RecommendationService-EU-X0"][1]
     assert shown["ShippingService-NA-X0"][0] == ["us-east-1", "99", "90", "9", "0", "Yellow"]
 

@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify_svc.adapters.templates import Templates
+from services.notify_svc.app.mail_gaps import mail_gaps
 from services.notify_svc.app.mail_tpm import mail_tpm
 from services.notify_svc.app.open_order_tickets import assign_tickets, open_order_tickets
 from services.notify_svc.app.request_mails import request_mails
@@ -78,6 +79,15 @@ def left_open(number: int = 0, *, version: int = 4, service: str = "FORTRESSServ
     )
 
 
+def gap_opened(
+    number: int = 0, hosts: int = 10, *, since: str = "2024-06-18T09:00:01.000Z", service: str = "FORTRESSService"
+) -> HardwareFact:
+    """A ``hotw.gap.opened`` of a service's fleet."""
+    body = golden("hotw.gap.opened", "hotw.gap.opened").body()
+    own = {"FleetId": f"{service}-{number}", "ServiceId": service, "Gap": hosts, "Since": since}
+    return HardwareFact.model_validate({**body, **own})
+
+
 def completed(executions: int, *, service: str = "FORTRESSService", emergent: bool = False) -> RunFact:
     """The ``hotw.run.completed`` of run 5, where so many executions of a service ordered."""
     services = [{"ServiceId": service, "OrderingExecutions": executions, "OrderedHosts": 50 * executions}]
@@ -119,6 +129,7 @@ class Replica:
     open_order_tickets: Callable[..., Any]
     assign_tickets: Callable[..., Any]
     warn_of_open_orders: Callable[..., Any]
+    mail_gaps: Callable[..., Any]
     mail_tpm: Callable[..., Any]
     sender: MailSender
 
@@ -187,6 +198,7 @@ class Replicas:
             ),
             partial(assign_tickets, tickets=tickets, services=services),
             partial(warn_of_open_orders, notifications=notifications, events=events, real_now=self.real_time),
+            partial(mail_gaps, notifications=notifications, events=events, real_now=self.real_time),
             partial(
                 mail_tpm,
                 notifications=notifications,

@@ -31,6 +31,8 @@ _FACTS: Final = (
     "hotw.order.expired",
     "hotw.fulfillment.updated",
     "traffic.bau.changed",
+    "hotw.gap.opened",
+    "hotw.gap.closed",
     "throttling.created",
     "throttling.updated",
     "throttling.deleted",

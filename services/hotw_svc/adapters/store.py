@@ -11,6 +11,7 @@ from services.hotw_svc.adapters.external.recorded_rows import RecordedRows
 from services.hotw_svc.adapters.inputs.input_rows import InputReadModels
 from services.hotw_svc.adapters.inputs.preferred_asgs import Preferences
 from services.hotw_svc.adapters.inputs.read_models import READ_MODELS
+from services.hotw_svc.adapters.orders.gap_rows import GapRows
 from services.hotw_svc.adapters.orders.order_books import OrderBooks
 from services.hotw_svc.adapters.orders.order_reviews import OrderReviews
 from services.hotw_svc.adapters.providers.provider_group_rows import ProviderGroups
@@ -45,6 +46,7 @@ def store_in(database: Database, az_factors: AzFactors, *, queue_groups: bool = 
             Slots(connection),
             RecordedRows(connection),
             ProviderGroups(connection),
+            GapRows(connection),
         )
 
     return Store(database, unit)

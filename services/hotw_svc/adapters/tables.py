@@ -227,11 +227,23 @@ hotw_dashboard: Final = _table(
         "EventVersionId",
     ),
     *_required(Boolean, "Withdrawn"),
-    *_optional(UtcTimestamp(), "DueAt"),
+    *_optional(UtcTimestamp(), "DueAt", "GapSince"),
     Index("dashboard_due", "DueAt"),
     Index("dashboard_service", "EventIndexId", "Purpose", "ServiceIndexId"),
     Index("dashboard_event_version", "EventIndexId", "EventVersionId"),
     Index("dashboard_fleet", "FleetIndexId"),
+    Index("dashboard_gap", "EventIndexId", "Gap"),
+)
+gap_change: Final = _table(
+    "gap_change",
+    *_key(Integer, "EventIndexId", "FleetIndexId", "OrdersVersionId"),
+    *_required(UtcTimestamp(), "ChangedAt"),
+    *_required(Integer, "Gap"),
+)
+gap_mark: Final = _table(
+    "gap_mark",
+    _serial("MarkId"),
+    *_optional(short_text(), "FleetId", "ServiceId", "EventId"),
 )
 
 reported_sum: Final = _table(

@@ -14,9 +14,9 @@ from services.hotw_svc.app.external.rows import RecordedRows
 from services.hotw_svc.app.orders.order_review import BookToReview, NewOrderReview, OrderReview, StoredOrder
 from services.hotw_svc.app.providers.rows import ProviderGroupRows
 from services.hotw_svc.app.runs.run import NewRun, Run
-from services.hotw_svc.domain.inputs import EventFacts, Inputs, PreferredAsgs
+from services.hotw_svc.domain.inputs import EventFacts, Inputs, PreferredAsgs, RunFacts
 from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey
+from services.hotw_svc.domain.orders.order_book import BookFact, OrderBook, OrderBookChange, OrderBookKey
 from services.hotw_svc.domain.orders.review import SkippedOrder
 from services.hotw_svc.domain.runs.execution import Execution
 from services.hotw_svc.domain.runs.scope import Scope
@@ -95,10 +95,25 @@ class LoadedInputs:
 
 @dataclass(frozen=True, slots=True)
 class PlacedExecution:
-    """A stored execution that counts, and its order book after it."""
+    """A stored execution that counts, its order book after it, and the fact about the gap that it changed."""
 
     execution: Execution
     book: OrderBook
+    gap_facts: tuple[BookFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedGaps:
+    """The gaps that some marks concern: the order books to check, and the marks that are done once they were.
+
+    Marks that are neither in ``done`` nor in ``wide`` wait for a run. ``wide`` concern a whole service or event.
+    ``last`` is the last mark's number; None: there are no more.
+    """
+
+    keys: tuple[OrderBookKey, ...] = ()
+    done: tuple[int, ...] = ()
+    wide: tuple[int, ...] = ()
+    last: int | None = None
 
 
 class InputKind(StrEnum):
@@ -233,6 +248,18 @@ class OrderReviewRows(Protocol):
         """Completes the review, once no orders are left."""
 
 
+class GapMarkRows(Protocol):
+    """Which gaps are to be checked again, because an input changed."""
+
+    async def marked(self, after: int, limit: int) -> MarkedGaps:
+        """What the marks with a greater number concern, at most ``limit`` of them."""
+
+    async def spread(self, wide: Sequence[int]) -> None:
+        """Puts a mark of each fleet in the place of marks that concern a whole service or event."""
+
+    async def remove(self, mark_ids: Sequence[int]) -> None: ...
+
+
 class InputRows(Protocol):
     """What other services own."""
 
@@ -249,7 +276,7 @@ class InputRows(Protocol):
     async def service_types(self, service_ids: Sequence[str]) -> dict[str, ServiceType]:
         """By service that is known and not deleted, its type."""
 
-    async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
+    async def load(self, run: RunFacts, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
         """The inputs of each fleet, in the order given."""
 
 
@@ -276,6 +303,7 @@ class Unit:
     slots: SlotRows
     recorded: RecordedRows
     provider_groups: ProviderGroupRows
+    gap_marks: GapMarkRows
 
     @property
     def work(self) -> UnitOfWork:

@@ -35,6 +35,7 @@ def subscriptions(
     open_order_tickets: Orders,
     assign_tickets: Callable[[Collection[str], Cause], Awaitable[None]],
     warn_of_open_orders: Orders,
+    mail_gaps: Orders,
     mail_tpm: Callable[[Sequence[tuple[TPMRequested, Cause]]], Awaitable[None]],
     commands: Sequence[Command[Any]],
     clock: Clock,
@@ -58,6 +59,9 @@ def subscriptions(
     async def on_order_reviewed(batch: Sequence[Received[HardwareFact]]) -> None:
         await warn_of_open_orders(facts(batch))
 
+    async def on_gap_opened(batch: Sequence[Received[HardwareFact]]) -> None:
+        await mail_gaps(facts(batch))
+
     async def on_tpm_requested(batch: Sequence[Received[TPMRequested]]) -> None:
         await mail_tpm(facts(batch))
 
@@ -71,6 +75,7 @@ def subscriptions(
         Subscription("notify_svc.events", Handler(EventSnapshot, event_topics, bulk=on_event_changed)),
         Subscription("notify_svc.orders", Handler(HardwareFact, ("hotw.order.placed",), bulk=on_order_placed)),
         Subscription("notify_svc.reviews", Handler(HardwareFact, ("hotw.order.reviewed",), bulk=on_order_reviewed)),
+        Subscription("notify_svc.gaps", Handler(HardwareFact, ("hotw.gap.opened",), bulk=on_gap_opened)),
         Subscription("notify_svc.runs", Handler(RunFact, ("hotw.run.completed",), bulk=on_run_completed)),
         Subscription("notify_svc.tpm", Handler(TPMRequested, ("eventplan.tpm.requested",), bulk=on_tpm_requested)),
         CommandSubscription("notify.commands", commands),

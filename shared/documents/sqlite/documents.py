@@ -37,7 +37,7 @@ from shared.documents.sorting import Stretch, sorted_page
 from shared.documents.sqlite import idempotency
 from shared.documents.sqlite.file import SqliteFile
 from shared.documents.sqlite.outbox import SqliteOutbox
-from shared.documents.sqlite.tables import DocumentStatements, decode, encode, page_of, stretch_of
+from shared.documents.sqlite.tables import DocumentStatements, Sorted, decode, encode, page_of
 from shared.documents.versions import (
     Decide,
     Decision,
@@ -120,8 +120,10 @@ class SqliteDocuments(Documents):
         limit: int = 100,
     ) -> SortedPage:
         async def read(stretch: Stretch | None, count: int) -> list[Document]:
-            page = stretch_of(self.sql.page, self.filters, where, by, stretch, count, descending=descending)
-            return [decode(row) for row in await self.file.rows(*page)]
+            after_key = None if stretch is None else stretch.after
+            order = Sorted(by, stretch, descending)
+            rows = await self.file.rows(*page_of(self.sql.page, self.filters, where, after_key, count, order))
+            return [decode(row) for row in rows]
 
         return await sorted_page(read, by, after, limit, descending=descending)
 

@@ -7,6 +7,7 @@ Only names that ``check_name`` accepted and declared fields get into a statement
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -107,56 +108,51 @@ def _field(field: str) -> str:
     return f"json_extract(state, '${path}')"
 
 
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """An order other than that of the keys: by a declared field and then by key. ``stretch``: only these; None: all."""
+
+    by: str
+    stretch: Stretch | None
+    descending: bool
+
+
 def page_of(
-    statement: str, filters: Filters, where: Mapping[str, Any] | None, after: str | None, limit: int
-) -> tuple[str, list[Any]]:
-    """The statement, which ends with a condition, and its parameters for the first rows by key that match."""
-    condition, parameters = _condition(filters, where)
-    if after is not None:
-        condition += " AND key > ?"
-        parameters.append(after)
-    return f"{statement}{condition} ORDER BY key LIMIT ?", [*parameters, limit]
-
-
-def stretch_of(
     statement: str,
     filters: Filters,
     where: Mapping[str, Any] | None,
-    by: str,
-    stretch: Stretch | None,
+    after: str | None,
     limit: int,
-    *,
-    descending: bool,
+    order: Sorted | None = None,
 ) -> tuple[str, list[Any]]:
-    """The same for the first rows of a stretch, sorted by a declared field and then by key; None: of all rows."""
-    filters.check([by])
-    condition, parameters = _condition(filters, where)
-    field, way, beyond = _field(by), " DESC" if descending else "", "<" if descending else ">"
-    if stretch is not None and stretch.value is None:
-        condition += f" AND {field} IS {'NOT ' if stretch.beyond else ''}NULL"
-    elif stretch is not None:
-        condition += f" AND {field} {beyond if stretch.beyond else '='} ?"
-        parameters.append(stretch.value)
-    if stretch is not None and stretch.after is not None:
-        condition += f" AND key {beyond} ?"
-        parameters.append(stretch.after)
-    order = "" if stretch is not None and not stretch.beyond else f"{field}{way}, "  # of one value, the index is by key
-    return f"{statement}{condition} ORDER BY {order}key{way} LIMIT ?", [*parameters, limit]
-
-
-def _condition(filters: Filters, where: Mapping[str, Any] | None) -> tuple[str, list[Any]]:
-    """What follows a condition so that only rows match whose fields have these values, and its parameters."""
-    condition, parameters = "", list[Any]()
+    """The statement, which ends with a condition, and its parameters for the first rows that match, in order."""
+    parameters: list[Any] = []
     for name, value in filters.wanted(where).items() if where else ():
         if value is None:
-            condition += f" AND {_field(name)} IS NULL"
+            statement += f" AND {_field(name)} IS NULL"
         elif isinstance(value, list):
-            condition += f" AND {_field(name)} IN {KEYS}"
+            statement += f" AND {_field(name)} IN {KEYS}"
             parameters.append(orjson.dumps(value).decode())
         else:
-            condition += f" AND {_field(name)} = ?"
+            statement += f" AND {_field(name)} = ?"
             parameters.append(value)
-    return condition, parameters
+    by, way, beyond = "", "", ">"
+    if order is not None:
+        filters.check([order.by])
+        field, stretch = _field(order.by), order.stretch
+        if order.descending:
+            way, beyond = " DESC", "<"
+        if stretch is None or stretch.beyond:  # of one value, the index is by key
+            by = f"{field}{way}, "
+        if stretch is not None and stretch.value is None:
+            statement += f" AND {field} IS {'NOT ' if stretch.beyond else ''}NULL"
+        elif stretch is not None:
+            statement += f" AND {field} {beyond if stretch.beyond else '='} ?"
+            parameters.append(stretch.value)
+    if after is not None:
+        statement += f" AND key {beyond} ?"
+        parameters.append(after)
+    return f"{statement} ORDER BY {by}key{way} LIMIT ?", [*parameters, limit]
 
 
 def encode(document: Document) -> Row:

@@ -29,9 +29,9 @@ from services.hotw_svc.adapters.inputs.read_models import (
 )
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import overtake_books
+from services.hotw_svc.adapters.orders.gap_rows import mark_gaps
 from services.hotw_svc.adapters.rows import index_ids
 from services.hotw_svc.app.ports import InputKind, LoadedInputs
-from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.domain.custom_formula import FormulaFacts
 from services.hotw_svc.domain.custom_inputs import CustomInputFacts
 from services.hotw_svc.domain.inputs import (
@@ -41,12 +41,13 @@ from services.hotw_svc.domain.inputs import (
     Line,
     PhilosophyFacts,
     PreferredAsgs,
+    RunFacts,
     ServiceFacts,
 )
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.override import Override, Window
 from services.hotw_svc.domain.runs.distribution import AzFactors
-from shared.durability.read_model import Snapshot
+from shared.durability.read_model import Snapshot, State
 from shared.relational import slices
 from shared.schemas.fleet_svc.service import ServiceType
 from shared.schemas.hotw_svc import Purpose
@@ -65,10 +66,12 @@ class InputReadModels:
     async def put(self, kind: InputKind, snapshots: Sequence[Snapshot]) -> set[str]:
         """Stores what is newer than what is stored. New ids get their numbers, and new fleets their lock.
 
-        A fleet or service whose membership of events changed makes its order books due.
+        A fleet or service whose membership of events changed makes its order books due. The gaps that changed inputs
+        concern are marked, to be checked again.
         """
         connection, keys = self._connection, [key for key, _, _ in snapshots]
         before = await read_models.memberships(connection, kind, keys)
+        concerned = await self._former_scopes(kind, keys)
         stored = await READ_MODELS[kind].put(connection, snapshots)
         states = [state for key, _, state in snapshots if key in stored]
         if kind is InputKind.EVENT:
@@ -82,7 +85,15 @@ class InputReadModels:
         if changed:
             fleets = await read_models.fleets_of(connection, changed) if kind is InputKind.SERVICE else changed
             await overtake_books(connection, fleets)
+        if kind is not InputKind.PLAN:
+            await mark_gaps(connection, [*states, *concerned])
         return changed
+
+    async def _former_scopes(self, kind: InputKind, keys: Sequence[str]) -> list[State]:
+        """The inputs that may concern other fleets from now on, as they are stored."""
+        if kind is not InputKind.CUSTOM_INPUT:
+            return []
+        return [state_of(row) for row in (await READ_MODELS[kind].rows(self._connection, keys)).values()]
 
     async def event(self, event_id: str, *, deleted_too: bool = False) -> EventFacts | None:
         return await read_models.event(self._connection, event_id, deleted_too=deleted_too)
@@ -99,17 +110,17 @@ class InputReadModels:
             found.update((key, ServiceType(of)) for key, of in await self._connection.execute(query))
         return found
 
-    async def load(self, run: Run, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
+    async def load(self, run: RunFacts, fleet_ids: Sequence[str], event: EventFacts) -> list[LoadedInputs]:
         """A fleet whose inputs cannot be read has the fault; the others are read."""
-        known = await _known(self._connection, run, fleet_ids)
+        known = await _known(self._connection, run, event.event_id, fleet_ids)
         rules = await read_models.approval_rules(self._connection)
-        of_run, loaded = run.facts, []
+        loaded = []
         for fleet_id in fleet_ids:
             base, _ = known.lines[fleet_id]
             gone = base is None or bool(base.Deleted)
             inputs = partial(
                 Inputs,
-                run=of_run,
+                run=run,
                 fleet_index_id=known.numbers[fleet_id],
                 event=event,
                 orders=known.orders.get(fleet_id, ()),
@@ -182,13 +193,14 @@ class _Known:
         return "" if row is None else str(row.ServiceId)
 
 
-async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]) -> _Known:
+async def _known(connection: AsyncConnection, run: RunFacts, event_id: str, fleet_ids: Sequence[str]) -> _Known:
+    events = await index_ids(connection, t.event_index, [event_id])
     numbers = await index_ids(connection, t.fleet_index, fleet_ids)
     names = {number: fleet_id for fleet_id, number in numbers.items()}
-    lines = await read_models.fleet_lines(connection, fleet_ids, run.event_id)
+    lines = await read_models.fleet_lines(connection, fleet_ids, event_id)
     services = {str(row.ServiceId) for pair in lines.values() for row in pair if row is not None}
-    exceptions = [exception_key(fleet_id, run.event_id) for fleet_id in fleet_ids]
-    projections = [projection_key(fleet_id, run.event_id) for fleet_id in fleet_ids]
+    exceptions = [exception_key(fleet_id, event_id) for fleet_id in fleet_ids]
+    projections = [projection_key(fleet_id, event_id) for fleet_id in fleet_ids]
     overrides = await order_rows.overrides_of(connection, names, Purpose.UPSCALING)
     descaling = run.purpose is Purpose.DESCALING
     return _Known(
@@ -201,12 +213,12 @@ async def _known(connection: AsyncConnection, run: Run, fleet_ids: Sequence[str]
         projections=await PROJECTIONS.rows(connection, projections),
         inventories=await INVENTORIES.rows(connection, fleet_ids),
         bau_traffic=await BAU_TRAFFIC.rows(connection, fleet_ids),
-        custom_inputs=await read_models.custom_inputs(connection, run.event_id, fleet_ids),
+        custom_inputs=await read_models.custom_inputs(connection, event_id, fleet_ids),
         orders=await order_rows.orders_of(connection, names, Purpose.UPSCALING),
         overrides=overrides,
         descales=await order_rows.overrides_of(connection, names, Purpose.DESCALING) if descaling else {},
-        windows=await read_models.override_windows(connection, order_rows.other_events(overrides, run.event_id)),
-        preferred_asgs=await preferred_asgs_of(connection, run.event_index_id, list(names)),
+        windows=await read_models.override_windows(connection, order_rows.other_events(overrides, event_id)),
+        preferred_asgs=await preferred_asgs_of(connection, events[event_id], list(names)),
     )
 
 

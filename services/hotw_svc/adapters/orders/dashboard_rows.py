@@ -50,7 +50,7 @@ def dashboard_row(
     totals, latest = order_totals(book.orders, book.key), book.latest
     if book.key.purpose is Purpose.DESCALING:  # without orders: what the latest execution gives up
         totals = replace(totals, live_hosts=0 if latest is None else latest.capacity_override_sum or 0)
-    due = due_at(book.orders, book.overrides, book.event, after=settled_at)
+    due = due_at(book.orders, book.overrides, book.event, gap=book.gap, after=settled_at)
     return {
         "EventIndexId": numbers.event,
         "FleetIndexId": numbers.fleet,
@@ -59,7 +59,8 @@ def dashboard_row(
         **{column: getattr(totals, name) for column, name in TOTALS.items()},
         "OrdersVersionId": book.version_id,
         "LatestExecutionId": None if latest is None else latest.execution_id,
-        "Gap": 0,
+        "Gap": book.gap.hosts,
+        "GapSince": book.gap.since,
         "EventVersionId": book.settled_under.version_id,
         "Withdrawn": book.settled_under.withdrawn,
         "DueAt": min((storable(moment) for moment in (due, was_due) if moment is not None), default=None),

@@ -14,12 +14,15 @@ from services.hotw_svc.adapters.inputs.facts import fleet_facts, service_facts
 from services.hotw_svc.adapters.inputs.read_models import EVENTS, SERVICES, state_of
 from services.hotw_svc.adapters.orders import order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
+from services.hotw_svc.adapters.orders.gap_rows import gap_change, mark_gaps
 from services.hotw_svc.adapters.providers.provider_group_rows import mark_groups
 from services.hotw_svc.adapters.queries.views import view, with_ids
 from services.hotw_svc.adapters.runs.execution_rows import latest_executions
 from services.hotw_svc.app.ports import View
+from services.hotw_svc.domain.orders.gap import Gap
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookChange, OrderBookKey, SettledUnder
+from shared.relational import insert_rows
 from shared.schemas.hotw_svc import Purpose
 
 
@@ -86,6 +89,7 @@ class OrderBooks:
                     version_id=row["OrdersVersionId"],
                     settled_under=SettledUnder(row["EventVersionId"], row["Withdrawn"]),
                     latest=latest.get(row["LatestExecutionId"]),
+                    gap=Gap(row["Gap"], row["GapSince"]),
                     windows=windows,
                 )
             )
@@ -122,8 +126,17 @@ class OrderBooks:
         books = [(numbers[change.after.key.fleet_id], change) for change in changes]
         rows = [dashboard_row(change.after, of_book, settled_at=change.settled_at) for of_book, change in books]
         await put_dashboards(connection, rows)
+        await self._write_gaps(changes)
         lock, mine = t.fleet_lock, t.fleet_lock.c.FleetId.in_(sorted(numbers))
         await connection.execute(update(lock).where(mine).values(Revision=lock.c.Revision + 1))
+
+    async def _write_gaps(self, changes: Sequence[OrderBookChange]) -> None:
+        """Keeps each gap that changed. An order that was lost marks the fleet's gaps, for other events as well."""
+        now = [(change, self._numbers[change.after.key]) for change in changes if change.gap_changed]
+        rows = [gap_change(one.after, numbers.event, numbers.fleet, one.settled_at) for one, numbers in now]
+        await insert_rows(self._connection, t.gap_change, rows)
+        losing = {one.after.key.fleet_id for one in changes if any(order.is_lost for order in one.orders)}
+        await mark_gaps(self._connection, [{"FleetId": fleet_id} for fleet_id in losing])
 
     def view(self, order: Order) -> View:
         return View("FulfillmentId", view(order_rows.order_columns(order)))

@@ -27,8 +27,10 @@ from services.hotw_svc.adapters.inputs.read_models import (
     projection_key,
     state_of,
 )
+from services.hotw_svc.adapters.inputs.read_models import event as read_event
 from services.hotw_svc.adapters.orders.order_reviews import OrderReviews
 from services.hotw_svc.adapters.queries.dashboard import dashboard_services
+from services.hotw_svc.adapters.queries.gaps import daily_series, open_gaps
 from services.hotw_svc.adapters.queries.views import execution_views, view, with_ids
 from services.hotw_svc.adapters.rows import Row
 from services.hotw_svc.adapters.runs.run_rows import Runs
@@ -237,6 +239,23 @@ class Queries:
             fleet = await _check_known(connection, t.fleet_index, "fleet", fleet_id)
             found = await preferred_asgs_of(connection, event, [fleet])
         return preference_view(event_id, fleet_id, found.get(fleet))
+
+    async def gaps(self, event_id: str, *, after: str | None, limit: int) -> Page:
+        """The event's open gaps, by FleetId."""
+        async with self._database.read() as connection:
+            if await _one(connection, EVENTS, event_id) is None:
+                raise NotFound(f"HOTW does not know event {event_id}")
+            items = await open_gaps(connection, event_id, after=after, limit=limit + 1)
+        return _page(items, limit, "FleetId")
+
+    async def series(self, event_id: str, fleet_id: str, now: datetime) -> Page:
+        """A fleet's numbers for the event at the end of each day until now; none before its first execution."""
+        async with self._database.read() as connection:
+            event = await read_event(connection, event_id, deleted_too=False)
+            if event is None:
+                raise NotFound(f"HOTW does not know event {event_id}")
+            fleet = await _check_known(connection, t.fleet_index, "fleet", fleet_id)
+            return Page(await daily_series(connection, event, fleet, fleet_id, now))
 
     async def index(self, member: str, value: str) -> dict[str, Any]:
         """A FleetId, ServiceId or EventId with the number that stands for it; those of deleted resources stay."""

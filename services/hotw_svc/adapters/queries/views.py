@@ -22,6 +22,7 @@ _LEFT_OUT: Final = frozenset(
         "Withdrawn",
         "RecordedDigest",
         "InputsHash",
+        "GapSince",
     }
 )
 _PARTS: Final = (

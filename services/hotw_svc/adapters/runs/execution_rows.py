@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
 from services.hotw_svc.adapters.inputs.kept_inputs import KeptTexts, store_texts
-from services.hotw_svc.adapters.orders import order_rows
+from services.hotw_svc.adapters.orders import gap_rows, order_rows
 from services.hotw_svc.adapters.orders.dashboard_rows import BookNumbers, dashboard_row, put_dashboards
 from services.hotw_svc.adapters.providers.provider_group_rows import mark_groups
 from services.hotw_svc.adapters.queries.views import execution_views, with_ids
@@ -23,8 +23,9 @@ from services.hotw_svc.app.ports import PlacedExecution, View
 from services.hotw_svc.app.runs.run import Run
 from services.hotw_svc.domain.arithmetic import countable
 from services.hotw_svc.domain.custom_inputs import WIRE_NAMES, JoinedInputs
+from services.hotw_svc.domain.orders.gap import NO_GAP, Gap, gap_after
 from services.hotw_svc.domain.orders.order import Order
-from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder
+from services.hotw_svc.domain.orders.order_book import OrderBook, OrderBookKey, SettledUnder, gap_facts
 from services.hotw_svc.domain.runs.execution import AsgOutcome, Execution
 from services.hotw_svc.domain.runs.execution_facts import execution_facts
 from shared.clock import iso
@@ -35,8 +36,8 @@ FACT_COLUMNS: Final = {name: str(field.alias) for name, field in ExecutionFact.m
 _MAX_FACTOR: Final = Fraction(99_999, 100)  # what DECIMAL(5,2) holds
 
 
-class _BookBefore(NamedTuple):
-    """A book before an execution: the number of its last fact, what it was last settled under, and when it is due.
+class _BookState(NamedTuple):
+    """A book beside an execution: the number of its last fact, what it was last settled under, when it is due, its gap.
 
     An execution settles no book.
     """
@@ -44,6 +45,7 @@ class _BookBefore(NamedTuple):
     version_id: int
     settled_under: SettledUnder
     due_at: datetime | None = None
+    gap: Gap = NO_GAP
 
 
 class Executions:
@@ -88,21 +90,26 @@ class Executions:
         dashboards: list[Row] = []
         new_orders: list[Order] = []
         made_up_orders: list[Order] = []
+        gaps: list[Row] = []
         for execution, row in zip(executions, rows, strict=True):
             if not execution.counts:
                 continue
             fleet = execution.inputs.fleet_index_id
             latest = execution_fact(row | {"ExecutionId": ids[fleet]})
-            known = before.get(fleet) or _BookBefore(0, SettledUnder(execution.inputs.event.version_id))
-            version = known.version_id + len(execution_facts(execution))
+            known = before.get(fleet) or _BookState(0, SettledUnder(execution.inputs.event.version_id))
+            gap = gap_after(known.gap, latest, execution.created_at)
+            changes = gap_facts(known.gap, gap)
+            version = known.version_id + len(execution_facts(execution)) + len(changes)
             own = tuple(
                 replace(order, execution_id=ids[fleet], orders_version_id=version) for order in execution.orders
             )
             made_up = tuple(replace(order, orders_version_id=version) for order in execution.superseded_orders)
-            book = _book(run, execution, own, made_up, latest, version, known.settled_under)
+            book = _book(run, execution, own, made_up, latest, known._replace(version_id=version, gap=gap))
             numbers = BookNumbers(event, fleet, row["ServiceIndexId"])
             dashboards.append(dashboard_row(book, numbers, was_due=known.due_at))
-            placed.append(PlacedExecution(execution, book))
+            placed.append(PlacedExecution(execution, book, changes))
+            if changes:
+                gaps.append(gap_rows.gap_change(book, event, fleet, execution.created_at))
             new_orders += own
             made_up_orders += made_up
         changed = [override for e in counting for override in (*e.superseded_overrides, *e.revalued_overrides)]
@@ -114,6 +121,7 @@ class Executions:
         if self._queue_groups:
             await mark_groups(connection, (*changed, *new_overrides), fleets)
         await put_dashboards(connection, dashboards)
+        await insert_rows(connection, t.gap_change, gaps)
         return placed
 
     async def _execution_ids(self, run_id: int, fleets: Iterable[int]) -> dict[int, int]:
@@ -125,10 +133,10 @@ class Executions:
         )
         return dict(rows.all())
 
-    async def _books_before(self, run: Run, fleets: Iterable[int]) -> dict[int, _BookBefore]:
+    async def _books_before(self, run: Run, fleets: Iterable[int]) -> dict[int, _BookState]:
         """By fleet that has a book: what an execution leaves as it is, also one under a newer version of the event."""
         table = t.hotw_dashboard
-        names = ("FleetIndexId", "OrdersVersionId", "EventVersionId", "Withdrawn", "DueAt")
+        names = ("FleetIndexId", "OrdersVersionId", "EventVersionId", "Withdrawn", "DueAt", "Gap", "GapSince")
         rows = await self._connection.execute(
             select(*(table.c[name] for name in names)).where(
                 table.c.EventIndexId == run.event_index_id,
@@ -137,8 +145,11 @@ class Executions:
             )
         )
         return {
-            row.FleetIndexId: _BookBefore(
-                row.OrdersVersionId, SettledUnder(row.EventVersionId, row.Withdrawn), row.DueAt
+            row.FleetIndexId: _BookState(
+                row.OrdersVersionId,
+                SettledUnder(row.EventVersionId, row.Withdrawn),
+                row.DueAt,
+                Gap(row.Gap, row.GapSince),
             )
             for row in rows
         }
@@ -184,10 +195,9 @@ def _book(
     own: tuple[Order, ...],
     made_up: tuple[Order, ...],
     latest: ExecutionFact,
-    version_id: int,
-    under: SettledUnder,
+    now: _BookState,
 ) -> OrderBook:
-    """The fleet's order book after the execution."""
+    """The fleet's order book after the execution, which leaves it as ``now`` says."""
     inputs, descaling = execution.inputs, run.purpose is Purpose.DESCALING
     orders, overrides = ((), inputs.descales) if descaling else (inputs.event_orders, inputs.overrides)
     superseded = {order.fulfillment_id: order for order in made_up}
@@ -201,9 +211,10 @@ def _book(
         service=inputs.service,
         orders=(*(superseded.get(order.fulfillment_id, order) for order in orders), *own),
         overrides=(*(after.get((o.run_id, o.asg_name), o) for o in overrides), *execution.overrides),
-        version_id=version_id,
-        settled_under=under,
+        version_id=now.version_id,
+        settled_under=now.settled_under,
         latest=latest,
+        gap=now.gap,
     )
 
 

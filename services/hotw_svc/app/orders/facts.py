@@ -39,6 +39,8 @@ def book_messages(
             own["WithdrawalReason"] = fact.withdrawal
         if fact.drift is not None:
             own["DriftReason"] = fact.drift
+        if fact.since is not None:
+            own["Since"] = iso(fact.since)
         name = f"{key}:{number}:{fact.topic}"
         messages.append(Message(fact.topic, fact.topic, key, orjson.dumps(own), SOURCE, now, trace, id=name))
     return messages
@@ -61,7 +63,7 @@ def hardware_fact(book: OrderBook, *, now: datetime, user: str) -> dict[str, Any
         "OccurredAt": iso(now),
         "FulfillmentIds": (),
         "Orders": [_order(o) for o in book.orders if o.event_id == key.event_id and o.purpose == key.purpose],
-        "Gap": 0,
+        "Gap": book.gap.hosts,
         "User": user,
     }
     if book.latest is not None:

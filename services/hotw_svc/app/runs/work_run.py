@@ -140,7 +140,7 @@ class _Chunk:
         event = await unit.inputs.event(self.run.event_id, deleted_too=True)
         if event is None:
             raise RuntimeError(f"run {self.run.run_id} is of an unknown event, {self.run.event_id}")
-        return await unit.inputs.load(self.run, fleet_ids, event)
+        return await unit.inputs.load(self.run.facts, fleet_ids, event)
 
     async def _record(
         self, unit: Unit, fleets: Sequence[ClaimedFleet], executions: Mapping[str, Execution], *, anew: bool = True
@@ -190,7 +190,7 @@ def _failed(execution: Execution, sentence: str) -> Execution:
 def _facts(run: Run, placed: PlacedExecution) -> list[Message]:
     """What the execution publishes of the book. TooLarge when its orders make the facts too large to publish."""
     execution = placed.execution
-    named = execution_facts(execution)
+    named = (*execution_facts(execution), *placed.gap_facts)
     facts = book_messages(named, placed.book, now=execution.created_at, trace=run.trace, user=run.user)
     if execution.orders:  # an execution that orders nothing adds nothing to the fact
         refuse_too_large(facts, ordering=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from services.hotw_svc.domain.inputs import EventFacts, FleetFacts, ServiceFacts
 from services.hotw_svc.domain.orders.descales import settle_descales
+from services.hotw_svc.domain.orders.gap import NO_GAP, Gap, gap_topic, may_have_gap
 from services.hotw_svc.domain.orders.order import Order, live_hosts
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus, Window
 from services.hotw_svc.domain.orders.settlement import Settlement, settle
@@ -50,6 +51,7 @@ class OrderBook:
     version_id: int
     settled_under: SettledUnder
     latest: ExecutionFact | None = None
+    gap: Gap = NO_GAP
     windows: Mapping[str, Window] = field(default_factory=dict)
 
     def order(self, fulfillment_id: str) -> Order:
@@ -66,12 +68,14 @@ class BookFact:
 
     ``withdrawal``: why the fleet was withdrawn from the event, where the orders were approved and are left open.
     ``drift``: how a group of the fleet differs from what its provider was asked for.
+    ``since``: when the gap opened that it is about.
     """
 
     topic: str
     order_ids: tuple[str, ...]
     withdrawal: str | None = None
     drift: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,7 @@ class OrderBookChange:
     facts: tuple[BookFact, ...]
     settled_at: datetime
     enabled_asgs: tuple[str, ...] = ()
+    gap_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +108,19 @@ class OrderTotals:
 
 
 def update_order_book(
-    book: OrderBook, *, now: datetime, changed: Sequence[Order] = (), topic: str | None = None
+    book: OrderBook,
+    *,
+    now: datetime,
+    changed: Sequence[Order] = (),
+    topic: str | None = None,
+    lacking: int | None = None,
 ) -> OrderBookChange:
     """Settles the book for ``now`` (HOTW rules 8 and 9), after the orders ``changed`` if there are any.
 
     ``topic`` is the one fact about the changed orders; further facts are about what else became of the book. Approved
     orders that are left open get a fact when their fleet is withdrawn from the event, and none while it stays so.
+    ``lacking``: the hosts that are lacking, where that was worked out anew; the gap stays as it is otherwise. There is
+    none once the event, or the fleet's part in it, is over.
     """
     orders = _replaced(book.orders, changed)
     settlement = _settlement(book, orders, now)
@@ -121,6 +133,11 @@ def update_order_book(
         left_open = tuple(order.fulfillment_id for order in settlement.left_open)
         facts.append(BookFact("hotw.order.reviewed", left_open, settlement.withdrawal))
     facts.extend(_override_facts(book, settlement.overrides, all_orders))
+    withdrawn = settlement.withdrawal is not None
+    gap = book.gap if lacking is None else book.gap.of(lacking, now)
+    if not may_have_gap(book.event, book.key.purpose, book.latest, withdrawn=withdrawn, now=now):
+        gap = NO_GAP
+    facts.extend(gap_facts(book.gap, gap))
     overrides = {(override.run_id, override.asg_name): override for override in settlement.overrides}
     version_id = book.version_id + len(facts)
     all_orders = tuple(
@@ -134,14 +151,22 @@ def update_order_book(
             orders=all_orders,
             overrides=tuple(overrides.get((item.run_id, item.asg_name), item) for item in book.overrides),
             version_id=version_id,
-            settled_under=SettledUnder(book.event.version_id, settlement.withdrawal is not None),
+            settled_under=SettledUnder(book.event.version_id, withdrawn),
+            gap=gap,
         ),
         orders=tuple(new for old, new in pairs if new != old),
         overrides=settlement.overrides,
         facts=tuple(facts),
         settled_at=now,
+        gap_changed=gap.hosts != book.gap.hosts,
         enabled_asgs=tuple(new.asg_name for old, new in pairs if new.approved_at and not old.approved_at),
     )
+
+
+def gap_facts(before: Gap, after: Gap) -> tuple[BookFact, ...]:
+    """The fact about a gap that became another, if it did."""
+    topic = gap_topic(before, after)
+    return () if topic is None else (BookFact(topic, (), since=after.since or before.since),)
 
 
 def order_totals(orders: Iterable[Order], key: OrderBookKey) -> OrderTotals:
@@ -161,11 +186,17 @@ def order_totals(orders: Iterable[Order], key: OrderBookKey) -> OrderTotals:
 
 
 def due_at(
-    orders: Iterable[Order], overrides: Iterable[Override], event: EventFacts, *, after: datetime | None = None
+    orders: Iterable[Order],
+    overrides: Iterable[Override],
+    event: EventFacts,
+    *,
+    gap: Gap = NO_GAP,
+    after: datetime | None = None,
 ) -> datetime | None:
-    """When time alone will next change a book: an override begins or ends, or an open order's window is over.
+    """When time alone will next change a book.
 
-    ``after`` is the instant the book was settled for; moments up to it are done.
+    An override begins or ends, an open order's window is over, or the peak ends while a gap is open. ``after`` is the
+    instant the book was settled for; moments up to it are done.
     """
     moments: list[datetime] = []
     for override in overrides:
@@ -175,6 +206,8 @@ def due_at(
                 moments.append(override.start)
     if any(order.is_open and order.event_id == event.event_id for order in orders):
         moments.append(event.override_window.end)
+    if gap.hosts:
+        moments.append(event.peak_end)
     return min((moment for moment in moments if after is None or moment > after), default=None)
 
 

@@ -106,6 +106,21 @@ PRIMARY KEY (`FulfillmentId`)
 CREATE INDEX fulfillment_event ON fulfillment_details (`EventIndexId`, `FulfillmentStatus`, `FulfillmentId`);
 CREATE INDEX fulfillment_fleet ON fulfillment_details (`FleetIndexId`, `EventIndexId`);
 CREATE INDEX fulfillment_run ON fulfillment_details (`RunId`, `FleetIndexId`);
+CREATE TABLE gap_change (
+`EventIndexId` INTEGER NOT NULL,
+`FleetIndexId` INTEGER NOT NULL,
+`OrdersVersionId` INTEGER NOT NULL,
+`ChangedAt` TIMESTAMP(6) NOT NULL,
+`Gap` INTEGER NOT NULL,
+PRIMARY KEY (`EventIndexId`, `FleetIndexId`, `OrdersVersionId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE gap_mark (
+`MarkId` INTEGER NOT NULL AUTO_INCREMENT,
+`FleetId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`ServiceId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+`EventId` VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+PRIMARY KEY (`MarkId`)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE hotw_dashboard (
 `EventIndexId` INTEGER NOT NULL,
 `FleetIndexId` INTEGER NOT NULL,
@@ -124,11 +139,13 @@ CREATE TABLE hotw_dashboard (
 `EventVersionId` INTEGER NOT NULL,
 `Withdrawn` BOOL NOT NULL,
 `DueAt` TIMESTAMP(6) NULL,
+`GapSince` TIMESTAMP(6) NULL,
 PRIMARY KEY (`EventIndexId`, `FleetIndexId`, `Purpose`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 CREATE INDEX dashboard_due ON hotw_dashboard (`DueAt`);
 CREATE INDEX dashboard_event_version ON hotw_dashboard (`EventIndexId`, `EventVersionId`);
 CREATE INDEX dashboard_fleet ON hotw_dashboard (`FleetIndexId`);
+CREATE INDEX dashboard_gap ON hotw_dashboard (`EventIndexId`, `Gap`);
 CREATE INDEX dashboard_service ON hotw_dashboard (`EventIndexId`, `Purpose`, `ServiceIndexId`);
 CREATE TABLE hotw_execution (
 `ExecutionId` INTEGER NOT NULL AUTO_INCREMENT,

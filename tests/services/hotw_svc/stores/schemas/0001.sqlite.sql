@@ -104,6 +104,20 @@ PRIMARY KEY ("FulfillmentId")
 CREATE INDEX fulfillment_event ON fulfillment_details ("EventIndexId", "FulfillmentStatus", "FulfillmentId");
 CREATE INDEX fulfillment_fleet ON fulfillment_details ("FleetIndexId", "EventIndexId");
 CREATE INDEX fulfillment_run ON fulfillment_details ("RunId", "FleetIndexId");
+CREATE TABLE gap_change (
+"EventIndexId" INTEGER NOT NULL,
+"FleetIndexId" INTEGER NOT NULL,
+"OrdersVersionId" INTEGER NOT NULL,
+"ChangedAt" DATETIME NOT NULL,
+"Gap" INTEGER NOT NULL,
+PRIMARY KEY ("EventIndexId", "FleetIndexId", "OrdersVersionId")
+);
+CREATE TABLE gap_mark (
+"MarkId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+"FleetId" VARCHAR(255),
+"ServiceId" VARCHAR(255),
+"EventId" VARCHAR(255)
+);
 CREATE TABLE hotw_dashboard (
 "EventIndexId" INTEGER NOT NULL,
 "FleetIndexId" INTEGER NOT NULL,
@@ -122,11 +136,13 @@ CREATE TABLE hotw_dashboard (
 "EventVersionId" INTEGER NOT NULL,
 "Withdrawn" BOOLEAN NOT NULL,
 "DueAt" DATETIME,
+"GapSince" DATETIME,
 PRIMARY KEY ("EventIndexId", "FleetIndexId", "Purpose")
 );
 CREATE INDEX dashboard_due ON hotw_dashboard ("DueAt");
 CREATE INDEX dashboard_event_version ON hotw_dashboard ("EventIndexId", "EventVersionId");
 CREATE INDEX dashboard_fleet ON hotw_dashboard ("FleetIndexId");
+CREATE INDEX dashboard_gap ON hotw_dashboard ("EventIndexId", "Gap");
 CREATE INDEX dashboard_service ON hotw_dashboard ("EventIndexId", "Purpose", "ServiceIndexId");
 CREATE TABLE hotw_execution (
 "ExecutionId" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
