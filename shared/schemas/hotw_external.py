@@ -191,7 +191,11 @@ class UpdateRecordedRun(RecordRun):
 
 
 class RecordExecution(CommandBody):
-    """``POST /hotw/executionDetail``: records what an outside engine's run came to for a fleet."""
+    """``POST /hotw/executionDetail``: records what an outside engine's run came to for a fleet.
+
+    Each list names an ASG, or a FulfillmentId, once. A window (``StartTime`` + ``Duration``) ends before 2038-01-19.
+    ``FulfillmentType`` and ``IsEmergent`` agree.
+    """
 
     ignored: ClassVar[frozenset[str]] = VERSION_MEMBERS | {"ExecutionId", "ServiceId"}
 
@@ -214,7 +218,7 @@ class RecordExecution(CommandBody):
 
 
 class RecordDashboard(CommandBody):
-    """``POST /hotw/dashboardDetail``: a fleet's sum as an outside engine reports it, and its ASGs."""
+    """``POST /hotw/dashboardDetail``: a fleet's sum as an outside engine reports it, and its ASGs, each once."""
 
     service_id: Id
     fleet_id: Id

@@ -54,6 +54,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
             case.path_parameters[name] = normalize("NFC", case.path_parameters[name])
     if isinstance(case.body, dict):
         case.body.pop("Cursor", None)
+        if case.operation.path.endswith("/hotw/order/review"):
+            _order_review(case.body)
         for words, keep in _RULES.items():
             if case.operation.path.startswith(words) and not case.operation.path.endswith(_OF_EVERY_RESOURCE):
                 keep(case.body)
@@ -137,6 +139,31 @@ def _order(body: Body) -> None:
         body["FulfillmentDate"] = "2024-07-31"
 
 
+def _order_review(body: Body) -> None:
+    """7.8.22: orders are named, or found by a filter together with their count."""
+    if body.get("FulfillmentIds"):
+        body.pop("Filter", None)
+        body.pop("ExpectedCount", None)
+    else:
+        body.pop("FulfillmentIds", None)
+        body |= {"Filter": {"EventId": "PD2024"}, "ExpectedCount": 1}
+
+
+def _recorded(body: Body) -> None:
+    """7.0.28, 7.0.29: each ASG and order comes once, a window ends before 2038, and both members say one order type."""
+    for name, key in (
+        ("ASGDetails", "AutoScalingGroupName"),
+        ("CapacityOverrideDetails", "AutoScalingGroupName"),
+        ("FulfillmentDetails", "FulfillmentId"),
+    ):
+        if body.get(name):
+            body[name] = list({one[key]: one for one in body[name]}.values())
+    for override in body.get("CapacityOverrideDetails") or ():
+        override |= {"StartTime": "2024-07-15T00:00:00Z", "Duration": "2200 s"}
+    for order in body.get("FulfillmentDetails") or ():
+        order.pop("IsEmergent", None)
+
+
 def _formula(body: Body) -> None:
     """4.541: an expression is one of the grammar."""
     if "Expression" in body:
@@ -189,6 +216,8 @@ _RULES: dict[str, Callable[[Body], None]] = {
     "/projection": _projection,
     "/eventplan": _plan,
     "/hotw/order": _order,
+    "/hotw/executionDetail": _recorded,
+    "/hotw/dashboardDetail": _recorded,
     "/customformula": _formula,
     "/schema": _schema,
     "/dimension": _dimension,
