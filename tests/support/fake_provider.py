@@ -33,7 +33,7 @@ class FakeProvider:
     groups: dict[GroupName, FakeGroup] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     failing: list[Exception] = field(default_factory=list)
-    failing_after: list[Exception] = field(default_factory=list)
+    failing_after: list[BaseException] = field(default_factory=list)
     refusing: set[str] = field(default_factory=set)
 
     async def submit(self, group: GroupName, actions: Sequence[Action]) -> Mapping[str, str]:

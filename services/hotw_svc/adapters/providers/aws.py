@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC
-from functools import cache, partial
+from functools import cache
+from threading import Lock
 from typing import Any, Final
 
 import boto3
@@ -32,10 +33,14 @@ Clients = Callable[[str], Any]
 """The client of Auto Scaling for a region."""
 
 
+_making: Final = Lock()  # boto3 makes clients in one thread at a time; each may then be used by all
+
+
 @cache
 def auto_scaling_client(region: str) -> Any:
-    """The client of a region, made once; boto3's clients may be shared by threads."""
-    return boto3.client("autoscaling", region_name=region, config=_TIMEOUTS)
+    """The client of a region, which takes long to make."""
+    with _making:
+        return boto3.client("autoscaling", region_name=region, config=_TIMEOUTS)
 
 
 class AwsAutoScaling:
@@ -115,8 +120,12 @@ class AwsAutoScaling:
 
     async def _call(self, region: str, operation: str, **request: Any) -> Any:
         """The answer. Throttled, Unavailable, or _Rejected for a request that AWS will never take as it is."""
+
+        def call() -> Any:
+            return getattr(self._clients(region), operation)(**request)
+
         try:
-            return await asyncio.to_thread(partial(getattr(self._clients(region), operation), **request))
+            return await asyncio.to_thread(call)
         except ClientError as error:
             code = error.response["Error"].get("Code", "")
             if code in _THROTTLED:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, case, insert, null, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, insert, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotw_svc.adapters import tables as t
@@ -48,9 +48,12 @@ async def mark_groups(connection: AsyncConnection, overrides: Iterable[Override]
     numbers = sorted({fleet for fleet, _ in keys})
     query = select(table.c.FleetIndexId, table.c.AutoScalingGroupName).where(table.c.FleetIndexId.in_(numbers))
     present = {(row.FleetIndexId, row.AutoScalingGroupName) for row in await connection.execute(query)}
-    for fleet, name in keys:
-        if (fleet, name) in present:
-            await connection.execute(update(table).where(_is(fleet, name)).values(_due_again()))
+    again = update(table).where(
+        table.c.FleetIndexId == bindparam("fleet"), table.c.AutoScalingGroupName == bindparam("name")
+    )
+    known = [{"fleet": fleet, "name": name} for fleet, name in keys if (fleet, name) in present]
+    if known:
+        await connection.execute(again.values(_due_again()), known)
     new = [
         {"FleetIndexId": fleet, "AutoScalingGroupName": name, **_NEW}
         for fleet, name in keys
@@ -128,14 +131,14 @@ class ProviderGroups:
         fleets = {name: fleet_facts(base=state_of(row)) for name, row in known.items()}
         groups = []
         for row in rows:
-            fleet, name = fleets[row["FleetId"]], row["AutoScalingGroupName"]
+            fleet, name = fleets.get(row["FleetId"]), row["AutoScalingGroupName"]
             groups.append(
                 ProviderGroup(
                     fleet_id=row["FleetId"],
                     fleet_index_id=row["FleetIndexId"],
                     name=name,
-                    region=fleet.region,
-                    asg=next((asg for asg in fleet.asgs if asg.name == name), None),
+                    region="" if fleet is None else fleet.region,
+                    asg=next((asg for asg in (fleet.asgs if fleet else ()) if asg.name == name), None),
                     overrides=tuple(o for o in overrides.get(row["FleetId"], ()) if o.asg_name == name),
                     asked=tuple(_action(item) for item in row["Asked"]),
                     found=GroupSizes(row["FoundMinSize"], row["FoundMaxSize"]),

@@ -50,8 +50,8 @@ async def record_execution(command: RecordExecution, cause: Cause, *, store: Sto
 
 async def _record(unit: Unit, command: RecordExecution, cause: Cause, digest: str) -> View:
     event = await known_event(unit, command.event_id)
-    run = await own_run(unit, command.run_id, command.event_id)
     service_id = await known_service(unit, command.fleet_id)
+    run = await own_run(unit, command.run_id, command.event_id)
     fleet = await unit.recorded.fleet(command.fleet_id, command.event_id)
     key, user = OrderBookKey(command.event_id, command.fleet_id, run.purpose), user_of(cause.user)
     book = await _book(unit, command, key, event, fleet)

@@ -58,6 +58,9 @@ async def ask_provider(*, store: Store, provider: Provider, clock: Clock) -> boo
             return False
         except (Unavailable, ProviderRefused) as error:
             await _wait(store, group, error)
+        except Exception as error:  # one group's fault delays it alone
+            log.exception("a group could not be asked for", group=group.name, fleet=group.fleet_id)
+            await _wait(store, group, error)
     return bool(groups)
 
 
@@ -71,15 +74,17 @@ async def _ask(store: Store, provider: Provider, clock: Clock, group: ProviderGr
     """Asks for what the group lacks and takes back what it must no longer have."""
     name = GroupName(group.region, group.name)
     state = await provider.read_back(name)
-    if state is None:
-        raise ProviderRefused(f"there is no group {group.name} in {group.region}")
-    now = clock.now()
-    found = GroupSizes(state.min_size, state.max_size) if is_at_rest(group.asked, now) else group.found
+    now, found = clock.now(), group.found
+    if state is not None and is_at_rest(group.asked, now):
+        found = GroupSizes(state.min_size, state.max_size)
     actions = actions_of(group.name, combined_curve(group.overrides), own_sizes(group.asg, found))
     wanted = still_to_run(actions, group.asked, now)
     if not await store.read(lambda unit: unit.provider_groups.is_current(group)):
         return  # a newer curve is due by itself
-    await _bring(provider, name, state, wanted)
+    if state is not None:
+        await _bring(provider, name, state, wanted)
+    elif wanted:
+        raise ProviderRefused(f"there is no group {group.name} in {group.region}")
     asked = remembered(group.asked, wanted, now)
     await store.write(lambda unit: unit.provider_groups.asked(group, asked, found))
 

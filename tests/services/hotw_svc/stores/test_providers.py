@@ -156,6 +156,19 @@ async def test_a_provider_that_times_out_after_it_has_acted_is_asked_again_witho
     assert [row.DueAt for row in await groups(asking)] == [None]
 
 
+async def test_who_dies_while_it_asks_leaves_the_group_to_the_next(asking: Replica, provider: FakeProvider) -> None:
+    """Between the two halves of a submission: the end is there, and the raise follows."""
+    await approved(asking, 0)
+    provider.failing_after = [asyncio.CancelledError()]
+    with pytest.raises(asyncio.CancelledError):
+        await ask(asking, provider)
+    assert provider.curve(A) == [(END, 50)]
+    assert not await ask(asking, provider), "the claim of the dead still holds"
+    await waited(asking)
+    await ask(asking, provider)
+    assert provider.curve(A) == [(START, 70), (END, 50)]
+
+
 async def test_a_throttled_provider_is_left_alone_with_the_others_too(asking: Replica, provider: FakeProvider) -> None:
     await approved(asking, 0, 1, 2)
     provider.failing = [Throttled("slow down")]
@@ -181,6 +194,15 @@ async def test_a_group_that_is_not_there_delays_its_own_orders_only(asking: Repl
     await ask(asking, provider)
     assert provider.curve(B) == [(START, 70), (END, 50)]
     assert [row.Failure for row in await groups(asking)] == [f"there is no group {A.name} in us-east-1", None]
+
+
+async def test_a_group_that_went_with_its_event_is_asked_for_no_more(asking: Replica, provider: FakeProvider) -> None:
+    await approved(asking, 0)
+    await ask(asking, provider)
+    del provider.groups[A]
+    await asking.keep("event", snapshot(EVENT, event_body(4, IsActive=False)))
+    await ask(asking, provider)
+    assert [(row.DueAt, row.Failure) for row in await groups(asking)][:1] == [(None, None)]
 
 
 async def test_a_decision_while_the_provider_is_asked_is_asked_for_next(
