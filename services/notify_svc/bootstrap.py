@@ -11,6 +11,7 @@ from services.notify_svc.adapters.mailbox import mailbox_of
 from services.notify_svc.adapters.templates import Templates
 from services.notify_svc.app.mail_escalation import mail_escalation
 from services.notify_svc.app.mail_gaps import mail_gaps
+from services.notify_svc.app.mail_late_orders import mail_late_orders
 from services.notify_svc.app.mail_tpm import mail_tpm
 from services.notify_svc.app.open_order_tickets import assign_tickets, open_order_tickets
 from services.notify_svc.app.request_mails import request_mails
@@ -76,6 +77,7 @@ async def build(
                 warn_of_open_orders, notifications=notifications, events=events, real_now=real_now
             ),
             mail_gaps=partial(mail_gaps, notifications=notifications, events=events, real_now=real_now),
+            mail_late_orders=partial(mail_late_orders, notifications=notifications, events=events, real_now=real_now),
             mail_tpm=partial(
                 mail_tpm,
                 notifications=notifications,

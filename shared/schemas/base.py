@@ -36,6 +36,9 @@ MAX_DECIMAL: Final = MAX_COUNT
 """Up to here every decimal of six places has a float of its own (one every 2^-22), so any reader of a JSON number gets
 the decimal that was meant."""
 MAX_PLACES: Final = 6
+_LONGEST_LINK: Final = 2048  # every browser takes an address of this length
+_SCHEMES: Final = ("https://", "http://")
+_LINK: Final = r"^https?://[!-~]+$"
 MAX_PAGE: Final = 1000
 """The most items of a page of a list."""
 # Words of the API's own paths (rule 2.11c): an id may stand where one of them stands.
@@ -89,6 +92,20 @@ def broken_rule(member: str | tuple[str, ...], detail: str) -> PydanticCustomErr
 def is_name(value: str) -> bool:
     """Whether it can be a ``Name``; ``NAME_RULE`` says what can."""
     return len(value) <= 255 and re.fullmatch(_NAME, value) is not None
+
+
+def _check_link(value: str) -> str:
+    """An address that a page may show as a link: of no scheme that a browser would execute."""
+    is_plain = value.isascii() and value.isprintable() and " " not in value
+    if (
+        not is_plain
+        or len(value) > _LONGEST_LINK
+        or not any(len(value) > len(s) and value.startswith(s) for s in _SCHEMES)
+    ):
+        raise ValueError(
+            f"give an address of at most {_LONGEST_LINK} ASCII characters without spaces, such as https://pmet.example/graph"
+        )
+    return value
 
 
 def _digits_of_text(value: Any) -> Any:
@@ -159,6 +176,11 @@ KeyName = Annotated[
 ]
 JoinedKey = Annotated[str, Field(max_length=512, pattern=_NAME)]
 """The key of a resource that has several ids, such as FleetId#EventId#Peak."""
+Link = Annotated[
+    str,
+    AfterValidator(_check_link),
+    WithJsonSchema({"type": "string", "format": "uri", "maxLength": _LONGEST_LINK, "pattern": _LINK}),
+]
 Text = Annotated[str, Field(max_length=16_384)]
 Count = Annotated[int, WholeNumber(0, MAX_COUNT)]
 PositiveCount = Annotated[int, WholeNumber(1, MAX_COUNT)]

@@ -7,7 +7,19 @@ from typing import Final
 
 from pydantic import Field
 
-from shared.schemas.base import CommandBody, Count, Flag, Id, Instant, Name, PositiveCount, Text, WireDate, WireModel
+from shared.schemas.base import (
+    CommandBody,
+    Count,
+    Flag,
+    Id,
+    Instant,
+    Link,
+    Name,
+    PositiveCount,
+    Text,
+    WireDate,
+    WireModel,
+)
 
 
 class OrderType(StrEnum):
@@ -98,6 +110,7 @@ class ReviewOrder(CommandBody):
     decision: Decision
     reason: Text | None = None
     fulfillment_date: WireDate | None = None
+    fulfillment_link: Link | None = None
 
 
 class ReportDelivery(CommandBody):
@@ -132,7 +145,10 @@ class ExecutionFact(WireModel):
 
 
 class OrderFact(WireModel):
-    """One order of a fleet, event and purpose. ``ApprovalRule`` is the RuleId of the rule that approved it."""
+    """One order of a fleet, event and purpose. ``ApprovalRule`` is the RuleId of the rule that approved it.
+
+    ``Late``: it is open, and its FulfillmentDate is not before the peak (7.8.46).
+    """
 
     fulfillment_id: Name
     execution_id: PositiveCount
@@ -148,6 +164,8 @@ class OrderFact(WireModel):
     reason: Text | None = None
     superseded: bool = False
     approval_rule: Id | None = None
+    late: bool = False
+    fulfillment_link: str | None = None
 
     @property
     def zone(self) -> str:

@@ -17,6 +17,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from services.notify_svc.adapters.templates import Templates
 from services.notify_svc.app.mail_gaps import mail_gaps
+from services.notify_svc.app.mail_late_orders import mail_late_orders
 from services.notify_svc.app.mail_tpm import mail_tpm
 from services.notify_svc.app.open_order_tickets import assign_tickets, open_order_tickets
 from services.notify_svc.app.request_mails import request_mails
@@ -130,6 +131,7 @@ class Replica:
     assign_tickets: Callable[..., Any]
     warn_of_open_orders: Callable[..., Any]
     mail_gaps: Callable[..., Any]
+    mail_late_orders: Callable[..., Any]
     mail_tpm: Callable[..., Any]
     sender: MailSender
 
@@ -199,6 +201,7 @@ class Replicas:
             partial(assign_tickets, tickets=tickets, services=services),
             partial(warn_of_open_orders, notifications=notifications, events=events, real_now=self.real_time),
             partial(mail_gaps, notifications=notifications, events=events, real_now=self.real_time),
+            partial(mail_late_orders, notifications=notifications, events=events, real_now=self.real_time),
             partial(
                 mail_tpm,
                 notifications=notifications,

@@ -157,7 +157,8 @@ capacity_override_details: Final = _table(
     *_required(UtcTimestamp(), "EndTime", "PeakEnd"),
     *_required(Integer, "BaseCapacity"),
     *_required(short_text(16), "OverrideStatus", "Engine"),
-    Index("override_fleet", "FleetIndexId", "EventIndexId"),
+    Index("override_fleet", "FleetIndexId", "EventIndexId", "RunId", "AutoScalingGroupName"),
+    Index("override_status", "OverrideStatus", "EventIndexId", "RunId", "FleetIndexId", "AutoScalingGroupName"),
 )
 fulfillment_details: Final = _table(
     "fulfillment_details",

@@ -8,8 +8,10 @@ from typing import Any, Final, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.hotw_svc.adapters.queries.overrides import OverridePlace
 from services.hotw_svc.adapters.queries.queries import Queries
 from services.hotw_svc.app.ports import Commands, UseCase
+from services.hotw_svc.domain.orders.override import OverrideStatus
 from shared.clock import Clock
 from shared.errors import BadInput, FieldError
 from shared.schemas.base import MAX_COUNT, MAX_PAGE, Id, Name, PositiveCount, WireModel
@@ -46,6 +48,7 @@ from shared.schemas.hotw_views import (
     KnownFleets,
     KnownInputs,
     OrderView,
+    OverrideView,
     RunView,
 )
 from shared.schemas.validation import validated
@@ -54,6 +57,7 @@ from shared.web import (
     Handler,
     Parameter,
     Routes,
+    bad_cursor,
     checked_ids,
     cursor_of,
     json_response,
@@ -81,6 +85,14 @@ _ORDERS: Final = (
     Parameter("EventId", "Only of this event.", of=Id),
     Parameter("FleetId", "Only of this fleet.", of=Id),
     Parameter("Status", "Only those in this status.", of=FulfillmentStatus),
+    *PAGING,
+)
+
+
+_OVERRIDES: Final = (
+    Parameter("EventId", "Only of this event.", of=Id),
+    Parameter("FleetId", "Only of this fleet.", of=Id),
+    Parameter("OverrideStatus", "Only those in this status.", of=OverrideStatus),
     *PAGING,
 )
 
@@ -162,6 +174,8 @@ def routes(commands: Commands, queries: Queries, clock: Clock) -> Routes:
     read(path, reads.executions, "listExecutions", run, what, **executions)
     orders: dict[str, Any] = {"response": OrderView, "many": True, "parameters": _ORDERS}
     read("/hotw/order", reads.orders, "listOrders", order, "List orders", **orders)
+    overrides: dict[str, Any] = {"response": OverrideView, "many": True, "parameters": _OVERRIDES}
+    read("/hotw/override", reads.overrides, "listOverrides", order, "List overrides", **overrides)
     path, what = "/hotw/order/review/{ReviewId}", "Read a review of many orders and its progress"
     read(path, reads.order_review, "getOrderReview", order, what, response=OrderReviewView)
     skipped: dict[str, Any] = {"response": SkippedOrderView, "many": True, "parameters": PAGING}
@@ -240,6 +254,18 @@ class _Reads:
         )
         return page_response(found.items, found.next_after)
 
+    async def overrides(self, request: Request) -> Response:
+        query = query_of(request, _OVERRIDES)
+        page = page_of(query, list)
+        found = await self._queries.overrides(
+            event_id=query.get("EventId"),
+            fleet_id=query.get("FleetId"),
+            status=query.get("OverrideStatus"),
+            after=None if page.after is None else _place(page.after),
+            limit=page.limit,
+        )
+        return page_response(found.items, found.next_after)
+
     async def order_review(self, request: Request) -> Response:
         query_of(request)
         return json_response((await self._queries.order_review(_number(request, "ReviewId"))).body)
@@ -286,6 +312,16 @@ def _number(request: Request, name: str) -> int:
         error = FieldError(f"/{name}", f"give a whole number from 1 to {MAX_COUNT}")
         raise BadInput(f"the path has a bad {name}", [error])
     return int(text)
+
+
+def _place(after: list[Any]) -> OverridePlace:
+    """The place in the list of overrides that a cursor holds."""
+    if len(after) != 4 or not isinstance(after[3], str):
+        raise bad_cursor()
+    if not all(type(number) is int and 0 < number <= MAX_COUNT for number in after[:3]):
+        raise bad_cursor()
+    event, run, fleet, asg = after
+    return event, run, fleet, asg
 
 
 def _purpose(text: str) -> Purpose:

@@ -41,6 +41,15 @@ def notification_id(kind: str, *cause: str) -> str:
     return f"{kind}.{hashlib.blake2b(readable.encode(), digest_size=16).hexdigest()}"
 
 
+def id_parts(event_id: str, service_id: str, number: int) -> tuple[str, ...]:
+    """What names a service's n-th mail of a kind about an event.
+
+    A dot joins the parts of an id, and ids may have dots: an event id with dots is hashed, so that no two meet.
+    """
+    event = hashlib.blake2b(event_id.encode(), digest_size=16).hexdigest() if "." in event_id else event_id
+    return event, service_id, str(number)
+
+
 class Notification(WireModel):
     """One mail, as it is stored. ``template`` and ``context`` make its text; ``trace`` is what its sending belongs to.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
-from services.notify_svc.domain.notification import Notification, notification_id
+from services.notify_svc.domain.notification import Notification, id_parts, notification_id
 from shared.schemas.hotw_svc import HardwareFact
 from shared.trace import Trace
 
@@ -58,7 +57,7 @@ def line_of(fact: HardwareFact) -> Line | None:
 
 def mail_id(event_id: str, service_id: str, number: int) -> str:
     """The id of a service's n-th mail about an event."""
-    return notification_id(_KIND, *_parts(event_id, service_id, number))
+    return notification_id(_KIND, *id_parts(event_id, service_id, number))
 
 
 def first_mail(
@@ -99,12 +98,6 @@ def with_lines(mail: Notification, lines: Iterable[Line]) -> Notification | None
     old = mail.context
     context = _context(old["EventId"], old["EventName"], old["ServiceId"], [*old["Fleets"], *fresh])
     return mail.having(subject=_subject(context), context=context)
-
-
-def _parts(event_id: str, service_id: str, number: int) -> tuple[str, ...]:
-    """A dot joins the parts of an id, and ids may have dots: an event id with dots is hashed, so that no two meet."""
-    event = hashlib.blake2b(event_id.encode(), digest_size=16).hexdigest() if "." in event_id else event_id
-    return event, service_id, str(number)
 
 
 def _key(line: Line) -> tuple[str, str]:

@@ -36,6 +36,7 @@ def subscriptions(
     assign_tickets: Callable[[Collection[str], Cause], Awaitable[None]],
     warn_of_open_orders: Orders,
     mail_gaps: Orders,
+    mail_late_orders: Orders,
     mail_tpm: Callable[[Sequence[tuple[TPMRequested, Cause]]], Awaitable[None]],
     commands: Sequence[Command[Any]],
     clock: Clock,
@@ -55,9 +56,11 @@ def subscriptions(
     async def on_order_placed(batch: Sequence[Received[HardwareFact]]) -> None:
         await gather_orders(facts(batch))
         await open_order_tickets(facts(batch))
+        await mail_late_orders(facts(batch))
 
     async def on_order_reviewed(batch: Sequence[Received[HardwareFact]]) -> None:
         await warn_of_open_orders(facts(batch))
+        await mail_late_orders(facts(batch))
 
     async def on_gap_opened(batch: Sequence[Received[HardwareFact]]) -> None:
         await mail_gaps(facts(batch))

@@ -31,12 +31,14 @@ from services.hotw_svc.adapters.inputs.read_models import event as read_event
 from services.hotw_svc.adapters.orders.order_reviews import OrderReviews
 from services.hotw_svc.adapters.queries.dashboard import dashboard_services
 from services.hotw_svc.adapters.queries.gaps import daily_series, open_gaps
+from services.hotw_svc.adapters.queries.overrides import OverridePlace, override_rows
 from services.hotw_svc.adapters.queries.views import execution_views, view, with_ids
 from services.hotw_svc.adapters.rows import Row
 from services.hotw_svc.adapters.runs.run_rows import Runs
 from services.hotw_svc.app.orders.order_review import SHOWN, review_view, skipped_view
 from services.hotw_svc.app.ports import View
 from services.hotw_svc.app.runs.run import run_view
+from services.hotw_svc.domain.orders.override import OverrideStatus
 from services.hotw_svc.domain.runs.progress import RECENT
 from shared.errors import NotFound
 from shared.relational import Database, ReadModelTable
@@ -132,6 +134,22 @@ class Queries:
         async with self._database.read() as connection:
             items = [view(row) for row in (await connection.execute(query.limit(limit + 1))).mappings()]
         return _page(items, limit, "FulfillmentId")
+
+    async def overrides(
+        self,
+        *,
+        event_id: str | None,
+        fleet_id: str | None,
+        status: OverrideStatus | None,
+        after: OverridePlace | None,
+        limit: int,
+    ) -> Page:
+        """Overrides by event, run, fleet and ASG."""
+        async with self._database.read() as connection:
+            items, more = await override_rows(
+                connection, event_id=event_id, fleet_id=fleet_id, status=status, after=after, limit=limit
+            )
+        return Page(items, more)
 
     async def order_review(self, review_id: int) -> View:
         """A review of many orders, with the first of those that were skipped."""

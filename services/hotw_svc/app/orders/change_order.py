@@ -28,6 +28,7 @@ async def review_order(command: ReviewOrder, cause: Cause, *, store: Store) -> V
             user=user_of(cause.user),
             reason=command.reason or cause.message,
             fulfillment_date=command.fulfillment_date,
+            link=command.fulfillment_link,
         )
 
     return await _change(command.fulfillment_id, rule, "hotw.order.reviewed", cause, store, bounded=True)

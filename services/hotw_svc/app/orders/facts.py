@@ -6,7 +6,7 @@ The contract is HardwareFact (shared/schemas/hotw_svc.py). Facts of one book are
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import orjson
@@ -62,7 +62,11 @@ def hardware_fact(book: OrderBook, *, now: datetime, user: str) -> dict[str, Any
         "OrdersVersionId": book.version_id,
         "OccurredAt": iso(now),
         "FulfillmentIds": (),
-        "Orders": [_order(o) for o in book.orders if o.event_id == key.event_id and o.purpose == key.purpose],
+        "Orders": [
+            _order(o, book.event.peak_start_date)
+            for o in book.orders
+            if o.event_id == key.event_id and o.purpose == key.purpose
+        ],
         "Gap": book.gap.hosts,
         "User": user,
     }
@@ -87,7 +91,7 @@ def refuse_too_large(facts: Iterable[Message], *, ordering: bool) -> None:
         )
 
 
-def _order(order: Order) -> dict[str, Any]:
+def _order(order: Order, peak_start: date) -> dict[str, Any]:
     members = {
         "FulfillmentId": order.fulfillment_id,
         "ExecutionId": order.execution_id,
@@ -100,11 +104,14 @@ def _order(order: Order) -> dict[str, Any]:
         "FulfilledHosts": order.fulfilled_hosts,
         "FulfillmentDate": order.fulfillment_date.isoformat(),
         "Superseded": order.superseded,
+        "Late": order.is_late(peak_start),
     }
     if order.zone:
         members["AvailabilityZone"] = order.zone
     if order.reason is not None:
         members["Reason"] = order.reason
+    if order.link is not None:
+        members["FulfillmentLink"] = order.link
     if order.approval_rule is not None:
         members["ApprovalRule"] = order.approval_rule
     return members

@@ -106,6 +106,10 @@ class Order:
         """What this order adds to its ASG's override (HOTW rule 9)."""
         return self.value if self.is_granted else self.fulfilled_hosts
 
+    def is_late(self, peak_start: date) -> bool:
+        """Whether hosts are still to come, and not before the peak."""
+        return self.is_open and self.fulfillment_date >= peak_start
+
     @property
     def needs_override(self) -> bool:
         """Whether its ASG needs an override: it may still deliver, or it has delivered."""
@@ -148,15 +152,18 @@ def decide(
     user: str,
     reason: str | None = None,
     fulfillment_date: date | None = None,
+    link: str | None = None,
 ) -> Order:
     """The order after a decision; the very same object when the decision changes nothing.
 
-    A repeated Delay that names another FulfillmentDate moves that date (7.8.10a); any other repetition changes nothing
-    (7.8.10). Raises Conflict for every transition the rule does not know (7.8.11), and BadInput for a FulfillmentDate
-    whose day is past (7.8.16).
+    A repeated Delay that names another FulfillmentDate moves that date (7.8.10a), and a repetition with another link
+    changes the link. Any other repetition changes nothing (7.8.10). Raises Conflict for every transition the rule does
+    not know (7.8.11), and BadInput for a FulfillmentDate whose day is past (7.8.16).
     """
     status = _OUTCOME[decision]
     expected = order.fulfillment_date if fulfillment_date is None else fulfillment_date
+    if link is not None and link != order.link:
+        order = replace(order, link=link)
     if order.status is status:
         if status is not Status.DELAYED or expected == order.fulfillment_date:
             return order

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from services.hotw_svc.domain.inputs import EventFacts, InventoryFacts, Philosophy
+from services.hotw_svc.domain.orders.approval import ApprovalRule
 from services.hotw_svc.domain.orders.order import Order, decide, deliver
 from services.hotw_svc.domain.orders.override import Override, OverrideStatus, Window
 from services.hotw_svc.domain.orders.settlement import settle
@@ -92,10 +93,10 @@ class OneFleetThreeEvents(RuleBasedStateMachine):
         self.inventory_shows_all = counted == OWN_HOSTS + self._let_in_by_any_override(self.now)
         self.time_passes(hours=1)  # a host that comes at the very instant of a count is in it
 
-    @rule(name=st.sampled_from(EVENTS), approved=st.booleans(), delivered=st.booleans())
-    def runs_before_the_peak(self, name: str, *, approved: bool, delivered: bool) -> None:
+    @rule(name=st.sampled_from(EVENTS), by_rule=st.booleans(), approved=st.booleans(), delivered=st.booleans())
+    def runs_before_the_peak(self, name: str, *, approved: bool, delivered: bool, by_rule: bool = False) -> None:
         if self.now < self.events[name].peak_start:
-            self._run(name)
+            self._run(name, rules=(ApprovalRule(rule_id="all", version_id=1),) if by_rule else ())
             if approved:
                 self._approve(name)
             if delivered:
@@ -146,7 +147,7 @@ class OneFleetThreeEvents(RuleBasedStateMachine):
 
     # -- what must hold at each run -------------------------------------------------------------------------------
 
-    def _run(self, name: str) -> Execution:
+    def _run(self, name: str, *, rules: tuple[ApprovalRule, ...] = ()) -> Execution:
         self.runs += 1
         inputs = fortress(
             run={"run_id": self.runs},
@@ -157,6 +158,7 @@ class OneFleetThreeEvents(RuleBasedStateMachine):
             orders=tuple(self.orders.values()),
             overrides=tuple(self.overrides),
             windows=self._windows(but=name),
+            approval_rules=rules,
         )
         done = execute(replace(inputs, event=self.events[name]), now=self.now)
         assert (done.status, done.required_hosts) == (SUCCESS, self.required[name])

@@ -48,7 +48,8 @@ CREATE TABLE capacity_override_details (
 `Engine` VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 PRIMARY KEY (`RunId`, `FleetIndexId`, `AutoScalingGroupName`)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
-CREATE INDEX override_fleet ON capacity_override_details (`FleetIndexId`, `EventIndexId`);
+CREATE INDEX override_fleet ON capacity_override_details (`FleetIndexId`, `EventIndexId`, `RunId`, `AutoScalingGroupName`);
+CREATE INDEX override_status ON capacity_override_details (`OverrideStatus`, `EventIndexId`, `RunId`, `FleetIndexId`, `AutoScalingGroupName`);
 CREATE TABLE dead_letters (
 `Id` VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
 `Letter` LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,

@@ -48,7 +48,8 @@ CREATE TABLE capacity_override_details (
 "Engine" VARCHAR(16) NOT NULL,
 PRIMARY KEY ("RunId", "FleetIndexId", "AutoScalingGroupName")
 );
-CREATE INDEX override_fleet ON capacity_override_details ("FleetIndexId", "EventIndexId");
+CREATE INDEX override_fleet ON capacity_override_details ("FleetIndexId", "EventIndexId", "RunId", "AutoScalingGroupName");
+CREATE INDEX override_status ON capacity_override_details ("OverrideStatus", "EventIndexId", "RunId", "FleetIndexId", "AutoScalingGroupName");
 CREATE TABLE dead_letters (
 "Id" VARCHAR(512) NOT NULL,
 "Letter" TEXT NOT NULL,
