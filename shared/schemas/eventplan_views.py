@@ -14,7 +14,8 @@ class FleetReadiness(WireModel):
     """A fleet's row: its colour, and what it waits for, by when, why and from whom; null where it waits for nothing.
 
     The descale dashboard has the same rows of the descale milestones, which have colours of their own there and colour
-    no plan (6.2.10); its HostsMissing is null.
+    no plan (6.2.10); its HostsMissing and OrderByDate are null. ``OrderByDate`` is the day by which Standard orders are
+    to be placed (7.15.8).
     """
 
     fleet_id: Id
@@ -25,6 +26,7 @@ class FleetReadiness(WireModel):
     status_reasoning: Text | None
     action_pending_on: Name | None
     hosts_missing: Count | None
+    order_by_date: WireDate | None
 
 
 class ServiceReadiness(WireModel):

@@ -51,6 +51,10 @@ class ExecutionStatus(StrEnum):
     FAIL = "Fail"
 
 
+STANDARD_LEAD_DAYS: Final = 14
+"""Days from a Standard order to its FulfillmentDate (7.8.43)."""
+
+
 class FulfillmentStatus(StrEnum):
     PENDING = "Pending"
     APPROVED = "Approved"

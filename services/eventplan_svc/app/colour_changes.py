@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from services.eventplan_svc.app.plan_codec import decode_plan
 from services.eventplan_svc.app.read_models import ReadModels
-from services.eventplan_svc.app.show_dashboard import check_event
+from services.eventplan_svc.app.show_dashboard import known_event
 from services.eventplan_svc.domain.colour_changes import colour_change
 from services.eventplan_svc.domain.plan import Plan
 from shared.clock import iso
@@ -132,5 +132,5 @@ async def show_changes(
     changes: ColourChanges,
 ) -> ChangesPage:
     """Use case: which plans of an event changed colour, and why. NotFound: the event is unknown or deleted."""
-    await check_event(event_id, read_models)
+    await known_event(event_id, read_models)
     return await changes.of_event(event_id, since=since, after=after, limit=limit)

@@ -201,6 +201,7 @@ class ReadinessView:
         today: str,
         after: str | None = None,
         purpose: Purpose = Purpose.UPSCALING,
+        order_by_date: str | None = None,
     ) -> Iterator[ServiceRows]:
         """The services that have rows of the kind asked for, by id, from ``after`` on, each with these rows.
 
@@ -229,7 +230,7 @@ class ReadinessView:
                     awaited, missing = standing.awaited, standing.hosts_missing
                     rows.append(FleetRow(fleet_id, region, service.owner, colour, awaited, missing))
             if rows:
-                yield ServiceRows(service, worst(colours.values()), rows)
+                yield ServiceRows(service, worst(colours.values()), rows, order_by_date)
 
     def _service(self, service_id: str) -> Service:
         """A service that has plans but is not known yet is named by its id for that moment."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -12,6 +12,7 @@ from typing import Any, Final
 from services.eventplan_svc.app.read_models import ReadModels
 from services.eventplan_svc.app.readiness_view import ReadinessView
 from services.eventplan_svc.domain.dashboard import ServiceRows, Shown
+from services.eventplan_svc.domain.inputs import Event
 from services.eventplan_svc.domain.milestones import utc_day
 from services.eventplan_svc.domain.report import readiness_report
 from shared.clock import Clock
@@ -45,28 +46,40 @@ class Dashboard:
 class Dashboards:
     """What a view shows of an event on a day: open plans only, in the colours of that day.
 
-    ``approximate``: it is an earlier day, and of something in the view it is not known how it was then.
+    ``event``: as it was on that day. ``approximate``: it is an earlier day, and of something in the view it is not
+    known how it was then.
     """
 
-    event_id: str
+    event: Event
     view: ReadinessView
     today: str
     approximate: bool = False
+
+    @property
+    def event_id(self) -> str:
+        return self.event.event_id
 
     def page(self, query: DashboardQuery, after: Place | None, purpose: Purpose = Purpose.UPSCALING) -> Dashboard:
         """One page; ``after`` is the place that the query's cursor names. BadInput: it is of another order."""
         limit = query.limit or _PAGE
         totals = self.view.totals(self.event_id, query.service_ids, self.today, purpose)
         if query.sort is not None:
-            every = self.view.services(self.event_id, query, today=self.today, purpose=purpose)
+            every = self._services(query, purpose)
             page, next_after = _shown(query.sort, self._question(query, purpose), after).page(every, limit)
             return Dashboard([one.shown() for one in page], totals, next_after, self.approximate)
         if not isinstance(after, str | None):
             raise _bad_cursor()
-        found = self.view.services(self.event_id, query, today=self.today, after=after, purpose=purpose)
+        found = self._services(query, purpose, after)
         services = [one.shown() for one in islice(found, limit + 1)]
         last = services[limit - 1]["ServiceId"] if len(services) > limit else None
         return Dashboard(services[:limit], totals, last, self.approximate)
+
+    def _services(self, query: DashboardQuery, purpose: Purpose, after: str | None = None) -> Iterator[ServiceRows]:
+        """Of the descale dashboard nothing is to be ordered."""
+        order_by = self.event.order_by_date if purpose is Purpose.UPSCALING else None
+        return self.view.services(
+            self.event_id, query, today=self.today, after=after, purpose=purpose, order_by_date=order_by
+        )
 
     def _question(self, query: DashboardQuery, purpose: Purpose) -> str:
         """What stands for the event, the dashboard, its filters and its order."""
@@ -75,7 +88,7 @@ class Dashboards:
 
     def every(self, query: DashboardQuery, purpose: Purpose = Purpose.UPSCALING) -> list[ServiceRows]:
         """All services that the query asks for, of one moment, in its order; its page does not matter."""
-        found = list(self.view.services(self.event_id, query, today=self.today, purpose=purpose))
+        found = list(self._services(query, purpose))
         sort = query.sort
         return found if sort is None else sorted(found, key=lambda one: one.place(sort))
 
@@ -90,16 +103,17 @@ async def present_dashboards(
     event_id: str, *, read_models: ReadModels, view: ReadinessView, clock: Clock
 ) -> Dashboards:
     """The dashboards of the moment. NotFound: the event is unknown or deleted. Unavailable: see ``check_complete``."""
-    await check_event(event_id, read_models)
+    event = await known_event(event_id, read_models)
     check_complete(view)
-    return Dashboards(event_id, view, utc_day(clock.now()))
+    return Dashboards(event, view, utc_day(clock.now()))
 
 
-async def check_event(event_id: str, read_models: ReadModels) -> None:
-    """NotFound where the event is unknown or deleted."""
+async def known_event(event_id: str, read_models: ReadModels) -> Event:
+    """The event. NotFound where it is unknown or deleted."""
     event = await read_models.events.get(event_id)
     if event is None or event.deleted:
         raise NotFound(f"there is no Event {event_id}")
+    return event
 
 
 def check_complete(view: ReadinessView) -> None:

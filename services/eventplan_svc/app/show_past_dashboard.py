@@ -81,7 +81,7 @@ async def build_past(event_id: str, at: datetime, *, past_plans: PastPlans, read
             case Organization():
                 view.put_organization(one.value)
     exact = event.exact and all(one.exact for one in known)
-    return Dashboards(event_id, view, utc_day(at), approximate=not exact)
+    return Dashboards(event.value, view, utc_day(at), approximate=not exact)
 
 
 @asynccontextmanager

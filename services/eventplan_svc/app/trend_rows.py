@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from services.eventplan_svc.app.read_models import ReadModels
-from services.eventplan_svc.app.show_dashboard import check_event
+from services.eventplan_svc.app.show_dashboard import known_event
 from services.eventplan_svc.domain.trend import MAX_DAYS, days_of, last_ended
 from shared.clock import Clock
 from shared.documents import ReadModel
@@ -47,7 +47,7 @@ async def show_trend(
     A day is there some minutes after it is over. NotFound: the event is unknown or deleted. BadInput: ``From`` is after
     ``To``, or they are too far apart.
     """
-    await check_event(event_id, read_models)
+    await known_event(event_id, read_models)
     last = last or last_ended(clock.now())
     first = first or date.fromordinal(max(last.toordinal() - _DEFAULT_DAYS + 1, 1))
     days = (last - first).days + 1

@@ -161,6 +161,8 @@ class ServiceRows:
     service: Service
     colour: PeakReadyStatus
     rows: Sequence[FleetRow]
+    order_by_date: str | None = None
+    """The day by which Standard orders are to be placed (7.15.8); None where nothing is to be ordered."""
 
     def shown(self) -> dict[str, Any]:
         service = self.service
@@ -169,7 +171,7 @@ class ServiceRows:
             "Owner": service.owner,
             "LeaderAlias": service.leader_alias,
             "PeakReadyStatus": self.colour,
-            "Fleets": [row.shown() for row in self.rows],
+            "Fleets": [{**row.shown(), "OrderByDate": self.order_by_date} for row in self.rows],
         }
 
     def place(self, sort: DashboardSort) -> tuple[int | str, str]:

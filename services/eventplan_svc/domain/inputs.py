@@ -6,6 +6,7 @@ Each side is made of the newest snapshot that its owner published; ``version`` o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Self
 
 from services.eventplan_svc.domain.facts import NO_FACTS, Facts
@@ -17,6 +18,7 @@ from shared.schemas.event_svc.event import EventSnapshot
 from shared.schemas.fleet_svc.fleet import FleetSnapshot
 from shared.schemas.fleet_svc.organization import OrganizationSnapshot
 from shared.schemas.fleet_svc.service import ServiceSnapshot, ServiceType
+from shared.schemas.hotw_svc import STANDARD_LEAD_DAYS
 from shared.schemas.milestones import DAYS_BEFORE_PEAK
 
 
@@ -62,6 +64,11 @@ class Event:
                 )
             ),
         )
+
+    @property
+    def order_by_date(self) -> str:
+        """The day by which Standard orders are to be placed: the start of the peak less their lead time (7.15.8)."""
+        return (date.fromisoformat(self.peak_start) - timedelta(days=STANDARD_LEAD_DAYS)).isoformat()
 
     def takes_plans(self, today: str) -> bool:
         """Whether its plans are made: it is active, and its peak is not past (which is so after its last day)."""

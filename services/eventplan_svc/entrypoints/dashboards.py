@@ -58,6 +58,7 @@ _FLEET: Final = (
     "StatusReasoning",
     "ActionPendingOn",
     "HostsMissing",
+    "OrderByDate",
 )
 _AWAITED: Final = ("ActionPendingOn", "EventMilestone", "StatusReasoning", "ETA")
 

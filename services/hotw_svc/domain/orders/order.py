@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from services.hotw_svc.domain.wording import hosts, whole
 from shared.clock import iso
 from shared.errors import BadInput, Conflict, FieldError
-from shared.schemas.hotw_svc import Decision, OrderType, Purpose
+from shared.schemas.hotw_svc import STANDARD_LEAD_DAYS, Decision, OrderType, Purpose
 from shared.schemas.hotw_svc import FulfillmentStatus as Status
 
 _OUTCOME = {
@@ -25,7 +25,7 @@ _TRANSITIONS = {
 _DEAD = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
 _DELIVERABLE = (Status.APPROVED, Status.DELAYED)
 _OWN_ID = re.compile(r"F([1-9][0-9]*)-[0-9]+-[0-9]+")
-_DAYS_TO_DELIVER = {OrderType.STANDARD: 14, OrderType.EMERGENT: 2}
+_DAYS_TO_DELIVER = {OrderType.STANDARD: STANDARD_LEAD_DAYS, OrderType.EMERGENT: 2}
 
 
 @dataclass(frozen=True, slots=True)

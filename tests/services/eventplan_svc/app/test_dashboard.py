@@ -36,6 +36,7 @@ async def test_a_service_shows_its_fleets_with_what_they_wait_for(dashboard: Pro
         "StatusReasoning": "Not verified yet by OrderService",
         "ActionPendingOn": "Atlas-owner",
         "HostsMissing": 0,
+        "OrderByDate": "2024-07-02",
     }
     assert page["Totals"]["Fleets"] == 6
     assert page["Totals"]["ByMilestone"]["GatherProjectionFromUpstream"] == {

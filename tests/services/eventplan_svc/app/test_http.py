@@ -276,6 +276,7 @@ async def test_the_descale_dashboard_works_likewise_6_6_19(http: httpx.AsyncClie
             "StatusReasoning": None,
             "ActionPendingOn": "EPIC",
             "HostsMissing": None,
+            "OrderByDate": None,
         }
     ]
     assert shown["Totals"]["ByColour"] == {"Green": 0, "Yellow": 1, "Red": 1}

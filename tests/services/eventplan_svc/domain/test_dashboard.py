@@ -20,6 +20,7 @@ from services.eventplan_svc.domain.totals import Totals
 from shared.schemas.eventplan_svc import MilestoneStatus, PeakReadyStatus
 from shared.schemas.hotw_svc import Purpose
 from tests.support.plans import (
+    EVENT,
     FLEET,
     OWNER,
     SERVICE,
@@ -162,9 +163,9 @@ def test_a_service_is_as_ready_as_its_worst_fleet() -> None:
     ready = with_statuses(a_plan(), **dict.fromkeys(LEAVES, "Completed"))
     nearly = with_statuses(ready, HardwareFulfillment="InProgress")
     rows = [row(plan, "2024-05-01") for plan in (ready, nearly)]
-    entry = ServiceRows(SERVICE, worst(one.colour for one in rows), rows[:1]).shown()
+    entry = ServiceRows(SERVICE, worst(one.colour for one in rows), rows[:1], EVENT.order_by_date).shown()
     assert (entry["PeakReadyStatus"], entry["Owner"], entry["LeaderAlias"]) == ("Yellow", OWNER, "jsmith")
-    assert entry["Fleets"] == [rows[0].shown()]
+    assert entry["Fleets"] == [{**rows[0].shown(), "OrderByDate": "2024-07-02"}]
 
 
 def test_totals_count_fleets_colours_and_milestones() -> None:
