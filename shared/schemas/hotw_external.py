@@ -78,7 +78,7 @@ class RecordedRow(WireModel):
 
 
 class HotwExecutionDetails(RecordedRow):
-    """The columns of ``hotw_execution``. Its ids, Status and Reasoning are those of the body."""
+    """The columns of ``hotw_execution``. Ids, Status and Reasoning are the body's, OrderedHosts that of its orders."""
 
     managed: ClassVar[frozenset[str]] = RecordedRow.managed | {
         "ExecutionId",
@@ -90,6 +90,7 @@ class HotwExecutionDetails(RecordedRow):
         "CreatedAt",
         "Purpose",
         "OrderType",
+        "OrderedHosts",
         "DryRun",
         "Engine",
     }
@@ -112,7 +113,6 @@ class HotwExecutionDetails(RecordedRow):
     user: Name | None = None
     needed: Count | None = None
     cap_reason: Text | None = None
-    ordered_hosts: Count | None = None
     shortfall: Count | None = None
     fail_code: Annotated[Name, Field(max_length=32)] | None = None
 

@@ -57,7 +57,7 @@ async def _record(unit: Unit, command: RecordExecution, cause: Cause, digest: st
     book = await _book(unit, command, key, event, fleet)
     new = NewExecution(
         command=command,
-        numbers=execution_numbers(command, fleet),
+        numbers=execution_numbers(command, book),
         purpose=run.purpose,
         order_type=run.order_type or choose_order_type(event, cause.now).order_type,
         user=user,

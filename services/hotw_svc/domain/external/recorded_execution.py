@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from services.hotw_svc.domain.inputs import FleetFacts
 from services.hotw_svc.domain.orders.order import Order
 from services.hotw_svc.domain.orders.order_book import BookFact, OrderBook
 from services.hotw_svc.domain.orders.override import Override, superseded
-from shared.schemas.hotw_external import HotwExecutionDetails, RecordExecution
+from shared.schemas.hotw_external import FulfillmentDetail, HotwExecutionDetails, RecordExecution
 from shared.schemas.hotw_svc import ExecutionStatus, FulfillmentStatus, OrderType, Purpose
 
 UNKNOWN_HOST_TYPE = "Unknown"
@@ -40,18 +40,24 @@ class Recording:
     facts: tuple[BookFact, ...]
 
 
-def execution_numbers(command: RecordExecution, fleet: FleetFacts) -> ExecutionNumbers:
-    """The given numbers, else what follows from the orders and the fleet."""
-    given = command.hotw_execution_details
-    ordered = sum(detail.fulfillment_value for detail in command.fulfillment_details)
-    ordered = ordered if given.ordered_hosts is None else given.ordered_hosts
+def execution_numbers(command: RecordExecution, book: OrderBook) -> ExecutionNumbers:
+    """The given numbers, else what follows from the orders and the fleet.
+
+    The hosts that it ordered are those of orders that the book does not have yet: an earlier execution ordered others.
+    """
+    given, fleet = command.hotw_execution_details, book.fleet
+    known = {order.fulfillment_id for order in book.orders}
+    placed = [detail for detail in command.fulfillment_details if detail.fulfillment_id not in known]
+    ordered = sum(detail.fulfillment_value for detail in placed)
     desired, children = given.desired_capacity, given.child_desired_capacity
     return ExecutionNumbers(
         ordered_hosts=ordered,
         shortfall=_shortfall(command.status, given, ordered),
         desired_capacity=fleet.desired_capacity + ordered if desired is None else desired,
         child_desired_capacity=fleet.child_desired_capacity if children is None else children,
-        host_distribution=_by_host_type(command, fleet) if given.host_distribution is None else given.host_distribution,
+        host_distribution=_by_host_type(command, placed, fleet)
+        if given.host_distribution is None
+        else given.host_distribution,
     )
 
 
@@ -139,12 +145,12 @@ def _shortfall(status: ExecutionStatus, given: HotwExecutionDetails, ordered: in
     return max(0, given.capacity_override_sum - ordered)
 
 
-def _by_host_type(command: RecordExecution, fleet: FleetFacts) -> dict[str, int]:
+def _by_host_type(command: RecordExecution, placed: Sequence[FulfillmentDetail], fleet: FleetFacts) -> dict[str, int]:
     """Ordered hosts by the ASG's host type, else the fleet's, else Unknown (7.5.26, 7.5.27)."""
     types = {asg.name: asg.host_type for asg in fleet.asgs}
     types |= {asg.auto_scaling_group_name: asg.host_type for asg in command.asg_details if asg.host_type is not None}
     found: dict[str, int] = {}
-    for detail in command.fulfillment_details:
+    for detail in placed:
         kind = types.get(detail.auto_scaling_group_name) or fleet.host_type or UNKNOWN_HOST_TYPE
         found[kind] = found.get(kind, 0) + detail.fulfillment_value
     return found

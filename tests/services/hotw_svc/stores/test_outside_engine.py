@@ -220,6 +220,8 @@ async def test_a_known_fulfillment_follows_the_states_of_orders(hotw: Replica, h
     back = await refused(http, execution(fulfillment("Approved"), RunId=runs[4]))
     assert back == (409, "Order FMC-1 is Fulfilled and cannot become Approved.")
     await recorded(http, execution(fulfillment("Fulfilled"), RunId=runs[5]))
+    seen = (await http.get(f"/hotw/executionDetail/{EVENT}/{FLEET}")).json()["Items"]
+    assert [one["OrderedHosts"] for one in seen] == [0, 0, 0, 50], "an order is counted where it was placed"
     (order,) = (await http.get("/hotw/order")).json()["Items"]
     assert (order["RunId"], order["FulfilledHosts"], len(order["Deliveries"])) == (runs[0], 50, 1)
     topics = [topic for topic in (await hotw.published()).topics if not topic.startswith("hotw.run")]
