@@ -33,7 +33,7 @@ from shared.relational import insert_rows
 from shared.schemas.hotw_svc import ExecutionFact, ExecutionStatus, OrderType, Purpose
 
 FACT_COLUMNS: Final = {name: str(field.alias) for name, field in ExecutionFact.model_fields.items()}
-_MAX_FACTOR: Final = Fraction(99_999, 100)  # what DECIMAL(5,2) holds
+_MAX_HUNDREDTHS: Final = 99_999  # what DECIMAL(5,2) holds
 
 
 class _BookState(NamedTuple):
@@ -326,9 +326,12 @@ def asg_columns(outcome: AsgOutcome, execution: Execution) -> Row:
 
 def half_up(value: Fraction) -> Decimal:
     """A number with two decimal places, half rounded up (7.3.10)."""
-    hundredths = (value.numerator * 200 + value.denominator) // (2 * value.denominator)
-    return Decimal(hundredths).scaleb(-2)
+    return Decimal(_hundredths(value)).scaleb(-2)
 
 
 def _factor(value: Fraction | None) -> Decimal | None:
-    return None if value is None or abs(value) > _MAX_FACTOR else half_up(value)
+    return None if value is None or abs(_hundredths(value)) > _MAX_HUNDREDTHS else half_up(value)
+
+
+def _hundredths(value: Fraction) -> int:
+    return (value.numerator * 200 + value.denominator) // (2 * value.denominator)

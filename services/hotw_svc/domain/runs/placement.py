@@ -91,6 +91,8 @@ def raise_asgs(inputs: Inputs, new: Sequence[Order], *, now: datetime) -> Raised
     The ASGs' live overrides of this event are superseded by them. They are in force where the new orders are approved.
     """
     event = inputs.event
+    if not new and not inputs.overrides:
+        return Raised()
     live = {o.asg_name: o for o in inputs.overrides if o.is_live and o.event_id == event.event_id}
     ordered = {order.asg_name: order.value for order in new}
     asgs = {asg.name: asg for asg in inputs.fleet.asgs}

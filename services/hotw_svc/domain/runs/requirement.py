@@ -129,7 +129,7 @@ def missing(inputs: Inputs) -> tuple[str, ...]:
     found += [
         f"{name} {plain(given)} cannot be right: its factor is from 0 to {plain(MAX_FACTOR)}."
         for name, given, factor in _factors(inputs, used)
-        if not 0 <= factor <= MAX_FACTOR
+        if not _is_likely(factor)
     ]
     if formula is not None and not found:
         found += _formula_fault(inputs, formula)
@@ -196,6 +196,12 @@ def _factors(inputs: Inputs, used: frozenset[str]) -> list[tuple[str, Fraction, 
     if inputs.formula is None:
         found.append(("HeadroomPercentage", philosophy.headroom_percentage, philosophy.headroom))
     return found
+
+
+def _is_likely(factor: Fraction) -> bool:
+    """Whether a factor is from 0 to MAX_FACTOR; whole numbers compare several times as fast as fractions do."""
+    numerator, most = factor.numerator, MAX_FACTOR.numerator * factor.denominator
+    return 0 <= numerator * MAX_FACTOR.denominator <= most
 
 
 def _formula_inputs(inputs: Inputs, formula: FormulaFacts) -> dict[str, Fraction]:
