@@ -221,6 +221,7 @@ _KEYS = {
     "traffic": ("FleetId",),
     "service": ("ServiceId",),
     "organization": ("OrganizationId",),
+    "approvalrule": ("RuleId",),
     "fleet": ("FleetId", "EventId"),
     "event": ("EventId",),
     "projection": ("FleetId", "EventId", "ProjectionType"),

@@ -137,4 +137,4 @@ async def test_rules_cost_a_chunk_one_statement(hotw: Replica) -> None:
             await hotw.work(run["RunId"])
         taken.append(len(seen))
     assert len(set(taken)) == 1
-    assert sum("approval_rule" in statement for statement in seen) == 1
+    assert sum("read_model_approval_rule" in statement for statement in seen) == 1
