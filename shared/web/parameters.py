@@ -11,11 +11,16 @@ from shared.schemas.json_schema import ANSWER
 
 
 class Parameter(dict[str, Any]):
-    """One optional query parameter or header, as OpenAPI describes it. ``of`` is the type that it is checked by."""
+    """One query parameter or header, as OpenAPI describes it. ``of`` is the type that it is checked by.
 
-    def __init__(self, name: str, description: str, *, where: str = "query", of: Any = str) -> None:
+    It is optional unless it is ``required``; the handler refuses a request that lacks it.
+    """
+
+    def __init__(
+        self, name: str, description: str, *, where: str = "query", of: Any = str, required: bool = False
+    ) -> None:
         super().__init__(
-            {"name": name, "in": where, "description": description, "required": False, "schema": schema_of(of)}
+            {"name": name, "in": where, "description": description, "required": required, "schema": schema_of(of)}
         )
         self.name = name
         self._type: TypeAdapter[Any] = TypeAdapter(of)

@@ -14,7 +14,7 @@ from shared.schemas.base import Id
 from shared.schemas.hotw_views import DayOfFleet, GapView
 from shared.web import PAGING, Parameter, Routes, checked_ids, page_of, page_response, query_of
 
-_GAPS: Final = (Parameter("EventId", "The event; it has to be given.", of=Id), *PAGING)
+_GAPS: Final = (Parameter("EventId", "The event; it has to be given.", of=Id, required=True), *PAGING)
 
 
 def gap_routes(queries: Queries, clock: Clock) -> Routes:
