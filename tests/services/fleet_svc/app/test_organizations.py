@@ -22,6 +22,8 @@ from tests.support.document_stores import MONGO, Backend
 from tests.support.fleet import ok
 from tests.support.http import app_of, calling, pointers
 
+pytestmark = pytest.mark.slow
+
 PATH = "/organization"
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -25,6 +26,8 @@ from services.hotw_svc.domain.runs.execution import Execution, execute
 from shared.errors import Conflict
 from shared.schemas.hotw_svc import Decision
 from tests.support.hotw_inputs import SUCCESS, asgs, fortress
+
+pytestmark = pytest.mark.slow
 
 START = datetime(2024, 6, 18, tzinfo=UTC)
 ASGS = asgs(None, None, desired=20)

@@ -22,6 +22,8 @@ from tests.support.hotw_store import (
     snapshot,
 )
 
+pytestmark = pytest.mark.slow
+
 
 async def keep_rules(hotw: Replica, *bodies: dict[str, Any], deleted: bool = False) -> None:
     await hotw.keep("approval_rule", *(snapshot(body["RuleId"], body, deleted=deleted) for body in bodies))

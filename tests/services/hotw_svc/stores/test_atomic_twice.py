@@ -14,6 +14,8 @@ from shared.cause import Cause
 from shared.schemas.hotw_svc import ExecuteFleet
 from tests.support.hotw_store import EVENT, FLEET, Replica
 
+pytestmark = pytest.mark.slow
+
 COMMAND = ExecuteFleet.model_validate({"EventId": EVENT, "FleetId": FLEET})
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
+import pytest
+
 from tests.support.hotw_store import EVENT, FLEET, Replica, bau_body, projection_body, snapshot
+
+pytestmark = pytest.mark.slow
 
 PROJECTION = f"{FLEET}#{EVENT}#Peak"
 

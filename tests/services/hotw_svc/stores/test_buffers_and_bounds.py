@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from services.hotw_svc.adapters.inputs.read_models import exception_key
 from services.hotw_svc.app.runs.work_run import work_chunk
 from tests.support.hotw_store import (
@@ -17,6 +19,8 @@ from tests.support.hotw_store import (
     service_body,
     snapshot,
 )
+
+pytestmark = pytest.mark.slow
 
 KEY = exception_key(FLEET, EVENT)
 ROOMY = {"configuration": {"BufferPercentage": 10, "MaxHostCount": 1_000}}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
+import pytest
+
 from services.hotw_svc.app.runs.work_run import work_chunk
 from tests.support.hotw_store import (
     AUDIT,
@@ -22,6 +24,8 @@ from tests.support.hotw_store import (
     projection_body,
     snapshot,
 )
+
+pytestmark = pytest.mark.slow
 
 ROOMY = {"configuration": {"MaxHostCount": 1_000}}
 

@@ -22,6 +22,8 @@ from tests.support.hotw_store import (
     snapshot,
 )
 
+pytestmark = pytest.mark.slow
+
 OWNER = "fortress-owner@amazon.com"
 ORDERED: dict[str, Any] = {
     "PlaceHardwareOrder": ("Completed", "50 hosts ordered via HOTW"),

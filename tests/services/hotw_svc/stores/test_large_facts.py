@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from shared.messaging.transport import RECORD_BYTES
 from tests.support.hotw_store import EVENT, FLEET, Replica, fleet_body, projection_body, snapshot
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_fact_of_two_megabytes_is_published(hotw: Replica) -> None:

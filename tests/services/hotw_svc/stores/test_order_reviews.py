@@ -19,6 +19,8 @@ from tests.support.hotw_store import EVENT, FLEET, SUMMER, Replica, counted, man
 from tests.support.http import app_of, calling
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 
 def seen(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The orders as a review names them."""

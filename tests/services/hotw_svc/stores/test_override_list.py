@@ -13,6 +13,8 @@ from services.hotw_svc.entrypoints.http import routes
 from tests.support.hotw_store import EVENT, FLEET, SUMMER, Replica, many, summer
 from tests.support.http import app_of, calling, pointers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def http(hotw: Replica) -> AsyncIterator[httpx.AsyncClient]:

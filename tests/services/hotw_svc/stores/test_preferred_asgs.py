@@ -14,6 +14,8 @@ from services.hotw_svc.entrypoints.http import routes
 from tests.support.hotw_store import EVENT, FLEET, SERVICE, Replica, counted, event_body, snapshot
 from tests.support.http import app_of, calling, pointers
 
+pytestmark = pytest.mark.slow
+
 PATH = f"/hotw/asgsPreference/{EVENT}/{FLEET}"
 ASGS = [f"FORTRESSService/NA/X0/Prod/1{letter}" for letter in "abc"]
 
