@@ -214,11 +214,12 @@ REFUSED = {
     "ReviewOrder": (404,),
     "CreateEventPlan": (409,),
     "RecordDashboard": (404,),
-    "RecordExecution": (404,),
+    "RecordExecution": (404, 409),
     "UpdateRecordedRun": (404, 409),
 }
 """How a command may also be answered: EPIC itself numbers jobs, runs and orders, makes the plans of its fleets, and
-does not know RIPE. A proposal takes a day of traffic (``test_traffic_becomes_a_projection_by_commands_alone``)."""
+does not know RIPE, nor lets an outside engine record into a run of EPIC. A proposal takes a day of traffic
+(``test_traffic_becomes_a_projection_by_commands_alone``)."""
 
 
 def _phase(ce_type: str) -> int:

@@ -138,5 +138,5 @@ async def test_rules_cost_a_chunk_one_statement(hotw: Replica) -> None:
         with hotw.statements() as seen:
             await hotw.work(run["RunId"])
         taken.append(len(seen))
-    assert len(set(taken)) == 1
-    assert sum("read_model_approval_rule" in statement for statement in seen) == 1
+        assert sum("read_model_approval_rule" in statement for statement in seen) == 1
+    assert max(taken) - min(taken) < 3, "none for each fleet or rule, though a statement that lost a race is repeated"
