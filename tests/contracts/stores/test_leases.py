@@ -10,6 +10,8 @@ import pytest
 from shared.durability.lease import LeaseLost, Leases
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 LONG = 600.0
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.support.fleet import ok
 from tests.support.http import pointers
 
+pytestmark = pytest.mark.slow
+
 FIXED = {"ServiceId": "S1", "CapacityStrategy": "Fixed", "MinHosts": 40}
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.fleet import BARE, ok
 
+pytestmark = pytest.mark.slow
+
 PATH = "/projection/F1/PD"
 VERIFIED = {
     "FleetId": "F1",

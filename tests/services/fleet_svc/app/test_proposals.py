@@ -13,6 +13,8 @@ from shared.errors import Conflict
 from tests.support.fleet import BARE, ok
 from tests.support.http import version_of
 
+pytestmark = pytest.mark.slow
+
 PATH = "/projection/F1/PD2024/proposal"
 ACCEPT = f"{PATH}/accept"
 PROJECTION = "/projection/F1/PD2024"
